@@ -1,0 +1,2 @@
+//! The wakeeper binary.
+fn main() {}

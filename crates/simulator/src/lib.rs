@@ -1,0 +1,8 @@
+//! A WhatsApp Web server for tests and demos: the real wire protocol on real sockets, simulated
+//! phones with real Signal state, and faults on demand.
+
+pub mod jid;
+pub mod node;
+
+pub use jid::Jid;
+pub use node::{Content, Node};

@@ -1,0 +1,1 @@
+//! wakeeper's rows.
