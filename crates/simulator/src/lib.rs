@@ -3,6 +3,7 @@
 
 pub mod jid;
 pub mod node;
+pub mod phone;
 
 pub use jid::Jid;
 pub use node::{Content, Node};
