@@ -3,6 +3,7 @@
 
 pub mod jid;
 pub mod node;
+pub mod wire;
 pub mod phone;
 
 pub use jid::Jid;
