@@ -1,0 +1,260 @@
+// One Baileys client as its users write it: multi-file auth state, reconnecting, a message store for retries.
+
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { describeContent, describeKey } from './content.mjs'
+import { MessageStore } from './store.mjs'
+
+const RECONNECT_MS = 500
+
+/** Loads Baileys by its major version; 7.x is told to trust `root` (hex) as the root of the server's certificates. */
+export async function loadLibrary(version, root) {
+  const library = await import(version === '6' ? 'baileys6' : 'baileys7')
+  if (version === '7' && root) library.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(root, 'hex')
+  // 6.x is CommonJS: its default export is the module object.
+  const makeSocket = [library.makeWASocket, library.default, library.default?.default].find(f => typeof f === 'function')
+  return { library, makeSocket }
+}
+
+export class Client {
+  constructor({ library, makeSocket, auth, url, cacheKeys, logger, emit }) {
+    Object.assign(this, { library, makeSocket, auth, url, cacheKeys, logger, emit })
+    mkdirSync(auth, { recursive: true, mode: 0o700 })
+    this.store = new MessageStore(`${auth}.messages.jsonl`, library.BufferJSON)
+    this.socket = null
+    this.state = 'idle'
+    this.wanted = false
+    this.pairNumber = null
+    this.openWaiters = []
+    this.sending = Promise.resolve()
+  }
+
+  /** Connects and stays connected, as far as reconnecting is any use, until `disconnect`. */
+  async connect({ pair } = {}) {
+    if (this.wanted) throw new Error('already connected or connecting')
+    this.wanted = true
+    this.pairNumber = pair ?? null
+    await this.open()
+    return {}
+  }
+
+  async open() {
+    const { library, logger } = this
+    const { state, saveCreds } = await library.useMultiFileAuthState(this.auth)
+    const keys = this.cacheKeys ? library.makeCacheableSignalKeyStore(state.keys, logger) : state.keys
+    const socket = this.makeSocket({
+      auth: { creds: state.creds, keys },
+      waWebSocketUrl: this.url,
+      logger,
+      getMessage: async key => this.store.get(key.id)?.message,
+    })
+    this.socket = socket
+    this.state = 'connecting'
+    socket.ev.on('creds.update', saveCreds)
+    socket.ev.on('connection.update', update => this.onConnection(socket, update))
+    this.listen(socket.ev)
+  }
+
+  onConnection(socket, { connection, lastDisconnect, qr, receivedPendingNotifications, isNewLogin }) {
+    if (socket !== this.socket) return
+    if (isNewLogin) this.emit({ event: 'paired' })
+    if (qr) this.onQr(socket, qr)
+    if (receivedPendingNotifications) this.emit({ event: 'pending-received' })
+    if (connection === 'open') {
+      this.state = 'open'
+      const { id, lid } = socket.user
+      this.emit({ event: 'open', id, lid: lid ?? null })
+      this.openWaiters.splice(0).forEach(waiter => waiter({ id, lid: lid ?? null }))
+    }
+    if (connection === 'close') this.onClose(lastDisconnect?.error)
+  }
+
+  async onQr(socket, qr) {
+    this.emit({ event: 'qr', qr })
+    if (!this.pairNumber) return
+    const number = this.pairNumber
+    this.pairNumber = null
+    try {
+      this.emit({ event: 'pairing-code', code: await socket.requestPairingCode(number) })
+    } catch (error) {
+      this.emit({ event: 'error', during: 'requestPairingCode', text: String(error) })
+    }
+  }
+
+  onClose(error) {
+    const { DisconnectReason } = this.library
+    const status = error?.output?.statusCode ?? null
+    this.state = 'closed'
+    const final = status === DisconnectReason.loggedOut || status === DisconnectReason.connectionReplaced
+    const again = this.wanted && !final
+    if (final) this.wanted = false
+    this.emit({ event: 'close', status, reason: error?.message ?? null, reconnecting: again })
+    if (!again) return
+    // A restart after pairing is asked for by the server; anything else gets a pause.
+    const pause = status === DisconnectReason.restartRequired ? 0 : RECONNECT_MS
+    setTimeout(() => {
+      if (this.wanted) this.open().catch(failure => this.emit({ event: 'error', during: 'open', text: String(failure) }))
+    }, pause)
+  }
+
+  listen(ev) {
+    const { emit } = this
+    ev.on('messages.upsert', ({ messages, type }) => {
+      for (const message of messages) {
+        this.store.put(message)
+        emit({
+          event: 'message',
+          type,
+          key: describeKey(message.key),
+          pushName: message.pushName ?? null,
+          timestamp: Number(message.messageTimestamp ?? 0),
+          content: describeContent(this.library, message),
+        })
+      }
+    })
+    ev.on('messages.update', updates => updates.forEach(item => this.onUpdate(item)))
+    ev.on('message-receipt.update', receipts => {
+      for (const { key, receipt } of receipts) {
+        const kind = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivery' : 'other'
+        emit({ event: 'receipt', key: describeKey(key), user: receipt.userJid, kind })
+      }
+    })
+    ev.on('messages.reaction', reactions => {
+      for (const { key, reaction } of reactions) {
+        emit({ event: 'reaction', target: describeKey(key), by: describeKey(reaction.key), text: reaction.text ?? '' })
+      }
+    })
+    ev.on('groups.upsert', groups => {
+      for (const { id, subject, participants } of groups) emit({ event: 'group', id, subject, size: participants.length })
+    })
+    ev.on('groups.update', groups => groups.forEach(({ id }) => emit({ event: 'group-update', id })))
+    ev.on('group-participants.update', ({ id, action }) => emit({ event: 'group-participants', id, action }))
+    ev.on('messaging-history.set', ({ chats, messages, syncType }) =>
+      emit({ event: 'history', chats: chats.length, messages: messages.length, syncType: syncType ?? null }))
+    ev.on('presence.update', ({ id, presences }) =>
+      emit({ event: 'presence', id, states: Object.values(presences).map(({ lastKnownPresence }) => lastKnownPresence) }))
+  }
+
+  onUpdate({ key, update }) {
+    const { emit } = this
+    if (update.status != null) emit({ event: 'status', key: describeKey(key), status: update.status })
+    if (update.message === null) emit({ event: 'revoked', key: describeKey(key) })
+    else if (update.message?.editedMessage) {
+      const edited = this.library.normalizeMessageContent(update.message.editedMessage.message)
+      emit({
+        event: 'edited',
+        key: describeKey(key),
+        text: edited?.conversation ?? edited?.extendedTextMessage?.text ?? null,
+      })
+    } else if (update.message) {
+      // A retry brought the content of a message that arrived as a stub before.
+      emit({ event: 'message', type: 'update', key: describeKey(key), content: describeContent(this.library, update) })
+    }
+  }
+
+  /** Resolves when the connection is open. */
+  waitOpen() {
+    const { id, lid } = this.socket?.user ?? {}
+    if (this.state === 'open') return Promise.resolve({ id, lid: lid ?? null })
+    return new Promise(resolve => this.openWaiters.push(resolve))
+  }
+
+  /** Sends one message after those asked for before; Baileys loses ratchet steps when sends overlap. */
+  send({ to, content }) {
+    const job = this.sending.then(async () => {
+      const quoted = content.quoted ? this.store.get(content.quoted) : undefined
+      const sent = await this.socket.sendMessage(to, this.toBaileys(content), { quoted })
+      this.store.put(sent)
+      return { key: describeKey(sent.key) }
+    })
+    this.sending = job.catch(() => {})
+    return job
+  }
+
+  toBaileys(content) {
+    const stored = id => {
+      const message = this.store.get(id)
+      if (!message) throw new Error('this client does not know the message')
+      return message.key
+    }
+    switch (content.kind) {
+      case 'text':
+        return { text: content.text, mentions: content.mentions }
+      case 'image':
+        return {
+          image: Buffer.from(content.data, 'base64'),
+          mimetype: content.mimetype,
+          caption: content.caption,
+          // Given, so that Baileys does not look for an image library to make one.
+          jpegThumbnail: '',
+        }
+      case 'document':
+        return { document: Buffer.from(content.data, 'base64'), mimetype: content.mimetype, fileName: content.filename }
+      case 'reaction':
+        return { react: { text: content.text, key: stored(content.target) } }
+      case 'edit':
+        return { text: content.text, edit: stored(content.target) }
+      case 'delete':
+        return { delete: stored(content.target) }
+      default:
+        throw new Error(`unknown kind of message: ${content.kind}`)
+    }
+  }
+
+  /** Marks received messages as read. */
+  async read({ ids }) {
+    const keys = ids.map(id => this.store.get(id)?.key)
+    if (keys.includes(undefined)) throw new Error('this client does not know the message')
+    await this.socket.readMessages(keys)
+    return {}
+  }
+
+  /** Downloads and decrypts the media of a message. */
+  async download({ id }) {
+    const message = this.store.get(id)
+    if (!message) throw new Error('this client does not know the message')
+    const bytes = await this.library.downloadMediaMessage(message, 'buffer', {}, {
+      logger: this.logger,
+      reuploadRequest: this.socket.updateMediaMessage,
+    })
+    return {
+      size: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      data: bytes.toString('base64'),
+    }
+  }
+
+  async createGroup({ subject, participants }) {
+    const group = await this.socket.groupCreate(subject, participants)
+    return { id: group.id, addressing: group.addressingMode ?? null, participants: group.participants.map(({ id }) => id) }
+  }
+
+  async groups() {
+    const all = await this.socket.groupFetchAllParticipating()
+    return { groups: Object.values(all).map(({ id, subject, participants }) => ({ id, subject, size: participants.length })) }
+  }
+
+  async disconnect() {
+    this.wanted = false
+    await this.sending
+    const socket = this.socket
+    if (socket && this.state !== 'closed') {
+      const closed = new Promise(resolve =>
+        socket.ev.on('connection.update', ({ connection }) => connection === 'close' && resolve()))
+      socket.end(undefined)
+      await closed
+    }
+    return {}
+  }
+
+  async logout() {
+    this.wanted = false
+    await this.socket.logout()
+    return {}
+  }
+
+  status() {
+    const { id, lid } = this.socket?.user ?? {}
+    return { state: this.state, id: id ?? null, lid: lid ?? null, stored: this.store.byId.size }
+  }
+}
