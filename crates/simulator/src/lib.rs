@@ -3,6 +3,7 @@
 
 pub mod jid;
 pub mod node;
+pub mod server;
 pub mod wire;
 pub mod phone;
 
