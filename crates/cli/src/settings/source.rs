@@ -1,0 +1,186 @@
+//! Collects the settings' texts: flags beat the environment, the environment beats the TOML file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::catalog::{self, SETTINGS, Setting};
+use super::error::SettingsError;
+use super::value::{Origin, Value};
+
+/// The settings file that is read when it is there and none is named.
+const DEFAULT_CONFIG: &str = "wakeeper.toml";
+/// The environment variable that names the settings file.
+const CONFIG_VARIABLE: &str = "WAKEEPER_CONFIG";
+/// A secret is one line; a larger file is a mistake.
+const SECRET_FILE_LIMIT: usize = 64 * 1024;
+
+/// Everything settings are read from.
+#[derive(Default)]
+pub struct Sources {
+    /// Setting name and value, from command line flags.
+    pub flags: Vec<(&'static str, String)>,
+    /// The settings file that a flag names.
+    pub config: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Folder in which the default settings file is looked for.
+    pub working_dir: PathBuf,
+}
+
+/// The values that are set, by setting name. All of them are checked.
+pub struct Values(BTreeMap<&'static str, Value>);
+
+impl Values {
+    /// Reads and checks all sources.
+    pub fn collect(sources: Sources) -> Result<Self, SettingsError> {
+        let mut values = BTreeMap::new();
+        if let Some(path) = config_path(&sources) {
+            overlay(&mut values, config_entries(&path)?, &Origin::ConfigFile(path))?;
+        }
+        overlay(&mut values, environment_entries(sources.environment), &Origin::Environment)?;
+        let flags = sources.flags.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        overlay(&mut values, flags, &Origin::Flag)?;
+        for value in values.values() {
+            value.check()?;
+        }
+        Ok(Self(values))
+    }
+
+    /// The value of a setting, when it is set.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A setting's value through `parse`, or the default when it is not set.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        default: T,
+    ) -> Result<T, SettingsError> {
+        self.get(name).map_or(Ok(default), |value| value.read(parse))
+    }
+
+    /// Names of settings that are set and change nothing in this version.
+    pub fn without_effect(&self) -> Vec<&'static str> {
+        self.0.values().filter(|value| !value.setting.effective).map(|value| value.setting.name).collect()
+    }
+}
+
+/// The settings file to read; one that is named must exist, the default one need not.
+fn config_path(sources: &Sources) -> Option<PathBuf> {
+    if sources.config.is_some() {
+        return sources.config.clone();
+    }
+    let named = sources.environment.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
+    if let Some((_, path)) = named {
+        return Some(PathBuf::from(path));
+    }
+    let default = sources.working_dir.join(DEFAULT_CONFIG);
+    default.is_file().then_some(default)
+}
+
+/// Adds one source's entries over what weaker sources said.
+fn overlay(
+    values: &mut BTreeMap<&'static str, Value>,
+    entries: Vec<(String, String)>,
+    origin: &Origin,
+) -> Result<(), SettingsError> {
+    let mut found: BTreeMap<&'static str, Value> = BTreeMap::new();
+    for (name, text) in entries {
+        let value = entry(&name, text, origin)?;
+        let name = value.setting.name;
+        if found.insert(name, value).is_some() {
+            return Err(SettingsError::Twice { name });
+        }
+    }
+    values.append(&mut found);
+    Ok(())
+}
+
+fn entry(name: &str, text: String, origin: &Origin) -> Result<Value, SettingsError> {
+    if let Some(setting) = catalog::find(name) {
+        return Ok(Value { setting, text, origin: origin.clone() });
+    }
+    match name.strip_suffix("_FILE").and_then(catalog::find) {
+        Some(setting) if setting.secret => secret_file(setting, PathBuf::from(text)),
+        Some(setting) => Err(SettingsError::NotASecret { name: setting.name }),
+        None => Err(SettingsError::Unknown {
+            name: name.to_owned(),
+            origin: origin.clone(),
+            closest: catalog::closest(name),
+        }),
+    }
+}
+
+fn secret_file(setting: &'static Setting, path: PathBuf) -> Result<Value, SettingsError> {
+    let failed = |source| SettingsError::SecretFile { name: setting.name, path: path.clone(), source };
+    let mut text = std::fs::read_to_string(&path).map_err(failed)?;
+    if text.len() > SECRET_FILE_LIMIT {
+        return Err(failed(std::io::Error::other("larger than 64 KB")));
+    }
+    // Editors and `echo` end a file with one newline that is no part of the secret.
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() {
+        return Err(failed(std::io::Error::other("the file is empty")));
+    }
+    Ok(Value { setting, text, origin: Origin::SecretFile(path) })
+}
+
+/// The environment's entries that concern wakeeper. Compose passes unset variables as empty ones.
+fn environment_entries(environment: Vec<(OsString, OsString)>) -> Vec<(String, String)> {
+    environment
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, value)| !value.is_empty() && name != CONFIG_VARIABLE)
+        .filter(|(name, _)| {
+            let base = name.strip_suffix("_FILE").and_then(catalog::find);
+            catalog::find(name).is_some()
+                || base.is_some_and(|setting| setting.secret)
+                || catalog::is_own_name(name)
+        })
+        .collect()
+}
+
+fn config_entries(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::ConfigFile { path: path.to_owned(), source })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+        SettingsError::ConfigSyntax { path: path.to_owned(), line, reason: error.message().to_owned() }
+    })?;
+    let origin = Origin::ConfigFile(path.to_owned());
+    table.into_iter().map(|(key, value)| config_entry(&key, value, &origin)).collect()
+}
+
+fn config_entry(key: &str, value: toml::Value, origin: &Origin) -> Result<(String, String), SettingsError> {
+    let name = key.to_ascii_uppercase();
+    let text = match value {
+        toml::Value::String(text) => text,
+        toml::Value::Boolean(flag) => flag.to_string(),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+            items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+        }
+        other => {
+            let known = SETTINGS.iter().find(|setting| setting.name == name);
+            let Some(setting) = known else {
+                return Err(SettingsError::Unknown {
+                    closest: catalog::closest(&name),
+                    name,
+                    origin: origin.clone(),
+                });
+            };
+            let text = format!("a TOML {}", other.type_str());
+            return Err(Value { setting, text, origin: origin.clone() }.malformed());
+        }
+    };
+    Ok((name, text))
+}

@@ -1,0 +1,201 @@
+use std::path::Path;
+
+use super::catalog::SETTINGS;
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Sources {
+    Sources {
+        environment: pairs.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        ..Sources::default()
+    }
+}
+
+fn resolve(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::resolve(environment(pairs))
+}
+
+fn refusal(pairs: &[(&str, &str)]) -> String {
+    resolve(pairs).expect_err("refused").to_string()
+}
+
+fn with_file(text: &str, pairs: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("wakeeper.toml"), text).unwrap();
+    let sources = Sources { working_dir: folder.path().to_owned(), ..environment(pairs) };
+    (folder, sources)
+}
+
+#[test]
+fn nothing_set_gives_the_documented_defaults() {
+    let settings = resolve(&[]).unwrap();
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:8192");
+    assert_eq!(settings.auth_info_dir, Path::new("./auth_info"));
+    assert_eq!(settings.baileys_store, Path::new("./baileys_store.json"));
+    assert!(matches!(settings.api_key, ApiKeySetting::Generated));
+    assert!(!settings.metrics);
+    assert!(settings.webhook.is_none());
+    assert_eq!(settings.log, LogSettings { json: false, filter: None });
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file() {
+    let file = "port = 1001\nhost = \"127.0.0.3\"\nmetrics = true\n";
+    let (_folder, mut sources) = with_file(file, &[("PORT", "1002"), ("HOST", "127.0.0.2")]);
+    sources.flags = vec![("PORT", "1003".to_owned())];
+    let settings = Settings::resolve(sources).unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.2:1003");
+    assert!(settings.metrics);
+}
+
+#[test]
+fn paths_follow_the_data_folder_unless_set() {
+    let settings = resolve(&[("DATA_DIR", "/data"), ("BAILEYS_STORE", "/else/store.json")]).unwrap();
+    assert_eq!(settings.auth_info_dir, Path::new("/data/auth_info"));
+    assert_eq!(settings.baileys_store, Path::new("/else/store.json"));
+}
+
+#[test]
+fn malformed_values_are_refused_with_name_value_and_what_is_allowed() {
+    let table: &[(&str, &str, &str)] = &[
+        ("PORT", "99999", "a whole number from 0 to 65535"),
+        ("PORT", "eighty", "a whole number"),
+        ("HOST", "my-laptop", "an IP address"),
+        ("METRICS", "maybe", "true or false"),
+        ("REQUEST_BODY_LIMIT", "10 parsecs", "a size"),
+        ("SESSION_CLEANUP_ENABLED", "si", "true or false"),
+        ("SESSION_ERROR_THRESHOLD", "0", "a whole number from 1"),
+        ("BACKUP_INTERVAL", "soon", "a time"),
+        ("LOG_FORMAT", "xml", "text, json"),
+        ("PUBLIC_URL", "https://example.org/path", "without a path"),
+        ("RUST_LOG", "info,,=?!", "a level"),
+    ];
+    for (name, value, allowed) in table {
+        let message = refusal(&[(name, value)]);
+        for part in [*name, *value, *allowed, "environment"] {
+            assert!(message.contains(part), "{message} does not name {part}");
+        }
+    }
+}
+
+#[test]
+fn secrets_never_show_in_a_refusal() {
+    for (name, value) in [
+        ("API_KEY", "secret-with-umlaut-ö"),
+        ("API_KEY", "sha512:abc"),
+        ("API_KEY", "a key with blanks in it"),
+        ("DATABASE_URL", "postgres://user:hunter2@db/wakeeper"),
+        ("WHATSAPP_HOOK_URL", "ftp://token@host/"),
+    ] {
+        let message = refusal(&[(name, value)]);
+        assert!(message.contains(name) && message.contains("hidden"), "{message}");
+        assert!(!message.contains(value), "{message}");
+    }
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_closest_known_one() {
+    assert!(refusal(&[("SESSION_CLEANUP_ENABLE", "true")]).contains("SESSION_CLEANUP_ENABLED"));
+    assert!(refusal(&[("WHATSAPP_HOOK_ULR", "http://x")]).contains("WHATSAPP_HOOK_URL"));
+    assert!(refusal(&[("WAKEEPER_PORT", "1")]).contains("WAKEEPER_PORT"));
+    let (_folder, sources) = with_file("prot = 1", &[]);
+    assert!(Settings::resolve(sources).expect_err("refused").to_string().contains("did you mean PORT"));
+}
+
+#[test]
+fn other_programs_variables_are_left_alone() {
+    let others = [("SESSION_MANAGER", "local/x"), ("PATH", "/bin"), ("MY_API_KEY", "x"), ("PORT_RANGE", "x")];
+    resolve(&others).unwrap();
+}
+
+#[test]
+fn empty_variables_count_as_unset() {
+    let settings = resolve(&[("API_KEY", ""), ("PORT", ""), ("WHATSAPP_HOOK_URL", "")]).unwrap();
+    assert_eq!(settings.listen.port(), DEFAULT_PORT);
+    assert!(matches!(settings.api_key, ApiKeySetting::Generated));
+}
+
+#[test]
+fn a_secret_comes_from_its_file_without_the_last_newline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "0123456789abcdef\n").unwrap();
+    let settings = resolve(&[("API_KEY_FILE", path.to_str().unwrap())]).unwrap();
+    let ApiKeySetting::Fixed(key) = settings.api_key else { panic!("a fixed key") };
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&key), "0123456789abcdef");
+}
+
+#[test]
+fn a_secret_given_twice_or_by_a_missing_file_is_refused() {
+    let twice = [("API_KEY", "0123456789abcdef"), ("API_KEY_FILE", "/nowhere")];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "fedcba9876543210").unwrap();
+    assert!(refusal(&twice[1..]).contains("/nowhere"));
+    let both = [twice[0], ("API_KEY_FILE", path.to_str().unwrap())];
+    assert!(refusal(&both).contains("either API_KEY or API_KEY_FILE"));
+    std::fs::write(&path, "\n").unwrap();
+    assert!(refusal(&[("API_KEY_FILE", path.to_str().unwrap())]).contains("empty"));
+}
+
+#[test]
+fn a_file_is_refused_for_a_setting_that_is_no_secret() {
+    let (_folder, sources) = with_file("port_file = \"x\"", &[]);
+    assert!(Settings::resolve(sources).expect_err("refused").to_string().contains("only secrets"));
+}
+
+#[test]
+fn no_key_means_loopback_only() {
+    for host in ["0.0.0.0", "192.168.1.4"] {
+        let settings = resolve(&[("API_KEY", "none"), ("HOST", host)]).unwrap();
+        assert!(settings.listen.ip().is_loopback());
+    }
+    let settings = resolve(&[("API_KEY", "none"), ("HOST", "127.0.0.7")]).unwrap();
+    assert_eq!(settings.listen.ip().to_string(), "127.0.0.7");
+}
+
+#[test]
+fn webhook_settings_are_read_and_need_the_address() {
+    let settings = resolve(&[
+        ("WHATSAPP_HOOK_URL", "http://127.0.0.1:5678/hook"),
+        ("WHATSAPP_HOOK_EVENTS", "message, session.status"),
+        ("WHATSAPP_HOOK_RETRIES_POLICY", "exponential"),
+        ("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", "3"),
+        ("WHATSAPP_HOOK_RETRIES_ATTEMPTS", "7"),
+        ("WHATSAPP_HOOK_CUSTOM_HEADERS", "X-Token: abc:def; X-Other:1"),
+    ])
+    .unwrap();
+    let hook = settings.webhook.unwrap();
+    assert_eq!(hook.events, ["message", "session.status"]);
+    assert_eq!((hook.retries_delay_seconds, hook.retries_attempts), (Some(3), Some(7)));
+    assert_eq!(hook.custom_headers.len(), 2);
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&hook.custom_headers[0].1), "abc:def");
+    assert!(refusal(&[("WHATSAPP_HOOK_EVENTS", "*")]).contains("WHATSAPP_HOOK_URL"));
+}
+
+#[test]
+fn a_broken_settings_file_is_refused_without_quoting_it() {
+    let (_folder, sources) = with_file("port = 1\napi_key = \"0123456789abcdef\n", &[]);
+    let message = Settings::resolve(sources).expect_err("refused").to_string();
+    assert!(message.contains("line 2") && !message.contains("0123456789"), "{message}");
+    let missing = Sources { config: Some("/nowhere/w.toml".into()), ..Sources::default() };
+    assert!(Settings::resolve(missing).expect_err("refused").to_string().contains("/nowhere/w.toml"));
+}
+
+#[test]
+fn names_without_effect_are_reported() {
+    let settings = resolve(&[("BACKUP_KEEP_LAST", "3"), ("CONTAINER_NAME", "x")]).unwrap();
+    assert_eq!(settings.without_effect, ["BACKUP_KEEP_LAST", "CONTAINER_NAME"]);
+}
+
+#[cfg(not(feature = "demo"))]
+#[test]
+fn a_production_build_talks_to_whatsapp_only() {
+    assert!(refusal(&[("WHATSAPP_WS_URL", "ws://127.0.0.1:1/ws/chat")]).contains("demo builds"));
+}
+
+#[test]
+fn every_setting_is_its_own_closest_name() {
+    for setting in SETTINGS {
+        assert_eq!(catalog::closest(setting.name), Some(setting.name));
+    }
+}

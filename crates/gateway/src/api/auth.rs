@@ -1,0 +1,238 @@
+//! The API key: where it comes from, where it is kept, and the check.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha512};
+use subtle::ConstantTimeEq;
+
+use super::error::{ApiError, ErrorCode};
+
+/// The header that carries the key.
+pub const API_KEY_HEADER: &str = "x-api-key";
+/// File under `auth_info` that keeps a generated key.
+const KEY_FILE: &str = "api_key";
+/// Bytes of randomness in a generated key.
+const KEY_BYTES: usize = 24;
+
+/// The generated key could not be kept or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Reading the kept key failed.
+    #[error("cannot read the API key in {}: {source}", path.display())]
+    Read {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The kept key is empty or no text.
+    #[error("the API key in {} is empty; write a key there, or delete the file to get a new one", path.display())]
+    Empty {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// Writing a new key failed.
+    #[error("cannot keep the new API key in {}: {source}", path.display())]
+    Write {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Who may use the API.
+#[derive(Clone)]
+pub enum KeyPolicy {
+    /// Callers must present the key with this SHA-512.
+    Required([u8; 64]),
+    /// No key. The listener must be on loopback.
+    Off,
+}
+
+impl KeyPolicy {
+    /// The policy for a configured key: the key itself, or `sha512:<hex>` of it.
+    #[must_use]
+    pub fn required(key: &SecretString) -> Self {
+        let key = key.expose_secret();
+        let digest = key.strip_prefix("sha512:").and_then(|hex| {
+            let mut digest = [0; 64];
+            hex::decode_to_slice(hex, &mut digest).ok().map(|()| digest)
+        });
+        Self::Required(digest.unwrap_or_else(|| Sha512::digest(key.as_bytes()).into()))
+    }
+
+    /// Does the request carry the right key? Compares digests in constant time, so that neither
+    /// the key's length nor its first letters can be found by timing.
+    fn admits(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match self {
+            Self::Required(expected) => {
+                let given = headers.get(API_KEY_HEADER).map(axum::http::HeaderValue::as_bytes);
+                let digest: [u8; 64] = Sha512::digest(given.unwrap_or_default()).into();
+                if given.is_some() && bool::from(digest.ct_eq(expected)) { Ok(()) } else { Err(unauthorized()) }
+            }
+            Self::Off => require_loopback_name(headers),
+        }
+    }
+}
+
+fn unauthorized() -> ApiError {
+    ApiError::new(ErrorCode::Unauthorized, "The API key is missing or wrong")
+        .hint("send the header X-Api-Key; a generated key is in the file api_key under auth_info")
+}
+
+/// Without keys a web page could reach the gateway through a name that it points at 127.0.0.1
+/// (DNS rebinding), so the name must be one of this machine's own.
+fn require_loopback_name(headers: &HeaderMap) -> Result<(), ApiError> {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let loopback = name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if loopback {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::Forbidden, "Without an API key only loopback addresses are answered")
+        .hint("use http://localhost, or set API_KEY"))
+}
+
+/// Lets requests with the right key pass.
+pub async fn require_key(State(policy): State<KeyPolicy>, request: Request, next: Next) -> Response {
+    match policy.admits(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// A generated key and whether this start made it.
+pub struct GeneratedKey {
+    /// The key.
+    pub key: SecretString,
+    /// True when it was made now, so that it must be shown once.
+    pub is_new: bool,
+    /// Where it is kept.
+    pub path: PathBuf,
+}
+
+/// The key kept under `auth_info`, made and kept (0600) when there is none.
+pub fn kept_or_generated(auth_info: &Path) -> Result<GeneratedKey, KeyError> {
+    let path = auth_info.join(KEY_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(KeyError::Empty { path });
+            }
+            make_private(&path).map_err(|source| KeyError::Read { path: path.clone(), source })?;
+            Ok(GeneratedKey { key: SecretString::from(text), is_new: false, path })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let bytes: [u8; KEY_BYTES] = rand::random();
+            let key = hex::encode(bytes);
+            write_private(&path, &key).map_err(|source| KeyError::Write { path: path.clone(), source })?;
+            Ok(GeneratedKey { key: SecretString::from(key), is_new: true, path })
+        }
+        Err(source) => Err(KeyError::Read { path, source }),
+    }
+}
+
+/// Writes beside and renames, so that a crash leaves no empty key.
+fn write_private(path: &Path, key: &str) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&fresh)?;
+    file.write_all(format!("{key}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+/// A key that others on this machine may read is no key.
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    tracing::warn!(path = %path.display(), "the API key was readable by others; its mode is now 0600");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn only_the_exact_key_is_admitted() {
+        let policy = KeyPolicy::required(&SecretString::from("0123456789abcdef"));
+        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef")).is_ok());
+        for wrong in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
+            let error = policy.admits(&headers(API_KEY_HEADER, wrong)).expect_err("refused");
+            assert_eq!(error.code(), ErrorCode::Unauthorized);
+        }
+        assert!(policy.admits(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_key_can_be_configured_as_its_hash() {
+        let hash = format!("sha512:{}", hex::encode(Sha512::digest(b"0123456789abcdef")));
+        let policy = KeyPolicy::required(&SecretString::from(hash.clone()));
+        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef")).is_ok());
+        assert!(policy.admits(&headers(API_KEY_HEADER, &hash)).is_err());
+    }
+
+    #[test]
+    fn an_empty_key_is_not_the_key_of_empty_text() {
+        let policy = KeyPolicy::required(&SecretString::from(""));
+        assert!(policy.admits(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn without_keys_only_loopback_names_are_answered() {
+        for host in ["localhost", "localhost:8192", "127.0.0.1:8192", "[::1]:8192", "127.9.9.9"] {
+            assert!(KeyPolicy::Off.admits(&headers("host", host)).is_ok(), "{host}");
+        }
+        for host in ["evil.example:8192", "10.0.0.4", "[::2]:1", "localhost.evil.example", ""] {
+            assert!(KeyPolicy::Off.admits(&headers("host", host)).is_err(), "{host}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_is_made_once_and_kept_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let first = kept_or_generated(folder.path()).unwrap();
+        assert!(first.is_new);
+        assert_eq!(first.key.expose_secret().len(), 2 * KEY_BYTES);
+        fs::set_permissions(&first.path, fs::Permissions::from_mode(0o644)).unwrap();
+        let second = kept_or_generated(folder.path()).unwrap();
+        assert!(!second.is_new);
+        assert_eq!(first.key.expose_secret(), second.key.expose_secret());
+        assert_eq!(fs::metadata(&first.path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&first.path, "\n").unwrap();
+        assert!(matches!(kept_or_generated(folder.path()), Err(KeyError::Empty { .. })));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a caller is told when something is wrong. The only place that chooses status codes.
+//!
+//! The answer has WAHA's shape plus a stable `code` and, where there is one, a `hint`:
+//! `{statusCode,error,message,code,hint}`. Messages never carry what the caller sent: that may be
+//! a message text or a phone number, and error answers end up in other programs' logs.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Stable name of what went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// 400: the body is not JSON.
+    InvalidJson,
+    /// 400: a field, a parameter or a header is missing, of the wrong type or not allowed.
+    InvalidRequest,
+    /// 401: `X-Api-Key` is missing or wrong.
+    Unauthorized,
+    /// 403: keys are off and the request did not address this machine by a loopback name.
+    Forbidden,
+    /// 404: no such path.
+    NotFound,
+    /// 404: no session of that name.
+    SessionNotFound,
+    /// 404: no such message in that chat.
+    MessageNotFound,
+    /// 404: no such media file, or WhatsApp no longer holds it.
+    FileNotFound,
+    /// 404: no such dead letter.
+    DeadLetterNotFound,
+    /// 405: the path exists, the method does not.
+    MethodNotAllowed,
+    /// 409: a session of that name exists already.
+    SessionExists,
+    /// 409: the `Idempotency-Key` was used with another body.
+    IdempotencyConflict,
+    /// 409: something contradicts what is there, for example another process holds the session.
+    Conflict,
+    /// 413: the body is larger than `REQUEST_BODY_LIMIT`, or the media larger than WhatsApp takes.
+    TooLarge,
+    /// 415: the body is not `application/json`.
+    UnsupportedMediaType,
+    /// 422: the session is not in a state to do it; carries `session`, `status` and `expected`.
+    WrongState,
+    /// 422: the media at the given address could not be fetched.
+    MediaUnavailable,
+    /// 422: WhatsApp refused the request, for example for an unknown recipient.
+    Refused,
+    /// 429: too much at once; carries `Retry-After`.
+    RateLimited,
+    /// 500: a fault of wakeeper; the log says more.
+    Internal,
+    /// 503: the gateway is shutting down; carries `Retry-After`.
+    ShuttingDown,
+    /// 504: WhatsApp did not answer in time. Repeat with the same `Idempotency-Key`.
+    Timeout,
+}
+
+impl ErrorCode {
+    /// The HTTP status that goes with the code.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound
+            | Self::SessionNotFound
+            | Self::MessageNotFound
+            | Self::FileNotFound
+            | Self::DeadLetterNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SessionExists | Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WrongState | Self::MediaUnavailable | Self::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+/// The body of every error answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// The HTTP status, again.
+    #[schema(example = 404)]
+    pub status_code: u16,
+    /// The HTTP status in words.
+    #[schema(example = "Not Found")]
+    pub error: String,
+    /// What is wrong, for people.
+    #[schema(example = "There is no session of that name")]
+    pub message: String,
+    /// What is wrong, for programs.
+    pub code: ErrorCode,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// With `wrong_state`: the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// With `wrong_state`: the state it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// With `wrong_state`: the states in which it would work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Vec<String>>,
+}
+
+/// An error on its way to the caller.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    body: ErrorBody,
+    retry_after_s: Option<u64>,
+}
+
+impl ApiError {
+    /// An error of that kind; `message` says what is wrong without quoting the request.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let status = code.status();
+        let body = ErrorBody {
+            status_code: status.as_u16(),
+            error: status.canonical_reason().unwrap_or("Error").to_owned(),
+            message: message.into(),
+            code,
+            hint: None,
+            session: None,
+            status: None,
+            expected: None,
+        };
+        Self { body, retry_after_s: None }
+    }
+
+    /// A field, parameter or header that is not allowed.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// Adds what the caller can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.body.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds `Retry-After` in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds.max(1));
+        self
+    }
+
+    /// The session is not in a state to do what was asked.
+    #[must_use]
+    pub fn wrong_state(session: &str, status: &str, expected: &[&str]) -> Self {
+        let message = format!("The session is {status}; this needs {}", expected.join(" or "));
+        let mut error = Self::new(ErrorCode::WrongState, message);
+        error.body.session = Some(session.to_owned());
+        error.body.status = Some(status.to_owned());
+        error.body.expected = Some(expected.iter().map(|&state| state.to_owned()).collect());
+        error
+    }
+
+    /// There is no session of that name.
+    #[must_use]
+    pub fn session_not_found() -> Self {
+        Self::new(ErrorCode::SessionNotFound, "There is no session of that name")
+            .hint("GET /api/sessions?all=true lists the sessions")
+    }
+
+    /// The gateway is going down.
+    #[must_use]
+    pub fn shutting_down() -> Self {
+        Self::new(ErrorCode::ShuttingDown, "The gateway is shutting down").retry_after(5)
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.body.code
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.body.code.status(), Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
