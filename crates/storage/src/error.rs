@@ -1,0 +1,50 @@
+use std::{path::PathBuf, sync::Arc};
+
+use thiserror::Error;
+
+/// A storage operation that failed. Carries no row contents: no key, body or phone number.
+#[derive(Debug, Clone, Error)]
+pub enum StorageError {
+    /// The database file or its folder cannot be created, opened or given its mode.
+    #[error("cannot open the database file {path}: {source}")]
+    OpenFile {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the operating system said.
+        source: Arc<std::io::Error>,
+    },
+    /// The back end refused an operation.
+    #[error("{operation} failed: {source}")]
+    Database {
+        /// What was being done, in words.
+        operation: &'static str,
+        /// What the back end said.
+        source: Arc<sqlx::Error>,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("cannot bring the database up to date: {source}")]
+    Migrate {
+        /// What went wrong.
+        source: Arc<sqlx::migrate::MigrateError>,
+    },
+    /// A newer wakeeper wrote this database; opening it with an older one could lose rows.
+    #[error(
+        "the database was written by a newer wakeeper (schema {found}); this one knows up to {supported}"
+    )]
+    NewerDatabase {
+        /// Schema version found in the file.
+        found: i64,
+        /// Newest schema version this build knows.
+        supported: i64,
+    },
+    /// The storage was closed.
+    #[error("the storage is closed")]
+    Closed,
+}
+
+impl StorageError {
+    /// For `map_err`: names the operation that failed.
+    pub(crate) fn during(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { operation, source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,18 @@
+//! The rows themselves, free of any back end.
+
+mod event;
+mod message;
+mod outbox;
+mod send;
+mod session;
+
+pub use event::{EventRow, NewEvent};
+pub use message::{
+    Change, CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder,
+};
+pub use outbox::{
+    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, Retention,
+    Verdict,
+};
+pub use send::{SendBegun, SendRow, SendState};
+pub use session::{Desired, SessionRow};

@@ -1,0 +1,55 @@
+use std::fmt;
+
+/// An event about to be committed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// `evt_` and a ULID; what receivers tell repeats by.
+    pub id: String,
+    /// The session it happened in.
+    pub session: String,
+    /// The chat whose events stay in order; empty for events of the whole session.
+    pub chat: String,
+    /// WAHA's event name, such as `message.any`.
+    pub name: String,
+    /// The complete webhook body as JSON text. Stored whole, so that every attempt sends the same bytes.
+    pub body: String,
+    /// When it happened; its deliveries are due from this moment.
+    pub timestamp_ms: i64,
+    /// Keys of the subscriptions that must hear of it: one outbox row each.
+    pub subscriptions: Vec<String>,
+}
+
+/// A committed event.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Position in the log; grows in commit order, never reused.
+    pub seq: i64,
+    /// `evt_` and a ULID.
+    pub id: String,
+    /// The session it happened in.
+    pub session: String,
+    /// The ordering key; empty for events of the whole session.
+    pub chat: String,
+    /// WAHA's event name.
+    pub name: String,
+    /// The complete webhook body as JSON text.
+    pub body: String,
+    /// When it happened.
+    pub timestamp_ms: i64,
+}
+
+impl fmt::Debug for NewEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEvent").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EventRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventRow")
+            .field("seq", &self.seq)
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

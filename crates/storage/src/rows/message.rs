@@ -1,0 +1,192 @@
+use std::fmt;
+
+use super::{EventRow, NewEvent, SendState};
+
+/// One WhatsApp message.
+///
+/// Unique by `(session, chat, id, from_me, participant)`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// The session that saw it.
+    pub session: String,
+    /// The chat's JID, in whatever one form the engine settles on for this chat.
+    pub chat: String,
+    /// The stanza id WhatsApp knows the message by.
+    pub id: String,
+    /// Sent by this account (from here or from another of its devices).
+    pub from_me: bool,
+    /// The sender inside a group, else empty.
+    pub participant: String,
+    /// The sender's JID.
+    pub sender: String,
+    /// WhatsApp's timestamp, Unix seconds.
+    pub timestamp_s: i64,
+    /// What sort of message it is, such as `text` or `image`.
+    pub kind: String,
+    /// -1 error, 0 pending, 1 server, 2 device, 3 read, 4 played.
+    pub ack: i32,
+    /// WAHA's message payload as JSON text, as first sent to webhooks.
+    pub payload_json: String,
+    /// The raw `wa.Message`, for replies, edits, forwards and media; empty when there is none.
+    pub proto: Vec<u8>,
+    /// An edit replaced its content.
+    pub edited: bool,
+    /// It was deleted for everyone.
+    pub revoked: bool,
+    /// Kept only so that a redelivery is recognised (reactions, edits, deletes): not listed.
+    pub hidden: bool,
+}
+
+impl fmt::Debug for MessageRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRow")
+            .field("session", &self.session)
+            .field("id", &self.id)
+            .field("from_me", &self.from_me)
+            .field("kind", &self.kind)
+            .field("ack", &self.ack)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names stored messages. A chat can be known by phone number and by LID, so it need not be given:
+/// a stanza id with its direction is unique enough inside a session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageRef {
+    /// The session.
+    pub session: String,
+    /// The stanza id.
+    pub id: String,
+    /// Its direction, when known.
+    pub from_me: Option<bool>,
+    /// Its chat, when it must match.
+    pub chat: Option<String>,
+}
+
+impl fmt::Debug for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRef")
+            .field("session", &self.session)
+            .field("id", &self.id)
+            .field("from_me", &self.from_me)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change of a message that is already stored. Unknown messages are left unknown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MessageUpdate {
+    /// New content: sets `edited`.
+    Edited {
+        /// The message.
+        target: MessageRef,
+        /// Its new payload.
+        payload_json: String,
+        /// Its new protobuf; `None` keeps the old one.
+        proto: Option<Vec<u8>>,
+    },
+    /// Deleted for everyone: sets `revoked`, keeps the content.
+    Revoked {
+        /// The message.
+        target: MessageRef,
+    },
+}
+
+/// One thing that happened, with the events that tell of it.
+#[derive(Clone)]
+pub enum Change {
+    /// A message. When its key is already stored the whole change is skipped, events included.
+    Message {
+        /// The message's row.
+        row: Box<MessageRow>,
+        /// What it does to earlier messages.
+        updates: Vec<MessageUpdate>,
+        /// The events, if it is new.
+        events: Vec<NewEvent>,
+    },
+    /// A receipt. Acks only rise; when the message is unknown or already there the change is skipped.
+    Ack {
+        /// The message.
+        target: MessageRef,
+        /// The new level (see [`MessageRow::ack`]).
+        ack: i32,
+        /// The events, if it rose.
+        events: Vec<NewEvent>,
+    },
+    /// A send moved on. Skipped when the send is unknown.
+    Send {
+        /// The session.
+        session: String,
+        /// The stanza id chosen for it.
+        message_id: String,
+        /// Where it now is.
+        state: SendState,
+        /// The answer the caller gets; `None` keeps what is stored.
+        response_json: Option<String>,
+        /// Now.
+        now_ms: i64,
+    },
+    /// Events that stand for themselves, such as `session.status`.
+    Events(Vec<NewEvent>),
+}
+
+/// What one [`crate::MessageRows::commit`] writes: all of it or nothing.
+#[derive(Clone, Default)]
+pub struct CommitBatch {
+    /// Applied in order.
+    pub changes: Vec<Change>,
+}
+
+impl From<Vec<Change>> for CommitBatch {
+    fn from(changes: Vec<Change>) -> Self {
+        Self { changes }
+    }
+}
+
+impl From<Change> for CommitBatch {
+    fn from(change: Change) -> Self {
+        Self { changes: vec![change] }
+    }
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, Default)]
+pub struct CommitOutcome {
+    /// For every change of the batch: was it applied (`true`) or skipped as a duplicate?
+    pub applied: Vec<bool>,
+    /// The events that were created, in order.
+    pub events: Vec<EventRow>,
+    /// Subscriptions that got outbox rows, each once.
+    pub subscriptions: Vec<String>,
+}
+
+/// By time, then by order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SortOrder {
+    /// Newest first.
+    #[default]
+    NewestFirst,
+    /// Oldest first.
+    OldestFirst,
+}
+
+/// Which messages of a chat to read.
+#[derive(Clone, Default)]
+pub struct MessageQuery {
+    /// The chat, in every form it may be stored under. Empty means every chat of the session.
+    pub chats: Vec<String>,
+    /// At most this many.
+    pub limit: u32,
+    /// Skip this many first.
+    pub offset: u32,
+    /// Not before this, Unix seconds.
+    pub from_s: Option<i64>,
+    /// Not after this, Unix seconds.
+    pub until_s: Option<i64>,
+    /// Only this direction.
+    pub from_me: Option<bool>,
+    /// Only this ack level.
+    pub ack: Option<i32>,
+    /// The order.
+    pub order: SortOrder,
+}

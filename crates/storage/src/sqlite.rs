@@ -1,0 +1,80 @@
+//! The embedded back end: SQLite in WAL mode, one writer that groups commits, a few readers.
+
+mod commit;
+mod event_rows;
+mod file;
+mod housekeeping;
+mod message_rows;
+mod outbox_rows;
+mod send_rows;
+mod session_rows;
+mod writer;
+
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use self::writer::Writer;
+use crate::StorageError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Readers beside the one writer. WAL lets them read while it writes.
+const READERS: u32 = 4;
+
+/// How long a connection waits for another's lock (a backup tool's, say) before it fails.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Rows in an SQLite file.
+pub(crate) struct SqliteStorage {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+impl fmt::Debug for SqliteStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStorage").finish_non_exhaustive()
+    }
+}
+
+impl SqliteStorage {
+    /// See [`crate::open_sqlite`].
+    pub(crate) async fn open(path: &Path) -> Result<Self, StorageError> {
+        file::prepare(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL syncs the WAL on every commit: an answered write survives the loss of power.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(StorageError::during("opening the database"))?;
+        MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migration_error)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(StorageError::during("opening the database for reading"))?;
+        Ok(Self { readers, writer: Writer::start(connection) })
+    }
+}
+
+fn migration_error(error: MigrateError) -> StorageError {
+    match error {
+        MigrateError::VersionMissing(found) => StorageError::NewerDatabase {
+            found,
+            supported: MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default(),
+        },
+        source => StorageError::Migrate { source: Arc::new(source) },
+    }
+}
+
+/// A column holds a number that this build has no meaning for.
+fn unknown(column: &'static str, value: i64) -> sqlx::Error {
+    sqlx::Error::Decode(format!("column {column} holds the unknown value {value}").into())
+}

@@ -1,0 +1,192 @@
+//! The commit: messages, updates, events and outbox rows in the writer's transaction.
+
+use sqlx::{SqliteConnection, query, query_scalar};
+
+use super::send_rows;
+use crate::{Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent};
+
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    batch: CommitBatch,
+) -> Result<CommitOutcome, sqlx::Error> {
+    let mut outcome = CommitOutcome::default();
+    for change in batch.changes {
+        let (applied, events) = apply_change(connection, change).await?;
+        outcome.applied.push(applied);
+        for event in events {
+            insert_event(connection, event, &mut outcome).await?;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Answers whether the change was applied, and the events to be created because of it.
+async fn apply_change(
+    connection: &mut SqliteConnection,
+    change: Change,
+) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
+    match change {
+        Change::Message { row, updates, events } => {
+            if !insert_message(connection, *row).await? {
+                return Ok((false, Vec::new()));
+            }
+            for update in updates {
+                update_message(connection, update).await?;
+            }
+            Ok((true, events))
+        }
+        Change::Ack { target, ack, events } => {
+            let raised = raise_ack(connection, &target, ack).await?;
+            Ok((raised, if raised { events } else { Vec::new() }))
+        }
+        Change::Send { session, message_id, state, response_json, now_ms } => {
+            let answer = response_json.as_deref();
+            let known = send_rows::update(connection, &session, &message_id, state, answer, now_ms).await?;
+            Ok((known, Vec::new()))
+        }
+        Change::Events(events) => Ok((true, events)),
+    }
+}
+
+async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> Result<bool, sqlx::Error> {
+    let inserted = query(
+        "INSERT INTO messages (session, chat, id, from_me, participant, sender, timestamp_s, kind, ack,
+             payload_json, proto, edited, revoked, hidden)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (session, id, from_me, chat, participant) DO NOTHING",
+    )
+    .bind(row.session)
+    .bind(row.chat)
+    .bind(row.id)
+    .bind(row.from_me)
+    .bind(row.participant)
+    .bind(row.sender)
+    .bind(row.timestamp_s)
+    .bind(row.kind)
+    .bind(row.ack)
+    .bind(row.payload_json)
+    .bind(row.proto)
+    .bind(row.edited)
+    .bind(row.revoked)
+    .bind(row.hidden)
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() > 0)
+}
+
+async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate) -> Result<(), sqlx::Error> {
+    match update {
+        MessageUpdate::Edited { target, payload_json, proto } => {
+            query(
+                "UPDATE messages SET edited = 1, payload_json = $5, proto = COALESCE($6, proto)
+                 WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
+                     AND ($4 IS NULL OR chat = $4)",
+            )
+            .bind(target.session)
+            .bind(target.id)
+            .bind(target.from_me)
+            .bind(target.chat)
+            .bind(payload_json)
+            .bind(proto)
+            .execute(connection)
+            .await?;
+        }
+        MessageUpdate::Revoked { target } => {
+            query(
+                "UPDATE messages SET revoked = 1
+                 WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
+                     AND ($4 IS NULL OR chat = $4)",
+            )
+            .bind(target.session)
+            .bind(target.id)
+            .bind(target.from_me)
+            .bind(target.chat)
+            .execute(connection)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn raise_ack(
+    connection: &mut SqliteConnection,
+    target: &MessageRef,
+    ack: i32,
+) -> Result<bool, sqlx::Error> {
+    let raised = query(
+        "UPDATE messages SET ack = $5
+         WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
+             AND (ack < $5 OR ($5 < 0 AND ack = 0))",
+    )
+    .bind(&target.session)
+    .bind(&target.id)
+    .bind(target.from_me)
+    .bind(&target.chat)
+    .bind(ack)
+    .execute(connection)
+    .await?;
+    Ok(raised.rows_affected() > 0)
+}
+
+async fn insert_event(
+    connection: &mut SqliteConnection,
+    event: NewEvent,
+    outcome: &mut CommitOutcome,
+) -> Result<(), sqlx::Error> {
+    let seq: i64 = query_scalar(
+        "INSERT INTO events (id, session, chat, name, body, timestamp_ms)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq",
+    )
+    .bind(&event.id)
+    .bind(&event.session)
+    .bind(&event.chat)
+    .bind(&event.name)
+    .bind(&event.body)
+    .bind(event.timestamp_ms)
+    .fetch_one(&mut *connection)
+    .await?;
+    for subscription in &event.subscriptions {
+        let lane =
+            open_lane(connection, subscription, &event.session, &event.chat, event.timestamp_ms).await?;
+        query("INSERT INTO outbox (seq, subscription, lane, state, attempts) VALUES ($1, $2, $3, 0, 0)")
+            .bind(seq)
+            .bind(subscription)
+            .bind(lane)
+            .execute(&mut *connection)
+            .await?;
+        if !outcome.subscriptions.contains(subscription) {
+            outcome.subscriptions.push(subscription.clone());
+        }
+    }
+    outcome.events.push(EventRow {
+        seq,
+        id: event.id,
+        session: event.session,
+        chat: event.chat,
+        name: event.name,
+        body: event.body,
+        timestamp_ms: event.timestamp_ms,
+    });
+    Ok(())
+}
+
+/// The lane for a new pending row. A lane that exists keeps its waiting time: its first row decides.
+pub(super) async fn open_lane(
+    connection: &mut SqliteConnection,
+    subscription: &str,
+    session: &str,
+    chat: &str,
+    due_ms: i64,
+) -> Result<i64, sqlx::Error> {
+    query_scalar(
+        "INSERT INTO lanes (subscription, session, chat, next_attempt_ms, gave_up) VALUES ($1, $2, $3, $4, 0)
+         ON CONFLICT (subscription, session, chat) DO UPDATE SET next_attempt_ms = lanes.next_attempt_ms
+         RETURNING id",
+    )
+    .bind(subscription)
+    .bind(session)
+    .bind(chat)
+    .bind(due_ms)
+    .fetch_one(connection)
+    .await
+}

@@ -1,0 +1,25 @@
+use std::{
+    fs::{DirBuilder, OpenOptions, Permissions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+};
+
+use crate::StorageError;
+
+/// Makes sure that the file exists, owner-only, before SQLite opens it: SQLite gives its WAL and
+/// shared-memory files the mode of the database file.
+pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
+    create(path).map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })
+}
+
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}

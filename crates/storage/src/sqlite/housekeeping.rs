@@ -1,0 +1,67 @@
+use async_trait::async_trait;
+use sqlx::{SqliteConnection, query, query_scalar};
+
+use super::SqliteStorage;
+use crate::{Retention, Storage, StorageError};
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn check(&self) -> Result<(), StorageError> {
+        self.writer.write("writing a probe row", |connection| Box::pin(write_probe(connection))).await?;
+        query_scalar::<_, i64>("SELECT writes FROM probe")
+            .fetch_one(&self.readers)
+            .await
+            .map(drop)
+            .map_err(StorageError::during("reading the probe row"))
+    }
+
+    async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
+        self.writer
+            .write("forgetting old rows", move |connection| Box::pin(prune(connection, retention)))
+            .await
+    }
+
+    async fn close(&self) {
+        // Readers first: the last connection to close folds the WAL in, and readers must not write.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn write_probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    query("INSERT INTO probe (id, writes) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET writes = probe.writes + 1")
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn prune(connection: &mut SqliteConnection, retention: Retention) -> Result<u64, sqlx::Error> {
+    let mut pruned = 0;
+    for (sql, before_ms) in [
+        (
+            "DELETE FROM outbox WHERE id IN
+                 (SELECT id FROM outbox WHERE state = 1 AND ended_ms < $1 LIMIT $2)",
+            retention.delivered_before_ms,
+        ),
+        (
+            "DELETE FROM outbox WHERE id IN
+                 (SELECT id FROM outbox WHERE state = 2 AND ended_ms < $1 LIMIT $2)",
+            retention.dead_before_ms,
+        ),
+        (
+            "DELETE FROM events WHERE seq IN
+                 (SELECT seq FROM events WHERE timestamp_ms < $1
+                      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq) LIMIT $2)",
+            retention.delivered_before_ms,
+        ),
+        (
+            "DELETE FROM sends WHERE seq IN
+                 (SELECT seq FROM sends WHERE state >= 2 AND updated_ms < $1 LIMIT $2)",
+            retention.sends_before_ms,
+        ),
+    ] {
+        let deleted = query(sql).bind(before_ms).bind(retention.limit).execute(&mut *connection).await?;
+        pruned += deleted.rows_affected();
+    }
+    Ok(pruned)
+}

@@ -1,0 +1,89 @@
+use async_trait::async_trait;
+use sqlx::{QueryBuilder, Row, Sqlite, query, sqlite::SqliteRow};
+
+use super::{SqliteStorage, commit};
+use crate::{
+    CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageRows, SortOrder, StorageError,
+};
+
+#[async_trait]
+impl MessageRows for SqliteStorage {
+    async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError> {
+        self.writer.write("committing a batch", |connection| Box::pin(commit::apply(connection, batch))).await
+    }
+
+    async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
+        query(
+            "SELECT * FROM messages WHERE session = $1 AND id = $2
+                 AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
+             ORDER BY seq LIMIT 1",
+        )
+        .bind(&target.session)
+        .bind(&target.id)
+        .bind(target.from_me)
+        .bind(&target.chat)
+        .try_map(read)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(StorageError::during("reading a message"))
+    }
+
+    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
+        page(session, &query)
+            .build()
+            .try_map(read)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StorageError::during("reading messages"))
+    }
+}
+
+fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT * FROM messages WHERE hidden = 0 AND session = ");
+    sql.push_bind(session.to_owned());
+    if !query.chats.is_empty() {
+        sql.push(" AND chat IN (");
+        let mut list = sql.separated(", ");
+        for chat in &query.chats {
+            list.push_bind(chat.clone());
+        }
+        sql.push(")");
+    }
+    if let Some(from) = query.from_s {
+        sql.push(" AND timestamp_s >= ").push_bind(from);
+    }
+    if let Some(until) = query.until_s {
+        sql.push(" AND timestamp_s <= ").push_bind(until);
+    }
+    if let Some(from_me) = query.from_me {
+        sql.push(" AND from_me = ").push_bind(from_me);
+    }
+    if let Some(ack) = query.ack {
+        sql.push(" AND ack = ").push_bind(ack);
+    }
+    sql.push(match query.order {
+        SortOrder::NewestFirst => " ORDER BY timestamp_s DESC, seq DESC LIMIT ",
+        SortOrder::OldestFirst => " ORDER BY timestamp_s, seq LIMIT ",
+    });
+    sql.push_bind(query.limit).push(" OFFSET ").push_bind(query.offset);
+    sql
+}
+
+fn read(row: SqliteRow) -> Result<MessageRow, sqlx::Error> {
+    Ok(MessageRow {
+        session: row.try_get("session")?,
+        chat: row.try_get("chat")?,
+        id: row.try_get("id")?,
+        from_me: row.try_get("from_me")?,
+        participant: row.try_get("participant")?,
+        sender: row.try_get("sender")?,
+        timestamp_s: row.try_get("timestamp_s")?,
+        kind: row.try_get("kind")?,
+        ack: row.try_get("ack")?,
+        payload_json: row.try_get("payload_json")?,
+        proto: row.try_get("proto")?,
+        edited: row.try_get("edited")?,
+        revoked: row.try_get("revoked")?,
+        hidden: row.try_get("hidden")?,
+    })
+}

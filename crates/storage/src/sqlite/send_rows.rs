@@ -1,0 +1,132 @@
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
+
+use super::{SqliteStorage, unknown};
+use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
+
+#[async_trait]
+impl SendRows for SqliteStorage {
+    async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {
+        self.writer.write("storing a send", |connection| Box::pin(begin(connection, row))).await
+    }
+
+    async fn update_send(
+        &self,
+        session: &str,
+        message_id: &str,
+        state: SendState,
+        response_json: Option<String>,
+        now_ms: i64,
+    ) -> Result<bool, StorageError> {
+        let (session, message_id) = (session.to_owned(), message_id.to_owned());
+        self.writer
+            .write("moving a send on", move |connection| {
+                Box::pin(async move {
+                    update(connection, &session, &message_id, state, response_json.as_deref(), now_ms).await
+                })
+            })
+            .await
+    }
+
+    async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
+        query("SELECT * FROM sends WHERE session = $1 AND message_id = $2")
+            .bind(session)
+            .bind(message_id)
+            .try_map(read)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading a send"))
+    }
+
+    async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
+        query("SELECT * FROM sends WHERE session = $1 AND state < 2 ORDER BY seq")
+            .bind(session)
+            .try_map(read)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StorageError::during("reading unfinished sends"))
+    }
+}
+
+async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBegun, sqlx::Error> {
+    if row.idempotency_key.is_some() {
+        let existing = query("SELECT * FROM sends WHERE session = $1 AND idempotency_key = $2")
+            .bind(&row.session)
+            .bind(&row.idempotency_key)
+            .try_map(read)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(existing) = existing {
+            return Ok(SendBegun::Existing(existing));
+        }
+    }
+    query(
+        "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, request_json,
+             response_json, created_ms, updated_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(row.session)
+    .bind(row.idempotency_key)
+    .bind(row.request_hash)
+    .bind(row.message_id)
+    .bind(number(row.state))
+    .bind(row.request_json)
+    .bind(row.response_json)
+    .bind(row.created_ms)
+    .bind(row.updated_ms)
+    .execute(connection)
+    .await?;
+    Ok(SendBegun::New)
+}
+
+/// Shared with the commit, where a send moves on together with its message.
+pub(super) async fn update(
+    connection: &mut SqliteConnection,
+    session: &str,
+    message_id: &str,
+    state: SendState,
+    response_json: Option<&str>,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let updated = query(
+        "UPDATE sends SET state = $3, response_json = COALESCE($4, response_json), updated_ms = $5
+         WHERE session = $1 AND message_id = $2",
+    )
+    .bind(session)
+    .bind(message_id)
+    .bind(number(state))
+    .bind(response_json)
+    .bind(now_ms)
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() > 0)
+}
+
+fn number(state: SendState) -> i64 {
+    match state {
+        SendState::Accepted => 0,
+        SendState::Sent => 1,
+        SendState::Acked => 2,
+        SendState::Failed => 3,
+    }
+}
+
+fn read(row: SqliteRow) -> Result<SendRow, sqlx::Error> {
+    Ok(SendRow {
+        session: row.try_get("session")?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        request_hash: row.try_get("request_hash")?,
+        message_id: row.try_get("message_id")?,
+        state: match row.try_get("state")? {
+            0 => SendState::Accepted,
+            1 => SendState::Sent,
+            2 => SendState::Acked,
+            3 => SendState::Failed,
+            other => return Err(unknown("state", other)),
+        },
+        request_json: row.try_get("request_json")?,
+        response_json: row.try_get("response_json")?,
+        created_ms: row.try_get("created_ms")?,
+        updated_ms: row.try_get("updated_ms")?,
+    })
+}

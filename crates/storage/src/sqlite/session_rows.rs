@@ -1,0 +1,85 @@
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
+
+use super::{SqliteStorage, unknown};
+use crate::{Desired, SessionRow, SessionRows, StorageError};
+
+#[async_trait]
+impl SessionRows for SqliteStorage {
+    async fn put_session(&self, row: SessionRow) -> Result<(), StorageError> {
+        self.writer.write("storing a session", |connection| Box::pin(put(connection, row))).await
+    }
+
+    async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError> {
+        query("SELECT * FROM sessions WHERE name = $1")
+            .bind(name)
+            .try_map(read)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading a session"))
+    }
+
+    async fn sessions(&self) -> Result<Vec<SessionRow>, StorageError> {
+        query("SELECT * FROM sessions ORDER BY name")
+            .try_map(read)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StorageError::during("reading the sessions"))
+    }
+
+    async fn delete_session(&self, name: &str) -> Result<bool, StorageError> {
+        let name = name.to_owned();
+        self.writer.write("deleting a session", |connection| Box::pin(delete(connection, name))).await
+    }
+}
+
+async fn put(connection: &mut SqliteConnection, row: SessionRow) -> Result<(), sqlx::Error> {
+    query(
+        "INSERT INTO sessions (name, config_json, desired, created_ms, updated_ms, me_json)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (name) DO UPDATE SET config_json = excluded.config_json, desired = excluded.desired,
+             updated_ms = excluded.updated_ms, me_json = excluded.me_json",
+    )
+    .bind(row.name)
+    .bind(row.config_json)
+    .bind(match row.desired {
+        Desired::Stopped => 0,
+        Desired::Started => 1,
+    })
+    .bind(row.created_ms)
+    .bind(row.updated_ms)
+    .bind(row.me_json)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool, sqlx::Error> {
+    let deleted = query("DELETE FROM sessions WHERE name = $1").bind(&name).execute(&mut *connection).await?;
+    for sql in [
+        "DELETE FROM messages WHERE session = $1",
+        "DELETE FROM sends WHERE session = $1",
+        // Outbox rows and attempts go with their events.
+        "DELETE FROM events WHERE session = $1
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq AND outbox.state = 0)",
+        "DELETE FROM outbox WHERE state = 2 AND seq IN (SELECT seq FROM events WHERE session = $1)",
+    ] {
+        query(sql).bind(&name).execute(&mut *connection).await?;
+    }
+    Ok(deleted.rows_affected() > 0)
+}
+
+fn read(row: SqliteRow) -> Result<SessionRow, sqlx::Error> {
+    Ok(SessionRow {
+        name: row.try_get("name")?,
+        config_json: row.try_get("config_json")?,
+        desired: match row.try_get("desired")? {
+            0 => Desired::Stopped,
+            1 => Desired::Started,
+            other => return Err(unknown("desired", other)),
+        },
+        created_ms: row.try_get("created_ms")?,
+        updated_ms: row.try_get("updated_ms")?,
+        me_json: row.try_get("me_json")?,
+    })
+}

@@ -1,0 +1,141 @@
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, Lane,
+    MessageQuery, MessageRef, MessageRow, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
+    SessionRow, StorageError,
+};
+
+/// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
+/// dropped half-way may still happen.
+#[async_trait]
+pub trait Storage: SessionRows + MessageRows + EventRows + OutboxRows + SendRows + fmt::Debug {
+    /// Proves that rows can be written and read now; for `/health`.
+    async fn check(&self) -> Result<(), StorageError>;
+
+    /// Forgets old rows, a bounded number at a time. Answers how many went; call again while it is
+    /// not zero.
+    async fn prune(&self, retention: Retention) -> Result<u64, StorageError>;
+
+    /// Finishes what was accepted and closes the database. Later calls fail with
+    /// [`StorageError::Closed`].
+    async fn close(&self);
+}
+
+/// Sessions.
+#[async_trait]
+pub trait SessionRows: Send + Sync {
+    /// Inserts a session or replaces it by name; `created_ms` stays as first stored.
+    async fn put_session(&self, row: SessionRow) -> Result<(), StorageError>;
+
+    /// One session.
+    async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError>;
+
+    /// Every session, by name.
+    async fn sessions(&self) -> Result<Vec<SessionRow>, StorageError>;
+
+    /// Forgets a session with its messages, sends, finished deliveries and dead letters. Pending
+    /// deliveries stay until their receivers have them. `false` when there was none.
+    async fn delete_session(&self, name: &str) -> Result<bool, StorageError>;
+}
+
+/// Messages, and the commit that ties them to their events.
+#[async_trait]
+pub trait MessageRows: Send + Sync {
+    /// Writes a batch: messages, updates, events and outbox rows, all or nothing. Concurrent
+    /// commits may share one disk sync.
+    async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError>;
+
+    /// One message.
+    async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError>;
+
+    /// A page of messages, hidden rows left out.
+    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError>;
+}
+
+/// The event log.
+#[async_trait]
+pub trait EventRows: Send + Sync {
+    /// One event by its id.
+    async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError>;
+
+    /// Events after a position, oldest first, of one session or (`None`) of all.
+    async fn events_after(
+        &self,
+        session: Option<&str>,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StorageError>;
+}
+
+/// Deliveries of events to subscriptions.
+#[async_trait]
+pub trait OutboxRows: Send + Sync {
+    /// Subscriptions with pending deliveries.
+    async fn pending_subscriptions(&self) -> Result<Vec<String>, StorageError>;
+
+    /// A subscription's lanes that are due, longest waiting first.
+    async fn due_lanes(&self, subscription: &str, now_ms: i64, limit: u32)
+    -> Result<Vec<Lane>, StorageError>;
+
+    /// When the next lane of a subscription falls due after `now_ms`; `None` when none will.
+    async fn next_due_ms(&self, subscription: &str, now_ms: i64) -> Result<Option<i64>, StorageError>;
+
+    /// The first pending deliveries of a lane, in order.
+    async fn lane_items(&self, lane: i64, limit: u32) -> Result<Vec<OutboxItem>, StorageError>;
+
+    /// Stores the outcome of an attempt and moves the lane on.
+    async fn record_delivery(&self, record: DeliveryRecord) -> Result<(), StorageError>;
+
+    /// Ends every pending delivery of a subscription that exists no more: as dead letters, or not
+    /// at all where the session is gone too. Answers how many.
+    async fn abandon_subscription(
+        &self,
+        subscription: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<u64, StorageError>;
+
+    /// Dead letters, oldest first.
+    async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>, StorageError>;
+
+    /// Makes the matching dead letters pending again, with all their attempts before them. Answers
+    /// the subscriptions concerned, one entry for each delivery.
+    async fn replay_dead_letters(
+        &self,
+        query: DeadLetterQuery,
+        now_ms: i64,
+    ) -> Result<Vec<String>, StorageError>;
+
+    /// The kept attempts at delivering one event to one subscription, oldest first.
+    async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError>;
+
+    /// How full the outbox is.
+    async fn outbox_counts(&self) -> Result<OutboxCounts, StorageError>;
+}
+
+/// Sends.
+#[async_trait]
+pub trait SendRows: Send + Sync {
+    /// Stores a send before anything of it leaves, unless its idempotency key is taken.
+    async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
+
+    /// Moves a send on; `None` keeps the stored answer. `false` when it is unknown. To move a send
+    /// together with its message row use [`crate::Change::Send`] in a commit.
+    async fn update_send(
+        &self,
+        session: &str,
+        message_id: &str,
+        state: SendState,
+        response_json: Option<String>,
+        now_ms: i64,
+    ) -> Result<bool, StorageError>;
+
+    /// One send by its stanza id.
+    async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError>;
+
+    /// Sends of a session that are neither acked nor failed, in the order they were accepted.
+    async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError>;
+}
