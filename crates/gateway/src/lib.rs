@@ -1,1 +1,3 @@
 //! The WhatsApp HTTP gateway.
+
+pub mod model;
