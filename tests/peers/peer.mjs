@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A real Baileys client for the end-to-end tests. Commands are JSON lines on stdin, `{"call":1,"cmd":"send",...}`; each gets
 // `{"reply":1,"ok":true,...}` or `{"reply":1,"ok":false,"error":"..."}` on stdout, between events `{"event":"...",...}`.
-// Commands: connect [pair], wait-open, send {to,content}, read {ids}, download {id}, create-group {subject,participants},
+// Commands: connect [pair], wait-open, send {to,content}, read {ids}, download {message}, create-group {subject,participants},
 // groups, status, disconnect, logout. The process ends when stdin does.
 
 import { createInterface } from 'node:readline'

@@ -210,7 +210,7 @@ export class Client {
   }
 
   /** Downloads and decrypts the media of a message. */
-  async download({ id }) {
+  async download({ message: id }) {
     const message = this.store.get(id)
     if (!message) throw new Error('this client does not know the message')
     const bytes = await this.library.downloadMediaMessage(message, 'buffer', {}, {

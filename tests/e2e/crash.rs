@@ -1,0 +1,218 @@
+//! A gateway that is killed again and again loses nothing and repeats nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tokio::sync::watch;
+use wakeeper_e2e::gateway::API_KEY;
+use wakeeper_e2e::webhook::Delivery;
+use wakeeper_e2e::{Address, Addressing, Gateway, Lab, Phone, Webhooks};
+
+const KILLS: usize = 10;
+/// Messages each way in every chat: with five chats, 500 come in and 500 are sent.
+const PER_CHAT: usize = 100;
+/// The pace of what comes in, so that it goes on through all the kills.
+const INBOUND_PACE: Duration = Duration::from_millis(120);
+/// How soon a caller tries again who got no answer.
+const RETRY_PACE: Duration = Duration::from_millis(50);
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// A chat of the gateway, and the contact at its other end (of a group: the one who writes).
+#[derive(Clone)]
+struct Line {
+    chat: String,
+    contact: Phone,
+}
+
+/// How much happened so far, for the killer.
+#[derive(Clone)]
+struct Progress(Arc<(AtomicUsize, watch::Sender<usize>)>);
+
+impl Progress {
+    fn new() -> Self {
+        Self(Arc::new((AtomicUsize::new(0), watch::Sender::new(0))))
+    }
+
+    fn step(&self) {
+        let now = self.0.0.fetch_add(1, Ordering::Relaxed) + 1;
+        self.0.1.send_modify(|most| *most = now.max(*most));
+    }
+
+    async fn reaches(&self, count: usize) {
+        // The sender lives as long as `self`.
+        let _ = self.0.1.subscribe().wait_for(|now| *now >= count).await;
+    }
+}
+
+fn seed() -> u64 {
+    let chosen = std::env::var("E2E_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = chosen.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
+    eprintln!("seed {seed}; E2E_SEED={seed} repeats these moments");
+    seed
+}
+
+/// Sends all texts of a line from its contact; returns the ids.
+async fn inbound(line: Line, gateway: Address, progress: Progress) -> Vec<String> {
+    let to = if line.chat.ends_with("@g.us") { line.chat.clone() } else { gateway.jid() };
+    let mut pace = tokio::time::interval(INBOUND_PACE);
+    let mut ids = Vec::new();
+    for n in 0..PER_CHAT {
+        pace.tick().await;
+        ids.push(line.contact.send_text(&to, &format!("in {n} of {}", line.chat)).await);
+        progress.step();
+    }
+    ids
+}
+
+/// Sends all texts of a line through the gateway, each until it is answered 201; returns `(id, text)`.
+async fn outbound(line: Line, url: String, progress: Progress) -> Vec<(String, String)> {
+    let client = reqwest::Client::new();
+    let mut sent = Vec::new();
+    for n in 0..PER_CHAT {
+        let text = format!("out {n} of {}", line.chat);
+        let body = Gateway::text(&line.chat, &text);
+        let mut pace = tokio::time::interval(RETRY_PACE);
+        let id = loop {
+            pace.tick().await;
+            let request = client.post(&url).header("X-Api-Key", API_KEY).timeout(Duration::from_secs(20));
+            let request = request.header("Idempotency-Key", format!("{n}-{}", line.chat));
+            // Killed before or while it answered: the caller does not know, and asks again.
+            let Ok(response) = request.json(&body).send().await else { continue };
+            let status = response.status();
+            let Ok(answer) = response.json::<Value>().await else { continue };
+            match status {
+                StatusCode::CREATED => break answer["id"].as_str().expect("an id").to_owned(),
+                StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => {}
+                other => panic!("{other} {answer}"),
+            }
+        };
+        sent.push((id.split('_').nth(2).expect("a stanza id").to_owned(), text));
+        progress.step();
+    }
+    sent
+}
+
+/// Kills and restarts the gateway at moments that the seed chooses.
+async fn kill_again_and_again(gateway: &mut Gateway, rng: &mut StdRng, progress: &Progress) {
+    let total = 2 * 5 * PER_CHAT;
+    let mut moments: Vec<usize> = (0..KILLS).map(|_| rng.random_range(10..total * 9 / 10)).collect();
+    moments.sort_unstable();
+    for moment in moments {
+        progress.reaches(moment).await;
+        // Not always right after a message: the timeout is the moment, nothing is waited for.
+        let later = Duration::from_millis(rng.random_range(0..250));
+        let _ = tokio::time::timeout(later, std::future::pending::<()>()).await;
+        gateway.kill().await;
+        gateway.start().await;
+    }
+}
+
+#[tokio::test]
+async fn ten_kills_lose_nothing_and_repeat_nothing() {
+    let mut rng = StdRng::seed_from_u64(seed());
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let mut party = lab.linked_gateway("gateway", "491701000001").await;
+    let me = party.address().clone();
+    let lines = lines(&lab, &me).await;
+    let progress = Progress::new();
+    let (gateway, webhooks) = party.as_gateway();
+
+    let coming: Vec<_> =
+        lines.iter().map(|l| tokio::spawn(inbound(l.clone(), me.clone(), progress.clone()))).collect();
+    let url = gateway.url("/api/sendText");
+    let going: Vec<_> =
+        lines.iter().map(|l| tokio::spawn(outbound(l.clone(), url.clone(), progress.clone()))).collect();
+    let (mut arrived, mut sent) = (Vec::new(), Vec::new());
+    let all = async {
+        kill_again_and_again(gateway, &mut rng, &progress).await;
+        for (line, task) in lines.iter().zip(coming) {
+            arrived.push((line, task.await.expect("inbound")));
+        }
+        for (line, task) in lines.iter().zip(going) {
+            sent.push((line, task.await.expect("outbound")));
+        }
+    };
+    tokio::time::timeout(DEADLINE, all).await.expect("all messages within the deadline");
+    gateway.wait_working().await;
+
+    check_inbound(gateway, webhooks, &arrived).await;
+    check_outbound(gateway, &sent).await;
+    webhooks.assert_all_signed();
+    lab.simulator().assert_no_ratchet_reuse().await;
+}
+
+async fn lines(lab: &Lab, me: &Address) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for n in 1..=4 {
+        let contact = lab.simulator().phone(&format!("49170200000{n}"), &format!("Contact {n}")).await;
+        lines.push(Line { chat: contact.address.chat_id(), contact });
+    }
+    let (first, second) = (&lines[0].contact, &lines[1].contact.address);
+    let chat = lab.simulator().group(first, "the group", &[second, me]).await;
+    let contact = first.clone();
+    lines.push(Line { chat, contact });
+    lines
+}
+
+/// Every inbound message is in the store and was at the receiver, under one event id however often.
+async fn check_inbound(gateway: &Gateway, webhooks: &Webhooks, arrived: &[(&Line, Vec<String>)]) {
+    let wanted: HashSet<&String> = arrived.iter().flat_map(|(_, ids)| ids).collect();
+    assert_eq!(wanted.len(), 5 * PER_CHAT);
+    let stanza =
+        |d: &Delivery| d.payload()["id"].as_str().and_then(|id| id.split('_').nth(2)).map(str::to_owned);
+    let all_there = |all: &[Delivery]| {
+        let there: HashSet<_> = all.iter().filter(|d| d.event() == "message").filter_map(stanza).collect();
+        wanted.iter().all(|id| there.contains(*id)).then_some(())
+    };
+    webhooks
+        .deliveries()
+        .wait("every inbound message at the receiver", Duration::from_secs(60), all_there)
+        .await;
+    webhooks.deliveries().read(|all| {
+        let mut events: HashMap<String, (&str, &[u8])> = HashMap::new();
+        for delivery in all.iter().filter(|d| d.event() == "message") {
+            let id = stanza(delivery).expect("a message has an id");
+            let (event, raw) = events.entry(id.clone()).or_insert((delivery.id(), &delivery.raw));
+            assert_eq!(*event, delivery.id(), "message {id} under two event ids");
+            assert_eq!(*raw, &delivery.raw[..], "message {id}: the repeat differs");
+        }
+        eprintln!("{} messages, {} deliveries of all kinds", events.len(), all.len());
+    });
+    for (line, ids) in arrived {
+        let stored = gateway.messages(&line.chat).await;
+        let stored: Vec<_> = stored.iter().filter_map(|m| m["id"].as_str()?.split('_').nth(2)).collect();
+        for id in ids {
+            let count = stored.iter().filter(|stored| *stored == id).count();
+            assert_eq!(count, 1, "message {id} is {count} times in the store");
+        }
+    }
+}
+
+/// Every send that was answered 201 arrived once, and nothing else did.
+async fn check_outbound(gateway: &Gateway, sent: &[(&Line, Vec<(String, String)>)]) {
+    for (line, sent) in sent {
+        let inbox = line.contact.inbox().await;
+        for (id, text) in sent {
+            let same: Vec<_> =
+                inbox.iter().filter(|m| m["id"] == **id || m["content"]["text"] == **text).collect();
+            assert_eq!(same.len(), 1, "{text} ({id}) arrived {} times: {same:?}", same.len());
+            assert_eq!(same[0]["id"], **id, "{text} arrived under another id");
+            assert_eq!(same[0]["duplicates"].as_u64().unwrap_or(0), 0, "{text} was delivered again");
+        }
+        let stored = gateway.messages(&line.chat).await;
+        let own: HashSet<_> = stored.iter().filter_map(|m| m["id"].as_str()?.split('_').nth(2)).collect();
+        let missing: Vec<_> = sent.iter().filter(|(id, _)| !own.contains(id.as_str())).collect();
+        assert!(missing.is_empty(), "sent but not in the store: {missing:?}");
+    }
+    let answer = gateway.answer(gateway.request(Method::GET, "/health")).await.expect("health");
+    assert_eq!(answer.status, StatusCode::OK);
+}

@@ -1,0 +1,180 @@
+//! The gateway as its own process, and its HTTP API.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::journal::eventually;
+use crate::lab::{Binary, Lab, free_port};
+use crate::process::Process;
+use crate::webhook::HMAC_KEY;
+
+/// The API key of every gateway in the tests.
+pub const API_KEY: &str = "api-key-of-the-end-to-end-tests";
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A gateway's settings and, while it runs, its process.
+pub struct Gateway {
+    name: String,
+    binary: Binary,
+    folder: PathBuf,
+    logs: PathBuf,
+    port: u16,
+    websocket: String,
+    hook: String,
+    client: reqwest::Client,
+    process: Option<Process>,
+}
+
+/// What the gateway answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body, `null` when it is empty or no JSON.
+    pub body: Value,
+}
+
+impl Gateway {
+    pub(crate) fn new(name: &str, lab: &Lab, hook: String) -> Self {
+        let folder = lab.folder().join(name);
+        std::fs::create_dir(&folder).expect("a folder for the gateway");
+        Self {
+            name: name.to_owned(),
+            binary: lab.binary().clone(),
+            folder,
+            logs: lab.logs(),
+            port: free_port(),
+            websocket: lab.simulator().websocket(),
+            hook,
+            client: reqwest::Client::new(),
+            process: None,
+        }
+    }
+
+    /// Its data folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a process on this gateway's folder without waiting, e.g. one that is to be refused.
+    pub fn spawn(&self, name: &str, port: u16) -> Process {
+        let mut command = self.binary.command(&self.folder);
+        command.arg("serve");
+        command.env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("DATA_DIR", &self.folder);
+        command.env("API_KEY", API_KEY).env("WHATSAPP_WS_URL", &self.websocket);
+        command.env("WHATSAPP_HOOK_URL", &self.hook).env("WHATSAPP_HOOK_EVENTS", "*");
+        command.env("WHATSAPP_HOOK_HMAC_KEY", HMAC_KEY);
+        command.env("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", "1");
+        Process::start(name, &mut command, &self.logs)
+    }
+
+    /// Starts it and waits until it answers.
+    pub async fn start(&mut self) {
+        assert!(self.process.is_none(), "{} runs already", self.name);
+        self.process = Some(self.spawn(&self.name, self.port));
+        let url = self.url("/ping");
+        let client = self.client.clone();
+        eventually("the gateway to answer", PATIENCE, async || {
+            let status = self.process.as_mut().and_then(Process::exited);
+            assert!(status.is_none(), "the gateway ended: {status:?}");
+            client.get(&url).send().await.and_then(reqwest::Response::error_for_status)
+        })
+        .await;
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(&mut self) {
+        self.process.take().expect("a running gateway").kill().await;
+    }
+
+    /// Ends it with SIGTERM; it must shut down by itself.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.process.take().expect("a running gateway").terminate(PATIENCE).await
+    }
+
+    /// Waits for a line in its log.
+    pub async fn wait_line(&mut self, text: &str) -> String {
+        self.process.as_mut().expect("a running gateway").wait_line(text, PATIENCE).await
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A request with the API key.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, self.url(path)).header("X-Api-Key", API_KEY).timeout(PATIENCE)
+    }
+
+    /// Sends a request and reads its answer, whatever the status.
+    pub async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let response = request.send().await?;
+        let status = response.status();
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        Ok(Answer { status, body })
+    }
+
+    /// A call that must succeed.
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self.request(method.clone(), path);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let answer = self.answer(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        assert!(answer.status.is_success(), "{method} {path}: {} {}", answer.status, answer.body);
+        answer.body
+    }
+
+    /// The raw QR code of session `default`, once there is one.
+    pub async fn qr(&self) -> String {
+        eventually("a QR code", PATIENCE, async || {
+            let request = self.request(Method::GET, "/api/default/auth/qr?format=raw");
+            let answer = self.answer(request).await.map_err(|error| error.to_string())?;
+            let value = answer.body["value"].as_str().map(str::to_owned);
+            value.ok_or_else(|| format!("{} {}", answer.status, answer.body))
+        })
+        .await
+    }
+
+    /// Waits until session `default` has this status.
+    pub async fn wait_status(&self, wanted: &str) {
+        eventually(&format!("session status {wanted}"), PATIENCE, async || {
+            let answer = self.answer(self.request(Method::GET, "/api/sessions/default")).await;
+            let body = answer.map_err(|error| error.to_string())?.body;
+            if body["status"] == wanted { Ok(()) } else { Err(body.to_string()) }
+        })
+        .await;
+    }
+
+    /// Waits until session `default` works.
+    pub async fn wait_working(&self) {
+        self.wait_status("WORKING").await;
+    }
+
+    /// All stored messages of a chat of session `default`, oldest or newest first as the API has it.
+    pub async fn messages(&self, chat: &str) -> Vec<Value> {
+        const PAGE: usize = 100;
+        let mut all = Vec::new();
+        loop {
+            let query = format!("limit={PAGE}&offset={}&downloadMedia=false", all.len());
+            let path = format!("/api/default/chats/{chat}/messages?{query}");
+            let page = self.call(Method::GET, &path, None).await;
+            let page = page.as_array().expect("a list of messages");
+            all.extend(page.iter().cloned());
+            if page.len() < PAGE {
+                return all;
+            }
+        }
+    }
+
+    /// The body of a `sendText`.
+    pub fn text(chat: &str, text: &str) -> Value {
+        json!({"session": "default", "chatId": chat, "text": text})
+    }
+}

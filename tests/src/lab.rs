@@ -1,0 +1,155 @@
+//! One test's world: a temporary folder, the simulator, and whoever joins it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::gateway::Gateway;
+use crate::party::Party;
+use crate::peer::{Baileys, Peer, PeerSettings};
+use crate::simulator::{Addressing, Simulator};
+use crate::webhook::Webhooks;
+
+/// Lines of each log that a failed test prints.
+const SHOWN_LINES: usize = 40;
+
+/// The built program.
+#[derive(Debug, Clone)]
+pub struct Binary(PathBuf);
+
+impl Binary {
+    /// The demo build: `WAKEEPER_BIN`, or `wakeeper` in the folder this test was built in.
+    pub fn demo() -> Self {
+        let chosen = std::env::var_os("WAKEEPER_BIN").map(PathBuf::from);
+        let path = chosen.unwrap_or_else(|| {
+            let test = std::env::current_exe().expect("the test's own path");
+            // <target>/debug/deps/<test>
+            test.ancestors().nth(2).expect("a target folder").join("wakeeper")
+        });
+        let hint = "build it with `cargo build -p wakeeper --features demo`, or set WAKEEPER_BIN";
+        assert!(path.is_file(), "{} is missing; {hint}", path.display());
+        Self(path)
+    }
+
+    /// A command that runs it in `folder` and inherits nothing that could change what it does.
+    pub fn command(&self, folder: &Path) -> Command {
+        let mut command = Command::new(&self.0);
+        command.env_clear().current_dir(folder).env("HOME", folder).env("RUST_BACKTRACE", "1");
+        if let Some(level) = std::env::var_os("E2E_RUST_LOG") {
+            command.env("RUST_LOG", level);
+        }
+        command
+    }
+}
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// The world of one test. Keep it in the first variable: it must be dropped last.
+pub struct Lab {
+    folder: Option<TempDir>,
+    binary: Binary,
+    simulator: Arc<Simulator>,
+}
+
+impl Lab {
+    /// Starts a simulator in a fresh folder.
+    pub async fn start(addressing: Addressing) -> Self {
+        // Only the first test of a process finds none installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let binary = Binary::demo();
+        let folder = TempDir::with_prefix("wakeeper-e2e-").expect("a temporary folder");
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).expect("a folder for logs");
+        let simulator = Simulator::start(&binary, folder.path(), &logs, 7, addressing).await;
+        Self { folder: Some(folder), binary, simulator: Arc::new(simulator) }
+    }
+
+    /// The simulator.
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// The built program.
+    pub fn binary(&self) -> &Binary {
+        &self.binary
+    }
+
+    /// The folder that holds everything of this test.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("a folder until the end").path()
+    }
+
+    /// Where logs go.
+    pub fn logs(&self) -> PathBuf {
+        self.folder().join("logs")
+    }
+
+    /// A gateway with its own folder, not started.
+    pub fn gateway(&self, name: &str, webhooks: &Webhooks) -> Gateway {
+        Gateway::new(name, self, webhooks.url())
+    }
+
+    /// Starts a Baileys client, not connected.
+    pub async fn peer(&self, name: &str, version: Baileys) -> Peer {
+        let settings = PeerSettings {
+            name,
+            version,
+            auth: &self.folder().join(name),
+            url: &self.simulator.websocket(),
+            root: self.simulator.root(),
+            logs: &self.logs(),
+        };
+        Peer::start(&settings).await
+    }
+
+    /// Starts a gateway, links its session `default` to a new phone by QR code, and waits until it works.
+    pub async fn linked_gateway(&self, name: &str, number: &str) -> Party {
+        let phone = self.simulator.phone(number, name).await;
+        let webhooks = Webhooks::start().await;
+        let mut gateway = self.gateway(name, &webhooks);
+        gateway.start().await;
+        phone.scan(&gateway.qr().await).await;
+        gateway.wait_working().await;
+        Party::gateway(name, phone, gateway, webhooks)
+    }
+
+    /// Starts a Baileys client, links it to a new phone by QR code, and waits until it is open.
+    pub async fn linked_peer(&self, name: &str, version: Baileys, number: &str) -> Party {
+        let phone = self.simulator.phone(number, name).await;
+        let peer = self.peer(name, version).await;
+        peer.link(&phone).await;
+        Party::baileys(name, phone, peer)
+    }
+
+    /// A simulated contact.
+    pub async fn contact(&self, name: &str, number: &str) -> Party {
+        Party::phone(name, self.simulator.phone(number, name).await)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let Some(folder) = self.folder.take() else { return };
+        let kept = folder.keep();
+        eprintln!("everything of this test is kept in {}", kept.display());
+        let Ok(logs) = std::fs::read_dir(kept.join("logs")) else { return };
+        for log in logs.flatten() {
+            let text = std::fs::read(log.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<_> = text.lines().collect();
+            eprintln!("---- {} (last lines)", log.file_name().display());
+            for line in &lines[lines.len().saturating_sub(SHOWN_LINES)..] {
+                eprintln!("{}", line.chars().take(300).collect::<String>());
+            }
+        }
+    }
+}

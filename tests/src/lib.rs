@@ -1,0 +1,25 @@
+//! The harness of the end-to-end tests: it starts the built `wakeeper` binary as simulator and as gateway,
+//! real Baileys clients and a webhook receiver, each on loopback and in a temporary folder, and ends them all.
+//!
+//! Nothing here waits for time to pass: every wait names a condition and a deadline, and fails with what it saw.
+
+// A test says what is wrong by panicking, and its harness explains on the terminal.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
+
+pub mod address;
+pub mod gateway;
+pub mod journal;
+pub mod lab;
+pub mod party;
+pub mod peer;
+pub mod process;
+pub mod simulator;
+pub mod webhook;
+
+pub use address::Address;
+pub use gateway::Gateway;
+pub use lab::Lab;
+pub use party::{Ack, Party};
+pub use peer::{Baileys, Peer};
+pub use simulator::{Addressing, Phone, Simulator};
+pub use webhook::Webhooks;

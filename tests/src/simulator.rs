@@ -1,0 +1,177 @@
+//! The simulator as its own process, and its control API.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::address::Address;
+use crate::journal::eventually;
+use crate::lab::{Binary, free_port};
+use crate::process::Process;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the server addresses people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// By phone number, as before LIDs.
+    PhoneNumber,
+    /// By LID: clients are told that their chats are migrated, groups are LID-addressed.
+    Lid,
+}
+
+impl Addressing {
+    fn flag(self) -> &'static str {
+        match self {
+            Self::PhoneNumber => "pn",
+            Self::Lid => "lid",
+        }
+    }
+}
+
+/// A running simulator.
+pub struct Simulator {
+    process: Process,
+    base: String,
+    port: u16,
+    client: reqwest::Client,
+    root: String,
+}
+
+impl Simulator {
+    /// Starts `wakeeper simulator` and waits until it answers.
+    pub async fn start(
+        binary: &Binary,
+        folder: &Path,
+        logs: &Path,
+        seed: u64,
+        addressing: Addressing,
+    ) -> Self {
+        let port = free_port();
+        let mut command: Command = binary.command(folder);
+        command.args(["simulator", "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["--seed", &seed.to_string(), "--addressing", addressing.flag()]);
+        let process = Process::start("simulator", &mut command, logs);
+        let base = format!("http://127.0.0.1:{port}");
+        let client = reqwest::Client::new();
+        let state = eventually("the simulator to answer", PATIENCE, async || {
+            read(client.get(format!("{base}/sim/state"))).await
+        })
+        .await;
+        let root = state["root_public"].as_str().expect("the simulator tells its root key").to_owned();
+        Self { process, base, port, client, root }
+    }
+
+    /// The WebSocket that clients connect to.
+    pub fn websocket(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws/chat", self.port)
+    }
+
+    /// The root of the server's certificates, as hex.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Makes a phone.
+    pub async fn phone(&self, number: &str, name: &str) -> Phone {
+        let made = self.post("/sim/phones", json!({"number": number, "name": name})).await;
+        let lid = made["lid"].as_str().expect("a phone has a LID");
+        let lid = lid.split('@').next().unwrap_or(lid).to_owned();
+        let address = Address { number: number.to_owned(), lid };
+        Phone { address, base: self.base.clone(), client: self.client.clone() }
+    }
+
+    /// Makes a group and returns its JID.
+    pub async fn group(&self, creator: &Phone, subject: &str, participants: &[&Address]) -> String {
+        let numbers: Vec<_> = participants.iter().map(|address| &address.number).collect();
+        let creator = &creator.address.number;
+        let body = json!({"creator": creator, "subject": subject, "participants": numbers});
+        let made = self.post("/sim/groups", body).await;
+        made["id"].as_str().expect("a group has an id").to_owned()
+    }
+
+    /// Accounts, devices, queues and counters.
+    pub async fn state(&self) -> Value {
+        read(self.client.get(format!("{}/sim/state", self.base))).await.expect("the simulator's state")
+    }
+
+    /// Fails when a ratchet key was used twice for different messages.
+    pub async fn assert_no_ratchet_reuse(&self) {
+        let state = self.state().await;
+        let oracle = &state["oracle"];
+        assert!(oracle["observed"].as_u64() > Some(0), "the oracle saw nothing: {oracle}");
+        assert_eq!(oracle["reused"], 0, "a ratchet key was used twice: {oracle}");
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let answer = read(self.client.post(format!("{}{path}", self.base)).json(&body)).await;
+        answer.unwrap_or_else(|error| panic!("POST {path} {body}: {error}"))
+    }
+
+    /// Whether the simulator still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.exited().is_none()
+    }
+}
+
+/// A simulated phone or contact, played through the control API.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    /// Who it is.
+    pub address: Address,
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Phone {
+    /// Links the device that shows this QR code.
+    pub async fn scan(&self, qr: &str) {
+        self.post("scan", json!({"qr": qr})).await;
+    }
+
+    /// Links the device that shows this pairing code.
+    pub async fn confirm_code(&self, code: &str) {
+        self.post("confirm-code", json!({"code": code})).await;
+    }
+
+    /// Sends a text and returns the message's id.
+    pub async fn send_text(&self, to: &str, text: &str) -> String {
+        self.send(json!({"to": to, "text": text})).await
+    }
+
+    /// Sends any message of the control API and returns its id.
+    pub async fn send(&self, message: Value) -> String {
+        let sent = self.post("send", message).await;
+        sent["id"].as_str().expect("a sent message has an id").to_owned()
+    }
+
+    /// Everything that arrived, in order.
+    pub async fn inbox(&self) -> Vec<Value> {
+        let url = format!("{}/sim/phones/{}/inbox", self.base, self.address.number);
+        let inbox = read(self.client.get(url)).await.expect("an inbox");
+        inbox["messages"].as_array().expect("a list of messages").clone()
+    }
+
+    /// Calls `POST /sim/phones/{number}/{action}`.
+    pub async fn post(&self, action: &str, body: Value) -> Value {
+        let url = format!("{}/sim/phones/{}/{action}", self.base, self.address.number);
+        let answer = read(self.client.post(url).json(&body)).await;
+        answer.unwrap_or_else(|error| panic!("{action} {body}: {error}"))
+    }
+}
+
+/// Sends a request and reads the JSON answer; anything but success is an error with its body.
+async fn read(request: reqwest::RequestBuilder) -> Result<Value, String> {
+    let response = request.timeout(PATIENCE).send().await.map_err(|error| error.to_string())?;
+    let status = response.status();
+    let text = response.text().await.map_err(|error| error.to_string())?;
+    if !status.is_success() {
+        return Err(format!("{status}: {text}"));
+    }
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
+}
