@@ -1,2 +1,49 @@
-//! The wakeeper binary.
-fn main() {}
+//! The wakeeper binary: reads settings, wires the parts, sets the exit code.
+//!
+//! Exit codes: 0 fine, 1 the operation failed or the thing asked about is unhealthy, 2 wrong usage.
+
+mod commands;
+mod logging;
+mod settings;
+mod surroundings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+use settings::SettingsError;
+
+/// Link once. Never scan again: a WhatsApp gateway whose sessions survive crashes.
+#[derive(Parser)]
+#[command(name = "wakeeper", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Settings come from flags, the environment and wakeeper.toml, in this order. \
+                        `wakeeper serve --help` lists them.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    // The only TLS provider in the program; clients panic without one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(cli.command.run()));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(if error.is::<SettingsError>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// One line on standard error: what failed and, behind it, why.
+#[expect(clippy::print_stderr, reason = "this is where the program talks to its caller")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

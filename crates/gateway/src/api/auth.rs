@@ -4,10 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
@@ -71,7 +68,7 @@ impl KeyPolicy {
 
     /// Does the request carry the right key? Compares digests in constant time, so that neither
     /// the key's length nor its first letters can be found by timing.
-    fn admits(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    pub(super) fn admits(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         match self {
             Self::Required(expected) => {
                 let given = headers.get(API_KEY_HEADER).map(axum::http::HeaderValue::as_bytes);
@@ -103,14 +100,6 @@ fn require_loopback_name(headers: &HeaderMap) -> Result<(), ApiError> {
     }
     Err(ApiError::new(ErrorCode::Forbidden, "Without an API key only loopback addresses are answered")
         .hint("use http://localhost, or set API_KEY"))
-}
-
-/// Lets requests with the right key pass.
-pub async fn require_key(State(policy): State<KeyPolicy>, request: Request, next: Next) -> Response {
-    match policy.admits(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    }
 }
 
 /// A generated key and whether this start made it.

@@ -1,0 +1,54 @@
+//! `wakeeper healthcheck`: for `HEALTHCHECK` in images that hold no curl.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::settings::Settings;
+
+use super::serve::SettingFlags;
+
+/// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
+#[derive(Args)]
+#[command(after_help = "Examples:\n  wakeeper healthcheck\n  wakeeper healthcheck --url http://127.0.0.1:8192/ready")]
+pub struct Healthcheck {
+    /// Address to ask instead of /health at HOST and PORT
+    #[arg(long)]
+    url: Option<String>,
+    /// Seconds to wait for the answer
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
+    timeout: u64,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+impl Healthcheck {
+    /// Asks, prints the answer, fails unless it is a success.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let url = match self.url {
+            Some(url) => url,
+            None => format!("http://{}/health", reachable(Settings::resolve(self.settings.sources())?.listen)),
+        };
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;
+        let response = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
+        let status = response.status();
+        let body = response.text().await.with_context(|| format!("no complete answer from {url}"))?;
+        std::io::Write::write_all(&mut std::io::stdout(), format!("{}\n", body.trim_end()).as_bytes())?;
+        if !status.is_success() {
+            bail!("{url} answered {status}");
+        }
+        Ok(())
+    }
+}
+
+/// An address to connect to for one to listen on.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

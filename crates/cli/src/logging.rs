@@ -1,0 +1,103 @@
+//! Log lines: text for people, JSON for machines, one line flushed at a time on standard output.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::filter::{EnvFilter, FilterFn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::settings::LogSettings;
+
+/// What is shown when `RUST_LOG` is not set.
+const DEFAULT_LEVEL: &str = "info";
+/// The libraries tell too much at `info`. Naming one in `RUST_LOG` overrides its entry here.
+const QUIET: &str = "whatsapp_rust=warn,wacore=warn,wacore_libsignal=warn,wacore_binary=warn,\
+                     whatsapp_rust_sqlite_storage=warn,hyper=warn,hyper_util=warn,h2=warn,sqlx=warn,\
+                     reqwest=warn,rustls=warn,tungstenite=warn,tower_http=warn,ureq=warn,ureq_proto=warn";
+/// Digits in a row that may be a phone number or a LID.
+const LONGEST_PLAIN_NUMBER: usize = 6;
+
+/// Starts logging. Records of libraries that use the `log` crate come through here too.
+pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
+    let filter = format!("{QUIET},{}", settings.filter.as_deref().unwrap_or(DEFAULT_LEVEL));
+    let colours = io::stdout().is_terminal() && !settings.json && std::env::var_os("NO_COLOR").is_none();
+    let registry = tracing_subscriber::registry().with(EnvFilter::try_new(filter)?);
+    // wakeeper redacts in its types. Libraries do not, so their lines are redacted as text.
+    let ours = FilterFn::new(|metadata| metadata.target().starts_with("wakeeper"));
+    let theirs = FilterFn::new(|metadata| !metadata.target().starts_with("wakeeper"));
+    registry
+        .with(lines(settings.json, colours, io::stdout).with_filter(ours))
+        .with(lines(settings.json, colours, || Redacting(io::stdout())).with_filter(theirs))
+        .try_init()?;
+    Ok(())
+}
+
+fn lines<S, W>(json: bool, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_writer(writer).with_ansi(colours);
+    if json {
+        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    } else {
+        layer.with_target(false).boxed()
+    }
+}
+
+/// Replaces the middle of long numbers, whatever they are: a library's line may hold a phone number.
+struct Redacting<W>(W);
+
+impl<W: Write> Write for Redacting<W> {
+    /// The formatter hands over whole lines.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(&redact(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn redact(line: &[u8]) -> Vec<u8> {
+    let mut redacted = Vec::with_capacity(line.len());
+    for run in line.chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit()) {
+        if run.len() > LONGEST_PLAIN_NUMBER && run[0].is_ascii_digit() {
+            redacted.extend_from_slice(&run[..2]);
+            redacted.extend_from_slice("…".as_bytes());
+            redacted.extend_from_slice(&run[run.len() - 2..]);
+        } else {
+            redacted.extend_from_slice(run);
+        }
+    }
+    redacted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redacted(line: &str) -> String {
+        String::from_utf8(redact(line.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn long_numbers_lose_their_middle() {
+        let line = "2026-11-24T03:48:44.123456Z  WARN no session for 6281234567890:3@s.whatsapp.net (99 tries)";
+        assert_eq!(
+            redacted(line),
+            "2026-11-24T03:48:44.123456Z  WARN no session for 62…90:3@s.whatsapp.net (99 tries)"
+        );
+    }
+
+    #[test]
+    fn a_writer_reports_the_whole_line_as_written() {
+        let mut writer = Redacting(Vec::new());
+        writer.write_all(b"from 491701234567\n").unwrap();
+        assert_eq!(writer.0, "from 49…67\n".as_bytes());
+    }
+}

@@ -1,0 +1,139 @@
+//! What the gateway finds around itself at start: folders, mounts, leftovers of other programs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// Makes `auth_info` ready: a private folder in which files can be made and synced.
+///
+/// # Errors
+/// One line that says which folder, what is wrong and what to do.
+pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
+    let shown = folder.display();
+    if folder.exists() && !folder.is_dir() {
+        bail!("AUTH_INFO_DIR {shown} is a file, not a folder; move it away or set AUTH_INFO_DIR");
+    }
+    if !folder.exists() {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).with_context(|| {
+            format!("cannot create AUTH_INFO_DIR {shown}; mount a writable folder there or set AUTH_INFO_DIR")
+        })?;
+    }
+    make_private(folder);
+    let probe = folder.join(".write-probe");
+    fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe)).with_context(|| {
+        format!("AUTH_INFO_DIR {shown} is not writable by {}; change its owner or mode, or mount another folder", user())
+    })
+}
+
+/// Other users of the machine have no business in the folder. Some mounts know no modes.
+#[cfg(unix)]
+fn make_private(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    if open && let Err(error) = fs::set_permissions(folder, fs::Permissions::from_mode(0o700)) {
+        tracing::warn!(folder = %folder.display(), %error, "auth_info is readable by others and its mode cannot be changed to 0700");
+    }
+}
+
+#[cfg(not(unix))]
+fn make_private(_folder: &Path) {}
+
+/// The user this process runs as, the way `chown` wants it.
+fn user() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let id = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().nth(1).map(ToOwned::to_owned)
+    };
+    match (id("Uid:"), id("Gid:")) {
+        (Some(user), Some(group)) => format!("user {user}:{group}"),
+        _ => "this user".to_owned(),
+    }
+}
+
+/// Things that work but will surprise their owner later, as log lines.
+pub fn warnings(auth_info: &Path, baileys_store: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if baileys_store.is_dir() {
+        warnings.push(format!(
+            "{} is a directory: Docker makes one when the file to mount does not exist. wakeeper does not need it; \
+             to mount a file, stop the container, remove the directory and run: echo '{{}}' > baileys_store.json",
+            baileys_store.display()
+        ));
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let folder = fs::canonicalize(auth_info).unwrap_or_else(|_| auth_info.to_owned());
+    if in_container() && !on_mount(&folder, &mounts) {
+        warnings.push(format!(
+            "{} is not on a mount: the login will be lost with this container. Mount a folder or volume there, \
+             for example: -v $(pwd)/auth_info:{}",
+            auth_info.display(),
+            folder.display()
+        ));
+    }
+    warnings
+}
+
+fn in_container() -> bool {
+    Path::new("/.dockerenv").exists()
+        || Path::new("/run/.containerenv").exists()
+        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// Does a mount other than the root file system hold that folder?
+fn on_mount(folder: &Path, mountinfo: &str) -> bool {
+    mountinfo
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(|point| PathBuf::from(unescape(point)))
+        .any(|point| point != Path::new("/") && folder.starts_with(&point))
+}
+
+/// The kernel writes blanks in mount points as `\040`.
+fn unescape(point: &str) -> String {
+    point.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_above_the_folder_counts_and_the_root_does_not() {
+        let mounts = "22 1 0:20 / / rw - overlay overlay rw\n\
+                      30 22 8:1 /home/me/auth_info /app/auth_info rw - ext4 /dev/sda1 rw\n\
+                      31 22 8:1 /x /with\\040blank rw - ext4 /dev/sda1 rw\n";
+        assert!(on_mount(Path::new("/app/auth_info"), mounts));
+        assert!(on_mount(Path::new("/app/auth_info/deeper"), mounts));
+        assert!(on_mount(Path::new("/with blank/auth_info"), mounts));
+        assert!(!on_mount(Path::new("/app/auth_info2"), mounts));
+        assert!(!on_mount(Path::new("/app"), mounts));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_becomes_private_and_a_file_in_its_place_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let auth_info = folder.path().join("deep/auth_info");
+        prepare_auth_info(&auth_info).unwrap();
+        fs::set_permissions(&auth_info, fs::Permissions::from_mode(0o755)).unwrap();
+        prepare_auth_info(&auth_info).unwrap();
+        assert_eq!(fs::metadata(&auth_info).unwrap().permissions().mode() & 0o777, 0o700);
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(prepare_auth_info(&file).expect_err("refused").to_string().contains("is a file"));
+    }
+
+    #[test]
+    fn a_directory_in_place_of_the_store_is_mentioned() {
+        let folder = tempfile::tempdir().unwrap();
+        let warnings = warnings(folder.path(), folder.path());
+        assert!(warnings.iter().any(|warning| warning.contains("is a directory")));
+    }
+}

@@ -1,0 +1,133 @@
+//! Stored messages of a chat; edits and deletes.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::model::{ChatId, Delete, Edit, MessageId, MessageQuery, Outgoing};
+
+use super::document::Failures;
+use super::error::ApiError;
+use super::extract::{Body, Parameters};
+use super::sending;
+use super::state::{Api, field};
+
+/// Most messages in one answer.
+const MOST_MESSAGES: u32 = 1_000;
+
+/// The routes of this resource.
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(edit, delete))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct MessageParameters {
+    /// At most so many, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// Skip so many of the newest.
+    #[serde(default)]
+    offset: u32,
+    /// Fetch the files too, so that their `media.url` serves at once.
+    #[serde(default, rename = "downloadMedia")]
+    download_media: bool,
+    /// Not older than this, in seconds since 1970.
+    #[serde(rename = "filter.timestamp.gte")]
+    since: Option<i64>,
+    /// Not newer than this, in seconds since 1970.
+    #[serde(rename = "filter.timestamp.lte")]
+    until: Option<i64>,
+    /// Only own messages, or only those of others.
+    #[serde(rename = "filter.fromMe")]
+    from_me: Option<bool>,
+}
+
+fn default_limit() -> u32 {
+    MessageQuery::default().limit
+}
+
+/// A new text for an own message.
+#[derive(Deserialize, ToSchema)]
+struct EditRequest {
+    /// The new text or caption.
+    text: String,
+    /// People to mention, by chat id.
+    mentions: Option<Vec<String>>,
+}
+
+/// Read stored messages, newest first
+#[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages", tag = "chats",
+    params(("session" = String, Path, description = "Name of the session"),
+        ("chatId" = String, Path, description = "The chat"), MessageParameters),
+    responses((status = 200, description = "The messages", body = Vec<serde_json::Value>), Failures))]
+async fn messages(
+    State(api): State<Api>,
+    Path((session, chat)): Path<(String, String)>,
+    Parameters(parameters): Parameters<MessageParameters>,
+) -> Result<Json<Vec<Value>>, ApiError> {
+    let (name, _) = api.session(&session)?;
+    let chat: ChatId = field("chatId", &chat)?;
+    if !(1..=MOST_MESSAGES).contains(&parameters.limit) {
+        return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_MESSAGES}")));
+    }
+    let query = MessageQuery {
+        limit: parameters.limit,
+        offset: parameters.offset,
+        since: parameters.since,
+        until: parameters.until,
+        from_me: parameters.from_me,
+        download_media: parameters.download_media,
+    };
+    Ok(Json(api.sessions.messages(&name, &chat, query).await?))
+}
+
+/// Edit an own message
+#[utoipa::path(put, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
+    request_body = EditRequest,
+    params(("session" = String, Path, description = "Name of the session"),
+        ("chatId" = String, Path, description = "The chat"),
+        ("messageId" = String, Path, description = "The message")),
+    responses((status = 200, description = "The edit", body = serde_json::Value), Failures))]
+async fn edit(
+    State(api): State<Api>,
+    Path((session, chat, message)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    Body(request): Body<EditRequest>,
+) -> Result<Response, ApiError> {
+    let edit = Edit {
+        message: message_in(&chat, &message)?,
+        text: sending::text("text", request.text)?,
+        mentions: sending::mentions(request.mentions)?,
+    };
+    sending::send(&api, &headers, &session, Outgoing::Edit(edit), StatusCode::OK).await
+}
+
+/// Delete a message for everyone
+#[utoipa::path(delete, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
+    params(("session" = String, Path, description = "Name of the session"),
+        ("chatId" = String, Path, description = "The chat"),
+        ("messageId" = String, Path, description = "The message")),
+    responses((status = 200, description = "The deletion", body = serde_json::Value), Failures))]
+async fn delete(
+    State(api): State<Api>,
+    Path((session, chat, message)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let outgoing = Outgoing::Delete(Delete { message: message_in(&chat, &message)? });
+    sending::send(&api, &headers, &session, outgoing, StatusCode::OK).await
+}
+
+/// The message id of a path, which must lie in the path's chat.
+fn message_in(chat: &str, message: &str) -> Result<MessageId, ApiError> {
+    let chat: ChatId = field("chatId", chat)?;
+    let message: MessageId = field("messageId", message)?;
+    if message.chat == chat { Ok(message) } else { Err(ApiError::invalid("messageId: not in the chat chatId")) }
+}

@@ -1,0 +1,131 @@
+//! Linking a session to a phone: QR code, pairing code.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::document::Failures;
+use super::error::{ApiError, ErrorCode};
+use super::extract::{Body, Parameters};
+use super::qr_image;
+use super::state::Api;
+
+/// The routes of this resource.
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(qr)).routes(routes!(request_code))
+}
+
+/// How the QR code is wanted.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum QrFormat {
+    /// A PNG picture.
+    #[default]
+    Image,
+    /// The text inside the QR code.
+    Raw,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct QrParameters {
+    /// `image` (PNG, or base64 in JSON with `Accept: application/json`) or `raw`.
+    #[serde(default)]
+    #[param(inline)]
+    format: QrFormat,
+}
+
+/// A file inside JSON.
+#[derive(Serialize, ToSchema)]
+struct Base64File {
+    /// For example `image/png`.
+    mimetype: String,
+    /// The file in base64.
+    data: String,
+}
+
+/// The text inside a QR code.
+#[derive(Serialize, ToSchema)]
+struct QrValue {
+    /// What to draw as a QR code.
+    value: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CodeRequest {
+    /// The phone's number in international form.
+    #[schema(example = "628111222333")]
+    phone_number: String,
+}
+
+/// A code to type into the phone.
+#[derive(Serialize, ToSchema)]
+struct PairingCode {
+    /// Eight characters.
+    #[schema(example = "ABCD-EFGH")]
+    code: String,
+}
+
+/// Read the QR code to scan
+///
+/// Changes every 20 to 60 seconds, so ask again until the session is `WORKING`.
+#[utoipa::path(get, path = "/api/{session}/auth/qr", tag = "pairing",
+    params(("session" = String, Path, description = "Name of the session"), QrParameters),
+    responses((status = 200, description = "The QR code", content(
+        (Vec<u8> = "image/png"), (Base64File = "application/json"), (QrValue = "application/json"))), Failures))]
+async fn qr(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+    Parameters(parameters): Parameters<QrParameters>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let (name, _) = api.session(&session)?;
+    let value = api.sessions.qr(&name).await?;
+    let answer = match parameters.format {
+        QrFormat::Raw => Json(QrValue { value }).into_response(),
+        QrFormat::Image => {
+            let png = qr_image::png(&value).map_err(|error| {
+                tracing::error!(%error, "drawing a QR code failed");
+                ApiError::new(ErrorCode::Internal, "The QR code could not be drawn")
+            })?;
+            if wants_json(&headers) {
+                let file = Base64File { mimetype: "image/png".to_owned(), data: BASE64_STANDARD.encode(png) };
+                Json(file).into_response()
+            } else {
+                ([(header::CONTENT_TYPE, "image/png")], png).into_response()
+            }
+        }
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], answer).into_response())
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|kind| kind.trim().starts_with("application/json"))
+}
+
+/// Ask for a code to type into the phone instead of scanning
+#[utoipa::path(post, path = "/api/{session}/auth/request-code", tag = "pairing", request_body = CodeRequest,
+    params(("session" = String, Path, description = "Name of the session")),
+    responses((status = 201, description = "The code", body = PairingCode), Failures))]
+async fn request_code(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+    Body(request): Body<CodeRequest>,
+) -> Result<(StatusCode, Json<PairingCode>), ApiError> {
+    let (name, _) = api.session(&session)?;
+    let digits: String = request.phone_number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')')).collect();
+    if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::invalid("phoneNumber: a phone number in international form has 7 to 15 digits"));
+    }
+    let code = api.sessions.request_code(&name, &digits).await?;
+    Ok((StatusCode::CREATED, Json(PairingCode { code })))
+}

@@ -1,0 +1,330 @@
+//! Messages out: texts, files, reactions, read marks, typing.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::model::{ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing};
+
+use super::document::Failures;
+use super::error::ApiError;
+use super::extract::Body;
+use super::media::FileField;
+use super::state::{Api, field};
+
+/// Header that names a send for repeats.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Header that marks an answer as the stored one of an earlier request with the same key.
+const REPLAYED: &str = "idempotency-replayed";
+/// Longest text, in characters. WhatsApp's own apps cut at 65,536.
+const LONGEST_TEXT: usize = 65_536;
+
+/// The routes of this resource.
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(send_text))
+        .routes(routes!(send_image))
+        .routes(routes!(send_file))
+        .routes(routes!(send_voice))
+        .routes(routes!(send_video))
+        .routes(routes!(react))
+        .routes(routes!(send_seen))
+        .routes(routes!(start_typing))
+        .routes(routes!(stop_typing))
+}
+
+pub(super) fn default_session() -> String {
+    "default".to_owned()
+}
+
+/// A text to send.
+#[derive(Deserialize, ToSchema)]
+struct TextRequest {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    session: String,
+    /// To whom.
+    #[serde(rename = "chatId")]
+    #[schema(example = "628111222333@c.us")]
+    chat_id: String,
+    /// What.
+    #[schema(example = "Hello!")]
+    text: String,
+    /// Id of the message it answers.
+    reply_to: Option<String>,
+    /// People to mention, by chat id; their `@number` must stand in the text.
+    mentions: Option<Vec<String>>,
+}
+
+/// A file to send.
+#[derive(Deserialize, ToSchema)]
+struct MediaRequest {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    session: String,
+    /// To whom.
+    #[serde(rename = "chatId")]
+    #[schema(example = "628111222333@c.us")]
+    chat_id: String,
+    /// The file.
+    file: FileField,
+    /// Text under it; not with voice notes.
+    caption: Option<String>,
+    /// Id of the message it answers.
+    reply_to: Option<String>,
+    /// People to mention in the caption, by chat id.
+    mentions: Option<Vec<String>>,
+    /// With videos: a round video note.
+    #[serde(rename = "asNote")]
+    as_note: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct ReactionRequest {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    session: String,
+    /// Id of the message to react to.
+    #[serde(rename = "messageId")]
+    #[schema(example = "false_628111222333@c.us_3EB0C767D097B7C7C045")]
+    message_id: String,
+    /// One emoji; empty takes the reaction back.
+    #[schema(example = "👍")]
+    reaction: String,
+}
+
+/// Messages to mark as read.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SeenRequest {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    session: String,
+    /// In which chat.
+    #[schema(example = "628111222333@c.us")]
+    chat_id: String,
+    /// Ids of the messages; without any, all that are unread.
+    message_ids: Option<Vec<String>>,
+    /// One id, as older clients of WAHA send it.
+    message_id: Option<String>,
+    /// In groups: whose messages, when the ids do not tell.
+    participant: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TypingRequest {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    session: String,
+    /// In which chat.
+    #[schema(example = "628111222333@c.us")]
+    chat_id: String,
+}
+
+/// Send a text
+#[utoipa::path(post, path = "/api/sendText", tag = "sending", request_body = TextRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+async fn send_text(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<TextRequest>,
+) -> Result<Response, ApiError> {
+    let text = Text {
+        chat: field("chatId", &request.chat_id)?,
+        text: text("text", request.text)?,
+        reply_to: reply_to(request.reply_to)?,
+        mentions: mentions(request.mentions)?,
+    };
+    send(&api, &headers, &request.session, Outgoing::Text(text), StatusCode::CREATED).await
+}
+
+/// Send a picture
+#[utoipa::path(post, path = "/api/sendImage", tag = "sending", request_body = MediaRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+async fn send_image(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<MediaRequest>,
+) -> Result<Response, ApiError> {
+    send_media(&api, &headers, request, MediaKind::Image).await
+}
+
+/// Send any file as a document
+#[utoipa::path(post, path = "/api/sendFile", tag = "sending", request_body = MediaRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+async fn send_file(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<MediaRequest>,
+) -> Result<Response, ApiError> {
+    send_media(&api, &headers, request, MediaKind::File).await
+}
+
+/// Send a voice note
+///
+/// Phones play OGG with the Opus codec.
+#[utoipa::path(post, path = "/api/sendVoice", tag = "sending", request_body = MediaRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+async fn send_voice(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<MediaRequest>,
+) -> Result<Response, ApiError> {
+    send_media(&api, &headers, request, MediaKind::Voice).await
+}
+
+/// Send a video
+#[utoipa::path(post, path = "/api/sendVideo", tag = "sending", request_body = MediaRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+async fn send_video(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<MediaRequest>,
+) -> Result<Response, ApiError> {
+    let as_note = request.as_note.unwrap_or(false);
+    send_media(&api, &headers, request, MediaKind::Video { as_note }).await
+}
+
+/// React to a message
+#[utoipa::path(put, path = "/api/reaction", tag = "sending", request_body = ReactionRequest,
+    responses((status = 200, description = "The reaction", body = serde_json::Value), Failures))]
+async fn react(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<ReactionRequest>,
+) -> Result<Response, ApiError> {
+    // The longest emoji sequences (families, flags with tags) have some 14 code points.
+    if request.reaction.chars().count() > 32 {
+        return Err(ApiError::invalid("reaction: one emoji, or empty to take the reaction back"));
+    }
+    let reaction = Reaction { message: field("messageId", &request.message_id)?, emoji: request.reaction };
+    send(&api, &headers, &request.session, Outgoing::Reaction(reaction), StatusCode::OK).await
+}
+
+/// Mark messages as read
+#[utoipa::path(post, path = "/api/sendSeen", tag = "sending", request_body = SeenRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "Done"), Failures))]
+async fn send_seen(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<SeenRequest>,
+) -> Result<Response, ApiError> {
+    let ids = request.message_ids.unwrap_or_default().into_iter().chain(request.message_id);
+    let seen = Seen {
+        chat: field("chatId", &request.chat_id)?,
+        messages: ids.map(|id| field::<MessageId>("messageIds", &id)).collect::<Result<_, _>>()?,
+        participant: request.participant.map(|id| field("participant", &id)).transpose()?,
+    };
+    send(&api, &headers, &request.session, Outgoing::Seen(seen), StatusCode::CREATED).await
+}
+
+/// Show "typing"
+#[utoipa::path(post, path = "/api/startTyping", tag = "sending", request_body = TypingRequest,
+    responses((status = 201, description = "Done"), Failures))]
+async fn start_typing(
+    State(api): State<Api>,
+    Body(request): Body<TypingRequest>,
+) -> Result<Response, ApiError> {
+    show_typing(&api, &request, true).await
+}
+
+/// Show "typing" no more
+#[utoipa::path(post, path = "/api/stopTyping", tag = "sending", request_body = TypingRequest,
+    responses((status = 201, description = "Done"), Failures))]
+async fn stop_typing(
+    State(api): State<Api>,
+    Body(request): Body<TypingRequest>,
+) -> Result<Response, ApiError> {
+    show_typing(&api, &request, false).await
+}
+
+async fn show_typing(api: &Api, request: &TypingRequest, typing: bool) -> Result<Response, ApiError> {
+    let outgoing = Outgoing::Typing(Typing { chat: field("chatId", &request.chat_id)?, typing });
+    send(api, &HeaderMap::new(), &request.session, outgoing, StatusCode::CREATED).await
+}
+
+async fn send_media(
+    api: &Api,
+    headers: &HeaderMap,
+    request: MediaRequest,
+    kind: MediaKind,
+) -> Result<Response, ApiError> {
+    let media = crate::model::Media {
+        chat: field("chatId", &request.chat_id)?,
+        kind,
+        file: request.file.check()?,
+        caption: request.caption.filter(|caption| !caption.is_empty()),
+        reply_to: reply_to(request.reply_to)?,
+        mentions: mentions(request.mentions)?,
+    };
+    if let Some(caption) = &media.caption {
+        check_length("caption", caption)?;
+    }
+    send(api, headers, &request.session, Outgoing::Media(media), StatusCode::CREATED).await
+}
+
+/// Sends and answers the message as WAHA shows it.
+pub(super) async fn send(
+    api: &Api,
+    headers: &HeaderMap,
+    session: &str,
+    outgoing: Outgoing,
+    status: StatusCode,
+) -> Result<Response, ApiError> {
+    let (name, _) = api.session(session)?;
+    let key = idempotency_key(headers)?;
+    let Sent { payload, replayed } = api.sessions.send(&name, outgoing, key).await?;
+    let mut response = if payload.is_null() {
+        (status, Json(serde_json::json!({ "success": true }))).into_response()
+    } else {
+        (status, Json(payload)).into_response()
+    };
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(ApiError::invalid("Idempotency-Key: given more than once"));
+    }
+    field("Idempotency-Key", value.to_str().unwrap_or_default()).map(Some)
+}
+
+pub(super) fn text(name: &str, text: String) -> Result<String, ApiError> {
+    if text.is_empty() {
+        return Err(ApiError::invalid(format!("{name}: must not be empty")));
+    }
+    check_length(name, &text)?;
+    Ok(text)
+}
+
+fn check_length(name: &str, text: &str) -> Result<(), ApiError> {
+    if text.chars().count() > LONGEST_TEXT {
+        return Err(ApiError::invalid(format!("{name}: at most {LONGEST_TEXT} characters")));
+    }
+    Ok(())
+}
+
+fn reply_to(id: Option<String>) -> Result<Option<MessageId>, ApiError> {
+    id.filter(|id| !id.is_empty()).map(|id| field("reply_to", &id)).transpose()
+}
+
+pub(super) fn mentions(ids: Option<Vec<String>>) -> Result<Vec<ChatId>, ApiError> {
+    ids.unwrap_or_default().iter().map(|id| field("mentions", id)).collect()
+}

@@ -1,0 +1,64 @@
+//! What the handlers work with.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use wakeeper_storage::Storage;
+
+use crate::engine::Sessions;
+use crate::model::{SessionInfo, SessionName};
+use crate::webhook::Webhooks;
+
+use super::auth::KeyPolicy;
+use super::error::ApiError;
+
+/// Renders the metrics of this process in Prometheus' text format.
+pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the HTTP surface is told from outside.
+#[derive(Clone)]
+pub struct ApiConfig {
+    /// Who may use `/api`.
+    pub keys: KeyPolicy,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// Serves `/metrics` when given.
+    pub metrics: Option<MetricsRenderer>,
+}
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// The engine.
+    pub(super) sessions: Sessions,
+    /// The rows.
+    pub(super) storage: Arc<dyn Storage>,
+    /// The dispatcher of webhooks.
+    pub(super) webhooks: Webhooks,
+    /// See [`ApiConfig::metrics`].
+    pub(super) metrics: Option<MetricsRenderer>,
+    /// Cancelled when the gateway begins to shut down.
+    pub(super) stopping: CancellationToken,
+    /// When this process began to serve.
+    pub(super) started: Instant,
+}
+
+impl Api {
+    /// The session of that name.
+    pub(super) fn session(&self, name: &str) -> Result<(SessionName, SessionInfo), ApiError> {
+        let name: SessionName = name.parse().map_err(|_| ApiError::session_not_found())?;
+        let info = self.sessions.get(&name).ok_or_else(ApiError::session_not_found)?;
+        Ok((name, info))
+    }
+}
+
+/// A field that is text to JSON and something stricter to us. The error names the field and never
+/// repeats the text.
+pub(super) fn field<T>(name: &str, text: &str) -> Result<T, ApiError>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| ApiError::invalid(format!("{name}: {error}")))
+}

@@ -1,0 +1,147 @@
+//! Dead letters: events that a webhook's receiver did not take in any attempt.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wakeeper_storage::{DeadLetterQuery, OutboxRows, StorageError};
+
+use super::document::Failures;
+use super::error::{ApiError, ErrorCode};
+use super::extract::{OptionalBody, Parameters};
+use super::state::Api;
+
+/// Most dead letters in one answer, and in one replay.
+const MOST_DEAD_LETTERS: u32 = 1_000;
+
+/// The routes of this resource.
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// At most so many, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// Only those after this `seq`: the last one of the page before.
+    #[serde(default)]
+    after: i64,
+}
+
+fn default_limit() -> u32 {
+    100
+}
+
+/// An event that was given up.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeadLetter {
+    /// Its place in the order of events.
+    seq: i64,
+    /// The event's id, as receivers know it.
+    #[schema(example = "evt_01h455vb4pex5vsknk084sn02q")]
+    event_id: String,
+    /// The event's name.
+    event: String,
+    /// Which webhook: a stable digest of its address.
+    subscription: String,
+    /// When the event happened, in milliseconds since 1970.
+    timestamp: i64,
+    /// Attempts that were made.
+    attempts: u32,
+    /// Why it was given up.
+    reason: String,
+    /// When it was given up, in milliseconds since 1970.
+    given_up: i64,
+    /// The body that was not delivered.
+    body: Value,
+}
+
+impl From<wakeeper_storage::DeadLetter> for DeadLetter {
+    fn from(letter: wakeeper_storage::DeadLetter) -> Self {
+        Self {
+            seq: letter.seq,
+            event_id: letter.event_id,
+            event: letter.name,
+            subscription: letter.subscription,
+            timestamp: letter.timestamp_ms,
+            attempts: letter.attempts,
+            reason: letter.reason,
+            given_up: letter.dead_ms,
+            body: serde_json::from_str(&letter.body).unwrap_or(Value::String(letter.body)),
+        }
+    }
+}
+
+/// Which dead letters to deliver again; without anything, all of the session.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+struct ReplayRequest {
+    /// Only this event.
+    event_id: Option<String>,
+    /// Only this webhook.
+    subscription: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Replayed {
+    /// How many deliveries will be tried again.
+    replayed: usize,
+}
+
+/// List dead letters, oldest first
+#[utoipa::path(get, path = "/api/sessions/{session}/webhooks/dead-letters", tag = "webhooks",
+    params(("session" = String, Path, description = "Name of the session"), ListParameters),
+    responses((status = 200, description = "The dead letters", body = Vec<DeadLetter>), Failures))]
+async fn list(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Result<Json<Vec<DeadLetter>>, ApiError> {
+    let (name, _) = api.session(&session)?;
+    if !(1..=MOST_DEAD_LETTERS).contains(&parameters.limit) {
+        return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_DEAD_LETTERS}")));
+    }
+    let query = DeadLetterQuery {
+        session: Some(name.as_str().to_owned()),
+        after_seq: parameters.after,
+        limit: parameters.limit,
+        ..DeadLetterQuery::default()
+    };
+    let letters = api.storage.dead_letters(query).await?;
+    Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
+}
+
+/// Deliver dead letters again
+///
+/// They get all their attempts again, under the same event ids.
+#[utoipa::path(post, path = "/api/sessions/{session}/webhooks/dead-letters/replay", tag = "webhooks",
+    request_body = ReplayRequest,
+    params(("session" = String, Path, description = "Name of the session")),
+    responses((status = 201, description = "They are on their way", body = Replayed), Failures))]
+async fn replay(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+    OptionalBody(request): OptionalBody<ReplayRequest>,
+) -> Result<(axum::http::StatusCode, Json<Replayed>), ApiError> {
+    let (name, _) = api.session(&session)?;
+    let one_event = request.event_id.is_some();
+    let query = DeadLetterQuery {
+        session: Some(name.as_str().to_owned()),
+        subscription: request.subscription,
+        event_id: request.event_id,
+        after_seq: 0,
+        limit: MOST_DEAD_LETTERS,
+    };
+    let replayed = api.webhooks.replay(query).await?;
+    if one_event && replayed == 0 {
+        return Err(ApiError::new(ErrorCode::DeadLetterNotFound, "There is no such dead letter"));
+    }
+    Ok((axum::http::StatusCode::CREATED, Json(Replayed { replayed })))
+}
