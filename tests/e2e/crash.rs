@@ -21,7 +21,7 @@ const PER_CHAT: usize = 100;
 const INBOUND_PACE: Duration = Duration::from_millis(120);
 /// How soon a caller tries again who got no answer.
 const RETRY_PACE: Duration = Duration::from_millis(50);
-const DEADLINE: Duration = Duration::from_secs(240);
+const DEADLINE: Duration = Duration::from_mins(4);
 
 /// A chat of the gateway, and the contact at its other end (of a group: the one who writes).
 #[derive(Clone)]
@@ -175,7 +175,7 @@ async fn check_inbound(gateway: &Gateway, webhooks: &Webhooks, arrived: &[(&Line
     };
     webhooks
         .deliveries()
-        .wait("every inbound message at the receiver", Duration::from_secs(60), all_there)
+        .wait("every inbound message at the receiver", Duration::from_mins(1), all_there)
         .await;
     webhooks.deliveries().read(|all| {
         let mut events: HashMap<String, (&str, &[u8])> = HashMap::new();

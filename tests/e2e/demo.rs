@@ -12,7 +12,7 @@ async fn demo_tells_its_story_and_exits_with_success() {
     command.args(["demo", "--exit"]).env("PORT", free_port().to_string());
     let mut demo = Process::start("demo", &mut command, folder.path());
 
-    let status = demo.wait_exit(Duration::from_secs(120)).await;
+    let status = demo.wait_exit(Duration::from_mins(2)).await;
 
     let said = demo.lines().read(<[String]>::to_vec).join("\n");
     assert!(status.success(), "{status}\n{said}");

@@ -7,7 +7,7 @@ use serde_json::json;
 use wakeeper_e2e::party::Message;
 use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Webhooks};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A device that is linked by code must really be usable.
 async fn exchange(party: &Party, contact: &Party) {

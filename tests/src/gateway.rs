@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::PATIENCE;
 use crate::journal::eventually;
 use crate::lab::{Binary, Lab, free_port};
 use crate::process::Process;
@@ -14,8 +14,6 @@ use crate::webhook::HMAC_KEY;
 
 /// The API key of every gateway in the tests.
 pub const API_KEY: &str = "api-key-of-the-end-to-end-tests";
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A gateway's settings and, while it runs, its process.
 pub struct Gateway {

@@ -23,3 +23,6 @@ pub use party::{Ack, Party};
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
 pub use webhook::Webhooks;
+
+/// How long anything may take that is not said otherwise; long, for machines that do other things too.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);

@@ -1,13 +1,13 @@
 //! Whoever takes part in a conversation, so that one story can be told with every kind of client.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::PATIENCE;
 use crate::address::Address;
 use crate::gateway::Gateway;
 use crate::journal::eventually;
@@ -18,9 +18,6 @@ use crate::webhook::{Delivery, Webhooks};
 mod seen;
 
 pub use seen::{Seen, What};
-
-/// How long a message may take.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a message goes.
 #[derive(Debug, Clone)]
@@ -59,7 +56,7 @@ pub enum Ack {
 
 enum Role {
     Gateway(Box<Gateway>, Webhooks),
-    Baileys(Peer),
+    Baileys(Box<Peer>),
     Phone,
 }
 
@@ -80,7 +77,7 @@ impl Party {
 
     /// A linked Baileys client.
     pub fn baileys(name: &str, phone: Phone, peer: Peer) -> Self {
-        Self { name: name.to_owned(), phone, role: Role::Baileys(peer) }
+        Self { name: name.to_owned(), phone, role: Role::Baileys(Box::new(peer)) }
     }
 
     /// Only the phone itself.

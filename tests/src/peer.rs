@@ -11,12 +11,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
+use crate::PATIENCE;
 use crate::journal::Journal;
 use crate::process::Process;
 use crate::simulator::Phone;
-
-/// How long a command may take, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A version of Baileys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +151,7 @@ pub fn peers_folder() -> PathBuf {
 async fn sort(lines: Arc<Journal<String>>, pending: Pending, events: Arc<Journal<Value>>) {
     let mut taken = 0;
     loop {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         let fresh = lines.find(day, |all| (all.len() > taken).then(|| all[taken..].to_vec())).await;
         for line in fresh.unwrap_or_default() {
             taken += 1;

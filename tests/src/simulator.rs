@@ -1,17 +1,15 @@
 //! The simulator as its own process, and its control API.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::PATIENCE;
 use crate::address::Address;
 use crate::journal::eventually;
 use crate::lab::{Binary, free_port};
 use crate::process::Process;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the server addresses people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
