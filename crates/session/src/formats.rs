@@ -1,0 +1,3 @@
+//! The formats a session is stored in, each read into one model.
+
+pub mod baileys;

@@ -1,0 +1,47 @@
+//! Key pairs, and the pre-key files that hold one each.
+
+use super::field::{Defect, Fields};
+use crate::curve;
+use crate::json::Value;
+use crate::secret::Secret;
+
+/// An X25519 key pair, as it is stored: the two halves need not belong together.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    /// The private key.
+    pub private: Secret<32>,
+    /// The public key, without a type byte.
+    pub public: [u8; 32],
+}
+
+impl KeyPair {
+    /// Reads `{private, public}`; Baileys stores both as buffers of 32 bytes.
+    pub fn read(fields: &mut Fields<'_, '_, '_>) -> Option<Self> {
+        let private = fields.buffer("private").map(Secret::new);
+        let public = fields.buffer("public");
+        Some(Self { private: private?, public: public? })
+    }
+
+    /// Whether the public key is that of the private key.
+    pub fn matches(&self) -> bool {
+        curve::public_of(self.private.expose()) == self.public
+    }
+}
+
+/// What a `pre-key-N.json` holds.
+#[derive(Debug)]
+pub struct PreKey {
+    /// The pair, when both halves can be read.
+    pub pair: Option<KeyPair>,
+    /// What is wrong with the file.
+    pub defects: Vec<Defect>,
+}
+
+impl PreKey {
+    /// Reads the file.
+    pub fn read(value: &Value<'_>) -> Self {
+        let mut defects = Vec::new();
+        let pair = KeyPair::read(&mut Fields::new(value, "", &mut defects));
+        Self { pair, defects }
+    }
+}

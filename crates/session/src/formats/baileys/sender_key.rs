@@ -1,0 +1,93 @@
+//! `sender-key-<group>--<user>--<device>.json`: one sender's ratchet in one group.
+//!
+//! The two major versions write different shapes and neither reads the other's: 6.x a JSON array of states
+//! whose buffers are plain base64; 7.x a buffer whose bytes are the JSON text of such an array, with
+//! buffers inside as `{"type":"Buffer","data":[...]}`.
+
+use super::Version;
+use super::field::{any_bytes, buffer};
+use crate::json::{self, Kind, Value};
+
+/// What the file holds.
+#[derive(Debug)]
+pub enum SenderKeyFile {
+    /// States in one of the two shapes.
+    Record {
+        /// Which shape.
+        version: Version,
+        /// In the order of the file, the newest last.
+        states: Vec<State>,
+    },
+    /// Neither shape.
+    Malformed {
+        /// Why, for the evidence.
+        reason: &'static str,
+    },
+}
+
+/// One state of a sender's ratchet.
+#[derive(Debug)]
+pub struct State {
+    /// Whether the private half of the signing key is here: the ratchet is our own.
+    pub own: bool,
+    /// Skipped message keys that can be used.
+    pub skipped: usize,
+    /// Skipped message keys that 6.x stored as `{}`, unusable.
+    pub unusable: usize,
+    /// What is wrong.
+    pub defect: Option<&'static str>,
+}
+
+impl SenderKeyFile {
+    /// Reads the file.
+    pub fn read(value: &Value<'_>) -> Self {
+        if let Kind::Array(items) = &value.kind {
+            return Self::Record { version: Version::V6, states: items.iter().map(State::read).collect() };
+        }
+        let Some(text) = buffer(value) else {
+            return Self::Malformed { reason: "it is neither an array of states nor a buffer" };
+        };
+        match json::parse(&text) {
+            Ok(Value { kind: Kind::Array(items), .. }) => {
+                Self::Record { version: Version::V7, states: items.iter().map(State::read).collect() }
+            }
+            Ok(_) => Self::Malformed { reason: "its buffer does not hold an array of states" },
+            Err(_) => Self::Malformed { reason: "its buffer does not hold whole JSON" },
+        }
+    }
+}
+
+impl State {
+    fn read(value: &Value<'_>) -> Self {
+        let signing = value.get("senderSigningKey");
+        let part = |field| signing.and_then(|key| key.get(field)).and_then(any_bytes);
+        let private = part("private").unwrap_or_default();
+        let keys = value.get("senderMessageKeys").map_or(&[][..], Value::items);
+        let unusable = keys.iter().filter(|key| key.get("seed").is_none()).count();
+        Self {
+            own: !private.is_empty(),
+            skipped: keys.len() - unusable,
+            unusable,
+            defect: Self::defect(value, part("public").as_deref(), &private),
+        }
+    }
+
+    fn defect(value: &Value<'_>, public: Option<&[u8]>, private: &[u8]) -> Option<&'static str> {
+        let chain = value.get("senderChainKey");
+        let seed = chain.and_then(|chain| chain.get("seed")).and_then(any_bytes);
+        let iteration = chain.and_then(|chain| chain.get("iteration")).and_then(Value::as_i64);
+        match (seed.map(|seed| seed.len()), public.map(<[u8]>::len), private.len()) {
+            (None, ..) => Some("a state has no chain key"),
+            (Some(len), ..) if len != 32 => Some("a chain key has the wrong length"),
+            (_, None, _) => Some("a state has no signing key"),
+            (_, Some(len), _) if len != 32 && len != 33 => Some("a signing key has the wrong length"),
+            (.., len) if len != 0 && len != 32 => Some("a private signing key has the wrong length"),
+            _ if value.get("senderKeyId").and_then(Value::as_i64).is_none_or(|id| id < 0) => {
+                Some("a state has no id")
+            }
+            // protobuf's JSON leaves out an iteration of 0.
+            _ if iteration.is_some_and(|iteration| iteration < 0) => Some("an iteration is negative"),
+            _ => None,
+        }
+    }
+}

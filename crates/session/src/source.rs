@@ -1,0 +1,312 @@
+//! Opens what holds a session. The only place of the library that reads from the file system.
+//!
+//! A session folder is hostile input: other programs write into it while we look, it may hold links, pipes,
+//! devices and files of any size. So every access goes through a handle on the folder (nothing outside it
+//! can be reached by swapping a path), never follows a link, never opens what is not a regular file, and
+//! never reads beyond a limit.
+
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// What may be read at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Entries of a folder or an archive.
+    pub entries: usize,
+    /// Bytes of one file. The largest genuine one seen is a sender key of 0.5 MB; app-state versions of old
+    /// accounts reach a few megabytes.
+    pub file: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 2_000_000, file: 64 << 20 }
+    }
+}
+
+/// Why a folder or a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The folder itself cannot be opened.
+    #[error("cannot open the folder {path}: {reason}")]
+    Open {
+        /// As the caller named it.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// Its entries cannot be listed.
+    #[error("cannot list the folder {path}: {reason}")]
+    List {
+        /// As the caller named it.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// More entries than [`Limits::entries`].
+    #[error("the folder {path} holds more than {limit} entries")]
+    TooMany {
+        /// As the caller named it.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Why one file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such entry (any more).
+    #[error("it does not exist")]
+    Missing,
+    /// A directory, link, pipe, socket or device.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// Longer than [`Limits::file`].
+    #[error("it has {len} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Its length.
+        len: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The system refused.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT => Self::Missing,
+            // What `O_NOFOLLOW` says of a link, and opening a socket or a device without driver.
+            Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::ISDIR => Self::NotRegular,
+            other => Self::Io(other.into()),
+        }
+    }
+}
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A pipe, socket or device.
+    Special,
+}
+
+impl EntryKind {
+    fn of(stat: &Stat) -> Self {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Directory,
+            FileType::Symlink => Self::Link,
+            _ => Self::Special,
+        }
+    }
+
+    /// The word for it in a sentence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::File => "a regular file",
+            Self::Directory => "a directory",
+            Self::Link => "a symbolic link",
+            Self::Special => "a pipe, socket or device",
+        }
+    }
+}
+
+/// One entry of a folder, as it was when it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name; names that are not Unicode carry U+FFFD and cannot be opened.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length in bytes.
+    pub len: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Last change of its content, nanoseconds since 1970.
+    pub modified_ns: i128,
+}
+
+impl Entry {
+    fn new(name: String, stat: &Stat) -> Self {
+        Self {
+            name,
+            kind: EntryKind::of(stat),
+            len: u64::try_from(stat.st_size).unwrap_or(0),
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + stat.st_mtime_nsec as i128,
+        }
+    }
+
+    /// A regular file that exists only in memory, as when a backup is examined.
+    pub fn in_memory(name: &str, len: u64) -> Self {
+        Self { name: name.to_owned(), kind: EntryKind::File, len, mode: 0o600, uid: 0, gid: 0, modified_ns: 0 }
+    }
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder. The path itself may be a link: its owner named it.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| SourceError::Open { path: path.to_owned(), reason: errno.into() })?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The handle, for operations relative to the folder.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The folder's own permission bits, owner and times.
+    pub fn itself(&self) -> Result<Entry, ReadError> {
+        Ok(Entry::new(String::new(), &rustix::fs::fstat(&self.fd)?))
+    }
+
+    /// All entries, sorted by name.
+    pub fn list(&self, limits: &Limits) -> Result<Vec<Entry>, SourceError> {
+        let failed =
+            |errno: Errno| SourceError::List { path: self.path.clone(), reason: errno.into() };
+        let mut entries = Vec::new();
+        for item in Dir::read_from(&self.fd).map_err(failed)? {
+            let item = item.map_err(failed)?;
+            let name = item.file_name();
+            if name.to_bytes() == b"." || name.to_bytes() == b".." {
+                continue;
+            }
+            if entries.len() == limits.entries {
+                return Err(SourceError::TooMany { path: self.path.clone(), limit: limits.entries });
+            }
+            // An entry that vanished since it was listed is no entry.
+            if let Ok(stat) = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                entries.push(Entry::new(name.to_string_lossy().into_owned(), &stat));
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// What an entry is now.
+    pub fn entry(&self, name: &str) -> Result<Entry, ReadError> {
+        plain_name(name)?;
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(Entry::new(name.to_owned(), &stat))
+    }
+
+    /// The whole content of a regular file.
+    pub fn read(&self, name: &str, limits: &Limits) -> Result<Vec<u8>, ReadError> {
+        let (file, entry) = self.open_file(name, limits)?;
+        let mut content = Vec::with_capacity(entry.len as usize);
+        file.take(limits.file + 1).read_to_end(&mut content)?;
+        let len = content.len() as u64;
+        if len > limits.file {
+            return Err(ReadError::TooLarge { len, limit: limits.file });
+        }
+        Ok(content)
+    }
+
+    /// Opens a regular file for reading in pieces.
+    pub fn open_file(&self, name: &str, limits: &Limits) -> Result<(std::fs::File, Entry), ReadError> {
+        plain_name(name)?;
+        // Non-blocking, so that a pipe does not hold us before we can see that it is one.
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        let entry = Entry::new(name.to_owned(), &rustix::fs::fstat(&fd)?);
+        if entry.kind != EntryKind::File {
+            return Err(ReadError::NotRegular);
+        }
+        if entry.len > limits.file {
+            return Err(ReadError::TooLarge { len: entry.len, limit: limits.file });
+        }
+        Ok((std::fs::File::from(fd), entry))
+    }
+}
+
+/// Refuses names that could leave the folder.
+fn plain_name(name: &str) -> Result<(), ReadError> {
+    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
+    if plain { Ok(()) } else { Err(ReadError::Missing) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn opens_only_regular_files_inside() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "outside").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("plain"), "inside").unwrap();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        symlink(outside.path().join("secret"), dir.path().join("link")).unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+
+        let folder = Folder::open(dir.path()).unwrap();
+        let limits = Limits::default();
+        assert_eq!(folder.read("plain", &limits).unwrap(), b"inside");
+        for name in ["sub", "link", "fifo", "socket"] {
+            assert!(matches!(folder.read(name, &limits), Err(ReadError::NotRegular)), "{name}");
+        }
+        for name in ["../secret", "sub/../plain", "", ".", "..", "absent"] {
+            assert!(matches!(folder.read(name, &limits), Err(ReadError::Missing)), "{name}");
+        }
+        let kinds: Vec<_> =
+            folder.list(&limits).unwrap().into_iter().map(|e| (e.name, e.kind)).collect();
+        let expected = [
+            ("fifo", EntryKind::Special),
+            ("link", EntryKind::Link),
+            ("plain", EntryKind::File),
+            ("socket", EntryKind::Special),
+            ("sub", EntryKind::Directory),
+        ];
+        assert_eq!(kinds, expected.map(|(name, kind)| (name.to_owned(), kind)));
+    }
+
+    #[test]
+    fn reads_and_lists_within_limits() {
+        let dir = tempfile::tempdir().unwrap();
+        let big = std::fs::File::create(dir.path().join("big")).unwrap();
+        big.set_len(1 << 40).unwrap();
+        std::fs::write(dir.path().join("small"), [7; 10]).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        assert!(matches!(folder.read("big", &Limits::default()), Err(ReadError::TooLarge { .. })));
+        let tight = Limits { entries: 1, file: 9 };
+        assert!(matches!(folder.read("small", &tight), Err(ReadError::TooLarge { .. })));
+        assert!(matches!(folder.list(&tight), Err(SourceError::TooMany { limit: 1, .. })));
+    }
+}
