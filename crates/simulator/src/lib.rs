@@ -2,6 +2,7 @@
 //! phones with real Signal state, and faults on demand.
 
 pub mod jid;
+pub mod media;
 pub mod node;
 pub mod server;
 pub mod wire;
