@@ -1,1 +1,40 @@
-fn main(){}
+//! Chores of the project: `cargo xtask ci` installs what the tests need and runs every check and test.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line chore speaks on the terminal")]
+
+mod checks;
+mod run;
+mod system;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  ci        install what the tests need, then run every check and test (prints `N passed, N failed`)
+  setup     only install what the tests need
+  openapi   write openapi.json anew from the code
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["ci"] => return checks::ci(),
+        ["setup"] => system::setup().map(drop),
+        ["openapi"] => checks::write_openapi(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

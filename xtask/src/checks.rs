@@ -1,0 +1,133 @@
+//! The checks and tests of `cargo xtask ci`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::run::{program, succeed, watched};
+use crate::system;
+
+/// Cargo features that every check and test is built with, so that nothing is compiled twice.
+const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
+
+/// How many checks and tests went well and badly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
+    /// Reads nextest's closing line, for example
+    /// `Summary [  12.3s] 10 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 0 skipped`.
+    fn from_summary(line: &str) -> Option<Tally> {
+        let counts = line.trim_start().strip_prefix("Summary [")?.split_once("run:")?.1;
+        let count = |word: &str| {
+            let before = counts.split(word).next().filter(|_| counts.contains(word))?;
+            before.rsplit([' ', ',', '(']).find(|part| !part.is_empty())?.parse::<u64>().ok()
+        };
+        let failed = [" failed", " timed out", " exec failed"].iter().filter_map(|word| count(word)).sum();
+        Some(Tally { passed: count(" passed").unwrap_or(0), failed })
+    }
+}
+
+/// Installs what is missing, runs every check and test, and prints `N passed, N failed` last.
+pub fn ci() -> ExitCode {
+    let mut tally = Tally::default();
+    let started = Instant::now();
+    let environment = match system::setup() {
+        Ok(environment) => environment,
+        Err(reason) => {
+            eprintln!("xtask: what the tests need could not be installed: {reason}");
+            println!("0 passed, 1 failed");
+            return ExitCode::FAILURE;
+        }
+    };
+    let checks: [(&str, &[&str]); 4] = [
+        ("format", &["fmt", "--all", "--check"]),
+        ("clippy", &["clippy", "--workspace", "--all-targets", FEATURES[0], FEATURES[1], "--", "-D", "warnings"]),
+        ("dependencies", &["deny", "check", "bans", "licenses", "sources"]),
+        ("build", &["build", "--workspace", "--all-targets", FEATURES[0], FEATURES[1]]),
+    ];
+    for (name, arguments) in checks {
+        tally.add(timed(name, || {
+            let mut command = program("cargo", arguments);
+            environment.apply(&mut command);
+            one(succeed(command))
+        }));
+    }
+    tally.add(timed("tests", || {
+        tests(&environment, &["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"])
+    }));
+    // Built without the demo feature, as it is shipped: it must refuse the simulator.
+    tally.add(timed("tests of the production build", || {
+        tests(&environment, &["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"])
+    }));
+    println!("all checks and tests took {} s", started.elapsed().as_secs());
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Writes `openapi.json` from the code's own description.
+pub fn write_openapi() -> Result<(), String> {
+    let mut command = program("cargo", &["test", "--package", "wakeeper-gateway", "--features", "demo", "openapi"]);
+    command.env("WAKEEPER_WRITE_OPENAPI", "1");
+    succeed(command)
+}
+
+fn timed(name: &str, check: impl FnOnce() -> Tally) -> Tally {
+    let started = Instant::now();
+    println!("\n== {name}");
+    let tally = check();
+    println!("== {name}: {} passed, {} failed, {} s", tally.passed, tally.failed, started.elapsed().as_secs());
+    tally
+}
+
+fn one(result: Result<(), String>) -> Tally {
+    match result {
+        Ok(()) => Tally { passed: 1, failed: 0 },
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            Tally { passed: 0, failed: 1 }
+        }
+    }
+}
+
+/// Runs tests. A run that fails without saying which test failed (it did not build, say) counts as one failure.
+fn tests(environment: &system::Environment, arguments: &[&str]) -> Tally {
+    let mut command = program("cargo", arguments);
+    environment.apply(&mut command);
+    let mut summary = None;
+    let ended_well = watched(command, |line| summary = Tally::from_summary(line).or(summary));
+    match (ended_well, summary) {
+        (Ok(true), Some(tally)) => tally,
+        (Ok(false), Some(tally)) if tally.failed > 0 => tally,
+        (Err(reason), _) => one(Err(reason)),
+        (Ok(_), tally) => Tally { failed: 1, ..tally.unwrap_or_default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn reads_the_closing_line_of_a_run() {
+        let line = "     Summary [  12.345s] 10 tests run: 7 passed (1 slow, 1 flaky), 2 failed, 1 timed out, 3 skipped";
+        assert_eq!(Tally::from_summary(line), Some(Tally { passed: 7, failed: 3 }));
+        let line = "     Summary [   0.012s] 1 test run: 1 passed, 0 skipped";
+        assert_eq!(Tally::from_summary(line), Some(Tally { passed: 1, failed: 0 }));
+        let line = "     Summary [   0.012s] 0 tests run: 0 passed, 0 skipped";
+        assert_eq!(Tally::from_summary(line), Some(Tally { passed: 0, failed: 0 }));
+    }
+
+    #[test]
+    fn other_lines_are_no_summary() {
+        assert_eq!(Tally::from_summary("        PASS [   0.1s] wakeeper::Summary 3 passed"), None);
+        assert_eq!(Tally::from_summary("3 passed, 0 failed"), None);
+    }
+}

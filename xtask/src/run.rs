@@ -1,0 +1,58 @@
+//! Running other programs, with their output on the terminal.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// A program started in the workspace's folder.
+pub fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.args(arguments).current_dir(workspace()).stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end; an error names the program and how it ended.
+pub fn succeed(mut command: Command) -> Result<(), String> {
+    let shown = shown(&command);
+    println!("$ {shown}");
+    let status = command.status().map_err(|error| format!("cannot start `{shown}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
+}
+
+/// Runs to the end, shows what the program writes to standard error, and hands each such line to `line`.
+/// True when the program ended well.
+pub fn watched(mut command: Command, mut line: impl FnMut(&str)) -> Result<bool, String> {
+    let shown = shown(&command);
+    println!("$ {shown}");
+    let mut child =
+        command.stderr(Stdio::piped()).spawn().map_err(|error| format!("cannot start `{shown}`: {error}"))?;
+    if let Some(stderr) = child.stderr.take() {
+        let mut reader = BufReader::new(stderr);
+        let mut raw = Vec::new();
+        while reader.read_until(b'\n', &mut raw).map_err(|error| format!("reading from `{shown}`: {error}"))? > 0 {
+            let text = String::from_utf8_lossy(&raw);
+            eprint!("{text}");
+            line(text.trim_end());
+            raw.clear();
+        }
+    }
+    let status = child.wait().map_err(|error| format!("waiting for `{shown}`: {error}"))?;
+    Ok(status.success())
+}
+
+/// The first line a program prints, when it can be run at all.
+pub fn first_line(name: &str, arguments: &[&str]) -> Option<String> {
+    let output = program(name, arguments).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then_some(())?;
+    String::from_utf8(output.stdout).ok()?.lines().next().map(str::to_owned)
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}

