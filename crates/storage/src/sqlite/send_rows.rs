@@ -38,6 +38,16 @@ impl SendRows for SqliteStorage {
             .map_err(StorageError::during("reading a send"))
     }
 
+    async fn send_by_key(&self, session: &str, idempotency_key: &str) -> Result<Option<SendRow>, StorageError> {
+        query("SELECT * FROM sends WHERE session = $1 AND idempotency_key = $2")
+            .bind(session)
+            .bind(idempotency_key)
+            .try_map(read)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading a send by its key"))
+    }
+
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
         query("SELECT * FROM sends WHERE session = $1 AND state < 2 ORDER BY seq")
             .bind(session)
