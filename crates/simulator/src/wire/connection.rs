@@ -51,9 +51,9 @@ impl Default for WireConfig {
         Self {
             handshake: Duration::from_secs(20),
             first_frame: Duration::from_millis(60),
-            idle: Duration::from_secs(180),
+            idle: Duration::from_mins(3),
             write: Duration::from_secs(30),
-            stall: Duration::from_secs(600),
+            stall: Duration::from_mins(10),
             backlog: 64 << 20,
         }
     }

@@ -2,7 +2,7 @@
 //! XXfallback for those that know an old one.
 
 use buffa::{Message, MessageField};
-use rand::{CryptoRng, Rng};
+use rand::CryptoRng;
 use thiserror::Error;
 use wacore::libsignal::protocol::KeyPair;
 use wacore::noise::{HandshakeError as NoiseFailure, NoiseCipher, NoiseError, NoiseHandshake};
@@ -78,7 +78,7 @@ pub(super) fn answer(
     identity: &ServerIdentity,
     prologue: Prologue,
     message: &[u8],
-    rng: &mut (impl CryptoRng + Rng),
+    rng: &mut impl CryptoRng,
 ) -> Result<Answer, HandshakeError> {
     let message = HandshakeMessage::decode_from_slice(message)?;
     let hello = message.client_hello.into_option().ok_or(HandshakeError::Part("clientHello"))?;
@@ -106,7 +106,7 @@ fn answer_xx(
     leaf: &Leaf,
     prologue: Prologue,
     client_ephemeral: &[u8; 32],
-    rng: &mut (impl CryptoRng + Rng),
+    rng: &mut impl CryptoRng,
 ) -> Result<Answer, HandshakeError> {
     let doing = "answer clientHello";
     let name = if pattern == Pattern::Xx { XX } else { XX_FALLBACK };
@@ -115,8 +115,7 @@ fn answer_xx(
     let ephemeral = KeyPair::generate(rng);
     noise.authenticate(ephemeral.public_key.public_key_bytes());
     mix(&mut noise, &ephemeral, client_ephemeral, doing)?;
-    let sealed_static =
-        noise.encrypt(leaf.key.public_key.public_key_bytes()).map_err(failed(doing))?;
+    let sealed_static = noise.encrypt(leaf.key.public_key.public_key_bytes()).map_err(failed(doing))?;
     mix(&mut noise, &leaf.key, client_ephemeral, doing)?;
     let sealed_chain = noise.encrypt(&leaf.chain).map_err(failed(doing))?;
     let message = server_hello(&ephemeral, Some(sealed_static), sealed_chain);
@@ -152,7 +151,7 @@ fn answer_ik(
     prologue: Prologue,
     (client_ephemeral, client_static): ([u8; 32], [u8; 32]),
     client_payload: &[u8],
-    rng: &mut (impl CryptoRng + Rng),
+    rng: &mut impl CryptoRng,
 ) -> Result<Answer, HandshakeError> {
     let doing = "answer resuming clientHello";
     let hello = payload::read(client_payload, client_static, prologue.dictionary())?;

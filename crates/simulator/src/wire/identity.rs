@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use buffa::{Message, MessageField};
-use rand::{CryptoRng, Rng};
+use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wacore::libsignal::protocol::{KeyPair, PrivateKey};
@@ -75,7 +75,7 @@ pub struct SavedIdentity {
 
 impl ServerIdentity {
     /// New keys and certificates.
-    pub fn generate(rng: &mut (impl CryptoRng + Rng), validity: Validity) -> Result<Self, IdentityError> {
+    pub fn generate(rng: &mut impl CryptoRng, validity: Validity) -> Result<Self, IdentityError> {
         let root = KeyPair::generate(rng);
         let intermediate = KeyPair::generate(rng);
         let leaf = Leaf::issue(&root, &intermediate, INTERMEDIATE_SERIAL + 1, validity, rng)?;
@@ -97,7 +97,7 @@ impl ServerIdentity {
 
     /// Replaces the static Noise key and its certificate. A client that resumes with the old key
     /// (Noise IK) is led through XXfallback; live connections are not touched.
-    pub fn rotate(&self, rng: &mut (impl CryptoRng + Rng), validity: Validity) -> Result<(), IdentityError> {
+    pub fn rotate(&self, rng: &mut impl CryptoRng, validity: Validity) -> Result<(), IdentityError> {
         let serial = self.leaf().serial.wrapping_add(1).max(INTERMEDIATE_SERIAL + 1);
         let leaf = Leaf::issue(&self.root, &self.intermediate, serial, validity, rng)?;
         *self.leaf.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(leaf);
@@ -144,7 +144,7 @@ impl Leaf {
         intermediate: &KeyPair,
         serial: u32,
         validity: Validity,
-        rng: &mut (impl CryptoRng + Rng),
+        rng: &mut impl CryptoRng,
     ) -> Result<Self, IdentityError> {
         let key = KeyPair::generate(rng);
         let details = |serial, issuer, key: &KeyPair| Details {
@@ -168,7 +168,7 @@ fn certificate(
     issuer: &KeyPair,
     details: &Details,
     issuer_name: &'static str,
-    rng: &mut (impl CryptoRng + Rng),
+    rng: &mut impl CryptoRng,
 ) -> Result<NoiseCertificate, IdentityError> {
     let details = details.encode_to_vec();
     let signature =
@@ -177,9 +177,7 @@ fn certificate(
 }
 
 fn pair(private: &[u8; 32], name: &'static str) -> Result<KeyPair, IdentityError> {
-    PrivateKey::deserialize(private)
-        .and_then(KeyPair::try_from)
-        .map_err(|_| IdentityError::Key(name))
+    PrivateKey::deserialize(private).and_then(KeyPair::try_from).map_err(|_| IdentityError::Key(name))
 }
 
 fn raw(pair: &KeyPair) -> [u8; 32] {

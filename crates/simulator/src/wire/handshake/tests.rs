@@ -208,8 +208,7 @@ fn another_root_is_refused() {
 
     // whatsapp-rust knows WhatsApp's own root only. It gets as far as that signature and refuses,
     // unless another crate of the same build switched the check off.
-    let mut client =
-        XxHandshakeState::new(KeyPair::generate(&mut rng), login(), &PROLOGUE.0).unwrap();
+    let mut client = XxHandshakeState::new(KeyPair::generate(&mut rng), login(), &PROLOGUE.0).unwrap();
     let client_hello = client.build_client_hello().unwrap();
     let (message, waiting) = more(answer(&ours, PROLOGUE, &client_hello, &mut rng).unwrap());
     match client.read_server_hello_and_build_client_finish(&message) {
@@ -231,8 +230,7 @@ fn ik_resumes_in_one_round() {
     let (identity, mut rng) = (identity(1), rng(5));
     let key = KeyPair::generate(&mut rng);
     let noise_public = raw(&key);
-    let mut client =
-        IkHandshakeState::new(key, identity.static_public(), login(), &PROLOGUE.0).unwrap();
+    let mut client = IkHandshakeState::new(key, identity.static_public(), login(), &PROLOGUE.0).unwrap();
     let client_hello = client.build_client_hello().unwrap();
     let Answer::Done(message, mut accepted) = answer(&identity, PROLOGUE, &client_hello, &mut rng).unwrap()
     else {

@@ -5,9 +5,7 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::{
-    DOMAINS, FLAG_COMPRESSED, MAX_ATTRIBUTES, MAX_DEPTH, MAX_INFLATED, MAX_ITEMS, StanzaError, tag,
-};
+use super::{DOMAINS, FLAG_COMPRESSED, MAX_ATTRIBUTES, MAX_DEPTH, MAX_INFLATED, MAX_ITEMS, StanzaError, tag};
 use crate::node::{Content, Node};
 use crate::wire::dictionary::Dictionary;
 

@@ -75,17 +75,17 @@ impl Writer<'_> {
 
     fn value(&mut self, text: &str) -> Result<(), StanzaError> {
         let Some((user, server)) = packable_jid(text) else { return self.text(text) };
-        match with_device(user, server) {
-            Some((domain, device, user)) => {
-                self.out.extend([tag::AD_JID, domain, device]);
-                self.text(user)
-            }
-            None => {
-                self.out.push(tag::JID_PAIR);
-                if user.is_empty() { self.out.push(tag::LIST_EMPTY) } else { self.text(user)? }
-                self.text(server)
-            }
+        if let Some((domain, device, user)) = with_device(user, server) {
+            self.out.extend([tag::AD_JID, domain, device]);
+            return self.text(user);
         }
+        self.out.push(tag::JID_PAIR);
+        if user.is_empty() {
+            self.out.push(tag::LIST_EMPTY);
+        } else {
+            self.text(user)?;
+        }
+        self.text(server)
     }
 
     fn text(&mut self, text: &str) -> Result<(), StanzaError> {

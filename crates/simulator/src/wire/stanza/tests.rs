@@ -18,8 +18,24 @@ fn read(bytes: &[u8]) -> Result<Node, StanzaError> {
 
 /// What Baileys 6.7.18 and 7.0.0-rc14 write for the stanzas of [`samples`], in this order.
 const BAILEYS: [(u8, [&str; 4]); 2] = [
-    (2, [include_str!("samples/2-iq.hex"), include_str!("samples/2-message.hex"), include_str!("samples/2-receipt.hex"), include_str!("samples/2-odd.hex")]),
-    (3, [include_str!("samples/3-iq.hex"), include_str!("samples/3-message.hex"), include_str!("samples/3-receipt.hex"), include_str!("samples/3-odd.hex")]),
+    (
+        2,
+        [
+            include_str!("samples/2-iq.hex"),
+            include_str!("samples/2-message.hex"),
+            include_str!("samples/2-receipt.hex"),
+            include_str!("samples/2-odd.hex"),
+        ],
+    ),
+    (
+        3,
+        [
+            include_str!("samples/3-iq.hex"),
+            include_str!("samples/3-message.hex"),
+            include_str!("samples/3-receipt.hex"),
+            include_str!("samples/3-odd.hex"),
+        ],
+    ),
 ];
 
 fn samples() -> [Node; 4] {
@@ -38,11 +54,13 @@ fn samples() -> [Node; 4] {
             .attr("id", "3EB0AF98D2E4B1C09A77")
             .attr("to", "4915112345678@s.whatsapp.net")
             .attr("type", "text")
-            .child(Node::new("participants").child(
-                Node::new("to")
-                    .attr("jid", "4915112345678:3@s.whatsapp.net")
-                    .child(Node::new("enc").attr("v", "2").attr("type", "pkmsg").bytes(vec![7; 300])),
-            )),
+            .child(
+                Node::new("participants").child(
+                    Node::new("to")
+                        .attr("jid", "4915112345678:3@s.whatsapp.net")
+                        .child(Node::new("enc").attr("v", "2").attr("type", "pkmsg").bytes(vec![7; 300])),
+                ),
+            ),
         Node::new("receipt")
             .attr("id", "3EB0AF98D2E4B1C09A7")
             .attr("to", "120363042@g.us")
@@ -109,7 +127,10 @@ fn hosted_messenger_and_interop_addresses_are_read() {
         "7-12:1@interop"
     );
     assert_eq!(address(&[247, 2, 0, 255, 1, 0x12]), Err(StanzaError::JidDomain(2)));
-    assert_eq!(address(&[250, 255, 1, 0x12, 0]), Err(StanzaError::UnexpectedTag(250, "an address without a server")));
+    assert_eq!(
+        address(&[250, 255, 1, 0x12, 0]),
+        Err(StanzaError::UnexpectedTag(250, "an address without a server"))
+    );
 }
 
 #[test]
@@ -166,7 +187,8 @@ fn only_addresses_are_packed_as_addresses() {
     for text in ["me@work", "a@b@s.whatsapp.net", "my name@g.us", "s.whatsapp.net", "@", "x@"] {
         assert!(!packed(text), "{text}");
     }
-    for text in ["1:0@lid", "1:007@lid", "1:300@lid", "1:2:3@lid", ":5@s.whatsapp.net", "1:x@lid", "1:5@g.us"] {
+    for text in ["1:0@lid", "1:007@lid", "1:300@lid", "1:2:3@lid", ":5@s.whatsapp.net", "1:x@lid", "1:5@g.us"]
+    {
         assert!(packed(text), "{text}");
     }
 }
@@ -204,6 +226,8 @@ fn nodes() -> impl Strategy<Value = Node> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn every_stanza_is_read_as_it_was_written(node in nodes(), version in 2_u8..=3) {
         let bytes = encode(&node, dictionary(version)).unwrap();
