@@ -105,7 +105,7 @@ impl Writer<'_> {
         }
     }
 
-    fn packed(&mut self, text: &[u8], packed_tag: u8, digit: fn(u8) -> Option<u8>) {
+    fn packed(&mut self, text: &[u8], packed_tag: u8, digit: Digit) {
         let odd = if text.len() % 2 == 1 { 0x80 } else { 0 };
         self.out.extend([packed_tag, text.len().div_ceil(2) as u8 | odd]);
         for pair in text.chunks(2) {
@@ -145,12 +145,15 @@ fn with_device<'a>(user: &'a str, server: &str) -> Option<(u8, u8, &'a str)> {
     canonical.then_some((*domain, number, user))
 }
 
-/// Which packing holds this text, and how a character becomes a digit.
-fn packing(text: &str) -> Option<(u8, fn(u8) -> Option<u8>)> {
+/// How a character becomes a packed digit.
+type Digit = fn(u8) -> Option<u8>;
+
+/// Which packing holds this text, and how its characters become digits.
+fn packing(text: &str) -> Option<(u8, Digit)> {
     if text.is_empty() || text.len() > PACKED_MAX {
         return None;
     }
-    let fits = |digit: fn(u8) -> Option<u8>| text.bytes().all(|byte| digit(byte).is_some());
+    let fits = |digit: Digit| text.bytes().all(|byte| digit(byte).is_some());
     if fits(nibble) {
         Some((tag::NIBBLE_8, nibble))
     } else if fits(hex) {
