@@ -1,6 +1,7 @@
 //! A WhatsApp Web server for tests and demos: the real wire protocol on real sockets, simulated
 //! phones with real Signal state, and faults on demand.
 
+pub mod faults;
 pub mod jid;
 pub mod media;
 pub mod node;

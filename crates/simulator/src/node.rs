@@ -1,10 +1,12 @@
 //! The stanza tree that WhatsApp Web exchanges once Noise is up.
 
+use serde::{Deserialize, Serialize};
+
 /// One stanza or part of a stanza: a tag, attributes in wire order, and content.
 ///
 /// Attribute values are kept as text; a value that is a JID (`user[:device]@server`, or
 /// `@s.whatsapp.net` for the server itself) is written with the wire's JID packing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Element name, for example `iq` or `message`.
     pub tag: String,
@@ -15,13 +17,13 @@ pub struct Node {
 }
 
 /// What a [`Node`] holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// Nothing.
     #[default]
     Empty,
     /// Raw bytes; text is its UTF-8 bytes.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "crate::server::base64_bytes")] Vec<u8>),
     /// Child elements.
     Nodes(Vec<Node>),
 }

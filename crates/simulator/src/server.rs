@@ -5,7 +5,25 @@
 //! [`Server::attach_phone`]. What clients demand is recorded in the project's protocol notes; the
 //! section numbers in this module's comments point there.
 
+mod account;
+mod app_state;
+pub(crate) mod base64_bytes;
+mod bundles;
 mod contract;
+mod devices;
+mod dispatch;
+mod entry;
+mod groups;
+mod offline;
+mod pairing;
+mod presence;
+mod receipts;
+mod relay;
+mod report;
+mod settings;
+mod snapshot;
+mod usync;
+mod world;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +36,13 @@ pub use contract::{
     RelayedCiphertext, ServerConfig, ServerError, SnapshotError, SystemClock,
 };
 
+use world::World;
+
+pub(crate) use account::Address;
+pub use account::StanzaClass;
+pub use snapshot::SavedServer;
+
+use crate::faults::Fault;
 use crate::node::Node;
 use crate::phone::keys::PhoneKeys;
 use crate::wire::ClientHello;
@@ -25,54 +50,57 @@ use crate::wire::ClientHello;
 /// A handle to one simulated WhatsApp server. Cheap to clone.
 #[derive(Clone)]
 pub struct Server {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    world: Mutex<World>,
-}
-
-struct World {
-    config: ServerConfig,
+    world: Arc<Mutex<World>>,
 }
 
 impl Server {
     /// An empty server.
     pub fn new(config: ServerConfig) -> Self {
-        Self { shared: Arc::new(Shared { world: Mutex::new(World { config }) }) }
+        Self { world: Arc::new(Mutex::new(World::new(config))) }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+        // A panic in the middle of a stanza would leave the state consistent enough to go on: it
+        // is better to serve the other clients than to stop.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a client whose handshake is done. A new device is sent pairing references; a known
     /// one `<success>`; any other `<failure>`. Answers come through `down`.
     pub fn connect(&self, client: ClientHello, down: UnboundedSender<Downstream>) -> Link {
-        let _ = (client, down);
-        Link(0)
+        self.world().connect(client, down)
     }
 
     /// Takes one stanza of a connection. Anything is survived; unknown things are counted.
     pub fn receive(&self, link: Link, stanza: Node) {
-        let _ = (link, stanza);
+        let (observer, relayed) = {
+            let mut world = self.world();
+            world.receive(link, &stanza);
+            let relayed = std::mem::take(&mut world.relayed);
+            (if relayed.is_empty() { None } else { world.observer.clone() }, relayed)
+        };
+        if let Some(observer) = observer {
+            for ciphertext in &relayed {
+                observer.relayed(ciphertext);
+            }
+        }
     }
 
     /// Takes note that a connection is gone. Stanzas it did not confirm return to the queue.
     pub fn disconnect(&self, link: Link) {
-        let _ = link;
+        self.world().disconnect(link);
     }
 
     /// Makes an account with its phone (device 0).
     pub fn create_account(&self, account: NewAccount) -> Result<AccountInfo, ServerError> {
-        let _ = account;
-        Err(ServerError::UnknownAccount)
+        self.world().create_account(account)
     }
 
     /// An account by its number or its LID.
     pub fn account(&self, user: &str) -> Option<AccountInfo> {
-        let _ = user;
-        None
+        let world = self.world();
+        let number = world.lids.get(user).map_or(user, String::as_str);
+        world.accounts.get(number).map(account::Account::info)
     }
 
     /// Connects an account's phone in process: no Noise and no login. Stanzas that waited are
@@ -82,33 +110,28 @@ impl Server {
         number: &str,
         down: UnboundedSender<Downstream>,
     ) -> Result<Link, ServerError> {
-        let _ = (number, down);
-        Err(ServerError::UnknownAccount)
+        self.world().attach_phone(number, down)
     }
 
     /// The device that shows a QR code with this reference, while the reference is valid.
     pub fn pairing_by_ref(&self, reference: &str) -> Option<PairingOffer> {
-        let _ = reference;
-        None
+        self.world().pairing_by_ref(reference)
     }
 
     /// The newest device that asked to be linked to this number by pairing code.
     pub fn pairing_code_offer(&self, number: &str) -> Option<CodeOffer> {
-        let _ = number;
-        None
+        self.world().pairing_code_offer(number)
     }
 
     /// Sends the phone's half of the pairing-code exchange to the device. Its answer arrives on
     /// the phone's link as [`PhoneEvent::CompanionFinish`].
     pub fn send_primary_hello(&self, link: Link, hello: PrimaryHello) -> Result<(), ServerError> {
-        let _ = (link, hello);
-        Err(ServerError::NotPairing)
+        self.world().send_primary_hello(link, hello)
     }
 
     /// Reserves a key index for a companion that is about to be linked.
     pub fn reserve_key_index(&self, number: &str) -> Result<KeyIndexGrant, ServerError> {
-        let _ = number;
-        Err(ServerError::UnknownAccount)
+        self.world().reserve_key_index(number)
     }
 
     /// Sends `<pair-success>` to a device that waits to be linked and returns its device id. The
@@ -119,48 +142,78 @@ impl Server {
         number: &str,
         grant: PairingGrant,
     ) -> Result<u16, ServerError> {
-        let _ = (link, number, grant);
-        Err(ServerError::NotPairing)
+        self.world().complete_pairing(link, number, grant)
     }
 
     /// Unlinks a companion as its phone does: it is logged out at once or at its next login.
     pub fn remove_device(&self, number: &str, device: u16) -> Result<(), ServerError> {
-        let _ = (number, device);
-        Err(ServerError::UnknownDevice)
+        let mut world = self.world();
+        if !world.accounts.contains_key(number) {
+            return Err(ServerError::UnknownAccount);
+        }
+        if world.remove_device(&Address::new(number, device)) {
+            Ok(())
+        } else {
+            Err(ServerError::UnknownDevice)
+        }
     }
 
     /// Every device of an account, the phone included.
     pub fn devices(&self, number: &str) -> Result<Vec<DeviceInfo>, ServerError> {
-        let _ = number;
-        Err(ServerError::UnknownAccount)
+        self.world().devices(number)
+    }
+
+    /// Provokes a fault. Connection faults and stream errors hit live connections at once.
+    pub fn set_fault(&self, fault: Fault) {
+        self.world().set_fault(fault);
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.world().faults.clear();
     }
 
     /// Sets who sees every relayed ciphertext.
     pub fn set_ciphertext_observer(&self, observer: Arc<dyn CiphertextObserver>) {
-        let _ = observer;
+        self.world().observer = Some(observer);
     }
 
     /// Accounts, devices, queues and counters, for `GET /sim/state`.
     pub fn state(&self) -> serde_json::Value {
-        let _ = self.world().config.seed;
-        serde_json::Value::Null
+        self.world().report()
     }
 
-    /// Writes everything the server must know after a restart, atomically and readable by its
-    /// owner only. The phones' keys are not part of it: their owner saves them.
+    /// Everything the server must know after a restart. The phones' keys are not part of it: their
+    /// owner saves them.
+    pub fn saved(&self) -> SavedServer {
+        self.world().saved()
+    }
+
+    /// A server with a saved state. `keys` gives an account's keys by its number.
+    pub fn restore(
+        config: ServerConfig,
+        saved: SavedServer,
+        keys: impl Fn(&str) -> Option<Arc<PhoneKeys>>,
+    ) -> Result<Self, ServerError> {
+        Ok(Self { world: Arc::new(Mutex::new(World::restore(config, saved, keys)?)) })
+    }
+
+    /// Writes [`Self::saved`] to a file, atomically and readable by its owner only.
     pub fn save(&self, path: &Path) -> Result<(), ServerError> {
-        let _ = path;
-        Ok(())
+        let saved = self.saved();
+        snapshot::write(&saved, path).map_err(|error| ServerError::StateFile("write", error))
     }
 
-    /// A server with the state that [`Server::save`] wrote. `keys` gives an account's keys by its
-    /// number.
+    /// A server with the state that [`Self::save`] wrote.
     pub fn load(
         config: ServerConfig,
         path: &Path,
         keys: impl Fn(&str) -> Option<Arc<PhoneKeys>>,
     ) -> Result<Self, ServerError> {
-        let _ = (path, keys("0"));
-        Ok(Self::new(config))
+        let saved = snapshot::read(path).map_err(|error| ServerError::StateFile("read", error))?;
+        Self::restore(config, saved, keys)
     }
 }
+
+#[cfg(test)]
+mod tests;
