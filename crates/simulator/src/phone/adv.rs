@@ -1,4 +1,4 @@
-//! ADV: how a phone vouches for the devices that it links, and for the list of them.
+//! ADV: how a phone vouches for the devices that it links.
 //!
 //! Signatures are XEdDSA with the account's identity key over a two-byte prefix and the encoded
 //! details, as Baileys and whatsapp-rust verify them.
@@ -14,8 +14,6 @@ use super::keys::PhoneKeys;
 
 /// Domain of the account's signature over a device's identity.
 const ACCOUNT_SIGNATURE: [u8; 2] = [6, 0];
-/// Domain of the account's signature over its list of key indexes.
-const KEY_INDEX_LIST_SIGNATURE: [u8; 2] = [6, 2];
 
 /// The `ADVSignedDeviceIdentityHMAC` that a phone gives to a device that it links.
 ///
@@ -47,35 +45,6 @@ pub fn sign_device(
     let hmac = hmac_sha256(adv_secret, &signed);
     wa::ADVSignedDeviceIdentityHMAC { details: Some(signed), hmac: Some(hmac), ..Default::default() }
         .encode_to_vec()
-}
-
-/// The `ADVSignedKeyIndexList` that the server hands out with the account's device list.
-///
-/// `timestamp` is in seconds; `valid` holds the key indexes of the companions that are linked now.
-pub fn sign_key_index_list(
-    keys: &PhoneKeys,
-    raw_id: u32,
-    timestamp: u64,
-    current_index: u32,
-    valid: &[u32],
-) -> Vec<u8> {
-    let details = wa::ADVKeyIndexList {
-        raw_id: Some(raw_id),
-        timestamp: Some(timestamp),
-        current_index: Some(current_index),
-        valid_indexes: valid.to_vec(),
-        account_type: Some(wa::ADVEncryptionType::E2EE),
-        ..Default::default()
-    }
-    .encode_to_vec();
-    let signature = keys.sign(&[&KEY_INDEX_LIST_SIGNATURE[..], &details].concat());
-    wa::ADVSignedKeyIndexList {
-        details: Some(details),
-        account_signature: Some(signature.to_vec()),
-        account_signature_key: Some(keys.identity_public().to_vec()),
-        ..Default::default()
-    }
-    .encode_to_vec()
 }
 
 fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -111,14 +80,5 @@ mod tests {
         assert!(account.verify_signature(&message, &signed.account_signature.unwrap()));
         let details = wa::ADVDeviceIdentity::decode_from_slice(&details).unwrap();
         assert_eq!((details.raw_id, details.key_index), (Some(7), Some(3)));
-    }
-
-    #[test]
-    fn key_index_list_is_readable_by_the_client_library() {
-        let keys = PhoneKeys::generate(&mut StdRng::seed_from_u64(2));
-        let list = sign_key_index_list(&keys, 7, 1_700_000_000, 4, &[2, 4]);
-        let read = wacore::adv::decode_key_index_list(&list).unwrap();
-        assert_eq!((read.raw_id, read.current_index), (7, 4));
-        assert_eq!(read.valid_indexes, [2, 4]);
     }
 }
