@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
+use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
 
 pub use error::SettingsError;
 pub use source::Sources;
@@ -21,8 +23,10 @@ use value::{parse_bool, parse_duration, parse_size};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;
-/// Largest request body when none is set: WhatsApp's 16 MB of video and 64 MB documents as base64.
-const DEFAULT_BODY_LIMIT: usize = 100 << 20;
+/// Largest request body when none is set: a file of the largest size in base64, and a little.
+const DEFAULT_BODY_LIMIT: usize = 140 << 20;
+/// WhatsApp takes documents of up to 2 GB; a gateway on a small server should not.
+const DEFAULT_MEDIA_LIMIT: u64 = 100 << 20;
 /// Docker kills a container 10 s after asking it to stop.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(9);
 
@@ -45,8 +49,12 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a graceful shutdown may take.
     pub shutdown_timeout: Duration,
-    /// The webhook for every session.
-    pub webhook: Option<WebhookSettings>,
+    /// The webhook for every session, `WHATSAPP_HOOK_*`.
+    pub webhook: Option<WebhookConfig>,
+    /// Largest file in bytes that is sent by address, or received.
+    pub media_limit: u64,
+    /// May files be fetched from loopback and private addresses?
+    pub media_from_private_addresses: bool,
     /// The simulator's address, in demo builds.
     pub websocket_url: Option<String>,
     /// How log lines look.
@@ -64,25 +72,6 @@ pub enum ApiKeySetting {
     Fixed(SecretString),
     /// No key; the gateway listens on loopback only.
     Off,
-}
-
-/// `WHATSAPP_HOOK_*`, named as WAHA names them.
-#[derive(Debug)]
-pub struct WebhookSettings {
-    /// Where events are posted.
-    pub url: String,
-    /// Event names; `*` is all.
-    pub events: Vec<String>,
-    /// Key of the HMAC-SHA512 signature.
-    pub hmac_key: Option<SecretString>,
-    /// `constant`, `linear` or `exponential`.
-    pub retries_policy: Option<String>,
-    /// Seconds before the first retry.
-    pub retries_delay_seconds: Option<u32>,
-    /// How often a delivery is tried again.
-    pub retries_attempts: Option<u32>,
-    /// Headers to add; values may be credentials.
-    pub custom_headers: Vec<(String, SecretString)>,
 }
 
 /// How log lines look and which are shown.
@@ -118,6 +107,8 @@ impl Settings {
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
             shutdown_timeout: values.read("SHUTDOWN_TIMEOUT", parse_duration, DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook(&values)?,
+            media_limit: values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?,
+            media_from_private_addresses: values.read("MEDIA_FROM_PRIVATE_ADDRESSES", parse_bool, false)?,
             websocket_url: websocket_url(&values)?,
             log: LogSettings {
                 json: values.read("LOG_FORMAT", |text| Some(text == "json"), false)?,
@@ -151,33 +142,53 @@ fn is_hash(text: &str) -> bool {
     hex.is_some_and(|hex| hex.len() == 128 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn webhook(values: &Values) -> Result<Option<WebhookSettings>, SettingsError> {
-    const NEEDS_URL: [&str; 6] = [
-        "WHATSAPP_HOOK_EVENTS",
-        "WHATSAPP_HOOK_HMAC_KEY",
-        "WHATSAPP_HOOK_RETRIES_POLICY",
-        "WHATSAPP_HOOK_RETRIES_DELAY_SECONDS",
-        "WHATSAPP_HOOK_RETRIES_ATTEMPTS",
-        "WHATSAPP_HOOK_CUSTOM_HEADERS",
-    ];
-    let Some(url) = values.get("WHATSAPP_HOOK_URL") else {
-        return match NEEDS_URL.into_iter().find(|name| values.get(name).is_some()) {
+/// The settings of the webhook, the address first: without it the others mean nothing.
+const WEBHOOK: [&str; 7] = [
+    "WHATSAPP_HOOK_URL",
+    "WHATSAPP_HOOK_EVENTS",
+    "WHATSAPP_HOOK_HMAC_KEY",
+    "WHATSAPP_HOOK_RETRIES_POLICY",
+    "WHATSAPP_HOOK_RETRIES_DELAY_SECONDS",
+    "WHATSAPP_HOOK_RETRIES_ATTEMPTS",
+    "WHATSAPP_HOOK_CUSTOM_HEADERS",
+];
+
+fn webhook(values: &Values) -> Result<Option<WebhookConfig>, SettingsError> {
+    let [address, events, key, policy, delay, attempts, headers] = WEBHOOK;
+    let Some(url) = values.get(address) else {
+        return match WEBHOOK.into_iter().find(|name| values.get(name).is_some()) {
             Some(name) => {
-                Err(SettingsError::Conflict { name, reason: "needs WHATSAPP_HOOK_URL to be set too".to_owned() })
+                Err(SettingsError::Conflict { name, reason: format!("needs {address} to be set too") })
             }
             None => Ok(None),
         };
     };
     let number = |name| values.read(name, |text| text.parse().ok().map(Some), None);
-    Ok(Some(WebhookSettings {
-        url: url.read(parse_http_url)?,
-        events: values.read("WHATSAPP_HOOK_EVENTS", parse_events, vec!["*".to_owned()])?,
-        hmac_key: values.get("WHATSAPP_HOOK_HMAC_KEY").map(|value| SecretString::from(value.text.as_str())),
-        retries_policy: values.get("WHATSAPP_HOOK_RETRIES_POLICY").map(|value| value.text.clone()),
-        retries_delay_seconds: number("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS")?,
-        retries_attempts: number("WHATSAPP_HOOK_RETRIES_ATTEMPTS")?,
-        custom_headers: values.read("WHATSAPP_HOOK_CUSTOM_HEADERS", parse_headers, Vec::new())?,
-    }))
+    let config = WebhookConfig {
+        url: url.text.clone(),
+        events: values.read(events, parse_events, vec!["*".to_owned()])?,
+        hmac: values.get(key).map(|value| HmacConfig { key: Some(value.text.clone()) }),
+        retries: Some(RetriesConfig {
+            policy: values.read(policy, parse_policy, None)?,
+            delay_seconds: number(delay)?,
+            attempts: number(attempts)?,
+        }),
+        custom_headers: values.read(headers, parse_headers, None)?,
+    };
+    match check_webhooks(std::slice::from_ref(&config)) {
+        Ok(()) => Ok(Some(config)),
+        Err(error) => {
+            let name = match error {
+                WebhookConfigError::Url => address,
+                WebhookConfigError::Event => events,
+                WebhookConfigError::Key => key,
+                WebhookConfigError::Delay => delay,
+                WebhookConfigError::Attempts => attempts,
+                WebhookConfigError::Header => headers,
+            };
+            Err(values.get(name).unwrap_or(url).malformed())
+        }
+    }
 }
 
 fn websocket_url(values: &Values) -> Result<Option<String>, SettingsError> {
@@ -203,11 +214,6 @@ fn parse_host(text: &str) -> Option<IpAddr> {
     if text == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { text.parse().ok() }
 }
 
-fn parse_http_url(text: &str) -> Option<String> {
-    let url = reqwest::Url::parse(text).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| text.to_owned())
-}
-
 fn parse_origin(text: &str) -> Option<String> {
     let url = reqwest::Url::parse(text).ok()?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -219,16 +225,22 @@ fn parse_events(text: &str) -> Option<Vec<String>> {
     events.iter().all(|event| !event.is_empty()).then_some(events)
 }
 
-fn parse_headers(text: &str) -> Option<Vec<(String, SecretString)>> {
-    text.split(';').filter(|pair| !pair.trim().is_empty()).map(parse_header).collect()
+fn parse_policy(text: &str) -> Option<Option<RetryPolicy>> {
+    Some(match text {
+        "constant" => Some(RetryPolicy::Constant),
+        "linear" => Some(RetryPolicy::Linear),
+        "exponential" => Some(RetryPolicy::Exponential),
+        _ => return None,
+    })
 }
 
-fn parse_header(pair: &str) -> Option<(String, SecretString)> {
-    let (name, value) = pair.split_once(':')?;
-    let (name, value) = (name.trim(), value.trim());
-    reqwest::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
-    reqwest::header::HeaderValue::from_str(value).ok()?;
-    Some((name.to_owned(), SecretString::from(value)))
+fn parse_headers(text: &str) -> Option<Option<Vec<CustomHeader>>> {
+    let pairs = text.split(';').filter(|pair| !pair.trim().is_empty());
+    let header = |pair: &str| {
+        let (name, value) = pair.split_once(':')?;
+        Some(CustomHeader { name: name.trim().to_owned(), value: value.trim().to_owned() })
+    };
+    pairs.map(header).collect::<Option<_>>().map(Some)
 }
 
 fn parse_filter(text: &str) -> Option<String> {

@@ -18,14 +18,13 @@ mod state;
 mod webhooks;
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -33,13 +32,13 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
-use wakeeper_storage::Storage;
 
 use crate::engine::Sessions;
 use crate::webhook::Webhooks;
 
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
+use extract::BodyLimit;
 use state::Api;
 
 pub use state::{ApiConfig, MetricsRenderer};
@@ -48,12 +47,11 @@ pub use state::{ApiConfig, MetricsRenderer};
 pub fn router(
     config: ApiConfig,
     sessions: Sessions,
-    storage: Arc<dyn Storage>,
     webhooks: Webhooks,
     stopping: CancellationToken,
 ) -> Router {
     let state =
-        Api { sessions, storage, webhooks, metrics: config.metrics, stopping: stopping.clone(), started: Instant::now() };
+        Api { sessions, webhooks, metrics: config.metrics, stopping: stopping.clone(), started: Instant::now() };
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
@@ -70,7 +68,7 @@ pub fn router(
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "This path does not know that method")
         })
-        .layer(DefaultBodyLimit::max(config.body_limit))
+        .layer(Extension(BodyLimit(config.body_limit)))
         .layer(middleware::from_fn_with_state(guard, admit))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))

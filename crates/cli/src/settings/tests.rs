@@ -68,6 +68,7 @@ fn malformed_values_are_refused_with_name_value_and_what_is_allowed() {
         ("LOG_FORMAT", "xml", "text, json"),
         ("PUBLIC_URL", "https://example.org/path", "without a path"),
         ("RUST_LOG", "info,,=?!", "a level"),
+        ("WHATSAPP_HOOK_RETRIES_POLICY", "never", "constant, linear, exponential"),
     ];
     for (name, value, allowed) in table {
         let message = refusal(&[(name, value)]);
@@ -166,9 +167,10 @@ fn webhook_settings_are_read_and_need_the_address() {
     .unwrap();
     let hook = settings.webhook.unwrap();
     assert_eq!(hook.events, ["message", "session.status"]);
-    assert_eq!((hook.retries_delay_seconds, hook.retries_attempts), (Some(3), Some(7)));
-    assert_eq!(hook.custom_headers.len(), 2);
-    assert_eq!(secrecy::ExposeSecret::expose_secret(&hook.custom_headers[0].1), "abc:def");
+    let retries = hook.retries.unwrap();
+    assert_eq!((retries.delay_seconds, retries.attempts), (Some(3), Some(7)));
+    let headers = hook.custom_headers.unwrap();
+    assert_eq!((headers.len(), headers[0].value.as_str()), (2, "abc:def"));
     assert!(refusal(&[("WHATSAPP_HOOK_EVENTS", "*")]).contains("WHATSAPP_HOOK_URL"));
 }
 

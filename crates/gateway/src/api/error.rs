@@ -9,6 +9,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use wakeeper_storage::StorageError;
+
+use crate::engine::{EngineError, LockError};
+use crate::model::SessionStatus;
 
 /// Stable name of what went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -54,6 +58,8 @@ pub enum ErrorCode {
     RateLimited,
     /// 500: a fault of wakeeper; the log says more.
     Internal,
+    /// 502: WhatsApp's servers failed at it.
+    Upstream,
     /// 503: the gateway is shutting down; carries `Retry-After`.
     ShuttingDown,
     /// 504: WhatsApp did not answer in time. Repeat with the same `Idempotency-Key`.
@@ -80,6 +86,7 @@ impl ErrorCode {
             Self::WrongState | Self::MediaUnavailable | Self::Refused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Upstream => StatusCode::BAD_GATEWAY,
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -162,12 +169,13 @@ impl ApiError {
 
     /// The session is not in a state to do what was asked.
     #[must_use]
-    pub fn wrong_state(session: &str, status: &str, expected: &[&str]) -> Self {
-        let message = format!("The session is {status}; this needs {}", expected.join(" or "));
+    pub fn wrong_state(session: &str, status: SessionStatus, expected: &[SessionStatus]) -> Self {
+        let names: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        let message = format!("The session is {status}; this needs {}", names.join(" or "));
         let mut error = Self::new(ErrorCode::WrongState, message);
         error.body.session = Some(session.to_owned());
-        error.body.status = Some(status.to_owned());
-        error.body.expected = Some(expected.iter().map(|&state| state.to_owned()).collect());
+        error.body.status = Some(status.to_string());
+        error.body.expected = Some(names);
         error
     }
 
@@ -199,4 +207,80 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        if matches!(error, StorageError::Closed) {
+            return Self::shutting_down();
+        }
+        internal(&error)
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        let text = error.to_string();
+        match error {
+            EngineError::UnknownSession(_) | EngineError::Gone(_) => Self::session_not_found(),
+            EngineError::SessionExists(_) => {
+                Self::new(ErrorCode::SessionExists, "There is a session of that name already")
+                    .hint("PUT /api/sessions/{session} changes it")
+            }
+            EngineError::NotReady { session, status, expected } => {
+                Self::wrong_state(session.as_str(), status, &expected)
+            }
+            EngineError::ShuttingDown => Self::shutting_down(),
+            EngineError::Busy(_) => {
+                Self::new(ErrorCode::RateLimited, "Too much is under way in this session").retry_after(1)
+            }
+            EngineError::IdempotencyConflict => Self::new(
+                ErrorCode::IdempotencyConflict,
+                "The Idempotency-Key was used for another request",
+            )
+            .hint("use a new key for every message"),
+            EngineError::FailedBefore { reason } => {
+                Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
+                    .hint("use a new key to try again")
+            }
+            EngineError::MessageNotFound => Self::new(ErrorCode::MessageNotFound, "There is no such message"),
+            EngineError::NoMedia => Self::new(ErrorCode::FileNotFound, "There is no such file"),
+            EngineError::InvalidRequest(reason) => Self::invalid(reason),
+            EngineError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            EngineError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            EngineError::MediaTransfer { .. } | EngineError::SendFailed { .. } => {
+                Self::new(ErrorCode::Upstream, text)
+            }
+            EngineError::Rejected { code } => rejected(&code, text),
+            EngineError::SendTimeout { .. } => Self::new(ErrorCode::Timeout, text)
+                .hint("repeat the request with the same Idempotency-Key to wait for it"),
+            EngineError::PairingCode { retry_after: Some(wait), .. } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
+            }
+            EngineError::PairingCode { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
+            EngineError::Lock(LockError::Held { .. }) => Self::new(ErrorCode::Conflict, text),
+            EngineError::Storage(error) => error.into(),
+            EngineError::Lock(LockError::File { .. })
+            | EngineError::Endpoint(_)
+            | EngineError::Folder { .. }
+            | EngineError::EngineDatabase { .. } => internal(&error),
+        }
+    }
+}
+
+/// WhatsApp's way to say "slower": 429, and 463 for messages to strangers.
+fn rejected(code: &str, text: String) -> ApiError {
+    match code {
+        "429" => ApiError::new(ErrorCode::RateLimited, text).retry_after(60),
+        "463" => ApiError::new(ErrorCode::RateLimited, text)
+            .retry_after(3_600)
+            .hint("WhatsApp holds back messages of this account to people who never wrote to it; answers still go out"),
+        _ => ApiError::new(ErrorCode::Refused, text),
+    }
+}
+
+/// What went wrong inside is for the log; its paths and databases are not the caller's.
+fn internal(error: &dyn std::error::Error) -> ApiError {
+    tracing::error!(%error, "a request failed");
+    ApiError::new(ErrorCode::Internal, "The gateway could not do it; its log says why")
 }

@@ -1,13 +1,26 @@
 //! Reads requests strictly and says what is wrong with them without repeating what they held.
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::error::{ApiError, ErrorCode};
+
+/// A body that pauses for longer than this is given up.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read and thrown away, so that its sender gets to hear
+/// why: one that is cut off in the middle of writing often sees nothing but a reset connection.
+const THROWN_AWAY: usize = 256 << 20;
+
+/// Largest body in bytes; every request carries it.
+#[derive(Clone, Copy)]
+pub(super) struct BodyLimit(pub usize);
 
 /// A JSON body. Unknown fields are passed over, as WAHA does: its clients send more than they need.
 pub struct Body<T>(pub T);
@@ -15,10 +28,9 @@ pub struct Body<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| body_error(&error))?;
-        parse_json(&bytes).map(Self)
+        parse_json(&read(request).await?).map(Self)
     }
 }
 
@@ -28,9 +40,9 @@ pub struct OptionalBody<T>(pub T);
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let json = require_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| body_error(&error))?;
+        let bytes = read(request).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -67,15 +79,39 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
         .hint("send the header Content-Type: application/json"))
 }
 
-fn body_error(error: &BytesRejection) -> ApiError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return too_large();
+async fn read(request: Request) -> Result<Bytes, ApiError> {
+    let limit = request.extensions().get::<BodyLimit>().map_or(0, |limit| limit.0);
+    let mut chunks = request.into_body().into_data_stream();
+    let mut bytes = BytesMut::new();
+    loop {
+        let Ok(chunk) = tokio::time::timeout(LONGEST_PAUSE, chunks.next()).await else {
+            return Err(ApiError::invalid("The body stopped before its end"));
+        };
+        match chunk {
+            None => return Ok(bytes.freeze()),
+            Some(Ok(chunk)) if bytes.len() + chunk.len() <= limit => bytes.extend_from_slice(&chunk),
+            Some(Ok(_)) => {
+                drop(bytes);
+                throw_away(chunks).await;
+                return Err(too_large());
+            }
+            Some(Err(_)) => return Err(ApiError::invalid("The body could not be read")),
+        }
     }
-    ApiError::invalid("The body could not be read")
+}
+
+async fn throw_away(mut chunks: axum::body::BodyDataStream) {
+    let mut read = 0;
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(LONGEST_PAUSE, chunks.next()).await {
+        read += chunk.len();
+        if read > THROWN_AWAY {
+            return;
+        }
+    }
 }
 
 /// The body is larger than the setting allows.
-pub fn too_large() -> ApiError {
+fn too_large() -> ApiError {
     ApiError::new(ErrorCode::TooLarge, "The body is too large")
         .hint("the setting REQUEST_BODY_LIMIT sets the limit; large files can be sent by url")
 }

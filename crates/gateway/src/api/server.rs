@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::engine::{EngineHealth, SessionHealth};
+use crate::events::Environment;
 use crate::model::SessionStatus;
 
 use super::error::{ApiError, ErrorCode};
@@ -56,18 +58,25 @@ pub(super) struct Health {
     details: BTreeMap<&'static str, Value>,
 }
 
+/// What webhook bodies call the environment.
 #[derive(Serialize, ToSchema)]
 struct Version {
     /// wakeeper's version.
-    version: &'static str,
+    version: String,
     /// The WhatsApp client inside.
-    engine: &'static str,
-    /// Every feature is in every build.
-    tier: &'static str,
+    engine: String,
+    /// WAHA's edition.
+    tier: String,
+    /// Operating system and architecture.
+    platform: String,
 }
 
-const VERSION: Version =
-    Version { version: env!("CARGO_PKG_VERSION"), engine: crate::ENGINE, tier: crate::TIER };
+impl Version {
+    fn current() -> Self {
+        let Environment { version, engine, tier, platform, .. } = Environment::default();
+        Self { version, engine, tier, platform }
+    }
+}
 
 impl Health {
     fn of(checks: Vec<(&'static str, Result<Value, Value>)>, stopping: bool) -> Self {
@@ -115,45 +124,49 @@ async fn ping() -> Json<Pong> {
     (status = 200, description = "It can", body = Health),
     (status = 503, description = "It cannot, or is shutting down", body = Health)))]
 async fn health(State(api): State<Api>) -> Health {
-    let (storage, engine) = tokio::join!(check_storage(&api), check_engine(&api));
-    let process = Ok(json!({
-        "uptimeSeconds": api.started.elapsed().as_secs(),
-        "version": VERSION.version,
-    }));
-    let checks = vec![("process", process), ("storage", storage), ("engine", engine)];
+    let uptime = api.started.elapsed().as_secs();
+    let process = Ok(json!({ "uptimeSeconds": uptime, "version": env!("CARGO_PKG_VERSION") }));
+    let asked = Instant::now();
+    let mut checks = vec![("process", process)];
+    match tokio::time::timeout(CHECK_TIMEOUT, api.sessions.health()).await {
+        Ok(engine) => {
+            checks.push(("storage", storage_evidence(&engine, asked.elapsed())));
+            checks.push(("sessions", Ok(session_evidence(&engine.sessions))));
+        }
+        Err(_) => {
+            let message = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
+            checks.push(("storage", Err(json!({ "message": message }))));
+        }
+    }
     Health::of(checks, api.stopping.is_cancelled())
 }
 
-/// Writes and reads a row.
-async fn check_storage(api: &Api) -> Result<Value, Value> {
-    let started = Instant::now();
-    match tokio::time::timeout(CHECK_TIMEOUT, api.storage.check()).await {
-        Ok(Ok(())) => Ok(json!({ "checked": "a row was written", "milliseconds": elapsed_ms(started) })),
-        Ok(Err(error)) => Err(json!({ "message": error.to_string() })),
-        Err(_) => Err(json!({ "message": format!("no answer within {} s", CHECK_TIMEOUT.as_secs()) })),
+fn storage_evidence(engine: &EngineHealth, took: Duration) -> Result<Value, Value> {
+    if engine.storage {
+        return Ok(json!({ "checked": "rows were written and read", "milliseconds": took.as_millis() as u64 }));
     }
+    Err(json!({ "message": engine.storage_error.as_deref().unwrap_or("rows cannot be written") }))
 }
 
-/// Asks every running session's actor for a sign of life.
-async fn check_engine(api: &Api) -> Result<Value, Value> {
-    let started = Instant::now();
-    let Ok(health) = tokio::time::timeout(CHECK_TIMEOUT, api.sessions.health()).await else {
-        return Err(json!({ "message": format!("no answer within {} s", CHECK_TIMEOUT.as_secs()) }));
-    };
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for session in api.sessions.list(true) {
-        *counts.entry(session.status.as_str()).or_default() += 1;
-    }
-    let evidence = json!({ "sessions": counts, "milliseconds": elapsed_ms(started) });
-    if health.stuck.is_empty() {
-        return Ok(evidence);
-    }
-    let names: Vec<&str> = health.stuck.iter().map(crate::model::SessionName::as_str).collect();
-    Err(json!({ "message": "these sessions do not answer", "stuck": names, "sessions": counts }))
+/// How many sessions are in which state, and when something last worked in any of them, in
+/// milliseconds since 1970. No names: anybody may ask.
+fn session_evidence(sessions: &[SessionHealth]) -> Value {
+    let last = |time: fn(&SessionHealth) -> Option<i64>| sessions.iter().filter_map(time).max();
+    json!({
+        "states": states(sessions.iter().map(|session| session.status)),
+        "lastConnected": last(|session| session.last_connected),
+        "lastReceived": last(|session| session.last_received),
+        "lastAcknowledged": last(|session| session.last_acknowledged),
+        "lastUndecryptable": last(|session| session.last_undecryptable),
+    })
 }
 
-fn elapsed_ms(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn states(states: impl Iterator<Item = SessionStatus>) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for state in states {
+        *counts.entry(state.as_str()).or_default() += 1;
+    }
+    counts
 }
 
 /// Is every started session open?
@@ -161,18 +174,12 @@ fn elapsed_ms(started: Instant) -> u64 {
     (status = 200, description = "Every started session is `WORKING`", body = Health),
     (status = 503, description = "Some are not", body = Health)))]
 async fn ready(State(api): State<Api>) -> Health {
-    let sessions = api.sessions.list(false);
-    let total = sessions.len();
-    let waiting: BTreeMap<String, SessionStatus> = sessions
-        .into_iter()
-        .filter(|session| session.status != SessionStatus::Working)
-        .map(|session| (session.name.to_string(), session.status))
-        .collect();
-    let outcome = if waiting.is_empty() {
-        Ok(json!({ "started": total, "working": total }))
+    let started = states(api.sessions.list(false).into_iter().map(|session| session.status));
+    let open = started.keys().all(|state| *state == SessionStatus::Working.as_str());
+    let outcome = if open {
+        Ok(json!({ "states": started }))
     } else {
-        let message = format!("{} of {total} started sessions are not WORKING", waiting.len());
-        Err(json!({ "message": message, "waiting": waiting }))
+        Err(json!({ "message": "not every started session is WORKING", "states": started }))
     };
     Health::of(vec![("sessions", outcome)], api.stopping.is_cancelled())
 }
@@ -195,12 +202,12 @@ async fn metrics(State(api): State<Api>) -> Result<Response, ApiError> {
 #[utoipa::path(get, path = "/api/version", tag = "server",
     responses((status = 200, description = "The version", body = Version)))]
 async fn version() -> Json<Version> {
-    Json(VERSION)
+    Json(Version::current())
 }
 
 /// Read the version
 #[utoipa::path(get, path = "/api/server/version", tag = "server",
     responses((status = 200, description = "The version", body = Version)))]
 async fn server_version() -> Json<Version> {
-    Json(VERSION)
+    Json(Version::current())
 }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::webhook::check_webhooks;
 use crate::model::{Me, SessionConfig, SessionInfo, SessionName};
 
 use super::document::Failures;
@@ -66,7 +67,7 @@ fn config(mut value: Value) -> Result<SessionConfig, ApiError> {
     }
     let config: SessionConfig = serde_path_to_error::deserialize(value)
         .map_err(|error| ApiError::invalid(format!("config.{}: missing, or of a wrong type", error.path())))?;
-    config.check().map_err(|error| ApiError::invalid(format!("config.{error}")))?;
+    check_webhooks(&config.webhooks).map_err(|error| ApiError::invalid(error.to_string()))?;
     Ok(config)
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
-use wakeeper_storage::Storage;
 
 use crate::engine::Sessions;
 use crate::model::{SessionInfo, SessionName};
@@ -32,8 +31,6 @@ pub struct ApiConfig {
 pub struct Api {
     /// The engine.
     pub(super) sessions: Sessions,
-    /// The rows.
-    pub(super) storage: Arc<dyn Storage>,
     /// The dispatcher of webhooks.
     pub(super) webhooks: Webhooks,
     /// See [`ApiConfig::metrics`].

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_storage::{DeadLetterQuery, OutboxRows, StorageError};
+use wakeeper_storage::DeadLetterQuery;
 
 use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
@@ -29,7 +29,7 @@ struct ListParameters {
     #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: u32,
-    /// Only those after this `seq`: the last one of the page before.
+    /// Only those after this `id`: the last one of the page before.
     #[serde(default)]
     after: i64,
 }
@@ -42,8 +42,8 @@ fn default_limit() -> u32 {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DeadLetter {
-    /// Its place in the order of events.
-    seq: i64,
+    /// Its number; grows in the order of the events.
+    id: i64,
     /// The event's id, as receivers know it.
     #[schema(example = "evt_01h455vb4pex5vsknk084sn02q")]
     event_id: String,
@@ -66,7 +66,7 @@ struct DeadLetter {
 impl From<wakeeper_storage::DeadLetter> for DeadLetter {
     fn from(letter: wakeeper_storage::DeadLetter) -> Self {
         Self {
-            seq: letter.seq,
+            id: letter.id,
             event_id: letter.event_id,
             event: letter.name,
             subscription: letter.subscription,
@@ -110,11 +110,11 @@ async fn list(
     }
     let query = DeadLetterQuery {
         session: Some(name.as_str().to_owned()),
-        after_seq: parameters.after,
+        after: parameters.after,
         limit: parameters.limit,
         ..DeadLetterQuery::default()
     };
-    let letters = api.storage.dead_letters(query).await?;
+    let letters = api.webhooks.dead_letters(query).await?;
     Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
 }
 
@@ -136,7 +136,7 @@ async fn replay(
         session: Some(name.as_str().to_owned()),
         subscription: request.subscription,
         event_id: request.event_id,
-        after_seq: 0,
+        after: 0,
         limit: MOST_DEAD_LETTERS,
     };
     let replayed = api.webhooks.replay(query).await?;

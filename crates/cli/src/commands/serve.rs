@@ -1,0 +1,216 @@
+//! `wakeeper serve`: the gateway.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
+use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
+use wakeeper_gateway::engine::EngineConfig;
+use wakeeper_gateway::webhook::WebhookSettings;
+use wakeeper_gateway::{Gateway, GatewayConfig};
+
+use crate::settings::{ApiKeySetting, Settings, Sources};
+use crate::{logging, surroundings};
+
+use super::asked_to_stop;
+
+/// How often old measurements are summed up, as the recorder wants it.
+const METRICS_UPKEEP: Duration = Duration::from_secs(30);
+
+/// Flags that stand for settings, shared by commands that need them.
+#[derive(Args, Default)]
+pub struct SettingFlags {
+    /// Settings file (TOML) [env: WAKEEPER_CONFIG; default: wakeeper.toml, when it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on [env: HOST; default: 0.0.0.0]
+    #[arg(long, value_name = "IP")]
+    host: Option<String>,
+    /// Port to listen on [env: PORT; default: 8192]
+    #[arg(long)]
+    port: Option<String>,
+    /// Folder that holds auth_info and the rest [env: DATA_DIR; default: .]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Folder of sessions and logins [env: AUTH_INFO_DIR; default: auth_info in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    auth_info_dir: Option<String>,
+    /// File that holds the API key [env: API_KEY_FILE, or the key itself in API_KEY]
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<String>,
+    /// Log lines as text or json [env: LOG_FORMAT; default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl SettingFlags {
+    /// These flags and everything else that settings are read from.
+    pub fn sources(self) -> Sources {
+        let flags = [
+            ("HOST", self.host),
+            ("PORT", self.port),
+            ("DATA_DIR", self.data_dir),
+            ("AUTH_INFO_DIR", self.auth_info_dir),
+            ("API_KEY_FILE", self.api_key_file),
+            ("LOG_FORMAT", self.log_format),
+        ];
+        Sources {
+            flags: flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            config: self.config,
+            environment: std::env::vars_os().collect(),
+            working_dir: PathBuf::from("."),
+        }
+    }
+}
+
+/// Run the gateway
+#[derive(Args)]
+#[command(after_help = after_help())]
+pub struct Serve {
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+fn after_help() -> String {
+    use std::fmt::Write;
+    let mut help = String::from(
+        "Examples:\n  wakeeper serve\n  PORT=3000 API_KEY_FILE=/run/secrets/key wakeeper serve\n  \
+         wakeeper serve --data-dir /var/lib/wakeeper\n\nThen open http://localhost:8192 and scan the QR code.\n\n\
+         Settings (environment, or wakeeper.toml in lower case; secrets also from the file named by <NAME>_FILE):\n",
+    );
+    for setting in crate::settings::catalog::SETTINGS {
+        let note = if setting.effective { "" } else { " (no effect in this version)" };
+        let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
+    }
+    help
+}
+
+impl Serve {
+    /// Serves until the process is asked to stop.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let settings = Settings::resolve(self.settings.sources())?;
+        logging::init(&settings.log)?;
+        surroundings::prepare_auth_info(&settings.auth_info_dir)?;
+        for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
+            tracing::warn!("{warning}");
+        }
+        for name in &settings.without_effect {
+            tracing::warn!("the setting {name} is known and has no effect in this version");
+        }
+        // The signals are caught before the sessions start, so that no stop request is missed.
+        let stop = tokio::spawn(asked_to_stop());
+        let (keys, generated) = keys(&settings)?;
+        let listener = listen(settings.listen).await;
+        // A busy port most often means a second gateway; opening first tells which folder it holds.
+        let gateway = Gateway::open(config(&settings, keys)?).await?;
+        let listener = listener?;
+        announce(&settings, listener.local_addr()?, generated.as_ref());
+        gateway
+            .serve(listener, async move {
+                match stop.await {
+                    Ok(Ok(signal)) => tracing::info!("{signal} received, shutting down"),
+                    _ => tracing::error!("waiting for signals failed, shutting down"),
+                }
+            })
+            .await?;
+        tracing::info!("stopped, everything is on disk");
+        Ok(())
+    }
+}
+
+/// The key policy, and the generated key when there is one.
+fn keys(settings: &Settings) -> anyhow::Result<(KeyPolicy, Option<GeneratedKey>)> {
+    Ok(match &settings.api_key {
+        ApiKeySetting::Off => {
+            tracing::warn!("API_KEY=none: everybody on this machine may use the gateway; it listens on loopback only");
+            (KeyPolicy::Off, None)
+        }
+        ApiKeySetting::Fixed(key) => {
+            if key.expose_secret().len() < 16 {
+                tracing::warn!("API_KEY is short enough to be guessed; 32 random characters are better");
+            }
+            (KeyPolicy::required(key), None)
+        }
+        ApiKeySetting::Generated => {
+            let generated = kept_or_generated(&settings.auth_info_dir)?;
+            (KeyPolicy::required(&generated.key), Some(generated))
+        }
+    })
+}
+
+/// The listener, or one line that says what to do.
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
+            "port {} on {} is in use by another program; stop it or set PORT to another one",
+            address.port(),
+            address.ip()
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on {address} (settings HOST and PORT)")),
+    }
+}
+
+fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
+    let metrics = settings.metrics.then(record_metrics).transpose()?;
+    let public_url =
+        settings.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", settings.listen.port()));
+    Ok(GatewayConfig {
+        engine: EngineConfig {
+            auth_info_dir: settings.auth_info_dir.clone(),
+            public_url,
+            websocket_url: settings.websocket_url.clone(),
+            max_media_bytes: settings.media_limit,
+            allow_private_urls: settings.media_from_private_addresses,
+            ..EngineConfig::default()
+        },
+        webhooks: WebhookSettings {
+            global: settings.webhook.clone().into_iter().collect(),
+            ..WebhookSettings::default()
+        },
+        api: ApiConfig { keys, body_limit: settings.body_limit, metrics },
+        shutdown_timeout: settings.shutdown_timeout,
+    })
+}
+
+/// Starts recording metrics.
+fn record_metrics() -> anyhow::Result<MetricsRenderer> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut every = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            every.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(Arc::new(move || handle.render()))
+}
+
+/// Says where the gateway is and, at the first start, what its key is.
+fn announce(settings: &Settings, address: SocketAddr, generated: Option<&GeneratedKey>) {
+    tracing::info!(
+        "wakeeper {} listens on http://{address} (sessions in {})",
+        env!("CARGO_PKG_VERSION"),
+        settings.auth_info_dir.display()
+    );
+    match generated {
+        Some(key) if key.is_new => {
+            // Shown once, on purpose: whoever reads the first lines of the log runs the gateway.
+            tracing::info!("API key, shown this once and kept in {}: {}", key.path.display(), key.key.expose_secret());
+        }
+        Some(key) => tracing::info!("the API key is in {}", key.path.display()),
+        None => {}
+    }
+    tracing::info!("to link a phone open http://localhost:{} or scan the QR code in this log", address.port());
+}

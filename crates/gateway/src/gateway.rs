@@ -1,0 +1,142 @@
+//! The gateway as a whole: opens rows, webhooks and sessions, serves HTTP, shuts down in order.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use wakeeper_storage::{Storage, StorageError, open_sqlite};
+
+use crate::api::{self, ApiConfig};
+use crate::engine::{EngineConfig, EngineError, Sessions};
+use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
+
+/// The database of rows, under `auth_info`.
+const DATABASE: &str = "wakeeper.db";
+
+/// How a gateway runs.
+pub struct GatewayConfig {
+    /// The sessions.
+    pub engine: EngineConfig,
+    /// Receivers of every session's events, and how deliveries are made.
+    pub webhooks: WebhookSettings,
+    /// The HTTP surface.
+    pub api: ApiConfig,
+    /// How long a shutdown may take.
+    pub shutdown_timeout: Duration,
+}
+
+/// Why a gateway did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The rows could not be opened.
+    #[error("cannot open the rows in {}: {source}", path.display())]
+    Storage {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: StorageError,
+    },
+    /// The webhooks cannot work.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
+    /// The sessions could not be opened.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The listener failed.
+    #[error("serving HTTP failed: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    router: Router,
+    sessions: Sessions,
+    webhooks: Webhooks,
+    storage: Arc<dyn Storage>,
+    stopping: CancellationToken,
+    shutdown_timeout: Duration,
+}
+
+impl Gateway {
+    /// Opens everything under `auth_info` and starts the sessions that were running.
+    ///
+    /// # Errors
+    /// When another process holds the folder, or something in it cannot be opened.
+    pub async fn open(config: GatewayConfig) -> Result<Self, GatewayError> {
+        let path = config.engine.auth_info_dir.join(DATABASE);
+        let storage = open_sqlite(&path).await.map_err(|source| GatewayError::Storage { path, source })?;
+        let clock = config.webhooks.clock.clone();
+        let webhooks = Webhooks::new(Arc::clone(&storage), config.webhooks)?;
+        let sessions = Sessions::open(config.engine, Arc::clone(&storage), webhooks.sink(), clock).await?;
+        webhooks.start();
+        let stopping = CancellationToken::new();
+        let router = api::router(
+            config.api,
+            sessions.clone(),
+            webhooks.clone(),
+            stopping.clone(),
+        );
+        Ok(Self { router, sessions, webhooks, storage, stopping, shutdown_timeout: config.shutdown_timeout })
+    }
+
+    /// The sessions, for callers in the same process.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The HTTP surface, for callers in the same process.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Serves until `stop` resolves, then flushes everything and ends within the shutdown time.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), GatewayError> {
+        let stopping = self.stopping.clone();
+        let signal = stopping.clone();
+        let mut serving = tokio::spawn({
+            let router = self.router.clone();
+            async move { axum::serve(listener, router).with_graceful_shutdown(signal.cancelled_owned()).await }
+        });
+        let served = tokio::select! {
+            () = stop => None,
+            ended = &mut serving => Some(ended),
+        };
+        stopping.cancel();
+        let flushed = tokio::time::timeout(self.shutdown_timeout, self.shut_down(&mut serving, served.is_some()));
+        if flushed.await.is_err() {
+            tracing::warn!(seconds = self.shutdown_timeout.as_secs(), "shutting down took too long; going without");
+        }
+        serving.abort();
+        match served {
+            Some(Ok(Err(error))) => Err(GatewayError::Serve(error)),
+            Some(Err(error)) => Err(GatewayError::Serve(std::io::Error::other(error))),
+            Some(Ok(Ok(()))) | None => Ok(()),
+        }
+    }
+
+    /// Sends under way end first, then deliveries, then the rows close.
+    async fn shut_down(
+        &self,
+        serving: &mut tokio::task::JoinHandle<std::io::Result<()>>,
+        already_ended: bool,
+    ) {
+        self.sessions.shutdown().await;
+        self.webhooks.shutdown(self.shutdown_timeout / 3).await;
+        // Open connections without a request (keep-alive) must not hold up the end for long.
+        if !already_ended {
+            let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        }
+        self.storage.close().await;
+    }
+}
