@@ -5,8 +5,17 @@
 //! ratchet is replaceable, and the two must never be cured alike.
 
 pub mod address;
+pub mod backup;
 pub mod curve;
+pub mod examine;
+pub mod finding;
+pub mod findings;
 pub mod formats;
+pub mod inventory;
 pub mod json;
 pub mod secret;
 pub mod source;
+pub mod symptoms;
+
+pub use examine::{Examination, Options, Report, examine};
+pub use finding::{Code, Finding, Repair, Severity};

@@ -14,7 +14,7 @@ pub mod session;
 pub mod small;
 
 /// Which major version of Baileys wrote a folder, or is to run on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Version {
     /// 6.7.x
     #[serde(rename = "6")]

@@ -1,0 +1,84 @@
+//! Backups: one archive each, verified before it counts.
+//!
+//! An archive is a tar stream, compressed with zstd and, with a passphrase, encrypted with age, so that it can
+//! be opened without wakeeper: `age -d x.tar.zst.age | zstd -d | tar x`. Its first member is the manifest: what
+//! the archive holds, with a SHA-256 for every file, and what was known of the session's health.
+
+pub mod archive;
+pub mod create;
+pub mod manifest;
+pub mod retention;
+pub mod shelf;
+mod stamp;
+
+pub use create::{CreateOptions, Created, create};
+pub use manifest::Manifest;
+pub use retention::{Retention, prune};
+pub use shelf::{BackupInfo, Shelf};
+
+use std::path::{Path, PathBuf};
+
+use crate::examine::{ExamineError, Options, Report, examine};
+use crate::secret::Passphrase;
+use crate::source::Limits;
+use archive::ArchiveError;
+
+/// Why a backup could not be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The session could not be read.
+    #[error("cannot read the session to back up: {0}")]
+    Examine(#[from] ExamineError),
+    /// The backup folder or a file in it could not be used.
+    #[error("cannot {action} {path}: {reason}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// A file kept changing while it was copied.
+    #[error("{name} changed while it was backed up: stop what is running on the session")]
+    Changing {
+        /// The file.
+        name: String,
+    },
+    /// The archive could not be read back.
+    #[error("the backup {path} is not sound: {reason}")]
+    Unsound {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        reason: ArchiveError,
+    },
+}
+
+/// What a verified backup turned out to be.
+#[derive(Debug, serde::Serialize)]
+pub struct Verified {
+    /// The archive.
+    pub path: PathBuf,
+    /// Its own words about itself; every file's hash was compared.
+    pub manifest: Manifest,
+    /// The examination of what it would restore.
+    pub report: Report,
+}
+
+/// Reads a backup to its end, compares every hash and examines what it would restore, all in memory.
+pub fn verify(path: &Path, options: &Options<'_>) -> Result<Verified, BackupError> {
+    let unsound = |reason| BackupError::Unsound { path: path.to_owned(), reason };
+    let manifest = archive::read(path, options.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
+    let report = examine(path, options)?;
+    Ok(Verified { path: path.to_owned(), manifest, report })
+}
+
+/// Reads only what the archive says about itself.
+pub fn manifest_of(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+) -> Result<Manifest, ArchiveError> {
+    archive::read_manifest(path, passphrase, limits)
+}

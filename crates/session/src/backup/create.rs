@@ -1,0 +1,232 @@
+//! Makes a backup: hash everything, write, read back, and only then let it count.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest, Sha256};
+
+use super::archive::{self, MANIFEST, SESSION, STORE};
+use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
+use super::shelf::Shelf;
+use super::{BackupError, stamp};
+use crate::examine::{Examination, Options};
+use crate::formats::baileys::name::Name;
+use crate::inventory::Facts;
+use crate::secret::Passphrase;
+use crate::source::{Entry, EntryKind, Folder, Limits, ReadError};
+
+/// zstd's own default: session files are mostly random bytes, harder work gains nothing.
+const LEVEL: i32 = 3;
+
+/// How a backup is to be made.
+#[derive(Clone, Copy)]
+pub struct CreateOptions<'a> {
+    /// The backup folder; made, with mode 0700, when it does not exist.
+    pub shelf: &'a Path,
+    /// The session's name: letters, digits, `_` and `-`.
+    pub label: &'a str,
+    /// Encrypts the archive.
+    pub passphrase: Option<&'a Passphrase>,
+    /// Makes a new archive even when the newest one holds exactly the same.
+    pub always: bool,
+}
+
+/// A backup that was made and read back.
+#[derive(Debug, serde::Serialize)]
+pub struct Created {
+    /// The archive.
+    pub path: PathBuf,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// The newest archive held exactly this already, so no new one was written.
+    pub unchanged: bool,
+}
+
+/// Backs a session folder up. The archive appears under its name only when it is complete, on disk, and was read
+/// back with every hash compared.
+pub fn create(
+    folder: &Folder,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+) -> Result<Created, BackupError> {
+    let shelf = Shelf::make(how.shelf)?;
+    let examination = Examination::of_folder(folder, options)?;
+    let manifest = take_stock(folder, &examination, options, how.label)?;
+    if !how.always
+        && let Some(path) = shelf.newest_with(how.label, &manifest.content, how.passphrase, &options.limits)
+    {
+        return Ok(Created { path, manifest, unchanged: true });
+    }
+    let name = free_name(&shelf, how, options.now_ms);
+    let temporary = shelf.path().join(format!(".{}.tmp", name.display()));
+    let path = shelf.path().join(&name);
+    let written = write(folder, options, how, &manifest, &temporary).and_then(|()| {
+        let unsound = |reason| BackupError::Unsound { path: temporary.clone(), reason };
+        archive::read(&temporary, how.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
+        std::fs::rename(&temporary, &path).map_err(failed("name", &path))?;
+        shelf.sync()
+    });
+    if let Err(error) = written {
+        // Half an archive is of no use, and its absence no further harm.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(Created { path, manifest, unchanged: false })
+}
+
+fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) -> BackupError + 'p {
+    move |reason| BackupError::Io { action, path: path.to_owned(), reason }
+}
+
+fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
+    // Two backups in one millisecond: the next free one.
+    (now_ms..)
+        .map(|ms| archive::file_name(how.label, &stamp::of(ms), how.passphrase.is_some()))
+        .find(|name| !shelf.path().join(name).exists())
+        .unwrap_or_default()
+}
+
+/// Hashes every file; the archive must later hold exactly these bytes.
+fn take_stock(
+    folder: &Folder,
+    examination: &Examination,
+    options: &Options<'_>,
+    label: &str,
+) -> Result<Manifest, BackupError> {
+    let mut files = Vec::new();
+    let mut left_out = Vec::new();
+    for report in examination.inventory.files.values() {
+        // What wakeeper keeps for itself is no part of the session.
+        if report.name == Name::Own && report.entry.kind != EntryKind::File {
+            continue;
+        }
+        match folder.open_file(&report.entry.name, &options.limits) {
+            Ok((file, entry)) => files.push(row(SESSION, file, &entry)?),
+            Err(ReadError::Missing) => {}
+            Err(error) => left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() }),
+        }
+    }
+    if let Some((file, entry)) = options.store.and_then(open_store) {
+        files.push(row(STORE, file, &entry)?);
+    }
+    let findings = examination.findings(options);
+    let credentials = examination.inventory.credentials();
+    let sessions =
+        examination.inventory.files.values().filter(|file| matches!(file.facts, Facts::Session(_))).count();
+    Ok(Manifest {
+        layout: LAYOUT,
+        wakeeper: env!("CARGO_PKG_VERSION").to_owned(),
+        created_ms: options.now_ms,
+        label: label.to_owned(),
+        format: "baileys".to_owned(),
+        version: examination.inventory.written_by(),
+        account: credentials.and_then(|c| c.identity_public()).map(account_mark),
+        credentials: examination.credentials_state(&findings),
+        next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),
+        signal_sessions: sessions,
+        content: content_hash(&files),
+        files,
+        left_out,
+    })
+}
+
+/// The store may be far larger than what may be read into memory; larger ones are left out.
+fn open_store(path: &Path) -> Option<(File, Entry)> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = Folder::open(parent.unwrap_or_else(|| Path::new("."))).ok()?;
+    folder.open_file(path.file_name()?.to_str()?, &Limits::default()).ok()
+}
+
+fn row(area: &str, file: File, entry: &Entry) -> Result<FileRow, BackupError> {
+    let mut hash = Sha256::new();
+    let mut file = file.take(entry.len);
+    let mut room = [0; 16 * 1024];
+    let mut len = 0;
+    loop {
+        match file.read(&mut room).map_err(failed("read", Path::new(&entry.name)))? {
+            0 => break,
+            read => {
+                hash.update(&room[..read]);
+                len += read as u64;
+            }
+        }
+    }
+    Ok(FileRow {
+        path: format!("{area}{}", entry.name),
+        len,
+        sha256: hex::encode(hash.finalize()),
+        mode: entry.mode,
+        modified_ms: i64::try_from(entry.modified_ns / 1_000_000).unwrap_or(0),
+    })
+}
+
+fn write(
+    folder: &Folder,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+    manifest: &Manifest,
+    path: &Path,
+) -> Result<(), BackupError> {
+    let io = failed("write", path);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(|errno| io(errno.into()))?;
+    let file = File::from(file);
+    let synced = match how.passphrase {
+        None => fill(folder, options, manifest, &file)?,
+        Some(passphrase) => {
+            let encryptor = age::Encryptor::with_user_passphrase(passphrase.expose().to_owned().into());
+            let output = encryptor.wrap_output(&file).map_err(&io)?;
+            fill(folder, options, manifest, output)?.finish().map_err(&io)?
+        }
+    };
+    synced.sync_all().map_err(&io)
+}
+
+fn fill<W: Write>(
+    folder: &Folder,
+    options: &Options<'_>,
+    manifest: &Manifest,
+    output: W,
+) -> Result<W, BackupError> {
+    let io = failed("write", Path::new("the archive"));
+    let encoder = zstd::stream::write::Encoder::new(output, LEVEL).map_err(&io)?;
+    let mut tar = tar::Builder::new(encoder);
+    let text = serde_json::to_vec(manifest).map_err(|error| io(error.into()))?;
+    append(&mut tar, MANIFEST, &text, manifest.created_ms).map_err(&io)?;
+    for row in &manifest.files {
+        let changing = || BackupError::Changing { name: row.path.clone() };
+        let content = match (row.path.strip_prefix(SESSION), options.store) {
+            (Some(name), _) => folder.read(name, &options.limits).map_err(|_| changing())?,
+            (None, Some(store)) => read_store(store).ok_or_else(changing)?,
+            (None, None) => return Err(changing()),
+        };
+        if hex::encode(Sha256::digest(&content)) != row.sha256 {
+            return Err(changing());
+        }
+        append(&mut tar, &row.path, &content, row.modified_ms).map_err(&io)?;
+    }
+    tar.into_inner().map_err(&io)?.finish().map_err(&io)
+}
+
+fn read_store(path: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    let (file, entry) = open_store(path)?;
+    file.take(entry.len).read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
+fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    path: &str,
+    content: &[u8],
+    modified_ms: i64,
+) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o600);
+    header.set_mtime(u64::try_from(modified_ms / 1000).unwrap_or(0));
+    header.set_entry_type(tar::EntryType::Regular);
+    tar.append_data(&mut header, path, content)
+}

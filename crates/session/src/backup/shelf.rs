@@ -1,0 +1,194 @@
+//! The backup folder: which backups there are, and what they can give back.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::archive::{self, ArchiveError};
+use super::manifest::Manifest;
+use super::{BackupError, stamp};
+use crate::examine::CredentialsState;
+use crate::secret::Passphrase;
+use crate::source::Limits;
+
+/// A folder of backups.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    path: PathBuf,
+}
+
+/// One backup, as far as its name and manifest tell.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupInfo {
+    /// The archive.
+    pub path: PathBuf,
+    /// The session's name.
+    pub label: String,
+    /// When it was made, milliseconds since 1970.
+    pub created_ms: i64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// A passphrase is needed to use it.
+    pub encrypted: bool,
+    /// The state of the credentials in it; unknown without the passphrase, or when it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsState>,
+    /// Number of files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<usize>,
+    /// Number of records of Signal sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_sessions: Option<usize>,
+    /// Which login, see [`super::manifest::account_mark`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Why its manifest could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Shelf {
+    /// A backup folder that may or may not exist.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// A backup folder, made with mode 0700 when it does not exist.
+    pub fn make(path: &Path) -> Result<Self, BackupError> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|reason| BackupError::Io { action: "make the backup folder", path: path.to_owned(), reason })?;
+        Ok(Self::at(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that new names in it survive a loss of power.
+    pub(super) fn sync(&self) -> Result<(), BackupError> {
+        let sync = || std::fs::File::open(&self.path)?.sync_all();
+        sync().map_err(|reason| BackupError::Io { action: "sync", path: self.path.clone(), reason })
+    }
+
+    /// The archives by name alone, newest first; of one session, or of all.
+    pub fn archives(&self, label: Option<&str>) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
+        let failed = |reason| BackupError::Io { action: "list", path: self.path.clone(), reason };
+        let items = match std::fs::read_dir(&self.path) {
+            Ok(items) => items,
+            // Nothing was backed up yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut found = Vec::new();
+        for item in items {
+            let item = item.map_err(failed)?;
+            let named = item.file_name().to_str().and_then(parse_name);
+            if let Some((of, ms)) = named.filter(|(of, _)| label.is_none_or(|label| label == of)) {
+                found.push((item.path(), of, ms));
+            }
+        }
+        found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
+        Ok(found)
+    }
+
+    /// The backups, newest first, and what each can restore.
+    pub fn list(
+        &self,
+        label: Option<&str>,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+    ) -> Result<Vec<BackupInfo>, BackupError> {
+        let archives = self.archives(label)?;
+        Ok(archives.into_iter().map(|(path, label, ms)| info(path, label, ms, passphrase, limits)).collect())
+    }
+
+    /// The newest backup of a session, if it holds exactly this content.
+    pub(super) fn newest_with(
+        &self,
+        label: &str,
+        content: &str,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+    ) -> Option<PathBuf> {
+        let (path, ..) = self.archives(Some(label)).ok()?.into_iter().next()?;
+        // Asking for encryption is not satisfied by an open archive, nor the other way round.
+        let encrypted = archive::is_encrypted(&path).ok()?;
+        let manifest = archive::read(&path, passphrase, limits, |_| Ok(())).ok()?;
+        (encrypted == passphrase.is_some() && manifest.content == content).then_some(path)
+    }
+
+    /// The file of that name in the newest backups that hold one that `accept` takes.
+    pub fn find_file<T>(
+        &self,
+        label: Option<&str>,
+        name: &str,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+        mut accept: impl FnMut(&Manifest, &[u8]) -> Option<T>,
+    ) -> Option<(PathBuf, T)> {
+        for (path, ..) in self.archives(label).unwrap_or_default() {
+            let mut content = None;
+            let manifest = archive::read(&path, passphrase, limits, |member| {
+                if member.session_file() == Some(name) {
+                    content = Some(member.content.to_vec());
+                }
+                Ok(())
+            });
+            // An archive that is not sound to its end is not trusted for a part of it either.
+            match (manifest, content) {
+                (Ok(manifest), Some(content)) => {
+                    if let Some(accepted) = accept(&manifest, &content) {
+                        return Some((path, accepted));
+                    }
+                }
+                (Err(error), _) => tracing::warn!(backup = %path.display(), %error, "backup passed over"),
+                (Ok(_), None) => {}
+            }
+        }
+        None
+    }
+}
+
+fn info(
+    path: PathBuf,
+    label: String,
+    created_ms: i64,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+) -> BackupInfo {
+    let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    let encrypted = archive::is_encrypted(&path).unwrap_or(false);
+    let manifest = archive::read_manifest(&path, passphrase, limits);
+    let mut info = BackupInfo {
+        path,
+        label,
+        created_ms,
+        size,
+        encrypted,
+        credentials: None,
+        files: None,
+        signal_sessions: None,
+        account: None,
+        problem: None,
+    };
+    match manifest {
+        Ok(manifest) => {
+            info.credentials = Some(manifest.credentials);
+            info.files = Some(manifest.files.len());
+            info.signal_sessions = Some(manifest.signal_sessions);
+            info.account = manifest.account;
+        }
+        Err(ArchiveError::PassphraseNeeded) => {}
+        Err(error) => info.problem = Some(error.to_string()),
+    }
+    info
+}
+
+/// Label and time of an archive's name.
+fn parse_name(name: &str) -> Option<(String, i64)> {
+    let stem = name.strip_suffix(".tar.zst").or_else(|| name.strip_suffix(".tar.zst.age"))?;
+    let (label, time) = stem.rsplit_once('_')?;
+    Some((label.to_owned(), stamp::parse(time)?))
+}

@@ -1,0 +1,247 @@
+//! The examination: reads a session without changing anything and reports what is wrong.
+//!
+//! It goes in two steps. Each file is judged alone, on as many threads as there are processors, and only the
+//! facts that later comparison needs are kept; then the files are compared with each other. A repair plan
+//! repeats the second step on the state that it would produce, so both are pure functions of what was read.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::backup::archive::ArchiveError;
+use crate::finding::{Finding, Repair, Severity};
+use crate::findings::{self, FolderView};
+use crate::formats::baileys::Version;
+use crate::inventory::{Facts, Inventory};
+use crate::secret::Passphrase;
+use crate::source::{Entry, Folder, Limits, SourceError};
+use crate::symptoms::PeerTrouble;
+
+mod file;
+mod folder;
+mod store;
+
+pub(crate) use file::examine_file;
+
+/// What the examiner is told besides the path.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// What may be read at most.
+    pub limits: Limits,
+    /// The Baileys that will run on the folder, when it is not the one that wrote it.
+    pub version: Option<Version>,
+    /// `baileys_store.json`, which lives beside the folder.
+    pub store: Option<&'a Path>,
+    /// What logs say, peer by peer.
+    pub troubles: &'a [PeerTrouble],
+    /// Contacts whose Signal sessions a person wants negotiated anew.
+    pub peers: &'a [Address],
+    /// Names of the processes or containers that run on the session.
+    pub owners: &'a [String],
+    /// Whether the folder is on a mount; `None` outside a container.
+    pub on_mount: Option<bool>,
+    /// The present time, milliseconds since 1970.
+    pub now_ms: i64,
+    /// Opens encrypted backups.
+    pub passphrase: Option<&'a Passphrase>,
+    /// Told how many files of how many are done.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+}
+
+impl Options<'_> {
+    /// Options that say nothing but the time, milliseconds since 1970.
+    pub fn at(now_ms: i64) -> Self {
+        Self {
+            limits: Limits::default(),
+            version: None,
+            store: None,
+            troubles: &[],
+            peers: &[],
+            owners: &[],
+            on_mount: None,
+            now_ms,
+            passphrase: None,
+            progress: None,
+        }
+    }
+}
+
+/// Why an examination could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    /// The folder could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The archive could not be read.
+    #[error("cannot examine the archive {path}: {reason}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        reason: ArchiveError,
+    },
+    /// Neither a folder nor a backup.
+    #[error("{path} is neither a session folder nor a backup")]
+    NotASession {
+        /// What was named.
+        path: PathBuf,
+    },
+}
+
+/// The state of the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialsState {
+    /// Every check passed.
+    Sound,
+    /// They exist and something is wrong with them.
+    Damaged,
+    /// There are none, or they were never linked.
+    Missing,
+}
+
+/// What a session is stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Baileys' folder of JSON files.
+    Baileys,
+    /// A folder without any session.
+    Empty,
+}
+
+/// The report, as `wakeeper examine --json` prints it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What was examined.
+    pub path: PathBuf,
+    /// How it is stored.
+    pub format: Format,
+    /// The major version of Baileys that wrote it, where that shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// No finding of severity `error`.
+    pub healthy: bool,
+    /// The state of the login.
+    pub credentials: CredentialsState,
+    /// Number of Baileys' files.
+    pub files: usize,
+    /// Number of records of Signal sessions.
+    pub signal_sessions: usize,
+    /// What was found, errors first.
+    pub findings: Vec<Finding>,
+}
+
+/// A session that was read.
+#[derive(Debug)]
+pub struct Examination {
+    /// Where.
+    pub path: PathBuf,
+    /// All its files.
+    pub inventory: Inventory,
+    pub(crate) mode: Option<u32>,
+    pub(crate) changed: usize,
+    pub(crate) store_findings: Vec<Finding>,
+}
+
+/// Reads a session folder or a backup and reports on it. Never writes.
+pub fn examine(path: &Path, options: &Options<'_>) -> Result<Report, ExamineError> {
+    Ok(Examination::of(path, options)?.report(options))
+}
+
+impl Examination {
+    /// Reads a session folder or a backup.
+    pub fn of(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
+        if path.is_dir() {
+            return Self::of_folder(&Folder::open(path)?, options);
+        }
+        if !path.is_file() {
+            // Opening it tells why it cannot be examined.
+            Folder::open(path)?;
+            return Err(ExamineError::NotASession { path: path.to_owned() });
+        }
+        Self::of_archive(path, options)
+    }
+
+    /// Reads an open folder.
+    pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
+        let (inventory, changed) = folder::read(folder, options)?;
+        let mode = folder.itself().ok().map(|entry| entry.mode);
+        let store_findings = options.store.map(|path| store::examine(path)).unwrap_or_default();
+        Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store_findings })
+    }
+
+    fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
+        let mut inventory = Inventory::default();
+        crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
+            if let Some(name) = member.session_file() {
+                let entry = Entry::in_memory(name, member.content.len() as u64);
+                let report = examine_file(entry, Ok(member.content));
+                inventory.files.insert(name.to_owned(), report);
+            }
+            Ok(())
+        })
+        .map_err(|reason| match reason {
+            ArchiveError::NotABackup => ExamineError::NotASession { path: path.to_owned() },
+            reason => ExamineError::Archive { path: path.to_owned(), reason },
+        })?;
+        Ok(Self { path: path.to_owned(), inventory, mode: None, changed: 0, store_findings: Vec::new() })
+    }
+
+    /// The version that the findings are judged by.
+    pub fn version(&self, options: &Options<'_>) -> Option<Version> {
+        options.version.or_else(|| self.inventory.written_by())
+    }
+
+    /// Everything that is wrong, errors first.
+    pub fn findings(&self, options: &Options<'_>) -> Vec<Finding> {
+        let view = FolderView {
+            inventory: &self.inventory,
+            options,
+            version: self.version(options),
+            mode: self.mode,
+            changed: self.changed,
+        };
+        let mut findings = findings::for_folder(&view);
+        findings.extend(self.inventory.files.values().flat_map(|file| file.findings.iter().cloned()));
+        findings.extend(self.store_findings.iter().cloned());
+        findings.sort_by(|a, b| (b.severity, &a.path, a.code).cmp(&(a.severity, &b.path, b.code)));
+        findings
+    }
+
+    /// The report.
+    pub fn report(&self, options: &Options<'_>) -> Report {
+        let findings = self.findings(options);
+        let files = self.inventory.files.values().filter(|file| file.name.is_baileys()).count();
+        let is_session = |file: &&crate::inventory::FileReport| {
+            matches!(file.name, crate::formats::baileys::name::Name::Session(_))
+        };
+        Report {
+            path: self.path.clone(),
+            format: if files == 0 { Format::Empty } else { Format::Baileys },
+            version: self.inventory.written_by(),
+            healthy: findings.iter().all(|finding| finding.severity != Severity::Error),
+            credentials: self.credentials_state(&findings),
+            files,
+            signal_sessions: self.inventory.files.values().filter(is_session).count(),
+            findings,
+        }
+    }
+
+    /// The state of the login, given what was found.
+    pub fn credentials_state(&self, findings: &[Finding]) -> CredentialsState {
+        let damaged = findings.iter().any(|finding| {
+            finding.severity == Severity::Error
+                && finding.path == "creds.json"
+                && !matches!(finding.repair, Repair::AdvancePreKeyCounters { .. })
+        });
+        match self.inventory.files.get("creds.json").map(|file| &file.facts) {
+            None => CredentialsState::Missing,
+            Some(_) if damaged => CredentialsState::Damaged,
+            Some(Facts::Credentials(credentials)) if credentials.me.is_some() => CredentialsState::Sound,
+            Some(Facts::Credentials(_)) => CredentialsState::Missing,
+            Some(_) => CredentialsState::Damaged,
+        }
+    }
+}

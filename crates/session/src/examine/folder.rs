@@ -1,0 +1,92 @@
+//! All files of a folder, on as many threads as there are processors.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Options, examine_file};
+use crate::finding::Severity;
+use crate::formats::baileys::name::Name;
+use crate::inventory::{FileReport, Inventory};
+use crate::source::{Entry, EntryKind, Folder, ReadError, SourceError};
+
+/// Progress is told every so many files.
+const STEP: usize = 256;
+
+/// Reads the folder; the number is of files that changed meanwhile.
+pub(super) fn read(folder: &Folder, options: &Options<'_>) -> Result<(Inventory, usize), SourceError> {
+    let entries = folder.list(&options.limits)?;
+    let total = entries.len();
+    let next = AtomicUsize::new(0);
+    let changed = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let work = || {
+        let mut reports = Vec::with_capacity(total / workers);
+        loop {
+            let start = next.fetch_add(STEP, Ordering::Relaxed);
+            if start >= total {
+                return reports;
+            }
+            let batch = &entries[start..total.min(start + STEP)];
+            reports.extend(batch.iter().filter_map(|entry| one(folder, entry, options, &changed)));
+            if let Some(progress) = options.progress {
+                progress(total.min(start + STEP), total);
+            }
+        }
+    };
+    let mut inventory = Inventory::default();
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        for report in work() {
+            inventory.files.insert(report.entry.name.clone(), report);
+        }
+        for helper in helpers {
+            match helper.join() {
+                Ok(reports) => {
+                    inventory.files.extend(reports.into_iter().map(|r| (r.entry.name.clone(), r)));
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    read_torn_again(folder, options, &mut inventory, &changed);
+    Ok((inventory, changed.into_inner()))
+}
+
+/// `None` when the file vanished since it was listed.
+fn one(folder: &Folder, entry: &Entry, options: &Options<'_>, changed: &AtomicUsize) -> Option<FileReport> {
+    if entry.kind != EntryKind::File || !Name::parse(&entry.name).is_baileys() {
+        return Some(examine_file(entry.clone(), Err(&ReadError::NotRegular)));
+    }
+    let content = folder.read(&entry.name, &options.limits);
+    if matches!(content, Err(ReadError::Missing)) {
+        changed.fetch_add(1, Ordering::Relaxed);
+        return None;
+    }
+    Some(examine_file(entry.clone(), content.as_deref()))
+}
+
+/// A writer may have been in the middle of those files that looked torn: what changed since is judged anew.
+fn read_torn_again(
+    folder: &Folder,
+    options: &Options<'_>,
+    inventory: &mut Inventory,
+    changed: &AtomicUsize,
+) {
+    let is_torn =
+        |file: &&FileReport| file.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let torn: Vec<Entry> = inventory.files.values().filter(is_torn).map(|file| file.entry.clone()).collect();
+    for before in torn {
+        match folder.entry(&before.name) {
+            Ok(now) if now == before => {}
+            Ok(now) => {
+                changed.fetch_add(1, Ordering::Relaxed);
+                if let Some(report) = one(folder, &now, options, changed) {
+                    inventory.files.insert(now.name, report);
+                }
+            }
+            Err(_) => {
+                changed.fetch_add(1, Ordering::Relaxed);
+                inventory.files.remove(&before.name);
+            }
+        }
+    }
+}

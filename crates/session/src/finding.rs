@@ -1,0 +1,204 @@
+//! What the doctor reports: findings, and the repair that each one proposes.
+
+use serde::{Serialize, Serializer};
+
+use crate::address::Address;
+
+/// The stable name of a kind of finding, documented in `docs/findings.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Code(pub(crate) &'static str);
+
+impl Code {
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing needs to be done.
+    Info,
+    /// Will or may cost messages; mended together with errors.
+    Warning,
+    /// Damage. A session with one is not healthy.
+    Error,
+}
+
+/// What would cure a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repair {
+    /// Nothing needs to be done.
+    None,
+    /// Nothing that a program may do: the text says what a person should.
+    Manual(&'static str),
+    /// Remove the file; what it held is negotiated anew.
+    RemoveFile,
+    /// Take the file from a backup that holds a sound one, else remove it. Only for files that never change.
+    RestoreOrRemove,
+    /// Remove a directory, link or pipe that stands where a file belongs.
+    RemoveIntruder,
+    /// Drop some Signal sessions from a record, and open another one again.
+    DropSignalSessions {
+        /// Map keys of the sessions to drop.
+        drop: Vec<String>,
+        /// Map key of the session to open.
+        reopen: Option<String>,
+    },
+    /// Cut off what follows the complete document at the start of the file.
+    KeepPrefix {
+        /// Length of the document.
+        len: usize,
+    },
+    /// Take the credentials from the newest backup that holds sound ones.
+    RestoreCredentials,
+    /// Move both pre-key counters to this id, past every id already given away.
+    AdvancePreKeyCounters {
+        /// The first id that was never used.
+        to: u32,
+    },
+    /// Give the file its right name.
+    Rename {
+        /// The right name.
+        to: String,
+    },
+    /// Write a small file that can be derived from others.
+    Write {
+        /// Its content.
+        content: String,
+    },
+    /// Take from a backup those pre-keys that the folder lacks.
+    RestorePreKeys,
+    /// Narrow the permissions.
+    SetPermissions {
+        /// The new bits.
+        mode: u32,
+    },
+    /// Finish or roll back a repair that was interrupted.
+    FinishRepair,
+    /// Start with an empty store.
+    ResetStore,
+}
+
+impl Repair {
+    /// The stable word for it, as it stands in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Manual(_) => "manual",
+            Self::RemoveFile => "remove_file",
+            Self::RestoreOrRemove => "restore_or_remove_file",
+            Self::RemoveIntruder => "remove_intruder",
+            Self::DropSignalSessions { reopen: None, .. } => "drop_signal_session",
+            Self::DropSignalSessions { reopen: Some(_), .. } => "reopen_signal_session",
+            Self::KeepPrefix { .. } => "keep_complete_part",
+            Self::RestoreCredentials => "restore_credentials",
+            Self::AdvancePreKeyCounters { .. } => "advance_pre_key_counters",
+            Self::Rename { .. } => "rename_file",
+            Self::Write { .. } => "write_file",
+            Self::RestorePreKeys => "restore_pre_keys",
+            Self::SetPermissions { .. } => "set_permissions",
+            Self::FinishRepair => "finish_repair",
+            Self::ResetStore => "reset_store",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::None => "nothing to do".to_owned(),
+            Self::Manual(text) => (*text).to_owned(),
+            Self::RemoveFile => "remove the file; its content is negotiated anew".to_owned(),
+            Self::RestoreOrRemove => "take the file from a backup, or remove it".to_owned(),
+            Self::RemoveIntruder => "remove what stands in the file's place".to_owned(),
+            Self::DropSignalSessions { drop, reopen: None } => {
+                format!("drop {} damaged Signal session(s) from the record, keep the rest", drop.len())
+            }
+            Self::DropSignalSessions { .. } => {
+                "drop the spoilt Signal session and open the sound one again".to_owned()
+            }
+            Self::KeepPrefix { len } => format!("keep the first {len} bytes, which are complete"),
+            Self::RestoreCredentials => "take the credentials from the newest sound backup".to_owned(),
+            Self::AdvancePreKeyCounters { to } => format!("move the pre-key counters on to {to}"),
+            Self::Rename { to } => format!("rename it to {to}"),
+            Self::Write { .. } => "write the missing file".to_owned(),
+            Self::RestorePreKeys => "take the missing pre-keys from a backup".to_owned(),
+            Self::SetPermissions { mode } => format!("set its permissions to {mode:04o}"),
+            Self::FinishRepair => "finish the interrupted repair".to_owned(),
+            Self::ResetStore => "start with an empty store; the torn one is in the backup".to_owned(),
+        }
+    }
+
+    /// Whether a program may do it.
+    pub fn is_automatic(&self) -> bool {
+        !matches!(self, Self::None | Self::Manual(_))
+    }
+}
+
+impl Serialize for Repair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// Something wrong in stored state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of thing.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The file, relative to the folder; `.` is the folder itself.
+    pub path: String,
+    /// Whose Signal session or sender key, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub peer: Option<Address>,
+    /// What was seen, in words. Never holds key material.
+    pub evidence: String,
+    /// What would cure it.
+    pub repair: Repair,
+}
+
+fn as_text<S: Serializer>(peer: &Option<Address>, serializer: S) -> Result<S::Ok, S::Error> {
+    match peer {
+        Some(peer) => serializer.collect_str(peer),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(code: Code, severity: Severity, path: &str, evidence: impl Into<String>) -> Self {
+        let evidence = evidence.into();
+        Self { code, severity, path: path.to_owned(), peer: None, evidence, repair: Repair::None }
+    }
+
+    pub(crate) fn error(code: Code, path: &str, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, path, evidence)
+    }
+
+    pub(crate) fn warning(code: Code, path: &str, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, path, evidence)
+    }
+
+    pub(crate) fn info(code: Code, path: &str, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Info, path, evidence)
+    }
+
+    #[must_use]
+    pub(crate) fn repair(self, repair: Repair) -> Self {
+        Self { repair, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn peer(self, peer: Option<&Address>) -> Self {
+        Self { peer: peer.cloned(), ..self }
+    }
+}

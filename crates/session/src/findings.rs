@@ -1,0 +1,243 @@
+//! The findings: one file for each, with its detection, its evidence and the repair it proposes.
+//!
+//! The doc comment of each file is its page in `docs/findings.md`. To add a finding, add its file, its name
+//! in the list below, a call in the `for_*` function of what it looks at, and a damaged fixture.
+
+use crate::address::Address;
+use crate::examine::Options;
+use crate::finding::Finding;
+use crate::formats::baileys::Version;
+use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::key_pair::PreKey;
+use crate::formats::baileys::name::Name;
+use crate::formats::baileys::sender_key::SenderKeyFile;
+use crate::formats::baileys::session::{Record, SessionFile};
+use crate::inventory::Inventory;
+use crate::json::Defect;
+use crate::source::{Entry, ReadError};
+
+macro_rules! findings {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every code, in the order of the documentation.
+        pub const CODES: &[crate::finding::Code] = &[$($name::CODE),*];
+
+        #[cfg(test)]
+        const SOURCES: &[(&str, crate::finding::Code, &str)] = &[
+            $((stringify!($name), $name::CODE, include_str!(concat!("findings/", stringify!($name), ".rs")))),*
+        ];
+    };
+}
+
+findings! {
+    file_empty, file_all_nul, file_truncated, file_two_writers, file_garbled, file_not_regular,
+    file_unreadable, file_too_large, file_wrong_shape, file_unknown, file_temporary,
+    permissions_open, folder_not_on_mount, folder_many_owners, folder_changing,
+    repair_unfinished, session_moved,
+    credentials_missing, credentials_torn, credentials_incomplete, credentials_key_invalid,
+    credentials_key_mismatch, credentials_reinitialised, credentials_not_linked,
+    credentials_half_registered, registration_id_range, signed_pre_key_signature, account_signature,
+    device_signature, pre_key_counter_behind, pre_key_counters_crossed,
+    pre_key_malformed, pre_key_mismatch, pre_keys_missing,
+    signal_session_empty, signal_session_version, signal_session_future_format,
+    signal_session_incomplete, signal_session_key_invalid, signal_session_key_mismatch,
+    signal_session_index_mismatch, signal_session_many_open, signal_session_none_open,
+    signal_session_sending_chain, signal_session_receiving_chain, signal_session_counters,
+    signal_session_skipped_many, signal_session_pending_mismatch, signal_session_contaminated,
+    signal_session_identity_changed, signal_session_predates_pairing,
+    signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
+    signal_session_failing, signal_session_chosen,
+    sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_unusable_skipped,
+    sender_key_memory_orphan,
+    app_state_key_missing, lid_mapping_asymmetric,
+    store_torn, store_is_directory,
+}
+
+/// A file whose text is not one JSON document.
+pub(crate) struct Torn<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) name: &'a Name,
+    pub(crate) text: &'a [u8],
+    pub(crate) defect: Defect,
+}
+
+/// `creds.json`, parsed.
+pub(crate) struct CredentialsFile<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) credentials: &'a Credentials,
+}
+
+/// A record of Signal sessions, parsed.
+pub(crate) struct SessionRecord<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) address: &'a Address,
+    pub(crate) record: &'a Record,
+}
+
+/// A whole folder after each of its files was examined.
+pub(crate) struct FolderView<'a> {
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) options: &'a Options<'a>,
+    /// The version that will run on the folder: the one the caller named, else the one that wrote it.
+    pub(crate) version: Option<Version>,
+    /// Permission bits of the folder, when it is one of the file system.
+    pub(crate) mode: Option<u32>,
+    /// How many files changed while they were read.
+    pub(crate) changed: usize,
+}
+
+/// Findings about an entry that cannot be read, or should not be there.
+pub(crate) fn for_entry(entry: &Entry, name: &Name, error: Option<&ReadError>) -> Vec<Finding> {
+    let read = [
+        file_not_regular::detect(entry, name),
+        error.and_then(|error| file_unreadable::detect(entry, name, error)),
+        error.and_then(|error| file_too_large::detect(entry, name, error)),
+        file_unknown::detect(entry, name),
+        file_temporary::detect(entry, name),
+        permissions_open::detect(entry, name),
+        session_moved::detect(entry),
+        repair_unfinished::detect(entry),
+    ];
+    read.into_iter().flatten().collect()
+}
+
+/// Findings about a file whose text is damaged.
+pub(crate) fn for_torn(torn: &Torn<'_>) -> Vec<Finding> {
+    if *torn.name == Name::Credentials {
+        return vec![credentials_torn::detect(torn)];
+    }
+    let detected = match torn.defect {
+        Defect::Empty => file_empty::detect(torn),
+        Defect::AllNul => file_all_nul::detect(torn),
+        Defect::Truncated { at } => file_truncated::detect(torn, at),
+        Defect::Trailing { at } => file_two_writers::detect(torn, at),
+        Defect::Syntax { .. } | Defect::TooComplex => file_garbled::detect(torn),
+    };
+    vec![detected]
+}
+
+/// Findings about the credentials alone.
+pub(crate) fn for_credentials(file: &CredentialsFile<'_>) -> Vec<Finding> {
+    let broken = [credentials_incomplete::detect(file), credentials_key_invalid::detect(file)];
+    let broken: Vec<_> = broken.into_iter().flatten().collect();
+    if !broken.is_empty() {
+        return broken;
+    }
+    let contradictions = credentials_key_mismatch::detect(file).map(|finding| vec![finding]);
+    // A key that is not its pair's also fails every signature: one cause, one finding.
+    contradictions.unwrap_or_else(|| {
+        [
+            signed_pre_key_signature::detect(file),
+            account_signature::detect(file),
+            device_signature::detect(file),
+            registration_id_range::detect(file),
+            credentials_half_registered::detect(file),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    })
+}
+
+/// Findings about one pre-key.
+pub(crate) fn for_pre_key(entry: &Entry, pre_key: &PreKey) -> Vec<Finding> {
+    [pre_key_malformed::detect(entry, pre_key), pre_key_mismatch::detect(entry, pre_key)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Findings about a file of Signal sessions that is no readable record.
+pub(crate) fn for_session_file(entry: &Entry, address: &Address, file: &SessionFile) -> Vec<Finding> {
+    [
+        signal_session_empty::detect(entry, address, file),
+        signal_session_version::detect(entry, address, file),
+        signal_session_future_format::detect(entry, address, file),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Findings about a record of Signal sessions.
+pub(crate) fn for_record(record: &SessionRecord<'_>) -> Vec<Finding> {
+    // Rules about contents mean nothing while fields are missing, so the first group that fires ends it.
+    let groups: [&[fn(&SessionRecord<'_>) -> Option<Finding>]; 2] = [
+        &[signal_session_incomplete::detect, signal_session_key_invalid::detect],
+        &[
+            signal_session_index_mismatch::detect,
+            signal_session_contaminated::detect,
+            signal_session_many_open::detect,
+            signal_session_key_mismatch::detect,
+            signal_session_sending_chain::detect,
+            signal_session_receiving_chain::detect,
+            signal_session_counters::detect,
+            signal_session_skipped_many::detect,
+            signal_session_pending_mismatch::detect,
+            signal_session_identity_changed::detect,
+        ],
+    ];
+    groups
+        .iter()
+        .map(|group| group.iter().filter_map(|detect| detect(record)).collect::<Vec<_>>())
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+/// Findings about one sender key.
+pub(crate) fn for_sender_key(entry: &Entry, sender: &Address, file: &SenderKeyFile) -> Vec<Finding> {
+    [
+        sender_key_malformed::detect(entry, sender, file),
+        sender_key_empty::detect(entry, sender, file),
+        sender_key_unusable_skipped::detect(entry, sender, file),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The finding about a file whose JSON is whole but is not what its name promises.
+pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
+    file_wrong_shape::detect(entry, name)
+}
+
+/// Findings that need more than one file.
+pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 21] = [
+        folder_not_on_mount::detect,
+        folder_many_owners::detect,
+        folder_changing::detect,
+        credentials_missing::detect,
+        credentials_reinitialised::detect,
+        credentials_not_linked::detect,
+        pre_key_counter_behind::detect,
+        pre_key_counters_crossed::detect,
+        pre_keys_missing::detect,
+        signal_session_none_open::detect,
+        signal_session_predates_pairing::detect,
+        signal_session_other_version::detect,
+        signal_session_lid_and_phone::detect,
+        signal_session_stranded::detect,
+        signal_session_failing::detect,
+        signal_session_chosen::detect,
+        sender_key_other_version::detect,
+        sender_key_memory_orphan::detect,
+        app_state_key_missing::detect,
+        lid_mapping_asymmetric::detect,
+        permissions_open::detect_folder,
+    ];
+    detectors.iter().flat_map(|detect| detect(view)).collect()
+}
+
+/// Findings about `baileys_store.json`.
+pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) -> Vec<Finding> {
+    [store_is_directory::detect(path, entry), store_torn::detect(path, entry, content)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+
+#[cfg(test)]
+mod tests;

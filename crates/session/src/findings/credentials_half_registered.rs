@@ -1,0 +1,23 @@
+//! The credentials name an account, but hold no proof that it linked this device.
+//!
+//! Pairing was cut off halfway, or two versions of `creds.json` were mixed. WhatsApp will refuse the login.
+//! While a pairing code waits to be typed in this is normal, and only a warning.
+
+use super::CredentialsFile;
+use crate::finding::{Code, Finding, Repair, Severity};
+
+pub(crate) const CODE: Code = Code("credentials_half_registered");
+
+pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
+    let credentials = file.credentials;
+    if credentials.me.is_none() || credentials.account.is_some() {
+        return None;
+    }
+    let evidence = "`me` is there, but `account`, what the phone signed when it linked this device, is not";
+    let (severity, repair) = if credentials.pairing_code {
+        (Severity::Warning, Repair::Manual("type the pairing code into the phone, or start pairing anew"))
+    } else {
+        (Severity::Error, Repair::RestoreCredentials)
+    };
+    Some(Finding::new(CODE, severity, &file.entry.name, evidence).repair(repair))
+}

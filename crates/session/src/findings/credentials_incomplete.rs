@@ -1,0 +1,22 @@
+//! `creds.json` lacks fields that every login has.
+//!
+//! Baileys fails on it with errors such as `Cannot read properties of undefined (reading 'private')`. The
+//! missing parts cannot be computed; the login comes back with the newest sound `creds.json`.
+
+use super::CredentialsFile;
+use crate::finding::{Code, Finding, Repair};
+use crate::formats::baileys::field::{Problem, describe};
+
+pub(crate) const CODE: Code = Code("credentials_incomplete");
+
+pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
+    let defects: Vec<_> = file
+        .credentials
+        .defects
+        .iter()
+        .filter(|defect| matches!(defect.problem, Problem::Missing | Problem::Kind))
+        .collect();
+    (!defects.is_empty()).then(|| {
+        Finding::error(CODE, &file.entry.name, describe(&defects)).repair(Repair::RestoreCredentials)
+    })
+}

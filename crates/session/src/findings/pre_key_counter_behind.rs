@@ -1,0 +1,27 @@
+//! The pre-key counter is behind the pre-keys.
+//!
+//! `creds.json` is older than the rest of the folder: it was restored from a backup, or its last write was lost.
+//! Baileys would make new pre-keys under ids that WhatsApp already gave to contacts, and their first messages
+//! would fail with `Bad MAC`. Both counters are moved past the greatest id. No QR code is needed.
+
+use super::FolderView;
+use crate::finding::{Code, Finding, Repair};
+
+pub(crate) const CODE: Code = Code("pre_key_counter_behind");
+
+pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.inventory.credentials() else { return Vec::new() };
+    // A re-initialised identity starts at 1; restoring the old one cures both.
+    if credentials.me.is_none() {
+        return Vec::new();
+    }
+    let (Some(next), Some(greatest)) = (credentials.next_pre_key_id, view.inventory.greatest_pre_key()) else {
+        return Vec::new();
+    };
+    if i64::from(greatest) < next {
+        return Vec::new();
+    }
+    let evidence = format!("the next pre-key id is {next}, but pre-key {greatest} exists already");
+    let repair = Repair::AdvancePreKeyCounters { to: greatest.saturating_add(1) };
+    vec![Finding::error(CODE, "creds.json", evidence).repair(repair)]
+}

@@ -1,0 +1,20 @@
+//! All published pre-keys are gone.
+//!
+//! Pre-keys vanish one by one as contacts use them, which is normal; that none of them is left is not: they were
+//! cleaned up by hand or by a script. WhatsApp still gives them to contacts, whose first message then fails with
+//! `Invalid PreKey ID` and is sent again. A backup that holds them spares that retry.
+
+use super::FolderView;
+use crate::finding::{Code, Finding, Repair};
+
+pub(crate) const CODE: Code = Code("pre_keys_missing");
+
+pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.inventory.credentials() else { return Vec::new() };
+    let published = credentials.first_unuploaded_pre_key_id.map_or(0, |first| first - 1);
+    if credentials.me.is_none() || published < 1 || view.inventory.pre_keys().next().is_some() {
+        return Vec::new();
+    }
+    let evidence = format!("{published} pre-keys were published and none of them is here");
+    vec![Finding::warning(CODE, ".", evidence).repair(Repair::RestorePreKeys)]
+}

@@ -1,0 +1,18 @@
+//! A repair was interrupted.
+//!
+//! The folder holds the journal of a repair that did not come to its end, because the machine or the program
+//! was stopped. Do not start the gateway. The next `wakeeper clean` finishes the repair, or takes it back if
+//! it had not begun to change anything.
+
+use crate::finding::{Code, Finding, Repair};
+use crate::formats::baileys::name::REPAIR_FOLDER;
+use crate::source::Entry;
+
+pub(crate) const CODE: Code = Code("repair_unfinished");
+
+pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
+    (entry.name == REPAIR_FOLDER).then(|| {
+        Finding::error(CODE, REPAIR_FOLDER, "the journal of an interrupted repair is still here")
+            .repair(Repair::FinishRepair)
+    })
+}

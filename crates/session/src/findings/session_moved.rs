@@ -1,0 +1,18 @@
+//! The session was moved out of this folder.
+//!
+//! `wakeeper import` or `export` made another place the owner of this login. What is left here is old: starting
+//! Baileys on it would reuse ratchet keys and throw the new owner out. Remove the marker only after the session
+//! was moved back.
+
+use crate::finding::{Code, Finding, Repair};
+use crate::formats::baileys::name::MOVED_MARKER;
+use crate::source::Entry;
+
+pub(crate) const CODE: Code = Code("session_moved");
+
+pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
+    let cure = Repair::Manual("do not start anything on this folder; the session lives elsewhere now");
+    (entry.name == MOVED_MARKER).then(|| {
+        Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
+    })
+}

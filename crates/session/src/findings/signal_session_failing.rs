@@ -1,0 +1,38 @@
+//! The log shows that a contact's messages cannot be decrypted.
+//!
+//! Some damage does not show in the files: a flipped byte in a chain key, or a ratchet that was rolled back.
+//! It shows in the log as `Bad MAC`, `No matching sessions` or repeated counters, again and again from one
+//! device. Its Signal session is removed; the next message negotiates a new one. One or two messages are a
+//! warning, three an error. Failures before the present session was made are ignored: it has healed already.
+
+use super::FolderView;
+use crate::finding::{Code, Finding, Repair, Severity};
+use crate::symptoms::PeerTrouble;
+
+pub(crate) const CODE: Code = Code("signal_session_failing");
+
+/// So many messages of one device make an error.
+const MESSAGES: usize = 3;
+
+pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+    view.options.troubles.iter().flat_map(|trouble| about(view, trouble)).collect()
+}
+
+fn about(view: &FolderView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
+    let files = view.inventory.sessions().filter(|(_, address, _)| trouble.concerns(view.inventory, address));
+    files
+        .filter(|(.., facts)| !healed(facts.open_created, trouble.last_ms))
+        .map(|(file, address, _)| {
+            let severity =
+                if trouble.messages >= MESSAGES { Severity::Error } else { Severity::Warning };
+            Finding::new(CODE, severity, &file.entry.name, trouble.evidence())
+                .repair(Repair::RemoveFile)
+                .peer(Some(address))
+        })
+        .collect()
+}
+
+/// A session made after the last failure is not the one that failed.
+fn healed(open_created: Option<i64>, last_failure: Option<i64>) -> bool {
+    open_created.zip(last_failure).is_some_and(|(created, failed)| created > failed)
+}

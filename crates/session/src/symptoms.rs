@@ -1,0 +1,192 @@
+//! Symptoms: what log lines say about a session's health.
+//!
+//! Some damage shows in no file: a flipped byte in a chain key, a ratchet that was rolled back. It shows in
+//! the log of whatever runs on the session. Each emitter has one table; a row is a pattern, what it means,
+//! where it names the contact, a line that it matches and a near miss that it must not, and that row is its
+//! own test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::{Regex, RegexSet};
+use serde::Serialize;
+
+use crate::address::Address;
+use crate::inventory::Inventory;
+
+mod baileys;
+mod libsignal;
+mod native;
+mod redact;
+mod scan;
+mod trouble;
+mod whatsmeow;
+
+pub use redact::redact;
+pub use scan::{Scanner, scan};
+pub use trouble::PeerTrouble;
+
+/// What a line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// No session of the record decrypted a message; the stack that follows names the contact.
+    AttemptFailed,
+    /// A stack frame that names the Signal session at work.
+    SessionFrame,
+    /// A message's MAC does not verify.
+    BadMac,
+    /// The same, as Baileys wraps it once every session was tried.
+    BadMacWrapped,
+    /// A message index that was used before: a repeated message, or a ratchet that went back.
+    CounterRepeat,
+    /// There is no Signal session for a message or with a recipient.
+    NoSession,
+    /// There is no sender key for a group message.
+    NoSenderKey,
+    /// A contact used a pre-key that is not here.
+    InvalidPreKey,
+    /// More than 2000 messages are missing in between.
+    TooFarAhead,
+    /// A message for a chain that was closed.
+    ChainClosed,
+    /// A sender key in the shape of another Baileys version.
+    SenderKeyFormat,
+    /// A late message was decrypted with an archived session; the open one may be spoilt now.
+    ClosedSessionHit,
+    /// A contact negotiated a new session: healing.
+    RekeyIn,
+    /// libsignal printed key material.
+    SecretLeak,
+    /// We asked a contact to send again.
+    RetryOut,
+    /// A contact asked us to send again, and the message is no longer here.
+    RetryUnanswered,
+    /// A pre-key that should be removed does not exist.
+    PreKeyMissing,
+    /// A transaction of key changes was thrown away.
+    TransactionLost,
+    /// The phone removed this device, or WhatsApp refuses it (401).
+    LoggedOut,
+    /// Another connection took this session over (440).
+    ConflictReplaced,
+    /// WhatsApp refused the connection.
+    ConnectFailure,
+    /// The restart that WhatsApp asks for after pairing (515).
+    RestartRequired,
+    /// The connection is open.
+    ConnectionOpen,
+    /// A QR code was shown.
+    QrEmitted,
+    /// The disk or the file system is at fault.
+    StorageFault,
+    /// A stored Signal session could not be read and was set aside.
+    RowQuarantined,
+}
+
+impl Class {
+    /// Whether it tells that the Signal session with the contact does not work.
+    pub fn is_session_failure(self) -> bool {
+        matches!(
+            self,
+            Self::AttemptFailed | Self::BadMac | Self::BadMacWrapped | Self::ChainClosed | Self::TooFarAhead
+        )
+    }
+}
+
+/// Where a row finds the contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeerIn {
+    /// Nowhere in this line.
+    Nowhere,
+    /// In the `key` of the JSON object that the line is.
+    JsonKey,
+    /// In the stack frame that follows.
+    NextFrame,
+    /// In this capture group, as a JID or as libsignal writes it.
+    Group(usize),
+    /// In three capture groups: user, domain suffix, device.
+    Frame,
+}
+
+/// One row of a table.
+pub(crate) struct Row {
+    pub(crate) pattern: &'static str,
+    pub(crate) class: Class,
+    pub(crate) peer: PeerIn,
+    /// Read by the test of the tables only.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) matches: &'static str,
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) near_miss: &'static str,
+}
+
+/// Something seen in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symptom {
+    /// What it means.
+    pub class: Class,
+    /// The contact's device, where it is known.
+    pub peer: Option<Address>,
+    /// The message's id, where the line tells it.
+    pub message_id: Option<String>,
+    /// When, milliseconds since 1970, where the line tells it.
+    pub at_ms: Option<i64>,
+    /// A three-digit status code in the line.
+    pub status: Option<u16>,
+}
+
+/// All tables, compiled.
+struct Tables {
+    set: RegexSet,
+    rows: Vec<(&'static Row, Regex)>,
+}
+
+/// A table that does not compile is left out; the test of the tables makes sure that none is.
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let compiled = |row: &'static Row| Some((row, Regex::new(row.pattern).ok()?));
+    let rows: Vec<_> = all_rows().filter_map(compiled).collect();
+    let set = RegexSet::new(rows.iter().map(|(row, _)| row.pattern)).unwrap_or_else(|_| RegexSet::empty());
+    Tables { set, rows }
+});
+
+fn all_rows() -> impl Iterator<Item = &'static Row> {
+    [baileys::ROWS, libsignal::ROWS, whatsmeow::ROWS, native::ROWS].into_iter().flatten()
+}
+
+/// Summarises symptoms contact by contact.
+pub fn troubles(symptoms: &[Symptom]) -> Vec<PeerTrouble> {
+    let mut by_peer: BTreeMap<&Address, (BTreeSet<&str>, usize, Option<i64>, BTreeSet<Class>)> =
+        BTreeMap::new();
+    for symptom in symptoms.iter().filter(|symptom| symptom.class.is_session_failure()) {
+        let Some(peer) = &symptom.peer else { continue };
+        let (ids, attempts, last, classes) = by_peer.entry(peer).or_default();
+        ids.extend(symptom.message_id.as_deref());
+        // One failed message prints one such line, and many others: the others are not counted.
+        *attempts += usize::from(symptom.class == Class::AttemptFailed);
+        *last = (*last).max(symptom.at_ms);
+        classes.insert(symptom.class);
+    }
+    by_peer
+        .into_iter()
+        .map(|(peer, (ids, attempts, last_ms, classes))| PeerTrouble {
+            peer: peer.clone(),
+            messages: if ids.is_empty() { attempts.max(1) } else { ids.len() },
+            last_ms,
+            classes: classes.into_iter().collect(),
+        })
+        .collect()
+}
+
+/// Whether two names may be the same device: under Baileys 6 a log does not tell LIDs from phone numbers.
+pub(crate) fn same_device(inventory: &Inventory, named: &Address, stored: &Address) -> bool {
+    if named.device != stored.device {
+        return false;
+    }
+    named.user == stored.user
+        || inventory.lid_of(&named.user) == Some(stored.user.as_str())
+        || inventory.lid_of(&stored.user) == Some(named.user.as_str())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! What logs say of one contact, summed up.
+
+use super::{Class, same_device};
+use crate::address::Address;
+use crate::inventory::Inventory;
+
+/// A contact's device whose messages fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerTrouble {
+    /// The device.
+    pub peer: Address,
+    /// How many different messages failed.
+    pub messages: usize,
+    /// The last failure, milliseconds since 1970, where the log tells times.
+    pub last_ms: Option<i64>,
+    /// What was seen.
+    pub classes: Vec<Class>,
+}
+
+impl PeerTrouble {
+    pub(crate) fn concerns(&self, inventory: &Inventory, stored: &Address) -> bool {
+        same_device(inventory, &self.peer, stored)
+    }
+
+    pub(crate) fn evidence(&self) -> String {
+        let what = if self.classes.contains(&Class::ChainClosed) { "Chain closed" } else { "Bad MAC" };
+        match self.messages {
+            1 => format!("the log shows one message that could not be decrypted ({what})"),
+            count => format!("the log shows {count} messages that could not be decrypted ({what})"),
+        }
+    }
+}
