@@ -1,0 +1,197 @@
+//! Sessions on WhatsApp: the only code that talks to the whatsapp-rust client.
+//!
+//! [`Sessions`] is the registry and the face of the engine. Every session has one actor that owns
+//! its connection; sends run beside it, one at a time per chat; inbound messages are committed to
+//! storage before WhatsApp hears that they arrived.
+
+mod acks;
+mod actor;
+mod address;
+mod backoff;
+mod changes;
+mod client;
+mod connection;
+mod credentials;
+mod download;
+mod endpoint;
+mod fetch;
+mod health;
+mod inbox;
+mod inflight;
+mod journal;
+mod lock;
+mod media_host;
+mod outbound;
+mod plan;
+mod presence;
+mod qr;
+mod reading;
+mod registry;
+mod signals;
+mod state;
+
+pub use endpoint::EndpointError;
+pub use fetch::FetchError;
+pub use health::{EngineHealth, SessionHealth};
+pub use lock::LockError;
+pub use qr::terminal_qr;
+pub use registry::Sessions;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wakeeper_storage::StorageError;
+
+use crate::model::{SessionName, SessionStatus};
+
+/// How the engine runs.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Folder of the sessions, created 0700 when missing.
+    pub auth_info_dir: PathBuf,
+    /// Where callers reach this gateway, for example `http://localhost:8192`; starts the URLs of
+    /// received files.
+    pub public_url: String,
+    /// Another server than WhatsApp's own. Only builds with the feature `demo` accept it, and only
+    /// on loopback and private addresses; such builds need it.
+    pub websocket_url: Option<String>,
+    /// Version of WhatsApp Web to claim; `None` asks WhatsApp for the newest one.
+    pub client_version: Option<(u32, u32, u32)>,
+    /// Largest file sent by URL or received, in bytes.
+    pub max_media_bytes: u64,
+    /// Lets callers send files from URLs on loopback and private addresses.
+    pub allow_private_urls: bool,
+    /// How long a send may take before its caller is told so. It goes on in the background.
+    pub send_timeout: Duration,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            auth_info_dir: PathBuf::from("auth_info"),
+            public_url: "http://localhost:8192".to_owned(),
+            websocket_url: None,
+            client_version: None,
+            max_media_bytes: 100 * 1024 * 1024,
+            allow_private_urls: false,
+            send_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What went wrong in the engine. No variant carries a message, a key or a full phone number.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// `websocket_url` is not acceptable.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Another process holds the folder or session.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file or folder of a session could not be used.
+    #[error("cannot {operation} {path}: {source}")]
+    Folder {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The rows could not be read or written.
+    #[error("storage failed: {0}")]
+    Storage(#[from] StorageError),
+    /// The engine's own database of a session could not be opened.
+    #[error("cannot open the engine database of session {session}: {reason}")]
+    EngineDatabase {
+        /// Whose.
+        session: SessionName,
+        /// What the store said.
+        reason: String,
+    },
+    /// No such session.
+    #[error("no session {0}")]
+    UnknownSession(SessionName),
+    /// A session of that name exists already.
+    #[error("session {0} exists already")]
+    SessionExists(SessionName),
+    /// The session is not in a state to do it.
+    #[error("session {session} is {status}")]
+    NotReady {
+        /// Which session.
+        session: SessionName,
+        /// Its status.
+        status: SessionStatus,
+        /// What it would have to be.
+        expected: Vec<SessionStatus>,
+    },
+    /// The gateway is shutting down.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// Too much is under way in this session.
+    #[error("session {0} is busy")]
+    Busy(SessionName),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
+    /// A send under this key ended for good.
+    #[error("a send under this idempotency key failed: {reason}")]
+    FailedBefore {
+        /// Why it failed then.
+        reason: String,
+    },
+    /// The message is not known.
+    #[error("the message is not known")]
+    MessageNotFound,
+    /// The message has no file.
+    #[error("the message has no file")]
+    NoMedia,
+    /// The request makes no sense.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The file to send could not be fetched.
+    #[error("cannot fetch the file: {0}")]
+    Fetch(#[from] FetchError),
+    /// The file is larger than allowed.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A file could not be sent to, or fetched from, WhatsApp's media servers.
+    #[error("WhatsApp's media servers did not {operation} the file")]
+    MediaTransfer {
+        /// `take` or `give`.
+        operation: &'static str,
+    },
+    /// WhatsApp refused the message.
+    #[error("WhatsApp refused the message (code {code})")]
+    Rejected {
+        /// WhatsApp's code, for example `463`.
+        code: String,
+    },
+    /// The engine could not send it.
+    #[error("the message could not be sent: {reason}")]
+    SendFailed {
+        /// Why, in general words.
+        reason: &'static str,
+    },
+    /// WhatsApp did not acknowledge it in time. It will be sent when it can be; asking again under
+    /// the same idempotency key waits for it.
+    #[error("WhatsApp has not acknowledged the message yet")]
+    SendTimeout {
+        /// Its stanza id.
+        message_id: String,
+    },
+    /// WhatsApp gave no pairing code.
+    #[error("WhatsApp gave no pairing code: {reason}")]
+    PairingCode {
+        /// Why.
+        reason: String,
+        /// How long to wait before asking again, when WhatsApp says so.
+        retry_after: Option<Duration>,
+    },
+    /// The session's actor is gone; it was deleted.
+    #[error("session {0} was deleted")]
+    Gone(SessionName),
+}

@@ -1,0 +1,442 @@
+//! The actor of a session: the one owner of its connection.
+//!
+//! Commands come through a bounded mailbox, the client's events as signals. Every state that should
+//! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
+//! that depends on the cause.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wakeeper_storage::Desired;
+use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
+use whatsapp_rust::Client;
+
+use super::acks::Job;
+use super::address;
+use super::backoff::{self, Cause, Verdict};
+use super::client::{self, ClientSetup};
+use super::connection::Connection;
+use super::credentials;
+use super::inbox::Inbox;
+use super::journal::Journal;
+use super::outbound::Outbound;
+use super::qr;
+use super::signals::{Listener, Signal, Signalled};
+use super::state::SessionState;
+use super::{EngineError, lock::Lock};
+use crate::model::SessionStatus;
+use crate::webhook::SessionContext;
+
+/// How long connecting, logging in or reconnecting may take before a new client is made.
+const CONNECT: Duration = Duration::from_secs(90);
+/// Added to the life of a QR code before its silence counts as a failure.
+const QR_GRACE: Duration = Duration::from_secs(30);
+/// How long a pairing code stays good after the QR codes ran out.
+const PAIRING_CODE: Duration = Duration::from_secs(180);
+/// How long a passkey may take.
+const PASSKEY: Duration = Duration::from_secs(5 * 60);
+/// Failures in a row after which the status says `FAILED` (and trying goes on).
+const FAILURES_SHOWN: u32 = 3;
+/// How long logging out at WhatsApp may take.
+const LOGOUT: Duration = Duration::from_secs(15);
+
+/// What a session can be told.
+pub(super) enum Command {
+    /// Connect, and stay connected.
+    Start(oneshot::Sender<()>),
+    /// Disconnect; the login stays.
+    Stop(oneshot::Sender<()>),
+    /// Unlink the device. Linking again needs a new QR code, which is shown when the session was
+    /// started.
+    Logout(oneshot::Sender<Result<(), EngineError>>),
+    /// A pairing code for this phone number.
+    PairingCode(String, oneshot::Sender<Result<String, EngineError>>),
+    /// Flush and leave, keeping what the owner wants for the next boot.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// What the actor works with.
+pub(super) struct Parts {
+    pub folder: PathBuf,
+    pub setup: ClientSetup,
+    pub state: Arc<SessionState>,
+    pub journal: Arc<Journal>,
+    pub outbound: Arc<Outbound>,
+    pub inbox: Inbox,
+    pub jobs: UnboundedSender<Job>,
+    pub mailbox: Receiver<Command>,
+    pub lock: Lock,
+}
+
+pub(super) struct Actor {
+    parts: Parts,
+    signals: (UnboundedSender<Signalled>, UnboundedReceiver<Signalled>),
+    connection: Option<Connection>,
+    round: u64,
+    started: bool,
+    resumed: bool,
+    cause: Option<Cause>,
+    failures: u32,
+    deadline: Option<Instant>,
+    retry: Option<Instant>,
+}
+
+impl Actor {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            signals: tokio::sync::mpsc::unbounded_channel(),
+            connection: None,
+            round: 0,
+            started: false,
+            resumed: false,
+            cause: None,
+            failures: 0,
+            deadline: None,
+            retry: None,
+        }
+    }
+
+    /// Runs until it is shut down or its handle is gone.
+    pub(super) async fn run(mut self) {
+        loop {
+            let (deadline, retry) = (self.deadline, self.retry);
+            tokio::select! {
+                biased;
+                signalled = self.signals.1.recv() => {
+                    if let Some(signalled) = signalled.filter(|signalled| signalled.round == self.round) {
+                        self.on_signal(signalled.signal).await;
+                    }
+                }
+                command = self.parts.mailbox.recv() => match command {
+                    Some(Command::Shutdown(done)) => {
+                        self.close().await;
+                        let _ = done.send(());
+                        break;
+                    }
+                    Some(command) => self.on_command(command).await,
+                    None => break,
+                },
+                () = at(deadline) => self.on_deadline().await,
+                () = at(retry) => self.connect().await,
+            }
+        }
+        self.close().await;
+        drop(self.parts.lock);
+    }
+
+    async fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Start(done) => {
+                self.start().await;
+                let _ = done.send(());
+            }
+            Command::Stop(done) => {
+                self.want(Desired::Stopped).await;
+                self.started = false;
+                self.close().await;
+                self.enter(SessionStatus::Stopped, None).await;
+                let _ = done.send(());
+            }
+            Command::Logout(done) => {
+                let _ = done.send(self.log_out().await);
+            }
+            Command::PairingCode(phone, done) => self.pairing_code(phone, done),
+            // Handled by the loop, which ends with it.
+            Command::Shutdown(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn start(&mut self) {
+        self.want(Desired::Started).await;
+        if self.started && self.connection.is_some() {
+            return;
+        }
+        self.started = true;
+        self.failures = 0;
+        if !self.resumed {
+            self.resumed = true;
+            if let Err(error) = self.parts.outbound.resume().await {
+                tracing::error!(session = %self.parts.state.name(), %error, "unfinished sends could not be read");
+                self.resumed = false;
+            }
+        }
+        self.connect().await;
+    }
+
+    async fn want(&self, desired: Desired) {
+        if self.parts.state.desired() == desired {
+            return;
+        }
+        self.parts.state.set_desired(desired);
+        self.store().await;
+    }
+
+    async fn store(&self) {
+        if let Err(error) = self.parts.state.store(&self.parts.journal).await {
+            tracing::error!(session = %self.parts.state.name(), %error, "the session's row was not stored");
+        }
+    }
+
+    /// Makes a client and sets it running.
+    async fn connect(&mut self) {
+        self.retry = None;
+        self.cause = None;
+        self.round += 1;
+        if self.failures < FAILURES_SHOWN {
+            self.enter(SessionStatus::Starting, None).await;
+        }
+        self.deadline = Some(Instant::now() + CONNECT);
+        match self.build().await {
+            Ok(connection) => {
+                self.parts.state.set_client(Some(Arc::clone(&connection.client)));
+                self.connection = Some(connection);
+            }
+            Err(error) => {
+                tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
+                self.give_up(Cause::Network, Some(error.to_string())).await;
+            }
+        }
+    }
+
+    async fn build(&self) -> Result<Connection, EngineError> {
+        let parts = &self.parts;
+        let store = credentials::open(&parts.folder, parts.state.name()).await?;
+        let listener = Listener {
+            round: self.round,
+            signals: self.signals.0.clone(),
+            jobs: parts.jobs.clone(),
+            inflight: Arc::clone(&parts.outbound.inflight),
+            state: Arc::clone(&parts.state),
+        };
+        let bot = client::build(&parts.setup, &parts.state, store, parts.inbox.clone(), listener).await?;
+        Ok(Connection::start(self.round, bot, self.signals.0.clone()))
+    }
+
+    /// Flushes and closes the client, if there is one.
+    async fn close(&mut self) {
+        self.deadline = None;
+        self.retry = None;
+        if let Some(connection) = self.connection.take() {
+            // What it signals from now on is stale.
+            self.round += 1;
+            self.log_close("by this gateway");
+            self.parts.state.set_client(None);
+            connection.close().await;
+        }
+    }
+
+    fn log_close(&self, why: &str) {
+        if self.parts.state.status() == SessionStatus::Working {
+            tracing::info!(session = %self.parts.state.name(), why, "connection.update: close");
+        }
+    }
+
+    async fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Qr(raw, valid) => {
+                self.failures = 0;
+                qr::log(self.parts.state.name().as_str(), &raw, valid.as_secs());
+                self.parts.state.set_qr(Some(raw), valid);
+                self.deadline = Some(Instant::now() + valid + QR_GRACE);
+                self.enter(SessionStatus::ScanQrCode, None).await;
+            }
+            Signal::QrExpired(closing) => {
+                self.cause = Some(Cause::QrExpired);
+                if !closing {
+                    self.parts.state.set_qr(None, Duration::ZERO);
+                    self.deadline = Some(Instant::now() + PAIRING_CODE);
+                }
+            }
+            Signal::Linked => {
+                tracing::info!(session = %self.parts.state.name(), "linked; logging in");
+                self.deadline = Some(Instant::now() + CONNECT);
+                self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
+            }
+            Signal::LinkFailed => tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again"),
+            Signal::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
+            Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
+            Signal::Open => self.on_open().await,
+            Signal::Closed(why) => self.on_closed(why).await,
+            Signal::Final(cause) => self.cause = Some(cause),
+            Signal::PushName => self.remember_account().await,
+            Signal::Ended => self.on_ended().await,
+        }
+    }
+
+    async fn passkey(&mut self, status: SessionStatus) {
+        self.deadline = Some(Instant::now() + PASSKEY);
+        let reason = "WhatsApp asks for a passkey before it links this device; linking by a passkey is not supported yet, \
+                      use another linking method on the phone";
+        self.enter(status, Some(reason.to_owned())).await;
+    }
+
+    async fn on_open(&mut self) {
+        self.failures = 0;
+        self.cause = None;
+        self.deadline = None;
+        self.parts.state.note(|evidence, now| evidence.connected_ms = Some(now));
+        self.remember_account().await;
+        tracing::info!(session = %self.parts.state.name(), "connection.update: open");
+        self.enter(SessionStatus::Working, None).await;
+    }
+
+    /// The client lost its connection and tries again by itself.
+    async fn on_closed(&mut self, why: &'static str) {
+        self.log_close(why);
+        self.deadline = Some(Instant::now() + CONNECT);
+        if self.parts.state.status() == SessionStatus::Working {
+            self.enter(SessionStatus::Starting, Some(format!("the connection was {why}; connecting again"))).await;
+        }
+    }
+
+    async fn remember_account(&self) {
+        let Some(me) = self.parts.state.client().and_then(|client| address::me(&client)) else { return };
+        if self.parts.state.me().as_ref() == Some(&me) {
+            return;
+        }
+        self.parts.state.set_me(Some(me));
+        self.tell_webhooks();
+        self.store().await;
+    }
+
+    fn tell_webhooks(&self) {
+        let state = &self.parts.state;
+        match SessionContext::new(state.name().as_str(), &state.config(), state.me().as_ref()) {
+            Ok(context) => self.parts.journal.sink().set_session(state.name(), context),
+            Err(error) => tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work"),
+        }
+    }
+
+    async fn on_deadline(&mut self) {
+        let cause = match self.parts.state.status() {
+            SessionStatus::ScanQrCode => Cause::QrExpired,
+            _ => Cause::Network,
+        };
+        tracing::warn!(session = %self.parts.state.name(), status = %self.parts.state.status(), "nothing happened in time; making a new connection");
+        self.close().await;
+        self.give_up(cause, None).await;
+    }
+
+    async fn on_ended(&mut self) {
+        self.log_close("for good");
+        self.deadline = None;
+        self.connection = None;
+        self.parts.state.set_client(None);
+        let cause = self.cause.take().unwrap_or(Cause::Network);
+        if matches!(cause, Cause::LoggedOut | Cause::Locked) {
+            self.forget_login().await;
+        }
+        self.give_up(cause, None).await;
+    }
+
+    /// After the end of a client: waits and tries again, or stops trying.
+    async fn give_up(&mut self, cause: Cause, detail: Option<String>) {
+        self.deadline = None;
+        self.parts.state.set_client(None);
+        let reason = detail.unwrap_or_else(|| backoff::explain(&cause));
+        match backoff::decide(&cause, self.failures, rand::random()) {
+            Verdict::Retry(wait) => {
+                if cause != Cause::QrExpired {
+                    self.failures = self.failures.saturating_add(1);
+                }
+                self.retry = Some(Instant::now() + wait);
+                tracing::info!(session = %self.parts.state.name(), reason, seconds = wait.as_secs_f32(), "connecting again");
+                let banned = matches!(cause, Cause::Banned { .. });
+                let status = if banned || self.failures >= FAILURES_SHOWN { SessionStatus::Failed } else { SessionStatus::Starting };
+                self.enter(status, Some(reason)).await;
+            }
+            Verdict::GiveUp => {
+                self.started = false;
+                tracing::error!(session = %self.parts.state.name(), reason, "the session failed");
+                self.enter(SessionStatus::Failed, Some(reason)).await;
+            }
+        }
+    }
+
+    /// Keeps the credentials of a login that is over aside, so that the next start links anew.
+    async fn forget_login(&mut self) {
+        let state = &self.parts.state;
+        match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
+            Ok(aside) => tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside"),
+            Err(error) => tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside"),
+        }
+        state.set_me(None);
+        self.tell_webhooks();
+        self.store().await;
+    }
+
+    async fn log_out(&mut self) -> Result<(), EngineError> {
+        let Some(connection) = self.connection.take() else {
+            return Err(EngineError::NotReady {
+                session: self.parts.state.name().clone(),
+                status: self.parts.state.status(),
+                expected: vec![SessionStatus::Working, SessionStatus::ScanQrCode],
+            });
+        };
+        self.round += 1;
+        self.log_close("logged out by the owner");
+        self.parts.state.set_client(None);
+        if tokio::time::timeout(LOGOUT, connection.client.logout()).await.is_err() {
+            tracing::warn!(session = %self.parts.state.name(), "WhatsApp did not confirm the logout; remove the device on the phone too");
+        }
+        connection.close().await;
+        self.forget_login().await;
+        if self.started {
+            self.connect().await;
+        } else {
+            self.enter(SessionStatus::Stopped, None).await;
+        }
+        Ok(())
+    }
+
+    fn pairing_code(&self, phone: String, done: oneshot::Sender<Result<String, EngineError>>) {
+        let state = &self.parts.state;
+        match (state.status(), state.client()) {
+            (SessionStatus::ScanQrCode, Some(client)) => {
+                tokio::spawn(async move {
+                    let _ = done.send(request_pairing_code(&client, phone).await);
+                });
+            }
+            (status, _) => {
+                let _ = done.send(Err(EngineError::NotReady {
+                    session: state.name().clone(),
+                    status,
+                    expected: vec![SessionStatus::ScanQrCode],
+                }));
+            }
+        }
+    }
+
+    async fn enter(&self, status: SessionStatus, reason: Option<String>) {
+        if self.parts.state.set_status(status, reason) {
+            tracing::info!(session = %self.parts.state.name(), %status, "session status");
+            self.parts.journal.announce_status(&self.parts.state).await;
+        }
+    }
+}
+
+async fn request_pairing_code(client: &Arc<Client>, phone: String) -> Result<String, EngineError> {
+    let ask = || PairCodeOptions { phone_number: phone.clone(), ..PairCodeOptions::default() };
+    let mut result = client.pair_with_code(ask()).await;
+    if matches!(result, Err(PairError::PairCode(PairCodeError::CodeAlreadyOutstanding { .. }))) {
+        // The caller wants a code now; the earlier one is void from here on.
+        client.cancel_pair_code().await;
+        result = client.pair_with_code(ask()).await;
+    }
+    result.map_err(|error| EngineError::PairingCode { reason: error.to_string(), retry_after: error.backoff() })
+}
+
+/// Resolves at `moment`, never without one.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,86 @@
+//! Building a whatsapp-rust client for a session.
+
+use std::sync::Arc;
+
+use whatsapp_rust::TokioRuntime;
+use whatsapp_rust::bot::Bot;
+use whatsapp_rust::store::SqliteStore;
+use whatsapp_rust::transport::TokioWebSocketTransportFactory;
+use whatsapp_rust::wacore::store::DevicePropsOverride;
+use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
+
+use super::EngineError;
+use super::inbox::Inbox;
+use super::signals::Listener;
+use super::state::SessionState;
+
+/// The version claimed to a simulator, which does not serve WhatsApp's version file.
+#[cfg(feature = "demo")]
+const DEMO_VERSION: (u32, u32, u32) = (2, 3000, 1_030_000_000);
+
+/// Where and as what clients connect.
+#[derive(Clone, Debug)]
+pub(super) struct ClientSetup {
+    /// The server, when it is not WhatsApp's own.
+    pub websocket_url: Option<String>,
+    /// The version to claim, when it is not the newest.
+    pub version: Option<(u32, u32, u32)>,
+}
+
+/// A client ready to run.
+pub(super) async fn build(
+    setup: &ClientSetup,
+    state: &SessionState,
+    store: Arc<SqliteStore>,
+    inbox: Inbox,
+    listener: Listener,
+) -> Result<Bot, EngineError> {
+    let shown = state.config().client.unwrap_or_default();
+    let device = DevicePropsOverride::new()
+        .with_os(shown.device_name.unwrap_or_else(|| "wakeeper".to_owned()))
+        .with_platform_type(platform(shown.browser_name.as_deref()));
+    let mut transport = TokioWebSocketTransportFactory::new();
+    if let Some(url) = &setup.websocket_url {
+        transport = transport.with_url(url.clone());
+    }
+    let mut builder = Bot::builder()
+        .with_backend_arc(store)
+        .with_transport_factory(transport)
+        .with_runtime(TokioRuntime)
+        .with_device_props(device)
+        .with_inbound_durability_hook(inbox)
+        .with_event_handler(listener)
+        .skip_history_sync();
+    #[cfg(feature = "demo")]
+    {
+        builder = builder.with_http_client(super::media_host::NearbyHttpClient::new());
+    }
+    if let Some(version) = version(setup) {
+        builder = builder.with_version(version);
+    }
+    builder.build().await.map_err(|error| EngineError::EngineDatabase {
+        session: state.name().clone(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(feature = "demo")]
+fn version(setup: &ClientSetup) -> Option<(u32, u32, u32)> {
+    setup.version.or(Some(DEMO_VERSION))
+}
+
+#[cfg(not(feature = "demo"))]
+fn version(setup: &ClientSetup) -> Option<(u32, u32, u32)> {
+    setup.version
+}
+
+fn platform(browser: Option<&str>) -> PlatformType {
+    match browser.map(str::to_ascii_lowercase).as_deref() {
+        Some("firefox") => PlatformType::FIREFOX,
+        Some("safari") => PlatformType::SAFARI,
+        Some("edge") => PlatformType::EDGE,
+        Some("opera") => PlatformType::OPERA,
+        Some("desktop") => PlatformType::DESKTOP,
+        _ => PlatformType::CHROME,
+    }
+}

@@ -1,0 +1,51 @@
+//! One life of a client: from building it until its run loop is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use whatsapp_rust::Client;
+use whatsapp_rust::bot::Bot;
+
+use super::signals::{Signal, Signalled};
+
+/// How long a client may take to flush and leave.
+const LEAVE: Duration = Duration::from_secs(15);
+
+/// A running client.
+pub(super) struct Connection {
+    /// Its number; signals of earlier ones are stale.
+    pub round: u64,
+    /// The client.
+    pub client: Arc<Client>,
+    task: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Starts the client; its end is signalled.
+    pub(super) fn start(round: u64, bot: Bot, signals: UnboundedSender<Signalled>) -> Self {
+        let client = bot.client();
+        let task = tokio::spawn(async move {
+            bot.run().await;
+            let _ = signals.send(Signalled { round, signal: Signal::Ended });
+        });
+        Self { round, client, task }
+    }
+
+    /// Flushes ratchets and receipts, closes the connection and waits for the run loop to end.
+    pub(super) async fn close(self) {
+        let mut task = self.task;
+        let leave = async {
+            if let Err(error) = self.client.flush_pending_signal_state().await {
+                tracing::warn!(%error, "Signal state was not flushed before closing; the client does it once more");
+            }
+            self.client.disconnect().await;
+            let _ = (&mut task).await;
+        };
+        if tokio::time::timeout(LEAVE, leave).await.is_err() {
+            tracing::warn!("a client did not leave in time and is abandoned");
+            task.abort();
+        }
+    }
+}

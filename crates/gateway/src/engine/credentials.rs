@@ -1,0 +1,85 @@
+//! A session's folder and the engine's database in it.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
+
+use super::EngineError;
+use crate::model::SessionName;
+
+const DATABASE: &str = "engine.db";
+
+/// Creates a folder, 0700, when it is missing.
+pub(super) fn create_folder(path: &Path) -> Result<(), EngineError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| EngineError::Folder {
+        operation: "create",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The folder of a session.
+pub(super) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
+    auth_info.join("sessions").join(session.as_str())
+}
+
+/// Opens the engine's database of a session, created 0600 when missing.
+pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<SqliteStore>, EngineError> {
+    let path = folder.join(DATABASE);
+    // Made before SQLite does, so that it is never readable by others; its side files inherit the mode.
+    OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(|source| EngineError::Folder {
+        operation: "create",
+        path: path.clone(),
+        source,
+    })?;
+    // FULL: a ratchet that was on disk before a power cut must be there after it (a reused key is
+    // worse than a slow disk).
+    let config = SqliteStoreConfig { synchronous: Synchronous::Full, ..SqliteStoreConfig::default() };
+    SqliteStore::with_config(&path.to_string_lossy(), config)
+        .await
+        .map(Arc::new)
+        .map_err(|error| EngineError::EngineDatabase { session: session.clone(), reason: error.to_string() })
+}
+
+/// Moves the engine's database of a logged-out session aside, so that the next start links anew and
+/// nothing is lost. Answers where it went.
+pub(super) fn set_aside(folder: &Path, now_ms: i64) -> Result<PathBuf, EngineError> {
+    let aside = folder.join(format!("logged-out-{now_ms}"));
+    create_folder(&aside)?;
+    for name in [DATABASE, "engine.db-wal", "engine.db-shm"] {
+        let from = folder.join(name);
+        match std::fs::rename(&from, aside.join(name)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(EngineError::Folder { operation: "move aside", path: from, source }),
+        }
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn the_database_is_private_and_moves_aside_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let name: SessionName = "default".parse().unwrap();
+        let folder = folder(root.path(), &name);
+        create_folder(&folder).unwrap();
+        let store = open(&folder, &name).await.unwrap();
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let mode = file.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "others must not read it");
+        }
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(store);
+        let aside = set_aside(&folder, 5).unwrap();
+        assert!(aside.join(DATABASE).exists());
+        assert!(!folder.join(DATABASE).exists());
+    }
+}

@@ -1,0 +1,117 @@
+//! Received files: fetched from WhatsApp's media servers when somebody asks for them.
+
+use bytes::Bytes;
+use wakeeper_storage::MessageRef;
+use whatsapp_rust::download::DownloadParams;
+use whatsapp_rust::prelude::wa;
+use whatsapp_rust::wacore::download::Downloadable;
+
+use super::EngineError;
+use super::journal::Journal;
+use super::outbound::Outbound;
+use super::state::SessionState;
+use crate::message::{content, media_part};
+use crate::model::{MediaFile, SessionName};
+use whatsapp_rust::prelude::MessageExt;
+
+/// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
+/// no phone number, so that access logs hold none.
+pub(super) fn url(public_url: &str, session: &SessionName, stanza_id: &str, message: &wa::Message) -> String {
+    let info = content(message.get_base_message()).and_then(|content| content.media);
+    let extension = info.map_or("bin", |info| extension(&info.mimetype));
+    format!("{}/api/files/{session}/{stanza_id}.{extension}", public_url.trim_end_matches('/'))
+}
+
+fn extension(mimetype: &str) -> &'static str {
+    match mimetype.split(';').next().unwrap_or_default().trim() {
+        "image/jpeg" => "jpeg",
+        "image/png" => "png",
+        "image/gif" => "gif",
+        "image/webp" => "webp",
+        "video/mp4" => "mp4",
+        "video/3gpp" => "3gp",
+        "audio/ogg" => "oga",
+        "audio/mpeg" => "mp3",
+        "audio/mp4" | "audio/aac" => "m4a",
+        "audio/wav" | "audio/x-wav" => "wav",
+        "application/pdf" => "pdf",
+        "text/plain" => "txt",
+        "text/csv" => "csv",
+        "application/json" => "json",
+        "application/zip" => "zip",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "xlsx",
+        _ => "bin",
+    }
+}
+
+/// Fetches and decrypts the file that [`url`] names.
+pub(super) async fn media(
+    state: &SessionState,
+    journal: &Journal,
+    outbound: &Outbound,
+    file: &str,
+    limit: u64,
+) -> Result<MediaFile, EngineError> {
+    let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
+    let target = MessageRef {
+        session: state.name().as_str().to_owned(),
+        id: stanza_id.to_owned(),
+        from_me: None,
+        chat: None,
+    };
+    let row = journal.storage().message(&target).await?.ok_or(EngineError::MessageNotFound)?;
+    let message =
+        whatsapp_rust::waproto::codec::message_decode(&row.proto).map_err(|_| EngineError::NoMedia)?;
+    let info = content(message.get_base_message()).and_then(|content| content.media).ok_or(EngineError::NoMedia)?;
+    let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;
+    if parameters.file_length > limit {
+        return Err(EngineError::TooLarge { limit });
+    }
+    let client = outbound.ready().await?;
+    let bytes = client.download_from_params(&parameters).await.map_err(|error| {
+        tracing::debug!(session = %state.name(), %error, "a download failed");
+        EngineError::MediaTransfer { operation: "give" }
+    })?;
+    Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, bytes: Bytes::from(bytes) })
+}
+
+/// What a download needs. The `url` field of a message is never used: its sender chose it, so it
+/// could lead anywhere; the path is fetched from WhatsApp's own hosts.
+fn parameters(part: &dyn Downloadable) -> Option<DownloadParams> {
+    Some(DownloadParams::encrypted(
+        part.direct_path()?,
+        part.media_key()?,
+        part.file_sha256()?,
+        part.file_enc_sha256()?,
+        part.file_length().unwrap_or_default(),
+        part.app_info(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_no_phone_number() {
+        let message = wa::Message {
+            image_message: whatsapp_rust::buffa::MessageField::some(wa::message::ImageMessage {
+                mimetype: Some("image/png".to_owned()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let session = "default".parse().unwrap();
+        assert_eq!(
+            url("http://localhost:8192/", &session, "3EB0AA", &message),
+            "http://localhost:8192/api/files/default/3EB0AA.png"
+        );
+    }
+
+    #[test]
+    fn codecs_do_not_change_the_extension() {
+        assert_eq!(extension("audio/ogg; codecs=opus"), "oga");
+        assert_eq!(extension("x/y"), "bin");
+    }
+}

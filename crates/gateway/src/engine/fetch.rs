@@ -1,0 +1,177 @@
+//! Fetching files to send from URLs that callers give.
+//!
+//! The URL comes from outside, so it must not reach into the machine or the private network
+//! (server-side request forgery): names are resolved here, every address is checked, and the
+//! connection goes to exactly the checked addresses. Redirects are followed by hand, with the same
+//! checks.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Client, Url};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+const MOST_REDIRECTS: usize = 5;
+
+/// Why a file was not fetched. Does not repeat the URL, which may hold a token.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Not an `http` or `https` URL.
+    #[error("the URL must begin with http:// or https://")]
+    Malformed,
+    /// The name does not resolve.
+    #[error("the host name does not resolve")]
+    Unresolved,
+    /// It leads into the machine or the private network.
+    #[error("the URL leads to a private address, which this gateway does not fetch from")]
+    PrivateAddress,
+    /// No answer, or a broken one.
+    #[error("the server did not answer properly ({0})")]
+    Failed(&'static str),
+    /// An answer other than 200.
+    #[error("the server answered {0}")]
+    Status(u16),
+    /// Larger than allowed.
+    #[error("the file has more than {0} bytes")]
+    TooLarge(u64),
+}
+
+/// A fetched file.
+pub(super) struct Fetched {
+    /// The file.
+    pub bytes: Bytes,
+    /// What the server says it is.
+    pub mimetype: Option<String>,
+    /// The last part of the path, when it looks like a file name.
+    pub filename: Option<String>,
+}
+
+/// Limits of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Largest file, in bytes.
+    pub max_bytes: u64,
+    /// Loopback and private addresses are fine.
+    pub allow_private: bool,
+}
+
+/// Is the address loopback, private, link-local, multicast or otherwise not public?
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => private_v4(v4),
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| private_v6(v6), private_v4),
+    }
+}
+
+fn private_v4(v4: Ipv4Addr) -> bool {
+    let [a, b, c, _] = v4.octets();
+    v4.is_private()
+        || v4.is_loopback()
+        || v4.is_link_local()
+        || v4.is_broadcast()
+        || v4.is_documentation()
+        || v4.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 198 && (18..20).contains(&b))
+        || (a, b, c) == (192, 0, 0)
+}
+
+fn private_v6(v6: Ipv6Addr) -> bool {
+    let first = v6.segments()[0];
+    v6.is_loopback()
+        || v6.is_unspecified()
+        || v6.is_multicast()
+        || v6.is_unique_local()
+        || v6.is_unicast_link_local()
+        // 6to4, NAT64 and Teredo carry IPv4 addresses past the checks above.
+        || first == 0x2002
+        || (first == 0x64 && v6.segments()[1] == 0xff9b)
+        || (first == 0x2001 && v6.segments()[1] == 0)
+}
+
+/// Fetches a file.
+pub(super) async fn fetch(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
+    match tokio::time::timeout(TOTAL_TIMEOUT, follow(url, limits)).await {
+        Ok(result) => result,
+        Err(_) => Err(FetchError::Failed("time-out")),
+    }
+}
+
+async fn follow(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
+    let mut url = Url::parse(url).map_err(|_| FetchError::Malformed)?;
+    for _ in 0..=MOST_REDIRECTS {
+        let response = request(&url, limits).await?;
+        let status = response.status();
+        if status.is_redirection() {
+            let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            url = target.and_then(|target| url.join(target).ok()).ok_or(FetchError::Status(status.as_u16()))?;
+            continue;
+        }
+        if !status.is_success() {
+            return Err(FetchError::Status(status.as_u16()));
+        }
+        let mimetype = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bytes = body(response, limits.max_bytes).await?;
+        return Ok(Fetched { bytes, mimetype, filename: filename(&url) });
+    }
+    Err(FetchError::Failed("too many redirects"))
+}
+
+async fn request(url: &Url, limits: Limits) -> Result<reqwest::Response, FetchError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(FetchError::Malformed);
+    }
+    let host = url.host_str().ok_or(FetchError::Malformed)?;
+    let addresses = resolve(url, host).await?;
+    if !limits.allow_private && addresses.iter().any(|address| is_private(address.ip())) {
+        return Err(FetchError::PrivateAddress);
+    }
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .no_proxy()
+        .resolve_to_addrs(host, &addresses)
+        .build()
+        .map_err(|_| FetchError::Failed("no HTTP client"))?;
+    client.get(url.clone()).send().await.map_err(|_| FetchError::Failed("no connection"))
+}
+
+async fn resolve(url: &Url, host: &str) -> Result<Vec<SocketAddr>, FetchError> {
+    let port = url.port_or_known_default().ok_or(FetchError::Malformed)?;
+    if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = tokio::net::lookup_host((host, port)).await.map_err(|_| FetchError::Unresolved)?;
+    let addresses: Vec<_> = found.collect();
+    if addresses.is_empty() { Err(FetchError::Unresolved) } else { Ok(addresses) }
+}
+
+async fn body(response: reqwest::Response, limit: u64) -> Result<Bytes, FetchError> {
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(FetchError::TooLarge(limit));
+    }
+    let mut stream = response.bytes_stream();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| FetchError::Failed("the file broke off"))?;
+        if (body.len() + chunk.len()) as u64 > limit {
+            return Err(FetchError::TooLarge(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn filename(url: &Url) -> Option<String> {
+    let last = url.path_segments()?.next_back()?;
+    (last.contains('.') && last.len() <= 128).then(|| last.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Evidence of health: when things last worked, not whether they should.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::state::SessionState;
+use crate::model::{SessionName, SessionStatus};
+
+/// The engine's health.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EngineHealth {
+    /// Rows could be written and read just now.
+    pub storage: bool,
+    /// What the storage said when it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_error: Option<String>,
+    /// Every session.
+    pub sessions: Vec<SessionHealth>,
+}
+
+/// Evidence of one session. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SessionHealth {
+    /// Which session.
+    #[schema(value_type = String)]
+    pub name: SessionName,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// The connection last opened.
+    pub last_connected: Option<i64>,
+    /// A message last came in and was stored.
+    pub last_received: Option<i64>,
+    /// A message last could not be decrypted.
+    pub last_undecryptable: Option<i64>,
+    /// The server last acknowledged a send.
+    pub last_acknowledged: Option<i64>,
+    /// Sends that wait for the server now.
+    pub sends_under_way: usize,
+}
+
+impl SessionHealth {
+    pub(super) fn of(state: &SessionState, sends_under_way: usize) -> Self {
+        let evidence = state.evidence();
+        Self {
+            name: state.name().clone(),
+            status: state.status(),
+            last_connected: evidence.connected_ms,
+            last_received: evidence.inbound_ms,
+            last_undecryptable: evidence.undecryptable_ms,
+            last_acknowledged: evidence.acknowledged_ms,
+            sends_under_way,
+        }
+    }
+}

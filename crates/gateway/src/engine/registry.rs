@@ -1,0 +1,447 @@
+//! Every session of this process, and what callers can do with them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
+
+use super::acks::{self, Job};
+use super::actor::{Actor, Command, Parts};
+use super::client::ClientSetup;
+use super::fetch::Limits;
+use super::health::{EngineHealth, SessionHealth};
+use super::inbox::Inbox;
+use super::inflight::Inflight;
+use super::journal::Journal;
+use super::lock::Lock;
+use super::outbound::{Outbound, OutboundParts};
+use super::state::SessionState;
+use super::{EngineConfig, EngineError, credentials, download, endpoint, presence, reading};
+use crate::clock::Clock;
+use crate::events::EventSink;
+use crate::model::{
+    ChatId, IdempotencyKey, MediaFile, MessageQuery, Outgoing, Sent, SessionConfig, SessionInfo, SessionName,
+    SessionStatus,
+};
+use crate::webhook::SessionContext;
+
+/// Commands a session keeps waiting; more are refused as busy.
+const MAILBOX: usize = 64;
+/// How long sends under way may take at shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The sessions of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: EngineConfig,
+    setup: ClientSetup,
+    public_url: Arc<str>,
+    journal: Arc<Journal>,
+    handles: RwLock<BTreeMap<SessionName, Arc<Handle>>>,
+    /// Held while sessions come and go.
+    changing: tokio::sync::Mutex<()>,
+    stopping: AtomicBool,
+    _lock: Lock,
+}
+
+pub(super) struct Handle {
+    pub state: Arc<SessionState>,
+    pub outbound: Arc<Outbound>,
+    mailbox: mpsc::Sender<Command>,
+    actor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    gone: CancellationToken,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Takes the locks, makes sure that session `default` exists, and starts every session that
+    /// should run.
+    ///
+    /// # Errors
+    /// When another process holds the folder or a session in it, when the folder cannot be used, or
+    /// when `config.websocket_url` is not acceptable to this build.
+    pub async fn open(
+        config: EngineConfig,
+        storage: Arc<dyn Storage>,
+        events: EventSink,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
+        let websocket_url = endpoint::check(config.websocket_url.as_deref())?;
+        credentials::create_folder(&config.auth_info_dir)?;
+        let what = format!("the folder {}", config.auth_info_dir.display());
+        let lock = Lock::take(&config.auth_info_dir.join("wakeeper.lock"), what)?;
+        let setup = ClientSetup { websocket_url, version: config.client_version };
+        let public_url = config.public_url.as_str().into();
+        let journal = Arc::new(Journal::new(storage, events, clock));
+        let shared = Shared {
+            config,
+            setup,
+            public_url,
+            journal,
+            handles: RwLock::default(),
+            changing: tokio::sync::Mutex::default(),
+            stopping: AtomicBool::new(false),
+            _lock: lock,
+        };
+        let sessions = Self { shared: Arc::new(shared) };
+        sessions.load().await?;
+        Ok(sessions)
+    }
+
+    async fn load(&self) -> Result<(), EngineError> {
+        let mut rows = self.shared.journal.storage().sessions().await?;
+        let default = SessionName::default_session();
+        if !rows.iter().any(|row| row.name == default.as_str()) {
+            let row = self.new_row(&default, &SessionConfig::default(), Desired::Started);
+            self.shared.journal.storage().put_session(row.clone()).await?;
+            rows.push(row);
+        }
+        for row in &rows {
+            let Ok(name) = row.name.parse::<SessionName>() else { continue };
+            let handle = self.spawn(&name, row)?;
+            if row.desired == Desired::Started {
+                handle.tell(Command::Start).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new_row(&self, name: &SessionName, config: &SessionConfig, desired: Desired) -> SessionRow {
+        let now_ms = self.shared.journal.clock().now_ms();
+        SessionRow {
+            name: name.as_str().to_owned(),
+            config_json: serde_json::to_string(config).unwrap_or_else(|_| "{}".to_owned()),
+            desired,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            me_json: None,
+        }
+    }
+
+    /// Locks a session's folder and sets its actor running.
+    fn spawn(&self, name: &SessionName, row: &SessionRow) -> Result<Arc<Handle>, EngineError> {
+        let shared = &self.shared;
+        let folder = credentials::folder(&shared.config.auth_info_dir, name);
+        credentials::create_folder(&folder)?;
+        let lock = Lock::take(&folder.join("session.lock"), format!("session {name}"))?;
+        let state = Arc::new(SessionState::new(row, name.clone(), shared.journal.clock().clone()));
+        let context = SessionContext::new(name.as_str(), &state.config(), state.me().as_ref())
+            .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+        shared.journal.sink().set_session(name, context);
+        let inflight = Arc::new(Inflight::default());
+        let gone = CancellationToken::new();
+        let (jobs, job_receiver) = mpsc::unbounded_channel::<Job>();
+        let (mailbox, mailbox_receiver) = mpsc::channel(MAILBOX);
+        let inbox =
+            Inbox { state: Arc::clone(&state), journal: Arc::clone(&shared.journal), public_url: Arc::clone(&shared.public_url) };
+        let limits =
+            Limits { max_bytes: shared.config.max_media_bytes, allow_private: shared.config.allow_private_urls };
+        let outbound = Arc::new(Outbound::new(OutboundParts {
+            state: Arc::clone(&state),
+            journal: Arc::clone(&shared.journal),
+            inflight: Arc::clone(&inflight),
+            jobs: jobs.clone(),
+            limits,
+            public_url: Arc::clone(&shared.public_url),
+            patience: shared.config.send_timeout,
+            gone: gone.clone(),
+        }));
+        tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
+        let actor = Actor::new(Parts {
+            folder,
+            setup: shared.setup.clone(),
+            state: Arc::clone(&state),
+            journal: Arc::clone(&shared.journal),
+            outbound: Arc::clone(&outbound),
+            inbox,
+            jobs,
+            mailbox: mailbox_receiver,
+            lock,
+        });
+        let actor = tokio::sync::Mutex::new(Some(tokio::spawn(actor.run())));
+        let handle = Arc::new(Handle { state, outbound, mailbox, actor, gone });
+        self.handles_mut().insert(name.clone(), Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    fn handles(&self) -> RwLockReadGuard<'_, BTreeMap<SessionName, Arc<Handle>>> {
+        self.shared.handles.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn handles_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<SessionName, Arc<Handle>>> {
+        self.shared.handles.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn handle(&self, name: &SessionName) -> Result<Arc<Handle>, EngineError> {
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Err(EngineError::ShuttingDown);
+        }
+        self.handles().get(name).cloned().ok_or_else(|| EngineError::UnknownSession(name.clone()))
+    }
+
+    /// Every session, by name; stopped ones only with `all`.
+    #[must_use]
+    pub fn list(&self, all: bool) -> Vec<SessionInfo> {
+        let handles = self.handles();
+        handles
+            .values()
+            .map(|handle| handle.state.info())
+            .filter(|info| all || info.status != SessionStatus::Stopped)
+            .collect()
+    }
+
+    /// One session.
+    #[must_use]
+    pub fn get(&self, name: &SessionName) -> Option<SessionInfo> {
+        self.handles().get(name).map(|handle| handle.state.info())
+    }
+
+    /// Makes a session, and starts it when `start` says so.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be stored or locked.
+    pub async fn create(&self, name: SessionName, config: SessionConfig, start: bool) -> Result<SessionInfo, EngineError> {
+        let _changing = self.shared.changing.lock().await;
+        match self.handle(&name) {
+            Ok(_) => return Err(EngineError::SessionExists(name)),
+            Err(EngineError::UnknownSession(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let desired = if start { Desired::Started } else { Desired::Stopped };
+        let row = self.new_row(&name, &config, desired);
+        self.shared.journal.storage().put_session(row.clone()).await?;
+        let handle = self.spawn(&name, &row)?;
+        if start {
+            handle.tell(Command::Start).await?;
+        }
+        Ok(handle.state.info())
+    }
+
+    /// Replaces a session's settings. What concerns the device's looks counts from the next link on.
+    ///
+    /// # Errors
+    /// When it is unknown, a webhook in it cannot work, or it cannot be stored.
+    pub async fn update(&self, name: &SessionName, config: SessionConfig) -> Result<SessionInfo, EngineError> {
+        let handle = self.handle(name)?;
+        let context = SessionContext::new(name.as_str(), &config, handle.state.me().as_ref())
+            .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+        handle.state.set_config(config);
+        handle.state.store(&self.shared.journal).await?;
+        self.shared.journal.sink().set_session(name, context);
+        Ok(handle.state.info())
+    }
+
+    /// Logs a session out where that is possible, then forgets it: rows, folder and login.
+    ///
+    /// # Errors
+    /// When it is unknown, or its rows or folder cannot be removed.
+    pub async fn delete(&self, name: &SessionName) -> Result<(), EngineError> {
+        let _changing = self.shared.changing.lock().await;
+        let handle = self.handle(name)?;
+        if handle.state.status() == SessionStatus::Working {
+            // Not confirmed by WhatsApp, the owner still wants it gone.
+            let _ = handle.ask(Command::Logout).await;
+        }
+        handle.gone.cancel();
+        handle.leave().await;
+        self.shared.journal.storage().delete_session(name.as_str()).await?;
+        self.shared.journal.sink().remove_session(name);
+        self.handles_mut().remove(name);
+        remove_folder(&credentials::folder(&self.shared.config.auth_info_dir, name))
+    }
+
+    /// Starts a session; one that runs already stays as it is.
+    ///
+    /// # Errors
+    /// When it is unknown.
+    pub async fn start(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
+        let handle = self.handle(name)?;
+        handle.tell(Command::Start).await?;
+        Ok(handle.state.info())
+    }
+
+    /// Stops a session; the login stays.
+    ///
+    /// # Errors
+    /// When it is unknown.
+    pub async fn stop(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
+        let handle = self.handle(name)?;
+        handle.tell(Command::Stop).await?;
+        Ok(handle.state.info())
+    }
+
+    /// Stops a session and starts it again; the login stays.
+    ///
+    /// # Errors
+    /// When it is unknown.
+    pub async fn restart(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
+        self.stop(name).await?;
+        self.start(name).await
+    }
+
+    /// Unlinks a session's device. A session that was started shows a new QR code.
+    ///
+    /// # Errors
+    /// When it is unknown or not running.
+    pub async fn logout(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
+        let handle = self.handle(name)?;
+        handle.ask(Command::Logout).await??;
+        Ok(handle.state.info())
+    }
+
+    /// The text of the QR code that links a session, once there is one.
+    ///
+    /// # Errors
+    /// When it is unknown, or waits for no link.
+    pub async fn qr(&self, name: &SessionName) -> Result<String, EngineError> {
+        let handle = self.handle(name)?;
+        // A session that has just been started shows its code within moments.
+        let settled = handle.state.until(|status| *status != SessionStatus::Starting);
+        let _ = tokio::time::timeout(Duration::from_secs(10), settled).await;
+        handle.state.qr().map(|qr| qr.raw).ok_or_else(|| EngineError::NotReady {
+            session: name.clone(),
+            status: handle.state.status(),
+            expected: vec![SessionStatus::ScanQrCode],
+        })
+    }
+
+    /// A code to enter on the phone with this number, instead of scanning.
+    ///
+    /// # Errors
+    /// When the session is unknown or waits for no link, or WhatsApp gives no code.
+    pub async fn request_code(&self, name: &SessionName, phone: &str) -> Result<String, EngineError> {
+        let handle = self.handle(name)?;
+        let phone = phone.to_owned();
+        handle.ask(|done| Command::PairingCode(phone, done)).await?
+    }
+
+    /// Sends, and answers after WhatsApp acknowledged. The same key and request give the same
+    /// message, once, also across a crash.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn send(
+        &self,
+        name: &SessionName,
+        outgoing: Outgoing,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Sent, EngineError> {
+        let handle = self.handle(name)?;
+        match outgoing {
+            Outgoing::Seen(seen) => presence::seen(&handle.outbound, seen).await,
+            Outgoing::Typing(typing) => presence::typing(&handle.outbound, typing).await,
+            outgoing => handle.outbound.send(outgoing, key).await,
+        }
+    }
+
+    /// Stored messages of a chat, newest first, as WAHA shows them.
+    ///
+    /// # Errors
+    /// When the session is unknown or the rows cannot be read.
+    pub async fn messages(
+        &self,
+        name: &SessionName,
+        chat: &ChatId,
+        query: MessageQuery,
+    ) -> Result<Vec<serde_json::Value>, EngineError> {
+        let handle = self.handle(name)?;
+        reading::messages(&handle.state, &self.shared.journal, chat, &query).await
+    }
+
+    /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.
+    ///
+    /// # Errors
+    /// When there is no such file, it is too large, or the session does not work.
+    pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, EngineError> {
+        let handle = self.handle(name)?;
+        let limit = self.shared.config.max_media_bytes;
+        download::media(&handle.state, &self.shared.journal, &handle.outbound, file, limit).await
+    }
+
+    /// Committed events as they happen.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<EventRow>> {
+        self.shared.journal.sink().subscribe()
+    }
+
+    /// Evidence of health, gathered now.
+    pub async fn health(&self) -> EngineHealth {
+        let checked = self.shared.journal.storage().check().await;
+        let sessions = self
+            .handles()
+            .values()
+            .map(|handle| SessionHealth::of(&handle.state, handle.outbound.inflight.count()))
+            .collect();
+        EngineHealth {
+            storage: checked.is_ok(),
+            storage_error: checked.err().map(|error| error.to_string()),
+            sessions,
+        }
+    }
+
+    /// Refuses new work, lets sends under way finish, flushes every client and closes it. What the
+    /// owner wants of each session stays for the next boot.
+    pub async fn shutdown(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        let handles: Vec<_> = self.handles().values().cloned().collect();
+        futures::future::join_all(handles.iter().map(|handle| async {
+            if handle.state.status() == SessionStatus::Working {
+                handle.outbound.drain(DRAIN).await;
+            }
+            handle.leave().await;
+        }))
+        .await;
+    }
+}
+
+impl Handle {
+    /// Gives a command and waits until it is done.
+    async fn tell(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> Result<(), EngineError> {
+        self.ask(command).await
+    }
+
+    /// Gives a command and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        self.mailbox.try_send(command(sender)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => EngineError::Busy(self.state.name().clone()),
+            mpsc::error::TrySendError::Closed(_) => EngineError::Gone(self.state.name().clone()),
+        })?;
+        receiver.await.map_err(|_| EngineError::Gone(self.state.name().clone()))
+    }
+
+    /// Ends the actor after it has flushed and closed its client.
+    async fn leave(&self) {
+        let (sender, receiver) = oneshot::channel();
+        if self.mailbox.send(Command::Shutdown(sender)).await.is_ok() {
+            let _ = receiver.await;
+        }
+        if let Some(actor) = self.actor.lock().await.take() {
+            let _ = actor.await;
+        }
+    }
+}
+
+fn remove_folder(folder: &Path) -> Result<(), EngineError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(EngineError::Folder { operation: "remove", path: folder.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,256 @@
+//! What is known of a session, shared between its actor, its sends and its callers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wakeeper_storage::{Desired, SessionRow, StorageError};
+use whatsapp_rust::Client;
+
+use super::journal::Journal;
+use crate::clock::Clock;
+use crate::model::{ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps};
+
+/// How many changes of status are remembered.
+const STATUSES_KEPT: usize = 20;
+
+/// A QR code that can be scanned now.
+#[derive(Clone)]
+pub(super) struct Qr {
+    /// What the code says.
+    pub raw: String,
+    /// Until when it is good.
+    pub until_ms: i64,
+}
+
+/// When the session last proved that it works, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evidence {
+    /// The connection opened.
+    pub connected_ms: Option<i64>,
+    /// A message came in and was stored.
+    pub inbound_ms: Option<i64>,
+    /// A message could not be decrypted.
+    pub undecryptable_ms: Option<i64>,
+    /// The server acknowledged a send.
+    pub acknowledged_ms: Option<i64>,
+}
+
+impl Evidence {
+    fn latest(self) -> Option<i64> {
+        [self.connected_ms, self.inbound_ms, self.acknowledged_ms].into_iter().flatten().max()
+    }
+}
+
+struct Inner {
+    desired: Desired,
+    created_ms: i64,
+    config: SessionConfig,
+    me: Option<Me>,
+    reason: Option<String>,
+    statuses: VecDeque<StatusChange>,
+    qr: Option<Qr>,
+    client: Option<Arc<Client>>,
+    evidence: Evidence,
+}
+
+/// The state of one session.
+pub(super) struct SessionState {
+    name: SessionName,
+    clock: Clock,
+    inner: Mutex<Inner>,
+    status: watch::Sender<SessionStatus>,
+    /// Held while the row is written, so that an older row never replaces a newer one.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl SessionState {
+    pub(super) fn new(row: &SessionRow, name: SessionName, clock: Clock) -> Self {
+        let now = clock.now_ms();
+        let statuses = VecDeque::from([StatusChange { status: SessionStatus::Stopped, timestamp: now }]);
+        Self {
+            name,
+            clock,
+            inner: Mutex::new(Inner {
+                desired: row.desired,
+                created_ms: row.created_ms,
+                config: serde_json::from_str(&row.config_json).unwrap_or_default(),
+                me: row.me_json.as_deref().and_then(|me| serde_json::from_str(me).ok()),
+                reason: None,
+                statuses,
+                qr: None,
+                client: None,
+                evidence: Evidence::default(),
+            }),
+            status: watch::Sender::new(SessionStatus::Stopped),
+            writing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn name(&self) -> &SessionName {
+        &self.name
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        *self.status.borrow()
+    }
+
+    pub(super) fn config(&self) -> SessionConfig {
+        self.inner().config.clone()
+    }
+
+    pub(super) fn set_config(&self, config: SessionConfig) {
+        self.inner().config = config;
+    }
+
+    pub(super) fn me(&self) -> Option<Me> {
+        self.inner().me.clone()
+    }
+
+    /// The account's own chat id, once linked.
+    pub(super) fn own_id(&self) -> Option<ChatId> {
+        self.inner().me.as_ref().map(|me| me.id.clone())
+    }
+
+    pub(super) fn set_me(&self, me: Option<Me>) {
+        self.inner().me = me;
+    }
+
+    pub(super) fn desired(&self) -> Desired {
+        self.inner().desired
+    }
+
+    pub(super) fn set_desired(&self, desired: Desired) {
+        self.inner().desired = desired;
+    }
+
+    pub(super) fn set_client(&self, client: Option<Arc<Client>>) {
+        self.inner().client = client;
+    }
+
+    /// The client, connected or not.
+    pub(super) fn client(&self) -> Option<Arc<Client>> {
+        self.inner().client.clone()
+    }
+
+    pub(super) fn set_qr(&self, raw: Option<String>, valid: Duration) {
+        let until_ms = self.clock.now_ms() + i64::try_from(valid.as_millis()).unwrap_or(i64::MAX / 2);
+        self.inner().qr = raw.map(|raw| Qr { raw, until_ms });
+    }
+
+    /// The QR code, while it can be scanned.
+    pub(super) fn qr(&self) -> Option<Qr> {
+        let now = self.clock.now_ms();
+        self.inner().qr.clone().filter(|qr| qr.until_ms >= now)
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        self.inner().evidence
+    }
+
+    /// Notes that something worked, or did not.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Evidence, i64)) {
+        let now = self.clock.now_ms();
+        change(&mut self.inner().evidence, now);
+    }
+
+    /// Sets status and reason; `true` when the status changed.
+    pub(super) fn set_status(&self, status: SessionStatus, reason: Option<String>) -> bool {
+        let now = self.clock.now_ms();
+        {
+            let mut inner = self.inner();
+            inner.reason = reason;
+            if status != SessionStatus::ScanQrCode {
+                inner.qr = None;
+            }
+            if inner.statuses.back().map(|change| change.status) != Some(status) {
+                inner.statuses.push_back(StatusChange { status, timestamp: now });
+            }
+            while inner.statuses.len() > STATUSES_KEPT {
+                inner.statuses.pop_front();
+            }
+        }
+        self.status.send_if_modified(|old| std::mem::replace(old, status) != status)
+    }
+
+    pub(super) fn info(&self) -> SessionInfo {
+        let status = self.status();
+        let inner = self.inner();
+        let activity = inner.evidence.latest().max(inner.statuses.back().map(|change| change.timestamp));
+        SessionInfo {
+            name: self.name.clone(),
+            status,
+            config: inner.config.clone(),
+            me: inner.me.clone(),
+            timestamps: Timestamps { activity },
+            reason: inner.reason.clone(),
+            statuses: inner.statuses.iter().copied().collect(),
+        }
+    }
+
+    /// Writes the session's row as it is now.
+    pub(super) async fn store(&self, journal: &Journal) -> Result<(), StorageError> {
+        let _alone = self.writing.lock().await;
+        let row = {
+            let inner = self.inner();
+            SessionRow {
+                name: self.name.as_str().to_owned(),
+                config_json: serde_json::to_string(&inner.config).unwrap_or_else(|_| "{}".to_owned()),
+                desired: inner.desired,
+                created_ms: inner.created_ms,
+                updated_ms: self.clock.now_ms(),
+                me_json: inner.me.as_ref().and_then(|me| serde_json::to_string(me).ok()),
+            }
+        };
+        journal.storage().put_session(row).await
+    }
+
+    /// Waits until the session works and gives its client. While it is starting, at most `patience`;
+    /// in any other state the answer is its status, at once.
+    pub(super) async fn working(&self, patience: Duration) -> Result<Arc<Client>, SessionStatus> {
+        let mut status = self.status.subscribe();
+        let settled = status.wait_for(|status| *status != SessionStatus::Starting);
+        let status = match tokio::time::timeout(patience, settled).await {
+            Ok(Ok(status)) => *status,
+            _ => SessionStatus::Starting,
+        };
+        match (status, self.client()) {
+            (SessionStatus::Working, Some(client)) => Ok(client),
+            (SessionStatus::Working, None) => Err(SessionStatus::Starting),
+            (status, _) => Err(status),
+        }
+    }
+
+    /// Waits, however long, until the session works.
+    pub(super) async fn until_working(&self) -> Option<Arc<Client>> {
+        let mut status = self.status.subscribe();
+        loop {
+            status.wait_for(|status| *status == SessionStatus::Working).await.ok()?;
+            if let Some(client) = self.client() {
+                return Some(client);
+            }
+            status.changed().await.ok()?;
+        }
+    }
+
+    /// Waits until the session no longer works.
+    pub(super) async fn until_not_working(&self) {
+        let mut status = self.status.subscribe();
+        let _ = status.wait_for(|status| *status != SessionStatus::Working).await;
+    }
+
+    /// Waits for any status that `wanted` accepts.
+    pub(super) async fn until(&self, wanted: impl FnMut(&SessionStatus) -> bool) {
+        let mut status = self.status.subscribe();
+        let _ = status.wait_for(wanted).await;
+    }
+}

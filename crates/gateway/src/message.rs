@@ -1,0 +1,160 @@
+//! Message kinds, one file each: what a decrypted `wa.Message` means, what callers see of it, and
+//! how outgoing messages are built. Pure: no client, no storage, no clock.
+
+mod audio;
+mod contact;
+mod context;
+mod document;
+mod edit;
+mod image;
+mod location;
+mod payload;
+mod poll;
+mod reaction;
+mod revoke;
+mod sticker;
+mod text;
+mod video;
+
+pub(crate) use context::{Quote, quote_context};
+pub(crate) use edit::outgoing as edit_message;
+pub(crate) use payload::{
+    Facts, Reply, WireKey, ack_payload, edited_payload, message_payload, reaction_payload, revoked_payload,
+};
+pub(crate) use reaction::outgoing as reaction_message;
+pub(crate) use revoke::outgoing as revoke_message;
+pub(crate) use text::outgoing as text_message;
+
+use whatsapp_rust::prelude::{MessageExt, wa};
+
+/// What a decrypted message means to people.
+#[derive(Debug)]
+pub(crate) enum Incoming<'a> {
+    /// A message of its own.
+    Message(Content),
+    /// A reaction to another message; empty text takes it back.
+    Reaction {
+        /// The message reacted to.
+        target: &'a wa::MessageKey,
+        /// The emoji.
+        emoji: String,
+    },
+    /// New content for an earlier message.
+    Edit {
+        /// The message edited.
+        target: &'a wa::MessageKey,
+        /// What it says now.
+        content: Content,
+        /// The new protobuf.
+        message: &'a wa::Message,
+    },
+    /// An earlier message was deleted for everyone.
+    Revoke {
+        /// The message deleted.
+        target: &'a wa::MessageKey,
+    },
+    /// Protocol traffic that no person sees.
+    Nothing,
+}
+
+/// What a message says, free of who sent it to whom.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Content {
+    /// Its kind, for example `text` or `image`.
+    pub kind: &'static str,
+    /// Text or caption.
+    pub body: String,
+    /// The file it carries.
+    pub media: Option<MediaInfo>,
+    /// A place.
+    pub location: Option<Place>,
+    /// Contact cards.
+    pub vcards: Vec<String>,
+    /// The message it answers.
+    pub reply: Option<Reply>,
+    /// Who is mentioned, as JIDs of the wire.
+    pub mentions: Vec<String>,
+}
+
+/// The file of a message, as its sender described it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaInfo {
+    /// For example `image/jpeg`.
+    pub mimetype: String,
+    /// A document's name.
+    pub filename: Option<String>,
+}
+
+/// A place on earth.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Place {
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+    /// Name or address.
+    pub description: Option<String>,
+}
+
+/// Reads what a decrypted message means.
+pub(crate) fn read(message: &wa::Message) -> Incoming<'_> {
+    let base = message.get_base_message();
+    if let Some(reaction) = reaction::read(base) {
+        return reaction;
+    }
+    if let Some(protocol) = base.protocol_message.as_option() {
+        return revoke::read(protocol).or_else(|| edit::read(protocol)).unwrap_or(Incoming::Nothing);
+    }
+    content(base).map_or(Incoming::Nothing, Incoming::Message)
+}
+
+/// Reads the content of an unwrapped message; `None` when it has none that people see.
+pub(crate) fn content(base: &wa::Message) -> Option<Content> {
+    let readers = [
+        text::read,
+        image::read,
+        video::read,
+        audio::read,
+        document::read,
+        sticker::read,
+        location::read,
+        contact::read,
+        poll::read,
+    ];
+    let mut content = readers.iter().find_map(|read| read(base)).or_else(|| unknown(base))?;
+    if let Some(context) = context::of(base) {
+        content.reply = context::reply(context);
+        content.mentions.clone_from(&context.mentioned_jid);
+    }
+    Some(content)
+}
+
+/// A message of a kind this version does not know is still a message; keys and housekeeping are not.
+fn unknown(base: &wa::Message) -> Option<Content> {
+    let mut rest = base.clone();
+    rest.sender_key_distribution_message = Default::default();
+    rest.fast_ratchet_key_sender_key_distribution_message = Default::default();
+    rest.message_context_info = Default::default();
+    rest.device_sent_message = Default::default();
+    rest.keep_in_chat_message = Default::default();
+    rest.pin_in_chat_message = Default::default();
+    rest.poll_update_message = Default::default();
+    rest.enc_reaction_message = Default::default();
+    rest.secret_encrypted_message = Default::default();
+    rest.sticker_sync_rmr_message = Default::default();
+    rest.message_history_bundle = Default::default();
+    (rest != wa::Message::default()).then(|| Content { kind: "unknown", ..Content::default() })
+}
+
+/// The downloadable part of a stored message.
+pub(crate) fn media_part(message: &wa::Message) -> Option<&dyn whatsapp_rust::wacore::download::Downloadable> {
+    let base = message.get_base_message();
+    image::part(base)
+        .or_else(|| video::part(base))
+        .or_else(|| audio::part(base))
+        .or_else(|| document::part(base))
+        .or_else(|| sticker::part(base))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! Voice notes and other sound.
+
+use whatsapp_rust::prelude::wa;
+use whatsapp_rust::wacore::download::Downloadable;
+
+use super::{Content, MediaInfo};
+
+pub(super) fn read(base: &wa::Message) -> Option<Content> {
+    let audio = base.audio_message.as_option()?;
+    Some(Content {
+        kind: if audio.ptt == Some(true) { "voice" } else { "audio" },
+        media: Some(MediaInfo {
+            mimetype: audio.mimetype.clone().unwrap_or_else(|| "audio/ogg; codecs=opus".to_owned()),
+            filename: None,
+        }),
+        ..Content::default()
+    })
+}
+
+pub(super) fn part(base: &wa::Message) -> Option<&dyn Downloadable> {
+    base.audio_message.as_option().map(|audio| audio as &dyn Downloadable)
+}
