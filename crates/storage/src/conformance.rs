@@ -1,0 +1,76 @@
+//! What every back end must do: one suite, given a fresh storage for each case.
+
+mod commits;
+mod lanes;
+mod outbox;
+mod sends;
+mod sessions;
+
+use std::sync::Arc;
+
+use crate::{EventRow, MessageRow, NewEvent, Storage};
+
+/// Runs the suite: each back end calls this with its own way to make an empty storage.
+macro_rules! suite {
+    ($open:path) => {
+        crate::conformance::suite!(@cases $open;
+            sessions: keeps_replaces_and_lists, deleting_takes_what_is_not_owed;
+            commits: a_redelivered_message_makes_no_second_event, acks_only_rise,
+                edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
+                concurrent_commits_all_land, pages_and_filters;
+            outbox: a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
+                dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;
+            lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
+                giving_up_is_remembered_until_a_success;
+            sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
+        );
+    };
+    (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {
+        $($(
+            #[tokio::test]
+            async fn $case() {
+                let opened = $open().await;
+                crate::conformance::$module::$case(opened.storage.clone()).await;
+                opened.storage.close().await;
+            }
+        )+)+
+    };
+}
+pub(crate) use suite;
+
+/// A message from somebody, in chat `chat` under stanza id `id`.
+fn message(chat: &str, id: &str) -> MessageRow {
+    MessageRow {
+        session: "default".to_owned(),
+        chat: chat.to_owned(),
+        id: id.to_owned(),
+        from_me: false,
+        participant: String::new(),
+        sender: chat.to_owned(),
+        timestamp_s: 1_700_000_000,
+        kind: "text".to_owned(),
+        ack: 0,
+        payload_json: r#"{"body":"x"}"#.to_owned(),
+        proto: vec![1, 2, 3],
+        edited: false,
+        revoked: false,
+        hidden: false,
+    }
+}
+
+/// An event of chat `chat` for the subscriptions given, at time 1000.
+fn event(chat: &str, id: &str, subscriptions: &[&str]) -> NewEvent {
+    NewEvent {
+        id: id.to_owned(),
+        session: "default".to_owned(),
+        chat: chat.to_owned(),
+        name: "message".to_owned(),
+        body: format!(r#"{{"id":"{id}"}}"#),
+        timestamp_ms: 1000,
+        subscriptions: subscriptions.iter().map(ToString::to_string).collect(),
+    }
+}
+
+async fn all_events(storage: &Arc<dyn Storage>) -> Vec<EventRow> {
+    storage.events_after(None, 0, 10_000).await.unwrap()
+}

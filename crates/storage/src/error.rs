@@ -45,6 +45,9 @@ pub enum StorageError {
 impl StorageError {
     /// For `map_err`: names the operation that failed.
     pub(crate) fn during(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { operation, source: Arc::new(source) }
+        move |source| match source {
+            sqlx::Error::PoolClosed => Self::Closed,
+            source => Self::Database { operation, source: Arc::new(source) },
+        }
     }
 }

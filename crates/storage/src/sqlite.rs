@@ -8,6 +8,8 @@ mod message_rows;
 mod outbox_rows;
 mod send_rows;
 mod session_rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};

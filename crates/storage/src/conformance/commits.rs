@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::{all_events, event, message};
+use crate::{Change, CommitBatch, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder, Storage};
+
+fn target(id: &str) -> MessageRef {
+    MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: None, chat: None }
+}
+
+fn arrives(row: MessageRow, event_id: &str) -> Change {
+    let events = vec![event(&row.chat, event_id, &["hook"])];
+    Change::Message { row: Box::new(row), updates: vec![], events }
+}
+
+pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn Storage>) {
+    let first = storage.commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
+    assert_eq!(first.applied, [true]);
+    assert_eq!(first.subscriptions, ["hook"]);
+    assert_eq!(first.events[0].id, "e1");
+    let again = storage.commit(arrives(message("c", "M1"), "e2").into()).await.unwrap();
+    assert_eq!(again.applied, [false]);
+    assert!(again.events.is_empty() && again.subscriptions.is_empty());
+    // The same stanza id from another sender, or in the other direction, is another message.
+    let others = vec![
+        arrives(MessageRow { participant: "p".to_owned(), ..message("c", "M1") }, "e3"),
+        arrives(MessageRow { from_me: true, ..message("c", "M1") }, "e4"),
+        arrives(message("d", "M1"), "e5"),
+    ];
+    assert_eq!(storage.commit(others.into()).await.unwrap().applied, [true; 3]);
+    let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
+    assert_eq!(ids, ["e1", "e3", "e4", "e5"]);
+    assert_eq!(storage.event("e3").await.unwrap().unwrap().body, r#"{"id":"e3"}"#);
+    assert!(storage.event("e2").await.unwrap().is_none());
+}
+
+pub(crate) async fn acks_only_rise(storage: Arc<dyn Storage>) {
+    storage.commit(arrives(MessageRow { from_me: true, ..message("c", "M1") }, "e1").into()).await.unwrap();
+    let ack = |ack: i32, event_id: &str| -> CommitBatch {
+        Change::Ack { target: target("M1"), ack, events: vec![event("c", event_id, &[])] }.into()
+    };
+    for (level, event_id, rises) in [(1, "a1", true), (3, "a3", true), (2, "a2", false), (3, "b3", false)] {
+        assert_eq!(storage.commit(ack(level, event_id)).await.unwrap().applied, [rises], "ack {level}");
+    }
+    assert_eq!(storage.message(&target("M1")).await.unwrap().unwrap().ack, 3);
+    let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
+    assert_eq!(ids, ["e1", "a1", "a3"]);
+    assert_eq!(storage.commit(ack(-1, "late")).await.unwrap().applied, [false], "too late to fail");
+    storage.commit(arrives(message("c", "M2"), "e2").into()).await.unwrap();
+    let refused = Change::Ack { target: target("M2"), ack: -1, events: vec![] };
+    assert_eq!(storage.commit(refused.into()).await.unwrap().applied, [true]);
+    let unknown = Change::Ack { target: target("M9"), ack: 1, events: vec![event("c", "a9", &[])] };
+    assert_eq!(storage.commit(unknown.into()).await.unwrap().applied, [false]);
+}
+
+pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Storage>) {
+    storage
+        .commit(vec![arrives(message("c", "M1"), "e1"), arrives(message("c", "M2"), "e2")].into())
+        .await
+        .unwrap();
+    let edit = Change::Message {
+        row: Box::new(MessageRow { kind: "edit".to_owned(), hidden: true, ..message("c", "E1") }),
+        updates: vec![
+            MessageUpdate::Edited {
+                target: target("M1"),
+                payload_json: "{}".to_owned(),
+                proto: Some(vec![9]),
+            },
+            MessageUpdate::Edited { target: target("M2"), payload_json: "{}".to_owned(), proto: None },
+            MessageUpdate::Revoked { target: target("M2") },
+        ],
+        events: vec![],
+    };
+    storage.commit(edit.into()).await.unwrap();
+    let edited = storage.message(&target("M1")).await.unwrap().unwrap();
+    assert!(edited.edited && !edited.revoked && edited.payload_json == "{}" && edited.proto == [9]);
+    let revoked = storage.message(&target("M2")).await.unwrap().unwrap();
+    assert!(revoked.revoked && revoked.proto == [1, 2, 3]);
+    let listed =
+        storage.messages("default", MessageQuery { limit: 10, ..MessageQuery::default() }).await.unwrap();
+    assert_eq!(listed.len(), 2, "the edit itself is not listed");
+    let other_chat = MessageRef { chat: Some("d".to_owned()), ..target("M1") };
+    assert!(storage.message(&other_chat).await.unwrap().is_none());
+}
+
+pub(crate) async fn a_failing_batch_leaves_nothing(storage: Arc<dyn Storage>) {
+    storage.commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
+    // An event id that is taken fails the batch half-way.
+    let bad = vec![arrives(message("c", "M2"), "e2"), arrives(message("c", "M3"), "e1")];
+    let good = arrives(message("c", "M4"), "e4");
+    let (bad, good) = tokio::join!(storage.commit(bad.into()), storage.commit(good.into()));
+    assert!(bad.is_err());
+    assert_eq!(good.unwrap().applied, [true], "a neighbour in the same disk sync is untouched");
+    assert!(storage.message(&target("M2")).await.unwrap().is_none());
+    assert!(storage.message(&target("M4")).await.unwrap().is_some());
+    assert_eq!(all_events(&storage).await.len(), 2);
+    assert_eq!(storage.outbox_counts().await.unwrap().pending, 2);
+}
+
+pub(crate) async fn concurrent_commits_all_land(storage: Arc<dyn Storage>) {
+    let commits = (0..500).map(|n| {
+        let storage = Arc::clone(&storage);
+        async move { storage.commit(arrives(message("c", &format!("M{n}")), &format!("e{n}")).into()).await }
+    });
+    let mut seqs: Vec<i64> =
+        join_all(commits).await.into_iter().map(|outcome| outcome.unwrap().events[0].seq).collect();
+    seqs.sort_unstable();
+    seqs.dedup();
+    assert_eq!(seqs.len(), 500);
+    assert_eq!(all_events(&storage).await.len(), 500);
+    let page = storage.events_after(Some("default"), seqs[9], 5).await.unwrap();
+    assert_eq!(page.iter().map(|event| event.seq).collect::<Vec<_>>(), seqs[10..15]);
+    assert!(storage.events_after(Some("other"), 0, 5).await.unwrap().is_empty());
+}
+
+pub(crate) async fn pages_and_filters(storage: Arc<dyn Storage>) {
+    let changes: Vec<_> = (0..10)
+        .map(|n| {
+            let row = MessageRow {
+                timestamp_s: 100 + n / 2,
+                from_me: n % 2 == 0,
+                ..message(if n < 8 { "pn" } else { "lid" }, &format!("M{n}"))
+            };
+            arrives(row, &format!("e{n}"))
+        })
+        .collect();
+    storage.commit(changes.into()).await.unwrap();
+    let ids = |query: MessageQuery| {
+        let storage = Arc::clone(&storage);
+        async move {
+            let rows = storage.messages("default", query).await.unwrap();
+            rows.into_iter().map(|row| row.id).collect::<Vec<_>>().join(" ")
+        }
+    };
+    let all = || MessageQuery { limit: 100, ..MessageQuery::default() };
+    assert_eq!(ids(all()).await, "M9 M8 M7 M6 M5 M4 M3 M2 M1 M0");
+    let chats = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    assert_eq!(ids(MessageQuery { chats: chats(&["lid"]), ..all() }).await, "M9 M8");
+    assert_eq!(
+        ids(MessageQuery { chats: chats(&["lid", "pn"]), limit: 3, offset: 1, ..all() }).await,
+        "M8 M7 M6"
+    );
+    assert_eq!(ids(MessageQuery { order: SortOrder::OldestFirst, limit: 2, ..all() }).await, "M0 M1");
+    assert_eq!(ids(MessageQuery { from_s: Some(102), until_s: Some(103), ..all() }).await, "M7 M6 M5 M4");
+    assert_eq!(ids(MessageQuery { from_me: Some(true), limit: 2, ..all() }).await, "M8 M6");
+    assert_eq!(ids(MessageQuery { ack: Some(1), ..all() }).await, "");
+}

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use super::{all_events, event};
+use crate::{
+    AttemptRow, Change, DeadLetterQuery, DeliveryRecord, Desired, OutboxCounts, Retention, SessionRow,
+    Storage, Verdict,
+};
+
+fn attempt(number: u32) -> AttemptRow {
+    AttemptRow { number, started_ms: 2000, duration_ms: 5, status: Some(500), error: Some("no".to_owned()) }
+}
+
+async fn commit_events(storage: &Arc<dyn Storage>, ids: &[&str], subscriptions: &[&str]) {
+    let events = ids.iter().map(|id| event("c", id, subscriptions)).collect();
+    storage.commit(Change::Events(events).into()).await.unwrap();
+}
+
+/// Ends (or not) the first delivery of the subscription's only lane.
+async fn judge(storage: &Arc<dyn Storage>, subscription: &str, number: u32, verdict: Verdict, now_ms: i64) {
+    let lane = storage.due_lanes(subscription, i64::MAX, 10).await.unwrap().remove(0);
+    let item = storage.lane_items(lane.id, 1).await.unwrap().remove(0);
+    let record =
+        DeliveryRecord { lane: lane.id, seq: item.seq, attempt: Some(attempt(number)), verdict, now_ms };
+    storage.record_delivery(record).await.unwrap();
+}
+
+fn dead(next_attempt_ms: i64) -> Verdict {
+    Verdict::Dead { reason: "gave up".to_owned(), exhausted: true, next_attempt_ms }
+}
+
+pub(crate) async fn a_delivery_ends_its_lane(storage: Arc<dyn Storage>) {
+    commit_events(&storage, &["e1"], &["a", "b"]).await;
+    assert_eq!(storage.pending_subscriptions().await.unwrap(), ["a", "b"]);
+    judge(&storage, "a", 1, Verdict::Delivered, 2000).await;
+    assert_eq!(storage.pending_subscriptions().await.unwrap(), ["b"]);
+    assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 1, dead: 0 });
+    assert!(storage.due_lanes("a", i64::MAX, 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn retries_wait_and_keep_their_attempts(storage: Arc<dyn Storage>) {
+    commit_events(&storage, &["e1"], &["a"]).await;
+    assert!(storage.due_lanes("a", 999, 10).await.unwrap().is_empty());
+    assert_eq!(storage.next_due_ms("a", 999).await.unwrap(), Some(1000));
+    for number in 1..=25 {
+        judge(&storage, "a", number, Verdict::Retry { next_attempt_ms: 5000 }, 2000).await;
+    }
+    assert!(storage.due_lanes("a", 4999, 10).await.unwrap().is_empty());
+    assert_eq!(storage.next_due_ms("a", 4999).await.unwrap(), Some(5000));
+    let lane = storage.due_lanes("a", 5000, 10).await.unwrap().remove(0);
+    assert_eq!(storage.lane_items(lane.id, 1).await.unwrap()[0].attempts, 25);
+    let kept = storage.attempts("e1", "a").await.unwrap();
+    assert_eq!(kept.len(), 20, "attempts are bounded");
+    assert_eq!(kept.last(), Some(&attempt(25)));
+}
+
+pub(crate) async fn dead_letters_are_listed_paged_and_replayed(storage: Arc<dyn Storage>) {
+    commit_events(&storage, &["e1", "e2"], &["a", "b"]).await;
+    for (subscription, reason_at) in [("a", 2000), ("b", 3000)] {
+        judge(&storage, subscription, 1, dead(reason_at), reason_at).await;
+        judge(&storage, subscription, 1, dead(reason_at), reason_at).await;
+    }
+    let list = |query: DeadLetterQuery| {
+        let storage = Arc::clone(&storage);
+        async move { storage.dead_letters(query).await.unwrap() }
+    };
+    let all = || DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
+    let letters = list(all()).await;
+    assert_eq!(letters.len(), 4);
+    assert_eq!((letters[0].event_id.as_str(), letters[0].subscription.as_str()), ("e1", "a"));
+    assert_eq!((letters[0].reason.as_str(), letters[0].dead_ms, letters[0].attempts), ("gave up", 2000, 1));
+    assert_eq!(letters[0].body, r#"{"id":"e1"}"#);
+    let page = list(DeadLetterQuery { after: letters[0].id, limit: 2, ..all() }).await;
+    assert!(page == letters[1..3]);
+    assert_eq!(list(DeadLetterQuery { session: Some("x".to_owned()), ..all() }).await.len(), 0);
+    assert_eq!(list(DeadLetterQuery { session: Some("default".to_owned()), ..all() }).await.len(), 4);
+
+    let one =
+        DeadLetterQuery { event_id: Some("e2".to_owned()), subscription: Some("a".to_owned()), ..all() };
+    assert_eq!(storage.replay_dead_letters(one, 9000).await.unwrap(), ["a"]);
+    // An earlier event replayed later still goes first.
+    let rest = DeadLetterQuery { subscription: Some("a".to_owned()), ..all() };
+    assert_eq!(storage.replay_dead_letters(rest, 9001).await.unwrap(), ["a"]);
+    assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 2, dead: 2 });
+    let lane = storage.due_lanes("a", 9000, 10).await.unwrap().remove(0);
+    let items = storage.lane_items(lane.id, 10).await.unwrap();
+    assert_eq!(
+        items.iter().map(|item| (item.event_id.as_str(), item.attempts)).collect::<Vec<_>>(),
+        [("e1", 0), ("e2", 0)]
+    );
+}
+
+pub(crate) async fn abandoning_settles_everything(storage: Arc<dyn Storage>) {
+    let session = SessionRow {
+        name: "default".to_owned(),
+        config_json: "{}".to_owned(),
+        desired: Desired::Started,
+        created_ms: 1,
+        updated_ms: 1,
+        me_json: None,
+    };
+    storage.put_session(session).await.unwrap();
+    let gone = crate::NewEvent { session: "gone".to_owned(), ..event("c", "e9", &["a"]) };
+    storage
+        .commit(Change::Events(vec![event("c", "e1", &["a", "b"]), event("d", "e2", &["a"]), gone]).into())
+        .await
+        .unwrap();
+    assert_eq!(storage.abandon_subscription("a", "removed", 5000).await.unwrap(), 3);
+    assert_eq!(storage.pending_subscriptions().await.unwrap(), ["b"]);
+    let letters =
+        storage.dead_letters(DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() }).await.unwrap();
+    let ids: Vec<_> = letters.iter().map(|letter| letter.event_id.as_str()).collect();
+    assert_eq!(ids, ["e1", "e2"], "a deleted session leaves no dead letters");
+    assert_eq!(letters[0].reason, "removed");
+    assert_eq!(storage.abandon_subscription("a", "removed", 5000).await.unwrap(), 0);
+}
+
+pub(crate) async fn pruning_forgets_the_old_only(storage: Arc<dyn Storage>) {
+    commit_events(&storage, &["e1", "e2", "e3", "e4"], &["a"]).await;
+    judge(&storage, "a", 1, Verdict::Delivered, 2000).await;
+    judge(&storage, "a", 1, dead(3000), 3000).await;
+    judge(&storage, "a", 1, Verdict::Delivered, 9000).await;
+    let retention = |delivered_before_ms, dead_before_ms| Retention {
+        delivered_before_ms,
+        dead_before_ms,
+        sends_before_ms: 0,
+        limit: 100,
+    };
+    let left = || async { all_events(&storage).await.into_iter().map(|event| event.id).collect::<Vec<_>>() };
+    assert_eq!(storage.prune(retention(1000, 1000)).await.unwrap(), 0);
+    assert!(storage.prune(retention(5000, 1000)).await.unwrap() > 0);
+    assert_eq!(left().await, ["e2", "e3", "e4"], "e2 is a dead letter, e3 delivered lately, e4 pending");
+    assert!(storage.prune(retention(10_000, 10_000)).await.unwrap() > 0);
+    assert_eq!(left().await, ["e4"]);
+    assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 1, dead: 0 });
+}

@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use super::message;
+use crate::{Change, MessageRow, Retention, SendBegun, SendRow, SendState, Storage};
+
+fn send(key: Option<&str>, message_id: &str) -> SendRow {
+    SendRow {
+        session: "default".to_owned(),
+        idempotency_key: key.map(str::to_owned),
+        request_hash: format!("hash of {message_id}"),
+        message_id: message_id.to_owned(),
+        state: SendState::Accepted,
+        request_json: "{}".to_owned(),
+        response_json: None,
+        created_ms: 1,
+        updated_ms: 1,
+    }
+}
+
+pub(crate) async fn a_key_is_taken_once(storage: Arc<dyn Storage>) {
+    let first = send(Some("k"), "M1");
+    assert!(storage.begin_send(first.clone()).await.unwrap() == SendBegun::New);
+    assert!(storage.begin_send(send(Some("k"), "M2")).await.unwrap() == SendBegun::Existing(first));
+    assert!(storage.send("default", "M2").await.unwrap().is_none());
+    let elsewhere = SendRow { session: "other".to_owned(), ..send(Some("k"), "M1") };
+    assert!(storage.begin_send(elsewhere).await.unwrap() == SendBegun::New);
+    assert!(storage.begin_send(send(None, "M3")).await.unwrap() == SendBegun::New);
+    assert!(storage.begin_send(send(None, "M4")).await.unwrap() == SendBegun::New);
+    assert!(storage.begin_send(send(None, "M4")).await.is_err(), "a stanza id is never used twice");
+}
+
+pub(crate) async fn unfinished_sends_keep_their_order(storage: Arc<dyn Storage>) {
+    for id in ["M3", "M1", "M2", "M4"] {
+        storage.begin_send(send(None, id)).await.unwrap();
+    }
+    let answer = Some(r#"{"id":"x"}"#.to_owned());
+    assert!(storage.update_send("default", "M1", SendState::Acked, answer.clone(), 5).await.unwrap());
+    assert!(storage.update_send("default", "M2", SendState::Sent, None, 6).await.unwrap());
+    assert!(!storage.update_send("default", "M9", SendState::Sent, None, 6).await.unwrap());
+    let unfinished = storage.unfinished_sends("default").await.unwrap();
+    assert_eq!(unfinished.iter().map(|row| row.message_id.as_str()).collect::<Vec<_>>(), ["M3", "M2", "M4"]);
+    let acked = storage.send("default", "M1").await.unwrap().unwrap();
+    assert!(acked.state == SendState::Acked && acked.response_json == answer && acked.updated_ms == 5);
+    let everything_finished =
+        Retention { delivered_before_ms: 0, dead_before_ms: 0, sends_before_ms: 100, limit: 10 };
+    assert_eq!(storage.prune(everything_finished).await.unwrap(), 1);
+    assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 3);
+}
+
+pub(crate) async fn a_send_is_acked_with_its_message(storage: Arc<dyn Storage>) {
+    storage.begin_send(send(Some("k"), "M1")).await.unwrap();
+    let moved = |message_id: &str| Change::Send {
+        session: "default".to_owned(),
+        message_id: message_id.to_owned(),
+        state: SendState::Acked,
+        response_json: Some("{}".to_owned()),
+        now_ms: 7,
+    };
+    let row = Box::new(MessageRow { from_me: true, ack: 1, ..message("c", "M1") });
+    let batch = vec![Change::Message { row, updates: vec![], events: vec![] }, moved("M1"), moved("M9")];
+    assert_eq!(storage.commit(batch.into()).await.unwrap().applied, [true, true, false]);
+    assert_eq!(storage.send("default", "M1").await.unwrap().unwrap().state, SendState::Acked);
+}

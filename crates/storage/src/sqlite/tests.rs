@@ -1,0 +1,99 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use crate::conformance::suite;
+use crate::{Desired, SessionRow, Storage, StorageError, open_sqlite};
+
+/// A storage and the folder it lives in.
+struct Opened {
+    storage: Arc<dyn Storage>,
+    folder: TempDir,
+}
+
+impl Opened {
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("data").join("wakeeper.db")
+    }
+}
+
+async fn open() -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open_sqlite(folder.path().join("data").join("wakeeper.db")).await.unwrap();
+    Opened { storage, folder }
+}
+
+suite!(open);
+
+fn session() -> SessionRow {
+    SessionRow {
+        name: "default".to_owned(),
+        config_json: "{}".to_owned(),
+        desired: Desired::Stopped,
+        created_ms: 1,
+        updated_ms: 1,
+        me_json: None,
+    }
+}
+
+#[tokio::test]
+async fn files_are_the_owners_alone() {
+    let opened = open().await;
+    opened.storage.put_session(session()).await.unwrap();
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = opened.file();
+    assert_eq!(mode(file.clone()), 0o600);
+    assert_eq!(mode(file.with_file_name("wakeeper.db-wal")), 0o600);
+    assert_eq!(mode(file.with_file_name("wakeeper.db-shm")), 0o600);
+    assert_eq!(mode(file.parent().unwrap().to_owned()), 0o700);
+    opened.storage.close().await;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let again = open_sqlite(&file).await.unwrap();
+    assert_eq!(mode(file), 0o600, "a mode that grew is put right");
+    again.close().await;
+}
+
+#[tokio::test]
+async fn closing_folds_the_wal_in_and_later_calls_say_so() {
+    let opened = open().await;
+    opened.storage.put_session(session()).await.unwrap();
+    opened.storage.close().await;
+    opened.storage.close().await;
+    assert!(!opened.file().with_file_name("wakeeper.db-wal").exists());
+    assert!(matches!(opened.storage.put_session(session()).await, Err(StorageError::Closed)));
+    assert!(matches!(opened.storage.sessions().await, Err(StorageError::Closed)));
+    let again = open_sqlite(opened.file()).await.unwrap();
+    assert_eq!(again.sessions().await.unwrap().len(), 1);
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_left_alone() {
+    let opened = open().await;
+    opened.storage.close().await;
+    let mut connection = SqliteConnectOptions::new().filename(opened.file()).connect().await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', 1, x'00', 0)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    let before = std::fs::read(opened.file()).unwrap();
+    let refused = open_sqlite(opened.file()).await.unwrap_err();
+    assert!(matches!(refused, StorageError::NewerDatabase { found: 9999, supported } if supported < 9999));
+    assert!(std::fs::read(opened.file()).unwrap() == before);
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_an_error_not_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wakeeper.db");
+    std::fs::write(&file, "not a database, but long enough to be looked at as one".repeat(100)).unwrap();
+    assert!(open_sqlite(&file).await.is_err());
+    assert!(matches!(open_sqlite(folder.path()).await, Err(StorageError::OpenFile { .. })));
+}
