@@ -72,6 +72,7 @@ impl Server {
     }
 
     /// Takes one stanza of a connection. Anything is survived; unknown things are counted.
+    #[allow(clippy::needless_pass_by_value, reason = "the connection is done with the stanza")]
     pub fn receive(&self, link: Link, stanza: Node) {
         let (observer, relayed) = {
             let mut world = self.world();
@@ -136,13 +137,14 @@ impl Server {
 
     /// Sends `<pair-success>` to a device that waits to be linked and returns its device id. The
     /// device signs, is told to reconnect (515), and is linked from then on.
+    #[allow(clippy::needless_pass_by_value, reason = "a grant is used once")]
     pub fn complete_pairing(
         &self,
         link: Link,
         number: &str,
         grant: PairingGrant,
     ) -> Result<u16, ServerError> {
-        self.world().complete_pairing(link, number, grant)
+        self.world().complete_pairing(link, number, &grant)
     }
 
     /// Unlinks a companion as its phone does: it is logged out at once or at its next login.

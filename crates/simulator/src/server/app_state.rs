@@ -93,7 +93,7 @@ impl World {
             return collection.node(name, known).attr("type", "error").child(error("409", "conflict"));
         }
         let version = collection.version() + 1;
-        patch.version = MessageField::some(SyncdVersion { version: Some(version), ..Default::default() });
+        patch.version = MessageField::some(SyncdVersion { version: Some(version) });
         collection.patches.push(Patch(patch.encode_to_vec()));
         changed.push((name.to_owned(), version));
         empty.attr("version", version.to_string())

@@ -63,7 +63,6 @@ impl Account {
             details: Some(details),
             account_signature: Some(signature.to_vec()),
             account_signature_key: Some(self.keys.identity_public().to_vec()),
-            ..Default::default()
         }
         .encode_to_vec()
     }

@@ -70,11 +70,8 @@ impl World {
     }
 
     fn receive_iq(&mut self, caller: &Caller, iq: &Node) {
-        let kind = match iq.get("type") {
-            Some(kind @ ("get" | "set")) => kind,
-            // Answers to the server's own questions, of which there are none after pairing.
-            _ => return,
-        };
+        // Answers are not heard: after pairing the server asks nothing.
+        let Some(kind @ ("get" | "set")) = iq.get("type") else { return };
         let namespace = iq.get("xmlns").unwrap_or_default();
         let now = self.now();
         if !matches!(namespace, "w:p" | "passive" | "urn:xmpp:ping")

@@ -170,7 +170,7 @@ impl World {
             group.lid.then(|| self.accounts.get(number).map(|account| account.phone_jid().to_string()))?
         };
         let members = group.members.iter().filter_map(|(number, rank)| {
-            Some(self.participant_node(group.lid, self.accounts.get(number)?).attr_opt("type", rank.name()))
+            Some(participant_node(group.lid, self.accounts.get(number)?).attr_opt("type", rank.name()))
         });
         let mut node = Node::new("group")
             .attr("id", id)
@@ -199,14 +199,6 @@ impl World {
             name => Node::new(name),
         });
         Some(node.children(settings))
-    }
-
-    /// `<participant>` with both addresses of an account.
-    fn participant_node(&self, lid: bool, account: &Account) -> Node {
-        let other = if lid { "phone_number" } else { "lid" };
-        Node::new("participant")
-            .attr("jid", account.jid(lid).to_string())
-            .attr(other, account.jid(!lid).to_string())
     }
 
     fn create_group(&mut self, actor: &Address, request: &Node) -> Result<Vec<Node>, Refusal> {
@@ -292,6 +284,14 @@ impl World {
             self.deliver(&receiver, StanzaClass::Notification, &stanza_id, notification);
         }
     }
+}
+
+/// `<participant>` with both addresses of an account.
+fn participant_node(lid: bool, account: &Account) -> Node {
+    let other = if lid { "phone_number" } else { "lid" };
+    Node::new("participant")
+        .attr("jid", account.jid(lid).to_string())
+        .attr(other, account.jid(!lid).to_string())
 }
 
 /// A group id with or without `@g.us`.

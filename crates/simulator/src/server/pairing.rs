@@ -22,7 +22,7 @@ const LAST_DEVICE: u16 = 250;
 
 /// A new device that waits to be linked.
 pub(super) struct Registration {
-    registration_id: u32,
+    signal_id: u32,
     identity: [u8; 32],
     signed_prekey: SignedPreKeyPublic,
     /// References with the time after which each is refused, since the Unix epoch.
@@ -49,7 +49,7 @@ impl World {
     pub fn start_registration(
         &mut self,
         link: Link,
-        registration_id: u32,
+        signal_id: u32,
         identity: [u8; 32],
         signed_prekey: SignedPreKeyPublic,
     ) {
@@ -65,7 +65,7 @@ impl World {
         }
         let refs = references.iter().map(|(reference, _)| Node::new("ref").bytes(reference.as_bytes()));
         let pair_device = Node::new("pair-device").children(refs);
-        let registration = Registration { registration_id, identity, signed_prekey, references, granted: None };
+        let registration = Registration { signal_id, identity, signed_prekey, references, granted: None };
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.role = Role::Registering(Box::new(registration));
         }
@@ -140,7 +140,7 @@ impl World {
         &mut self,
         link: Link,
         number: &str,
-        grant: PairingGrant,
+        grant: &PairingGrant,
     ) -> Result<u16, ServerError> {
         if self.registration(link).is_none_or(|registration| registration.granted.is_some()) {
             return Err(ServerError::NotPairing);
@@ -151,7 +151,7 @@ impl World {
         }
         account.last_device += 1;
         let device = account.last_device;
-        let pair_success = pair_success(account, device, &grant, self.config.addressing);
+        let pair_success = pair_success(account, device, grant, self.config.addressing);
         if let Some(registration) = self.registration_mut(link) {
             registration.granted =
                 Some(Granted { number: number.to_owned(), device, key_index: grant.key_index });
@@ -190,7 +190,7 @@ impl World {
             key: registration.signed_prekey.key,
             signature: registration.signed_prekey.signature.clone(),
         };
-        let (registration_id, identity_public) = (registration.registration_id, registration.identity);
+        let (registration_id, identity_public) = (registration.signal_id, registration.identity);
         let now = self.seconds();
         let Some(account) = self.accounts.get_mut(&granted.number) else { return };
         let companion = Companion {

@@ -1,6 +1,9 @@
 //! Everything else that clients ask: props, privacy, blocklist, media hosts and harmless answers
 //! (section 6).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::account::StanzaClass;
 use super::dispatch::Caller;
 use super::world::World;
@@ -64,7 +67,7 @@ impl World {
             .attr("maxContentLengthBytes", "104857600");
         let auth: [u8; 16] = self.random();
         Node::new("media_conn")
-            .attr("auth", auth.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            .attr("auth", URL_SAFE_NO_PAD.encode(auth))
             .attr("ttl", MEDIA_TTL)
             .attr("auth_ttl", MEDIA_TTL)
             .attr("max_buckets", "12")

@@ -1,6 +1,6 @@
 //! Changes to a group by its members.
 
-use super::{BAD_REQUEST, Description, FORBIDDEN, MOST_MEMBERS, NOT_FOUND, Rank, Refusal};
+use super::{BAD_REQUEST, Description, FORBIDDEN, MOST_MEMBERS, NOT_FOUND, Rank, Refusal, participant_node};
 use crate::node::Node;
 use crate::server::account::Address;
 use crate::server::world::World;
@@ -84,7 +84,7 @@ impl World {
             let lid = self.groups.get(id).ok_or(NOT_FOUND)?.lid;
             let participants = changed
                 .iter()
-                .filter_map(|number| Some(self.participant_node(lid, self.accounts.get(number)?)));
+                .filter_map(|number| Some(participant_node(lid, self.accounts.get(number)?)));
             let change = Node::new(what).children(participants.collect::<Vec<_>>());
             self.announce_group(id, &actor.number, &change, None);
             if what == "remove" {
@@ -155,7 +155,7 @@ impl World {
             account.groups.remove(id);
         }
         let participant =
-            self.accounts.get(&actor.number).map(|account| self.participant_node(lid, account));
+            self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
         let change = Node::new("remove").children(participant);
         self.announce_group(id, &actor.number, &change, Some(&actor.number));
         answer
@@ -223,7 +223,7 @@ impl World {
         }
         let lid = self.groups.get(&id).is_some_and(|group| group.lid);
         let participant =
-            self.accounts.get(&actor.number).map(|account| self.participant_node(lid, account));
+            self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
         let change = Node::new("add").attr("reason", "invite").children(participant);
         self.announce_group(&id, &actor.number, &change, None);
         Ok(vec![Node::new("group").attr("jid", jid)])
