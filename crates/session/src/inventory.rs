@@ -67,6 +67,8 @@ pub struct SessionFacts {
 pub struct SenderKeyFacts {
     /// The shape it is stored in; `None` when malformed.
     pub version: Option<Version>,
+    /// It is our own, not another sender's.
+    pub own: bool,
 }
 
 /// All files of a folder.

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod backup;
+pub mod clean;
 pub mod curve;
 pub mod examine;
 pub mod finding;
@@ -13,6 +14,7 @@ pub mod findings;
 pub mod formats;
 pub mod inventory;
 pub mod json;
+pub mod repair;
 pub mod secret;
 pub mod source;
 pub mod symptoms;

@@ -178,6 +178,11 @@ impl Folder {
         Ok(Self { fd, path: path.to_owned() })
     }
 
+    /// Takes over an open handle on a folder.
+    pub(crate) fn from_fd(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path }
+    }
+
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path

@@ -15,9 +15,9 @@ use crate::source::Limits;
 /// The manifest's name in the archive.
 pub(super) const MANIFEST: &str = "wakeeper-backup.json";
 /// Where the session's own files are.
-pub(super) const SESSION: &str = "session/";
+pub(crate) const SESSION: &str = "session/";
 /// Where the store is.
-pub(super) const STORE: &str = "store/";
+pub(crate) const STORE: &str = "store/";
 /// A manifest of 300,000 files has about 64 MB.
 const MANIFEST_LIMIT: u64 = 256 << 20;
 /// The first bytes of an age file.

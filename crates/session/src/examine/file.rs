@@ -47,11 +47,7 @@ fn examine_value(entry: &Entry, name: &Name, value: &Value<'_>) -> (Facts, Vec<F
         Name::SenderKey { sender, .. } => {
             let file = SenderKeyFile::read(value);
             let found = findings::for_sender_key(entry, sender, &file);
-            let version = match &file {
-                SenderKeyFile::Record { version, states } => (!states.is_empty()).then_some(*version),
-                SenderKeyFile::Malformed { .. } => None,
-            };
-            (Facts::SenderKey(SenderKeyFacts { version }), found)
+            (Facts::SenderKey(sender_key_facts(&file)), found)
         }
         other => match small_facts(other, value) {
             Some(facts) => (facts, Vec::new()),
@@ -88,6 +84,16 @@ fn examine_session(entry: &Entry, address: &Address, value: &Value<'_>) -> (Fact
             (Facts::Session(session_facts(&record)), found)
         }
         file => (Facts::None, findings::for_session_file(entry, address, &file)),
+    }
+}
+
+fn sender_key_facts(file: &SenderKeyFile) -> SenderKeyFacts {
+    match file {
+        SenderKeyFile::Record { version, states } => SenderKeyFacts {
+            version: (!states.is_empty()).then_some(*version),
+            own: states.iter().any(|state| state.own),
+        },
+        SenderKeyFile::Malformed { .. } => SenderKeyFacts { version: None, own: false },
     }
 }
 

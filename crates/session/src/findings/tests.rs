@@ -1,0 +1,40 @@
+//! `docs/findings.md` is what the findings' own files say.
+
+use super::*;
+
+/// The module documentation of a source text.
+fn documentation(source: &str) -> Vec<&str> {
+    source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect()
+}
+
+fn page() -> String {
+    let mut page = "# Findings\n\nWhat `wakeeper examine` and `wakeeper health` can find in a stored session, what it \
+                    means and what cures it.\nThis page is generated from the findings' own source files; do not edit it.\n"
+        .to_owned();
+    for (_, code, source) in SOURCES {
+        let lines = documentation(source);
+        let (title, text) = lines.split_first().expect("a title");
+        page += &format!("\n## `{code}`\n\n**{title}**\n\n{}\n", text.join("\n").trim());
+    }
+    page
+}
+
+#[test]
+fn codes_are_file_names_and_documented() {
+    for (name, code, source) in SOURCES {
+        assert_eq!(code.as_str(), *name);
+        let lines = documentation(source);
+        assert!(lines.len() >= 3 && lines[1].is_empty() && lines[0].ends_with('.'), "{name}: title, blank, text");
+    }
+    assert_eq!(CODES.len(), SOURCES.len());
+}
+
+/// Set `UPDATE_DOCS` to write the page anew.
+#[test]
+fn the_page_is_up_to_date() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/findings.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page(), "run with UPDATE_DOCS=1");
+}

@@ -1,0 +1,158 @@
+//! `wakeeper clean` on a folder: examine, plan, back up, apply, and look again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::backup::{self, BackupError, CreateOptions, Manifest};
+use crate::examine::{Examination, ExamineError, Options};
+use crate::finding::{Finding, Severity};
+use crate::formats::baileys::name::REPAIR_FOLDER;
+use crate::repair::{self, Action, Applied, ApplyError, Extent, Plan, PlanError};
+use crate::secret::Passphrase;
+use crate::source::Folder;
+
+mod sources;
+mod store;
+
+pub use sources::BackupSources;
+
+/// How to clean.
+#[derive(Clone, Copy)]
+pub struct CleanOptions<'a> {
+    /// How far to go.
+    pub extent: Extent,
+    /// Stop after the plan.
+    pub dry_run: bool,
+    /// The backup folder.
+    pub shelf: &'a Path,
+    /// The session's name in the backup folder.
+    pub label: &'a str,
+    /// Encrypts the backup that is made, and opens those that are read.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
+/// What was done, as `wakeeper clean --json` prints it.
+#[derive(Debug, Default, Serialize)]
+pub struct Outcome {
+    /// The backup that was made first; none when nothing was to be done.
+    pub backup: Option<PathBuf>,
+    /// What was, or would be, done.
+    pub plan: Vec<Action>,
+    /// The plan was carried out.
+    pub applied: bool,
+    /// The login is sound.
+    pub login_kept: bool,
+    /// A QR code must be scanned.
+    pub needs_qr: bool,
+    /// Nothing of severity `error` is left, by an examination after the fact.
+    pub healthy: bool,
+    /// Bytes that were, or would be, freed by upkeep.
+    pub freed: u64,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// What is still wrong.
+    pub remaining: Vec<Finding>,
+}
+
+/// Why cleaning failed. The folder is as it was, or as the plan wanted it.
+#[derive(Debug, thiserror::Error)]
+pub enum CleanError {
+    /// The folder could not be read.
+    #[error(transparent)]
+    Examine(#[from] ExamineError),
+    /// No plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// No backup, so nothing was touched.
+    #[error("nothing was changed, because the backup failed: {0}")]
+    Backup(#[from] BackupError),
+    /// The plan was not carried out.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The store could not be replaced.
+    #[error("cannot replace {path}: {reason}")]
+    Store {
+        /// The store.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+}
+
+/// Mends a folder. Whatever runs on the session must be stopped before.
+pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Result<Outcome, CleanError> {
+    let folder = Folder::open(path).map_err(ExamineError::from)?;
+    let mut notes = Vec::new();
+    if folder.entry(REPAIR_FOLDER).is_ok() {
+        if how.dry_run {
+            notes.push("An interrupted repair would be finished first.".to_owned());
+        } else {
+            notes.push(finished(&repair::recover(&folder)?));
+        }
+    }
+    let examination = Examination::of_folder(&folder, options)?;
+    let sources = BackupSources::new(how.shelf, how.label, how.passphrase, &examination);
+    let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
+    let mut outcome = describe(&plan, notes);
+    if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {
+        outcome.healthy = is_healthy(&outcome.remaining);
+        return Ok(outcome);
+    }
+    let create = CreateOptions { shelf: how.shelf, label: how.label, passphrase: how.passphrase, always: false };
+    let backup = backup::create(&folder, options, &create)?;
+    let applied = repair::apply(&folder, &plan.overlay, &hashes(&backup.manifest))?;
+    outcome.backup = Some(backup.path);
+    if plan.reset_store
+        && let Some(store) = options.store
+    {
+        store::reset(store, &backup.manifest).map_err(|reason| CleanError::Store { path: store.to_owned(), reason })?;
+    }
+    outcome.applied = true;
+    outcome.notes.extend(applied.skipped.iter().map(|name| format!("{name} was written meanwhile; left alone")));
+    look_again(&folder, options, &mut outcome)?;
+    Ok(outcome)
+}
+
+/// A cure is done when a check after it passes, not when it ran.
+fn look_again(folder: &Folder, options: &Options<'_>, outcome: &mut Outcome) -> Result<(), CleanError> {
+    let examination = Examination::of_folder(folder, options)?;
+    outcome.remaining = examination.findings(options);
+    outcome.healthy = is_healthy(&outcome.remaining);
+    outcome.login_kept = examination.credentials_state(&outcome.remaining) == crate::examine::CredentialsState::Sound;
+    outcome.needs_qr = !outcome.login_kept;
+    Ok(())
+}
+
+fn is_healthy(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity != Severity::Error)
+}
+
+fn describe(plan: &Plan, mut notes: Vec<String>) -> Outcome {
+    notes.extend(plan.notes.iter().cloned());
+    Outcome {
+        plan: plan.actions.clone(),
+        login_kept: plan.login_kept,
+        needs_qr: plan.needs_qr,
+        freed: plan.actions.iter().map(|action| action.freed).sum(),
+        notes,
+        remaining: plan.remaining.clone(),
+        ..Outcome::default()
+    }
+}
+
+fn finished(applied: &Applied) -> String {
+    match applied.changed {
+        0 => "An interrupted repair that had changed nothing yet was taken back.".to_owned(),
+        count => format!("An interrupted repair was finished; it concerned {count} files."),
+    }
+}
+
+/// The hash of every session file in a backup, by name.
+pub(crate) fn hashes(manifest: &Manifest) -> BTreeMap<String, String> {
+    let named = |row: &backup::manifest::FileRow| {
+        Some((row.path.strip_prefix(backup::archive::SESSION)?.to_owned(), row.sha256.clone()))
+    };
+    manifest.files.iter().filter_map(named).collect()
+}

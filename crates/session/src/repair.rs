@@ -1,0 +1,18 @@
+//! Repair: a plan that is computed without touching anything, and its application, whole or not at all.
+//!
+//! The order of harm decides what a plan may hold. One Signal session is given up before many, Signal state
+//! before credentials; credentials are only ever replaced by sound ones of the same login. When the
+//! credentials are damaged and no backup holds sound ones, the plan is empty: nothing may be removed then,
+//! because whatever is left may be what saves the login.
+
+mod apply;
+mod credentials;
+mod mend;
+mod overlay;
+mod plan;
+mod stale;
+
+pub use apply::{ApplyError, Applied, apply, is_locked, recover};
+pub use credentials::{Constraint, RestoredCredentials, with_counters};
+pub use overlay::{Change, Overlay};
+pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};

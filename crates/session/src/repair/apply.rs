@@ -1,0 +1,375 @@
+//! Applies a plan, whole or not at all.
+//!
+//! New contents are staged in `.wakeeper-repair` beside the files and made durable. Then one rename puts the
+//! journal in its place: before it nothing has changed and the next run throws the staging away; after it the
+//! next run carries on. Every step names the content that it expects to replace, so a run that finishes an old
+//! journal never touches a file that somebody wrote since.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::overlay::{Change, Overlay};
+use super::plan::aside_name;
+use crate::formats::baileys::name::REPAIR_FOLDER;
+use crate::source::{Entry, EntryKind, Folder, Limits, ReadError, SourceError};
+
+const JOURNAL: &str = "journal.json";
+const JOURNAL_DRAFT: &str = "journal.json.tmp";
+
+/// Why a plan was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Another wakeeper works on the folder.
+    #[error("another wakeeper is working on this folder")]
+    Locked,
+    /// A file is not what the backup holds.
+    #[error("{0} changed since the backup was made: stop what is running on the session")]
+    Changed(String),
+    /// The file system refused.
+    #[error("cannot {action} {name}: {reason}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which entry.
+        name: String,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The journal of an interrupted repair cannot be read.
+    #[error("the journal of an interrupted repair cannot be read; remove {REPAIR_FOLDER} by hand")]
+    Journal,
+    /// The folder itself is at fault.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// What an application, or the completion of an interrupted one, did.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Applied {
+    /// Entries that were changed.
+    pub changed: usize,
+    /// Entries that were left alone because somebody wrote them since.
+    pub skipped: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Journal {
+    steps: Vec<Step>,
+}
+
+/// One step. All of them can be repeated without harm.
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    name: String,
+    /// SHA-256 of the content that is there before; `None` when there is no file.
+    before: Option<String>,
+    what: What,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Put { staged: String, sha256: String },
+    Remove,
+    Aside { to: String },
+    Mode { mode: u32 },
+}
+
+/// Called before every change on disk; an error stands for the machine stopping there.
+pub(super) type Hook<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;
+
+/// Applies the changes. `backed_up` holds the hash of every file in the backup that was made before: what is not
+/// in it, or differs from it, is not touched.
+pub fn apply(
+    folder: &Folder,
+    overlay: &Overlay,
+    backed_up: &BTreeMap<String, String>,
+) -> Result<Applied, ApplyError> {
+    if overlay.is_empty() {
+        return Ok(Applied::default());
+    }
+    let _lock = lock(folder)?;
+    finish_or_undo(folder, &mut || Ok(()))?;
+    let result = run(folder, overlay, backed_up, &mut || Ok(()));
+    if result.is_err() {
+        // The failure is what counts; the next run tries this again.
+        let _ = finish_or_undo(folder, &mut || Ok(()));
+    }
+    result
+}
+
+/// Finishes or takes back a repair that was interrupted.
+pub fn recover(folder: &Folder) -> Result<Applied, ApplyError> {
+    let _lock = lock(folder)?;
+    finish_or_undo(folder, &mut || Ok(()))
+}
+
+/// Whether another wakeeper works on the folder.
+pub fn is_locked(folder: &Folder) -> bool {
+    matches!(lock(folder), Err(ApplyError::Locked))
+}
+
+/// A lock on the folder itself, so that no lock file is left behind.
+fn lock(folder: &Folder) -> Result<Folder, ApplyError> {
+    let handle = Folder::open(folder.path())?;
+    match rustix::fs::flock(handle.fd(), FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(handle),
+        Err(Errno::WOULDBLOCK) => Err(ApplyError::Locked),
+        Err(errno) => Err(io("lock", ".")(errno.into())),
+    }
+}
+
+pub(super) fn run(
+    folder: &Folder,
+    overlay: &Overlay,
+    backed_up: &BTreeMap<String, String>,
+    hook: Hook<'_>,
+) -> Result<Applied, ApplyError> {
+    let staging = Staging::make(folder, hook)?;
+    let mut steps = Vec::new();
+    for (index, (name, change)) in overlay.changes().iter().enumerate() {
+        // What is only moved aside is not lost, and may be of any size.
+        let aside = matches!(change, Change::Aside(_));
+        let before = if aside { None } else { content_hash(folder, name)? };
+        if before.as_ref().is_some_and(|before| backed_up.get(name) != Some(before)) {
+            return Err(ApplyError::Changed(name.clone()));
+        }
+        let what = match change {
+            Change::Put(content) => {
+                let staged = format!("new-{index}");
+                staging.write(folder, &staged, name, content, hook)?;
+                What::Put { staged, sha256: hash(content) }
+            }
+            Change::Remove => What::Remove,
+            Change::Aside(to) => What::Aside { to: to.clone() },
+            Change::Mode(mode) => What::Mode { mode: *mode },
+        };
+        steps.push(Step { name: name.clone(), before, what });
+    }
+    // Files are written before others are removed: a rename never leaves less than there was.
+    steps.sort_by_key(|step| matches!(step.what, What::Remove));
+    staging.commit(&Journal { steps }, hook)?;
+    finish_or_undo(folder, hook)
+}
+
+/// Carries on with a committed journal, or removes a staging area that was never committed.
+pub(super) fn finish_or_undo(folder: &Folder, hook: Hook<'_>) -> Result<Applied, ApplyError> {
+    let Some(staging) = Staging::find(folder)? else { return Ok(Applied::default()) };
+    let mut applied = Applied::default();
+    if let Some(journal) = staging.journal()? {
+        for step in &journal.steps {
+            match staging.perform(folder, step, hook)? {
+                Outcome::Done => applied.changed += 1,
+                Outcome::Foreign => applied.skipped.push(step.name.clone()),
+            }
+        }
+        sync(folder, ".", hook)?;
+    }
+    staging.remove(folder, hook)?;
+    Ok(applied)
+}
+
+enum Outcome {
+    Done,
+    /// Somebody wrote the file since; it is not ours to change.
+    Foreign,
+}
+
+/// The folder `.wakeeper-repair`.
+struct Staging {
+    inside: Folder,
+}
+
+impl Staging {
+    fn make(folder: &Folder, hook: Hook<'_>) -> Result<Self, ApplyError> {
+        tick(hook, "make", REPAIR_FOLDER)?;
+        rustix::fs::mkdirat(folder.fd(), REPAIR_FOLDER, Mode::from_raw_mode(0o700))
+            .map_err(|errno| io("make", REPAIR_FOLDER)(errno.into()))?;
+        Self::find(folder)?.ok_or(ApplyError::Journal)
+    }
+
+    fn find(folder: &Folder) -> Result<Option<Self>, ApplyError> {
+        match folder.entry(REPAIR_FOLDER) {
+            Err(ReadError::Missing) => Ok(None),
+            Ok(entry) if entry.kind == EntryKind::Directory => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let fd = rustix::fs::openat(folder.fd(), REPAIR_FOLDER, flags, Mode::empty())
+                    .map_err(|errno| io("open", REPAIR_FOLDER)(errno.into()))?;
+                Ok(Some(Self { inside: Folder::from_fd(fd, folder.path().join(REPAIR_FOLDER)) }))
+            }
+            _ => Err(ApplyError::Journal),
+        }
+    }
+
+    /// Writes new content, owned and permitted as the file that it will replace.
+    fn write(
+        &self,
+        folder: &Folder,
+        staged: &str,
+        name: &str,
+        content: &[u8],
+        hook: Hook<'_>,
+    ) -> Result<(), ApplyError> {
+        tick(hook, "stage", name)?;
+        let failed = |errno: Errno| io("stage", name)(errno.into());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(self.inside.fd(), staged, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        let own = rustix::fs::fstat(&fd).map_err(failed)?;
+        let model = owner_and_mode(folder, name)?;
+        // A file that its gateway cannot read is as good as lost, so failing to give it away is a failure.
+        if (own.st_uid, own.st_gid) != (model.uid, model.gid) {
+            let owner = Some(rustix::fs::Uid::from_raw(model.uid));
+            rustix::fs::fchown(&fd, owner, Some(rustix::fs::Gid::from_raw(model.gid))).map_err(failed)?;
+        }
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(model.mode)).map_err(failed)?;
+        let mut file = std::fs::File::from(fd);
+        let half = content.len() / 2;
+        file.write_all(&content[..half]).map_err(io("stage", name))?;
+        tick(hook, "stage", name)?;
+        file.write_all(&content[half..]).map_err(io("stage", name))?;
+        file.sync_all().map_err(io("stage", name))
+    }
+
+    fn commit(&self, journal: &Journal, hook: Hook<'_>) -> Result<(), ApplyError> {
+        tick(hook, "write", JOURNAL)?;
+        let text = serde_json::to_vec(journal).map_err(|error| io("write", JOURNAL)(error.into()))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(self.inside.fd(), JOURNAL_DRAFT, flags, Mode::from_raw_mode(0o600))
+            .map_err(|errno| io("write", JOURNAL)(errno.into()))?;
+        let mut file = std::fs::File::from(fd);
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", JOURNAL))?;
+        sync(&self.inside, REPAIR_FOLDER, hook)?;
+        tick(hook, "commit", JOURNAL)?;
+        rustix::fs::renameat(self.inside.fd(), JOURNAL_DRAFT, self.inside.fd(), JOURNAL)
+            .map_err(|errno| io("commit", JOURNAL)(errno.into()))?;
+        sync(&self.inside, REPAIR_FOLDER, hook)
+    }
+
+    /// The committed journal; `None` before the commit.
+    fn journal(&self) -> Result<Option<Journal>, ApplyError> {
+        match self.inside.open_file(JOURNAL, &Limits::default()) {
+            Err(ReadError::Missing) => Ok(None),
+            Err(_) => Err(ApplyError::Journal),
+            Ok((file, entry)) => {
+                let mut text = Vec::new();
+                file.take(entry.len).read_to_end(&mut text).map_err(io("read", JOURNAL))?;
+                serde_json::from_slice(&text).map(Some).map_err(|_| ApplyError::Journal)
+            }
+        }
+    }
+
+    fn perform(&self, folder: &Folder, step: &Step, hook: Hook<'_>) -> Result<Outcome, ApplyError> {
+        let name = step.name.as_str();
+        let aside = matches!(step.what, What::Aside { .. });
+        let now = if aside { None } else { content_hash(folder, name)? };
+        let untouched = now == step.before;
+        match &step.what {
+            What::Put { sha256, .. } if now.as_ref() == Some(sha256) => return Ok(Outcome::Done),
+            What::Remove | What::Aside { .. } if folder.entry(name).is_err() => return Ok(Outcome::Done),
+            _ if !untouched => return Ok(Outcome::Foreign),
+            _ => {}
+        }
+        tick(hook, "change", name)?;
+        let failed = |errno: Errno| io("change", name)(errno.into());
+        match &step.what {
+            What::Put { staged, .. } => {
+                if folder.entry(name).is_ok_and(|entry| entry.kind != EntryKind::File) {
+                    rename(folder, name, &aside_name(name))?;
+                }
+                rustix::fs::renameat(self.inside.fd(), staged.as_str(), folder.fd(), name).map_err(failed)?;
+            }
+            What::Remove => rustix::fs::unlinkat(folder.fd(), name, AtFlags::empty()).map_err(failed)?,
+            What::Aside { to } => rename(folder, name, to)?,
+            What::Mode { mode } => set_mode(folder, name, *mode)?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// The journal goes first: without it the rest is only litter.
+    fn remove(&self, folder: &Folder, hook: Hook<'_>) -> Result<(), ApplyError> {
+        let mut entries = self.inside.list(&Limits::default())?;
+        entries.sort_by_key(|entry| entry.name != JOURNAL);
+        for entry in entries {
+            tick(hook, "remove", &entry.name)?;
+            rustix::fs::unlinkat(self.inside.fd(), entry.name.as_str(), AtFlags::empty())
+                .map_err(|errno| io("remove", &entry.name)(errno.into()))?;
+        }
+        tick(hook, "remove", REPAIR_FOLDER)?;
+        rustix::fs::unlinkat(folder.fd(), REPAIR_FOLDER, AtFlags::REMOVEDIR)
+            .map_err(|errno| io("remove", REPAIR_FOLDER)(errno.into()))?;
+        sync(folder, ".", hook)
+    }
+}
+
+fn tick(hook: Hook<'_>, action: &'static str, name: &str) -> Result<(), ApplyError> {
+    hook().map_err(io(action, name))
+}
+
+fn io<'n>(action: &'static str, name: &'n str) -> impl FnOnce(std::io::Error) -> ApplyError + 'n {
+    move |reason| ApplyError::Io { action, name: name.to_owned(), reason }
+}
+
+fn sync(folder: &Folder, name: &str, hook: Hook<'_>) -> Result<(), ApplyError> {
+    tick(hook, "sync", name)?;
+    rustix::fs::fsync(folder.fd()).map_err(|errno| io("sync", name)(errno.into()))
+}
+
+/// Renames, unless something of the new name is there already.
+fn rename(folder: &Folder, from: &str, to: &str) -> Result<(), ApplyError> {
+    let free = (0..)
+        .map(|n| if n == 0 { to.to_owned() } else { format!("{to}.{n}") })
+        .find(|name| folder.entry(name).is_err())
+        .unwrap_or_default();
+    rustix::fs::renameat(folder.fd(), from, folder.fd(), free.as_str())
+        .map_err(|errno| io("move aside", from)(errno.into()))
+}
+
+fn set_mode(folder: &Folder, name: &str, mode: u32) -> Result<(), ApplyError> {
+    let failed = |errno: Errno| io("set the permissions of", name)(errno.into());
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(folder.fd(), name, flags, Mode::empty()).map_err(failed)?;
+    rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode)).map_err(failed)
+}
+
+/// What a new file should look like: the one that it replaces, or, for a new one, the folder's owner and 0600.
+fn owner_and_mode(folder: &Folder, name: &str) -> Result<Entry, ApplyError> {
+    if let Ok(entry) = folder.entry(name)
+        && entry.kind == EntryKind::File
+    {
+        // A file that everyone may change is a finding of its own.
+        return Ok(Entry { mode: entry.mode & 0o775 | 0o600, ..entry });
+    }
+    let itself = folder.itself().map_err(|error| io("examine", ".")(std::io::Error::other(error.to_string())))?;
+    Ok(Entry { mode: 0o600, ..itself })
+}
+
+fn hash(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+/// The hash of a file; `None` when there is none, or something else stands in its place.
+fn content_hash(folder: &Folder, name: &str) -> Result<Option<String>, ApplyError> {
+    let unreadable = |reason: std::io::Error| ApplyError::Io { action: "read", name: name.to_owned(), reason };
+    match folder.open_file(name, &Limits { file: u64::MAX - 1, ..Limits::default() }) {
+        Err(ReadError::Missing | ReadError::NotRegular) => Ok(None),
+        Err(error) => Err(unreadable(std::io::Error::other(error.to_string()))),
+        Ok((mut file, _)) => {
+            let mut hasher = Sha256::new();
+            let mut room = [0; 16 * 1024];
+            loop {
+                match file.read(&mut room).map_err(unreadable)? {
+                    0 => return Ok(Some(hex::encode(hasher.finalize()))),
+                    read => hasher.update(&room[..read]),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Restoring credentials: which backup may give them, and what must change in them.
+
+use std::path::PathBuf;
+
+use crate::formats::baileys::credentials::{Credentials, Salvage};
+use crate::formats::baileys::name::Name;
+use crate::inventory::Inventory;
+use crate::json;
+
+/// Credentials from a backup forget the pre-keys that were made since. Those that are still here tell their ids;
+/// those that were given away and used do not, so the counters jump over a gap that no gateway fills between two
+/// backups. Ids have 24 bits.
+const MARGIN: u32 = 1000;
+
+/// What is known of the login that the credentials must belong to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Constraint {
+    /// Its public identity key.
+    pub identity: Option<[u8; 32]>,
+    /// Numbers of the account, one of which must be the credentials' own.
+    pub users: Vec<String>,
+    /// No id below this one may be given out again.
+    pub next_pre_key_id: u32,
+}
+
+impl Constraint {
+    /// Whether credentials are sound and belong to the login.
+    pub fn accepts(&self, credentials: &Credentials) -> bool {
+        let sound = credentials.defects.is_empty() && credentials.pairs().all(|(_, pair)| pair.matches());
+        let same = self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
+        let own = self.users.is_empty() || self.users.iter().any(|user| credentials.is_own_user(user));
+        sound && same && own && credentials.me.is_some() && credentials.account.is_some()
+    }
+}
+
+/// Sound credentials, ready to be used.
+#[derive(Debug, Clone)]
+pub struct RestoredCredentials {
+    /// `creds.json`, its counters moved on.
+    pub content: Vec<u8>,
+    /// The backup that it comes from.
+    pub from: PathBuf,
+}
+
+impl RestoredCredentials {
+    /// Makes a backup's `creds.json` ready for a folder; `None` when it is not acceptable.
+    pub fn from_backup(text: &[u8], from: PathBuf, constraint: &Constraint) -> Option<Self> {
+        let credentials = Credentials::read(&json::parse(text).ok()?);
+        if !constraint.accepts(&credentials) {
+            return None;
+        }
+        let theirs = credentials.next_pre_key_id.and_then(|next| u32::try_from(next).ok()).unwrap_or(1);
+        let next = theirs.max(constraint.next_pre_key_id).saturating_add(MARGIN);
+        Some(Self { content: with_counters(text, next)?, from })
+    }
+}
+
+/// What the folder still tells about its login.
+pub(super) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
+    let salvage = Salvage::read(creds);
+    let linked = inventory.credentials().is_none_or(|credentials| credentials.me.is_some());
+    // Credentials that were never linked are what Baileys made after it lost the real ones.
+    let identity = salvage.identity.filter(|_| linked);
+    let greatest = inventory.greatest_pre_key().map_or(0, |id| id.saturating_add(1));
+    let told = salvage.next_pre_key_id.filter(|_| linked).and_then(|next| u32::try_from(next).ok());
+    let users = inventory.files.values().filter_map(own_sender).collect();
+    Constraint { identity, users, next_pre_key_id: greatest.max(told.unwrap_or(0)) }
+}
+
+/// The account, as a sender key of its own names it.
+fn own_sender(file: &crate::inventory::FileReport) -> Option<String> {
+    match (&file.name, &file.facts) {
+        (Name::SenderKey { sender, .. }, crate::inventory::Facts::SenderKey(facts)) if facts.own => {
+            Some(sender.user.clone())
+        }
+        _ => None,
+    }
+}
+
+/// The text of credentials with both pre-key counters at this id; `None` when it has none, or they are there already.
+pub fn with_counters(text: &[u8], to: u32) -> Option<Vec<u8>> {
+    let credentials = Credentials::read(&json::parse(text).ok()?);
+    let spans = credentials.counter_spans;
+    let new = to.to_string().into_bytes();
+    let edited = json::splice(text, vec![(spans.next?, new.clone()), (spans.first?, new)]);
+    (edited != text).then_some(edited)
+}

@@ -1,0 +1,49 @@
+//! A folder as it would be: the files as they are, with the plan's changes laid over them.
+
+use std::collections::BTreeMap;
+
+use crate::source::{Folder, Limits};
+
+/// Changes to files that have not been made yet.
+#[derive(Debug, Clone, Default)]
+pub struct Overlay {
+    changes: BTreeMap<String, Change>,
+}
+
+/// What becomes of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The file will have this content.
+    Put(Vec<u8>),
+    /// The file will be gone.
+    Remove,
+    /// What stands there will be moved out of the way under another name.
+    Aside(String),
+    /// The permissions will be these.
+    Mode(u32),
+}
+
+impl Overlay {
+    /// The content of a file as it would be.
+    pub fn read(&self, folder: &Folder, limits: &Limits, name: &str) -> Option<Vec<u8>> {
+        match self.changes.get(name) {
+            Some(Change::Put(content)) => Some(content.clone()),
+            Some(Change::Remove | Change::Aside(_)) => None,
+            Some(Change::Mode(_)) | None => folder.read(name, limits).ok(),
+        }
+    }
+
+    pub(super) fn set(&mut self, name: &str, change: Change) {
+        self.changes.insert(name.to_owned(), change);
+    }
+
+    /// The changes by name.
+    pub fn changes(&self) -> &BTreeMap<String, Change> {
+        &self.changes
+    }
+
+    /// Whether anything would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}

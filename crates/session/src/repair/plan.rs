@@ -1,0 +1,203 @@
+//! Computes a plan: lays repairs over the folder in memory and examines the result, until nothing is left that a
+//! program may mend.
+
+use serde::Serialize;
+
+use super::credentials::{self, Constraint, RestoredCredentials};
+use super::mend::Mender;
+use super::overlay::{Change, Overlay};
+use super::stale;
+use crate::examine::{CredentialsState, Examination, Options};
+use crate::finding::{Finding, Repair, Severity};
+use crate::formats::baileys::name::Name;
+use crate::source::Folder;
+
+/// Rounds of examining and mending. Removing a damaged sender key uncovers a second finding, hardly ever a third.
+const ROUNDS: usize = 8;
+
+/// How far a plan may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What is damaged, and no more.
+    Damaged,
+    /// That, and Signal sessions, pre-keys and leftovers that nobody can use any more.
+    Stale,
+    /// Everything: a new QR code is needed afterwards.
+    Everything,
+}
+
+/// Where a plan may take sound files from.
+pub trait Sources {
+    /// The newest sound credentials that satisfy the constraint.
+    fn credentials(&self, constraint: &Constraint) -> Option<RestoredCredentials>;
+    /// A file that never changes, from the newest backup that holds it.
+    fn file(&self, name: &str) -> Option<Vec<u8>>;
+    /// All pre-keys of the newest backup that holds any.
+    fn pre_keys(&self) -> Vec<(String, Vec<u8>)>;
+}
+
+/// No backups at all.
+impl Sources for () {
+    fn credentials(&self, _: &Constraint) -> Option<RestoredCredentials> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn pre_keys(&self) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+/// One step of a plan, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Action {
+    /// What is done, as a stable word.
+    pub repair: &'static str,
+    /// To which file.
+    pub path: String,
+    /// Whose state it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The finding that it cures; none for upkeep and resets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// One sentence for people.
+    pub description: String,
+    /// Bytes that the folder loses by it.
+    pub freed: u64,
+}
+
+/// What would be done, in order.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// For people.
+    pub actions: Vec<Action>,
+    /// For [`super::apply`].
+    pub overlay: Overlay,
+    /// The login is sound after it.
+    pub login_kept: bool,
+    /// A QR code must be scanned after it.
+    pub needs_qr: bool,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Findings that remain after it.
+    pub remaining: Vec<Finding>,
+    /// The store is to be replaced by an empty one.
+    pub reset_store: bool,
+}
+
+/// Why no plan could be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The same findings came back, round after round.
+    #[error("the plan does not converge; {0} still stands")]
+    NoEnd(String),
+}
+
+/// Computes what to do about a folder. Writes nothing.
+pub fn plan(
+    folder: &Folder,
+    mut examination: Examination,
+    options: &Options<'_>,
+    sources: &dyn Sources,
+    extent: Extent,
+) -> Result<Plan, PlanError> {
+    if extent == Extent::Everything {
+        return Ok(everything(&examination));
+    }
+    let mut mender = Mender::new(folder, options, sources);
+    if !restore_credentials(&mut mender, &mut examination, options) {
+        return Ok(without_login(&examination, options));
+    }
+    for round in 0.. {
+        let findings = examination.findings(options);
+        let mut progress = false;
+        for finding in findings.iter().filter(|finding| is_due(finding)) {
+            progress |= mender.mend(finding, &mut examination);
+        }
+        if !progress {
+            break;
+        }
+        if round == ROUNDS {
+            let left = findings.into_iter().find(is_due).map_or_else(String::new, |f| f.code.to_string());
+            return Err(PlanError::NoEnd(left));
+        }
+    }
+    if extent == Extent::Stale {
+        stale::remove(&mut mender, &mut examination, options);
+    }
+    Ok(mender.finish(&examination, options))
+}
+
+fn is_due(finding: &Finding) -> bool {
+    finding.severity >= Severity::Warning && finding.repair.is_automatic()
+}
+
+/// Whether the login is sound, or was made so. Done before anything else is considered.
+fn restore_credentials(
+    mender: &mut Mender<'_>,
+    examination: &mut Examination,
+    options: &Options<'_>,
+) -> bool {
+    let findings = examination.findings(options);
+    let Some(finding) = findings.iter().find(|finding| finding.repair == Repair::RestoreCredentials) else {
+        return true;
+    };
+    let current = mender.read("creds.json").unwrap_or_default();
+    let constraint = credentials::constraint(&current, &examination.inventory);
+    match mender.sources().credentials(&constraint) {
+        Some(restored) => {
+            mender.put_credentials(finding, &restored, examination);
+            true
+        }
+        None => false,
+    }
+}
+
+/// Damaged credentials and nothing to restore them from: nothing may be touched.
+fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
+    let remaining = examination.findings(options);
+    let mut notes = vec![
+        "The credentials are damaged and no backup holds sound ones of this login. Nothing is removed: look for a copy \
+         of creds.json (other hosts, volume snapshots, image layers) before you scan a new QR code."
+            .to_owned(),
+    ];
+    let torn = remaining.iter().find(|finding| finding.repair == Repair::RestoreCredentials);
+    notes.extend(torn.map(|finding| format!("{}: {}", finding.path, finding.evidence)));
+    Plan { needs_qr: true, notes, remaining, ..Plan::default() }
+}
+
+fn everything(examination: &Examination) -> Plan {
+    let mut plan = Plan { needs_qr: true, reset_store: true, ..Plan::default() };
+    for file in examination.inventory.files.values() {
+        if matches!(file.name, Name::Own | Name::Unknown) {
+            continue;
+        }
+        let is_file = file.entry.kind == crate::source::EntryKind::File;
+        let change = if is_file { Change::Remove } else { Change::Aside(aside_name(&file.entry.name)) };
+        plan.overlay.set(&file.entry.name, change);
+        plan.actions.push(Action {
+            repair: Repair::RemoveFile.word(),
+            path: file.entry.name.clone(),
+            peer: file.name.peer().map(ToString::to_string),
+            code: None,
+            description: "remove it with everything else".to_owned(),
+            freed: file.entry.len,
+        });
+    }
+    plan
+}
+
+/// Where something that is no file is moved.
+pub(super) fn aside_name(name: &str) -> String {
+    format!("{name}.moved-aside.old")
+}
+
+/// Whether the login is there.
+pub(super) fn login_state(examination: &Examination, options: &Options<'_>) -> (CredentialsState, Vec<Finding>) {
+    let findings = examination.findings(options);
+    (examination.credentials_state(&findings), findings)
+}
