@@ -58,7 +58,7 @@ const ERRORS: &[(&str, &str, Damage)] = &[
     ("signal_session_key_mismatch", "baileys7", |dir| swap_between(dir, BOB, CAROL_7, "\"privKey\":\"")),
     ("signal_session_index_mismatch", "baileys6", |dir| {
         edit(dir, BOB, |text| {
-            let at = text.rfind("\"baseKey\":\"").unwrap() + 11;
+            let at = text.find("\"_sessions\":{\"").unwrap() + 14;
             let mut text = text.to_owned();
             text.replace_range(at + 20..at + 24, "AAAA");
             text
