@@ -191,7 +191,8 @@ impl Phone {
         let mut by_sender: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         {
             let state = self.core.state();
-            let shown = |entry: &&Entry| !matches!(entry.content.kind, Kind::Reaction | Kind::Edit | Kind::Revoke);
+            let shown =
+                |entry: &&Entry| !matches!(entry.content.kind, Kind::Reaction | Kind::Edit | Kind::Revoke);
             for entry in state.log.after(0).filter(|entry| !entry.from_me).filter(shown) {
                 if ids.is_empty() || ids.contains(&entry.id) {
                     let key = (entry.wire_chat.clone(), entry.wire_sender.clone());
@@ -251,11 +252,7 @@ impl Phone {
     }
 
     /// Waits until `ready` finds what it looks for; none when that takes longer than `patience`.
-    pub async fn wait<T>(
-        &self,
-        patience: Duration,
-        mut ready: impl FnMut(&Self) -> Option<T>,
-    ) -> Option<T> {
+    pub async fn wait<T>(&self, patience: Duration, mut ready: impl FnMut(&Self) -> Option<T>) -> Option<T> {
         let mut changes = self.core.changed.subscribe();
         let found = tokio::time::timeout(patience, async {
             loop {
@@ -300,3 +297,6 @@ pub enum Typing {
     /// Neither any more.
     Paused,
 }
+
+#[cfg(test)]
+mod tests;

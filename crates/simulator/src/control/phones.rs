@@ -1,0 +1,98 @@
+//! Phones: making them, linking and unlinking devices.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::{Body, ControlError};
+use crate::phone::Phone;
+use crate::simulator::Simulator;
+
+pub(super) fn router() -> Router<Simulator> {
+    Router::new()
+        .route("/sim/phones", get(list).post(create))
+        .route("/sim/phones/{number}", get(show))
+        .route("/sim/phones/{number}/scan", post(scan))
+        .route("/sim/phones/{number}/confirm-code", post(confirm_code))
+        .route("/sim/phones/{number}/devices/{device}/logout", post(log_out))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPhone {
+    number: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+async fn create(
+    State(simulator): State<Simulator>,
+    Body(new): Body<NewPhone>,
+) -> Result<(StatusCode, Json<Value>), ControlError> {
+    let number = new.number.trim_start_matches('+');
+    let name = new.name.unwrap_or_else(|| format!("Phone {}", &number[number.len().saturating_sub(4)..]));
+    let phone = simulator.create_phone(number, &name)?;
+    Ok((StatusCode::CREATED, Json(describe(&simulator, &phone))))
+}
+
+async fn list(State(simulator): State<Simulator>) -> Json<Value> {
+    Json(simulator.phones().iter().map(|phone| describe(&simulator, phone)).collect())
+}
+
+async fn show(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+) -> Result<Json<Value>, ControlError> {
+    let phone = simulator.phone(&number)?;
+    Ok(Json(describe(&simulator, &phone)))
+}
+
+fn describe(simulator: &Simulator, phone: &Phone) -> Value {
+    let account = phone.account();
+    let mut description = phone.report();
+    description["jid"] = format!("{}@{}", account.number, crate::jid::PHONE_SERVER).into();
+    let devices = simulator.server().devices(&account.number).unwrap_or_default();
+    description["devices"] = serde_json::to_value(devices).unwrap_or_default();
+    description
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scan {
+    qr: String,
+}
+
+async fn scan(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+    Body(scan): Body<Scan>,
+) -> Result<Json<Value>, ControlError> {
+    let device = simulator.phone(&number)?.scan(&scan.qr).await?;
+    Ok(Json(json!({ "device": device })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Code {
+    code: String,
+}
+
+async fn confirm_code(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+    Body(code): Body<Code>,
+) -> Result<Json<Value>, ControlError> {
+    let device = simulator.phone(&number)?.confirm_code(&code.code).await?;
+    Ok(Json(json!({ "device": device })))
+}
+
+async fn log_out(
+    State(simulator): State<Simulator>,
+    Path((number, device)): Path<(String, u16)>,
+) -> Result<Json<Value>, ControlError> {
+    simulator.phone(&number)?.log_out(device)?;
+    Ok(Json(json!({ "device": device, "linked": false })))
+}
