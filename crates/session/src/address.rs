@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_address() {
-        for text in ["", ".", "1.", ".1", "a.1", "1_7.0", "1_.0", "1.-1", "1.0.x", "12@g.us", "1:x@lid", "é.0"] {
+        for text in
+            ["", ".", "1.", ".1", "a.1", "1_7.0", "1_.0", "1.-1", "1.0.x", "12@g.us", "1:x@lid", "é.0"]
+        {
             assert_eq!(Address::from_any(text), None, "{text}");
         }
     }

@@ -100,17 +100,21 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         outcome.healthy = is_healthy(&outcome.remaining);
         return Ok(outcome);
     }
-    let create = CreateOptions { shelf: how.shelf, label: how.label, passphrase: how.passphrase, always: false };
+    let create =
+        CreateOptions { shelf: how.shelf, label: how.label, passphrase: how.passphrase, always: false };
     let backup = backup::create(&folder, options, &create)?;
     let applied = repair::apply(&folder, &plan.overlay, &hashes(&backup.manifest))?;
     outcome.backup = Some(backup.path);
     if plan.reset_store
         && let Some(store) = options.store
     {
-        store::reset(store, &backup.manifest).map_err(|reason| CleanError::Store { path: store.to_owned(), reason })?;
+        store::reset(store, &backup.manifest)
+            .map_err(|reason| CleanError::Store { path: store.to_owned(), reason })?;
     }
     outcome.applied = true;
-    outcome.notes.extend(applied.skipped.iter().map(|name| format!("{name} was written meanwhile; left alone")));
+    outcome
+        .notes
+        .extend(applied.skipped.iter().map(|name| format!("{name} was written meanwhile; left alone")));
     look_again(&folder, options, &mut outcome)?;
     Ok(outcome)
 }
@@ -120,7 +124,8 @@ fn look_again(folder: &Folder, options: &Options<'_>, outcome: &mut Outcome) -> 
     let examination = Examination::of_folder(folder, options)?;
     outcome.remaining = examination.findings(options);
     outcome.healthy = is_healthy(&outcome.remaining);
-    outcome.login_kept = examination.credentials_state(&outcome.remaining) == crate::examine::CredentialsState::Sound;
+    outcome.login_kept =
+        examination.credentials_state(&outcome.remaining) == crate::examine::CredentialsState::Sound;
     outcome.needs_qr = !outcome.login_kept;
     Ok(())
 }

@@ -238,6 +238,5 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
         .collect()
 }
 
-
 #[cfg(test)]
 mod tests;

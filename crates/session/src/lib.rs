@@ -15,6 +15,7 @@ pub mod formats;
 pub mod inventory;
 pub mod json;
 pub mod repair;
+pub mod restore;
 pub mod secret;
 pub mod source;
 pub mod symptoms;

@@ -158,7 +158,15 @@ impl Entry {
 
     /// A regular file that exists only in memory, as when a backup is examined.
     pub fn in_memory(name: &str, len: u64) -> Self {
-        Self { name: name.to_owned(), kind: EntryKind::File, len, mode: 0o600, uid: 0, gid: 0, modified_ns: 0 }
+        Self {
+            name: name.to_owned(),
+            kind: EntryKind::File,
+            len,
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+            modified_ns: 0,
+        }
     }
 }
 
@@ -200,8 +208,7 @@ impl Folder {
 
     /// All entries, sorted by name.
     pub fn list(&self, limits: &Limits) -> Result<Vec<Entry>, SourceError> {
-        let failed =
-            |errno: Errno| SourceError::List { path: self.path.clone(), reason: errno.into() };
+        let failed = |errno: Errno| SourceError::List { path: self.path.clone(), reason: errno.into() };
         let mut entries = Vec::new();
         for item in Dir::read_from(&self.fd).map_err(failed)? {
             let item = item.map_err(failed)?;
@@ -244,8 +251,7 @@ impl Folder {
     pub fn open_file(&self, name: &str, limits: &Limits) -> Result<(std::fs::File, Entry), ReadError> {
         plain_name(name)?;
         // Non-blocking, so that a pipe does not hold us before we can see that it is one.
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
         let entry = Entry::new(name.to_owned(), &rustix::fs::fstat(&fd)?);
         if entry.kind != EntryKind::File {
@@ -290,8 +296,7 @@ mod tests {
         for name in ["../secret", "sub/../plain", "", ".", "..", "absent"] {
             assert!(matches!(folder.read(name, &limits), Err(ReadError::Missing)), "{name}");
         }
-        let kinds: Vec<_> =
-            folder.list(&limits).unwrap().into_iter().map(|e| (e.name, e.kind)).collect();
+        let kinds: Vec<_> = folder.list(&limits).unwrap().into_iter().map(|e| (e.name, e.kind)).collect();
         let expected = [
             ("fifo", EntryKind::Special),
             ("link", EntryKind::Link),

@@ -100,7 +100,8 @@ pub fn read(
     for entry in entries {
         let mut entry = entry?;
         let path = member_path(&entry)?;
-        let row = expected.remove(path.as_str()).ok_or_else(|| member(&path, "the manifest does not name it"))?;
+        let row =
+            expected.remove(path.as_str()).ok_or_else(|| member(&path, "the manifest does not name it"))?;
         if row.len > limits.file || entry.size() != row.len {
             return Err(member(&path, "it is not as long as the manifest says"));
         }

@@ -105,7 +105,9 @@ fn take_stock(
         match folder.open_file(&report.entry.name, &options.limits) {
             Ok((file, entry)) => files.push(row(SESSION, file, &entry)?),
             Err(ReadError::Missing) => {}
-            Err(error) => left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() }),
+            Err(error) => {
+                left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() })
+            }
         }
     }
     if let Some((file, entry)) = options.store.and_then(open_store) {

@@ -57,7 +57,11 @@ impl Shelf {
     /// A backup folder, made with mode 0700 when it does not exist.
     pub fn make(path: &Path) -> Result<Self, BackupError> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|reason| BackupError::Io { action: "make the backup folder", path: path.to_owned(), reason })?;
+        made.map_err(|reason| BackupError::Io {
+            action: "make the backup folder",
+            path: path.to_owned(),
+            reason,
+        })?;
         Ok(Self::at(path))
     }
 

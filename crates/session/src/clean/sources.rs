@@ -53,9 +53,9 @@ impl<'a> BackupSources<'a> {
     fn lasting_of(&self, path: &Path) -> Option<BTreeMap<String, Vec<u8>>> {
         let mut files = BTreeMap::new();
         let manifest: Manifest = archive::read(path, self.passphrase, &Limits::default(), |member| {
-            let lasting = member.session_file().filter(|name| {
-                matches!(Name::parse(name), Name::PreKey(_) | Name::AppStateKey { .. })
-            });
+            let lasting = member
+                .session_file()
+                .filter(|name| matches!(Name::parse(name), Name::PreKey(_) | Name::AppStateKey { .. }));
             if let Some(name) = lasting {
                 files.insert(name.to_owned(), member.content.to_vec());
             }

@@ -65,12 +65,7 @@ fn one(folder: &Folder, entry: &Entry, options: &Options<'_>, changed: &AtomicUs
 }
 
 /// A writer may have been in the middle of those files that looked torn: what changed since is judged anew.
-fn read_torn_again(
-    folder: &Folder,
-    options: &Options<'_>,
-    inventory: &mut Inventory,
-    changed: &AtomicUsize,
-) {
+fn read_torn_again(folder: &Folder, options: &Options<'_>, inventory: &mut Inventory, changed: &AtomicUsize) {
     let is_torn =
         |file: &&FileReport| file.findings.iter().any(|finding| finding.severity == Severity::Error);
     let torn: Vec<Entry> = inventory.files.values().filter(is_torn).map(|file| file.entry.clone()).collect();

@@ -24,7 +24,10 @@ fn codes_are_file_names_and_documented() {
     for (name, code, source) in SOURCES {
         assert_eq!(code.as_str(), *name);
         let lines = documentation(source);
-        assert!(lines.len() >= 3 && lines[1].is_empty() && lines[0].ends_with('.'), "{name}: title, blank, text");
+        assert!(
+            lines.len() >= 3 && lines[1].is_empty() && lines[0].ends_with('.'),
+            "{name}: title, blank, text"
+        );
     }
     assert_eq!(CODES.len(), SOURCES.len());
 }

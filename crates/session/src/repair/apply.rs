@@ -218,7 +218,8 @@ impl Staging {
         tick(hook, "stage", name)?;
         let failed = |errno: Errno| io("stage", name)(errno.into());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self.inside.fd(), staged, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        let fd = rustix::fs::openat(self.inside.fd(), staged, flags, Mode::from_raw_mode(0o600))
+            .map_err(failed)?;
         let own = rustix::fs::fstat(&fd).map_err(failed)?;
         let model = owner_and_mode(folder, name)?;
         // A file that its gateway cannot read is as good as lost, so failing to give it away is a failure.
@@ -344,7 +345,8 @@ fn owner_and_mode(folder: &Folder, name: &str) -> Result<Entry, ApplyError> {
         // A file that everyone may change is a finding of its own.
         return Ok(Entry { mode: entry.mode & 0o775 | 0o600, ..entry });
     }
-    let itself = folder.itself().map_err(|error| io("examine", ".")(std::io::Error::other(error.to_string())))?;
+    let itself =
+        folder.itself().map_err(|error| io("examine", ".")(std::io::Error::other(error.to_string())))?;
     Ok(Entry { mode: 0o600, ..itself })
 }
 
@@ -354,7 +356,8 @@ fn hash(content: &[u8]) -> String {
 
 /// The hash of a file; `None` when there is none, or something else stands in its place.
 fn content_hash(folder: &Folder, name: &str) -> Result<Option<String>, ApplyError> {
-    let unreadable = |reason: std::io::Error| ApplyError::Io { action: "read", name: name.to_owned(), reason };
+    let unreadable =
+        |reason: std::io::Error| ApplyError::Io { action: "read", name: name.to_owned(), reason };
     match folder.open_file(name, &Limits { file: u64::MAX - 1, ..Limits::default() }) {
         Err(ReadError::Missing | ReadError::NotRegular) => Ok(None),
         Err(error) => Err(unreadable(std::io::Error::other(error.to_string()))),

@@ -27,7 +27,8 @@ impl Constraint {
     /// Whether credentials are sound and belong to the login.
     pub fn accepts(&self, credentials: &Credentials) -> bool {
         let sound = credentials.defects.is_empty() && credentials.pairs().all(|(_, pair)| pair.matches());
-        let same = self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
+        let same =
+            self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
         let own = self.users.is_empty() || self.users.iter().any(|user| credentials.is_own_user(user));
         sound && same && own && credentials.me.is_some() && credentials.account.is_some()
     }

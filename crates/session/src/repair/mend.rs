@@ -56,10 +56,12 @@ impl<'a> Mender<'a> {
                 Some(text) if *len < text.len() => Some(text[..*len].to_vec()),
                 _ => return false,
             },
-            Repair::AdvancePreKeyCounters { to } => match self.read(path).and_then(|t| with_counters(&t, *to)) {
-                Some(text) => Some(text),
-                None => return false,
-            },
+            Repair::AdvancePreKeyCounters { to } => {
+                match self.read(path).and_then(|t| with_counters(&t, *to)) {
+                    Some(text) => Some(text),
+                    None => return false,
+                }
+            }
             Repair::Write { content } if !there => Some(content.clone().into_bytes()),
             Repair::Rename { to } if there => return self.rename(finding, to, examination),
             Repair::RemoveIntruder if there => return self.move_aside(finding, examination),

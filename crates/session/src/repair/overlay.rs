@@ -33,6 +33,17 @@ impl Overlay {
         }
     }
 
+    /// Gives a file this content.
+    pub fn put(&mut self, name: &str, content: Vec<u8>) {
+        self.set(name, Change::Put(content));
+    }
+
+    /// Removes a file, or moves aside what is none.
+    pub(crate) fn take_away(&mut self, name: &str, is_file: bool) {
+        let change = if is_file { Change::Remove } else { Change::Aside(super::plan::aside_name(name)) };
+        self.set(name, change);
+    }
+
     pub(super) fn set(&mut self, name: &str, change: Change) {
         self.changes.insert(name.to_owned(), change);
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::credentials::{self, Constraint, RestoredCredentials};
 use super::mend::Mender;
-use super::overlay::{Change, Overlay};
+use super::overlay::Overlay;
 use super::stale;
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::{Finding, Repair, Severity};
@@ -176,9 +176,7 @@ fn everything(examination: &Examination) -> Plan {
         if matches!(file.name, Name::Own | Name::Unknown) {
             continue;
         }
-        let is_file = file.entry.kind == crate::source::EntryKind::File;
-        let change = if is_file { Change::Remove } else { Change::Aside(aside_name(&file.entry.name)) };
-        plan.overlay.set(&file.entry.name, change);
+        plan.overlay.take_away(&file.entry.name, file.entry.kind == crate::source::EntryKind::File);
         plan.actions.push(Action {
             repair: Repair::RemoveFile.word(),
             path: file.entry.name.clone(),
@@ -197,7 +195,10 @@ pub(super) fn aside_name(name: &str) -> String {
 }
 
 /// Whether the login is there.
-pub(super) fn login_state(examination: &Examination, options: &Options<'_>) -> (CredentialsState, Vec<Finding>) {
+pub(super) fn login_state(
+    examination: &Examination,
+    options: &Options<'_>,
+) -> (CredentialsState, Vec<Finding>) {
     let findings = examination.findings(options);
     (examination.credentials_state(&findings), findings)
 }

@@ -34,10 +34,7 @@ mod tests {
         let cases = [
             ("      privKey: <Buffer 30 11 22 ... 29 more bytes>,", "      privKey: [redacted],"),
             ("rootKey: <Buffer 0a 0b>", "rootKey: [redacted]"),
-            (
-                r#"{"privKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","n":1}"#,
-                r#"{[redacted],"n":1}"#,
-            ),
+            (r#"{"privKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","n":1}"#, r#"{[redacted],"n":1}"#),
             (r#"{"private":{"type":"Buffer","data":"AQID"}}"#, "{[redacted]}"),
             ("Session error:Error: Bad MAC", "Session error:Error: Bad MAC"),
         ];

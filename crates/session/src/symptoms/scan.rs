@@ -122,4 +122,3 @@ fn status(line: &str) -> Option<u16> {
         rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).take(3).collect();
     digits.parse().ok().filter(|code| (100..600).contains(code))
 }
-

@@ -37,7 +37,8 @@ fn counts_messages_and_not_lines() {
 
 #[test]
 fn a_silent_gateway_still_shows_libsignals_lines() {
-    let console: String = CAPTURE.lines().filter(|line| !line.contains('{')).map(|l| format!("{l}\n")).collect();
+    let console: String =
+        CAPTURE.lines().filter(|line| !line.contains('{')).map(|l| format!("{l}\n")).collect();
     let troubles = troubles(&scan(console.repeat(3).as_bytes()).unwrap());
     assert_eq!(troubles[0].messages, 3, "one failed attempt each");
     assert_eq!(troubles[0].last_ms, None);

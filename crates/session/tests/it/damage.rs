@@ -36,7 +36,9 @@ const ERRORS: &[(&str, &str, Damage)] = &[
     }),
     ("file_wrong_shape", "baileys7", |dir| write(dir, "device-list-6281100000003.json", b"{\"0\":true}")),
     ("file_wrong_shape", "baileys7", |dir| {
-        edit(dir, "app-state-sync-version-regular_low.json", |text| text.replace("\"version\":3", "\"version\":-3"));
+        edit(dir, "app-state-sync-version-regular_low.json", |text| {
+            text.replace("\"version\":3", "\"version\":-3")
+        });
     }),
     ("pre_key_counter_behind", "baileys7", |dir| counters(dir, 9, 9)),
     ("pre_key_counters_crossed", "baileys7", |dir| counters(dir, 15, 16)),
@@ -50,8 +52,12 @@ const ERRORS: &[(&str, &str, Damage)] = &[
     ("signal_session_empty", "baileys7", |dir| write(dir, BOB, b"null")),
     ("signal_session_empty", "baileys7", |dir| write(dir, BOB, b"{\"_sessions\":{},\"version\":\"v1\"}")),
     ("signal_session_version", "baileys7", |dir| edit(dir, BOB, |text| text.replace("\"v1\"", "\"v9\""))),
-    ("signal_session_incomplete", "baileys7", |dir| edit(dir, BOB, |text| text.replace("\"registrationId\"", "\"x\""))),
-    ("signal_session_incomplete", "baileys6", |dir| edit(dir, BOB, |text| text.replacen("\"rootKey\"", "\"x\"", 1))),
+    ("signal_session_incomplete", "baileys7", |dir| {
+        edit(dir, BOB, |text| text.replace("\"registrationId\"", "\"x\""))
+    }),
+    ("signal_session_incomplete", "baileys6", |dir| {
+        edit(dir, BOB, |text| text.replacen("\"rootKey\"", "\"x\"", 1))
+    }),
     ("signal_session_key_invalid", "baileys7", |dir| {
         edit(dir, BOB, |text| text.replace("\"remoteIdentityKey\":\"", "\"remoteIdentityKey\":\"AAAA"));
     }),
@@ -84,20 +90,31 @@ const ERRORS: &[(&str, &str, Damage)] = &[
         edit(dir, CAROL_7, |text| text.replacen("\"counter\":0", "\"counter\":-2", 1));
     }),
     ("signal_session_pending_mismatch", "baileys6", |dir| {
-        edit(dir, "session-6281100000004.0.json", |text| text.replace("\"baseKeyType\":1", "\"baseKeyType\":2"));
+        edit(dir, "session-6281100000004.0.json", |text| {
+            text.replace("\"baseKeyType\":1", "\"baseKeyType\":2")
+        });
     }),
     ("signal_session_contaminated", "baileys6-contaminated-ours", |_| {}),
     ("signal_session_contaminated", "baileys7-contaminated-theirs", |_| {}),
     ("signal_session_other_version", "baileys7", |dir| {
         std::fs::rename(dir.join(CAROL_7), dir.join(CAROL_6)).unwrap();
     }),
-    ("sender_key_malformed", "baileys6", |dir| edit(dir, BOBS_SENDER_KEY, |text| text.replace("\"seed\":", "\"x\":"))),
-    ("sender_key_malformed", "baileys7", |dir| write(dir, BOBS_SENDER_KEY, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")),
+    ("sender_key_malformed", "baileys6", |dir| {
+        edit(dir, BOBS_SENDER_KEY, |text| text.replace("\"seed\":", "\"x\":"))
+    }),
+    ("sender_key_malformed", "baileys7", |dir| {
+        write(dir, BOBS_SENDER_KEY, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")
+    }),
     ("sender_key_other_version", "baileys7", |dir| {
-        std::fs::copy(crate::support::fixture_path("baileys6").join(BOBS_SENDER_KEY), dir.join(BOBS_SENDER_KEY)).unwrap();
+        std::fs::copy(
+            crate::support::fixture_path("baileys6").join(BOBS_SENDER_KEY),
+            dir.join(BOBS_SENDER_KEY),
+        )
+        .unwrap();
     }),
     ("sender_key_memory_orphan", "baileys7", |dir| {
-        std::fs::remove_file(dir.join("sender-key-120363000000000001@g.us--100000000000011_1--12.json")).unwrap();
+        std::fs::remove_file(dir.join("sender-key-120363000000000001@g.us--100000000000011_1--12.json"))
+            .unwrap();
     }),
 ];
 
@@ -119,17 +136,30 @@ const CREDENTIALS: &[(&str, &str, Damage)] = &[
         edit(dir, "creds.json", |text| text.replace("\"advSecretKey\":\"", "\"advSecretKey\":\"AAAA"));
     }),
     ("credentials_key_mismatch", "baileys7", |dir| {
-        edit(dir, "creds.json", |text| text.replacen("\"public\"", "\"p\"", 1).replacen("\"private\"", "\"public\"", 1).replacen("\"p\"", "\"private\"", 1));
+        edit(dir, "creds.json", |text| {
+            text.replacen("\"public\"", "\"p\"", 1).replacen("\"private\"", "\"public\"", 1).replacen(
+                "\"p\"",
+                "\"private\"",
+                1,
+            )
+        });
     }),
     ("credentials_reinitialised", "baileys7", |dir| {
-        std::fs::copy(crate::support::fixture_path("baileys7-unlinked").join("creds.json"), dir.join("creds.json")).unwrap();
+        std::fs::copy(
+            crate::support::fixture_path("baileys7-unlinked").join("creds.json"),
+            dir.join("creds.json"),
+        )
+        .unwrap();
     }),
-    ("credentials_half_registered", "baileys7", |dir| edit(dir, "creds.json", |text| text.replace("\"account\":", "\"x\":"))),
+    ("credentials_half_registered", "baileys7", |dir| {
+        edit(dir, "creds.json", |text| text.replace("\"account\":", "\"x\":"))
+    }),
     ("registration_id_range", "baileys6", |dir| {
         edit(dir, "creds.json", |text| text.replace("\"registrationId\":", "\"registrationId\":99999"));
     }),
     ("signed_pre_key_signature", "baileys7", |dir| {
-        let other = std::fs::read_to_string(crate::support::fixture_path("baileys6").join("creds.json")).unwrap();
+        let other =
+            std::fs::read_to_string(crate::support::fixture_path("baileys6").join("creds.json")).unwrap();
         edit(dir, "creds.json", |text| replace_member(text, &other, "signedPreKey"));
     }),
     ("account_signature", "baileys7", |dir| {
@@ -195,7 +225,9 @@ const WARNINGS: &[(&str, &str, Damage)] = &[
 const INFOS: &[(&str, &str, Damage)] = &[
     ("file_unknown", "baileys7", |dir| write(dir, "notes.txt", b"hello")),
     ("file_temporary", "baileys7", |dir| write(dir, "creds.json.bak", b"{}")),
-    ("signal_session_future_format", "baileys7", |dir| write(dir, BOB, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")),
+    ("signal_session_future_format", "baileys7", |dir| {
+        write(dir, BOB, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")
+    }),
     ("signal_session_none_open", "baileys7", |dir| {
         edit(dir, BOB, |text| text.replace("\"closed\":-1", "\"closed\":1700000000000"));
     }),
@@ -269,8 +301,12 @@ fn each_error_is_found_alone_and_mended() {
         assert_eq!(codes(&report, Severity::Error), [*code], "{fixture}: {:#?}", report.findings);
         let shelf = tempfile::tempdir().unwrap();
         let damaged = contents(dir.path());
-        let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
-        assert!(outcome.applied && outcome.healthy && outcome.login_kept && !outcome.needs_qr, "{code}: {outcome:#?}");
+        let outcome =
+            clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
+        assert!(
+            outcome.applied && outcome.healthy && outcome.login_kept && !outcome.needs_qr,
+            "{code}: {outcome:#?}"
+        );
         assert!(outcome.plan.iter().all(|action| action.code.is_some()));
         // Files that are not named in the plan are as they were.
         let after = contents(dir.path());
@@ -303,13 +339,18 @@ fn damaged_credentials_come_back_from_a_backup_and_only_from_there() {
         let nothing = tempfile::tempdir().unwrap();
         let damaged = contents(dir.path());
         let outcome = clean(dir.path(), &options, &how(nothing.path())).unwrap();
-        assert!(!outcome.applied && outcome.needs_qr && !outcome.login_kept && outcome.plan.is_empty(), "{outcome:?}");
+        assert!(
+            !outcome.applied && outcome.needs_qr && !outcome.login_kept && outcome.plan.is_empty(),
+            "{outcome:?}"
+        );
         assert!(!outcome.notes.is_empty() && contents(dir.path()) == damaged);
 
-        let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
+        let outcome =
+            clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
         assert!(outcome.applied && outcome.healthy && outcome.login_kept, "{code}: {outcome:#?}");
         let creds = std::fs::read_to_string(dir.path().join("creds.json")).unwrap();
-        let original = std::fs::read_to_string(crate::support::fixture_path(fixture).join("creds.json")).unwrap();
+        let original =
+            std::fs::read_to_string(crate::support::fixture_path(fixture).join("creds.json")).unwrap();
         let advanced = original.replace(":15,", ":1015,");
         assert_eq!(creds, advanced, "{code}: the same login, its counters moved on");
         // Everything else is as it was.
@@ -343,7 +384,8 @@ fn each_warning_is_found_and_none_is_an_error() {
         assert_eq!(codes(&report, Severity::Error), Vec::<&str>::new(), "{code}: {:#?}", report.findings);
         assert_eq!(codes(&report, Severity::Warning), [*code], "{fixture}: {:#?}", report.findings);
         let shelf = tempfile::tempdir().unwrap();
-        let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
+        let outcome =
+            clean(dir.path(), &options, &how(shelf.path())).unwrap_or_else(|e| panic!("{code}: {e}"));
         assert!(outcome.login_kept && outcome.healthy, "{code}");
         let manual = ["pre_keys_missing", "app_state_key_missing", "session_moved"].contains(code);
         assert_eq!(outcome.applied, !manual, "{code}: {outcome:#?}");

@@ -14,7 +14,12 @@ fn healthy_folders_have_no_finding_above_info() {
         assert_eq!(report.credentials, CredentialsState::Sound);
         assert_eq!(report.signal_sessions, 3);
         assert_eq!(codes(&report, Severity::Error), Vec::<&str>::new(), "{fixture}: {:#?}", report.findings);
-        assert_eq!(codes(&report, Severity::Warning), Vec::<&str>::new(), "{fixture}: {:#?}", report.findings);
+        assert_eq!(
+            codes(&report, Severity::Warning),
+            Vec::<&str>::new(),
+            "{fixture}: {:#?}",
+            report.findings
+        );
         assert_eq!(codes(&report, Severity::Info), info, "{fixture}");
     }
 }

@@ -47,7 +47,5 @@ pub fn contents(path: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
         metadata.is_file() && metadata.len() < 1 << 24
     };
     let files = std::fs::read_dir(path).unwrap().map(Result::unwrap).filter(readable);
-    files
-        .map(|item| (item.file_name().into_string().unwrap(), std::fs::read(item.path()).unwrap()))
-        .collect()
+    files.map(|item| (item.file_name().into_string().unwrap(), std::fs::read(item.path()).unwrap())).collect()
 }

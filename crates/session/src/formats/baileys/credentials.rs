@@ -139,9 +139,9 @@ impl Credentials {
 
     /// Whether the user is this account itself, under either number.
     pub fn is_own_user(&self, user: &str) -> bool {
-        self.me.as_ref().is_some_and(|me| {
-            me.phone.user == user || me.lid.as_ref().is_some_and(|lid| lid.user == user)
-        })
+        self.me
+            .as_ref()
+            .is_some_and(|me| me.phone.user == user || me.lid.as_ref().is_some_and(|lid| lid.user == user))
     }
 }
 
@@ -235,4 +235,3 @@ impl Salvage {
         this
     }
 }
-

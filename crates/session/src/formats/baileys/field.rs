@@ -223,7 +223,9 @@ mod tests {
         ] {
             assert_eq!(buffer(&parse(text.as_bytes()).unwrap()), Some(vec![1, 2, 3]), "{text}");
         }
-        for text in [r#""AQID""#, r#"{"type":"Buffer","data":[256]}"#, r#"{"1":1}"#, "{}", r#"{"type":"Buffer"}"#] {
+        for text in
+            [r#""AQID""#, r#"{"type":"Buffer","data":[256]}"#, r#"{"1":1}"#, "{}", r#"{"type":"Buffer"}"#]
+        {
             assert_eq!(buffer(&parse(text.as_bytes()).unwrap()), None, "{text}");
         }
     }

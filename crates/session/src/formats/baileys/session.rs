@@ -172,7 +172,8 @@ impl Entry {
             this.read_info(info, &mut defects);
         }
         if let Some(chains) = chains {
-            this.chains = chains.members().iter().map(|m| Chain::read(&m.key, &m.value, &mut defects)).collect();
+            this.chains =
+                chains.members().iter().map(|m| Chain::read(&m.key, &m.value, &mut defects)).collect();
         }
         if let Some(pending) = pending {
             this.pending = Some(Fields::new(pending, "pendingPreKey.", &mut defects).base64("baseKey"));
@@ -260,7 +261,8 @@ impl Chain {
         for member in skipped {
             let text = member.value.as_str().unwrap_or_default();
             if let Err(problem) = decode_exact::<32>(text) {
-                defects.push(Defect { field: format!("_chains.messageKeys.{}", short(&member.key)), problem });
+                defects
+                    .push(Defect { field: format!("_chains.messageKeys.{}", short(&member.key)), problem });
             }
         }
         let skipped_max = skipped.iter().filter_map(|member| member.key.parse().ok()).max();

@@ -31,9 +31,7 @@ fn state(path: &Path) -> Vec<(String, Option<String>)> {
     let mut all: Vec<_> = std::fs::read_dir(path)
         .unwrap()
         .map(Result::unwrap)
-        .map(|item| {
-            (item.file_name().into_string().unwrap(), std::fs::read_to_string(item.path()).ok())
-        })
+        .map(|item| (item.file_name().into_string().unwrap(), std::fs::read_to_string(item.path()).ok()))
         .collect();
     all.sort();
     all
@@ -87,7 +85,9 @@ fn a_file_that_is_not_in_the_backup_is_not_touched() {
     let old = state(dir.path());
     let mut backup = backed_up();
     backup.insert("removed".into(), hash(b"something else"));
-    assert!(matches!(apply(&folder, &overlay(), &backup), Err(ApplyError::Changed(name)) if name == "removed"));
+    assert!(
+        matches!(apply(&folder, &overlay(), &backup), Err(ApplyError::Changed(name)) if name == "removed")
+    );
     assert_eq!(state(dir.path()), old);
 }
 

@@ -1,0 +1,305 @@
+//! `wakeeper restore`: gives a backup's content back, and never lets a ratchet go backwards unasked.
+//!
+//! By default only what never changes, or only ever grows, comes back: credentials, pre-keys, app-state keys,
+//! LID mappings. Signal sessions and our own sender keys stay as they are or stay away: a missing one costs one
+//! retry, an old one reuses message keys. All of it comes back only into an empty folder, or onto ratchets that
+//! are the backup's own, or when a person gives a reason.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::backup::archive::{self, ArchiveError};
+use crate::backup::manifest::{Manifest, account_mark};
+use crate::backup::{self, BackupError, CreateOptions};
+use crate::clean::hashes;
+use crate::examine::{CredentialsState, Examination, ExamineError, Options};
+use crate::finding::Severity;
+use crate::formats::baileys::name::Name;
+use crate::repair::{self, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
+use crate::source::{EntryKind, Folder};
+
+/// What to give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What<'a> {
+    /// The login and what never changes.
+    Credentials,
+    /// Everything, so that the folder is what was backed up.
+    All {
+        /// Why ratchets may go backwards; without a reason they may not.
+        force: Option<&'a str>,
+    },
+}
+
+/// How to restore.
+#[derive(Clone, Copy)]
+pub struct RestoreOptions<'a> {
+    /// What to give back.
+    pub what: What<'a>,
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// Where the backup of the present state goes.
+    pub shelf: &'a Path,
+    /// The session's name there.
+    pub label: &'a str,
+}
+
+/// What was restored.
+#[derive(Debug, Serialize)]
+pub struct Restored {
+    /// The backup that was read.
+    pub from: PathBuf,
+    /// The backup that was made of the state before.
+    pub backup: Option<PathBuf>,
+    /// Files that were, or would be, written.
+    pub written: Vec<String>,
+    /// Files that were, or would be, removed.
+    pub removed: Vec<String>,
+    /// It was done.
+    pub applied: bool,
+    /// The login is sound.
+    pub login_kept: bool,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The archive was refused.
+    #[error("the backup {path} is refused: {reason}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        reason: ArchiveError,
+    },
+    /// It belongs to another login.
+    #[error("the backup belongs to another account or an earlier link of it")]
+    OtherAccount,
+    /// It holds no sound credentials.
+    #[error("the backup holds no sound credentials")]
+    NoCredentials,
+    /// Ratchets would go backwards.
+    #[error(
+        "{0} ratchets would go backwards, for example {1}; restore the credentials only, or give a reason to force it"
+    )]
+    Backwards(usize, String),
+    /// The folder cannot be made.
+    #[error("cannot make {path}: {reason}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Examine(#[from] ExamineError),
+    /// The present state could not be backed up.
+    #[error("nothing was changed, because the backup of the present state failed: {0}")]
+    Backup(#[from] BackupError),
+    /// Writing failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+/// Restores a backup into a folder, which is made when it does not exist.
+pub fn restore(
+    archive: &Path,
+    target: &Path,
+    options: &Options<'_>,
+    how: &RestoreOptions<'_>,
+) -> Result<Restored, RestoreError> {
+    if !how.dry_run {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(target);
+        made.map_err(|reason| RestoreError::Folder { path: target.to_owned(), reason })?;
+        let folder = Folder::open(target).map_err(ExamineError::from)?;
+        repair::recover(&folder)?;
+    }
+    let folder = Folder::open(target).ok();
+    let present = match &folder {
+        Some(folder) => Some(Examination::of_folder(folder, options)?),
+        None => None,
+    };
+    let mut restored = Restored {
+        from: archive.to_owned(),
+        backup: None,
+        written: Vec::new(),
+        removed: Vec::new(),
+        applied: false,
+        login_kept: false,
+        notes: Vec::new(),
+    };
+    let overlay = match how.what {
+        What::Credentials => lasting(archive, present.as_ref(), options)?,
+        What::All { force } => {
+            everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
+        }
+    };
+    for (name, change) in overlay.changes() {
+        match change {
+            Change::Put(_) => restored.written.push(name.clone()),
+            _ => restored.removed.push(name.clone()),
+        }
+    }
+    let Some(folder) = folder.filter(|_| !how.dry_run) else {
+        restored.login_kept = true;
+        return Ok(restored);
+    };
+    let backed_up = back_up(&folder, present.as_ref(), options, how, &mut restored)?;
+    let applied = repair::apply(&folder, &overlay, &backed_up)?;
+    restored.applied = true;
+    restored
+        .notes
+        .extend(applied.skipped.iter().map(|name| format!("{name} was written meanwhile; left alone")));
+    let after = Examination::of_folder(&folder, options)?;
+    restored.login_kept = after.credentials_state(&after.findings(options)) == CredentialsState::Sound;
+    Ok(restored)
+}
+
+/// Backs up what is there; an empty folder needs no backup.
+fn back_up(
+    folder: &Folder,
+    present: Option<&Examination>,
+    options: &Options<'_>,
+    how: &RestoreOptions<'_>,
+    restored: &mut Restored,
+) -> Result<BTreeMap<String, String>, RestoreError> {
+    if present.is_none_or(|present| present.inventory.files.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
+    let create =
+        CreateOptions { shelf: how.shelf, label: how.label, passphrase: options.passphrase, always: false };
+    let created = backup::create(folder, options, &create)?;
+    restored.backup = Some(created.path);
+    Ok(hashes(&created.manifest))
+}
+
+fn refused(path: &Path) -> impl Fn(ArchiveError) -> RestoreError + '_ {
+    move |reason| RestoreError::Archive { path: path.to_owned(), reason }
+}
+
+/// The login and what never changes, where it is missing or damaged.
+fn lasting(
+    archive: &Path,
+    present: Option<&Examination>,
+    options: &Options<'_>,
+) -> Result<Overlay, RestoreError> {
+    let wanted = |name: &str| {
+        let found = present.and_then(|present| present.inventory.files.get(name));
+        found.is_none_or(|file| file.findings.iter().any(|finding| finding.severity == Severity::Error))
+    };
+    let mut overlay = Overlay::default();
+    let mut creds = None;
+    let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
+        if let Some(name) = member.session_file() {
+            match Name::parse(name) {
+                Name::Credentials => creds = Some(member.content.to_vec()),
+                kind if is_lasting(&kind) && wanted(name) => {
+                    overlay.put(name, member.content.to_vec());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    })
+    .map_err(refused(archive))?;
+    same_account(present, &manifest, options)?;
+    let next = present.and_then(|present| present.inventory.greatest_pre_key()).map_or(0, |id| id + 1);
+    let current =
+        present.and_then(|p| p.inventory.credentials()).and_then(|c| c.next_pre_key_id).unwrap_or(0);
+    let next = next.max(u32::try_from(current).unwrap_or(0));
+    let constraint = Constraint { next_pre_key_id: next, ..Constraint::default() };
+    let creds =
+        creds.and_then(|text| RestoredCredentials::from_backup(&text, archive.to_owned(), &constraint));
+    overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
+    Ok(overlay)
+}
+
+/// Files whose content never changes, or only grows.
+fn is_lasting(name: &Name) -> bool {
+    matches!(
+        name,
+        Name::PreKey(_)
+            | Name::AppStateKey { .. }
+            | Name::LidMapping { .. }
+            | Name::LidMappingReverse { .. }
+            | Name::DeviceList { .. }
+            | Name::IdentityKey(_)
+    )
+}
+
+/// Everything as it was backed up, and nothing else of Baileys' own.
+fn everything(
+    archive: &Path,
+    folder: Option<&Folder>,
+    present: Option<&Examination>,
+    options: &Options<'_>,
+    force: Option<&str>,
+    notes: &mut Vec<String>,
+) -> Result<Overlay, RestoreError> {
+    let mut overlay = Overlay::default();
+    let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
+        if let Some(name) = member.session_file() {
+            let same = folder.and_then(|folder| folder.read(name, &options.limits).ok());
+            if same.as_deref() != Some(member.content) {
+                overlay.put(name, member.content.to_vec());
+            }
+        }
+        Ok(())
+    })
+    .map_err(refused(archive))?;
+    if force.is_none() {
+        same_account(present, &manifest, options)?;
+    }
+    let kept = hashes(&manifest);
+    let files = present.map(|present| &present.inventory.files);
+    for file in files.into_iter().flat_map(BTreeMap::values) {
+        if file.name.is_baileys() && !kept.contains_key(&file.entry.name) {
+            let is_file = file.entry.kind == EntryKind::File;
+            overlay.take_away(&file.entry.name, is_file);
+        }
+    }
+    let backwards: Vec<&str> = overlay
+        .changes()
+        .keys()
+        .filter(|name| Name::parse(name).is_ratchet())
+        .filter(|name| files.is_some_and(|files| files.contains_key(*name)))
+        .map(String::as_str)
+        .collect();
+    match (backwards.first(), force) {
+        (Some(first), None) => Err(RestoreError::Backwards(backwards.len(), (*first).to_owned())),
+        (Some(_), Some(reason)) => {
+            notes.push(format!("{} ratchets went backwards because: {reason}", backwards.len()));
+            Ok(overlay)
+        }
+        (None, _) => {
+            if overlay.changes().keys().any(|name| Name::parse(name).is_ratchet()) {
+                notes.push(
+                    "The ratchets are as old as the backup. If the session ran after it was made, use \
+                     `--what credentials` instead."
+                        .to_owned(),
+                );
+            }
+            Ok(overlay)
+        }
+    }
+}
+
+/// Refuses a backup of another login, as far as the present one can be told.
+fn same_account(
+    present: Option<&Examination>,
+    manifest: &Manifest,
+    options: &Options<'_>,
+) -> Result<(), RestoreError> {
+    let Some(present) = present else { return Ok(()) };
+    let sound = present.credentials_state(&present.findings(options)) == CredentialsState::Sound;
+    let identity = present.inventory.credentials().and_then(|credentials| credentials.identity_public());
+    match identity.filter(|_| sound).map(account_mark) {
+        Some(mark) if manifest.account.as_ref() != Some(&mark) => Err(RestoreError::OtherAccount),
+        _ => Ok(()),
+    }
+}

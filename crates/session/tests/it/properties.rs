@@ -1,0 +1,159 @@
+//! Whatever happens to whichever files: no panic, and a plan that is carried out leaves no error that a program may mend.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use wakeeper_session::clean::{CleanOptions, clean};
+use wakeeper_session::examine::Options;
+use wakeeper_session::repair::Extent;
+use wakeeper_session::restore::{RestoreOptions, What, restore};
+use wakeeper_session::source::Folder;
+use wakeeper_session::{Repair, Severity, backup, examine};
+
+use crate::support::{NOW_MS, contents, copy};
+
+#[derive(Debug, Clone)]
+enum Damage {
+    Truncate(f64),
+    Flip(f64, u8),
+    Insert(f64, Vec<u8>),
+    Replace(Vec<u8>),
+    Duplicate,
+    Remove,
+    /// The content of another file.
+    Other(usize),
+    /// A number in the text becomes another one.
+    Number(usize, i64),
+    Directory,
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        1 => (0.0..1.0).prop_map(Damage::Truncate),
+        4 => (0.0..1.0, 0u8..8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
+        1 => (0.0..1.0, proptest::collection::vec(any::<u8>(), 1..40)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Damage::Replace),
+        1 => Just(Damage::Duplicate),
+        1 => Just(Damage::Remove),
+        1 => any::<usize>().prop_map(Damage::Other),
+        3 => (any::<usize>(), any::<i64>()).prop_map(|(which, number)| Damage::Number(which, number)),
+        1 => Just(Damage::Directory),
+    ]
+}
+
+fn apply(dir: &Path, which: usize, damage: &Damage) {
+    let names: Vec<_> = contents(dir).into_keys().collect();
+    let Some(name) = names.get(which % names.len().max(1)) else { return };
+    let path = dir.join(name);
+    let mut content = std::fs::read(&path).unwrap();
+    let place = |at: f64, len: usize| ((len as f64 * at) as usize).min(len.saturating_sub(1));
+    match damage {
+        Damage::Truncate(at) => content.truncate(place(*at, content.len())),
+        Damage::Flip(at, bit) => {
+            let at = place(*at, content.len());
+            if let Some(byte) = content.get_mut(at) {
+                *byte ^= 1 << bit;
+            }
+        }
+        Damage::Insert(at, bytes) => {
+            let at = place(*at, content.len());
+            content.splice(at..at, bytes.iter().copied());
+        }
+        Damage::Replace(bytes) => content.clone_from(bytes),
+        Damage::Duplicate => content.extend_from_within(..),
+        Damage::Remove => return std::fs::remove_file(path).unwrap(),
+        Damage::Other(other) => content = std::fs::read(dir.join(&names[other % names.len()])).unwrap(),
+        Damage::Number(which, number) => {
+            let text = String::from_utf8_lossy(&content).into_owned();
+            let starts: Vec<_> = text.match_indices(":").map(|(at, _)| at + 1).collect();
+            let numbers: Vec<_> = starts
+                .into_iter()
+                .filter(|at| text[*at..].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+                .collect();
+            if let Some(at) = numbers.get(which % numbers.len().max(1)) {
+                let end = text[*at..].find([',', '}']).map_or(text.len(), |end| at + end);
+                content = format!("{}{number}{}", &text[..*at], &text[end..]).into_bytes();
+            }
+        }
+        Damage::Directory => {
+            std::fs::remove_file(&path).unwrap();
+            return std::fs::create_dir(path).unwrap();
+        }
+    }
+    std::fs::write(path, content).unwrap();
+}
+
+fn how(shelf: &Path) -> CleanOptions<'_> {
+    CleanOptions { extent: Extent::Damaged, dry_run: false, shelf, label: "web", passphrase: None }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_damage_is_mended(
+        fixture in prop_oneof![Just("baileys6"), Just("baileys7"), Just("baileys7-contaminated-ours")],
+        damages in proptest::collection::vec((any::<usize>(), damage()), 1..6),
+    ) {
+        let dir = copy(fixture);
+        let shelf = tempfile::tempdir().unwrap();
+        let options = Options::at(NOW_MS);
+        let create = backup::CreateOptions { shelf: shelf.path(), label: "web", passphrase: None, always: false };
+        let folder = Folder::open(dir.path()).unwrap();
+        backup::create(&folder, &options, &create).unwrap();
+        for (which, damage) in &damages {
+            apply(dir.path(), *which, damage);
+        }
+        let damaged = contents(dir.path());
+        let report = examine(dir.path(), &options).unwrap();
+        let flagged: std::collections::BTreeSet<_> = report.findings.iter().map(|f| f.path.clone()).collect();
+        let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap();
+        let left: Vec<_> = outcome.remaining.iter().filter(|f| f.severity == Severity::Error).collect();
+        prop_assert!(left.iter().all(|f| matches!(f.repair, Repair::Manual(_))), "{left:#?}");
+        prop_assert!(outcome.login_kept, "a backup holds the login: {outcome:#?}");
+        // What no finding names is as it was.
+        let after = contents(dir.path());
+        for (name, content) in &damaged {
+            let planned = outcome.plan.iter().any(|action| action.path == *name);
+            prop_assert!(planned || after.get(name) == Some(content), "{name} was touched");
+            prop_assert!(!planned || flagged.contains(name) || name.starts_with("sender-key-memory"), "{name} for no reason");
+        }
+        // A second run finds nothing to do.
+        let again = clean(dir.path(), &options, &how(shelf.path())).unwrap();
+        prop_assert!(!again.applied, "{:#?}", again.plan);
+    }
+
+    #[test]
+    fn a_damaged_folder_is_backed_up_and_restored_as_it_was(
+        damages in proptest::collection::vec((any::<usize>(), damage()), 0..6),
+    ) {
+        let dir = copy("baileys6");
+        for (which, damage) in &damages {
+            apply(dir.path(), *which, damage);
+        }
+        let shelf = tempfile::tempdir().unwrap();
+        let options = Options::at(NOW_MS);
+        let create = backup::CreateOptions { shelf: shelf.path(), label: "web", passphrase: None, always: false };
+        let created = backup::create(&Folder::open(dir.path()).unwrap(), &options, &create).unwrap();
+        let target = tempfile::tempdir().unwrap();
+        let how = RestoreOptions { what: What::All { force: None }, dry_run: false, shelf: shelf.path(), label: "web" };
+        restore(&created.path, target.path(), &options, &how).unwrap();
+        prop_assert_eq!(contents(target.path()), contents(dir.path()));
+    }
+}
+
+#[test]
+fn an_undamaged_folder_is_never_touched() {
+    for fixture in ["baileys6", "baileys7"] {
+        let dir = copy(fixture);
+        let shelf = tempfile::tempdir().unwrap();
+        let before = contents(dir.path());
+        for extent in [Extent::Damaged, Extent::Stale] {
+            let options = Options::at(1_700_000_000_000);
+            let outcome = clean(dir.path(), &options, &CleanOptions { extent, ..how(shelf.path()) }).unwrap();
+            assert!(!outcome.applied && outcome.healthy && outcome.login_kept && outcome.plan.is_empty());
+        }
+        assert_eq!(contents(dir.path()), before);
+        assert_eq!(std::fs::read_dir(shelf.path()).unwrap().count(), 0);
+    }
+}
