@@ -110,6 +110,7 @@ impl Address {
     }
 
     /// The same device of the account under another number.
+    #[must_use]
     pub fn moved_to(&self, user: &str, domain: Domain) -> Self {
         Self { user: user.to_owned(), domain, device: self.device }
     }

@@ -9,7 +9,6 @@ pub mod create;
 pub mod manifest;
 pub mod retention;
 pub mod shelf;
-mod stamp;
 
 pub use create::{CreateOptions, Created, create};
 pub use manifest::Manifest;

@@ -168,7 +168,7 @@ impl Examination {
     pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
         let (inventory, changed) = folder::read(folder, options)?;
         let mode = folder.itself().ok().map(|entry| entry.mode);
-        let store_findings = options.store.map(|path| store::examine(path)).unwrap_or_default();
+        let store_findings = options.store.map(store::examine).unwrap_or_default();
         Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store_findings })
     }
 
@@ -237,10 +237,9 @@ impl Examination {
                 && !matches!(finding.repair, Repair::AdvancePreKeyCounters { .. })
         });
         match self.inventory.files.get("creds.json").map(|file| &file.facts) {
-            None => CredentialsState::Missing,
             Some(_) if damaged => CredentialsState::Damaged,
             Some(Facts::Credentials(credentials)) if credentials.me.is_some() => CredentialsState::Sound,
-            Some(Facts::Credentials(_)) => CredentialsState::Missing,
+            None | Some(Facts::Credentials(_)) => CredentialsState::Missing,
             Some(_) => CredentialsState::Damaged,
         }
     }

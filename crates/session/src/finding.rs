@@ -159,7 +159,7 @@ pub struct Finding {
     /// The file, relative to the folder; `.` is the folder itself.
     pub path: String,
     /// Whose Signal session or sender key, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "peer_text")]
     pub peer: Option<Address>,
     /// What was seen, in words. Never holds key material.
     pub evidence: String,
@@ -167,7 +167,9 @@ pub struct Finding {
     pub repair: Repair,
 }
 
-fn as_text<S: Serializer>(peer: &Option<Address>, serializer: S) -> Result<S::Ok, S::Error> {
+// serde passes a reference to the field.
+#[allow(clippy::ref_option)]
+fn peer_text<S: Serializer>(peer: &Option<Address>, serializer: S) -> Result<S::Ok, S::Error> {
     match peer {
         Some(peer) => serializer.collect_str(peer),
         None => serializer.serialize_none(),

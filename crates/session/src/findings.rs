@@ -160,10 +160,12 @@ pub(crate) fn for_session_file(entry: &Entry, address: &Address, file: &SessionF
     .collect()
 }
 
+type RecordRule = fn(&SessionRecord<'_>) -> Option<Finding>;
+
 /// Findings about a record of Signal sessions.
 pub(crate) fn for_record(record: &SessionRecord<'_>) -> Vec<Finding> {
     // Rules about contents mean nothing while fields are missing, so the first group that fires ends it.
-    let groups: [&[fn(&SessionRecord<'_>) -> Option<Finding>]; 2] = [
+    let groups: [&[RecordRule]; 2] = [
         &[signal_session_incomplete::detect, signal_session_key_invalid::detect],
         &[
             signal_session_index_mismatch::detect,

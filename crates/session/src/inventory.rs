@@ -124,8 +124,9 @@ impl Inventory {
         let mut lids: BTreeSet<&str> = own.map(|lid| lid.user.as_str()).into_iter().collect();
         for file in self.files.values() {
             match (&file.name, &file.facts) {
-                (Name::LidMappingReverse { lid }, _) => drop(lids.insert(lid)),
-                (Name::LidMapping { .. }, Facts::Mapped(lid)) => drop(lids.insert(lid)),
+                (Name::LidMappingReverse { lid }, _) | (Name::LidMapping { .. }, Facts::Mapped(lid)) => {
+                    lids.insert(lid);
+                }
                 (_, Facts::Memory { lids: named, .. }) => lids.extend(named.iter().map(String::as_str)),
                 _ => {}
             }

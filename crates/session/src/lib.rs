@@ -18,6 +18,7 @@ pub mod repair;
 pub mod restore;
 pub mod secret;
 pub mod source;
+mod stamp;
 pub mod symptoms;
 
 pub use examine::{Examination, Options, Report, examine};

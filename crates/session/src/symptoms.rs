@@ -154,26 +154,33 @@ fn all_rows() -> impl Iterator<Item = &'static Row> {
     [baileys::ROWS, libsignal::ROWS, whatsmeow::ROWS, native::ROWS].into_iter().flatten()
 }
 
+#[derive(Default)]
+struct Tally<'a> {
+    ids: BTreeSet<&'a str>,
+    attempts: usize,
+    last_ms: Option<i64>,
+    classes: BTreeSet<Class>,
+}
+
 /// Summarises symptoms contact by contact.
 pub fn troubles(symptoms: &[Symptom]) -> Vec<PeerTrouble> {
-    let mut by_peer: BTreeMap<&Address, (BTreeSet<&str>, usize, Option<i64>, BTreeSet<Class>)> =
-        BTreeMap::new();
+    let mut by_peer: BTreeMap<&Address, Tally<'_>> = BTreeMap::new();
     for symptom in symptoms.iter().filter(|symptom| symptom.class.is_session_failure()) {
         let Some(peer) = &symptom.peer else { continue };
-        let (ids, attempts, last, classes) = by_peer.entry(peer).or_default();
-        ids.extend(symptom.message_id.as_deref());
+        let tally = by_peer.entry(peer).or_default();
+        tally.ids.extend(symptom.message_id.as_deref());
         // One failed message prints one such line, and many others: the others are not counted.
-        *attempts += usize::from(symptom.class == Class::AttemptFailed);
-        *last = (*last).max(symptom.at_ms);
-        classes.insert(symptom.class);
+        tally.attempts += usize::from(symptom.class == Class::AttemptFailed);
+        tally.last_ms = tally.last_ms.max(symptom.at_ms);
+        tally.classes.insert(symptom.class);
     }
     by_peer
         .into_iter()
-        .map(|(peer, (ids, attempts, last_ms, classes))| PeerTrouble {
+        .map(|(peer, tally)| PeerTrouble {
             peer: peer.clone(),
-            messages: if ids.is_empty() { attempts.max(1) } else { ids.len() },
-            last_ms,
-            classes: classes.into_iter().collect(),
+            messages: if tally.ids.is_empty() { tally.attempts.max(1) } else { tally.ids.len() },
+            last_ms: tally.last_ms,
+            classes: tally.classes.into_iter().collect(),
         })
         .collect()
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 
+use super::BackupError;
 use super::archive::{self, MANIFEST, SESSION, STORE};
 use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
 use super::shelf::Shelf;
-use super::{BackupError, stamp};
 use crate::examine::{Examination, Options};
 use crate::formats::baileys::name::Name;
 use crate::inventory::Facts;
 use crate::secret::Passphrase;
 use crate::source::{Entry, EntryKind, Folder, Limits, ReadError};
+use crate::stamp;
 
 /// zstd's own default: session files are mostly random bytes, harder work gains nothing.
 const LEVEL: i32 = 3;
@@ -82,7 +83,7 @@ fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) -
 
 fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
     // Two backups in one millisecond: the next free one.
-    (now_ms..)
+    (now_ms..now_ms.saturating_add(1_000_000))
         .map(|ms| archive::file_name(how.label, &stamp::of(ms), how.passphrase.is_some()))
         .find(|name| !shelf.path().join(name).exists())
         .unwrap_or_default()
@@ -106,7 +107,7 @@ fn take_stock(
             Ok((file, entry)) => files.push(row(SESSION, file, &entry)?),
             Err(ReadError::Missing) => {}
             Err(error) => {
-                left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() })
+                left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() });
             }
         }
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::BackupError;
 use super::archive::{self, ArchiveError};
 use super::manifest::Manifest;
-use super::{BackupError, stamp};
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
+use crate::stamp;
 
 /// A folder of backups.
 #[derive(Debug, Clone)]

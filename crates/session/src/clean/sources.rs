@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::backup::archive;
 use crate::backup::manifest::{Manifest, account_mark};
@@ -75,7 +75,7 @@ impl Sources for BackupSources<'_> {
         let limits = Limits::default();
         let mut account = None;
         let found = self.shelf.find_file(label, "creds.json", self.passphrase, &limits, |manifest, text| {
-            let restored = RestoredCredentials::from_backup(text, Default::default(), constraint)?;
+            let restored = RestoredCredentials::from_backup(text, PathBuf::new(), constraint)?;
             account.clone_from(&manifest.account);
             Some(restored)
         });

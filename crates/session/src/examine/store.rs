@@ -24,7 +24,7 @@ pub(super) fn examine(path: &Path) -> Vec<Finding> {
         Ok((file, _)) => check(BufReader::with_capacity(1 << 16, file)),
         Err(error) => Err(error.to_string()),
     };
-    findings::for_store(&shown, &entry, content.as_ref().map(|()| ()).map_err(String::as_str))
+    findings::for_store(&shown, &entry, content.as_ref().copied().map_err(String::as_str))
 }
 
 fn check(reader: impl std::io::Read) -> Result<(), String> {

@@ -11,9 +11,9 @@ pub(crate) const CODE: Code = Code("signal_session_chosen");
 pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
     let chosen = |user: &str, device: u32| {
         view.options.peers.iter().any(|peer| {
-            peer.user == user && (peer.device == device || peer.device == 0)
-                || view.inventory.lid_of(&peer.user) == Some(user)
-                    && (peer.device == device || peer.device == 0)
+            let same_user = peer.user == user || view.inventory.lid_of(&peer.user) == Some(user);
+            // Naming an account without a device names all its devices.
+            same_user && (peer.device == device || peer.device == 0)
         })
     };
     view.inventory

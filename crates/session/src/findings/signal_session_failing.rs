@@ -7,6 +7,7 @@
 
 use super::FolderView;
 use crate::finding::{Code, Finding, Repair, Severity};
+use crate::inventory::SessionFacts;
 use crate::symptoms::PeerTrouble;
 
 pub(crate) const CODE: Code = Code("signal_session_failing");
@@ -21,7 +22,7 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
 fn about(view: &FolderView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
     let files = view.inventory.sessions().filter(|(_, address, _)| trouble.concerns(view.inventory, address));
     files
-        .filter(|(.., facts)| !healed(facts.open_created, trouble.last_ms))
+        .filter(|(.., facts)| !healed(facts, trouble.last_ms))
         .map(|(file, address, _)| {
             let severity =
                 if trouble.messages >= MESSAGES { Severity::Error } else { Severity::Warning };
@@ -32,7 +33,7 @@ fn about(view: &FolderView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
         .collect()
 }
 
-/// A session made after the last failure is not the one that failed.
-fn healed(open_created: Option<i64>, last_failure: Option<i64>) -> bool {
-    open_created.zip(last_failure).is_some_and(|(created, failed)| created > failed)
+/// A session that was made, or decrypted something, after the last failure is not damaged.
+fn healed(facts: &SessionFacts, last_failure: Option<i64>) -> bool {
+    last_failure.is_some_and(|failed| facts.used > failed || facts.open_created.is_some_and(|made| made > failed))
 }

@@ -6,13 +6,14 @@
 
 use super::FolderView;
 use crate::finding::{Code, Finding, Repair};
+use crate::formats::baileys::credentials::Credentials;
 
 pub(crate) const CODE: Code = Code("signal_session_predates_pairing");
 
 const CLOCK_DIFFERENCE_MS: i64 = 3_600_000;
 
 pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    let linked = view.inventory.credentials().and_then(|credentials| credentials.linked_at());
+    let linked = view.inventory.credentials().and_then(Credentials::linked_at);
     // A time in the future proves nothing but a wrong clock.
     let Some(linked) = linked.map(|s| s.saturating_mul(1000)).filter(|ms| *ms <= view.options.now_ms) else {
         return Vec::new();

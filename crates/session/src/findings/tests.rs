@@ -14,7 +14,8 @@ fn page() -> String {
     for (_, code, source) in SOURCES {
         let lines = documentation(source);
         let (title, text) = lines.split_first().expect("a title");
-        page += &format!("\n## `{code}`\n\n**{title}**\n\n{}\n", text.join("\n").trim());
+        let text = text.join("\n");
+        page.extend(["\n## `", code.as_str(), "`\n\n**", title, "**\n\n", text.trim(), "\n"]);
     }
     page
 }

@@ -322,7 +322,7 @@ fn sync(folder: &Folder, name: &str, hook: Hook<'_>) -> Result<(), ApplyError> {
 
 /// Renames, unless something of the new name is there already.
 fn rename(folder: &Folder, from: &str, to: &str) -> Result<(), ApplyError> {
-    let free = (0..)
+    let free = (0..10_000)
         .map(|n| if n == 0 { to.to_owned() } else { format!("{to}.{n}") })
         .find(|name| folder.entry(name).is_err())
         .unwrap_or_default();

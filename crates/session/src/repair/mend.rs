@@ -77,22 +77,19 @@ impl<'a> Mender<'a> {
 
     /// Gives a file new content, or removes it, and examines it anew.
     pub(super) fn change(&mut self, name: &str, content: Option<Vec<u8>>, examination: &mut Examination) {
-        match content {
-            Some(content) => {
-                let mut entry = Entry::in_memory(name, content.len() as u64);
-                if let Some(before) = examination.inventory.files.get(name) {
-                    // It keeps its owner and permissions.
-                    entry = Entry { kind: entry.kind, len: entry.len, ..before.entry.clone() };
-                }
-                let report = examine_file(entry, Ok(&content));
-                examination.inventory.files.insert(name.to_owned(), report);
-                self.plan.overlay.set(name, Change::Put(content));
-            }
-            None => {
-                examination.inventory.files.remove(name);
-                self.plan.overlay.set(name, Change::Remove);
-            }
+        let Some(content) = content else {
+            examination.inventory.files.remove(name);
+            self.plan.overlay.set(name, Change::Remove);
+            return;
+        };
+        let mut entry = Entry::in_memory(name, content.len() as u64);
+        if let Some(before) = examination.inventory.files.get(name) {
+            // It keeps its owner and permissions.
+            entry = Entry { kind: entry.kind, len: entry.len, ..before.entry.clone() };
         }
+        let report = examine_file(entry, Ok(&content));
+        examination.inventory.files.insert(name.to_owned(), report);
+        self.plan.overlay.set(name, Change::Put(content));
     }
 
     pub(super) fn put_credentials(

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 use super::{PeerIn, Symptom, TABLES};
 use crate::address::Address;
 use crate::json::{self, Value};
+use crate::stamp;
 
 /// Longer lines are cut: nothing that matters stands further behind.
 const LINE_LIMIT: u64 = 64 * 1024;
@@ -33,7 +34,7 @@ impl Scanner {
                 class: row.class,
                 peer: None,
                 message_id: json.as_ref().and_then(message_id),
-                at_ms: json.as_ref().and_then(time),
+                at_ms: json.as_ref().and_then(time).or_else(|| stamp::of_line(line)),
                 status: status(line),
             };
             match row.peer {
@@ -56,7 +57,7 @@ impl Scanner {
             }
             out.push(symptom);
         }
-        self.settle(frame, &mut out);
+        self.settle(frame.as_ref(), &mut out);
         out
     }
 
@@ -65,13 +66,13 @@ impl Scanner {
         self.waiting
     }
 
-    fn settle(&mut self, frame: Option<Address>, out: &mut Vec<Symptom>) {
+    fn settle(&mut self, frame: Option<&Address>, out: &mut Vec<Symptom>) {
         self.lines_waited += 1;
         if frame.is_none() && self.lines_waited <= FRAMES && self.waiting.len() < 256 {
             return;
         }
         for mut symptom in self.waiting.drain(..) {
-            symptom.peer.clone_from(&frame);
+            symptom.peer = frame.cloned();
             out.push(symptom);
         }
     }

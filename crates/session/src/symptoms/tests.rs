@@ -31,6 +31,7 @@ fn counts_messages_and_not_lines() {
     assert!(symptoms.iter().all(|symptom| symptom.peer.as_ref() == Some(&peer)), "{symptoms:?}");
     let troubles = troubles(&symptoms);
     assert_eq!(troubles.len(), 1);
+    assert!(symptoms.iter().any(|symptom| symptom.at_ms == Some(1_700_000_000_123)));
     assert_eq!(troubles[0].messages, 2, "two ids, however many lines and retries");
     assert_eq!(troubles[0].last_ms, Some(1_700_000_019_123));
 }
@@ -38,7 +39,7 @@ fn counts_messages_and_not_lines() {
 #[test]
 fn a_silent_gateway_still_shows_libsignals_lines() {
     let console: String =
-        CAPTURE.lines().filter(|line| !line.contains('{')).map(|l| format!("{l}\n")).collect();
+        CAPTURE.lines().filter(|line| !line.contains('{')).flat_map(|line| [line, "\n"]).collect();
     let troubles = troubles(&scan(console.repeat(3).as_bytes()).unwrap());
     assert_eq!(troubles[0].messages, 3, "one failed attempt each");
     assert_eq!(troubles[0].last_ms, None);

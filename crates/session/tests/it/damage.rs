@@ -53,10 +53,10 @@ const ERRORS: &[(&str, &str, Damage)] = &[
     ("signal_session_empty", "baileys7", |dir| write(dir, BOB, b"{\"_sessions\":{},\"version\":\"v1\"}")),
     ("signal_session_version", "baileys7", |dir| edit(dir, BOB, |text| text.replace("\"v1\"", "\"v9\""))),
     ("signal_session_incomplete", "baileys7", |dir| {
-        edit(dir, BOB, |text| text.replace("\"registrationId\"", "\"x\""))
+        edit(dir, BOB, |text| text.replace("\"registrationId\"", "\"x\""));
     }),
     ("signal_session_incomplete", "baileys6", |dir| {
-        edit(dir, BOB, |text| text.replacen("\"rootKey\"", "\"x\"", 1))
+        edit(dir, BOB, |text| text.replacen("\"rootKey\"", "\"x\"", 1));
     }),
     ("signal_session_key_invalid", "baileys7", |dir| {
         edit(dir, BOB, |text| text.replace("\"remoteIdentityKey\":\"", "\"remoteIdentityKey\":\"AAAA"));
@@ -100,10 +100,10 @@ const ERRORS: &[(&str, &str, Damage)] = &[
         std::fs::rename(dir.join(CAROL_7), dir.join(CAROL_6)).unwrap();
     }),
     ("sender_key_malformed", "baileys6", |dir| {
-        edit(dir, BOBS_SENDER_KEY, |text| text.replace("\"seed\":", "\"x\":"))
+        edit(dir, BOBS_SENDER_KEY, |text| text.replace("\"seed\":", "\"x\":"));
     }),
     ("sender_key_malformed", "baileys7", |dir| {
-        write(dir, BOBS_SENDER_KEY, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")
+        write(dir, BOBS_SENDER_KEY, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}");
     }),
     ("sender_key_other_version", "baileys7", |dir| {
         std::fs::copy(
@@ -152,7 +152,7 @@ const CREDENTIALS: &[(&str, &str, Damage)] = &[
         .unwrap();
     }),
     ("credentials_half_registered", "baileys7", |dir| {
-        edit(dir, "creds.json", |text| text.replace("\"account\":", "\"x\":"))
+        edit(dir, "creds.json", |text| text.replace("\"account\":", "\"x\":"));
     }),
     ("registration_id_range", "baileys6", |dir| {
         edit(dir, "creds.json", |text| text.replace("\"registrationId\":", "\"registrationId\":99999"));
@@ -226,7 +226,7 @@ const INFOS: &[(&str, &str, Damage)] = &[
     ("file_unknown", "baileys7", |dir| write(dir, "notes.txt", b"hello")),
     ("file_temporary", "baileys7", |dir| write(dir, "creds.json.bak", b"{}")),
     ("signal_session_future_format", "baileys7", |dir| {
-        write(dir, BOB, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}")
+        write(dir, BOB, b"{\"type\":\"Buffer\",\"data\":\"AAAA\"}");
     }),
     ("signal_session_none_open", "baileys7", |dir| {
         edit(dir, BOB, |text| text.replace("\"closed\":-1", "\"closed\":1700000000000"));
@@ -287,7 +287,7 @@ fn replace_member(text: &str, other: &str, member: &str) -> String {
     out
 }
 
-fn how<'a>(shelf: &'a Path) -> CleanOptions<'a> {
+fn how(shelf: &Path) -> CleanOptions<'_> {
     CleanOptions { extent: Extent::Damaged, dry_run: false, shelf, label: "test", passphrase: None }
 }
 
@@ -356,7 +356,8 @@ fn damaged_credentials_come_back_from_a_backup_and_only_from_there() {
         // Everything else is as it was.
         let mut after = contents(dir.path());
         let mut before = damaged;
-        (after.remove("creds.json"), before.remove("creds.json"));
+        after.remove("creds.json");
+        before.remove("creds.json");
         assert_eq!(after, before, "{code}");
     }
 }

@@ -1,7 +1,11 @@
 //! The doctor against folders that real Baileys wrote (`fixtures/make.mjs`).
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod backups;
 mod damage;
 mod healthy;
+mod logs;
 mod properties;
 mod support;

@@ -65,7 +65,7 @@ fn apply(dir: &Path, which: usize, damage: &Damage) {
         Damage::Other(other) => content = std::fs::read(dir.join(&names[other % names.len()])).unwrap(),
         Damage::Number(which, number) => {
             let text = String::from_utf8_lossy(&content).into_owned();
-            let starts: Vec<_> = text.match_indices(":").map(|(at, _)| at + 1).collect();
+            let starts: Vec<_> = text.match_indices(':').map(|(at, _)| at + 1).collect();
             let numbers: Vec<_> = starts
                 .into_iter()
                 .filter(|at| text[*at..].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
