@@ -20,17 +20,45 @@ const QUIET: &str = "whatsapp_rust=warn,wacore=warn,wacore_libsignal=warn,wacore
 /// Digits in a row that may be a phone number or a LID.
 const LONGEST_PLAIN_NUMBER: usize = 6;
 
+/// Where log lines go.
+pub enum Output {
+    /// Standard output, with colours when it is a terminal.
+    Stdout,
+    /// A file; for commands that use standard output themselves.
+    #[cfg(feature = "demo")]
+    File(std::fs::File),
+}
+
 /// Starts logging. Records of libraries that use the `log` crate come through here too.
-pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
+pub fn init(settings: &LogSettings, output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Stdout => {
+            let colours =
+                io::stdout().is_terminal() && !settings.json && std::env::var_os("NO_COLOR").is_none();
+            start(settings, colours, io::stdout)
+        }
+        #[cfg(feature = "demo")]
+        Output::File(file) => {
+            let file = std::sync::Arc::new(file);
+            start(settings, false, move || std::sync::Arc::clone(&file))
+        }
+    }
+}
+
+fn start<W, F>(settings: &LogSettings, colours: bool, writer: F) -> anyhow::Result<()>
+where
+    W: Write,
+    F: Fn() -> W + Clone + Send + Sync + 'static,
+{
     let filter = format!("{QUIET},{}", settings.filter.as_deref().unwrap_or(DEFAULT_LEVEL));
-    let colours = io::stdout().is_terminal() && !settings.json && std::env::var_os("NO_COLOR").is_none();
     let registry = tracing_subscriber::registry().with(EnvFilter::try_new(filter)?);
     // wakeeper redacts in its types. Libraries do not, so their lines are redacted as text.
     let ours = FilterFn::new(|metadata| metadata.target().starts_with("wakeeper"));
     let theirs = FilterFn::new(|metadata| !metadata.target().starts_with("wakeeper"));
+    let redacting = writer.clone();
     registry
-        .with(lines(settings.json, colours, io::stdout).with_filter(ours))
-        .with(lines(settings.json, colours, || Redacting(io::stdout())).with_filter(theirs))
+        .with(lines(settings.json, colours, writer).with_filter(ours))
+        .with(lines(settings.json, colours, move || Redacting(redacting())).with_filter(theirs))
         .try_init()?;
     Ok(())
 }

@@ -13,12 +13,13 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
-use wakeeper_gateway::engine::EngineConfig;
+use wakeeper_gateway::engine::{EngineConfig, check_free};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 
 use crate::settings::{ApiKeySetting, Settings, Sources};
-use crate::{logging, surroundings};
+use crate::logging::{self, Output};
+use crate::surroundings;
 
 use super::asked_to_stop;
 
@@ -97,7 +98,7 @@ impl Serve {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = Settings::resolve(self.settings.sources())?;
-        logging::init(&settings.log)?;
+        logging::init(&settings.log, Output::Stdout)?;
         surroundings::prepare_auth_info(&settings.auth_info_dir)?;
         for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
             tracing::warn!("{warning}");
@@ -108,10 +109,10 @@ impl Serve {
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop());
         let (keys, generated) = keys(&settings)?;
-        let listener = listen(settings.listen).await;
-        // A busy port most often means a second gateway; opening first tells which folder it holds.
+        // Before the port: a busy one often means a second gateway on the same folder.
+        check_free(&settings.auth_info_dir)?;
+        let listener = listen(settings.listen).await?;
         let gateway = Gateway::open(config(&settings, keys)?).await?;
-        let listener = listener?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         gateway
             .serve(listener, async move {
@@ -147,7 +148,7 @@ fn keys(settings: &Settings) -> anyhow::Result<(KeyPolicy, Option<GeneratedKey>)
 }
 
 /// The listener, or one line that says what to do.
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
@@ -181,9 +182,12 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
     })
 }
 
+/// Upper bounds, in seconds, of the buckets that request times are counted in.
+const BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
 /// Starts recording metrics.
 fn record_metrics() -> anyhow::Result<MetricsRenderer> {
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
     let upkeep = handle.clone();

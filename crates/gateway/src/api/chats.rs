@@ -36,6 +36,9 @@ struct MessageParameters {
     /// Skip so many of the newest.
     #[serde(default)]
     offset: u32,
+    /// Fetch the files too, so that their `media.url` serves at once.
+    #[serde(default, rename = "downloadMedia")]
+    download_media: bool,
     /// Not older than this, in seconds since 1970.
     #[serde(rename = "filter.timestamp.gte")]
     since: Option<i64>,
@@ -61,9 +64,6 @@ struct EditRequest {
 }
 
 /// Read stored messages, newest first
-///
-/// A file is fetched from WhatsApp when its `media.url` is asked for, so there is no need for
-/// WAHA's `downloadMedia`.
 #[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages", tag = "chats",
     params(("session" = String, Path, description = "Name of the session"),
         ("chatId" = String, Path, description = "The chat"), MessageParameters),
@@ -84,6 +84,7 @@ async fn messages(
         since: parameters.since,
         until: parameters.until,
         from_me: parameters.from_me,
+        download_media: parameters.download_media,
     };
     Ok(Json(api.sessions.messages(&name, &chat, query).await?))
 }

@@ -1,14 +1,32 @@
 use super::*;
 
-/// Where the committed document is; it is what clients generate code from.
+/// Where the committed document is: what clients are generated from.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");
 
 #[test]
-fn the_committed_document_is_the_generated_one() {
+fn the_committed_openapi_document_is_the_generated_one() {
     let generated = document().to_pretty_json().unwrap() + "\n";
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+    if std::env::var_os("WAKEEPER_WRITE_OPENAPI").is_some() {
         std::fs::write(COMMITTED, &generated).unwrap();
     }
     let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
-    assert!(committed == generated, "openapi.json is not up to date: run the tests once with UPDATE_OPENAPI=1");
+    assert!(committed == generated, "openapi.json is not up to date: run `cargo xtask openapi`");
 }
+
+#[test]
+fn every_path_under_api_asks_for_the_key_and_tells_of_errors() {
+    let document = serde_json::to_value(document()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let public = operation["security"].as_array().is_some_and(|schemes| {
+                schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty))
+            });
+            assert_eq!(public, !path.starts_with("/api/"), "{method} {path}");
+            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+        }
+    }
+}
+
+// Sessions need a server to connect to, and only demo builds may connect to one of this machine.
+#[cfg(feature = "demo")]
+mod requests;

@@ -5,6 +5,9 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// The lock file of the folder of all sessions, inside it.
+pub(super) const FOLDER_LOCK: &str = "wakeeper.lock";
+
 /// A held lock; dropped, or its process killed, it is free again.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -68,6 +71,24 @@ impl Lock {
         let _ = writeln!(file, "{}", std::process::id());
         Ok(Self { _file: file })
     }
+}
+
+/// Fails when another process holds the folder of all sessions; changes nothing. For telling why
+/// something else went wrong: only [`super::Sessions::open`] takes the lock.
+///
+/// # Errors
+/// [`LockError::Held`].
+pub fn check_free(auth_info_dir: &Path) -> Result<(), LockError> {
+    match Lock::take(&auth_info_dir.join(FOLDER_LOCK), folder_name(auth_info_dir)) {
+        Err(error @ LockError::Held { .. }) => Err(error),
+        // Dropped at once. A folder that cannot be locked is another story.
+        Ok(_) | Err(LockError::File { .. }) => Ok(()),
+    }
+}
+
+/// How error messages call the folder of all sessions.
+pub(super) fn folder_name(auth_info_dir: &Path) -> String {
+    format!("the folder {}", auth_info_dir.display())
 }
 
 #[cfg(test)]

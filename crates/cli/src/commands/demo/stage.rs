@@ -1,0 +1,114 @@
+//! The two programs that the story is played on, over their HTTP APIs.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::ear::Ear;
+
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The gateway, the simulated WhatsApp, and a program that listens to the webhook.
+pub struct Stage {
+    gateway: String,
+    key: String,
+    simulator: String,
+    client: reqwest::Client,
+    ear: Ear,
+}
+
+impl Stage {
+    /// A stage on what is running.
+    pub fn new(gateway: SocketAddr, key: &str, simulator: String, ear: Ear) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        Ok(Self { gateway: format!("http://{gateway}"), key: key.to_owned(), simulator, client, ear })
+    }
+
+    /// `http://host:port` of the gateway.
+    pub fn gateway_url(&self) -> &str {
+        &self.gateway
+    }
+
+    /// `http://host:port` of the simulated WhatsApp.
+    pub fn simulator_url(&self) -> &str {
+        &self.simulator
+    }
+
+    /// The gateway's API key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The webhook's receiver.
+    pub fn ear(&self) -> &Ear {
+        &self.ear
+    }
+
+    /// Asks the gateway for something that must work.
+    pub async fn gateway(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        match self.try_gateway(method.clone(), path, body).await? {
+            Ok(answer) => Ok(answer),
+            Err(answer) => bail!("the gateway refused {method} {path}: {answer}"),
+        }
+    }
+
+    /// Asks the gateway for something; the inner error is its refusal.
+    pub async fn try_gateway(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Result<Value, Value>> {
+        let request = self.client.request(method, format!("{}{path}", self.gateway));
+        answer(request.header("X-Api-Key", &self.key), body).await
+    }
+
+    /// A file of the gateway.
+    pub async fn file(&self, url: &str) -> anyhow::Result<Vec<u8>> {
+        let response = self.client.get(url).header("X-Api-Key", &self.key).send().await?;
+        Ok(response.error_for_status()?.bytes().await?.to_vec())
+    }
+
+    /// Asks the simulated WhatsApp for something that must work.
+    pub async fn simulator(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        match self.try_simulator(method.clone(), path, body).await? {
+            Ok(answer) => Ok(answer),
+            Err(answer) => bail!("the simulator refused {method} {path}: {answer}"),
+        }
+    }
+
+    /// Asks the simulated WhatsApp for something; the inner error is its refusal.
+    pub async fn try_simulator(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Result<Value, Value>> {
+        answer(self.client.request(method, format!("{}{path}", self.simulator)), body).await
+    }
+
+    /// A file that a simulated phone holds.
+    pub async fn phone_file(&self, number: &str, message: &str) -> anyhow::Result<Vec<u8>> {
+        let url = format!("{}/sim/phones/{number}/messages/{message}/media", self.simulator);
+        Ok(self.client.get(url).send().await?.error_for_status()?.bytes().await?.to_vec())
+    }
+}
+
+async fn answer(
+    request: reqwest::RequestBuilder,
+    body: Option<Value>,
+) -> anyhow::Result<Result<Value, Value>> {
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    let response = request.send().await.context("no answer")?;
+    let good = response.status().is_success();
+    let text = response.text().await.context("no complete answer")?;
+    let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).context("no JSON")? };
+    Ok(if good { Ok(value) } else { Err(value) })
+}
