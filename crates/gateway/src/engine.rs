@@ -8,6 +8,7 @@ mod acks;
 mod actor;
 mod address;
 mod backoff;
+mod cache;
 mod changes;
 mod client;
 mod connection;
@@ -33,7 +34,7 @@ mod state;
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
 pub use health::{EngineHealth, SessionHealth};
-pub use lock::LockError;
+pub use lock::{LockError, check_free};
 pub use qr::terminal_qr;
 pub use registry::Sessions;
 

@@ -43,9 +43,11 @@ pub(super) struct Receipted {
 pub(super) async fn work(inbox: Inbox, inflight: Arc<Inflight>, mut jobs: UnboundedReceiver<Job>, gone: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
+        // What came before the end is still stored: WhatsApp will not tell it again.
         let count = tokio::select! {
-            () = gone.cancelled() => return,
+            biased;
             count = jobs.recv_many(&mut batch, BATCH) => count,
+            () = gone.cancelled() => 0,
         };
         if count == 0 {
             return;

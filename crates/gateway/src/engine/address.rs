@@ -19,7 +19,13 @@ pub(super) struct Address {
 
 /// A JID of the wire as a chat id; `None` for addresses that are no chat.
 pub(super) fn chat_id(jid: &Jid) -> Option<ChatId> {
-    jid.to_non_ad().to_string().parse().ok()
+    // Businesses that WhatsApp hosts are people like others to callers.
+    let server = match jid.server {
+        Server::Hosted => Server::Pn,
+        Server::HostedLid => Server::Lid,
+        server => server,
+    };
+    Jid::new(jid.user_base(), server).to_string().parse().ok()
 }
 
 /// Finds both names of `jid`; `hint` is the other name as the stanza told it.

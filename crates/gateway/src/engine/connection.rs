@@ -15,8 +15,6 @@ const LEAVE: Duration = Duration::from_secs(15);
 
 /// A running client.
 pub(super) struct Connection {
-    /// Its number; signals of earlier ones are stale.
-    pub round: u64,
     /// The client.
     pub client: Arc<Client>,
     task: JoinHandle<()>,
@@ -30,7 +28,7 @@ impl Connection {
             bot.run().await;
             let _ = signals.send(Signalled { round, signal: Signal::Ended });
         });
-        Self { round, client, task }
+        Self { client, task }
     }
 
     /// Flushes ratchets and receipts, closes the connection and waits for the run loop to end.

@@ -3,16 +3,14 @@
 use bytes::Bytes;
 use wakeeper_storage::MessageRef;
 use whatsapp_rust::download::DownloadParams;
-use whatsapp_rust::prelude::wa;
+use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::wacore::download::Downloadable;
 
 use super::EngineError;
-use super::journal::Journal;
+use super::cache::Cache;
 use super::outbound::Outbound;
-use super::state::SessionState;
 use crate::message::{content, media_part};
 use crate::model::{MediaFile, SessionName};
-use whatsapp_rust::prelude::MessageExt;
 
 /// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
 /// no phone number, so that access logs hold none.
@@ -45,35 +43,55 @@ fn extension(mimetype: &str) -> &'static str {
     }
 }
 
-/// Fetches and decrypts the file that [`url`] names.
-pub(super) async fn media(
-    state: &SessionState,
-    journal: &Journal,
-    outbound: &Outbound,
-    file: &str,
-    limit: u64,
-) -> Result<MediaFile, EngineError> {
-    let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
-    let target = MessageRef {
-        session: state.name().as_str().to_owned(),
-        id: stanza_id.to_owned(),
-        from_me: None,
-        chat: None,
-    };
-    let row = journal.storage().message(&target).await?.ok_or(EngineError::MessageNotFound)?;
-    let message =
-        whatsapp_rust::waproto::codec::message_decode(&row.proto).map_err(|_| EngineError::NoMedia)?;
-    let info = content(message.get_base_message()).and_then(|content| content.media).ok_or(EngineError::NoMedia)?;
-    let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;
-    if parameters.file_length > limit {
-        return Err(EngineError::TooLarge { limit });
+/// Fetches files of one session.
+#[derive(Clone)]
+pub(super) struct Downloads {
+    /// Files fetched before.
+    pub cache: Cache,
+    /// Largest file, in bytes.
+    pub limit: u64,
+}
+
+impl Downloads {
+    /// The file that [`url`] names.
+    pub(super) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, EngineError> {
+        let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
+        let target = MessageRef {
+            session: outbound.state.name().as_str().to_owned(),
+            id: stanza_id.to_owned(),
+            from_me: None,
+            chat: None,
+        };
+        let row = outbound.journal.storage().message(&target).await?.ok_or(EngineError::MessageNotFound)?;
+        self.of_message(outbound, &row.proto).await
     }
-    let client = outbound.ready().await?;
-    let bytes = client.download_from_params(&parameters).await.map_err(|error| {
-        tracing::debug!(session = %state.name(), %error, "a download failed");
-        EngineError::MediaTransfer { operation: "give" }
-    })?;
-    Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, bytes: Bytes::from(bytes) })
+
+    /// The file of a stored message.
+    pub(super) async fn of_message(&self, outbound: &Outbound, proto: &[u8]) -> Result<MediaFile, EngineError> {
+        let message = whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| EngineError::NoMedia)?;
+        let described = content(message.get_base_message()).and_then(|content| content.media);
+        let info = described.ok_or(EngineError::NoMedia)?;
+        let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;
+        if parameters.file_length > self.limit {
+            return Err(EngineError::TooLarge { limit: self.limit });
+        }
+        let bytes = match self.cache.get(&parameters.file_sha256).await {
+            Some(bytes) => bytes,
+            None => self.download(outbound, &parameters).await?,
+        };
+        Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, bytes })
+    }
+
+    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Bytes, EngineError> {
+        let client = outbound.ready().await?;
+        let bytes = client.download_from_params(parameters).await.map_err(|error| {
+            tracing::debug!(session = %outbound.state.name(), %error, "a download failed");
+            EngineError::MediaTransfer { operation: "give" }
+        })?;
+        let bytes = Bytes::from(bytes);
+        self.cache.put(&parameters.file_sha256, bytes.clone()).await;
+        Ok(bytes)
+    }
 }
 
 /// What a download needs. The `url` field of a message is never used: its sender chose it, so it

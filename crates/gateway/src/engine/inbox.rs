@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wakeeper_storage::{Change, StorageError};
 use whatsapp_rust::prelude::InboundMessage;
-use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo, MessageSource};
+use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
 use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
 
 use super::address::{self, Address};
@@ -38,7 +38,10 @@ impl Inbox {
     pub(super) async fn commit(&self, client: &Client, batch: &[InboundMessage]) -> Result<(), StorageError> {
         let mut changes: Vec<Change> = Vec::with_capacity(batch.len());
         for inbound in batch {
-            let Some(letter) = self.letter(client, inbound).await else { continue };
+            let Some(letter) = self.letter(client, inbound).await else {
+                tracing::debug!(session = %self.state.name(), "a message was passed over: its chat is ignored, or of a kind unknown here");
+                continue;
+            };
             // An edit or deletion may concern a message of this very batch.
             if !changes.is_empty() && letter_changes_another(&letter) {
                 self.journal.commit(std::mem::take(&mut changes)).await?;
@@ -63,7 +66,11 @@ impl Inbox {
         if self.ignored(chat.id.kind()) {
             return None;
         }
-        let sender = self.sender(client, source).await?;
+        let me = self.state.me().or_else(|| address::me(client));
+        let sender = match &me {
+            Some(me) if source.is_from_me => Address { id: me.id.clone(), alt: me.lid.clone() },
+            _ => address::resolve(client, &source.sender, source.sender_alt.as_ref()).await?,
+        };
         let in_group = source.is_group || matches!(chat.id.kind(), ChatKind::Group | ChatKind::Broadcast);
         let id = MessageId {
             from_me: source.is_from_me,
@@ -82,7 +89,7 @@ impl Inbox {
                 participant_alt: other_name(&sender, &source.sender).filter(|_| in_group),
             },
             id,
-            me: self.state.own_id(),
+            me: me.map(|me| me.id),
             timestamp_s: info.timestamp.timestamp(),
             ack: if source.is_from_me { Ack::Server } else { Ack::Device },
             from_api: false,
@@ -91,15 +98,6 @@ impl Inbox {
         };
         let by_admin = source.is_group && info.edit == EditAttribute::AdminRevoke;
         Some(Letter { message: &inbound.message, facts, sender: sender.id, sender_alt: sender.alt, by_admin })
-    }
-
-    async fn sender(&self, client: &Client, source: &MessageSource) -> Option<Address> {
-        if source.is_from_me
-            && let Some(me) = self.state.me()
-        {
-            return Some(Address { id: me.id, alt: me.lid });
-        }
-        address::resolve(client, &source.sender, source.sender_alt.as_ref()).await
     }
 
     fn ignored(&self, kind: ChatKind) -> bool {

@@ -5,7 +5,8 @@ use wakeeper_storage::{MessageQuery as RowQuery, MessageRow, SortOrder};
 
 use super::EngineError;
 use super::address;
-use super::journal::Journal;
+use super::download::Downloads;
+use super::outbound::Outbound;
 use super::state::SessionState;
 use crate::model::{Ack, ChatId, MessageQuery};
 
@@ -23,13 +24,13 @@ pub(super) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
 
 /// Messages of a chat as they are now.
 pub(super) async fn messages(
-    state: &SessionState,
-    journal: &Journal,
+    outbound: &Outbound,
+    downloads: &Downloads,
     chat: &ChatId,
     query: &MessageQuery,
 ) -> Result<Vec<Value>, EngineError> {
     let rows = RowQuery {
-        chats: names(state, chat).await,
+        chats: names(&outbound.state, chat).await,
         limit: query.limit,
         offset: query.offset,
         from_s: query.since,
@@ -38,7 +39,13 @@ pub(super) async fn messages(
         ack: None,
         order: SortOrder::NewestFirst,
     };
-    let rows = journal.storage().messages(state.name().as_str(), rows).await?;
+    let rows = outbound.journal.storage().messages(outbound.state.name().as_str(), rows).await?;
+    if query.download_media {
+        for row in rows.iter().filter(|row| !row.revoked) {
+            // Without a file there is nothing to do; a file that is gone shows when its URL is asked for.
+            let _ = downloads.of_message(outbound, &row.proto).await;
+        }
+    }
     Ok(rows.iter().map(current).collect())
 }
 

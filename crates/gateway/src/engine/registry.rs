@@ -13,16 +13,18 @@ use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
 
 use super::acks::{self, Job};
 use super::actor::{Actor, Command, Parts};
+use super::cache::Cache;
 use super::client::ClientSetup;
+use super::download::Downloads;
 use super::fetch::Limits;
 use super::health::{EngineHealth, SessionHealth};
 use super::inbox::Inbox;
 use super::inflight::Inflight;
 use super::journal::Journal;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::outbound::{Outbound, OutboundParts};
 use super::state::SessionState;
-use super::{EngineConfig, EngineError, credentials, download, endpoint, presence, reading};
+use super::{EngineConfig, EngineError, credentials, endpoint, presence, reading};
 use crate::clock::Clock;
 use crate::events::EventSink;
 use crate::model::{
@@ -57,8 +59,9 @@ struct Shared {
 pub(super) struct Handle {
     pub state: Arc<SessionState>,
     pub outbound: Arc<Outbound>,
+    downloads: Downloads,
     mailbox: mpsc::Sender<Command>,
-    actor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
     gone: CancellationToken,
 }
 
@@ -83,8 +86,8 @@ impl Sessions {
     ) -> Result<Self, EngineError> {
         let websocket_url = endpoint::check(config.websocket_url.as_deref())?;
         credentials::create_folder(&config.auth_info_dir)?;
-        let what = format!("the folder {}", config.auth_info_dir.display());
-        let lock = Lock::take(&config.auth_info_dir.join("wakeeper.lock"), what)?;
+        let folder = &config.auth_info_dir;
+        let lock = Lock::take(&folder.join(lock::FOLDER_LOCK), lock::folder_name(folder))?;
         let setup = ClientSetup { websocket_url, version: config.client_version };
         let public_url = config.public_url.as_str().into();
         let journal = Arc::new(Journal::new(storage, events, clock));
@@ -161,7 +164,8 @@ impl Sessions {
             patience: shared.config.send_timeout,
             gone: gone.clone(),
         }));
-        tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
+        let worker = tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
+        let downloads = Downloads { cache: Cache::new(&folder), limit: shared.config.max_media_bytes };
         let actor = Actor::new(Parts {
             folder,
             setup: shared.setup.clone(),
@@ -173,8 +177,8 @@ impl Sessions {
             mailbox: mailbox_receiver,
             lock,
         });
-        let actor = tokio::sync::Mutex::new(Some(tokio::spawn(actor.run())));
-        let handle = Arc::new(Handle { state, outbound, mailbox, actor, gone });
+        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker]);
+        let handle = Arc::new(Handle { state, outbound, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)
     }
@@ -257,7 +261,6 @@ impl Sessions {
             // Not confirmed by WhatsApp, the owner still wants it gone.
             let _ = handle.ask(Command::Logout).await;
         }
-        handle.gone.cancel();
         handle.leave().await;
         self.shared.journal.storage().delete_session(name.as_str()).await?;
         self.shared.journal.sink().remove_session(name);
@@ -360,7 +363,7 @@ impl Sessions {
         query: MessageQuery,
     ) -> Result<Vec<serde_json::Value>, EngineError> {
         let handle = self.handle(name)?;
-        reading::messages(&handle.state, &self.shared.journal, chat, &query).await
+        reading::messages(&handle.outbound, &handle.downloads, chat, &query).await
     }
 
     /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.
@@ -369,8 +372,7 @@ impl Sessions {
     /// When there is no such file, it is too large, or the session does not work.
     pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, EngineError> {
         let handle = self.handle(name)?;
-        let limit = self.shared.config.max_media_bytes;
-        download::media(&handle.state, &self.shared.journal, &handle.outbound, file, limit).await
+        handle.downloads.file(&handle.outbound, file).await
     }
 
     /// Committed events as they happen.
@@ -425,14 +427,15 @@ impl Handle {
         receiver.await.map_err(|_| EngineError::Gone(self.state.name().clone()))
     }
 
-    /// Ends the actor after it has flushed and closed its client.
+    /// Ends the session's tasks after its client has flushed and closed.
     async fn leave(&self) {
         let (sender, receiver) = oneshot::channel();
         if self.mailbox.send(Command::Shutdown(sender)).await.is_ok() {
             let _ = receiver.await;
         }
-        if let Some(actor) = self.actor.lock().await.take() {
-            let _ = actor.await;
+        self.gone.cancel();
+        for task in self.tasks.lock().await.drain(..) {
+            let _ = task.await;
         }
     }
 }
