@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_storage::{Storage, StorageError, open_sqlite};
 
 use crate::api::{self, ApiConfig};
-use crate::engine::{EngineConfig, EngineError, Sessions};
+use crate::engine::{EngineConfig, EngineError, Lock, Sessions};
 use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
 
 /// The database of rows, under `auth_info`.
@@ -67,11 +67,12 @@ impl Gateway {
     /// # Errors
     /// When another process holds the folder, or something in it cannot be opened.
     pub async fn open(config: GatewayConfig) -> Result<Self, GatewayError> {
+        let lock = Lock::on_folder(&config.engine.auth_info_dir)?;
         let path = config.engine.auth_info_dir.join(DATABASE);
         let storage = open_sqlite(&path).await.map_err(|source| GatewayError::Storage { path, source })?;
         let clock = config.webhooks.clock.clone();
         let webhooks = Webhooks::new(Arc::clone(&storage), config.webhooks)?;
-        let sessions = Sessions::open(config.engine, Arc::clone(&storage), webhooks.sink(), clock).await?;
+        let sessions = Sessions::open(config.engine, lock, Arc::clone(&storage), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
         let router = api::router(

@@ -40,7 +40,12 @@ pub(super) struct Receipted {
 }
 
 /// Stores receipts and stray messages of one session, in order, many to a commit.
-pub(super) async fn work(inbox: Inbox, inflight: Arc<Inflight>, mut jobs: UnboundedReceiver<Job>, gone: CancellationToken) {
+pub(super) async fn work(
+    inbox: Inbox,
+    inflight: Arc<Inflight>,
+    mut jobs: UnboundedReceiver<Job>,
+    gone: CancellationToken,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         // What came before the end is still stored: WhatsApp will not tell it again.
@@ -57,7 +62,8 @@ pub(super) async fn work(inbox: Inbox, inflight: Arc<Inflight>, mut jobs: Unboun
             match job {
                 Job::Receipt(event) => {
                     if let Event::Receipt(receipt) = &*event {
-                        receipts.extend(read(&inbox, receipt).into_iter().filter_map(|one| inflight.hold(one)));
+                        receipts
+                            .extend(read(&inbox, receipt).into_iter().filter_map(|one| inflight.hold(one)));
                     }
                 }
                 Job::Held(held) => receipts.extend(held),
@@ -122,7 +128,12 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
     let Ok(chat) = row.chat.parse() else { return Ok(None) };
     let payload: serde_json::Value = serde_json::from_str(&row.payload_json).unwrap_or_default();
     let facts = Facts {
-        id: MessageId { from_me: true, chat, stanza_id: receipt.id, participant: row.participant.parse().ok() },
+        id: MessageId {
+            from_me: true,
+            chat,
+            stanza_id: receipt.id,
+            participant: row.participant.parse().ok(),
+        },
         wire: WireKey::from_payload(&payload),
         me: inbox.state.own_id(),
         timestamp_s: receipt.timestamp_s,
@@ -135,7 +146,11 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
     let events = if row.hidden {
         Vec::new()
     } else {
-        inbox.journal.event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts)).into_iter().collect()
+        inbox
+            .journal
+            .event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts))
+            .into_iter()
+            .collect()
     };
     Ok(Some(Change::Ack { target, ack: i32::from(receipt.ack.number()), events }))
 }

@@ -12,8 +12,8 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wakeeper_storage::Desired;
-use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 use whatsapp_rust::Client;
+use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 
 use super::acks::Job;
 use super::address;
@@ -259,7 +259,9 @@ impl Actor {
                 self.deadline = Some(Instant::now() + CONNECT);
                 self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
             }
-            Signal::LinkFailed => tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again"),
+            Signal::LinkFailed => {
+                tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again")
+            }
             Signal::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
             Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
             Signal::Open => self.on_open().await,
@@ -292,7 +294,8 @@ impl Actor {
         self.log_close(why);
         self.deadline = Some(Instant::now() + CONNECT);
         if self.parts.state.status() == SessionStatus::Working {
-            self.enter(SessionStatus::Starting, Some(format!("the connection was {why}; connecting again"))).await;
+            self.enter(SessionStatus::Starting, Some(format!("the connection was {why}; connecting again")))
+                .await;
         }
     }
 
@@ -310,7 +313,9 @@ impl Actor {
         let state = &self.parts.state;
         match SessionContext::new(state.name().as_str(), &state.config(), state.me().as_ref()) {
             Ok(context) => self.parts.journal.sink().set_session(state.name(), context),
-            Err(error) => tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work"),
+            Err(error) => {
+                tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work")
+            }
         }
     }
 
@@ -349,7 +354,11 @@ impl Actor {
                 self.retry = Some(Instant::now() + wait);
                 tracing::info!(session = %self.parts.state.name(), reason, seconds = wait.as_secs_f32(), "connecting again");
                 let banned = matches!(cause, Cause::Banned { .. });
-                let status = if banned || self.failures >= FAILURES_SHOWN { SessionStatus::Failed } else { SessionStatus::Starting };
+                let status = if banned || self.failures >= FAILURES_SHOWN {
+                    SessionStatus::Failed
+                } else {
+                    SessionStatus::Starting
+                };
                 self.enter(status, Some(reason)).await;
             }
             Verdict::GiveUp => {
@@ -364,8 +373,12 @@ impl Actor {
     async fn forget_login(&mut self) {
         let state = &self.parts.state;
         match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
-            Ok(aside) => tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside"),
-            Err(error) => tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside"),
+            Ok(aside) => {
+                tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside")
+            }
+            Err(error) => {
+                tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside")
+            }
         }
         state.set_me(None);
         self.tell_webhooks();
@@ -430,7 +443,8 @@ async fn request_pairing_code(client: &Arc<Client>, phone: String) -> Result<Str
         client.cancel_pair_code().await;
         result = client.pair_with_code(ask()).await;
     }
-    result.map_err(|error| EngineError::PairingCode { reason: error.to_string(), retry_after: error.backoff() })
+    result
+        .map_err(|error| EngineError::PairingCode { reason: error.to_string(), retry_after: error.backoff() })
 }
 
 /// Resolves at `moment`, never without one.

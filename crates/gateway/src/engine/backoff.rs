@@ -57,7 +57,9 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
         // Waiting grows here too: with no one scanning, the server is asked ever less often.
         Cause::QrExpired => Verdict::Retry(jittered(NETWORK_FIRST, Duration::from_secs(10), failures, dice)),
         Cause::Network => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
-        Cause::ServerBusy | Cause::Refused(_) => Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice)),
+        Cause::ServerBusy | Cause::Refused(_) => {
+            Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
+        }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
         Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated => Verdict::GiveUp,
     }
@@ -81,13 +83,19 @@ pub(super) fn explain(cause: &Cause) -> String {
             "WhatsApp banned this account for {} more minutes; trying again then",
             remaining.as_secs().div_ceil(60)
         ),
-        Cause::Replaced => "another client logged in with these credentials and took over. Stop it, then restart this \
+        Cause::Replaced => {
+            "another client logged in with these credentials and took over. Stop it, then restart this \
                             session; two clients must never share one login"
-            .to_owned(),
-        Cause::LoggedOut => "logged out by the phone or by WhatsApp. The old credentials are kept aside; restart the \
+                .to_owned()
+        }
+        Cause::LoggedOut => {
+            "logged out by the phone or by WhatsApp. The old credentials are kept aside; restart the \
                              session and link it again"
-            .to_owned(),
-        Cause::Locked => "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned(),
+                .to_owned()
+        }
+        Cause::Locked => {
+            "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned()
+        }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
     }
 }

@@ -83,7 +83,8 @@ mod tests {
             cache.put(&[name], Bytes::from(vec![name; 100])).await;
             let path = folder.path().join("media").join(hex::encode([name]));
             if let Ok(file) = File::options().write(true).open(path) {
-                file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(name))).unwrap();
+                file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(name)))
+                    .unwrap();
             }
         }
         assert!(cache.get(&[1]).await.is_none(), "the oldest went");

@@ -47,7 +47,15 @@ pub(super) async fn tell(
         Incoming::Reaction { target, emoji } => {
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
             let payload = reaction_payload(&letter.facts, &target, &emoji);
-            Ok(Some(told(journal, session, letter, "reaction", EventName::MessageReaction, payload, Vec::new())))
+            Ok(Some(told(
+                journal,
+                session,
+                letter,
+                "reaction",
+                EventName::MessageReaction,
+                payload,
+                Vec::new(),
+            )))
         }
         Incoming::Edit { target, content, message } => {
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
@@ -64,8 +72,11 @@ fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, conten
     let facts = &letter.facts;
     let payload = message_payload(facts, content);
     let chat = facts.id.chat.as_str();
-    let names: &[EventName] =
-        if facts.id.from_me { &[EventName::MessageAny] } else { &[EventName::Message, EventName::MessageAny] };
+    let names: &[EventName] = if facts.id.from_me {
+        &[EventName::MessageAny]
+    } else {
+        &[EventName::Message, EventName::MessageAny]
+    };
     let events = names.iter().filter_map(|name| journal.event(session, chat, *name, &payload)).collect();
     let mut row = row(session, letter, content.kind, &payload);
     row.proto = whatsapp_rust::waproto::codec::message_to_vec(letter.message);
@@ -92,7 +103,11 @@ async fn edit(
             target: reference,
             payload_json: with_text(&row.payload_json, &payload),
             // An edited caption comes without the file; the old protobuf still has it.
-            proto: content.media.is_none().then(|| whatsapp_rust::waproto::codec::message_to_vec(message)).filter(|_| row.kind == "text"),
+            proto: content
+                .media
+                .is_none()
+                .then(|| whatsapp_rust::waproto::codec::message_to_vec(message))
+                .filter(|_| row.kind == "text"),
         })
         .into_iter()
         .collect();

@@ -30,11 +30,12 @@ pub(super) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
 pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<SqliteStore>, EngineError> {
     let path = folder.join(DATABASE);
     // Made before SQLite does, so that it is never readable by others; its side files inherit the mode.
-    OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(|source| EngineError::Folder {
-        operation: "create",
-        path: path.clone(),
-        source,
-    })?;
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|source| EngineError::Folder { operation: "create", path: path.clone(), source })?;
     // FULL: a ratchet that was on disk before a power cut must be there after it (a reused key is
     // worse than a slow disk).
     let config = SqliteStoreConfig { synchronous: Synchronous::Full, ..SqliteStoreConfig::default() };

@@ -67,8 +67,13 @@ impl Downloads {
     }
 
     /// The file of a stored message.
-    pub(super) async fn of_message(&self, outbound: &Outbound, proto: &[u8]) -> Result<MediaFile, EngineError> {
-        let message = whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| EngineError::NoMedia)?;
+    pub(super) async fn of_message(
+        &self,
+        outbound: &Outbound,
+        proto: &[u8],
+    ) -> Result<MediaFile, EngineError> {
+        let message =
+            whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| EngineError::NoMedia)?;
         let described = content(message.get_base_message()).and_then(|content| content.media);
         let info = described.ok_or(EngineError::NoMedia)?;
         let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;

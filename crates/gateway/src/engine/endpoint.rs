@@ -7,13 +7,17 @@ pub enum EndpointError {
     #[error("WHATSAPP_WS_URL works only in builds with the demo feature; this one talks to WhatsApp alone")]
     NotInThisBuild,
     /// A demo build was given no server, or WhatsApp's own.
-    #[error("a demo build skips WhatsApp's certificate check, so it needs WHATSAPP_WS_URL set to a simulator")]
+    #[error(
+        "a demo build skips WhatsApp's certificate check, so it needs WHATSAPP_WS_URL set to a simulator"
+    )]
     Missing,
     /// Not a `ws://` or `wss://` URL.
     #[error("WHATSAPP_WS_URL must look like ws://127.0.0.1:8193/ws/chat")]
     Malformed,
     /// The host is neither loopback nor private.
-    #[error("a demo build talks only to addresses on this machine or a private network, not to the one in WHATSAPP_WS_URL")]
+    #[error(
+        "a demo build talks only to addresses on this machine or a private network, not to the one in WHATSAPP_WS_URL"
+    )]
     NotPrivate,
 }
 
@@ -63,10 +67,21 @@ mod tests {
     #[test]
     #[cfg(feature = "demo")]
     fn a_demo_build_never_talks_to_whatsapp() {
-        for good in ["ws://127.0.0.1:1/ws/chat", "ws://[::1]:1/", "ws://10.0.0.7:80/ws/chat", "ws://simulator:80/", "ws://localhost:1/"] {
+        for good in [
+            "ws://127.0.0.1:1/ws/chat",
+            "ws://[::1]:1/",
+            "ws://10.0.0.7:80/ws/chat",
+            "ws://simulator:80/",
+            "ws://localhost:1/",
+        ] {
             assert!(check(Some(good)).is_ok(), "{good}");
         }
-        for bad in ["wss://web.whatsapp.com/ws/chat", "ws://8.8.8.8/", "ws://1.2.3.4.nip.io/", "ws://[2001:4860::1]/"] {
+        for bad in [
+            "wss://web.whatsapp.com/ws/chat",
+            "ws://8.8.8.8/",
+            "ws://1.2.3.4.nip.io/",
+            "ws://[2001:4860::1]/",
+        ] {
             assert!(matches!(check(Some(bad)), Err(EndpointError::NotPrivate)), "{bad}");
         }
         assert!(matches!(check(None), Err(EndpointError::Missing)));

@@ -110,13 +110,15 @@ async fn follow(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
         let status = response.status();
         if status.is_redirection() {
             let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-            url = target.and_then(|target| url.join(target).ok()).ok_or(FetchError::Status(status.as_u16()))?;
+            url =
+                target.and_then(|target| url.join(target).ok()).ok_or(FetchError::Status(status.as_u16()))?;
             continue;
         }
         if !status.is_success() {
             return Err(FetchError::Status(status.as_u16()));
         }
-        let mimetype = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mimetype =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = body(response, limits.max_bytes).await?;
         return Ok(Fetched { bytes, mimetype, filename: filename(&url) });
     }

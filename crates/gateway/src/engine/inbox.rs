@@ -132,5 +132,9 @@ fn letter_changes_another(letter: &Letter<'_>) -> bool {
 /// The name of `address` that is not `jid`, as the wire writes it.
 fn other_name(address: &Address, jid: &Jid) -> Option<String> {
     let wire = jid.to_non_ad_string();
-    [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(ChatId::to_wire).find(|name| *name != wire)
+    [Some(&address.id), address.alt.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(ChatId::to_wire)
+        .find(|name| *name != wire)
 }

@@ -42,7 +42,13 @@ impl Journal {
     }
 
     /// An event to commit. `chat` orders it among others of the same chat.
-    pub(super) fn event(&self, session: &SessionName, chat: &str, name: EventName, payload: &Value) -> Option<NewEvent> {
+    pub(super) fn event(
+        &self,
+        session: &SessionName,
+        chat: &str,
+        name: EventName,
+        payload: &Value,
+    ) -> Option<NewEvent> {
         match self.sink.event(session, chat, name, payload) {
             Ok(event) => Some(event),
             Err(error) => {
@@ -60,7 +66,8 @@ impl Journal {
     /// Tells the world of a session's status. A failure is logged: the status itself stands.
     pub(super) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
-        let payload = serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});
+        let payload =
+            serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});
         let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload) else { return };
         if let Err(error) = self.commit(vec![Change::Events(vec![event])]).await {
             tracing::error!(session = %info.name, %error, "a change of status could not be stored");

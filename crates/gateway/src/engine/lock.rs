@@ -5,12 +5,15 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::EngineError;
+use super::credentials::create_folder;
+
 /// The lock file of the folder of all sessions, inside it.
-pub(super) const FOLDER_LOCK: &str = "wakeeper.lock";
+const FOLDER_LOCK: &str = "wakeeper.lock";
 
 /// A held lock; dropped, or its process killed, it is free again.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
@@ -44,6 +47,16 @@ fn owner(pid: &Option<u32>) -> String {
 }
 
 impl Lock {
+    /// Takes the folder of all sessions, created when missing. Whoever holds it may open the
+    /// databases in it.
+    ///
+    /// # Errors
+    /// When another process holds it, or the folder cannot be made.
+    pub fn on_folder(folder: &Path) -> Result<Self, EngineError> {
+        create_folder(folder)?;
+        Ok(Self::take(&folder.join(FOLDER_LOCK), folder_name(folder))?)
+    }
+
     /// Takes the lock in file `path`, created 0600 when missing, or says who has it.
     pub(super) fn take(path: &Path, what: String) -> Result<Self, LockError> {
         let failed = |source| LockError::File { what: what.clone(), path: path.to_owned(), source };
@@ -74,7 +87,7 @@ impl Lock {
 }
 
 /// Fails when another process holds the folder of all sessions; changes nothing. For telling why
-/// something else went wrong: only [`super::Sessions::open`] takes the lock.
+/// something else went wrong: only [`Lock::on_folder`] takes the lock.
 ///
 /// # Errors
 /// [`LockError::Held`].
@@ -87,7 +100,7 @@ pub fn check_free(auth_info_dir: &Path) -> Result<(), LockError> {
 }
 
 /// How error messages call the folder of all sessions.
-pub(super) fn folder_name(auth_info_dir: &Path) -> String {
+fn folder_name(auth_info_dir: &Path) -> String {
     format!("the folder {}", auth_info_dir.display())
 }
 

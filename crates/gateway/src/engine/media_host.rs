@@ -37,7 +37,11 @@ async fn refuse_public(url: &reqwest::Url) -> anyhow::Result<()> {
     let host = url.host_str().ok_or_else(|| anyhow!("a media URL names no host"))?;
     let port = url.port_or_known_default().unwrap_or(443);
     let mut addresses = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await?;
-    if addresses.all(|address| is_private(address.ip())) { Ok(()) } else { Err(anyhow!("a demo build talks to nearby hosts only")) }
+    if addresses.all(|address| is_private(address.ip())) {
+        Ok(())
+    } else {
+        Err(anyhow!("a demo build talks to nearby hosts only"))
+    }
 }
 
 #[async_trait]

@@ -181,7 +181,8 @@ impl Outbound {
         };
         let request_hash = fingerprint(&outgoing);
         if let Some(key) = &key
-            && let Some(row) = self.journal.storage().send_by_key(self.state.name().as_str(), key.as_str()).await?
+            && let Some(row) =
+                self.journal.storage().send_by_key(self.state.name().as_str(), key.as_str()).await?
         {
             return self.replay(row, &request_hash).await;
         }
@@ -226,14 +227,16 @@ impl Outbound {
         if row.request_hash != request_hash {
             return Err(EngineError::IdempotencyConflict);
         }
-        let response: Value = row.response_json.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let response: Value =
+            row.response_json.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         match row.state {
             SendState::Acked => Ok(Sent { payload: response, replayed: true }),
             SendState::Failed => Err(EngineError::FailedBefore {
                 reason: response["error"].as_str().unwrap_or("unknown").to_owned(),
             }),
             SendState::Accepted | SendState::Sent => {
-                let plan = Plan::from_json(&row.request_json).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+                let plan = Plan::from_json(&row.request_json)
+                    .ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
                 let payload = self.deliver(&plan, &row.message_id).await?;
                 Ok(Sent { payload, replayed: true })
             }
@@ -255,10 +258,18 @@ impl Outbound {
     }
 
     async fn attempts(&self, plan: &Plan, id: &str) -> Result<Value, EngineError> {
-        let to: Jid = plan.chat.to_wire().parse().map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))?;
+        let to: Jid = plan
+            .chat
+            .to_wire()
+            .parse()
+            .map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))?;
         let mut failures = 0;
         loop {
-            let client = self.state.until_working().await.ok_or_else(|| EngineError::Gone(self.state.name().clone()))?;
+            let client = self
+                .state
+                .until_working()
+                .await
+                .ok_or_else(|| EngineError::Gone(self.state.name().clone()))?;
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
             match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {
@@ -281,13 +292,21 @@ impl Outbound {
                     self.fail(id, &code).await?;
                     return Err(EngineError::Rejected { code });
                 }
-                None => tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id"),
+                None => {
+                    tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id")
+                }
             }
         }
     }
 
     /// Decides after a failed attempt: wait for the connection, try again, or give up.
-    async fn after_error(&self, client: &Client, error: &SendError, id: &str, failures: &mut u32) -> Result<(), EngineError> {
+    async fn after_error(
+        &self,
+        client: &Client,
+        error: &SendError,
+        id: &str,
+        failures: &mut u32,
+    ) -> Result<(), EngineError> {
         if !client.is_connected() || !client.is_logged_in() {
             // The status follows the connection within moments; then the loop waits for it.
             let _ = tokio::time::timeout(Duration::from_millis(500), self.state.until_not_working()).await;
@@ -313,7 +332,10 @@ impl Outbound {
         let response = json!({"error": reason}).to_string();
         let now_ms = self.state.clock().now_ms();
         let storage = self.journal.storage();
-        storage.update_send(self.state.name().as_str(), id, SendState::Failed, Some(response), now_ms).await.map(|_| ())
+        storage
+            .update_send(self.state.name().as_str(), id, SendState::Failed, Some(response), now_ms)
+            .await
+            .map(|_| ())
     }
 
     /// The server has it: stores the message, its events and the answer in one go.
@@ -327,7 +349,8 @@ impl Outbound {
         let now_ms = self.state.clock().now_ms();
         let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
         let told = tell(&self.journal, client, self.state.name(), &letter).await?;
-        let payload = told.as_ref().map(|told| told.payload.clone()).unwrap_or_else(|| json!({"id": letter.facts.id}));
+        let payload =
+            told.as_ref().map(|told| told.payload.clone()).unwrap_or_else(|| json!({"id": letter.facts.id}));
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
         changes.push(Change::Send {
             session: self.state.name().as_str().to_owned(),
@@ -369,7 +392,13 @@ impl Outbound {
                 .is_some()
                 .then(|| download::url(&self.public_url, self.state.name(), id, &plan.message)),
         };
-        Letter { message: &plan.message, facts, sender: own, sender_alt: me.and_then(|me| me.lid), by_admin: false }
+        Letter {
+            message: &plan.message,
+            facts,
+            sender: own,
+            sender_alt: me.and_then(|me| me.lid),
+            by_admin: false,
+        }
     }
 }
 

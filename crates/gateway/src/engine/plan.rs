@@ -18,7 +18,9 @@ use super::EngineError;
 use super::fetch::{self, Limits};
 use super::journal::Journal;
 use super::state::SessionState;
-use crate::message::{Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message};
+use crate::message::{
+    Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message,
+};
 use crate::model::{
     ChatId, Delete, Edit, FileBody, Media, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Text,
 };
@@ -66,7 +68,9 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
     let mut add_all = |parts: Vec<String>| parts.iter().for_each(|part| add(part.as_bytes()));
     let list = |ids: &[ChatId]| ids.iter().map(ChatId::as_str).collect::<Vec<_>>().join(",");
     match outgoing {
-        Outgoing::Text(text) => add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)]),
+        Outgoing::Text(text) => {
+            add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)])
+        }
         Outgoing::Media(media) => {
             add_all(vec![
                 media.caption.clone().unwrap_or_default(),
@@ -82,7 +86,9 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
             }
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
-        Outgoing::Edit(edit) => add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)]),
+        Outgoing::Edit(edit) => {
+            add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)])
+        }
         Outgoing::Delete(delete) => add_all(vec![delete.message.to_string()]),
         Outgoing::Seen(_) | Outgoing::Typing(_) => {}
     }
@@ -140,7 +146,8 @@ impl Planner<'_> {
     }
 
     async fn quote(&self, id: &MessageId) -> Result<Quote, EngineError> {
-        let row = self.find(id).await?.filter(|row| !row.proto.is_empty()).ok_or(EngineError::MessageNotFound)?;
+        let row =
+            self.find(id).await?.filter(|row| !row.proto.is_empty()).ok_or(EngineError::MessageNotFound)?;
         let message = decode(&row)?;
         let wire = wire_key(&row);
         let sender = match (row.from_me, wire.participant) {
@@ -195,7 +202,12 @@ impl Planner<'_> {
     /// The name under which this account takes part in a group.
     async fn own_jid_in(&self, group: &ChatId) -> String {
         let lid = match group.to_wire().parse::<Jid>() {
-            Ok(jid) => self.client.groups().query_info(&jid).await.is_ok_and(|info| info.addressing_mode == AddressingMode::Lid),
+            Ok(jid) => self
+                .client
+                .groups()
+                .query_info(&jid)
+                .await
+                .is_ok_and(|info| info.addressing_mode == AddressingMode::Lid),
             Err(_) => false,
         };
         self.own_jid(lid)
@@ -226,7 +238,9 @@ impl Planner<'_> {
     async fn delete(&self, delete: &Delete) -> Result<wa::Message, EngineError> {
         let id = &delete.message;
         if !id.from_me && !id.chat.is_group() {
-            return Err(EngineError::InvalidRequest("only own messages can be deleted for everyone".to_owned()));
+            return Err(EngineError::InvalidRequest(
+                "only own messages can be deleted for everyone".to_owned(),
+            ));
         }
         let mut key = self.key(id).await?;
         if id.from_me {
@@ -246,16 +260,19 @@ impl Planner<'_> {
             MediaKind::Video { .. } => MediaType::Video,
         };
         let uploaded =
-            self.client.upload(file.bytes.to_vec(), media_type, UploadOptions::new()).await.map_err(|error| {
-                tracing::warn!(session = %self.state.name(), "an upload failed");
-                tracing::debug!(session = %self.state.name(), %error, "an upload failed");
-                EngineError::MediaTransfer { operation: "take" }
-            })?;
+            self.client.upload(file.bytes.to_vec(), media_type, UploadOptions::new()).await.map_err(
+                |error| {
+                    tracing::warn!(session = %self.state.name(), "an upload failed");
+                    tracing::debug!(session = %self.state.name(), %error, "an upload failed");
+                    EngineError::MediaTransfer { operation: "take" }
+                },
+            )?;
         let caption = media.caption.filter(|caption| !caption.is_empty());
         let mut message = match media.kind {
-            MediaKind::Image => {
-                media::image_message(uploaded, ImageOptions { caption, mimetype: file.mimetype, ..Default::default() })
-            }
+            MediaKind::Image => media::image_message(
+                uploaded,
+                ImageOptions { caption, mimetype: file.mimetype, ..Default::default() },
+            ),
             MediaKind::File => media::document_message(
                 uploaded,
                 DocumentOptions {
@@ -270,9 +287,10 @@ impl Planner<'_> {
                 uploaded,
                 AudioOptions { mimetype: file.mimetype, ptt: Some(true), ..Default::default() },
             ),
-            MediaKind::Video { .. } => {
-                media::video_message(uploaded, VideoOptions { caption, mimetype: file.mimetype, ..Default::default() })
-            }
+            MediaKind::Video { .. } => media::video_message(
+                uploaded,
+                VideoOptions { caption, mimetype: file.mimetype, ..Default::default() },
+            ),
         };
         if let Some(context) = context {
             message.set_context_info(context);
@@ -287,7 +305,9 @@ impl Planner<'_> {
         let limit = self.limits.max_bytes;
         match file.source {
             MediaSource::Data(bytes) if bytes.len() as u64 > limit => Err(EngineError::TooLarge { limit }),
-            MediaSource::Data(bytes) => Ok(Loaded { bytes, mimetype: file.mimetype, filename: file.filename }),
+            MediaSource::Data(bytes) => {
+                Ok(Loaded { bytes, mimetype: file.mimetype, filename: file.filename })
+            }
             MediaSource::Url(url) => {
                 let fetched = fetch::fetch(&url, self.limits).await?;
                 Ok(Loaded {

@@ -27,7 +27,11 @@ fn jid(text: &str) -> Result<Jid, EngineError> {
 /// Tells the senders that their messages were read.
 pub(super) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, EngineError> {
     let client = outbound.ready().await?;
-    let rows = if seen.messages.is_empty() { unread(outbound, &seen).await? } else { named(outbound, &seen).await? };
+    let rows = if seen.messages.is_empty() {
+        unread(outbound, &seen).await?
+    } else {
+        named(outbound, &seen).await?
+    };
     // One receipt speaks of one sender in one chat, under the name their messages came with.
     let mut groups: BTreeMap<(String, Option<String>), Vec<&MessageRow>> = BTreeMap::new();
     for row in &rows {
@@ -41,8 +45,10 @@ pub(super) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, Engine
         client.mark_as_read(&jid(chat)?, sender.as_ref(), &ids).await.map_err(|_| FAILED)?;
     }
     let read = i32::from(Ack::Read.number());
-    let changes: Vec<Change> =
-        rows.iter().map(|row| Change::Ack { target: reference(row), ack: read, events: Vec::new() }).collect();
+    let changes: Vec<Change> = rows
+        .iter()
+        .map(|row| Change::Ack { target: reference(row), ack: read, events: Vec::new() })
+        .collect();
     if !changes.is_empty() {
         outbound.journal.commit(changes).await?;
     }
@@ -92,7 +98,8 @@ pub(super) async fn typing(outbound: &Outbound, typing: Typing) -> Result<Sent, 
     let client = outbound.ready().await?;
     let chat = jid(&typing.chat.to_wire())?;
     let state = client.chatstate();
-    let result = if typing.typing { state.send_composing(&chat).await } else { state.send_paused(&chat).await };
+    let result =
+        if typing.typing { state.send_composing(&chat).await } else { state.send_paused(&chat).await };
     result.map_err(|_| FAILED)?;
     Ok(sent())
 }

@@ -21,7 +21,7 @@ use super::health::{EngineHealth, SessionHealth};
 use super::inbox::Inbox;
 use super::inflight::Inflight;
 use super::journal::Journal;
-use super::lock::{self, Lock};
+use super::lock::Lock;
 use super::outbound::{Outbound, OutboundParts};
 use super::state::SessionState;
 use super::{EngineConfig, EngineError, credentials, endpoint, presence, reading};
@@ -72,22 +72,20 @@ impl std::fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Takes the locks, makes sure that session `default` exists, and starts every session that
-    /// should run.
+    /// Makes sure that session `default` exists, and starts every session that should run. `lock` is
+    /// that of `config.auth_info_dir`; every session takes its own besides.
     ///
     /// # Errors
-    /// When another process holds the folder or a session in it, when the folder cannot be used, or
-    /// when `config.websocket_url` is not acceptable to this build.
+    /// When another process holds a session, when its folder cannot be used, or when
+    /// `config.websocket_url` is not acceptable to this build.
     pub async fn open(
         config: EngineConfig,
+        lock: Lock,
         storage: Arc<dyn Storage>,
         events: EventSink,
         clock: Clock,
     ) -> Result<Self, EngineError> {
         let websocket_url = endpoint::check(config.websocket_url.as_deref())?;
-        credentials::create_folder(&config.auth_info_dir)?;
-        let folder = &config.auth_info_dir;
-        let lock = Lock::take(&folder.join(lock::FOLDER_LOCK), lock::folder_name(folder))?;
         let setup = ClientSetup { websocket_url, version: config.client_version };
         let public_url = config.public_url.as_str().into();
         let journal = Arc::new(Journal::new(storage, events, clock));
@@ -150,10 +148,15 @@ impl Sessions {
         let gone = CancellationToken::new();
         let (jobs, job_receiver) = mpsc::unbounded_channel::<Job>();
         let (mailbox, mailbox_receiver) = mpsc::channel(MAILBOX);
-        let inbox =
-            Inbox { state: Arc::clone(&state), journal: Arc::clone(&shared.journal), public_url: Arc::clone(&shared.public_url) };
-        let limits =
-            Limits { max_bytes: shared.config.max_media_bytes, allow_private: shared.config.allow_private_urls };
+        let inbox = Inbox {
+            state: Arc::clone(&state),
+            journal: Arc::clone(&shared.journal),
+            public_url: Arc::clone(&shared.public_url),
+        };
+        let limits = Limits {
+            max_bytes: shared.config.max_media_bytes,
+            allow_private: shared.config.allow_private_urls,
+        };
         let outbound = Arc::new(Outbound::new(OutboundParts {
             state: Arc::clone(&state),
             journal: Arc::clone(&shared.journal),
@@ -219,7 +222,12 @@ impl Sessions {
     ///
     /// # Errors
     /// When it exists, or cannot be stored or locked.
-    pub async fn create(&self, name: SessionName, config: SessionConfig, start: bool) -> Result<SessionInfo, EngineError> {
+    pub async fn create(
+        &self,
+        name: SessionName,
+        config: SessionConfig,
+        start: bool,
+    ) -> Result<SessionInfo, EngineError> {
         let _changing = self.shared.changing.lock().await;
         match self.handle(&name) {
             Ok(_) => return Err(EngineError::SessionExists(name)),
@@ -240,7 +248,11 @@ impl Sessions {
     ///
     /// # Errors
     /// When it is unknown, a webhook in it cannot work, or it cannot be stored.
-    pub async fn update(&self, name: &SessionName, config: SessionConfig) -> Result<SessionInfo, EngineError> {
+    pub async fn update(
+        &self,
+        name: &SessionName,
+        config: SessionConfig,
+    ) -> Result<SessionInfo, EngineError> {
         let handle = self.handle(name)?;
         let context = SessionContext::new(name.as_str(), &config, handle.state.me().as_ref())
             .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;

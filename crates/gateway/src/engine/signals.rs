@@ -81,7 +81,11 @@ impl EventHandler for Listener {
             Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
             Event::Connected(_) => self.signal(Signal::Open),
             Event::Disconnected(lost) => {
-                self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() { "closed by the server" } else { "lost" }));
+                self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
+                    "closed by the server"
+                } else {
+                    "lost"
+                }));
             }
             Event::StreamReplaced(_) => self.signal(Signal::Final(Cause::Replaced)),
             Event::LoggedOut(out) => self.signal(Signal::Final(match out.reason {
@@ -95,7 +99,9 @@ impl EventHandler for Listener {
             }
             Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(&failure.reason))),
             Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
-            Event::UndecryptableMessage(_) => self.state.note(|evidence, now| evidence.undecryptable_ms = Some(now)),
+            Event::UndecryptableMessage(_) => {
+                self.state.note(|evidence, now| evidence.undecryptable_ms = Some(now))
+            }
             Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
                 let timestamp_s = ack.timestamp.map(|time| time.timestamp());
                 self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
@@ -140,7 +146,9 @@ impl Listener {
 
 fn refusal(reason: &ConnectFailureReason) -> Cause {
     match reason {
-        ConnectFailureReason::ServiceUnavailable | ConnectFailureReason::InternalServerError => Cause::ServerBusy,
+        ConnectFailureReason::ServiceUnavailable | ConnectFailureReason::InternalServerError => {
+            Cause::ServerBusy
+        }
         ConnectFailureReason::Unknown(429) => Cause::ServerBusy,
         ConnectFailureReason::Unknown(code) => Cause::Refused(*code),
         ConnectFailureReason::Generic => Cause::Refused(400),

@@ -10,7 +10,9 @@ use whatsapp_rust::Client;
 
 use super::journal::Journal;
 use crate::clock::Clock;
-use crate::model::{ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps};
+use crate::model::{
+    ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps,
+};
 
 /// How many changes of status are remembered.
 const STATUSES_KEPT: usize = 20;

@@ -25,7 +25,11 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
     world.restart().await;
     world.engine.status(SessionStatus::Working).await;
     let stored = world.engine.messages(ANN).await;
-    let missed: Vec<_> = stored.iter().filter_map(|message| message["body"].as_str()).filter(|body| body.starts_with("missed")).collect();
+    let missed: Vec<_> = stored
+        .iter()
+        .filter_map(|message| message["body"].as_str())
+        .filter(|body| body.starts_with("missed"))
+        .collect();
     assert_eq!(missed, (0..20).map(|n| format!("missed {n}")).collect::<Vec<_>>());
     let events = world.engine.storage.events_after(Some("default"), 0, 1000).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.name == "message").count(), 20);
@@ -37,7 +41,8 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_sends_once() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
-    let send = |body: &'static str| world.engine.sessions.send(&session(), text(ANN, body), key("k1").clone());
+    let send =
+        |body: &'static str| world.engine.sessions.send(&session(), text(ANN, body), key("k1").clone());
     let (first, second) = tokio::join!(send("once"), send("once"));
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.payload, second.payload);
@@ -65,7 +70,8 @@ async fn a_send_cut_off_before_it_left_goes_out_after_the_restart() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
     let sent = world.engine.send(text(ANN, "model")).await;
     let row = unfinished(&world, &stanza_id(&sent)).await;
-    let row = SendRow { message_id: "3EB0CRASHED0001".to_owned(), idempotency_key: Some("k".to_owned()), ..row };
+    let row =
+        SendRow { message_id: "3EB0CRASHED0001".to_owned(), idempotency_key: Some("k".to_owned()), ..row };
     // As a process leaves it that is killed between accepting and sending.
     world.engine.storage.begin_send(row).await.unwrap();
     world.restart().await;
@@ -74,7 +80,10 @@ async fn a_send_cut_off_before_it_left_goes_out_after_the_restart() {
     let again = world.engine.sessions.send(&session(), text(ANN, "model"), key("k")).await.unwrap();
     assert!(again.replayed);
     assert_eq!(stanza_id(&again), "3EB0CRASHED0001");
-    assert_eq!(world.engine.storage.send("default", "3EB0CRASHED0001").await.unwrap().unwrap().state, SendState::Acked);
+    assert_eq!(
+        world.engine.storage.send("default", "3EB0CRASHED0001").await.unwrap().unwrap().state,
+        SendState::Acked
+    );
     world.stop().await;
 }
 

@@ -47,7 +47,10 @@ async fn an_unlinked_device_keeps_its_credentials_aside_and_links_anew() {
     assert!(info.reason.unwrap().contains("logged out"));
     assert!(info.me.is_none());
     let folder = world.folder.path().join("sessions/default");
-    let aside = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).find(|entry| entry.file_name().to_string_lossy().starts_with("logged-out-"));
+    let aside = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(Result::ok)
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("logged-out-"));
     assert!(aside.unwrap().path().join("engine.db").exists());
     world.engine.sessions.restart(&session()).await.unwrap();
     world.engine.link(&world.owner).await;
@@ -107,7 +110,10 @@ async fn sessions_come_and_go() {
     assert!(matches!(again, Err(EngineError::SessionExists(_))));
     let qr = world.engine.sessions.qr(&made.name).await.unwrap();
     world.ann.scan(&qr).await.unwrap();
-    world.engine.event("session.status", |payload| payload["name"] == "second" && payload["status"] == "WORKING").await;
+    world
+        .engine
+        .event("session.status", |payload| payload["name"] == "second" && payload["status"] == "WORKING")
+        .await;
     world.engine.sessions.stop(&made.name).await.unwrap();
     assert_eq!(world.engine.sessions.list(false).len(), 1);
     assert_eq!(world.engine.sessions.list(true).len(), 2);

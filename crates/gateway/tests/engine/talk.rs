@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use wakeeper_gateway::model::{
-    Delete, Edit, FileBody, Media, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Seen, SessionStatus, Text,
+    Delete, Edit, FileBody, Media, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Seen,
+    SessionStatus, Text,
 };
 use wakeeper_simulator::phone::media::MediaKind as PhoneMedia;
 use wakeeper_simulator::phone::message::{Body, Kind, MediaBody, Outgoing as FromPhone};
@@ -21,9 +22,16 @@ async fn texts(addressing: Addressing) {
     assert_eq!((entry.id.as_str(), entry.sender.as_str(), entry.copies), (id.as_str(), OWNER, 1));
     // The owner's phone shows what the gateway sent.
     received_text(&world.owner, "hello Ann").await;
-    world.engine.event("message.ack", |ack| ack["id"] == sent.payload["id"] && ack["ackName"] == "DEVICE").await;
+    world
+        .engine
+        .event("message.ack", |ack| ack["id"] == sent.payload["id"] && ack["ackName"] == "DEVICE")
+        .await;
 
-    let answer = world.ann.send(OWNER, &FromPhone { reply_to: Some(id), ..FromPhone::text("hello gateway") }).await.unwrap();
+    let answer = world
+        .ann
+        .send(OWNER, &FromPhone { reply_to: Some(id), ..FromPhone::text("hello gateway") })
+        .await
+        .unwrap();
     let message = world.engine.event("message", |message| message["body"] == "hello gateway").await;
     assert_eq!(message["id"], format!("false_{ANN}@c.us_{answer}"));
     assert_eq!(message["from"], format!("{ANN}@c.us"));
@@ -41,7 +49,8 @@ async fn texts(addressing: Addressing) {
     assert!(entry.content.quoted.is_some());
     assert_eq!(entry.content.mentions.len(), 1);
 
-    let bodies: Vec<_> = world.engine.messages(ANN).await.iter().map(|message| message["body"].clone()).collect();
+    let bodies: Vec<_> =
+        world.engine.messages(ANN).await.iter().map(|message| message["body"].clone()).collect();
     assert_eq!(bodies, ["hello Ann", "hello gateway", &format!("@{ANN} quoted")]);
     world.stop().await;
 }
@@ -77,8 +86,11 @@ async fn many_in_order(addressing: Addressing) {
     assert_eq!(arrived.iter().filter_map(|entry| entry.content.text.clone()).collect::<Vec<_>>(), out);
     assert!(arrived.iter().all(|entry| entry.copies == 1 && entry.failures == 0));
     let stored = world.engine.messages(ANN).await;
-    let inbound: Vec<_> =
-        stored.iter().filter(|message| message["fromMe"] == false).map(|message| message["body"].as_str().unwrap()).collect();
+    let inbound: Vec<_> = stored
+        .iter()
+        .filter(|message| message["fromMe"] == false)
+        .map(|message| message["body"].as_str().unwrap())
+        .collect();
     assert_eq!(inbound, back);
     world.stop().await;
 }
@@ -153,7 +165,8 @@ async fn reactions_edits_deletions(addressing: Addressing) {
     let own: MessageId = sent.payload["id"].as_str().unwrap().parse().unwrap();
     received_text(&world.ann, "first").await;
     let theirs = world.ann.send(OWNER, &FromPhone::text("from Ann")).await.unwrap();
-    let theirs_id = world.engine.event("message", |message| message["body"] == "from Ann").await["id"].clone();
+    let theirs_id =
+        world.engine.event("message", |message| message["body"] == "from Ann").await["id"].clone();
 
     world.ann.react(&own.stanza_id, "👍").await.unwrap();
     let reaction = world.engine.event("message.reaction", |reaction| reaction["fromMe"] == false).await;
@@ -162,11 +175,13 @@ async fn reactions_edits_deletions(addressing: Addressing) {
 
     let message: MessageId = theirs_id.as_str().unwrap().parse().unwrap();
     world.engine.send(Outgoing::Reaction(Reaction { message, emoji: "🙏".to_owned() })).await;
-    received(&world.ann, |entry| entry.id == theirs && entry.reactions.values().any(|emoji| emoji == "🙏")).await;
+    received(&world.ann, |entry| entry.id == theirs && entry.reactions.values().any(|emoji| emoji == "🙏"))
+        .await;
 
     let edit = Edit { message: own.clone(), text: "second".to_owned(), mentions: Vec::new() };
     world.engine.send(Outgoing::Edit(edit)).await;
-    received(&world.ann, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("second")).await;
+    received(&world.ann, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("second"))
+        .await;
     assert_eq!(world.engine.messages(ANN).await[0]["body"], "second");
 
     world.ann.edit(&theirs, "from Ann, better").await.unwrap();
@@ -233,7 +248,10 @@ async fn group(addressing: Addressing) {
     assert_eq!(last["participant"], format!("{BEN}@c.us"));
     let from_ben: MessageId = last["id"].as_str().unwrap().parse().unwrap();
 
-    world.engine.send(Outgoing::Reaction(Reaction { message: from_ben.clone(), emoji: "🎉".to_owned() })).await;
+    world
+        .engine
+        .send(Outgoing::Reaction(Reaction { message: from_ben.clone(), emoji: "🎉".to_owned() }))
+        .await;
     received(&ben, |entry| entry.id == from_ben.stanza_id && !entry.reactions.is_empty()).await;
 
     let own = world.engine.send(text(&group, "wrong")).await;

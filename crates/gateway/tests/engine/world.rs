@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 use wakeeper_gateway::clock::Clock;
-use wakeeper_gateway::engine::{EngineConfig, EngineError, Sessions};
+use wakeeper_gateway::engine::{EngineConfig, EngineError, Lock, Sessions};
 use wakeeper_gateway::model::{
     ChatId, IdempotencyKey, MessageQuery, Outgoing, Sent, SessionName, SessionStatus, Text,
 };
@@ -86,11 +86,12 @@ impl Engine {
     }
 
     pub async fn try_open(simulator: &Simulator, folder: &Path) -> Result<Self, EngineError> {
+        let lock = Lock::on_folder(folder)?;
         let storage = storage(folder).await;
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let events = webhooks.sink().subscribe();
         let sessions =
-            Sessions::open(config(simulator, folder), Arc::clone(&storage), webhooks.sink(), Clock::system()).await?;
+            Sessions::open(config(simulator, folder), lock, Arc::clone(&storage), webhooks.sink(), Clock::system()).await?;
         Ok(Self { sessions, storage, events })
     }
 
@@ -146,7 +147,8 @@ impl World {
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
             .with_test_writer()
             .try_init();
-        let simulator = Simulator::start(SimulatorConfig { addressing, ..SimulatorConfig::default() }).await.unwrap();
+        let simulator =
+            Simulator::start(SimulatorConfig { addressing, ..SimulatorConfig::default() }).await.unwrap();
         let owner = simulator.create_phone(OWNER, "Owner").unwrap();
         let ann = simulator.create_phone(ANN, "Ann").unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use wakeeper_storage::open_sqlite;
 
 use crate::clock::Clock;
-use crate::engine::EngineConfig;
+use crate::engine::{EngineConfig, Lock};
 use crate::webhook::WebhookSettings;
 
 use super::*;
@@ -45,6 +45,7 @@ impl Lab {
     async fn with_keys(keys: KeyPolicy) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::on_folder(folder.path()).unwrap();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let engine = EngineConfig {
@@ -53,7 +54,7 @@ impl Lab {
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
             ..EngineConfig::default()
         };
-        let sessions = Sessions::open(engine, storage, webhooks.sink(), Clock::system()).await.unwrap();
+        let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
         let stopping = CancellationToken::new();
         let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None };
         let router = router(config, sessions.clone(), webhooks, stopping.clone());

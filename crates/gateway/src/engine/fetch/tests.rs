@@ -19,9 +19,25 @@ async fn serve(router: Router) -> String {
 #[test]
 fn private_addresses_are_known_in_every_disguise() {
     for private in [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "::1",
-        "::", "fc00::1", "fe80::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1",
-        "198.18.0.1", "240.0.0.1", "255.255.255.255", "224.0.0.1",
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "100.64.0.1",
+        "::1",
+        "::",
+        "fc00::1",
+        "fe80::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "198.18.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "224.0.0.1",
     ] {
         assert!(is_private(private.parse().unwrap()), "{private}");
     }
@@ -32,7 +48,8 @@ fn private_addresses_are_known_in_every_disguise() {
 
 #[tokio::test]
 async fn a_file_comes_with_its_kind_and_name() {
-    let router = Router::new().route("/a/cat.png", get(|| async { ([("content-type", "image/png")], vec![1u8, 2, 3]) }));
+    let router = Router::new()
+        .route("/a/cat.png", get(|| async { ([("content-type", "image/png")], vec![1u8, 2, 3]) }));
     let base = serve(router).await;
     let fetched = fetch(&format!("{base}/a/cat.png?x=1"), NEARBY).await.unwrap();
     assert_eq!(&fetched.bytes[..], [1, 2, 3]);
@@ -44,7 +61,9 @@ async fn a_file_comes_with_its_kind_and_name() {
 async fn the_private_network_is_out_of_reach() {
     let base = serve(Router::new().route("/", get(|| async { "secret" }))).await;
     let port = base.rsplit_once(':').unwrap().1;
-    for url in [base.clone(), format!("http://localhost:{port}/"), format!("http://[::ffff:127.0.0.1]:{port}/")] {
+    for url in
+        [base.clone(), format!("http://localhost:{port}/"), format!("http://[::ffff:127.0.0.1]:{port}/")]
+    {
         assert!(matches!(fetch(&url, PUBLIC_ONLY).await, Err(FetchError::PrivateAddress)), "{url}");
     }
 }
@@ -67,7 +86,10 @@ async fn too_large_a_file_is_cut_off_with_and_without_a_length() {
     );
     let base = serve(router).await;
     for path in ["known", "unknown"] {
-        assert!(matches!(fetch(&format!("{base}/{path}"), NEARBY).await, Err(FetchError::TooLarge(1000))), "{path}");
+        assert!(
+            matches!(fetch(&format!("{base}/{path}"), NEARBY).await, Err(FetchError::TooLarge(1000))),
+            "{path}"
+        );
     }
 }
 

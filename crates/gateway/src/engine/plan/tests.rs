@@ -23,14 +23,21 @@ fn the_same_request_has_the_same_fingerprint_and_any_change_another() {
     assert_eq!(fingerprint(&text("a")), fingerprint(&text("a")));
     assert_ne!(fingerprint(&text("a")), fingerprint(&text("b")));
     let reaction = |emoji: &str| {
-        Outgoing::Reaction(Reaction { message: "true_628111@c.us_A".parse().unwrap(), emoji: emoji.to_owned() })
+        Outgoing::Reaction(Reaction {
+            message: "true_628111@c.us_A".parse().unwrap(),
+            emoji: emoji.to_owned(),
+        })
     };
     assert_ne!(fingerprint(&reaction("x")), fingerprint(&reaction("")));
     let file = |bytes: &'static [u8], caption: &str| {
         Outgoing::Media(Media {
             chat: "628111".parse().unwrap(),
             kind: MediaKind::Image,
-            file: FileBody { source: MediaSource::Data(Bytes::from_static(bytes)), mimetype: None, filename: None },
+            file: FileBody {
+                source: MediaSource::Data(Bytes::from_static(bytes)),
+                mimetype: None,
+                filename: None,
+            },
             caption: Some(caption.to_owned()),
             reply_to: None,
             mentions: Vec::new(),
