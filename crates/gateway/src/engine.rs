@@ -34,7 +34,7 @@ mod state;
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
 pub use health::{EngineHealth, SessionHealth};
-pub use lock::{Lock, LockError, check_free};
+pub use lock::{Lock, LockError};
 pub use qr::terminal_qr;
 pub use registry::Sessions;
 

@@ -62,12 +62,12 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Opens everything under `auth_info` and starts the sessions that were running.
+    /// Opens everything under `auth_info`, on which the caller holds the lock, and starts the
+    /// sessions that were running.
     ///
     /// # Errors
-    /// When another process holds the folder, or something in it cannot be opened.
-    pub async fn open(config: GatewayConfig) -> Result<Self, GatewayError> {
-        let lock = Lock::on_folder(&config.engine.auth_info_dir)?;
+    /// When another process holds a session, or something in the folder cannot be opened.
+    pub async fn open(config: GatewayConfig, lock: Lock) -> Result<Self, GatewayError> {
         let path = config.engine.auth_info_dir.join(DATABASE);
         let storage = open_sqlite(&path).await.map_err(|source| GatewayError::Storage { path, source })?;
         let clock = config.webhooks.clock.clone();

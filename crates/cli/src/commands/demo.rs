@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyPolicy, kept_or_generated};
-use wakeeper_gateway::engine::EngineConfig;
+use wakeeper_gateway::engine::{EngineConfig, Lock};
 use wakeeper_gateway::model::{HmacConfig, WebhookConfig};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
@@ -80,13 +80,14 @@ impl Demo {
         let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         logging::init(&LogSettings { json: false, filter }, Output::File(file))?;
 
+        let lock = Lock::on_folder(&auth_info)?;
         let listener = listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)).await?;
         let address = listener.local_addr()?;
         let simulator = self.simulator(folder).await?;
         let ear = Ear::open().await?;
         let key = kept_or_generated(&auth_info)?.key;
         let config = config(&auth_info, address, &simulator, &ear, KeyPolicy::required(&key));
-        let gateway = Gateway::open(config).await?;
+        let gateway = Gateway::open(config, lock).await?;
         let stopping = CancellationToken::new();
         let serving = tokio::spawn(gateway.serve(listener, stopping.clone().cancelled_owned()));
 

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
-use wakeeper_gateway::engine::{EngineConfig, check_free};
+use wakeeper_gateway::engine::{EngineConfig, Lock};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 
@@ -108,11 +108,11 @@ impl Serve {
         }
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop());
-        let (keys, generated) = keys(&settings)?;
         // Before the port: a busy one often means a second gateway on the same folder.
-        check_free(&settings.auth_info_dir)?;
+        let lock = Lock::on_folder(&settings.auth_info_dir)?;
+        let (keys, generated) = keys(&settings)?;
         let listener = listen(settings.listen).await?;
-        let gateway = Gateway::open(config(&settings, keys)?).await?;
+        let gateway = Gateway::open(config(&settings, keys)?, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         gateway
             .serve(listener, async move {

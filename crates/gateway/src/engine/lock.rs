@@ -86,19 +86,6 @@ impl Lock {
     }
 }
 
-/// Fails when another process holds the folder of all sessions; changes nothing. For telling why
-/// something else went wrong: only [`Lock::on_folder`] takes the lock.
-///
-/// # Errors
-/// [`LockError::Held`].
-pub fn check_free(auth_info_dir: &Path) -> Result<(), LockError> {
-    match Lock::take(&auth_info_dir.join(FOLDER_LOCK), folder_name(auth_info_dir)) {
-        Err(error @ LockError::Held { .. }) => Err(error),
-        // Dropped at once. A folder that cannot be locked is another story.
-        Ok(_) | Err(LockError::File { .. }) => Ok(()),
-    }
-}
-
 /// How error messages call the folder of all sessions.
 fn folder_name(auth_info_dir: &Path) -> String {
     format!("the folder {}", auth_info_dir.display())

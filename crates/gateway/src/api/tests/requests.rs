@@ -1,5 +1,7 @@
 //! Requests against the whole surface, in process, on real sessions that reach no server.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use proptest::prelude::*;
@@ -45,6 +47,7 @@ impl Lab {
     async fn with_keys(keys: KeyPolicy) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::on_folder(folder.path()).unwrap();
         let lock = Lock::on_folder(folder.path()).unwrap();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
