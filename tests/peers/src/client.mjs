@@ -9,7 +9,9 @@ const RECONNECT_MS = 500
 
 /** Loads Baileys by its major version; 7.x is told to trust `root` (hex) as the root of the server's certificates. */
 export async function loadLibrary(version, root) {
-  const library = await import(version === '6' ? 'baileys6' : 'baileys7')
+  const imported = await import(version === '6' ? 'baileys6' : 'baileys7')
+  // 6.x is CommonJS: not all of its exports (`proto`) are seen as named ones.
+  const library = version === '6' ? imported.default : imported
   if (version === '7' && root) library.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(root, 'hex')
   // 6.x is CommonJS: its default export is the module object.
   const makeSocket = [library.makeWASocket, library.default, library.default?.default].find(f => typeof f === 'function')
