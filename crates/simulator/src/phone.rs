@@ -140,6 +140,7 @@ impl Phone {
     /// Switches the phone off. Messages wait on the server until it is on again.
     pub fn switch_off(&self) {
         self.core.stop.cancel();
+        self.core.detach();
     }
 
     /// Links the device that shows this QR code; returns its device id.
@@ -247,8 +248,8 @@ impl Phone {
         let entry = self.message(id).ok_or(PhoneError::UnknownMessage)?;
         let info = entry.content.media.ok_or(PhoneError::NoMedia)?;
         let file = self.core.media.get(&info.direct_path).ok_or(PhoneError::MediaGone)?;
-        let data = media::decrypt(info.kind, &info.media_key, &file, Some(&info.enc_sha256), None)?;
-        Ok(data)
+        let hashes = (Some(&*info.enc_sha256), Some(&*info.plain_sha256));
+        Ok(media::decrypt(info.kind, &info.media_key, &file, hashes.0, hashes.1)?)
     }
 
     /// Waits until `ready` finds what it looks for; none when that takes longer than `patience`.

@@ -280,7 +280,9 @@ impl Simulator {
     /// Stops serving, switches the phones off, and writes the state file if there is one.
     pub async fn stop(&self) -> Result<(), SimulatorError> {
         self.inner.serving.cancel();
-        self.inner.host.stop.cancel();
+        for phone in self.phones() {
+            phone.switch_off();
+        }
         let task = self.inner.task.lock().await.take();
         if let Some(task) = task {
             // Open WebSockets do not end by themselves.

@@ -213,7 +213,8 @@ impl Core {
         Ok(receiver)
     }
 
-    fn detach(&self) {
+    /// Leaves the server: what comes from now on waits there.
+    pub fn detach(&self) {
         let link = self.waiting().link.take();
         if let Some(link) = link {
             self.server.disconnect(link);
@@ -232,6 +233,7 @@ pub(super) fn start(core: &Arc<Core>) -> Result<(), PhoneError> {
 async fn run(core: Arc<Core>, mut receiver: UnboundedReceiver<Downstream>) {
     loop {
         let down = tokio::select! {
+            biased;
             () = core.stop.cancelled() => break,
             down = receiver.recv() => down,
         };

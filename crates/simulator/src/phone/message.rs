@@ -159,6 +159,9 @@ pub struct MediaInfo {
     /// SHA-256 of the encrypted file.
     #[serde(skip)]
     pub enc_sha256: Vec<u8>,
+    /// SHA-256 of the plain file.
+    #[serde(skip)]
+    pub plain_sha256: Vec<u8>,
 }
 
 impl fmt::Debug for MediaInfo {

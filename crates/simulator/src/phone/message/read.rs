@@ -92,6 +92,7 @@ fn read_media(message: &wa::Message) -> Option<Decoded> {
                 direct_path: part.direct_path.clone().or_else(|| part.url.clone()).unwrap_or_default(),
                 media_key: part.media_key.clone().unwrap_or_default(),
                 enc_sha256: part.file_enc_sha256.clone().unwrap_or_default(),
+                plain_sha256: part.file_sha256.clone().unwrap_or_default(),
             });
             context(&mut decoded, part.context_info.as_option());
             decoded
