@@ -147,7 +147,9 @@ fn unknown(base: &wa::Message) -> Option<Content> {
 }
 
 /// The downloadable part of a stored message.
-pub(crate) fn media_part(message: &wa::Message) -> Option<&dyn whatsapp_rust::wacore::download::Downloadable> {
+pub(crate) fn media_part(
+    message: &wa::Message,
+) -> Option<&dyn whatsapp_rust::wacore::download::Downloadable> {
     let base = message.get_base_message();
     image::part(base)
         .or_else(|| video::part(base))

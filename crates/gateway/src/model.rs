@@ -12,15 +12,15 @@ mod session;
 
 pub use chat::{ChatId, ChatIdError, ChatKind};
 pub use config::{
-    ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy, SessionConfig,
-    WebhookConfig,
+    ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
+    SessionConfig, WebhookConfig,
 };
 pub use event::{Ack, EventName, EventNameError, UnknownAck};
 pub use media::MediaFile;
 pub use message_id::{MessageId, MessageIdError};
 pub use outgoing::{
-    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing, Reaction,
-    Seen, Sent, Text, Typing,
+    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
+    Reaction, Seen, Sent, Text, Typing,
 };
 pub use query::MessageQuery;
 pub use session::{Me, SessionInfo, SessionName, SessionNameError, SessionStatus, StatusChange, Timestamps};

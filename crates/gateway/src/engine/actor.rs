@@ -32,7 +32,7 @@ use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
 
 /// How long connecting, logging in or reconnecting may take before a new client is made.
-const CONNECT: Duration = Duration::from_secs(90);
+const CONNECT: Duration = Duration::from_secs(60);
 /// Added to the life of a QR code before its silence counts as a failure.
 const QR_GRACE: Duration = Duration::from_secs(30);
 /// How long a pairing code stays good after the QR codes ran out.
@@ -40,7 +40,7 @@ const PAIRING_CODE: Duration = Duration::from_secs(180);
 /// How long a passkey may take.
 const PASSKEY: Duration = Duration::from_secs(5 * 60);
 /// Failures in a row after which the status says `FAILED` (and trying goes on).
-const FAILURES_SHOWN: u32 = 3;
+const FAILURES_SHOWN: u32 = 2;
 /// How long logging out at WhatsApp may take.
 const LOGOUT: Duration = Duration::from_secs(15);
 

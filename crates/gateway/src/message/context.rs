@@ -36,7 +36,8 @@ pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {
 pub(super) fn reply(context: &wa::ContextInfo) -> Option<Reply> {
     let quoted = context.quoted_message.as_option();
     let stanza_id = context.stanza_id.clone().filter(|id| !id.is_empty())?;
-    let body = quoted.and_then(|quoted| super::content(quoted.get_base_message())).map(|content| content.body);
+    let body =
+        quoted.and_then(|quoted| super::content(quoted.get_base_message())).map(|content| content.body);
     Some(Reply { stanza_id, participant: context.participant.clone(), body })
 }
 

@@ -38,7 +38,11 @@ fn message_of(message: &wa::Message) -> Content {
 fn protocol(kind: Type, edited: Option<wa::Message>) -> wa::Message {
     wa::Message {
         protocol_message: MessageField::some(wa::message::ProtocolMessage {
-            key: MessageField::some(wa::MessageKey { id: Some("T1".to_owned()), from_me: Some(true), ..Default::default() }),
+            key: MessageField::some(wa::MessageKey {
+                id: Some("T1".to_owned()),
+                from_me: Some(true),
+                ..Default::default()
+            }),
             r#type: Some(kind),
             edited_message: edited.map(MessageField::some).unwrap_or_default(),
             ..Default::default()
@@ -134,7 +138,10 @@ fn every_kind_with_a_file_says_what_it_is() {
     assert!(media_part(&image).is_some());
 
     let voice = wa::Message {
-        audio_message: MessageField::some(wa::message::AudioMessage { ptt: Some(true), ..Default::default() }),
+        audio_message: MessageField::some(wa::message::AudioMessage {
+            ptt: Some(true),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     assert_eq!(message_of(&voice).kind, "voice");
@@ -186,7 +193,10 @@ fn places_and_cards_are_read() {
         ..Default::default()
     };
     let payload = message_payload(&facts("false_628111@c.us_A"), &message_of(&place));
-    assert_eq!(payload["location"], serde_json::json!({"latitude": 1.5, "longitude": 2.5, "description": "Home"}));
+    assert_eq!(
+        payload["location"],
+        serde_json::json!({"latitude": 1.5, "longitude": 2.5, "description": "Home"})
+    );
 
     let card = wa::Message {
         contact_message: MessageField::some(wa::message::ContactMessage {

@@ -43,7 +43,9 @@ pub enum ChatIdError {
     #[error("a chat id has 1 to {MAX_LENGTH} characters")]
     Length,
     /// The part before `@` does not fit the kind of chat.
-    #[error("the part before @ must be a phone number in international form without +, or a group, LID or channel id")]
+    #[error(
+        "the part before @ must be a phone number in international form without +, or a group, LID or channel id"
+    )]
     User,
     /// The part after `@` is unknown.
     #[error("the part after @ must be c.us, s.whatsapp.net, g.us, lid, newsletter or broadcast")]

@@ -24,7 +24,9 @@ pub enum EventName {
 
 /// The text names no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown event; known are session.status, message, message.any, message.ack, message.reaction, message.revoked, message.edited and *")]
+#[error(
+    "unknown event; known are session.status, message, message.any, message.ack, message.reaction, message.revoked, message.edited and *"
+)]
 pub struct EventNameError;
 
 impl EventName {

@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn bad_ids_are_refused() {
-        for text in ["", "true", "maybe_1@c.us_A", "true_1@c.us", "true_1@c.us_", "true_628111_AA", "true_x@c.us_AA"] {
+        for text in
+            ["", "true", "maybe_1@c.us_A", "true_1@c.us", "true_1@c.us_", "true_628111_AA", "true_x@c.us_AA"]
+        {
             assert!(text.parse::<MessageId>().is_err(), "{text}");
         }
         assert_eq!("true_1@c.us_A/../B".parse::<MessageId>(), Err(MessageIdError::StanzaId));

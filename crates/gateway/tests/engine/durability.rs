@@ -41,8 +41,7 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_sends_once() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
-    let send =
-        |body: &'static str| world.engine.sessions.send(&session(), text(ANN, body), key("k1").clone());
+    let send = async |body: &str| world.engine.sessions.send(&session(), text(ANN, body), key("k1")).await;
     let (first, second) = tokio::join!(send("once"), send("once"));
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.payload, second.payload);

@@ -48,7 +48,6 @@ impl Lab {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::on_folder(folder.path()).unwrap();
-        let lock = Lock::on_folder(folder.path()).unwrap();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let engine = EngineConfig {
