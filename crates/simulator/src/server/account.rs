@@ -194,8 +194,6 @@ pub(super) struct Pending {
     pub class: StanzaClass,
     pub id: String,
     pub stanza: Node,
-    /// Hold it back this long when it is sent live, in milliseconds.
-    pub delay_ms: u64,
     /// Sent over the live connection. Cleared when that ends.
     #[serde(skip)]
     pub sent: bool,

@@ -26,6 +26,17 @@ struct Relay<'a> {
     resend: bool,
 }
 
+/// Is the message for one device, usually one that asked for it again?
+///
+/// whatsapp-rust and Baileys 7 send a bare ciphertext, Baileys 6 a list of one with
+/// `device_fanout="false"`; in groups all name the device in `participant`. The ciphertext of a
+/// resend has a `count`.
+fn is_resend(stanza: &Node) -> bool {
+    stanza.get("participant").is_some()
+        || stanza.get("device_fanout") == Some("false")
+        || stanza.find_all("enc").any(|enc| enc.get("type") != Some("skmsg") || enc.get("count").is_some())
+}
+
 impl World {
     /// Takes a message from a device: acknowledges it and passes it on.
     pub fn receive_message(&mut self, caller: &Caller, stanza: &Node) {
@@ -54,8 +65,7 @@ impl World {
             self.counters.add("messages_refused");
             return;
         }
-        let bare = stanza.find_all("enc").any(|enc| enc.get("type") != Some("skmsg"));
-        let resend = bare || stanza.get("participant").is_some();
+        let resend = is_resend(stanza);
         let mut relay = Relay { sender: &caller.address, stanza, id, group: None, resend };
         if let Some(device) = self.device_mut(&caller.address) {
             if !resend && device.sends.contains(id) {
@@ -96,11 +106,12 @@ impl World {
 
     fn relay_direct(&mut self, relay: &Relay<'_>, to: &Jid) {
         let Some(chat) = self.resolve_device(to) else { return };
-        let targets: Vec<(Address, Vec<&Node>)> = if relay.resend {
-            // One device asked for it; Baileys 7 repeats the ciphertext in `<participants>`.
-            vec![(chat.clone(), relay.stanza.find_all("enc").collect())]
-        } else {
+        let bare: Vec<&Node> = relay.stanza.find_all("enc").collect();
+        let targets: Vec<(Address, Vec<&Node>)> = if bare.is_empty() {
             self.participants_of(relay.stanza).into_iter().collect()
+        } else {
+            // For the one device in `to`; Baileys 7 repeats the ciphertext in `<participants>`.
+            vec![(chat.clone(), bare)]
         };
         let blocked =
             self.accounts.get(&chat.number).is_some_and(|account| account.blocked.contains(&relay.sender.number));

@@ -255,8 +255,7 @@ impl World {
         let sequence = self.next_sequence();
         let Some(device) = self.device_mut(address) else { return };
         let live = device.is_live();
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        let pending = Pending { sequence, class, id: id.to_owned(), stanza, delay_ms, sent: live };
+        let pending = Pending { sequence, class, id: id.to_owned(), stanza, sent: live };
         let link = device.link();
         let now = live.then(|| pending.stanza.clone());
         device.queue.push_back(pending);

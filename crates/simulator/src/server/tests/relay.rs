@@ -128,6 +128,22 @@ fn a_resend_to_one_device_is_delivered_there_again_and_only_there() {
 }
 
 #[test]
+fn a_resend_of_baileys_6_is_known_by_its_missing_fan_out() {
+    let sim = Sim::new();
+    let (alice, mut bob, mut phone) = chat(&sim);
+    phone.take();
+    alice.message("M", &pn(BOB), &[&dev(BOB, 1), &pn(BOB)]);
+    bob.take();
+    phone.take();
+    let list = Node::new("participants")
+        .child(Node::new("to").attr("jid", pn(BOB)).child(enc("pkmsg", "again").attr("count", "1")));
+    let resend = Node::new("message").attr("id", "M").attr("to", pn(BOB)).attr("device_fanout", "false");
+    alice.send(resend.child(list));
+    assert_eq!(phone.take().len(), 1);
+    assert!(bob.take().is_empty());
+}
+
+#[test]
 fn a_resend_to_an_own_device_keeps_its_chat() {
     let sim = Sim::new();
     let (alice, _bob, _phone) = chat(&sim);
