@@ -11,6 +11,7 @@ pub mod retention;
 pub mod shelf;
 
 pub use create::{CreateOptions, Created, create};
+pub(crate) use create::{Stock, create_from};
 pub use manifest::Manifest;
 pub use retention::{Retention, prune};
 pub use shelf::{BackupInfo, Shelf};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backup::{self, BackupError, CreateOptions, Manifest};
+use crate::backup::{self, BackupError, CreateOptions, Manifest, Stock};
 use crate::examine::{Examination, ExamineError, Options};
 use crate::finding::{Finding, Severity};
 use crate::formats::baileys::name::REPAIR_FOLDER;
@@ -93,6 +93,7 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         }
     }
     let examination = Examination::of_folder(&folder, options)?;
+    let stock = Stock::of(&examination, options, how.label);
     let sources = BackupSources::new(how.shelf, how.label, how.passphrase, &examination);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
     let mut outcome = describe(&plan, notes);
@@ -102,7 +103,7 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     }
     let create =
         CreateOptions { shelf: how.shelf, label: how.label, passphrase: how.passphrase, always: false };
-    let backup = backup::create(&folder, options, &create)?;
+    let backup = backup::create_from(&folder, stock, options, &create)?;
     let applied = repair::apply(&folder, &plan.overlay, &hashes(&backup.manifest))?;
     outcome.backup = Some(backup.path);
     if plan.reset_store

@@ -14,6 +14,7 @@ pub mod findings;
 pub mod formats;
 pub mod inventory;
 pub mod json;
+pub mod mount;
 pub mod repair;
 pub mod restore;
 pub mod secret;

@@ -243,7 +243,7 @@ fn everything(
 ) -> Result<Overlay, RestoreError> {
     let mut overlay = Overlay::default();
     let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
-        if let Some(name) = member.session_file() {
+        if let Some(name) = member.session_file().filter(|name| Name::parse(name) != Name::Own) {
             let same = folder.and_then(|folder| folder.read(name, &options.limits).ok());
             if same.as_deref() != Some(member.content) {
                 overlay.put(name, member.content.to_vec());

@@ -264,10 +264,13 @@ impl Folder {
     }
 }
 
-/// Refuses names that could leave the folder.
+/// Whether a name cannot leave the folder.
+pub(crate) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0'])
+}
+
 fn plain_name(name: &str) -> Result<(), ReadError> {
-    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
-    if plain { Ok(()) } else { Err(ReadError::Missing) }
+    if is_plain(name) { Ok(()) } else { Err(ReadError::Missing) }
 }
 
 #[cfg(test)]

@@ -170,9 +170,7 @@ struct Layout {
 /// `session/<name>` or `store/<name>`, the name without any way out.
 fn is_plain(path: &str) -> bool {
     let name = path.strip_prefix(SESSION).or_else(|| path.strip_prefix(STORE));
-    name.is_some_and(|name| {
-        !name.is_empty() && name.len() <= 255 && name != "." && name != ".." && !name.contains(['/', '\0'])
-    })
+    name.is_some_and(|name| name.len() <= 255 && crate::source::is_plain(name))
 }
 
 fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String, ArchiveError> {

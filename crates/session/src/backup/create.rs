@@ -13,9 +13,9 @@ use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_
 use super::shelf::Shelf;
 use crate::examine::{Examination, Options};
 use crate::formats::baileys::name::Name;
-use crate::inventory::Facts;
+use crate::inventory::{Facts, FileReport};
 use crate::secret::Passphrase;
-use crate::source::{Entry, EntryKind, Folder, Limits, ReadError};
+use crate::source::{Entry, Folder, Limits, ReadError};
 use crate::stamp;
 
 /// zstd's own default: session files are mostly random bytes, harder work gains nothing.
@@ -52,9 +52,19 @@ pub fn create(
     options: &Options<'_>,
     how: &CreateOptions<'_>,
 ) -> Result<Created, BackupError> {
+    let stock = Stock::of(&Examination::of_folder(folder, options)?, options, how.label);
+    create_from(folder, stock, options, how)
+}
+
+/// Backs up a folder that was examined already.
+pub(crate) fn create_from(
+    folder: &Folder,
+    stock: Stock,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+) -> Result<Created, BackupError> {
     let shelf = Shelf::make(how.shelf)?;
-    let examination = Examination::of_folder(folder, options)?;
-    let manifest = take_stock(folder, &examination, options, how.label)?;
+    let manifest = stock.count(folder, options)?;
     if !how.always
         && let Some(path) = shelf.newest_with(how.label, &manifest.content, how.passphrase, &options.limits)
     {
@@ -89,50 +99,54 @@ fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
         .unwrap_or_default()
 }
 
-/// Hashes every file; the archive must later hold exactly these bytes.
-fn take_stock(
-    folder: &Folder,
-    examination: &Examination,
-    options: &Options<'_>,
-    label: &str,
-) -> Result<Manifest, BackupError> {
-    let mut files = Vec::new();
-    let mut left_out = Vec::new();
-    for report in examination.inventory.files.values() {
+/// What an examination tells a backup.
+pub(crate) struct Stock {
+    names: Vec<String>,
+    /// Without its files.
+    manifest: Manifest,
+}
+
+impl Stock {
+    pub(crate) fn of(examination: &Examination, options: &Options<'_>, label: &str) -> Self {
+        let files = &examination.inventory.files;
+        let findings = examination.findings(options);
+        let credentials = examination.inventory.credentials();
+        let manifest = Manifest {
+            layout: LAYOUT,
+            wakeeper: env!("CARGO_PKG_VERSION").to_owned(),
+            created_ms: options.now_ms,
+            label: label.to_owned(),
+            format: "baileys".to_owned(),
+            version: examination.inventory.written_by(),
+            account: credentials.and_then(|c| c.identity_public()).map(account_mark),
+            credentials: examination.credentials_state(&findings),
+            next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),
+            signal_sessions: files.values().filter(|file| matches!(file.facts, Facts::Session(_))).count(),
+            content: String::new(),
+            files: Vec::new(),
+            left_out: Vec::new(),
+        };
         // What wakeeper keeps for itself is no part of the session.
-        if report.name == Name::Own && report.entry.kind != EntryKind::File {
-            continue;
-        }
-        match folder.open_file(&report.entry.name, &options.limits) {
-            Ok((file, entry)) => files.push(row(SESSION, file, &entry)?),
-            Err(ReadError::Missing) => {}
-            Err(error) => {
-                left_out.push(LeftOut { name: report.entry.name.clone(), reason: error.to_string() });
+        let is_part = |file: &&FileReport| file.name != Name::Own;
+        Self { names: files.values().filter(is_part).map(|file| file.entry.name.clone()).collect(), manifest }
+    }
+
+    /// Hashes every file; the archive must later hold exactly these bytes.
+    fn count(self, folder: &Folder, options: &Options<'_>) -> Result<Manifest, BackupError> {
+        let mut manifest = self.manifest;
+        for name in self.names {
+            match folder.open_file(&name, &options.limits) {
+                Ok((file, entry)) => manifest.files.push(row(SESSION, file, &entry)?),
+                Err(ReadError::Missing) => {}
+                Err(error) => manifest.left_out.push(LeftOut { name, reason: error.to_string() }),
             }
         }
+        if let Some((file, entry)) = options.store.and_then(open_store) {
+            manifest.files.push(row(STORE, file, &entry)?);
+        }
+        manifest.content = content_hash(&manifest.files);
+        Ok(manifest)
     }
-    if let Some((file, entry)) = options.store.and_then(open_store) {
-        files.push(row(STORE, file, &entry)?);
-    }
-    let findings = examination.findings(options);
-    let credentials = examination.inventory.credentials();
-    let sessions =
-        examination.inventory.files.values().filter(|file| matches!(file.facts, Facts::Session(_))).count();
-    Ok(Manifest {
-        layout: LAYOUT,
-        wakeeper: env!("CARGO_PKG_VERSION").to_owned(),
-        created_ms: options.now_ms,
-        label: label.to_owned(),
-        format: "baileys".to_owned(),
-        version: examination.inventory.written_by(),
-        account: credentials.and_then(|c| c.identity_public()).map(account_mark),
-        credentials: examination.credentials_state(&findings),
-        next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),
-        signal_sessions: sessions,
-        content: content_hash(&files),
-        files,
-        left_out,
-    })
 }
 
 /// The store may be far larger than what may be read into memory; larger ones are left out.

@@ -7,6 +7,16 @@ fn documentation(source: &str) -> Vec<&str> {
     source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect()
 }
 
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    let refused = ReadError::Io(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+    let report = crate::examine::examine_file(Entry::in_memory("creds.json", 1), Err(&refused));
+    assert_eq!(report.findings[0].code.as_str(), "file_unreadable");
+    assert!(report.findings[0].evidence.contains("permission denied"));
+    let other = crate::examine::examine_file(Entry::in_memory("notes.txt", 1), Err(&refused));
+    assert!(other.findings.iter().all(|finding| finding.code.as_str() == "file_unknown"));
+}
+
 fn page() -> String {
     let mut page = "# Findings\n\nWhat `wakeeper examine` and `wakeeper health` can find in a stored session, what it \
                     means and what cures it.\nThis page is generated from the findings' own source files; do not edit it.\n"

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::overlay::{Change, Overlay};
 use super::plan::aside_name;
 use crate::formats::baileys::name::REPAIR_FOLDER;
-use crate::source::{Entry, EntryKind, Folder, Limits, ReadError, SourceError};
+use crate::source::{Entry, EntryKind, Folder, Limits, ReadError, SourceError, is_plain};
 
 const JOURNAL: &str = "journal.json";
 const JOURNAL_DRAFT: &str = "journal.json.tmp";
@@ -69,6 +69,17 @@ struct Step {
     /// SHA-256 of the content that is there before; `None` when there is no file.
     before: Option<String>,
     what: What,
+}
+
+impl Step {
+    fn stays_inside(&self) -> bool {
+        let other = match &self.what {
+            What::Put { staged, .. } => staged,
+            What::Aside { to } => to,
+            What::Remove | What::Mode { .. } => &self.name,
+        };
+        is_plain(&self.name) && is_plain(other)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -259,7 +270,14 @@ impl Staging {
             Ok((file, entry)) => {
                 let mut text = Vec::new();
                 file.take(entry.len).read_to_end(&mut text).map_err(io("read", JOURNAL))?;
-                serde_json::from_slice(&text).map(Some).map_err(|_| ApplyError::Journal)
+                let journal: Journal = serde_json::from_slice(&text).map_err(|_| ApplyError::Journal)?;
+                // Whoever can write into the folder can write a journal; it must not reach out of it.
+                journal
+                    .steps
+                    .iter()
+                    .all(Step::stays_inside)
+                    .then_some(Some(journal))
+                    .ok_or(ApplyError::Journal)
             }
         }
     }

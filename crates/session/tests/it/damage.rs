@@ -223,6 +223,24 @@ const WARNINGS: &[(&str, &str, Damage)] = &[
 ];
 
 const INFOS: &[(&str, &str, Damage)] = &[
+    ("signal_session_skipped_many", "baileys7", |dir| {
+        let key = "A".repeat(43) + "=";
+        let keys: Vec<_> = (0..2001).map(|n| format!("\"{n}\":\"{key}\"")).collect();
+        edit(dir, CAROL_7, |text| {
+            let text =
+                text.replacen("\"messageKeys\":{}", &format!("\"messageKeys\":{{{}}}", keys.join(",")), 1);
+            text.replacen("\"counter\":0", "\"counter\":2001", 1)
+        });
+    }),
+    ("signal_session_identity_changed", "baileys7", |dir| {
+        let carol = std::fs::read_to_string(dir.join(CAROL_7)).unwrap();
+        let label = "\"remoteIdentityKey\":\"";
+        let from = carol.find(label).unwrap() + label.len();
+        edit(dir, BOB, |text| {
+            let at = text.find(label).unwrap() + label.len();
+            format!("{}{}{}", &text[..at], &carol[from..from + 44], &text[at + 44..])
+        });
+    }),
     ("file_unknown", "baileys7", |dir| write(dir, "notes.txt", b"hello")),
     ("file_temporary", "baileys7", |dir| write(dir, "creds.json.bak", b"{}")),
     ("signal_session_future_format", "baileys7", |dir| {
@@ -409,6 +427,107 @@ fn each_note_is_found_and_nothing_is_done() {
         let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap();
         assert!(!outcome.applied && outcome.backup.is_none() && contents(dir.path()) == before);
     }
+}
+
+/// Findings whose tests are not in the tables here.
+const ELSEWHERE: [&str; 11] = [
+    "credentials_not_linked",
+    "file_unreadable",
+    "folder_changing",
+    "folder_many_owners",
+    "folder_not_on_mount",
+    "repair_unfinished",
+    "sender_key_unusable_skipped",
+    "signal_session_chosen",
+    "signal_session_failing",
+    "store_is_directory",
+    "store_torn",
+];
+
+#[test]
+fn every_finding_has_its_damage() {
+    let tables = [ERRORS, CREDENTIALS, WARNINGS, INFOS];
+    let shown = tables.iter().flat_map(|table| table.iter().map(|(code, ..)| *code)).chain(ELSEWHERE);
+    let shown: std::collections::BTreeSet<_> = shown.collect();
+    for code in wakeeper_session::findings::CODES {
+        assert!(shown.contains(code.as_str()), "{code} has no damaged fixture");
+    }
+    assert_eq!(shown.len(), wakeeper_session::findings::CODES.len());
+}
+
+#[test]
+fn an_interrupted_repair_is_found_and_finished() {
+    let dir = copy("baileys6");
+    let staging = dir.path().join(".wakeeper-repair");
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::write(staging.join("new-0"), "half").unwrap();
+    let options = Options::at(NOW_MS);
+    let report = examine(dir.path(), &options).unwrap();
+    assert_eq!(codes(&report, Severity::Error), ["repair_unfinished"]);
+    let shelf = tempfile::tempdir().unwrap();
+    let dry = clean(dir.path(), &options, &CleanOptions { dry_run: true, ..how(shelf.path()) }).unwrap();
+    assert!(staging.exists() && !dry.notes.is_empty());
+    let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap();
+    assert!(outcome.healthy && outcome.notes[0].contains("taken back") && !staging.exists());
+    assert_eq!(contents(dir.path()), contents(&crate::support::fixture_path("baileys6")));
+}
+
+#[test]
+fn files_that_change_meanwhile_are_read_again() {
+    let dir = copy("baileys6");
+    let whole = std::fs::read(dir.path().join(BOB)).unwrap();
+    std::fs::write(dir.path().join(BOB), b"").unwrap();
+    // The writer comes back when everything was read once.
+    let finish = |done: usize, total: usize| {
+        if done == total {
+            std::fs::write(dir.path().join(BOB), &whole).unwrap();
+        }
+    };
+    let options = Options { progress: Some(&finish), ..Options::at(NOW_MS) };
+    let report = examine(dir.path(), &options).unwrap();
+    assert!(report.healthy, "{:#?}", report.findings);
+    assert!(codes(&report, Severity::Info).contains(&"folder_changing"));
+}
+
+#[test]
+fn a_reset_removes_everything_after_a_backup() {
+    let dir = copy("baileys6");
+    write(dir.path(), "notes.txt", b"mine");
+    let before = contents(dir.path());
+    let shelf = tempfile::tempdir().unwrap();
+    let options = Options::at(NOW_MS);
+    let everything = CleanOptions { extent: Extent::Everything, ..how(shelf.path()) };
+    let outcome = clean(dir.path(), &options, &everything).unwrap();
+    assert!(
+        outcome.applied && outcome.needs_qr && !outcome.login_kept && outcome.plan.len() == before.len() - 1
+    );
+    assert_eq!(contents(dir.path()).into_keys().collect::<Vec<_>>(), ["notes.txt"]);
+    let back = wakeeper_session::restore::RestoreOptions {
+        what: wakeeper_session::restore::What::All { force: None },
+        dry_run: false,
+        shelf: shelf.path(),
+        label: "test",
+    };
+    wakeeper_session::restore::restore(&outcome.backup.unwrap(), dir.path(), &options, &back).unwrap();
+    assert_eq!(contents(dir.path()), before);
+}
+
+#[test]
+fn upkeep_removes_what_nobody_can_use() {
+    let dir = copy("baileys7");
+    write(dir.path(), "creds.json.bak", b"{}");
+    write(dir.path(), "device-list-6281100000004.json", b"[\"0\"]");
+    std::fs::copy(dir.path().join(BOB), dir.path().join("session-6281100000004.7.json")).unwrap();
+    let shelf = tempfile::tempdir().unwrap();
+    // Only days after the fixtures were made.
+    let used = std::fs::read_to_string(dir.path().join(CAROL_7)).unwrap();
+    let at = used.find("\"used\":").unwrap() + 7;
+    let soon = used[at..at + 13].parse::<i64>().unwrap() + 86_400_000;
+    let stale = CleanOptions { extent: Extent::Stale, ..how(shelf.path()) };
+    let outcome = clean(dir.path(), &Options::at(soon), &stale).unwrap();
+    let removed: Vec<_> = outcome.plan.iter().map(|action| action.path.as_str()).collect();
+    assert_eq!(removed, ["creds.json.bak", "session-6281100000004.7.json"]);
+    assert!(outcome.freed > 1000 && outcome.login_kept);
 }
 
 #[test]

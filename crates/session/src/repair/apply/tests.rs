@@ -136,3 +136,38 @@ fn owner_and_permissions_stay() {
     assert_eq!((metadata.mode() & 0o777, metadata.uid()), (0o640, owner));
     assert_eq!(std::fs::metadata(dir.path().join("added")).unwrap().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn a_planted_journal_cannot_reach_out_of_the_folder() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::create_dir(outside.path().join("folder")).unwrap();
+    std::fs::write(outside.path().join("precious"), "outside").unwrap();
+    let path = outside.path().join("folder");
+    let folder = Folder::open(&path).unwrap();
+    // An honest one of the same make is carried out.
+    let staging = path.join(REPAIR_FOLDER);
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::write(staging.join("new-0"), "staged").unwrap();
+    let honest = format!(
+        r#"{{"steps":[{{"name":"x","before":null,"what":{{"put":{{"staged":"new-0","sha256":"{}"}}}}}},{{"name":"y","before":null,"what":"remove"}}]}}"#,
+        hash(b"staged")
+    );
+    std::fs::write(staging.join(JOURNAL), honest).unwrap();
+    assert_eq!(recover(&folder).unwrap().changed, 2);
+    assert_eq!(std::fs::read_to_string(path.join("x")).unwrap(), "staged");
+    for step in [
+        r#"{"name":"../precious","before":null,"what":"remove"}"#,
+        r#"{"name":"x","before":null,"what":{"put":{"staged":"../../precious","sha256":""}}}"#,
+        r#"{"name":"../evil","before":null,"what":{"put":{"staged":"new-0","sha256":""}}}"#,
+        r#"{"name":"x","before":null,"what":{"aside":{"to":"../evil"}}}"#,
+        r#"{"name":"../precious","before":null,"what":{"mode":{"mode":511}}}"#,
+    ] {
+        let staging = path.join(REPAIR_FOLDER);
+        let _ = std::fs::create_dir(&staging);
+        std::fs::write(staging.join("new-0"), "evil").unwrap();
+        std::fs::write(staging.join(JOURNAL), format!("{{\"steps\":[{step}]}}")).unwrap();
+        assert!(matches!(recover(&folder), Err(ApplyError::Journal)), "{step}");
+    }
+    assert_eq!(std::fs::read_to_string(outside.path().join("precious")).unwrap(), "outside");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 2);
+}
