@@ -127,7 +127,7 @@ pub enum FaultKind {
     PrekeysExhausted,
     /// The server's clock is off.
     ClockSkew,
-    /// Messages and requests are refused with 429 or 463.
+    /// Messages and requests are refused with 429, or messages alone with 463.
     RateLimit,
 }
 
@@ -347,10 +347,15 @@ impl FaultTable {
             .map(|fault| fault.kind)
     }
 
-    /// The code with which a request or a message of this device is refused now.
-    pub fn rate_limit(&mut self, address: &Address, now: Duration) -> Option<u16> {
-        self.take(now, |fault| fault.kind == FaultKind::RateLimit && fault.target.hits(address))
-            .map(|fault| fault.code.unwrap_or(429))
+    /// The code with which a message, or another request, of this device is refused now. 463 is an
+    /// answer to messages only.
+    pub fn rate_limit(&mut self, address: &Address, message: bool, now: Duration) -> Option<u16> {
+        let wanted = |fault: &Fault| {
+            fault.kind == FaultKind::RateLimit
+                && (message || fault.code != Some(463))
+                && fault.target.hits(address)
+        };
+        self.take(now, wanted).map(|fault| fault.code.unwrap_or(429))
     }
 
     /// How far the clock is off for this device, in seconds. Looking does not use the fault up: it

@@ -75,11 +75,9 @@ impl World {
         let namespace = iq.get("xmlns").unwrap_or_default();
         let now = self.now();
         if !matches!(namespace, "w:p" | "passive" | "urn:xmpp:ping")
-            && let Some(code) = self.faults.rate_limit(&caller.address, now)
+            && let Some(code) = self.faults.rate_limit(&caller.address, false, now)
         {
             self.counters.add("rate_limited");
-            // 463 is an answer to messages only.
-            let code = if code == 463 { 429 } else { code };
             self.refuse(caller.link, iq, code, "rate-overlimit");
             return;
         }

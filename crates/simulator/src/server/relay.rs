@@ -47,7 +47,7 @@ impl World {
             return;
         };
         let now = self.now();
-        if let Some(code) = self.faults.rate_limit(&caller.address, now) {
+        if let Some(code) = self.faults.rate_limit(&caller.address, true, now) {
             self.counters.add("rate_limited");
             self.ack_message(caller, stanza, Some(code));
             return;
