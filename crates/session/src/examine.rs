@@ -13,6 +13,7 @@ use crate::backup::archive::ArchiveError;
 use crate::finding::{Finding, Repair, Severity};
 use crate::findings::{self, FolderView};
 use crate::formats::baileys::Version;
+use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
@@ -129,6 +130,9 @@ pub struct Report {
     pub files: usize,
     /// Number of records of Signal sessions.
     pub signal_sessions: usize,
+    /// What `baileys_store.json` holds, when it was named and can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreSummary>,
     /// What was found, errors first.
     pub findings: Vec<Finding>,
 }
@@ -142,6 +146,7 @@ pub struct Examination {
     pub inventory: Inventory,
     pub(crate) mode: Option<u32>,
     pub(crate) changed: usize,
+    pub(crate) store: Option<StoreSummary>,
     pub(crate) store_findings: Vec<Finding>,
 }
 
@@ -168,8 +173,8 @@ impl Examination {
     pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
         let (inventory, changed) = folder::read(folder, options)?;
         let mode = folder.itself().ok().map(|entry| entry.mode);
-        let store_findings = options.store.map(store::examine).unwrap_or_default();
-        Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store_findings })
+        let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
+        Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store, store_findings })
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
@@ -186,7 +191,14 @@ impl Examination {
             ArchiveError::NotABackup => ExamineError::NotASession { path: path.to_owned() },
             reason => ExamineError::Archive { path: path.to_owned(), reason },
         })?;
-        Ok(Self { path: path.to_owned(), inventory, mode: None, changed: 0, store_findings: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            inventory,
+            mode: None,
+            changed: 0,
+            store: None,
+            store_findings: Vec::new(),
+        })
     }
 
     /// The version that the findings are judged by.
@@ -225,6 +237,7 @@ impl Examination {
             credentials: self.credentials_state(&findings),
             files,
             signal_sessions: self.inventory.files.values().filter(is_session).count(),
+            store: self.store,
             findings,
         }
     }
