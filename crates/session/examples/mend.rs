@@ -1,16 +1,22 @@
-//! Mends a folder: `cargo run -p wakeeper-session --example mend -- FOLDER BACKUPS`. The judge's other half.
+//! Mends a folder: `cargo run -p wakeeper-session --example mend -- FOLDER BACKUPS [LOG]`. The judge's other half.
 
+use std::io::BufReader;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wakeeper_session::Options;
 use wakeeper_session::clean::{CleanOptions, clean};
 use wakeeper_session::repair::Extent;
+use wakeeper_session::{Options, symptoms};
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (folder, shelf) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let seen = match arguments.next() {
+        Some(log) => symptoms::scan(BufReader::new(std::fs::File::open(log)?))?,
+        None => Vec::new(),
+    };
+    let troubles = symptoms::troubles(&seen);
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let how = CleanOptions {
         extent: Extent::Damaged,
@@ -19,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         label: "mend",
         passphrase: None,
     };
-    let outcome = clean(Path::new(&folder), &Options::at(now), &how)?;
+    let options = Options { troubles: &troubles, ..Options::at(now) };
+    let outcome = clean(Path::new(&folder), &options, &how)?;
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(())
 }

@@ -101,7 +101,7 @@ pub(crate) enum PeerIn {
     Nowhere,
     /// In the `key` of the JSON object that the line is.
     JsonKey,
-    /// In the stack frame that follows.
+    /// In the stack frame that follows, or in the `key` when the line is a JSON object.
     NextFrame,
     /// In this capture group, as a JID or as libsignal writes it.
     Group(usize),

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         near_miss: "Received message with counter: 13",
     },
     Row {
-        pattern: r"SessionError: Chain closed",
+        pattern: r#"SessionError: Chain closed|"message":"Chain closed"#,
         class: Class::ChainClosed,
         peer: PeerIn::NextFrame,
         matches: "Session error:SessionError: Chain closed SessionError: Chain closed",

@@ -49,6 +49,7 @@ impl Scanner {
                     frame = Address::from_parts(&name, group(3).unwrap_or_default());
                     continue;
                 }
+                PeerIn::NextFrame if json.is_some() => symptom.peer = json.as_ref().and_then(json_peer),
                 PeerIn::NextFrame => {
                     self.waiting.push(symptom);
                     self.lines_waited = 0;

@@ -6,6 +6,7 @@
 mod backups;
 mod damage;
 mod healthy;
+mod judge;
 mod logs;
 mod properties;
 mod support;
