@@ -19,8 +19,6 @@ pub use shelf::{BackupInfo, Shelf};
 use std::path::{Path, PathBuf};
 
 use crate::examine::{ExamineError, Options, Report, examine};
-use crate::secret::Passphrase;
-use crate::source::Limits;
 use archive::ArchiveError;
 
 /// Why a backup could not be made or used.
@@ -72,13 +70,4 @@ pub fn verify(path: &Path, options: &Options<'_>) -> Result<Verified, BackupErro
     let manifest = archive::read(path, options.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
     let report = examine(path, options)?;
     Ok(Verified { path: path.to_owned(), manifest, report })
-}
-
-/// Reads only what the archive says about itself.
-pub fn manifest_of(
-    path: &Path,
-    passphrase: Option<&Passphrase>,
-    limits: &Limits,
-) -> Result<Manifest, ArchiveError> {
-    archive::read_manifest(path, passphrase, limits)
 }

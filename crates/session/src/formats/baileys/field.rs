@@ -120,11 +120,6 @@ impl<'v, 'a, 'd> Fields<'v, 'a, 'd> {
         self.read(field, |value| value.as_i64().ok_or(Problem::Kind))
     }
 
-    /// A required string.
-    pub fn text(&mut self, field: &str) -> Option<String> {
-        self.read(field, |value| value.as_str().map(str::to_owned).ok_or(Problem::Kind))
-    }
-
     /// A required buffer of `N` bytes in one of Baileys' spellings.
     pub fn buffer<const N: usize>(&mut self, field: &str) -> Option<[u8; N]> {
         self.read(field, |value| exact(&buffer(value).ok_or(Problem::Kind)?))
@@ -157,11 +152,6 @@ pub fn decode_exact<const N: usize>(text: &str) -> Result<[u8; N], Problem> {
 /// Any length of base64.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text).ok()
-}
-
-/// The padded spelling that Node writes.
-pub fn encode(bytes: &[u8]) -> String {
-    BASE64.encode(bytes)
 }
 
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Problem> {
