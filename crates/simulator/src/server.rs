@@ -32,8 +32,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use contract::{
     AccountInfo, Addressing, CiphertextObserver, Clock, CodeOffer, CompanionFinish, DeviceInfo, Downstream,
-    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PhoneEvent, PrimaryHello,
-    RelayedCiphertext, ServerConfig, ServerError, SnapshotError, SystemClock,
+    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PhoneEvent, PrimaryHello, RelayedCiphertext,
+    ServerConfig, ServerError, SnapshotError, SystemClock,
 };
 
 use world::World;
@@ -106,11 +106,7 @@ impl Server {
 
     /// Connects an account's phone in process: no Noise and no login. Stanzas that waited are
     /// sent first. An earlier attachment of the same phone is closed.
-    pub fn attach_phone(
-        &self,
-        number: &str,
-        down: UnboundedSender<Downstream>,
-    ) -> Result<Link, ServerError> {
+    pub fn attach_phone(&self, number: &str, down: UnboundedSender<Downstream>) -> Result<Link, ServerError> {
         self.world().attach_phone(number, down)
     }
 

@@ -115,10 +115,7 @@ fn corruption_hits_the_mac_and_not_the_key_ids() {
     let bytes = [0x33, 0x28, 0x07, 0x22, 0x03, 9, 9, 9, 0x30, 0x01];
     let mut message = enc("pkmsg", &bytes);
     corrupt(&mut message);
-    assert_eq!(
-        message.child_data("enc"),
-        Some(&[0x33, 0x28, 0x07, 0x22, 0x03, 9, 9, 8, 0x30, 0x01][..])
-    );
+    assert_eq!(message.child_data("enc"), Some(&[0x33, 0x28, 0x07, 0x22, 0x03, 9, 9, 8, 0x30, 0x01][..]));
 }
 
 proptest::proptest! {

@@ -108,8 +108,7 @@ impl World {
                 continue;
             }
             let id = self.next_id();
-            let collection =
-                Node::new("collection").attr("name", name).attr("version", version.to_string());
+            let collection = Node::new("collection").attr("name", name).attr("version", version.to_string());
             let notification = Node::new("notification")
                 .attr("from", own.clone())
                 .attr("type", "server_sync")

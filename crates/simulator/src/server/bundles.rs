@@ -71,10 +71,8 @@ impl World {
     }
 
     fn send_bundles(&mut self, caller: &Caller, iq: &Node, wanted: &Node) {
-        let users: Vec<Node> = wanted
-            .find_all("user")
-            .map(|user| self.bundle(user.get("jid").unwrap_or_default()))
-            .collect();
+        let users: Vec<Node> =
+            wanted.find_all("user").map(|user| self.bundle(user.get("jid").unwrap_or_default())).collect();
         self.reply(caller.link, iq, vec![Node::new("list").children(users)]);
     }
 

@@ -247,9 +247,9 @@ impl World {
             .map(|participant| {
                 let jid = Jid::parse(participant.get("jid")?)?;
                 // A LID that the server does not know may come with the phone number.
-                let account = self.resolve(&jid).or_else(|| {
-                    self.resolve(&Jid::parse(participant.get("phone_number")?)?)
-                })?;
+                let account = self
+                    .resolve(&jid)
+                    .or_else(|| self.resolve(&Jid::parse(participant.get("phone_number")?)?))?;
                 Some(account.number.clone())
             })
             .collect()
@@ -277,10 +277,8 @@ impl World {
             .collect();
         for receiver in receivers {
             let stanza_id = self.next_id();
-            let notification = base
-                .clone()
-                .attr("id", stanza_id.clone())
-                .attr("t", self.seconds_for(&receiver).to_string());
+            let notification =
+                base.clone().attr("id", stanza_id.clone()).attr("t", self.seconds_for(&receiver).to_string());
             self.deliver(&receiver, StanzaClass::Notification, &stanza_id, notification);
         }
     }

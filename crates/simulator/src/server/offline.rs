@@ -147,8 +147,7 @@ impl World {
             return;
         }
         companion.ready = true;
-        let event =
-            PhoneEvent::CompanionReady { device: address.device, dictionary: companion.dictionary };
+        let event = PhoneEvent::CompanionReady { device: address.device, dictionary: companion.dictionary };
         self.tell_phone(&address.number, event);
     }
 }

@@ -232,11 +232,8 @@ impl World {
             return;
         }
         let reference = self.random::<16>().to_vec();
-        let pairing = CodePairing {
-            link,
-            wrapped_companion_ephemeral: wrapped.to_vec(),
-            reference: reference.clone(),
-        };
+        let pairing =
+            CodePairing { link, wrapped_companion_ephemeral: wrapped.to_vec(), reference: reference.clone() };
         self.codes.insert(number, pairing);
         let answer = Node::new("link_code_companion_reg")
             .attr("stage", "companion_hello")

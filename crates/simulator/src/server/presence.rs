@@ -91,9 +91,8 @@ impl World {
             if !group.members.contains_key(&sender.number) {
                 return;
             }
-            let shown = shown
-                .attr("from", to.to_string())
-                .attr("participant", sender.jid(group.lid).to_string());
+            let shown =
+                shown.attr("from", to.to_string()).attr("participant", sender.jid(group.lid).to_string());
             (shown, group.members.keys().cloned().collect())
         } else {
             let Some(account) = self.resolve(&to) else { return };

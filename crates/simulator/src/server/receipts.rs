@@ -43,11 +43,8 @@ impl World {
     fn forward_receipt(&mut self, caller: &Caller, receipt: &Node, to: &Jid, retry: bool) {
         let in_group = !(to.is_lid() || to.is_phone_number());
         // In a group the author of the message is named by `participant`.
-        let author = if in_group {
-            receipt.get("participant").and_then(Jid::parse)
-        } else {
-            Some(to.clone())
-        };
+        let author =
+            if in_group { receipt.get("participant").and_then(Jid::parse) } else { Some(to.clone()) };
         let Some(author) = author else { return };
         let Some(target) = self.resolve_device(&author) else { return };
         let Some(reader) = self.account_of(&caller.address) else { return };

@@ -54,9 +54,7 @@ impl World {
         }
         let refused = match to.server.as_str() {
             crate::jid::GROUP_SERVER => self.refusal_in_group(caller, &to),
-            crate::jid::PHONE_SERVER | crate::jid::LID_SERVER => {
-                self.resolve(&to).is_none().then_some(404)
-            }
+            crate::jid::PHONE_SERVER | crate::jid::LID_SERVER => self.resolve(&to).is_none().then_some(404),
             _ => None,
         };
         // The acknowledgement goes first: on loopback the receiver's receipt would overtake it.
@@ -113,8 +111,10 @@ impl World {
             // For the one device in `to`; Baileys 7 repeats the ciphertext in `<participants>`.
             vec![(chat.clone(), bare)]
         };
-        let blocked =
-            self.accounts.get(&chat.number).is_some_and(|account| account.blocked.contains(&relay.sender.number));
+        let blocked = self
+            .accounts
+            .get(&chat.number)
+            .is_some_and(|account| account.blocked.contains(&relay.sender.number));
         self.acquaint(&relay.sender.number, &chat.number);
         for (target, encs) in targets {
             let own = target.number == relay.sender.number;
@@ -137,10 +137,9 @@ impl World {
     fn direct_head(&self, relay: &Relay<'_>, to: &Jid, chat: &Address, target: &Address) -> Option<Node> {
         let lid = to.is_lid();
         let sender = self.account_of(relay.sender)?;
-        let head = self.head(relay, target, sender).attr(
-            "from",
-            sender.jid(lid).with_device(relay.sender.device).to_string(),
-        );
+        let head = self
+            .head(relay, target, sender)
+            .attr("from", sender.jid(lid).with_device(relay.sender.device).to_string());
         if target.number != relay.sender.number {
             let other = if lid { "sender_pn" } else { "sender_lid" };
             return Some(head.attr(other, sender.jid(!lid).to_string()));
@@ -213,10 +212,7 @@ impl World {
     fn hand_over_in_group(&mut self, relay: &Relay<'_>, target: &Address, encs: &[&Node]) {
         let Some(to) = &relay.group else { return };
         let group = self.groups.get(&to.user);
-        let lid = group.map_or_else(
-            || relay.stanza.get("addressing_mode") == Some("lid"),
-            |group| group.lid,
-        );
+        let lid = group.map_or_else(|| relay.stanza.get("addressing_mode") == Some("lid"), |group| group.lid);
         let Some(sender) = self.account_of(relay.sender) else { return };
         let other = if lid { "participant_pn" } else { "participant_lid" };
         let head = self

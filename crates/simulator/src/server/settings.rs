@@ -46,8 +46,16 @@ impl World {
                 return;
             }
             (
-                "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" | "status" | "w:stats" | "w:biz"
-                | "disappearing_mode" | "w:profile:picture" | "bot" | "tos",
+                "w:p"
+                | "urn:xmpp:ping"
+                | "urn:xmpp:whatsapp:dirty"
+                | "status"
+                | "w:stats"
+                | "w:biz"
+                | "disappearing_mode"
+                | "w:profile:picture"
+                | "bot"
+                | "tos",
                 _,
             ) => Vec::new(),
             _ => {
@@ -128,8 +136,10 @@ impl World {
     }
 
     fn blocklist(&self, caller: &Caller) -> Node {
-        let mut blocked: Vec<&String> =
-            self.account_of(&caller.address).map(|account| account.blocked.iter().collect()).unwrap_or_default();
+        let mut blocked: Vec<&String> = self
+            .account_of(&caller.address)
+            .map(|account| account.blocked.iter().collect())
+            .unwrap_or_default();
         blocked.sort_unstable();
         let items = blocked.into_iter().filter_map(|number| self.accounts.get(number)).map(|account| {
             Node::new("item")

@@ -196,8 +196,7 @@ impl Client {
 
     /// Answers `<pair-success>`.
     fn sign(&mut self) {
-        let sign =
-            Node::new("pair-device-sign").child(Node::new("device-identity").bytes(*b"\x0a\x01x"));
+        let sign = Node::new("pair-device-sign").child(Node::new("device-identity").bytes(*b"\x0a\x01x"));
         self.send(Node::new("iq").attr("id", "s").attr("type", "result").child(sign));
     }
 

@@ -43,7 +43,9 @@ impl World {
         let answer = Node::new("user").attr("jid", jid.to_string());
         let Some(account) = self.resolve(&jid) else {
             // An unknown number is only worth an answer to the question whether it is known.
-            return protocols.contains(&"contact").then(|| answer.child(Node::new("contact").attr("type", "out")));
+            return protocols
+                .contains(&"contact")
+                .then(|| answer.child(Node::new("contact").attr("type", "out")));
         };
         let number = account.number.clone();
         let children: Vec<Node> =

@@ -55,12 +55,7 @@ impl World {
     }
 
     /// Adds, removes, promotes or demotes; every participant gets its own answer.
-    fn change_members(
-        &mut self,
-        actor: &Address,
-        id: &str,
-        request: &Node,
-    ) -> Result<Vec<Node>, Refusal> {
+    fn change_members(&mut self, actor: &Address, id: &str, request: &Node) -> Result<Vec<Node>, Refusal> {
         let what = request.tag.as_str();
         let wanted = self.participants(request);
         let mut answers = Vec::new();
@@ -82,9 +77,8 @@ impl World {
         }
         if !changed.is_empty() {
             let lid = self.groups.get(id).ok_or(NOT_FOUND)?.lid;
-            let participants = changed
-                .iter()
-                .filter_map(|number| Some(participant_node(lid, self.accounts.get(number)?)));
+            let participants =
+                changed.iter().filter_map(|number| Some(participant_node(lid, self.accounts.get(number)?)));
             let change = Node::new(what).children(participants.collect::<Vec<_>>());
             self.announce_group(id, &actor.number, &change, None);
             if what == "remove" {
@@ -154,8 +148,7 @@ impl World {
         if let Some(account) = self.accounts.get_mut(&actor.number) {
             account.groups.remove(id);
         }
-        let participant =
-            self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
+        let participant = self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
         let change = Node::new("remove").children(participant);
         self.announce_group(id, &actor.number, &change, Some(&actor.number));
         answer
@@ -172,10 +165,8 @@ impl World {
         group.subject_owner.clone_from(&actor.number);
         group.subject_time = now;
         let owner = self.accounts.get(&actor.number).map(|account| account.phone_jid().to_string());
-        let change = Node::new("subject")
-            .attr("subject", subject)
-            .attr_opt("s_o", owner)
-            .attr("s_t", now.to_string());
+        let change =
+            Node::new("subject").attr("subject", subject).attr_opt("s_o", owner).attr("s_t", now.to_string());
         self.announce_group(id, &actor.number, &change, None);
         Ok(Vec::new())
     }
@@ -222,8 +213,7 @@ impl World {
             Err(_) => return Err(FORBIDDEN),
         }
         let lid = self.groups.get(&id).is_some_and(|group| group.lid);
-        let participant =
-            self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
+        let participant = self.accounts.get(&actor.number).map(|account| participant_node(lid, account));
         let change = Node::new("add").attr("reason", "invite").children(participant);
         self.announce_group(&id, &actor.number, &change, None);
         Ok(vec![Node::new("group").attr("jid", jid)])

@@ -2,7 +2,10 @@ use super::*;
 
 fn references(stanzas: &[Node]) -> Vec<String> {
     let pair_device = stanzas[0].find("pair-device").expect("pair-device");
-    pair_device.find_all("ref").map(|node| String::from_utf8(node.data().unwrap().to_vec()).unwrap()).collect()
+    pair_device
+        .find_all("ref")
+        .map(|node| String::from_utf8(node.data().unwrap().to_vec()).unwrap())
+        .collect()
 }
 
 #[test]
@@ -47,10 +50,7 @@ fn linking_ends_with_515_and_a_login() {
     let grant = PairingGrant { container: b"box".to_vec(), key_index: 1, platform: "android".into() };
     assert_eq!(sim.server.complete_pairing(offer.link, ALICE, grant.clone()).unwrap(), 1);
     assert!(sim.server.pairing_by_ref(&refs[0]).is_none(), "a linked reference is used up");
-    assert!(matches!(
-        sim.server.complete_pairing(offer.link, ALICE, grant),
-        Err(ServerError::NotPairing)
-    ));
+    assert!(matches!(sim.server.complete_pairing(offer.link, ALICE, grant), Err(ServerError::NotPairing)));
 
     let success = client.take().remove(0);
     let success = success.find("pair-success").unwrap();
@@ -123,7 +123,8 @@ fn pairing_by_code_passes_both_halves_on() {
     let mut client = sim.register(1);
     client.take();
     assert!(sim.server.pairing_code_offer(ALICE).is_none());
-    let stage = |stage: &str| Node::new("link_code_companion_reg").attr("stage", stage).attr("jid", pn(ALICE));
+    let stage =
+        |stage: &str| Node::new("link_code_companion_reg").attr("stage", stage).attr("jid", pn(ALICE));
     let wrapped = Node::new("link_code_pairing_wrapped_companion_ephemeral_pub").bytes(vec![3; 80]);
     let hello = client.ask("set", "md", "@s.whatsapp.net", vec![stage("companion_hello").child(wrapped)]);
     let reference = hello.find("link_code_companion_reg").unwrap().child_data("link_code_pairing_ref");
@@ -177,10 +178,12 @@ fn a_removed_device_is_logged_out_and_stays_out() {
     assert!(matches!(&last[0], Downstream::Stanza(node)
         if node.get("code") == Some("401") && node.find("conflict").unwrap().get("type") == Some("device_removed")));
     assert!(matches!(last[1], Downstream::Close));
-    assert!(phone.take_all().iter().any(|down| matches!(
-        down,
-        Downstream::Phone(PhoneEvent::CompanionRemoved { device: 1 })
-    )));
+    assert!(
+        phone
+            .take_all()
+            .iter()
+            .any(|down| matches!(down, Downstream::Phone(PhoneEvent::CompanionRemoved { device: 1 })))
+    );
     assert_eq!(sim.try_login(ALICE, 1, 1).take()[0].get("reason"), Some("401"));
     assert!(matches!(sim.server.remove_device(ALICE, 1), Err(ServerError::UnknownDevice)));
     assert!(matches!(sim.server.remove_device(ALICE, 0), Err(ServerError::UnknownDevice)));
@@ -236,10 +239,9 @@ fn the_phone_hears_once_when_a_companion_is_ready() {
     sim.account(ALICE);
     let mut phone = sim.phone(ALICE);
     let ready = |phone: &mut Client| {
-        phone.take_all().iter().any(|down| matches!(
-            down,
-            Downstream::Phone(PhoneEvent::CompanionReady { device: 1, dictionary: 3 })
-        ))
+        phone.take_all().iter().any(|down| {
+            matches!(down, Downstream::Phone(PhoneEvent::CompanionReady { device: 1, dictionary: 3 }))
+        })
     };
     let mut client = sim.companion(ALICE, 1);
     assert!(!ready(&mut phone), "without pre-keys nobody can write to it");

@@ -205,7 +205,9 @@ fn connection_faults_hit_live_companions_now_and_later_logins_when_asked() {
     let mut free = sim.try_login(BOB, 1, 2);
     assert!(!free.take_all().iter().any(|down| matches!(down, Downstream::Drop)));
 
-    for (kind, code) in [(FaultKind::RestartRequired, "515"), (FaultKind::Unavailable, "503"), (FaultKind::LoggedOut, "401")] {
+    for (kind, code) in
+        [(FaultKind::RestartRequired, "515"), (FaultKind::Unavailable, "503"), (FaultKind::LoggedOut, "401")]
+    {
         let mut alice = sim.login(ALICE, 1, 1);
         alice.take_all();
         sim.server.set_fault(Fault::once(kind).at(FaultTarget::Number(ALICE.into())));

@@ -20,7 +20,10 @@ fn every_device_gets_its_own_ciphertext_and_the_sender_an_ack() {
     alice.take();
     alice.message("M", &pn(BOB), &[&pn(BOB), &dev(BOB, 1), &pn(ALICE)]);
     let ack = alice.take().remove(0);
-    assert_eq!((ack.get("class"), ack.get("id"), ack.get("from")), (Some("message"), Some("M"), Some(&*pn(BOB))));
+    assert_eq!(
+        (ack.get("class"), ack.get("id"), ack.get("from")),
+        (Some("message"), Some("M"), Some(&*pn(BOB)))
+    );
     assert_eq!(ack.get("error"), None);
     let to_companion = bob.take().remove(0);
     assert_eq!(to_companion.child_data("enc"), Some(dev(BOB, 1).as_bytes()));
@@ -217,7 +220,10 @@ fn receipts_reach_every_device_of_the_sender_and_are_acknowledged() {
     let read = Node::new("receipt").attr("id", "M").attr("to", dev(ALICE, 1)).attr("type", "read");
     bob.send(read.child(Node::new("list").child(Node::new("item").attr("id", "M0"))));
     let ack = bob.take_only("ack").remove(0);
-    assert_eq!((ack.get("class"), ack.get("type"), ack.get("id")), (Some("receipt"), Some("read"), Some("M")));
+    assert_eq!(
+        (ack.get("class"), ack.get("type"), ack.get("id")),
+        (Some("receipt"), Some("read"), Some("M"))
+    );
     for receipts in [alice.take(), own.take()] {
         let receipt = &receipts[0];
         assert_eq!((receipt.get("from"), receipt.get("type")), (Some(&*dev(BOB, 1)), Some("read")));
@@ -250,8 +256,9 @@ fn retry_receipts_go_late_to_the_exact_device_with_their_keys() {
 
 #[test]
 fn every_ciphertext_is_shown_to_the_observer() {
+    type Ciphertext = (String, String, String, Vec<u8>);
     #[derive(Default)]
-    struct Seen(Mutex<Vec<(String, String, String, Vec<u8>)>>);
+    struct Seen(Mutex<Vec<Ciphertext>>);
     impl CiphertextObserver for Seen {
         fn relayed(&self, seen: &RelayedCiphertext) {
             self.0.lock().unwrap().push((

@@ -19,10 +19,7 @@ fn a_restarted_server_knows_its_devices_queues_and_groups() {
     sim.server.save(&path).unwrap();
 
     let config = ServerConfig { clock: sim.clock.clone(), ..ServerConfig::new(7, "127.0.0.1:1") };
-    assert!(matches!(
-        Server::load(config.clone(), &path, |_| None),
-        Err(ServerError::MissingKeys)
-    ));
+    assert!(matches!(Server::load(config.clone(), &path, |_| None), Err(ServerError::MissingKeys)));
     let server = Server::load(config, &path, |number| Some(keys_of(number))).unwrap();
     let sim = Sim { server, clock: sim.clock };
     assert_eq!(sim.server.state()["groups"], before["groups"]);

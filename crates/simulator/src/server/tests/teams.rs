@@ -66,9 +66,8 @@ fn lid_groups_name_members_by_lid() {
     let member = group.find("participant").unwrap();
     assert!(member.get("jid").unwrap().ends_with("@lid"));
     assert_eq!(member.get("phone_number"), Some(&*pn(ALICE)));
-    team.alice.send(
-        Node::new("message").attr("id", "G").attr("to", team.group.clone()).child(enc("skmsg", "x")),
-    );
+    team.alice
+        .send(Node::new("message").attr("id", "G").attr("to", team.group.clone()).child(enc("skmsg", "x")));
     let message = team.bob.take_only("message").remove(0);
     assert!(message.get("participant").unwrap().ends_with(":1@lid"));
     assert_eq!(message.get("participant_pn"), Some(&*pn(ALICE)));
@@ -115,7 +114,8 @@ fn a_resend_in_a_group_reaches_one_device() {
 fn receipts_in_a_group_reach_the_author() {
     let mut team = team(|_| {});
     let author = format!("{ALICE}:1@s.whatsapp.net");
-    let receipt = Node::new("receipt").attr("id", "G").attr("to", team.group.clone()).attr("participant", &*author);
+    let receipt =
+        Node::new("receipt").attr("id", "G").attr("to", team.group.clone()).attr("participant", &*author);
     team.alice.take();
     team.bob.send(receipt.clone());
     team.bob.send(receipt.attr("type", "retry"));
@@ -149,8 +149,7 @@ fn only_admins_change_members() {
     assert_eq!(answer.find("remove").unwrap().find("participant").unwrap().get("error"), Some("406"));
     let add = Node::new("add").children(participants(&[CAROL, BOB, "62899"]));
     let answer = change(&mut team.bob, &group, add);
-    let errors: Vec<_> =
-        answer.find("add").unwrap().nodes().iter().map(|node| node.get("error")).collect();
+    let errors: Vec<_> = answer.find("add").unwrap().nodes().iter().map(|node| node.get("error")).collect();
     assert_eq!(errors, vec![None, Some("409"), Some("404")]);
 }
 
