@@ -11,10 +11,11 @@ use qrcode::types::QrError;
 /// When the text is too long for a QR code.
 pub fn terminal_qr(text: &str) -> Result<String, QrError> {
     let code = QrCode::with_error_correction_level(text, qrcode::EcLevel::L)?;
+    // Inverted: blocks are what shines on a dark terminal, so they draw the light modules.
     Ok(code
         .render::<Dense1x2>()
-        .dark_color(Dense1x2::Dark)
-        .light_color(Dense1x2::Light)
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
         .quiet_zone(true)
         .module_dimensions(1, 1)
         .build())

@@ -17,7 +17,7 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
     for n in 0..20 {
         world.ann.send(OWNER, &FromPhone::text(format!("missed {n}"))).await.unwrap();
     }
-    world.engine = Engine::open(&world.simulator, world.folder.path()).await;
+    world.start().await;
     world.engine.event("message", |message| message["body"] == "missed 19").await;
     world.engine.status(SessionStatus::Working).await;
     let statuses = world.engine.sessions.get(&session()).unwrap().statuses;

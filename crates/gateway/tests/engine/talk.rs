@@ -19,7 +19,8 @@ async fn texts(addressing: Addressing) {
     let sent = world.engine.send(text(ANN, "hello Ann")).await;
     let id = stanza_id(&sent);
     let entry = received_text(&world.ann, "hello Ann").await;
-    assert_eq!((entry.id.as_str(), entry.sender.as_str(), entry.copies), (id.as_str(), OWNER, 1));
+    assert_eq!((entry.id.as_str(), entry.copies), (id.as_str(), 1));
+    assert!(entry.sender.starts_with(OWNER));
     // The owner's phone shows what the gateway sent.
     received_text(&world.owner, "hello Ann").await;
     world

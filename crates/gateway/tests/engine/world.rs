@@ -1,5 +1,6 @@
 //! A simulator, simulated people and a gateway's engine.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,24 @@ pub struct World {
     pub owner: Phone,
     pub ann: Phone,
     pub folder: TempDir,
-    pub engine: Engine,
+    pub engine: Running,
+}
+
+/// An engine that can be stopped and replaced: its locks go with it.
+pub struct Running(Option<Engine>);
+
+impl Deref for Running {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        self.0.as_ref().expect("the engine is stopped")
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Engine {
+        self.0.as_mut().expect("the engine is stopped")
+    }
 }
 
 /// A gateway's engine with its rows.
@@ -90,8 +108,14 @@ impl Engine {
         let storage = storage(folder).await;
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let events = webhooks.sink().subscribe();
-        let sessions =
-            Sessions::open(config(simulator, folder), lock, Arc::clone(&storage), webhooks.sink(), Clock::system()).await?;
+        let sessions = Sessions::open(
+            config(simulator, folder),
+            lock,
+            Arc::clone(&storage),
+            webhooks.sink(),
+            Clock::system(),
+        )
+        .await?;
         Ok(Self { sessions, storage, events })
     }
 
@@ -152,7 +176,7 @@ impl World {
         let owner = simulator.create_phone(OWNER, "Owner").unwrap();
         let ann = simulator.create_phone(ANN, "Ann").unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::open(&simulator, folder.path()).await;
+        let engine = Running(Some(Engine::open(&simulator, folder.path()).await));
         Self { simulator, owner, ann, folder, engine }
     }
 
@@ -166,13 +190,19 @@ impl World {
     /// Shuts the engine down and opens it again on the same folder.
     pub async fn restart(&mut self) {
         self.stop().await;
-        self.engine = Engine::open(&self.simulator, self.folder.path()).await;
+        self.start().await;
+    }
+
+    /// Opens an engine on the folder of the stopped one.
+    pub async fn start(&mut self) {
+        self.engine = Running(Some(Engine::open(&self.simulator, self.folder.path()).await));
     }
 
     /// Shuts the engine down.
     pub async fn stop(&mut self) {
-        self.engine.sessions.shutdown().await;
-        self.engine.storage.close().await;
+        let engine = self.engine.0.take().expect("the engine is stopped");
+        engine.sessions.shutdown().await;
+        engine.storage.close().await;
     }
 }
 
