@@ -75,7 +75,7 @@ impl Default for EngineConfig {
             client_version: None,
             max_media_bytes: 100 * 1024 * 1024,
             allow_private_urls: false,
-            send_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use reaction::outgoing as reaction_message;
 pub(crate) use revoke::outgoing as revoke_message;
 pub(crate) use text::outgoing as text_message;
 
-use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
 
 /// What a decrypted message means to people.
 #[derive(Debug)]
@@ -132,17 +132,17 @@ pub(crate) fn content(base: &wa::Message) -> Option<Content> {
 /// A message of a kind this version does not know is still a message; keys and housekeeping are not.
 fn unknown(base: &wa::Message) -> Option<Content> {
     let mut rest = base.clone();
-    rest.sender_key_distribution_message = Default::default();
-    rest.fast_ratchet_key_sender_key_distribution_message = Default::default();
-    rest.message_context_info = Default::default();
-    rest.device_sent_message = Default::default();
-    rest.keep_in_chat_message = Default::default();
-    rest.pin_in_chat_message = Default::default();
-    rest.poll_update_message = Default::default();
-    rest.enc_reaction_message = Default::default();
-    rest.secret_encrypted_message = Default::default();
-    rest.sticker_sync_rmr_message = Default::default();
-    rest.message_history_bundle = Default::default();
+    rest.sender_key_distribution_message = MessageField::default();
+    rest.fast_ratchet_key_sender_key_distribution_message = MessageField::default();
+    rest.message_context_info = MessageField::default();
+    rest.device_sent_message = MessageField::default();
+    rest.keep_in_chat_message = MessageField::default();
+    rest.pin_in_chat_message = MessageField::default();
+    rest.poll_update_message = MessageField::default();
+    rest.enc_reaction_message = MessageField::default();
+    rest.secret_encrypted_message = MessageField::default();
+    rest.sticker_sync_rmr_message = MessageField::default();
+    rest.message_history_bundle = MessageField::default();
     (rest != wa::Message::default()).then(|| Content { kind: "unknown", ..Content::default() })
 }
 

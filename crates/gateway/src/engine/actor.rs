@@ -32,13 +32,13 @@ use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
 
 /// How long connecting, logging in or reconnecting may take before a new client is made.
-const CONNECT: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_mins(1);
 /// Added to the life of a QR code before its silence counts as a failure.
 const QR_GRACE: Duration = Duration::from_secs(30);
 /// How long a pairing code stays good after the QR codes ran out.
-const PAIRING_CODE: Duration = Duration::from_secs(180);
+const PAIRING_CODE: Duration = Duration::from_mins(3);
 /// How long a passkey may take.
-const PASSKEY: Duration = Duration::from_secs(5 * 60);
+const PASSKEY: Duration = Duration::from_mins(5);
 /// Failures in a row after which the status says `FAILED` (and trying goes on).
 const FAILURES_SHOWN: u32 = 2;
 /// How long logging out at WhatsApp may take.
@@ -260,7 +260,7 @@ impl Actor {
                 self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
             }
             Signal::LinkFailed => {
-                tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again")
+                tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
             }
             Signal::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
             Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
@@ -283,7 +283,7 @@ impl Actor {
         self.failures = 0;
         self.cause = None;
         self.deadline = None;
-        self.parts.state.note(|evidence, now| evidence.connected_ms = Some(now));
+        self.parts.state.note(|evidence, now| evidence.connected = Some(now));
         self.remember_account().await;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, None).await;
@@ -314,7 +314,7 @@ impl Actor {
         match SessionContext::new(state.name().as_str(), &state.config(), state.me().as_ref()) {
             Ok(context) => self.parts.journal.sink().set_session(state.name(), context),
             Err(error) => {
-                tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work")
+                tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work");
             }
         }
     }
@@ -374,10 +374,10 @@ impl Actor {
         let state = &self.parts.state;
         match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
             Ok(aside) => {
-                tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside")
+                tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");
             }
             Err(error) => {
-                tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside")
+                tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside");
             }
         }
         state.set_me(None);

@@ -44,10 +44,10 @@ pub(super) enum Verdict {
 }
 
 const NETWORK_FIRST: Duration = Duration::from_secs(1);
-const NETWORK_MOST: Duration = Duration::from_secs(60);
+const NETWORK_MOST: Duration = Duration::from_mins(1);
 const BUSY_FIRST: Duration = Duration::from_secs(30);
-const BUSY_MOST: Duration = Duration::from_secs(15 * 60);
-const BAN_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+const BUSY_MOST: Duration = Duration::from_mins(15);
+const BAN_MOST: Duration = Duration::from_hours(24);
 
 /// Decides after the `failures`th failure in a row (0 for the first). `dice` is a random number in
 /// `0.0..1.0` that spreads the waits of many sessions.
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_ban_is_waited_out() {
-        let remaining = Duration::from_secs(3600);
+        let remaining = Duration::from_hours(1);
         assert_eq!(wait(&Cause::Banned { remaining }, 9, 0.1), remaining);
     }
 

@@ -126,8 +126,8 @@ async fn revoke(
         tracing::warn!(%session, "a deletion of somebody else's message was ignored");
         return Ok(None);
     }
-    let known = before.as_ref().and_then(|row| serde_json::from_str(&row.payload_json).ok());
-    let payload = revoked_payload(&letter.facts, target, known);
+    let known: Option<Value> = before.as_ref().and_then(|row| serde_json::from_str(&row.payload_json).ok());
+    let payload = revoked_payload(&letter.facts, target, known.as_ref());
     let updates = before.map(|_| MessageUpdate::Revoked { target: reference }).into_iter().collect();
     Ok(Some(told(journal, session, letter, "revoke", EventName::MessageRevoked, payload, updates)))
 }

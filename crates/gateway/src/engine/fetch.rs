@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
 const MOST_REDIRECTS: usize = 5;
 
 /// Why a file was not fetched. Does not repeat the URL, which may hold a token.

@@ -44,10 +44,10 @@ impl SessionHealth {
         Self {
             name: state.name().clone(),
             status: state.status(),
-            last_connected: evidence.connected_ms,
-            last_received: evidence.inbound_ms,
-            last_undecryptable: evidence.undecryptable_ms,
-            last_acknowledged: evidence.acknowledged_ms,
+            last_connected: evidence.connected,
+            last_received: evidence.inbound,
+            last_undecryptable: evidence.undecryptable,
+            last_acknowledged: evidence.acknowledged,
             sends_under_way,
         }
     }

@@ -55,7 +55,7 @@ impl Inbox {
                 tracing::error!(session = %self.state.name(), %error, "messages were not stored; WhatsApp will send them again");
             })?;
         }
-        self.state.note(|evidence, now| evidence.inbound_ms = Some(now));
+        self.state.note(|evidence, now| evidence.inbound = Some(now));
         Ok(())
     }
 

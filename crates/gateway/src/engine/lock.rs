@@ -21,7 +21,7 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{what} is in use by another wakeeper{} (lock file {path}); two owners would break its encryption", owner(.pid))]
+    #[error("{what} is in use by another wakeeper{} (lock file {path}); two owners would break its encryption", owner(*.pid))]
     Held {
         /// What is locked, for example `session default`.
         what: String,
@@ -42,7 +42,7 @@ pub enum LockError {
     },
 }
 
-fn owner(pid: &Option<u32>) -> String {
+fn owner(pid: Option<u32>) -> String {
     pid.map(|pid| format!(", process {pid}")).unwrap_or_default()
 }
 

@@ -24,7 +24,7 @@ impl NearbyHttpClient {
             .tls_danger_accept_invalid_certs(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .no_proxy()
             .build()
             .inspect_err(|error| tracing::error!(%error, "no HTTP client for media"))

@@ -293,7 +293,7 @@ impl Outbound {
                     return Err(EngineError::Rejected { code });
                 }
                 None => {
-                    tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id")
+                    tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id");
                 }
             }
         }
@@ -350,7 +350,7 @@ impl Outbound {
         let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
         let told = tell(&self.journal, client, self.state.name(), &letter).await?;
         let payload =
-            told.as_ref().map(|told| told.payload.clone()).unwrap_or_else(|| json!({"id": letter.facts.id}));
+            told.as_ref().map_or_else(|| json!({"id": letter.facts.id}), |told| told.payload.clone());
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
         changes.push(Change::Send {
             session: self.state.name().as_str().to_owned(),
@@ -360,7 +360,7 @@ impl Outbound {
             now_ms,
         });
         self.journal.commit(changes).await?;
-        self.state.note(|evidence, now| evidence.acknowledged_ms = Some(now));
+        self.state.note(|evidence, now| evidence.acknowledged = Some(now));
         Ok(payload)
     }
 

@@ -69,7 +69,7 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
     let list = |ids: &[ChatId]| ids.iter().map(ChatId::as_str).collect::<Vec<_>>().join(",");
     match outgoing {
         Outgoing::Text(text) => {
-            add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)])
+            add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)]);
         }
         Outgoing::Media(media) => {
             add_all(vec![
@@ -78,7 +78,7 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
                 list(&media.mentions),
                 media.file.mimetype.clone().unwrap_or_default(),
                 media.file.filename.clone().unwrap_or_default(),
-                format!("{:?}", media.kind),
+                (media.kind == MediaKind::Video { as_note: true }).to_string(),
             ]);
             match &media.file.source {
                 MediaSource::Url(url) => add(url.as_bytes()),
@@ -87,7 +87,7 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
         Outgoing::Edit(edit) => {
-            add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)])
+            add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)]);
         }
         Outgoing::Delete(delete) => add_all(vec![delete.message.to_string()]),
         Outgoing::Seen(_) | Outgoing::Typing(_) => {}

@@ -75,10 +75,9 @@ impl EventHandler for Listener {
             Event::PairingQrCode(qr) => self.signal(Signal::Qr(qr.code.clone(), qr.timeout)),
             Event::PairingQrCodesExhausted(end) => self.signal(Signal::QrExpired(end.disconnected)),
             Event::PairSuccess(_) => self.signal(Signal::Linked),
-            Event::PairError(_) => self.signal(Signal::LinkFailed),
             Event::PairPasskeyRequest(_) => self.signal(Signal::PasskeyRequired),
             Event::PairPasskeyConfirmation(_) => self.signal(Signal::PasskeyConfirmation),
-            Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
+            Event::PairError(_) | Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
             Event::Connected(_) => self.signal(Signal::Open),
             Event::Disconnected(lost) => {
                 self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
@@ -97,10 +96,10 @@ impl EventHandler for Listener {
                 let remaining = ban.expire.to_std().unwrap_or_default();
                 self.signal(Signal::Final(Cause::Banned { remaining }));
             }
-            Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(&failure.reason))),
+            Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(failure.reason))),
             Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
             Event::UndecryptableMessage(_) => {
-                self.state.note(|evidence, now| evidence.undecryptable_ms = Some(now))
+                self.state.note(|evidence, now| evidence.undecryptable = Some(now));
             }
             Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
                 let timestamp_s = ack.timestamp.map(|time| time.timestamp());
@@ -144,17 +143,15 @@ impl Listener {
     }
 }
 
-fn refusal(reason: &ConnectFailureReason) -> Cause {
+fn refusal(reason: ConnectFailureReason) -> Cause {
     match reason {
-        ConnectFailureReason::ServiceUnavailable | ConnectFailureReason::InternalServerError => {
-            Cause::ServerBusy
-        }
-        ConnectFailureReason::Unknown(429) => Cause::ServerBusy,
-        ConnectFailureReason::Unknown(code) => Cause::Refused(*code),
+        ConnectFailureReason::ServiceUnavailable
+        | ConnectFailureReason::InternalServerError
+        | ConnectFailureReason::Unknown(429) => Cause::ServerBusy,
+        ConnectFailureReason::Unknown(code) => Cause::Refused(code),
         ConnectFailureReason::Generic => Cause::Refused(400),
         ConnectFailureReason::TempBanned => Cause::Refused(402),
-        ConnectFailureReason::BadUserAgent => Cause::Outdated,
-        ConnectFailureReason::ClientOutdated => Cause::Outdated,
+        ConnectFailureReason::BadUserAgent | ConnectFailureReason::ClientOutdated => Cause::Outdated,
         _ => Cause::Refused(0),
     }
 }

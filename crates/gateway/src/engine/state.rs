@@ -30,18 +30,18 @@ pub(super) struct Qr {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
     /// The connection opened.
-    pub connected_ms: Option<i64>,
+    pub connected: Option<i64>,
     /// A message came in and was stored.
-    pub inbound_ms: Option<i64>,
+    pub inbound: Option<i64>,
     /// A message could not be decrypted.
-    pub undecryptable_ms: Option<i64>,
+    pub undecryptable: Option<i64>,
     /// The server acknowledged a send.
-    pub acknowledged_ms: Option<i64>,
+    pub acknowledged: Option<i64>,
 }
 
 impl Evidence {
     fn latest(self) -> Option<i64> {
-        [self.connected_ms, self.inbound_ms, self.acknowledged_ms].into_iter().flatten().max()
+        [self.connected, self.inbound, self.acknowledged].into_iter().flatten().max()
     }
 }
 

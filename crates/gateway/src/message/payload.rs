@@ -161,7 +161,7 @@ pub(crate) fn reaction_payload(facts: &Facts, target: &MessageId, emoji: &str) -
 
 /// The payload of `message.revoked`: `facts` are the deletion's own, `before` the message as it was
 /// known.
-pub(crate) fn revoked_payload(facts: &Facts, target: &MessageId, before: Option<Value>) -> Value {
+pub(crate) fn revoked_payload(facts: &Facts, target: &MessageId, before: Option<&Value>) -> Value {
     json!({
         "revokedMessageId": target.stanza_id,
         "after": {

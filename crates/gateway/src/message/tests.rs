@@ -244,7 +244,7 @@ fn a_deletion_names_what_is_gone() {
     assert!(matches!(read(&protocol(Type::REVOKE, None)), Incoming::Revoke { .. }));
     let target: MessageId = "false_628111@c.us_T1".parse().unwrap();
     let before = serde_json::json!({"body": "oops"});
-    let payload = revoked_payload(&facts("false_628111@c.us_D1"), &target, Some(before));
+    let payload = revoked_payload(&facts("false_628111@c.us_D1"), &target, Some(&before));
     assert_eq!(payload["revokedMessageId"], "T1");
     assert_eq!(payload["before"]["body"], "oops");
     assert_eq!(payload["after"]["body"], "");

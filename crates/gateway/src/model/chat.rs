@@ -119,10 +119,8 @@ impl FromStr for ChatId {
         }
         let Some((user, server)) = text.split_once('@') else {
             let number = text.strip_prefix('+').unwrap_or(text);
-            return match digits(number, MAX_NUMBER) {
-                true => Ok(Self::from_parts(number, "c.us")),
-                false => Err(ChatIdError::User),
-            };
+            let good = digits(number, MAX_NUMBER);
+            return if good { Ok(Self::from_parts(number, "c.us")) } else { Err(ChatIdError::User) };
         };
         let good = match server {
             "c.us" | "s.whatsapp.net" | "lid" => digits(user, MAX_NUMBER),

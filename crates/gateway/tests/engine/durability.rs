@@ -41,7 +41,8 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_sends_once() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
-    let send = async |body: &str| world.engine.sessions.send(&session(), text(ANN, body), key("k1")).await;
+    let send =
+        async |body: &str| world.engine.sessions.send(&session(), text(ANN, body), Some(key("k1"))).await;
     let (first, second) = tokio::join!(send("once"), send("once"));
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.payload, second.payload);
@@ -52,7 +53,7 @@ async fn the_same_key_sends_once() {
     assert_eq!(world.ann.messages(0, |entry| entry.content.text.as_deref() == Some("once")).len(), 1);
     world.restart().await;
     world.engine.status(SessionStatus::Working).await;
-    let third = world.engine.sessions.send(&session(), text(ANN, "once"), key("k1")).await.unwrap();
+    let third = world.engine.sessions.send(&session(), text(ANN, "once"), Some(key("k1"))).await.unwrap();
     assert!(third.replayed);
     assert_eq!(third.payload, first.payload);
     world.stop().await;
@@ -76,7 +77,7 @@ async fn a_send_cut_off_before_it_left_goes_out_after_the_restart() {
     world.restart().await;
     let entry = received(&world.ann, |entry| entry.id == "3EB0CRASHED0001").await;
     assert_eq!(entry.content.text.as_deref(), Some("model"));
-    let again = world.engine.sessions.send(&session(), text(ANN, "model"), key("k")).await.unwrap();
+    let again = world.engine.sessions.send(&session(), text(ANN, "model"), Some(key("k"))).await.unwrap();
     assert!(again.replayed);
     assert_eq!(stanza_id(&again), "3EB0CRASHED0001");
     assert_eq!(

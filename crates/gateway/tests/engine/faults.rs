@@ -1,7 +1,7 @@
 //! What goes wrong, and what the session makes of it.
 
 use wakeeper_gateway::engine::EngineError;
-use wakeeper_gateway::model::SessionStatus;
+use wakeeper_gateway::model::{SessionConfig, SessionStatus};
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
@@ -105,8 +105,8 @@ async fn logging_out_unlinks_and_shows_a_new_code() {
 async fn sessions_come_and_go() {
     let mut world = World::new(Addressing::PhoneNumber).await;
     let second = "second".parse().unwrap();
-    let made = world.engine.sessions.create(second, Default::default(), true).await.unwrap();
-    let again = world.engine.sessions.create(made.name.clone(), Default::default(), true).await;
+    let made = world.engine.sessions.create(second, SessionConfig::default(), true).await.unwrap();
+    let again = world.engine.sessions.create(made.name.clone(), SessionConfig::default(), true).await;
     assert!(matches!(again, Err(EngineError::SessionExists(_))));
     let qr = world.engine.sessions.qr(&made.name).await.unwrap();
     world.ann.scan(&qr).await.unwrap();

@@ -1,5 +1,7 @@
 //! The engine against the simulator: real sockets, real encryption, everything in one process.
 #![cfg(feature = "demo")]
+// Clippy lets tests unwrap; in the helpers beside them it has to be told.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod durability;
 mod faults;

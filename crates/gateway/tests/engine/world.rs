@@ -21,7 +21,7 @@ use wakeeper_simulator::{Simulator, SimulatorConfig};
 use wakeeper_storage::{EventRow, Storage, open_sqlite};
 
 /// Nothing here takes longer unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The owner of the gateway's account.
 pub const OWNER: &str = "628111000001";
@@ -75,8 +75,8 @@ pub fn text(to: &str, body: &str) -> Outgoing {
     Outgoing::Text(Text { chat: chat(to), text: body.to_owned(), reply_to: None, mentions: Vec::new() })
 }
 
-pub fn key(text: &str) -> Option<IdempotencyKey> {
-    Some(text.parse().unwrap())
+pub fn key(text: &str) -> IdempotencyKey {
+    text.parse().unwrap()
 }
 
 /// The stanza id of a sent message.
