@@ -226,8 +226,7 @@ impl Party {
                 peer.call("read", json!({"ids": ids})).await;
             }
             Role::Phone => {
-                let to = chat_id(chat);
-                self.phone.post("read", json!({"chat": to, "ids": ids})).await;
+                self.phone.post("read", json!({"ids": ids})).await;
             }
         }
     }

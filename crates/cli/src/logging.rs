@@ -13,10 +13,6 @@ use crate::settings::LogSettings;
 
 /// What is shown when `RUST_LOG` is not set.
 const DEFAULT_LEVEL: &str = "info";
-/// The libraries tell too much at `info`. Naming one in `RUST_LOG` overrides its entry here.
-const QUIET: &str = "whatsapp_rust=warn,wacore=warn,wacore_libsignal=warn,wacore_binary=warn,\
-                     whatsapp_rust_sqlite_storage=warn,hyper=warn,hyper_util=warn,h2=warn,sqlx=warn,\
-                     reqwest=warn,rustls=warn,tungstenite=warn,tower_http=warn,ureq=warn,ureq_proto=warn";
 /// Digits in a row that may be a phone number or a LID.
 const LONGEST_PLAIN_NUMBER: usize = 6;
 
@@ -50,7 +46,7 @@ where
     W: Write,
     F: Fn() -> W + Clone + Send + Sync + 'static,
 {
-    let filter = format!("{QUIET},{}", settings.filter.as_deref().unwrap_or(DEFAULT_LEVEL));
+    let filter = directives(settings.filter.as_deref().unwrap_or(DEFAULT_LEVEL));
     let registry = tracing_subscriber::registry().with(EnvFilter::try_new(filter)?);
     // wakeeper redacts in its types. Libraries do not, so their lines are redacted as text.
     let ours = FilterFn::new(|metadata| metadata.target().starts_with("wakeeper"));
@@ -61,6 +57,12 @@ where
         .with(lines(settings.json, colours, move || Redacting(redacting())).with_filter(theirs))
         .try_init()?;
     Ok(())
+}
+
+/// A bare level is meant for wakeeper: its libraries tell too much at `info`, and under names that
+/// change. Whoever writes `target=level` pairs gets exactly those.
+fn directives(filter: &str) -> String {
+    if filter.contains(['=', ',']) { filter.to_owned() } else { format!("warn,wakeeper={filter}") }
 }
 
 fn lines<S, W>(json: bool, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -111,6 +113,12 @@ mod tests {
 
     fn redacted(line: &str) -> String {
         String::from_utf8(redact(line.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn a_bare_level_is_wakeepers_own() {
+        assert_eq!(directives("debug"), "warn,wakeeper=debug");
+        assert_eq!(directives("info,whatsapp_rust=debug"), "info,whatsapp_rust=debug");
     }
 
     #[test]

@@ -104,16 +104,19 @@ fn of_baileys(event: &Value) -> Seen {
     Seen { id: text_at(key, "id"), sender: sender.to_owned(), what }
 }
 
-/// What is in a simulated contact's inbox.
+/// What others sent to a simulated contact.
 pub fn in_inbox(all: &[Value]) -> Vec<Seen> {
-    all.iter().map(of_inbox).collect()
+    all.iter().filter(|message| message["from_me"] == false).map(of_inbox).collect()
 }
 
 fn of_inbox(message: &Value) -> Seen {
-    let content = &message["content"];
-    let what = match content["kind"].as_str() {
-        Some("text") => What::Text(text_at(content, "text")),
+    let target = || text_at(&message["target"], "id");
+    let what = match message["kind"].as_str() {
+        Some("text") => What::Text(text_at(message, "text")),
         Some("image") => What::Image,
+        Some("reaction") => What::Reaction(target(), text_at(message, "emoji")),
+        Some("edit") => What::Edit(target(), text_at(message, "text")),
+        Some("revoke") => What::Delete(target()),
         _ => What::Other,
     };
     Seen { id: text_at(message, "id"), sender: text_at(message, "sender"), what }

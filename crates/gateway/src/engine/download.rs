@@ -62,7 +62,7 @@ impl Downloads {
             from_me: None,
             chat: None,
         };
-        let row = outbound.journal.storage().message(&target).await?.ok_or(EngineError::MessageNotFound)?;
+        let row = outbound.journal.storage().message(&target).await?.ok_or(EngineError::NoMedia)?;
         self.of_message(outbound, &row.proto).await
     }
 

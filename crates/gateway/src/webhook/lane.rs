@@ -94,7 +94,10 @@ impl Turn<'_> {
                 true
             }
             Verdict::Retry { .. } => false,
-            Verdict::Dead { next_attempt_ms, .. } => *next_attempt_ms <= now_ms,
+            Verdict::Dead { next_attempt_ms, exhausted, .. } => {
+                self.gave_up |= *exhausted;
+                *next_attempt_ms <= now_ms
+            }
         };
         let attempt = AttemptRow {
             number,

@@ -125,7 +125,7 @@ impl Registry {
         }
     }
 
-    pub fn resolve(&self, key: &str) -> Option<Arc<Subscription>> {
+    pub(super) fn resolve(&self, key: &str) -> Option<Arc<Subscription>> {
         self.read().by_key.get(key).cloned()
     }
 
