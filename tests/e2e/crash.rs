@@ -202,8 +202,7 @@ async fn check_outbound(gateway: &Gateway, sent: &[(&Line, Vec<(String, String)>
     for (line, sent) in sent {
         let inbox = line.contact.inbox().await;
         for (id, text) in sent {
-            let same: Vec<_> =
-                inbox.iter().filter(|m| m["id"] == **id || m["text"] == **text).collect();
+            let same: Vec<_> = inbox.iter().filter(|m| m["id"] == **id || m["text"] == **text).collect();
             assert_eq!(same.len(), 1, "{text} ({id}) arrived {} times: {same:?}", same.len());
             assert_eq!(same[0]["id"], **id, "{text} arrived under another id");
             assert_eq!(same[0]["copies"], 1, "{text} was delivered again");

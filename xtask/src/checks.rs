@@ -49,7 +49,10 @@ pub fn ci() -> ExitCode {
     };
     let checks: [(&str, &[&str]); 4] = [
         ("format", &["fmt", "--all", "--check"]),
-        ("clippy", &["clippy", "--workspace", "--all-targets", FEATURES[0], FEATURES[1], "--", "-D", "warnings"]),
+        (
+            "clippy",
+            &["clippy", "--workspace", "--all-targets", FEATURES[0], FEATURES[1], "--", "-D", "warnings"],
+        ),
         ("dependencies", &["deny", "check", "bans", "licenses", "sources"]),
         ("build", &["build", "--workspace", "--all-targets", FEATURES[0], FEATURES[1]]),
     ];
@@ -74,7 +77,8 @@ pub fn ci() -> ExitCode {
 
 /// Writes `openapi.json` from the code's own description.
 pub fn write_openapi() -> Result<(), String> {
-    let mut command = program("cargo", &["test", "--package", "wakeeper-gateway", "--features", "demo", "openapi"]);
+    let mut command =
+        program("cargo", &["test", "--package", "wakeeper-gateway", "--features", "demo", "openapi"]);
     command.env("WAKEEPER_WRITE_OPENAPI", "1");
     succeed(command)
 }
@@ -83,7 +87,12 @@ fn timed(name: &str, check: impl FnOnce() -> Tally) -> Tally {
     let started = Instant::now();
     println!("\n== {name}");
     let tally = check();
-    println!("== {name}: {} passed, {} failed, {} s", tally.passed, tally.failed, started.elapsed().as_secs());
+    println!(
+        "== {name}: {} passed, {} failed, {} s",
+        tally.passed,
+        tally.failed,
+        started.elapsed().as_secs()
+    );
     tally
 }
 

@@ -34,7 +34,11 @@ pub fn watched(mut command: Command, mut line: impl FnMut(&str)) -> Result<bool,
     if let Some(stderr) = child.stderr.take() {
         let mut reader = BufReader::new(stderr);
         let mut raw = Vec::new();
-        while reader.read_until(b'\n', &mut raw).map_err(|error| format!("reading from `{shown}`: {error}"))? > 0 {
+        while reader
+            .read_until(b'\n', &mut raw)
+            .map_err(|error| format!("reading from `{shown}`: {error}"))?
+            > 0
+        {
             let text = String::from_utf8_lossy(&raw);
             eprint!("{text}");
             line(text.trim_end());

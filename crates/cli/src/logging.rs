@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn long_numbers_lose_their_middle() {
-        let line = "2026-11-24T03:48:44.123456Z  WARN no session for 6281234567890:3@s.whatsapp.net (99 tries)";
+        let line =
+            "2026-11-24T03:48:44.123456Z  WARN no session for 6281234567890:3@s.whatsapp.net (99 tries)";
         assert_eq!(
             redacted(line),
             "2026-11-24T03:48:44.123456Z  WARN no session for 62…90:3@s.whatsapp.net (99 tries)"

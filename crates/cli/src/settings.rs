@@ -107,7 +107,11 @@ impl Settings {
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
             shutdown_timeout: values.read("SHUTDOWN_TIMEOUT", parse_duration, DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook(&values)?,
-            media_limit: values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?,
+            media_limit: values.read(
+                "MEDIA_LIMIT",
+                |text| Some(parse_size(text)? as u64),
+                DEFAULT_MEDIA_LIMIT,
+            )?,
             media_from_private_addresses: values.read("MEDIA_FROM_PRIVATE_ADDRESSES", parse_bool, false)?,
             websocket_url: websocket_url(&values)?,
             log: LogSettings {
@@ -196,8 +200,9 @@ fn websocket_url(values: &Values) -> Result<Option<String>, SettingsError> {
     if cfg!(not(feature = "demo")) {
         return Err(SettingsError::Conflict {
             name: "WHATSAPP_WS_URL",
-            reason: "only demo builds may talk to a server other than WhatsApp's (cargo build --features demo)"
-                .to_owned(),
+            reason:
+                "only demo builds may talk to a server other than WhatsApp's (cargo build --features demo)"
+                    .to_owned(),
         });
     }
     value.read(|text| {

@@ -26,7 +26,10 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
     make_private(folder);
     let probe = folder.join(".write-probe");
     fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe)).with_context(|| {
-        format!("AUTH_INFO_DIR {shown} is not writable by {}; change its owner or mode, or mount another folder", user())
+        format!(
+            "AUTH_INFO_DIR {shown} is not writable by {}; change its owner or mode, or mount another folder",
+            user()
+        )
     })
 }
 

@@ -50,8 +50,13 @@ pub fn router(
     webhooks: Webhooks,
     stopping: CancellationToken,
 ) -> Router {
-    let state =
-        Api { sessions, webhooks, metrics: config.metrics, stopping: stopping.clone(), started: Instant::now() };
+    let state = Api {
+        sessions,
+        webhooks,
+        metrics: config.metrics,
+        stopping: stopping.clone(),
+        started: Instant::now(),
+    };
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);

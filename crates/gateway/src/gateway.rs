@@ -72,15 +72,11 @@ impl Gateway {
         let storage = open_sqlite(&path).await.map_err(|source| GatewayError::Storage { path, source })?;
         let clock = config.webhooks.clock.clone();
         let webhooks = Webhooks::new(Arc::clone(&storage), config.webhooks)?;
-        let sessions = Sessions::open(config.engine, lock, Arc::clone(&storage), webhooks.sink(), clock).await?;
+        let sessions =
+            Sessions::open(config.engine, lock, Arc::clone(&storage), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
-        let router = api::router(
-            config.api,
-            sessions.clone(),
-            webhooks.clone(),
-            stopping.clone(),
-        );
+        let router = api::router(config.api, sessions.clone(), webhooks.clone(), stopping.clone());
         Ok(Self { router, sessions, webhooks, storage, stopping, shutdown_timeout: config.shutdown_timeout })
     }
 
@@ -114,9 +110,13 @@ impl Gateway {
             ended = &mut serving => Some(ended),
         };
         stopping.cancel();
-        let flushed = tokio::time::timeout(self.shutdown_timeout, self.shut_down(&mut serving, served.is_some()));
+        let flushed =
+            tokio::time::timeout(self.shutdown_timeout, self.shut_down(&mut serving, served.is_some()));
         if flushed.await.is_err() {
-            tracing::warn!(seconds = self.shutdown_timeout.as_secs(), "shutting down took too long; going without");
+            tracing::warn!(
+                seconds = self.shutdown_timeout.as_secs(),
+                "shutting down took too long; going without"
+            );
         }
         serving.abort();
         match served {

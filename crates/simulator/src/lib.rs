@@ -6,12 +6,12 @@ pub mod faults;
 pub mod jid;
 pub mod media;
 pub mod node;
-pub mod tls;
-pub mod simulator;
 pub mod oracle;
-pub mod server;
-pub mod wire;
 pub mod phone;
+pub mod server;
+pub mod simulator;
+pub mod tls;
+pub mod wire;
 
 pub use jid::Jid;
 pub use node::{Content, Node};

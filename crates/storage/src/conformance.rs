@@ -1,10 +1,10 @@
 //! What every back end must do: one suite, given a fresh storage for each case.
 
-mod commits;
-mod lanes;
-mod outbox;
-mod sends;
-mod sessions;
+pub(crate) mod commits;
+pub(crate) mod lanes;
+pub(crate) mod outbox;
+pub(crate) mod sends;
+pub(crate) mod sessions;
 
 use std::sync::Arc;
 

@@ -137,7 +137,11 @@ pub trait SendRows: Send + Sync {
     async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError>;
 
     /// One send by the caller's key, so that a known request is answered before any work is done.
-    async fn send_by_key(&self, session: &str, idempotency_key: &str) -> Result<Option<SendRow>, StorageError>;
+    async fn send_by_key(
+        &self,
+        session: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<SendRow>, StorageError>;
 
     /// Sends of a session that are neither acked nor failed, in the order they were accepted.
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError>;

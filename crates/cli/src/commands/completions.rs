@@ -5,7 +5,9 @@ use clap_complete::Shell;
 
 /// Print a completion script for a shell
 #[derive(Args)]
-#[command(after_help = "Example:\n  wakeeper completions bash > ~/.local/share/bash-completion/completions/wakeeper")]
+#[command(
+    after_help = "Example:\n  wakeeper completions bash > ~/.local/share/bash-completion/completions/wakeeper"
+)]
 pub struct Completions {
     /// The shell
     shell: Shell,

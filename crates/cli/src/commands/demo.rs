@@ -36,7 +36,9 @@ use stage::Stage;
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed
 #[derive(Args)]
-#[command(after_help = "Examples:\n  wakeeper demo\n  wakeeper demo --exit\n  wakeeper demo --data-dir ./demo")]
+#[command(
+    after_help = "Examples:\n  wakeeper demo\n  wakeeper demo --exit\n  wakeeper demo --data-dir ./demo"
+)]
 pub struct Demo {
     /// End after the story; the exit code is 0 only if every message arrived
     #[arg(long)]

@@ -12,7 +12,9 @@ use super::serve::SettingFlags;
 
 /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
 #[derive(Args)]
-#[command(after_help = "Examples:\n  wakeeper healthcheck\n  wakeeper healthcheck --url http://127.0.0.1:8192/ready")]
+#[command(
+    after_help = "Examples:\n  wakeeper healthcheck\n  wakeeper healthcheck --url http://127.0.0.1:8192/ready"
+)]
 pub struct Healthcheck {
     /// Address to ask instead of /health at HOST and PORT
     #[arg(long)]
@@ -29,9 +31,12 @@ impl Healthcheck {
     pub async fn run(self) -> anyhow::Result<()> {
         let url = match self.url {
             Some(url) => url,
-            None => format!("http://{}/health", reachable(Settings::resolve(self.settings.sources())?.listen)),
+            None => {
+                format!("http://{}/health", reachable(Settings::resolve(self.settings.sources())?.listen))
+            }
         };
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;
+        let client =
+            reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;
         let response = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
         let status = response.status();
         let body = response.text().await.with_context(|| format!("no complete answer from {url}"))?;

@@ -17,8 +17,8 @@ use wakeeper_gateway::engine::{EngineConfig, Lock};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 
-use crate::settings::{ApiKeySetting, Settings, Sources};
 use crate::logging::{self, Output};
+use crate::settings::{ApiKeySetting, Settings, Sources};
 use crate::surroundings;
 
 use super::asked_to_stop;
@@ -131,7 +131,9 @@ impl Serve {
 fn keys(settings: &Settings) -> anyhow::Result<(KeyPolicy, Option<GeneratedKey>)> {
     Ok(match &settings.api_key {
         ApiKeySetting::Off => {
-            tracing::warn!("API_KEY=none: everybody on this machine may use the gateway; it listens on loopback only");
+            tracing::warn!(
+                "API_KEY=none: everybody on this machine may use the gateway; it listens on loopback only"
+            );
             (KeyPolicy::Off, None)
         }
         ApiKeySetting::Fixed(key) => {
@@ -156,7 +158,9 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
             address.port(),
             address.ip()
         ),
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {address} (settings HOST and PORT)")),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot listen on {address} (settings HOST and PORT)"))
+        }
     }
 }
 
@@ -211,10 +215,17 @@ fn announce(settings: &Settings, address: SocketAddr, generated: Option<&Generat
     match generated {
         Some(key) if key.is_new => {
             // Shown once, on purpose: whoever reads the first lines of the log runs the gateway.
-            tracing::info!("API key, shown this once and kept in {}: {}", key.path.display(), key.key.expose_secret());
+            tracing::info!(
+                "API key, shown this once and kept in {}: {}",
+                key.path.display(),
+                key.key.expose_secret()
+            );
         }
         Some(key) => tracing::info!("the API key is in {}", key.path.display()),
         None => {}
     }
-    tracing::info!("to link a phone open http://localhost:{} or scan the QR code in this log", address.port());
+    tracing::info!(
+        "to link a phone open http://localhost:{} or scan the QR code in this log",
+        address.port()
+    );
 }

@@ -73,7 +73,11 @@ impl KeyPolicy {
             Self::Required(expected) => {
                 let given = headers.get(API_KEY_HEADER).map(axum::http::HeaderValue::as_bytes);
                 let digest: [u8; 64] = Sha512::digest(given.unwrap_or_default()).into();
-                if given.is_some() && bool::from(digest.ct_eq(expected)) { Ok(()) } else { Err(unauthorized()) }
+                if given.is_some() && bool::from(digest.ct_eq(expected)) {
+                    Ok(())
+                } else {
+                    Err(unauthorized())
+                }
             }
             Self::Off => require_loopback_name(headers),
         }

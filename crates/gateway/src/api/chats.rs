@@ -129,5 +129,9 @@ async fn delete(
 fn message_in(chat: &str, message: &str) -> Result<MessageId, ApiError> {
     let chat: ChatId = field("chatId", chat)?;
     let message: MessageId = field("messageId", message)?;
-    if message.chat == chat { Ok(message) } else { Err(ApiError::invalid("messageId: not in the chat chatId")) }
+    if message.chat == chat {
+        Ok(message)
+    } else {
+        Err(ApiError::invalid("messageId: not in the chat chatId"))
+    }
 }

@@ -234,11 +234,10 @@ impl From<EngineError> for ApiError {
             EngineError::Busy(_) => {
                 Self::new(ErrorCode::RateLimited, "Too much is under way in this session").retry_after(1)
             }
-            EngineError::IdempotencyConflict => Self::new(
-                ErrorCode::IdempotencyConflict,
-                "The Idempotency-Key was used for another request",
-            )
-            .hint("use a new key for every message"),
+            EngineError::IdempotencyConflict => {
+                Self::new(ErrorCode::IdempotencyConflict, "The Idempotency-Key was used for another request")
+                    .hint("use a new key for every message")
+            }
             EngineError::FailedBefore { reason } => {
                 Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
                     .hint("use a new key to try again")

@@ -60,6 +60,9 @@ mod tests {
 
     #[test]
     fn names_cannot_break_the_header() {
-        assert_eq!(disposition("a b\"\r\nX: é.pdf"), "attachment; filename*=UTF-8''a%20b%22%0D%0AX%3A%20%C3%A9.pdf");
+        assert_eq!(
+            disposition("a b\"\r\nX: é.pdf"),
+            "attachment; filename*=UTF-8''a%20b%22%0D%0AX%3A%20%C3%A9.pdf"
+        );
     }
 }

@@ -43,7 +43,8 @@ impl FileField {
         if self.mimetype.as_deref().is_some_and(|kind| !is_mimetype(kind)) {
             return Err(ApiError::invalid("file.mimetype: a type such as image/png"));
         }
-        if self.filename.as_deref().is_some_and(|name| name.len() > 255 || name.chars().any(char::is_control)) {
+        if self.filename.as_deref().is_some_and(|name| name.len() > 255 || name.chars().any(char::is_control))
+        {
             return Err(ApiError::invalid("file.filename: at most 255 bytes without control characters"));
         }
         Ok(FileBody { source, mimetype: self.mimetype, filename: self.filename })

@@ -12,10 +12,26 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// The page and its parts.
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
-        .route("/", get(|| async { part("text/html; charset=utf-8", include_str!("../../../../dashboard/index.html")) }))
-        .route("/page.js", get(|| async { part("text/javascript; charset=utf-8", include_str!("../../../../dashboard/page.js")) }))
-        .route("/page.css", get(|| async { part("text/css; charset=utf-8", include_str!("../../../../dashboard/page.css")) }))
-        .route("/icon.svg", get(|| async { part("image/svg+xml", include_str!("../../../../dashboard/icon.svg")) }))
+        .route(
+            "/",
+            get(|| async {
+                part("text/html; charset=utf-8", include_str!("../../../../dashboard/index.html"))
+            }),
+        )
+        .route(
+            "/page.js",
+            get(|| async {
+                part("text/javascript; charset=utf-8", include_str!("../../../../dashboard/page.js"))
+            }),
+        )
+        .route(
+            "/page.css",
+            get(|| async { part("text/css; charset=utf-8", include_str!("../../../../dashboard/page.css")) }),
+        )
+        .route(
+            "/icon.svg",
+            get(|| async { part("image/svg+xml", include_str!("../../../../dashboard/icon.svg")) }),
+        )
 }
 
 fn part(kind: &'static str, text: &'static str) -> impl IntoResponse {

@@ -122,9 +122,12 @@ async fn request_code(
     Body(request): Body<CodeRequest>,
 ) -> Result<(StatusCode, Json<PairingCode>), ApiError> {
     let (name, _) = api.session(&session)?;
-    let digits: String = request.phone_number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')')).collect();
+    let digits: String =
+        request.phone_number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')')).collect();
     if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ApiError::invalid("phoneNumber: a phone number in international form has 7 to 15 digits"));
+        return Err(ApiError::invalid(
+            "phoneNumber: a phone number in international form has 7 to 15 digits",
+        ));
     }
     let code = api.sessions.request_code(&name, &digits).await?;
     Ok((StatusCode::CREATED, Json(PairingCode { code })))

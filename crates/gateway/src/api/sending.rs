@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::model::{ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing};
+use crate::model::{
+    ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing,
+};
 
 use super::document::Failures;
 use super::error::ApiError;

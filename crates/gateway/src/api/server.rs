@@ -143,7 +143,9 @@ async fn health(State(api): State<Api>) -> Health {
 
 fn storage_evidence(engine: &EngineHealth, took: Duration) -> Result<Value, Value> {
     if engine.storage {
-        return Ok(json!({ "checked": "rows were written and read", "milliseconds": took.as_millis() as u64 }));
+        return Ok(
+            json!({ "checked": "rows were written and read", "milliseconds": took.as_millis() as u64 }),
+        );
     }
     Err(json!({ "message": engine.storage_error.as_deref().unwrap_or("rows cannot be written") }))
 }
@@ -192,7 +194,8 @@ async fn ready(State(api): State<Api>) -> Health {
     (status = 404, description = "`METRICS` is not `true`", body = super::error::ErrorBody)))]
 async fn metrics(State(api): State<Api>) -> Result<Response, ApiError> {
     let render = api.metrics.as_ref().ok_or_else(|| {
-        ApiError::new(ErrorCode::NotFound, "Metrics are switched off").hint("the setting METRICS=true switches them on")
+        ApiError::new(ErrorCode::NotFound, "Metrics are switched off")
+            .hint("the setting METRICS=true switches them on")
     })?;
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], render()).into_response())

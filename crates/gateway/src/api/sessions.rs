@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::webhook::check_webhooks;
 use crate::model::{Me, SessionConfig, SessionInfo, SessionName};
+use crate::webhook::check_webhooks;
 
 use super::document::Failures;
 use super::error::ApiError;
@@ -65,8 +65,9 @@ fn config(mut value: Value) -> Result<SessionConfig, ApiError> {
     if value.is_null() {
         return Ok(SessionConfig::default());
     }
-    let config: SessionConfig = serde_path_to_error::deserialize(value)
-        .map_err(|error| ApiError::invalid(format!("config.{}: missing, or of a wrong type", error.path())))?;
+    let config: SessionConfig = serde_path_to_error::deserialize(value).map_err(|error| {
+        ApiError::invalid(format!("config.{}: missing, or of a wrong type", error.path()))
+    })?;
     check_webhooks(&config.webhooks).map_err(|error| ApiError::invalid(error.to_string()))?;
     Ok(config)
 }

@@ -38,7 +38,11 @@ impl SendRows for SqliteStorage {
             .map_err(StorageError::during("reading a send"))
     }
 
-    async fn send_by_key(&self, session: &str, idempotency_key: &str) -> Result<Option<SendRow>, StorageError> {
+    async fn send_by_key(
+        &self,
+        session: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<SendRow>, StorageError> {
         query("SELECT * FROM sends WHERE session = $1 AND idempotency_key = $2")
             .bind(session)
             .bind(idempotency_key)

@@ -51,7 +51,8 @@ impl Play<'_> {
         let started = Instant::now();
         let status = self.wait_status(&["SCAN_QR_CODE", "WORKING"]).await?;
         if status == "WORKING" {
-            self.narrator.check("the session was linked in an earlier demo and works again, without a new QR code");
+            self.narrator
+                .check("the session was linked in an earlier demo and works again, without a new QR code");
             return Ok(());
         }
         let qr = self.stage.gateway(Method::GET, "/api/default/auth/qr?format=raw", None).await?;
@@ -82,7 +83,8 @@ impl Play<'_> {
         let id = self.to_gateway(ANNA, WANDA.number, &ANNA.chat(), text).await?;
         self.narrator.check("stored by the gateway, told to a webhook with a valid signature");
 
-        let seen = json!({ "chatId": ANNA.chat(), "messageIds": [self.gateway_id(&id, &ANNA.chat()).await?] });
+        let seen =
+            json!({ "chatId": ANNA.chat(), "messageIds": [self.gateway_id(&id, &ANNA.chat()).await?] });
         self.stage.gateway(Method::POST, "/api/sendSeen", Some(seen)).await?;
         ANNA.sees(self.stage, &id, "the read mark", |message| has_any(&message["read"])).await?;
         self.narrator.check("marked as read: Anna sees two blue ticks");
@@ -93,7 +95,8 @@ impl Play<'_> {
         let reply_to = self.gateway_id(question, &ANNA.chat()).await?;
         let text = "Yes! I bring the sandwitches.";
         let body = json!({ "chatId": ANNA.chat(), "text": text, "reply_to": reply_to });
-        let (full, id) = self.from_gateway("Anna", "/api/sendText", body, text, &ANNA.chat(), &[ANNA]).await?;
+        let (full, id) =
+            self.from_gateway("Anna", "/api/sendText", body, text, &ANNA.chat(), &[ANNA]).await?;
         ANNA.sees(self.stage, &id, "the answer", |message| {
             message["text"] == text && message["quoted"]["id"] == question
         })
@@ -135,14 +138,20 @@ impl Play<'_> {
             "file": { "mimetype": "image/png", "filename": "lake.png", "data": data },
         });
         let shown = format!("[picture, {} bytes] {caption}", PICTURE.len());
-        let (_, id) = self.from_gateway("Anna", "/api/sendImage", body, &shown, &ANNA.chat(), &[ANNA]).await?;
+        let (_, id) =
+            self.from_gateway("Anna", "/api/sendImage", body, &shown, &ANNA.chat(), &[ANNA]).await?;
         ANNA.sees(self.stage, &id, "the picture", |message| message["kind"] == "image").await?;
         ensure!(self.stage.phone_file(ANNA.number, &id).await? == PICTURE, "Anna got another picture");
         self.narrator.check("encrypted, uploaded, downloaded, decrypted: byte for byte the same");
 
-        let image = json!({ "data": data, "mimetype": "image/png", "caption": "Lovely! Mine from last year" });
+        let image =
+            json!({ "data": data, "mimetype": "image/png", "caption": "Lovely! Mine from last year" });
         let id = ANNA.send(self.stage, json!({ "to": WANDA.number, "image": image })).await?;
-        self.narrator.says("Anna", "Wanda", &format!("[picture, {} bytes] Lovely! Mine from last year", PICTURE.len()));
+        self.narrator.says(
+            "Anna",
+            "Wanda",
+            &format!("[picture, {} bytes] Lovely! Mine from last year", PICTURE.len()),
+        );
         let payload = self.stage.ear().event("message", |payload| is(payload, &id)).await?;
         let url = payload["media"]["url"].as_str().unwrap_or_default();
         ensure!(self.stage.file(url).await? == PICTURE, "the gateway serves another picture");
@@ -153,21 +162,27 @@ impl Play<'_> {
 
     async fn group(&mut self) -> anyhow::Result<()> {
         self.narrator.scene(4, "A group of three");
-        let body = json!({ "creator": WANDA.number, "subject": GROUP, "participants": [ANNA.number, BEN.number] });
+        let body =
+            json!({ "creator": WANDA.number, "subject": GROUP, "participants": [ANNA.number, BEN.number] });
         let group = self.stage.simulator(Method::POST, "/sim/groups", Some(body)).await?;
         let group = group["id"].as_str().unwrap_or_default().to_owned();
         self.narrator.tell(&format!("Wanda makes the group \"{GROUP}\" with Anna and Ben."));
         for (person, text) in [(BEN, "Can I bring my dog?"), (ANNA, "Of course!")] {
             let id = self.to_gateway(person, &group, &group, text).await?;
             let other = if person.number == BEN.number { ANNA } else { BEN };
-            other.sees(self.stage, &id, "the message in the group", |message| message["text"] == text).await?;
+            other
+                .sees(self.stage, &id, "the message in the group", |message| message["text"] == text)
+                .await?;
             self.script.last_mut().map(|line| line.receivers.push(other));
         }
         for text in ["Sunday at ten, then.", "Meeting point: the old bridge."] {
             let body = json!({ "chatId": group, "text": text });
-            let (_, id) = self.from_gateway("group", "/api/sendText", body, text, &group, &[ANNA, BEN]).await?;
+            let (_, id) =
+                self.from_gateway("group", "/api/sendText", body, text, &group, &[ANNA, BEN]).await?;
             for person in [ANNA, BEN] {
-                person.sees(self.stage, &id, "the message in the group", |message| message["text"] == text).await?;
+                person
+                    .sees(self.stage, &id, "the message in the group", |message| message["text"] == text)
+                    .await?;
             }
         }
         self.narrator.check("everybody in the group has everything");
@@ -191,7 +206,9 @@ impl Play<'_> {
         let (observed, reused) = (&state["oracle"]["observed"], &state["oracle"]["reused"]);
         ensure!(*reused == 0, "encryption keys were used twice: {reused}");
         let messages = self.script.len();
-        self.narrator.check(&format!("{messages} of {messages} messages, each exactly once, at the gateway and on the phones"));
+        self.narrator.check(&format!(
+            "{messages} of {messages} messages, each exactly once, at the gateway and on the phones"
+        ));
         self.narrator.check(&format!("the webhook heard {} events", self.stage.ear().count()));
         self.narrator.check(&format!("of {observed} ciphertexts none used a key twice"));
         self.narrator.closing("Every message arrived.");

@@ -109,7 +109,9 @@ async fn a_stranger_sees_only_what_is_public() {
         }
         lab.ask(builder.body(Body::empty()).unwrap()).await
     };
-    for path in ["/api/sessions", "/api/sessions/default", "/api/files/default/a.jpg", "/api", "/api/no/such/path"] {
+    for path in
+        ["/api/sessions", "/api/sessions/default", "/api/files/default/a.jpg", "/api", "/api/no/such/path"]
+    {
         for key in [None, Some(""), Some("key-of-the-api-test"), Some("KEY-OF-THE-API-TESTS")] {
             assert_error(path, &ask(path, key).await, 401, "unauthorized");
         }
@@ -194,39 +196,117 @@ fn malformed() -> Vec<(&'static str, Method, &'static str, Value, u16, &'static 
         ("an empty text", post.clone(), "/api/sendText", text(json!({ "text": "" })), 400, bad),
         ("a number as text", post.clone(), "/api/sendText", text(json!({ "text": 7 })), 400, bad),
         ("a list as body", post.clone(), "/api/sendText", json!([]), 400, bad),
-        ("another server", post.clone(), "/api/sendText", text(json!({ "chatId": "1@example.org" })), 400, bad),
+        (
+            "another server",
+            post.clone(),
+            "/api/sendText",
+            text(json!({ "chatId": "1@example.org" })),
+            400,
+            bad,
+        ),
         ("a device", post.clone(), "/api/sendText", text(json!({ "chatId": "1:3@c.us" })), 400, bad),
         ("a very long id", post.clone(), "/api/sendText", text(json!({ "chatId": long })), 400, bad),
         ("a reply to nothing", post.clone(), "/api/sendText", text(json!({ "reply_to": "x" })), 400, bad),
         ("a mention of nobody", post.clone(), "/api/sendText", text(json!({ "mentions": ["x"] })), 400, bad),
-        ("nobody's session", post.clone(), "/api/sendText", text(json!({ "session": "x" })), 404, "session_not_found"),
-        ("a session of dots", post.clone(), "/api/sendText", text(json!({ "session": "../x" })), 404, "session_not_found"),
+        (
+            "nobody's session",
+            post.clone(),
+            "/api/sendText",
+            text(json!({ "session": "x" })),
+            404,
+            "session_not_found",
+        ),
+        (
+            "a session of dots",
+            post.clone(),
+            "/api/sendText",
+            text(json!({ "session": "../x" })),
+            404,
+            "session_not_found",
+        ),
         ("no base64", post.clone(), "/api/sendImage", file(json!({ "data": "***" })), 400, bad),
         ("no file at all", post.clone(), "/api/sendFile", file(json!({})), 400, bad),
-        ("a file of this machine", post.clone(), "/api/sendFile", file(json!({ "url": "file:///etc/passwd" })), 400, bad),
+        (
+            "a file of this machine",
+            post.clone(),
+            "/api/sendFile",
+            file(json!({ "url": "file:///etc/passwd" })),
+            400,
+            bad,
+        ),
         ("text as file", post.clone(), "/api/sendVoice", file(json!("a.ogg")), 400, bad),
-        ("a long reaction", put.clone(), "/api/reaction",
-            json!({ "messageId": format!("true_{TO}_A"), "reaction": "not an emoji but a whole sentence" }), 400, bad),
-        ("an edit elsewhere", put.clone(), "/api/default/chats/491701000003@c.us/messages/true_491701000002@c.us_A",
-            json!({ "text": "a" }), 400, bad),
+        (
+            "a long reaction",
+            put.clone(),
+            "/api/reaction",
+            json!({ "messageId": format!("true_{TO}_A"), "reaction": "not an emoji but a whole sentence" }),
+            400,
+            bad,
+        ),
+        (
+            "an edit elsewhere",
+            put.clone(),
+            "/api/default/chats/491701000003@c.us/messages/true_491701000002@c.us_A",
+            json!({ "text": "a" }),
+            400,
+            bad,
+        ),
         ("a bad name", post.clone(), "/api/sessions", json!({ "name": "../etc" }), 400, bad),
-        ("a webhook to nowhere", post.clone(), "/api/sessions",
-            json!({ "name": "x", "config": { "webhooks": [{ "url": "nowhere", "events": ["*"] }] } }), 400, bad),
-        ("config of a wrong type", post.clone(), "/api/sessions",
-            json!({ "name": "x", "config": { "webhooks": "http://x" } }), 400, bad),
-        ("a code for letters", post.clone(), "/api/default/auth/request-code", json!({ "phoneNumber": "anna" }), 400, bad),
+        (
+            "a webhook to nowhere",
+            post.clone(),
+            "/api/sessions",
+            json!({ "name": "x", "config": { "webhooks": [{ "url": "nowhere", "events": ["*"] }] } }),
+            400,
+            bad,
+        ),
+        (
+            "config of a wrong type",
+            post.clone(),
+            "/api/sessions",
+            json!({ "name": "x", "config": { "webhooks": "http://x" } }),
+            400,
+            bad,
+        ),
+        (
+            "a code for letters",
+            post.clone(),
+            "/api/default/auth/request-code",
+            json!({ "phoneNumber": "anna" }),
+            400,
+            bad,
+        ),
         ("an unknown QR format", get.clone(), "/api/default/auth/qr?format=gif", Value::Null, 400, bad),
-        ("a negative limit", get.clone(), "/api/default/chats/1@c.us/messages?limit=-1", Value::Null, 400, bad),
+        (
+            "a negative limit",
+            get.clone(),
+            "/api/default/chats/1@c.us/messages?limit=-1",
+            Value::Null,
+            400,
+            bad,
+        ),
         ("a limit of none", get.clone(), "/api/default/chats/1@c.us/messages?limit=0", Value::Null, 400, bad),
         ("messages of no chat", get.clone(), "/api/default/chats/nonsense/messages", Value::Null, 400, bad),
         ("no such path", get.clone(), "/api/nothing/here", Value::Null, 404, "not_found"),
         ("no such file", get.clone(), "/api/files/default/nothing.png", Value::Null, 404, "file_not_found"),
         ("a file above", get, "/api/files/default/..%2F..%2Fapi_key", Value::Null, 404, "file_not_found"),
         ("a wrong method", post.clone(), "/api/sessions/default/me", json!({}), 405, "method_not_allowed"),
-        ("no such dead letter", post, "/api/sessions/default/webhooks/dead-letters/replay",
-            json!({ "eventId": "evt_none" }), 404, "dead_letter_not_found"),
-        ("an edit of nothing", put, "/api/default/chats/491701000002@c.us/messages/true_491701000002@c.us_A",
-            json!({}), 400, bad),
+        (
+            "no such dead letter",
+            post,
+            "/api/sessions/default/webhooks/dead-letters/replay",
+            json!({ "eventId": "evt_none" }),
+            404,
+            "dead_letter_not_found",
+        ),
+        (
+            "an edit of nothing",
+            put,
+            "/api/default/chats/491701000002@c.us/messages/true_491701000002@c.us_A",
+            json!({}),
+            400,
+            bad,
+        ),
     ]
 }
 
@@ -343,7 +423,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         Just(json!([TO])),
         Just(json!({ "url": "http://127.0.0.1:1/", "data": 3 })),
     ];
-    let names = prop::sample::select(vec!["session", "chatId", "text", "file", "reply_to", "mentions", "messageIds"]);
+    let names =
+        prop::sample::select(vec!["session", "chatId", "text", "file", "reply_to", "mentions", "messageIds"]);
     let object = proptest::collection::btree_map(names, value, 0..7);
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..64),
