@@ -8,22 +8,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use regex::{Regex, RegexSet};
+use regex::bytes::Regex;
 use serde::Serialize;
 
 use crate::address::Address;
 use crate::inventory::Inventory;
+use needles::Needles;
 
 mod baileys;
 mod libsignal;
 mod native;
+mod needles;
 mod redact;
 mod scan;
 mod trouble;
 mod whatsmeow;
 
 pub use redact::redact;
-pub use scan::{Scanner, scan};
+pub use scan::{Scanner, scan, scan_each};
 pub use trouble::PeerTrouble;
 
 /// What a line means.
@@ -138,7 +140,7 @@ pub struct Symptom {
 
 /// All tables, compiled.
 struct Tables {
-    set: RegexSet,
+    needles: Needles,
     rows: Vec<(&'static Row, Regex)>,
 }
 
@@ -146,8 +148,8 @@ struct Tables {
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let compiled = |row: &'static Row| Some((row, Regex::new(row.pattern).ok()?));
     let rows: Vec<_> = all_rows().filter_map(compiled).collect();
-    let set = RegexSet::new(rows.iter().map(|(row, _)| row.pattern)).unwrap_or_else(|_| RegexSet::empty());
-    Tables { set, rows }
+    let needles = Needles::of(rows.iter().map(|(row, _)| row.pattern));
+    Tables { needles, rows }
 });
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {

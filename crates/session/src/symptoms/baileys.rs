@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         near_miss: r#"{"level":30,"msg":"logging in..."}"#,
     },
     Row {
-        pattern: r"\b(?:ENOSPC|EISDIR|EACCES|EROFS|EIO)\b|Unexpected end of JSON input",
+        pattern: r"\b(?:ENOSPC|EISDIR|EACCES|EROFS)\b|\bEIO: |Unexpected end of JSON input",
         class: Class::StorageFault,
         peer: PeerIn::Nowhere,
         matches: "Error: ENOSPC: no space left on device, write",

@@ -4,10 +4,14 @@ use super::*;
 fn every_row_matches_its_line_and_not_its_near_miss() {
     for row in all_rows() {
         let regex = Regex::new(row.pattern).expect(row.pattern);
-        assert!(regex.is_match(row.matches), "{} should match {}", row.pattern, row.matches);
-        assert!(!regex.is_match(row.near_miss), "{} should not match {}", row.pattern, row.near_miss);
+        let (line, near_miss) = (row.matches.as_bytes(), row.near_miss.as_bytes());
+        assert!(regex.is_match(line), "{} should match {}", row.pattern, row.matches);
+        assert!(!regex.is_match(near_miss), "{} should not match {}", row.pattern, row.near_miss);
+        let tried = |index: &usize| std::ptr::eq(TABLES.rows[*index].0, row);
+        assert!(TABLES.needles.rows(line).iter().any(tried), "{} is not tried on its line", row.pattern);
     }
-    assert_eq!(TABLES.set.len(), all_rows().count(), "every pattern compiles");
+    assert!(TABLES.needles.are_few(), "the search is slow when a pattern has no literal, or they are too many");
+    assert_eq!(TABLES.rows.len(), all_rows().count(), "every pattern compiles");
 }
 
 /// Three messages of one device under Baileys 7, each printed with one error per stored session.
@@ -49,4 +53,51 @@ fn a_silent_gateway_still_shows_libsignals_lines() {
 fn a_line_without_end_is_read_within_bounds() {
     let endless = "x".repeat(10_000_000) + "Bad MAC";
     assert!(scan(endless.as_bytes()).unwrap().is_empty());
+}
+
+/// The scan of one line after the other, without the search for literals.
+fn plainly(text: &[u8]) -> Vec<Symptom> {
+    let mut scanner = Scanner::default();
+    let mut symptoms: Vec<_> = text.split(|byte| *byte == b'\n').flat_map(|line| scanner.line(line)).collect();
+    symptoms.extend(scanner.finish());
+    symptoms
+}
+
+#[test]
+fn blocks_end_anywhere() {
+    // Longer than a block, so that lines and stacks lie across its end, and once without its last newline.
+    let filler = r#"{"level":30,"msg":"recv 1 messages","time":1700000000000}"#.to_owned() + "\n";
+    let text = (CAPTURE.to_owned() + &filler.repeat(97)).repeat(240);
+    assert!(text.len() > 1_200_000);
+    for text in [text.as_bytes(), text.trim_end().as_bytes()] {
+        let all = scan(text).unwrap();
+        assert_eq!(all.len(), plainly(text).len());
+        assert!(all == plainly(text), "the same symptoms in the same order");
+    }
+}
+
+#[test]
+fn a_line_longer_than_a_block_is_read_once() {
+    let line = |tail: &str| format!("{}{}{tail}\n", CAPTURE.lines().last().unwrap(), " ".repeat(700_000));
+    let text = line("") + CAPTURE + &line("Error: ENOSPC: no space left") + CAPTURE;
+    let symptoms = scan(text.as_bytes()).unwrap();
+    assert!(symptoms.iter().all(|symptom| symptom.class != Class::StorageFault), "behind the limit");
+    assert_eq!(symptoms.len(), 2 * scan(CAPTURE.as_bytes()).unwrap().len() + 2);
+}
+
+proptest::proptest! {
+    /// Whatever a pattern matches is looked at.
+    #[test]
+    fn no_match_escapes_the_search(index in 0..all_rows().count(), seed in proptest::arbitrary::any::<[u8; 32]>()) {
+        use proptest::strategy::{Strategy, ValueTree};
+        use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+        let row = all_rows().nth(index).unwrap();
+        // The generator knows no word boundaries; a line begins with one here.
+        let pattern = row.pattern.replace(r"\b", "");
+        let strategy = proptest::string::string_regex(&pattern).unwrap();
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        let line = strategy.new_tree(&mut TestRunner::new_with_rng(Config::default(), rng)).unwrap().current();
+        let rows = TABLES.needles.rows(line.as_bytes());
+        proptest::prop_assert!(rows.contains(&index), "row {index} is not tried on {line}: {rows:?}");
+    }
 }
