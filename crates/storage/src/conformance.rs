@@ -1,6 +1,7 @@
 //! What every back end must do: one suite, given a fresh storage for each case.
 
 pub(crate) mod commits;
+pub(crate) mod incidents;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
 pub(crate) mod sends;
@@ -23,6 +24,8 @@ macro_rules! suite {
             lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
                 giving_up_is_remembered_until_a_success;
             sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
+            incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
+                alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go;
         );
     };
     (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {

@@ -1,4 +1,4 @@
-//! wakeeper's rows: sessions, messages, events, the webhook outbox and sends.
+//! wakeeper's rows: sessions, messages, events, the webhook outbox, sends and incidents.
 //!
 //! [`Storage`] is what the rest of wakeeper knows; [`open_sqlite`] gives the embedded back end.
 //! One rule shapes everything here: when [`MessageRows::commit`] (or any other write) has answered
@@ -16,10 +16,11 @@ mod sqlite;
 mod traits;
 
 pub use error::StorageError;
-pub use open::open_sqlite;
+pub use open::{open_sqlite, read_sqlite};
 pub use rows::{
-    AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, Desired,
-    EventRow, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent, OutboxCounts, OutboxItem,
-    Retention, SendBegun, SendRow, SendState, SessionRow, SortOrder, Verdict,
+    AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord,
+    Desired, EventRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, Lane,
+    MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts,
+    OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow, SortOrder, Verdict,
 };
-pub use traits::{EventRows, MessageRows, OutboxRows, SendRows, SessionRows, Storage};
+pub use traits::{EventRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows, Storage};

@@ -13,3 +13,12 @@ use crate::{Storage, StorageError, sqlite::SqliteStorage};
 pub async fn open_sqlite(path: impl AsRef<Path> + Send) -> Result<Arc<dyn Storage>, StorageError> {
     Ok(Arc::new(SqliteStorage::open(path.as_ref()).await?))
 }
+
+/// Opens the database at `path` for reading only, also while another process writes it; every write fails with
+/// [`StorageError::Closed`]. The schema stays as it is.
+///
+/// # Errors
+/// [`StorageError::OpenFile`] when there is no such file or it cannot be read, [`StorageError::Database`] otherwise.
+pub async fn read_sqlite(path: impl AsRef<Path> + Send) -> Result<Arc<dyn Storage>, StorageError> {
+    Ok(Arc::new(SqliteStorage::open_for_reading(path.as_ref()).await?))
+}

@@ -1,12 +1,16 @@
 //! The rows themselves, free of any back end.
 
 mod event;
+mod incident;
 mod message;
 mod outbox;
 mod send;
 mod session;
 
 pub use event::{EventRow, NewEvent};
+pub use incident::{
+    AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
+};
 pub use message::{
     Change, CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder,
 };

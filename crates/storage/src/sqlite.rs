@@ -4,6 +4,7 @@ mod commit;
 mod event_rows;
 mod file;
 mod housekeeping;
+mod incident_rows;
 mod message_rows;
 mod outbox_rows;
 mod send_rows;
@@ -44,6 +45,22 @@ impl fmt::Debug for SqliteStorage {
 }
 
 impl SqliteStorage {
+    /// See [`crate::read_sqlite`].
+    pub(crate) async fn open_for_reading(path: &Path) -> Result<Self, StorageError> {
+        file::is_there(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let readers = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(StorageError::during("opening the database for reading"))?;
+        Ok(Self { readers, writer: Writer::closed() })
+    }
+
     /// See [`crate::open_sqlite`].
     pub(crate) async fn open(path: &Path) -> Result<Self, StorageError> {
         file::prepare(path)?;

@@ -3,15 +3,18 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, Lane,
-    MessageQuery, MessageRef, MessageRow, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
-    SessionRow, StorageError,
+    AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
+    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow,
+    NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow,
+    StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
 /// dropped half-way may still happen.
 #[async_trait]
-pub trait Storage: SessionRows + MessageRows + EventRows + OutboxRows + SendRows + fmt::Debug {
+pub trait Storage:
+    SessionRows + MessageRows + EventRows + OutboxRows + SendRows + IncidentRows + fmt::Debug
+{
     /// Proves that rows can be written and read now; for `/health`.
     async fn check(&self) -> Result<(), StorageError>;
 
@@ -145,4 +148,38 @@ pub trait SendRows: Send + Sync {
 
     /// Sends of a session that are neither acked nor failed, in the order they were accepted.
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError>;
+}
+
+/// Incidents, the alerts that they raise, and how far logs were read.
+#[async_trait]
+pub trait IncidentRows: Send + Sync {
+    /// Opens an incident and answers its number.
+    async fn open_incident(&self, incident: NewIncident) -> Result<i64, StorageError>;
+
+    /// Stores what became of an incident, its steps and its alerts, all or nothing. `false` when it is unknown.
+    async fn update_incident(&self, update: IncidentUpdate) -> Result<bool, StorageError>;
+
+    /// One incident.
+    async fn incident(&self, id: i64) -> Result<Option<IncidentRow>, StorageError>;
+
+    /// What was seen and done, in order.
+    async fn incident_steps(&self, id: i64) -> Result<Vec<IncidentStep>, StorageError>;
+
+    /// Incidents, newest first.
+    async fn incidents(&self, query: IncidentQuery) -> Result<Vec<IncidentRow>, StorageError>;
+
+    /// Alerts that are due, oldest first.
+    async fn due_alerts(&self, now_ms: i64, limit: u32) -> Result<Vec<AlertRow>, StorageError>;
+
+    /// Stores what became of an alert: taken (`None`), or to be tried again at that time.
+    async fn settle_alert(&self, id: i64, next_attempt_ms: Option<i64>) -> Result<(), StorageError>;
+
+    /// How far the log of a source was read.
+    async fn checkpoint(&self, source: &str) -> Result<Option<String>, StorageError>;
+
+    /// Stores how far the log of a source was read.
+    async fn put_checkpoint(&self, source: &str, position: &str, now_ms: i64) -> Result<(), StorageError>;
+
+    /// Forgets incidents that were closed before this time, a bounded number at a time. Answers how many went.
+    async fn prune_incidents(&self, closed_before_ms: i64, limit: u32) -> Result<u64, StorageError>;
 }

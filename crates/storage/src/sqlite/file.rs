@@ -13,6 +13,14 @@ pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
     create(path).map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })
 }
 
+/// Makes sure that the file exists; for those who only read.
+pub(super) fn is_there(path: &Path) -> Result<(), StorageError> {
+    match std::fs::File::open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) }),
+    }
+}
+
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

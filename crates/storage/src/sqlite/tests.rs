@@ -6,7 +6,9 @@ use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::conformance::suite;
-use crate::{Desired, SessionRow, Storage, StorageError, open_sqlite};
+use crate::{
+    Desired, IncidentQuery, NewIncident, SessionRow, Storage, StorageError, open_sqlite, read_sqlite,
+};
 
 /// A storage and the folder it lives in.
 struct Opened {
@@ -96,4 +98,27 @@ async fn what_is_no_database_is_an_error_not_a_new_one() {
     std::fs::write(&file, "not a database, but long enough to be looked at as one".repeat(100)).unwrap();
     assert!(open_sqlite(&file).await.is_err());
     assert!(matches!(open_sqlite(folder.path()).await, Err(StorageError::OpenFile { .. })));
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_another_process_writes_and_changes_nothing() {
+    let opened = open().await;
+    let incident =
+        || NewIncident { session: "bot".to_owned(), kind: "signal_state".to_owned(), opened_ms: 1 };
+    opened.storage.open_incident(incident()).await.unwrap();
+    let reader = read_sqlite(opened.file()).await.unwrap();
+    let query = || IncidentQuery { session: None, unfinished: false, before: None, limit: 10 };
+    assert_eq!(reader.incidents(query()).await.unwrap().len(), 1);
+    opened.storage.open_incident(incident()).await.unwrap();
+    assert_eq!(reader.incidents(query()).await.unwrap().len(), 2);
+    assert!(matches!(reader.open_incident(incident()).await, Err(StorageError::Closed)));
+    reader.close().await;
+    opened.storage.close().await;
+    // Also when nobody runs.
+    let reader = read_sqlite(opened.file()).await.unwrap();
+    assert_eq!(reader.incidents(query()).await.unwrap().len(), 2);
+    reader.close().await;
+    let missing = opened.folder.path().join("none.db");
+    assert!(matches!(read_sqlite(&missing).await, Err(StorageError::OpenFile { .. })));
+    assert!(!missing.exists());
 }

@@ -64,6 +64,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// A writer that never writes.
+    pub(super) fn closed() -> Self {
+        Self { queue: Mutex::new(None), task: Mutex::new(None) }
+    }
+
     /// Starts the task that owns the writing connection.
     pub(super) fn start(connection: SqliteConnection) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
