@@ -15,9 +15,36 @@ const SHORTEST: usize = 4;
 /// Parts of literals that hardly stand in ordinary lines. A literal that holds none is searched for whole, so this
 /// list is about speed alone: the fewer and the rarer the needles, the faster the search.
 const RARE: &[&str] = &[
-    " MAC", "BadMac", "Session e", "SessionE", "[as ", "No s", "No m", "No S", "PreKey", "Key used", "Key: <B", "Got ",
-    "Chain c", " Failure", " Errored", "QR r", "to WA", ": open", ": undef", "flict=", "device_rem", "replaced\"",
-    "Closing ", "Over 2", "non-exist", "retry re", "senderM", " Object", "JSON in", "EIO: ",
+    " MAC",
+    "BadMac",
+    "Session e",
+    "SessionE",
+    "[as ",
+    "No s",
+    "No m",
+    "No S",
+    "PreKey",
+    "Key used",
+    "Key: <B",
+    "Got ",
+    "Chain c",
+    " Failure",
+    " Errored",
+    "QR r",
+    "to WA",
+    ": open",
+    ": undef",
+    "flict=",
+    "device_rem",
+    "replaced\"",
+    "Closing ",
+    "Over 2",
+    "non-exist",
+    "retry re",
+    "senderM",
+    " Object",
+    "JSON in",
+    "EIO: ",
 ];
 
 /// What lines that matter hold.
@@ -40,12 +67,15 @@ impl Needles {
     pub(super) fn of<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let patterns: Vec<_> = patterns.collect();
         let everything = || Self { search: Search::Everything, rows: vec![(0..patterns.len()).collect()] };
-        let Some(literals) = patterns.iter().map(|pattern| literals(pattern)).collect::<Option<Vec<_>>>() else {
+        let Some(literals) = patterns.iter().map(|pattern| literals(pattern)).collect::<Option<Vec<_>>>()
+        else {
             return everything();
         };
         let needles = without_covered(literals.iter().flatten().map(|literal| rare_part(literal)).collect());
         let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (row, literal) in literals.iter().enumerate().flat_map(|(row, all)| all.iter().map(move |one| (row, one))) {
+        for (row, literal) in
+            literals.iter().enumerate().flat_map(|(row, all)| all.iter().map(move |one| (row, one)))
+        {
             let held = |needle: &&[u8]| memchr::memmem::find(literal, needle).is_some();
             let Some(needle) = needles.iter().position(held) else { return everything() };
             let rows = rows.entry(needle).or_default();
@@ -88,7 +118,9 @@ impl Needles {
     /// The first needle: where it begins and which one it is.
     fn first(&self, text: &[u8]) -> Option<(usize, usize)> {
         match &self.search {
-            Search::Packed(searcher) => searcher.find(text).map(|found| (found.start(), found.pattern().as_usize())),
+            Search::Packed(searcher) => {
+                searcher.find(text).map(|found| (found.start(), found.pattern().as_usize()))
+            }
             Search::Automaton(automaton) => {
                 automaton.find(text).map(|found| (found.start(), found.pattern().as_usize()))
             }

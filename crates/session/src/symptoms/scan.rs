@@ -121,7 +121,7 @@ impl Facts {
         Self {
             is_json: json.is_some(),
             json_peer: json.as_ref().and_then(json_peer),
-            message_id: json.as_ref().and_then(message_id),
+            message_id: json.as_ref().and_then(message_id).or_else(|| named_id(line)),
             at_ms: json.as_ref().and_then(time).or_else(|| prefix_time(line)),
             status: status(line),
         }
@@ -166,7 +166,8 @@ pub fn scan_each(mut reader: impl Read, mut sink: impl FnMut(Symptom)) -> std::i
         let whole = memchr::memrchr(b'\n', &block[held..filled]).map_or(0, |end| held + end + 1);
         let rest = if read == 0 || (whole == 0 && filled == block.len()) { filled } else { whole };
         if rest > 0 {
-            let skipped = if overlong { memchr::memchr(b'\n', &block[..rest]).map_or(rest, |end| end + 1) } else { 0 };
+            let skipped =
+                if overlong { memchr::memchr(b'\n', &block[..rest]).map_or(rest, |end| end + 1) } else { 0 };
             scanner.lines(&block[skipped..rest], &mut sink);
             overlong = whole == 0;
         }
@@ -207,6 +208,14 @@ fn json_peer(value: &Value<'_>) -> Option<Address> {
 
 fn message_id(value: &Value<'_>) -> Option<String> {
     value.get("key")?.get("id")?.as_str().map(str::to_owned)
+}
+
+/// The message's id as whatsmeow and whatsapp-rust write it.
+fn named_id(line: &[u8]) -> Option<String> {
+    let behind = |text: &[u8]| Some(&line[memchr::memmem::find(line, text)? + text.len()..]);
+    let rest = behind(b"[msg:").or_else(|| behind(b"Error decrypting message "))?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"-_.".contains(byte))?;
+    std::str::from_utf8(&rest[..end]).ok().filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 /// pino writes the time in milliseconds; gateways that write ISO text are taken without time.

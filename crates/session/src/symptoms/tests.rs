@@ -10,7 +10,10 @@ fn every_row_matches_its_line_and_not_its_near_miss() {
         let tried = |index: &usize| std::ptr::eq(TABLES.rows[*index].0, row);
         assert!(TABLES.needles.rows(line).iter().any(tried), "{} is not tried on its line", row.pattern);
     }
-    assert!(TABLES.needles.are_few(), "the search is slow when a pattern has no literal, or they are too many");
+    assert!(
+        TABLES.needles.are_few(),
+        "the search is slow when a pattern has no literal, or they are too many"
+    );
     assert_eq!(TABLES.rows.len(), all_rows().count(), "every pattern compiles");
 }
 
@@ -58,7 +61,8 @@ fn a_line_without_end_is_read_within_bounds() {
 /// The scan of one line after the other, without the search for literals.
 fn plainly(text: &[u8]) -> Vec<Symptom> {
     let mut scanner = Scanner::default();
-    let mut symptoms: Vec<_> = text.split(|byte| *byte == b'\n').flat_map(|line| scanner.line(line)).collect();
+    let mut symptoms: Vec<_> =
+        text.split(|byte| *byte == b'\n').flat_map(|line| scanner.line(line)).collect();
     symptoms.extend(scanner.finish());
     symptoms
 }

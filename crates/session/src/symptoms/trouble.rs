@@ -18,7 +18,8 @@ pub struct PeerTrouble {
 }
 
 impl PeerTrouble {
-    pub(crate) fn concerns(&self, inventory: &Inventory, stored: &Address) -> bool {
+    /// Whether a stored Signal session belongs to the device, under whichever of its numbers.
+    pub fn concerns(&self, inventory: &Inventory, stored: &Address) -> bool {
         same_device(inventory, &self.peer, stored)
     }
 

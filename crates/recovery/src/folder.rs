@@ -1,0 +1,122 @@
+//! The stored half of a session: a Baileys folder and its backups.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wakeeper_session::address::Address;
+use wakeeper_session::clean::{CleanOptions, Outcome, clean};
+use wakeeper_session::examine::{Examination, Options};
+use wakeeper_session::finding::Severity;
+use wakeeper_session::inventory::Inventory;
+use wakeeper_session::repair::Extent;
+use wakeeper_session::secret::Passphrase;
+use wakeeper_session::symptoms::PeerTrouble;
+
+use crate::clock::Clock;
+use crate::ladder::Rung;
+use crate::session::{CareError, Look, Mended, Order};
+
+/// Where a session is stored, and how its backups are kept.
+#[derive(Clone)]
+pub struct SessionFolder {
+    /// The folder of credentials and Signal state.
+    pub auth_info: PathBuf,
+    /// `baileys_store.json`, if it belongs to the session.
+    pub store: Option<PathBuf>,
+    /// The backup folder.
+    pub shelf: PathBuf,
+    /// The session's name in the backup folder.
+    pub label: String,
+    /// Encrypts and opens backups.
+    pub passphrase: Option<Passphrase>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl SessionFolder {
+    /// Examines the folder. Never writes.
+    pub async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
+        let (folder, troubles) = (self.clone(), troubles.to_vec());
+        blocking(move || folder.examine_now(&troubles)).await
+    }
+
+    /// What an order would change. Never writes.
+    pub async fn plan(&self, order: &Order) -> Result<Mended, CareError> {
+        let (folder, order) = (self.clone(), order.clone());
+        blocking(move || folder.clean(&order, true)).await
+    }
+
+    /// Carries an order out, after a verified backup. Whatever runs on the folder must be stopped.
+    pub async fn mend(&self, order: &Order) -> Result<Mended, CareError> {
+        let (folder, order) = (self.clone(), order.clone());
+        blocking(move || folder.clean(&order, false)).await
+    }
+
+    fn options<'a>(&'a self, troubles: &'a [PeerTrouble], peers: &'a [Address]) -> Options<'a> {
+        Options {
+            store: self.store.as_deref(),
+            troubles,
+            peers,
+            passphrase: self.passphrase.as_ref(),
+            ..Options::at(self.clock.now_ms())
+        }
+    }
+
+    fn examine_now(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
+        let options = self.options(troubles, &[]);
+        let examination = Examination::of(&self.auth_info, &options).map_err(CareError::of)?;
+        let findings = examination.findings(&options);
+        let credentials = examination.credentials_state(&findings);
+        let is_failing = |trouble: &&PeerTrouble| {
+            let named = findings.iter().filter(|finding| finding.code.as_str() == "signal_session_failing");
+            named
+                .filter_map(|finding| finding.peer.as_ref())
+                .any(|peer| trouble.concerns(&examination.inventory, peer))
+        };
+        let failing = troubles.iter().filter(is_failing).map(|trouble| trouble.peer.clone()).collect();
+        let used =
+            |trouble: &PeerTrouble| Some((trouble.peer.clone(), last_used(&examination.inventory, trouble)?));
+        let used_ms = troubles.iter().filter_map(used).collect();
+        let findings = findings.into_iter().filter(|finding| finding.severity >= Severity::Warning).collect();
+        Ok(Look { findings, credentials, failing, used_ms })
+    }
+
+    fn clean(&self, order: &Order, dry_run: bool) -> Result<Mended, CareError> {
+        // That the log shows failures which the files have overcome is known better once everything stands still, so
+        // the troubles are judged again here instead of naming contacts outright.
+        let options = self.options(&order.troubles, &[]);
+        let full = order.rung == Rung::FullReset;
+        let approve = |outcome: &Outcome| full || outcome.login_kept;
+        let how = CleanOptions {
+            extent: if full { Extent::Everything } else { Extent::Damaged },
+            dry_run,
+            shelf: &self.shelf,
+            label: &self.label,
+            passphrase: self.passphrase.as_ref(),
+            approve: Some(&approve),
+        };
+        let outcome = clean(&self.auth_info, &options, &how).map_err(CareError::of)?;
+        Ok(Mended {
+            plan: outcome.plan,
+            applied: outcome.applied,
+            login_kept: outcome.login_kept,
+            backup: outcome.backup,
+            healthy: outcome.healthy,
+            notes: outcome.notes,
+        })
+    }
+}
+
+fn last_used(inventory: &Inventory, trouble: &PeerTrouble) -> Option<i64> {
+    let sessions = inventory.sessions().filter(|(_, address, _)| trouble.concerns(inventory, address));
+    sessions.map(|(.., facts)| facts.used.max(facts.open_created.unwrap_or(0))).max()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CareError> + Send + 'static,
+) -> Result<T, CareError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(CareError(format!("the examination broke off: {error}"))),
+    }
+}

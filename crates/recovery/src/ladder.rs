@@ -1,0 +1,84 @@
+//! The ladder of least destruction: what a cure touches, from nothing to everything.
+
+use wakeeper_session::finding::{Finding, Repair};
+use wakeeper_session::repair::Action;
+
+/// A rung. A higher one is never taken while a lower one fits the evidence and has not failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// Wait for the retry handshake.
+    Wait,
+    /// Negotiate single Signal sessions anew.
+    SignalSession,
+    /// Mend damaged, contaminated or rolled-back records.
+    Records,
+    /// Mend sender keys.
+    SenderKeys,
+    /// Move pre-key counters on, or take missing pre-keys from a backup.
+    PreKeys,
+    /// Take the credentials from a backup.
+    Credentials,
+    /// Stop and start, touching nothing: what is spoilt may be in the gateway's memory.
+    Restart,
+    /// Remove everything. A new QR code is needed.
+    FullReset,
+}
+
+impl Rung {
+    /// The stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::SignalSession => "signal_session",
+            Self::Records => "records",
+            Self::SenderKeys => "sender_keys",
+            Self::PreKeys => "pre_keys",
+            Self::Credentials => "credentials",
+            Self::Restart => "restart",
+            Self::FullReset => "full_reset",
+        }
+    }
+
+    /// What is done, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Wait => "wait for the retry handshake",
+            Self::SignalSession => "negotiate the failing Signal sessions anew",
+            Self::Records => "mend the damaged records",
+            Self::SenderKeys => "mend the damaged sender keys",
+            Self::PreKeys => "mend the pre-keys and their counters",
+            Self::Credentials => "take the credentials from a backup",
+            Self::Restart => "restart the gateway",
+            Self::FullReset => "remove everything and link the device anew",
+        }
+    }
+
+    /// The rung of a finding's repair.
+    pub fn of_finding(finding: &Finding) -> Self {
+        match finding.repair {
+            Repair::AdvancePreKeyCounters { .. } | Repair::RestorePreKeys => Self::PreKeys,
+            _ => Self::of(Some(finding.code.as_str()), &finding.path),
+        }
+    }
+
+    /// The rung of a plan's step.
+    pub fn of_action(action: &Action) -> Self {
+        match action.repair {
+            "advance_pre_key_counters" | "restore_pre_keys" => Self::PreKeys,
+            _ => Self::of(action.code, &action.path),
+        }
+    }
+
+    fn of(code: Option<&str>, path: &str) -> Self {
+        if code == Some("signal_session_failing") {
+            return Self::SignalSession;
+        }
+        if path == "creds.json" {
+            return Self::Credentials;
+        }
+        if path.starts_with("sender-key-") {
+            return Self::SenderKeys;
+        }
+        if path.starts_with("pre-key-") { Self::PreKeys } else { Self::Records }
+    }
+}

@@ -1,0 +1,404 @@
+//! The policy: a state machine without clock, disk or network. Symptoms and the time go in, decisions come out.
+//!
+//! Failing messages open one incident, however many lines they print. The incident first waits for the retry
+//! handshake; then the stored state is examined, and only evidence decides: a contact whose Signal session is newer
+//! than its last failure has healed. What is left is cured on the lowest rung of the [ladder](crate::ladder) that
+//! fits, verified, and cured on the next one when it did not help. Cures of one session keep a distance that doubles,
+//! and end after a few tries, aloud.
+
+mod case;
+mod decide;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wakeeper_session::address::Address;
+use wakeeper_session::symptoms::{Class, PeerTrouble, Symptom};
+use wakeeper_storage::IncidentState;
+
+use crate::kind::{Kind, Outcome};
+use crate::rules::{Rules, ms};
+use crate::session::{Look, Mended, Order};
+use crate::tally::{Tally, weight};
+use case::{Case, Phase};
+use reports::Reports;
+
+/// One contact's failure may have been healed by a re-key that names no contact, if it is no older than this.
+const REKEY_MS: i64 = 60_000;
+/// An incident that nobody cures is looked at so often, to see whether it is over.
+const LOOK_AGAIN_MS: i64 = 600_000;
+/// Old failures are forgotten so often.
+const PRUNE_MS: i64 = 500;
+/// Cures remembered.
+const CURES: usize = 256;
+
+/// What the policy is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A line of the log, classified.
+    Symptom(Symptom),
+    /// Somebody else than this policy started the gateway.
+    Started,
+    /// The gateway ended, and not because of this policy.
+    Ended {
+        /// Its exit code.
+        code: Option<i64>,
+        /// Memory ran out.
+        out_of_memory: bool,
+    },
+    /// The gateway's own health check changed its mind.
+    Health {
+        /// What it says.
+        well: bool,
+    },
+    /// The examination that was asked for.
+    Looked(Result<Look, String>),
+    /// The cure that was asked for.
+    Cured(Cured),
+    /// Time has passed.
+    Tick,
+}
+
+/// What came of a cure.
+#[derive(Debug, Clone)]
+pub enum Cured {
+    /// It was carried out, and the gateway is well again.
+    Done {
+        /// When the gateway stood still; symptoms before it are history.
+        stopped_ms: i64,
+        /// What was changed.
+        mended: Mended,
+    },
+    /// A plan made beforehand was empty: nothing was stopped and nothing changed.
+    NothingToDo {
+        /// What a person should know.
+        notes: Vec<String>,
+    },
+    /// It failed; the gateway may have been stopped and started.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the policy wants done.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Examine the session in the light of these troubles, and tell [`Input::Looked`].
+    Look(Vec<PeerTrouble>),
+    /// Carry this out, and tell [`Input::Cured`].
+    Cure(Order),
+    /// Store this.
+    Tell(Word),
+}
+
+/// A step to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The incident's kind; at most one of a kind is open.
+    pub kind: Kind,
+    /// Where the incident is now.
+    pub state: IncidentState,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// What happened, as a stable word.
+    pub step: &'static str,
+    /// What happened, for people. Names no contact.
+    pub text: String,
+    /// Somebody must hear of it.
+    pub alert: bool,
+}
+
+/// A cure that was carried out.
+#[derive(Debug, Clone)]
+pub struct PastCure {
+    /// When it ended, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Contacts whose Signal sessions were given up.
+    pub peers: Vec<Address>,
+}
+
+/// What is known from before a restart.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Cures within [`Rules::memory`], oldest first.
+    pub cures: Vec<PastCure>,
+    /// Kinds of incidents that are not over, and when they began.
+    pub unfinished: Vec<(Kind, IncidentState, i64)>,
+}
+
+/// The policy for one session.
+#[derive(Debug)]
+pub struct Policy {
+    rules: Rules,
+    /// Targeted repairs are allowed and possible.
+    may_mend: bool,
+    tally: Tally,
+    case: Option<Case>,
+    reports: Reports,
+    cures: VecDeque<PastCure>,
+    /// Contacts that cures did not help, and since when they are left alone.
+    given_up: BTreeMap<Address, i64>,
+    /// Contacts of the examination in flight, with their last failures.
+    asked: Option<Vec<PeerTrouble>>,
+    glanced_ms: i64,
+    pruned_ms: i64,
+    wants_glance: bool,
+    ignored_before_ms: i64,
+    /// Failures that left no trace in the files are not looked into again before.
+    calm_until_ms: i64,
+    out: Vec<Decision>,
+}
+
+impl Policy {
+    /// A policy for a session that can, or cannot, be mended.
+    pub fn new(rules: Rules, can_mend: bool) -> Self {
+        Self {
+            may_mend: rules.mend && can_mend,
+            rules,
+            tally: Tally::default(),
+            case: None,
+            reports: Reports::default(),
+            cures: VecDeque::new(),
+            given_up: BTreeMap::new(),
+            asked: None,
+            glanced_ms: i64::MIN / 4,
+            pruned_ms: i64::MIN / 4,
+            wants_glance: false,
+            ignored_before_ms: i64::MIN,
+            calm_until_ms: i64::MIN,
+            out: Vec::new(),
+        }
+    }
+
+    /// Goes on where another process stopped: no incident is forgotten, and no cure comes sooner for it.
+    pub fn resume(&mut self, past: Past, now_ms: i64) {
+        self.cures = past.cures.into();
+        self.ignored_before_ms = self.cures.back().map_or(i64::MIN, |cure| cure.at_ms);
+        for (kind, state, opened_ms) in past.unfinished {
+            if kind != Kind::State {
+                self.reports.resume(kind, now_ms);
+                continue;
+            }
+            let phase = match state {
+                IncidentState::LeftAlone => Phase::LeftAlone,
+                _ => Phase::Waiting(now_ms + ms(self.rules.handshake)),
+            };
+            let tries = self.cures.iter().filter(|cure| cure.at_ms >= opened_ms).count();
+            self.case = Some(Case { tries, ..Case::new(phase) });
+        }
+    }
+
+    /// Takes something in and answers what is to be done.
+    pub fn handle(&mut self, input: Input, now_ms: i64) -> Vec<Decision> {
+        if !self.rules.watch {
+            return Vec::new();
+        }
+        match input {
+            Input::Symptom(symptom) => self.symptom(&symptom, now_ms),
+            Input::Started => self.started(now_ms),
+            Input::Ended { code, out_of_memory } => self.ended(code, out_of_memory, now_ms),
+            Input::Health { well: false } => self.report(Kind::Gateway, "its health check fails", now_ms),
+            Input::Health { well: true } => self.close_report(Kind::Gateway, "its health check passes"),
+            Input::Looked(look) => self.looked(look, now_ms),
+            Input::Cured(cured) => self.cured(cured, now_ms),
+            Input::Tick => {}
+        }
+        self.advance(now_ms);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When the policy wants to be woken at the latest; `None` when only a symptom can change anything.
+    pub fn next_wake_ms(&self) -> Option<i64> {
+        let glance =
+            (self.asked.is_none() && self.case.is_none() && (self.wants_glance || !self.tally.is_empty()))
+                .then(|| self.glanced_ms + ms(self.rules.glance_every));
+        let case = self.case.as_ref().and_then(|case| match case.phase {
+            Phase::Waiting(until) | Phase::Verifying(until) | Phase::CoolingDown(until) => Some(until),
+            Phase::LeftAlone | Phase::Reported if self.asked.is_none() => {
+                Some(self.glanced_ms + LOOK_AGAIN_MS)
+            }
+            _ => None,
+        });
+        [glance, case, self.reports.next_wake_ms()].into_iter().flatten().min()
+    }
+
+    /// Messages and contacts that the incident about the stored state concerns so far.
+    pub fn extent(&self) -> Option<(u64, Vec<Address>)> {
+        self.case.as_ref().map(|case| (case.messages, case.peers.iter().cloned().collect()))
+    }
+
+    fn symptom(&mut self, symptom: &Symptom, now_ms: i64) {
+        let at_ms = symptom.at_ms.unwrap_or(now_ms).min(now_ms);
+        if at_ms < self.ignored_before_ms {
+            return;
+        }
+        if weight(symptom.class).is_some() {
+            if symptom.peer.as_ref().is_some_and(|peer| self.given_up.contains_key(peer)) {
+                return;
+            }
+            let new = self.tally.add(symptom, at_ms);
+            if let Some(case) = self.case.as_mut().filter(|_| new) {
+                case.note(symptom.peer.as_ref());
+            }
+            return;
+        }
+        match symptom.class {
+            Class::RekeyIn => self.rekeyed(at_ms),
+            Class::ClosedSessionHit | Class::QrEmitted | Class::RowQuarantined => self.wants_glance = true,
+            Class::StorageFault => {
+                self.wants_glance = true;
+                self.report(
+                    Kind::Disk,
+                    "its log shows a full disk, missing permissions or a torn file",
+                    now_ms,
+                );
+            }
+            Class::ConnectionOpen => {
+                self.close_report(Kind::LoggedOut, "the connection is open");
+                self.close_report(Kind::Refused, "the connection is open");
+            }
+            _ => self.refused(symptom.class, symptom.status, at_ms, now_ms),
+        }
+    }
+
+    /// A contact negotiated anew. The line names none: when one contact failed a moment ago it was that one, else the
+    /// files must tell.
+    fn rekeyed(&mut self, at_ms: i64) {
+        let recent: Vec<_> = self
+            .tally
+            .troubles(1)
+            .into_iter()
+            .filter(|trouble| trouble.last_ms >= Some(at_ms - REKEY_MS))
+            .collect();
+        match recent.as_slice() {
+            [only] => self.tally.forget(&only.peer),
+            [] => {}
+            _ => self.wants_glance = true,
+        }
+    }
+
+    fn started(&mut self, now_ms: i64) {
+        self.close_report(Kind::Gateway, "it was started");
+        self.given_up.clear();
+        let wait = now_ms + ms(self.rules.handshake);
+        let left = self.case.as_mut().filter(|case| matches!(case.phase, Phase::LeftAlone | Phase::Reported));
+        if let Some(case) = left {
+            *case = Case { phase: Phase::Waiting(wait), ..case.afresh() };
+            self.tally.clear();
+            self.tell_case(
+                "resumed",
+                "somebody started the gateway; watching anew",
+                IncidentState::Open,
+                false,
+            );
+        }
+    }
+
+    fn ended(&mut self, code: Option<i64>, out_of_memory: bool, now_ms: i64) {
+        // 0, SIGKILL and SIGTERM: somebody stopped it.
+        match code {
+            _ if out_of_memory => {
+                self.report(Kind::Gateway, "memory ran out and the kernel ended it", now_ms)
+            }
+            Some(0 | 137 | 143) | None => {}
+            Some(code) => self.report(Kind::Gateway, &format!("it ended with exit code {code}"), now_ms),
+        }
+    }
+
+    fn advance(&mut self, now_ms: i64) {
+        // Not for every line of a burst.
+        if (now_ms - self.pruned_ms).abs() >= PRUNE_MS {
+            self.pruned_ms = now_ms;
+            self.tally.prune(now_ms - ms(self.rules.peer_window), now_ms - ms(self.rules.session_window));
+        }
+        let forgotten = now_ms - ms(self.rules.memory);
+        self.cures.retain(|cure| cure.at_ms >= forgotten);
+        self.given_up.retain(|_, since| *since >= forgotten);
+        self.close_quiet_reports(now_ms);
+        let over = self.is_over_session_threshold();
+        match self.case.as_mut() {
+            None => self.open_or_glance(now_ms),
+            Some(case) => {
+                case.severe |= over;
+                let phase = case.phase;
+                self.advance_case(phase, now_ms);
+            }
+        }
+    }
+
+    fn is_over_session_threshold(&self) -> bool {
+        self.tally.recent() >= self.rules.session_errors
+    }
+
+    /// Contacts over their threshold that are not given up.
+    fn suspects(&self) -> Vec<PeerTrouble> {
+        let mut troubles = self.tally.troubles(self.rules.peer_messages);
+        troubles.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
+        troubles
+    }
+
+    fn open_or_glance(&mut self, now_ms: i64) {
+        let suspects = self.suspects();
+        let severe = self.is_over_session_threshold();
+        if (!suspects.is_empty() || severe) && now_ms >= self.calm_until_ms {
+            let text = match (severe, suspects.len()) {
+                (true, _) => format!(
+                    "{} messages failed within {} s; waiting {} s for the retry handshake",
+                    self.tally.recent(),
+                    self.rules.session_window.as_secs(),
+                    self.rules.handshake.as_secs()
+                ),
+                (false, contacts) => format!(
+                    "messages of {contacts} contact(s) cannot be decrypted, {} or more each; waiting {} s for the retry \
+                     handshake",
+                    self.rules.peer_messages,
+                    self.rules.handshake.as_secs()
+                ),
+            };
+            return self.open(severe, &text, now_ms);
+        }
+        let due = now_ms - self.glanced_ms >= ms(self.rules.glance_every);
+        if due && self.asked.is_none() && (self.wants_glance || !self.tally.is_empty()) {
+            let troubles = self.tally.troubles(1);
+            self.look(troubles, now_ms);
+        }
+    }
+
+    fn open(&mut self, severe: bool, text: &str, now_ms: i64) {
+        let mut case = Case::new(Phase::Waiting(now_ms + ms(self.rules.handshake)));
+        case.severe = severe;
+        for trouble in self.tally.troubles(1) {
+            case.peers.insert(trouble.peer);
+            case.messages += trouble.messages as u64;
+        }
+        self.case = Some(case);
+        self.tell_case("opened", text, IncidentState::Open, false);
+    }
+
+    fn look(&mut self, troubles: Vec<PeerTrouble>, now_ms: i64) {
+        self.wants_glance = false;
+        self.glanced_ms = now_ms;
+        self.asked = Some(troubles.clone());
+        self.out.push(Decision::Look(troubles));
+    }
+
+    fn tell_case(&mut self, step: &'static str, text: &str, state: IncidentState, alert: bool) {
+        let text = text.to_owned();
+        self.out.push(Decision::Tell(Word { kind: Kind::State, state, outcome: None, step, text, alert }));
+    }
+
+    fn close_case(&mut self, outcome: Outcome, text: &str) {
+        let alert = self.case.take().is_some_and(|case| case.alerted || case.tries > 0);
+        self.out.push(Decision::Tell(Word {
+            kind: Kind::State,
+            state: IncidentState::Closed,
+            outcome: Some(outcome),
+            step: "closed",
+            text: text.to_owned(),
+            alert,
+        }));
+    }
+}

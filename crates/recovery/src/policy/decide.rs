@@ -1,0 +1,343 @@
+//! From evidence to a cure, and from a cure to the evidence that it helped.
+
+use wakeeper_session::symptoms::PeerTrouble;
+use wakeeper_storage::IncidentState;
+
+use super::case::{Case, Phase};
+use super::{CURES, Cured, Decision, LOOK_AGAIN_MS, PastCure, Policy};
+use crate::kind::{Kind, Outcome};
+use crate::ladder::Rung;
+use crate::rules::ms;
+use crate::session::{Look, Mended, Order};
+
+/// An hour, for counting cures.
+const HOUR_MS: i64 = 3_600_000;
+/// While something else stands in the way of a cure, it is asked again so often.
+const HINDERED_MS: i64 = 60_000;
+/// How often a verification may be prolonged while a contact is still negotiating.
+const PROLONGED: u32 = 3;
+/// Repairs of an incident before something else is tried.
+const MENDS: usize = 2;
+
+impl Policy {
+    pub(super) fn advance_case(&mut self, phase: Phase, now_ms: i64) {
+        match phase {
+            Phase::Waiting(until) | Phase::CoolingDown(until) if now_ms >= until && self.asked.is_none() => {
+                let troubles = self.concerned();
+                self.enter(Phase::Looking);
+                self.look(troubles, now_ms);
+            }
+            Phase::Verifying(_) if self.fails_again() => {
+                self.not_verified("messages fail again after the cure", now_ms);
+            }
+            Phase::Verifying(until) if now_ms >= until && self.asked.is_none() => {
+                let troubles = self.tally.troubles(1);
+                self.enter(Phase::Confirming);
+                self.look(troubles, now_ms);
+            }
+            Phase::LeftAlone | Phase::Reported
+                if self.asked.is_none() && now_ms - self.glanced_ms >= LOOK_AGAIN_MS =>
+            {
+                let troubles = self.tally.troubles(1);
+                self.look(troubles, now_ms);
+            }
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if let Some(case) = &mut self.case {
+            case.phase = phase;
+        }
+    }
+
+    /// Contacts that the incident is about: those over their threshold, or all that fail when the session is.
+    fn concerned(&self) -> Vec<PeerTrouble> {
+        if self.case.as_ref().is_some_and(|case| case.severe) {
+            let mut troubles = self.tally.troubles(1);
+            troubles.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
+            return troubles;
+        }
+        self.suspects()
+    }
+
+    fn fails_again(&self) -> bool {
+        self.is_over_session_threshold() || !self.suspects().is_empty()
+    }
+
+    pub(super) fn looked(&mut self, look: Result<Look, String>, now_ms: i64) {
+        let asked = self.asked.take().unwrap_or_default();
+        self.glanced_ms = now_ms;
+        let phase = self.case.as_ref().map(|case| case.phase);
+        let look = match look {
+            Ok(look) => look,
+            Err(reason) => return self.cannot_look(phase, &reason, now_ms),
+        };
+        // Newer than the last failure: the contact healed, whatever its messages looked like.
+        for trouble in &asked {
+            if !look.failing.contains(&trouble.peer)
+                && look.used_ms.get(&trouble.peer).copied() > trouble.last_ms
+            {
+                self.tally.forget(&trouble.peer);
+                self.given_up.remove(&trouble.peer);
+            }
+        }
+        match phase {
+            None if look.damage().next().is_some() => {
+                let text = format!("{}; waiting {} s", look.describe(), self.rules.handshake.as_secs());
+                let severe = self.is_over_session_threshold();
+                self.open(severe, &text, now_ms);
+            }
+            Some(Phase::Looking) => self.decide(look, &asked, now_ms),
+            Some(Phase::Confirming) => self.confirm(&look, &asked, now_ms),
+            Some(Phase::LeftAlone | Phase::Reported) if look.rung().is_none() => {
+                asked.iter().for_each(|trouble| self.tally.forget(&trouble.peer));
+                self.tally.begin_anew();
+                self.close_case(Outcome::Healed, &format!("{}: it is over", look.describe()));
+            }
+            _ => {}
+        }
+    }
+
+    fn cannot_look(&mut self, phase: Option<Phase>, reason: &str, now_ms: i64) {
+        if matches!(phase, Some(Phase::Looking | Phase::Confirming)) {
+            let first = self.case.as_mut().is_some_and(|case| !std::mem::replace(&mut case.alerted, true));
+            self.enter(Phase::CoolingDown(now_ms + HINDERED_MS));
+            if first {
+                let text = format!("the stored state cannot be examined: {reason}");
+                self.tell_case("examination_failed", &text, IncidentState::Open, true);
+            }
+        }
+    }
+
+    /// Chooses the lowest rung that fits and has not failed.
+    fn decide(&mut self, look: Look, asked: &[PeerTrouble], now_ms: i64) {
+        let Some(rung) = look.rung() else {
+            return self.nothing_to_cure(&look, asked, now_ms);
+        };
+        self.tell_case("examined", &look.describe(), IncidentState::Open, false);
+        if !self.may_mend {
+            let text =
+                format!("repairs are switched off or impossible here; wakeeper would {}", rung.describe());
+            return self.leave(Phase::Reported, "reported", &text);
+        }
+        if self.reports.is_open(Kind::TwoOwners) || self.reports.is_open(Kind::LoggedOut) {
+            let first = self.case.as_mut().is_some_and(|case| !std::mem::replace(&mut case.hindered, true));
+            self.enter(Phase::CoolingDown(now_ms + HINDERED_MS));
+            if first {
+                let text = "nothing is mended while the login itself is in trouble";
+                self.tell_case("hindered", text, IncidentState::Open, false);
+            }
+            return;
+        }
+        let earliest = self.earliest_cure_ms();
+        if now_ms < earliest {
+            let seconds = (earliest - now_ms) / 1000;
+            self.enter(Phase::CoolingDown(earliest));
+            return self.tell_case(
+                "cooling_down",
+                &format!("the next cure waits {seconds} s"),
+                IncidentState::Open,
+                false,
+            );
+        }
+        self.choose(look, rung, asked);
+    }
+
+    /// The files show no damage: it healed, or what fails lies elsewhere and another look would show the same.
+    fn nothing_to_cure(&mut self, look: &Look, asked: &[PeerTrouble], now_ms: i64) {
+        for trouble in asked {
+            self.tally.forget(&trouble.peer);
+        }
+        self.tally.begin_anew();
+        let cured = self.case.as_ref().is_some_and(|case| case.cured_ms.is_some());
+        let healed = asked.iter().any(|trouble| look.used_ms.contains_key(&trouble.peer));
+        let outcome = match (cured, healed) {
+            (true, _) => Outcome::Recovered,
+            (false, true) => Outcome::Healed,
+            (false, false) => {
+                self.calm_until_ms = now_ms + LOOK_AGAIN_MS;
+                Outcome::NothingFound
+            }
+        };
+        self.close_case(outcome, &look.describe());
+    }
+
+    fn choose(&mut self, look: Look, rung: Rung, asked: &[PeerTrouble]) {
+        let tries = self.rules.tries;
+        let Some(case) = &mut self.case else { return };
+        let exhausted = case.tries >= tries;
+        let may_reset = self.rules.full_reset && !case.reset && (case.severe || look.login_damaged());
+        let order = if !exhausted && case.mends < MENDS {
+            self.repair(&look, rung, asked)
+        } else if !exhausted && !case.restarted && !look.login_damaged() {
+            Some(Order { rung: Rung::Restart, troubles: Vec::new() })
+        } else if may_reset {
+            Some(Order { rung: Rung::FullReset, troubles: Vec::new() })
+        } else {
+            None
+        };
+        let Some(order) = order else { return self.give_up(&look) };
+        let alert = order.rung == Rung::FullReset;
+        if let Some(case) = &mut self.case {
+            case.phase = Phase::Curing(order.rung);
+            case.look = Some(look);
+            case.alerted |= alert;
+        }
+        self.tell_case("curing", order.rung.describe(), IncidentState::Curing, alert);
+        self.out.push(Decision::Cure(order));
+    }
+
+    /// A repair, without the contacts that repairs did not help. Where the root of the trouble is found, single Signal
+    /// sessions are spared.
+    fn repair(&mut self, look: &Look, rung: Rung, asked: &[PeerTrouble]) -> Option<Order> {
+        if rung >= Rung::PreKeys {
+            return Some(Order { rung, troubles: Vec::new() });
+        }
+        let mut troubles: Vec<_> =
+            asked.iter().filter(|trouble| look.failing.contains(&trouble.peer)).cloned().collect();
+        troubles.retain(|trouble| {
+            self.cures.iter().filter(|cure| cure.peers.contains(&trouble.peer)).count() < self.rules.tries
+        });
+        (rung > Rung::SignalSession || !troubles.is_empty()).then_some(Order { rung, troubles })
+    }
+
+    /// Contacts that nothing helped are left alone, and the rest of the session is cared for as before. A session that
+    /// nothing helped is left alone as a whole.
+    fn give_up(&mut self, look: &Look) {
+        let (severe, tries) = self.case.as_ref().map_or((false, 0), |case| (case.severe, case.tries));
+        if !severe && look.damage().next().is_none() {
+            for peer in &look.failing {
+                self.given_up.insert(peer.clone(), self.glanced_ms);
+                self.tally.forget(peer);
+            }
+            if let Some(case) = &mut self.case {
+                case.alerted = true;
+            }
+            let text = "cures did not help for good; the contact(s) concerned are left alone for a day, or until \
+                        somebody restarts the gateway";
+            return self.close_case(Outcome::GaveUp, text);
+        }
+        let text = match tries {
+            0 => "nothing that wakeeper may do would help; a person must decide".to_owned(),
+            tries => format!("{tries} cure(s) did not help; the session is left alone until somebody acts"),
+        };
+        self.leave(Phase::LeftAlone, "gave_up", &format!("{text} ({})", look.describe()));
+    }
+
+    fn leave(&mut self, phase: Phase, step: &'static str, text: &str) {
+        let state = if phase == Phase::LeftAlone { IncidentState::LeftAlone } else { IncidentState::Open };
+        let first = self.case.as_ref().is_some_and(|case| case.phase != phase);
+        if let Some(case) = &mut self.case {
+            case.alerted = true;
+        }
+        self.enter(phase);
+        if first {
+            self.tell_case(step, text, state, true);
+        }
+    }
+
+    fn earliest_cure_ms(&self) -> i64 {
+        let Some(last) = self.cures.back().map(|cure| cure.at_ms) else { return i64::MIN };
+        let recent = self.cures.iter().filter(|cure| cure.at_ms > last - HOUR_MS).count();
+        last + ms(self.rules.cool_down_after(recent))
+    }
+
+    pub(super) fn cured(&mut self, cured: Cured, now_ms: i64) {
+        let Some(case) = &mut self.case else { return };
+        let Phase::Curing(rung) = case.phase else { return };
+        match rung {
+            Rung::Restart => case.restarted = true,
+            Rung::FullReset => case.reset = true,
+            _ => case.mends += 1,
+        }
+        match cured {
+            Cured::NothingToDo { notes } => self.nothing_to_do(&notes, now_ms),
+            Cured::Failed { reason } => {
+                self.remember_cure(Vec::new(), now_ms);
+                self.not_verified(&format!("the cure failed: {reason}"), now_ms);
+            }
+            Cured::Done { stopped_ms, mended } => {
+                let peers =
+                    case.look.take().map(|look| look.failing.into_iter().collect()).unwrap_or_default();
+                self.remember_cure(if rung < Rung::PreKeys { peers } else { Vec::new() }, now_ms);
+                self.ignored_before_ms = stopped_ms;
+                self.tally.clear();
+                if let Some(case) = &mut self.case {
+                    case.cured_ms = Some(now_ms);
+                    case.prolonged = 0;
+                }
+                self.enter(Phase::Verifying(now_ms + ms(self.rules.verify)));
+                self.tell_case("cured", &describe(&mended, rung), IncidentState::Verifying, false);
+            }
+        }
+    }
+
+    /// The plan was empty. It healed a moment ago, or no program can mend it.
+    fn nothing_to_do(&mut self, notes: &[String], now_ms: i64) {
+        let text = if notes.is_empty() { "there is nothing to mend".to_owned() } else { notes.join(" ") };
+        self.tell_case("nothing_to_mend", &text, IncidentState::Open, false);
+        let Some(case) = &mut self.case else { return };
+        match case.look.take().filter(Look::login_damaged) {
+            Some(look) => {
+                case.mends = MENDS;
+                self.choose(look, Rung::Credentials, &[]);
+            }
+            None => case.phase = Phase::CoolingDown(now_ms + ms(self.rules.handshake)),
+        }
+    }
+
+    fn remember_cure(&mut self, peers: Vec<wakeeper_session::address::Address>, now_ms: i64) {
+        if let Some(case) = &mut self.case {
+            case.tries += 1;
+        }
+        if self.cures.len() == CURES {
+            self.cures.pop_front();
+        }
+        self.cures.push_back(PastCure { at_ms: now_ms, peers });
+    }
+
+    /// A cure counts when an examination after it finds nothing and no message fails.
+    fn confirm(&mut self, look: &Look, asked: &[PeerTrouble], now_ms: i64) {
+        let Some(case) = &mut self.case else { return };
+        let negotiating = !self.tally.troubles(1).is_empty();
+        let sound = look.damage().next().is_none();
+        let patient = case.prolonged < PROLONGED;
+        if sound && look.failing.is_empty() && !(negotiating && patient) {
+            let renewed =
+                asked.iter().any(|trouble| look.used_ms.get(&trouble.peer).copied() > case.cured_ms);
+            let outcome = if case.reset { Outcome::Reset } else { Outcome::Recovered };
+            let what = match (renewed, negotiating) {
+                (true, _) => "a contact negotiated anew since",
+                (false, true) => "a contact still negotiates",
+                (false, false) => "no message failed",
+            };
+            let watched = case.cured_ms.map_or(0, |cured| (now_ms - cured) / 1000);
+            let text = format!("{}; watched for {watched} s after the cure: {what}", look.describe());
+            return self.close_case(outcome, &text);
+        }
+        if sound && patient {
+            case.prolonged += 1;
+            let until = now_ms + ms(self.rules.handshake);
+            return self.enter(Phase::Verifying(until));
+        }
+        self.not_verified(&format!("the check after the cure did not pass: {}", look.describe()), now_ms);
+    }
+
+    fn not_verified(&mut self, text: &str, now_ms: i64) {
+        let tries = self.case.as_ref().map_or(0, |case: &Case| case.tries);
+        let until = self.earliest_cure_ms().max(now_ms + ms(self.rules.handshake));
+        self.enter(Phase::CoolingDown(until));
+        let text = format!("{text}; try {tries} of {}", self.rules.tries);
+        self.tell_case("not_verified", &text, IncidentState::Open, false);
+    }
+}
+
+fn describe(mended: &Mended, rung: Rung) -> String {
+    if rung == Rung::Restart {
+        return "restarted; nothing was changed".to_owned();
+    }
+    let login = if mended.login_kept { "the login was kept" } else { "a new QR code is needed" };
+    let backup = if mended.backup.is_some() { " after a verified backup" } else { "" };
+    format!("{} step(s) carried out{backup}; {login}", mended.plan.len())
+}

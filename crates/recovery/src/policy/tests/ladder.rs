@@ -1,0 +1,228 @@
+//! Every rung, its verification, and the end of trying.
+
+use super::*;
+
+#[test]
+fn one_contact_is_negotiated_anew_within_thirty_seconds_of_its_third_message() {
+    let mut bench = Bench::new(quick(), Disk::failing(1));
+    bench.fail(1, 0..3);
+    let third = bench.now;
+    bench.pass(5 * MINUTE);
+    assert_eq!(bench.rungs(), [Rung::SignalSession]);
+    let (at, order) = &bench.cures[0];
+    assert!(at - third <= 30 * SECOND, "{} ms", at - third);
+    assert_eq!(order.troubles.iter().map(|trouble| trouble.peer.clone()).collect::<Vec<_>>(), [peer(1)]);
+    assert_eq!(bench.steps(), ["opened", "examined", "curing", "cured", "closed"]);
+    assert_eq!(bench.outcome(), Some(Outcome::Recovered));
+    assert!(bench.words.last().unwrap().1.text.contains("no message failed"));
+}
+
+#[test]
+fn other_contacts_below_their_threshold_are_spared() {
+    let mut bench = Bench::new(quick(), Disk { broken: (0..5).map(peer).collect(), ..Disk::failing(0) });
+    bench.fail(3, 0..2);
+    bench.fail(1, 0..3);
+    bench.pass(5 * MINUTE);
+    let peers: Vec<_> = bench.cures[0].1.troubles.iter().map(|trouble| trouble.peer.clone()).collect();
+    assert_eq!(peers, [peer(1)]);
+}
+
+#[test]
+fn the_rung_is_the_evidences() {
+    for (code, path, rung) in [
+        ("file_empty", "session-628110000002.0.json", Rung::Records),
+        ("file_empty", "sender-key-120363000000000001@g.us--628110000002--0.json", Rung::SenderKeys),
+        ("file_empty", "pre-key-7.json", Rung::PreKeys),
+        ("credentials_torn", "creds.json", Rung::Credentials),
+    ] {
+        let mut bench = Bench::new(quick(), Disk::damaged(code, path));
+        // One symptom is enough where the files prove the damage.
+        bench.put(symptom(Class::ClosedSessionHit, None, None));
+        bench.pass(2 * MINUTE);
+        assert_eq!(bench.rungs(), [rung], "{path}: {:?}", bench.words);
+        assert!(bench.cures[0].1.troubles.is_empty(), "no contact is given up for it");
+        assert_eq!(bench.outcome(), Some(Outcome::Recovered));
+        assert_eq!(bench.steps()[0], "opened");
+    }
+}
+
+#[test]
+fn the_root_is_mended_and_single_contacts_are_spared() {
+    let disk = Disk { broken: (0..8).map(peer).collect(), ..Disk::damaged("file_empty", "pre-key-7.json") };
+    let mut bench = Bench::new(quick(), disk);
+    for n in 0..8 {
+        bench.fail(n, 0..2);
+    }
+    bench.pass(20 * SECOND);
+    assert_eq!(bench.rungs(), [Rung::PreKeys]);
+    assert!(bench.cures[0].1.troubles.is_empty());
+}
+
+#[test]
+fn damage_that_heals_while_it_is_waited_for_is_left_alone() {
+    let mut bench = Bench::new(quick(), Disk::damaged("file_empty", "session-628110000002.0.json"));
+    bench.put(symptom(Class::NoSession, Some(peer(2)), Some("A")));
+    assert_eq!(bench.steps(), ["opened"]);
+    bench.disk.damage.clear();
+    bench.pass(5 * MINUTE);
+    assert!(bench.cures.is_empty());
+    assert!(matches!(bench.outcome(), Some(Outcome::NothingFound | Outcome::Healed)));
+}
+
+/// A contact that goes on failing: a message every five seconds.
+fn fail_on(bench: &mut Bench, minutes: i64) {
+    for n in 0..minutes * 12 {
+        let id = format!("{}-{n}", bench.now);
+        bench.put(bad_mac(1, &id));
+        bench.pass(5 * SECOND);
+    }
+}
+
+#[test]
+fn a_contact_that_nothing_helps_is_left_alone_aloud() {
+    let disk = Disk { broken: BTreeSet::from([peer(1)]), ..Disk::default() };
+    let mut bench = Bench::new(Rules { session_errors: 1000, full_reset: true, ..quick() }, disk);
+    fail_on(&mut bench, 600);
+    assert_eq!(bench.rungs(), [Rung::SignalSession, Rung::SignalSession, Rung::Restart]);
+    assert_eq!(bench.outcome(), Some(Outcome::GaveUp));
+    assert_eq!(bench.alerts(), ["closed"], "and nothing is wiped for one contact, allowed or not");
+    // Others are cared for as before.
+    bench.disk.broken.insert(peer(2));
+    bench.disk.mendable = true;
+    bench.fail(2, 0..3);
+    bench.pass(2 * 60 * MINUTE);
+    assert_eq!(bench.rungs().len(), 4);
+    assert_eq!(bench.cures[3].1.troubles[0].peer, peer(2));
+    // Somebody restarts it: a new chance.
+    bench.put(Input::Started);
+    bench.fail(1, 100..103);
+    bench.pass(2 * 60 * MINUTE);
+    assert_eq!(bench.outcome(), Some(Outcome::Recovered));
+}
+
+#[test]
+fn a_contact_that_relapses_is_left_alone_too() {
+    let mut bench = Bench::new(quick(), Disk::failing(1));
+    for round in 0..8 {
+        bench.disk.broken.insert(peer(1));
+        bench.fail(1, round * 3..round * 3 + 3);
+        bench.pass(2 * 60 * MINUTE);
+    }
+    let mends = bench.rungs().iter().filter(|rung| **rung == Rung::SignalSession).count();
+    assert_eq!(mends, 3, "{:?}", bench.rungs());
+    assert_eq!(bench.outcome(), Some(Outcome::GaveUp));
+}
+
+/// A session in which many contacts fail.
+fn storm(bench: &mut Bench, minutes: i64) {
+    for n in 0..minutes * 30 {
+        let id = format!("{}-{n}", bench.now);
+        bench.put(bad_mac(usize::try_from(n).unwrap() % 12, &id));
+        bench.pass(2 * SECOND);
+    }
+}
+
+#[test]
+fn a_session_that_nothing_helps_is_left_alone_aloud() {
+    let mut bench = Bench::new(quick(), Disk { broken: (0..12).map(peer).collect(), ..Disk::default() });
+    storm(&mut bench, 600);
+    assert_eq!(bench.rungs(), [Rung::SignalSession, Rung::SignalSession, Rung::Restart]);
+    assert_eq!(bench.alerts(), ["gave_up"]);
+    assert_eq!(bench.words.last().unwrap().1.state, IncidentState::LeftAlone);
+    bench.pass(60 * MINUTE);
+    assert_eq!(bench.cures.len(), 3);
+    // It heals after all.
+    bench.disk = Disk::default();
+    bench.pass(2 * 60 * MINUTE);
+    assert_eq!(bench.outcome(), Some(Outcome::Healed));
+}
+
+#[test]
+fn everything_is_removed_only_when_it_is_allowed_and_all_else_failed() {
+    let rules = Rules { full_reset: true, ..quick() };
+    let mut bench = Bench::new(rules, Disk { broken: (0..12).map(peer).collect(), ..Disk::default() });
+    storm(&mut bench, 120);
+    assert_eq!(
+        bench.rungs()[..4],
+        [Rung::SignalSession, Rung::SignalSession, Rung::Restart, Rung::FullReset]
+    );
+    assert!(bench.alerts().contains(&"curing"), "it is announced");
+}
+
+#[test]
+fn a_login_that_no_backup_holds_is_not_wiped_unless_allowed() {
+    for allowed in [false, true] {
+        let rules = Rules { full_reset: allowed, ..quick() };
+        let disk =
+            Disk { hopeless: true, login_lost: true, ..Disk::damaged("credentials_torn", "creds.json") };
+        let mut bench = Bench::new(rules, disk);
+        bench.put(symptom(Class::QrEmitted, None, None));
+        bench.pass(60 * MINUTE);
+        if allowed {
+            assert_eq!(bench.rungs(), [Rung::Credentials, Rung::FullReset]);
+            assert_eq!(bench.outcome(), Some(Outcome::Reset));
+        } else {
+            assert_eq!(bench.rungs(), [Rung::Credentials], "a plan was asked for, and it was empty");
+            assert_eq!(bench.alerts(), ["gave_up"]);
+        }
+    }
+}
+
+#[test]
+fn cures_keep_their_distance() {
+    let mut bench = Bench::new(Rules { tries: 50, ..quick() }, Disk::default());
+    for n in 0..40 {
+        bench.disk.broken.insert(peer(n));
+        bench.disk.mendable = true;
+        bench.fail(n, 0..3);
+        bench.pass(2 * MINUTE);
+    }
+    let gaps: Vec<_> = bench.cures.windows(2).map(|pair| (pair[1].0 - pair[0].0) / SECOND).collect();
+    assert!(gaps.iter().all(|gap| *gap >= 60), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| *gap >= 16 * 60), "the distance doubles: {gaps:?}");
+}
+
+#[test]
+fn reports_only_where_repairs_are_switched_off() {
+    let mut bench = Bench::new(Rules { mend: false, full_reset: true, ..quick() }, Disk::failing(1));
+    fail_on(&mut bench, 60);
+    assert!(bench.cures.is_empty());
+    assert_eq!(bench.alerts(), ["reported"]);
+    bench.disk = Disk::default();
+    bench.pass(2 * 60 * MINUTE);
+    assert_eq!(bench.outcome(), Some(Outcome::Healed));
+}
+
+#[test]
+fn a_cure_that_fails_counts_and_is_tried_later() {
+    let mut bench = Bench::new(quick(), Disk { full: true, ..Disk::failing(1) });
+    bench.fail(1, 0..3);
+    bench.pass(50 * MINUTE);
+    assert_eq!(bench.cures.len(), 3, "{:?}", bench.steps());
+    assert!(bench.cures.windows(2).all(|pair| pair[1].0 - pair[0].0 >= MINUTE));
+    assert!(bench.words.iter().any(|(_, word)| word.text.contains("no space left")));
+    assert_eq!(bench.outcome(), Some(Outcome::GaveUp));
+}
+
+#[test]
+fn a_restart_of_the_monitor_forgets_nothing() {
+    let cure = |ago: i64| PastCure { at_ms: T0 - ago, peers: vec![peer(1)] };
+    let mut bench = Bench::new(quick(), Disk { broken: (0..12).map(peer).collect(), ..Disk::default() });
+    let past = Past {
+        cures: vec![cure(5 * MINUTE), cure(4 * MINUTE), cure(20 * SECOND)],
+        unfinished: vec![(Kind::State, IncidentState::LeftAlone, T0 - 6 * MINUTE)],
+    };
+    bench.policy.resume(past, T0);
+    storm(&mut bench, 60);
+    assert!(bench.cures.is_empty(), "it is still left alone");
+    // Symptoms from before the last cure are history.
+    let mut bench = Bench::new(quick(), Disk::failing(1));
+    bench.policy.resume(Past { cures: vec![cure(20 * SECOND)], unfinished: vec![] }, T0);
+    for id in ["A", "B", "C"] {
+        let Input::Symptom(mut old) = bad_mac(1, id) else { unreachable!() };
+        old.at_ms = Some(T0 - MINUTE);
+        bench.put(Input::Symptom(old));
+    }
+    bench.pass(10 * MINUTE);
+    assert!(bench.words.is_empty());
+}

@@ -1,0 +1,202 @@
+//! Stores what happens: incidents, steps, alerts. A storage that fails is complained about and does not stop the care.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use wakeeper_session::address::Address;
+use wakeeper_storage::{
+    IncidentQuery, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage, StorageError,
+};
+
+use crate::clock::Clock;
+use crate::kind::Kind;
+use crate::policy::{Past, PastCure, Word};
+
+/// The step that tells of a cure; its detail names the contacts.
+pub(crate) const STOPPED: &str = "stopped";
+/// Incidents that are read when a caretaker begins.
+const INCIDENTS: u32 = 200;
+
+/// How far an incident reaches.
+pub(crate) type Extent = Option<(u64, Vec<Address>)>;
+
+struct Open {
+    id: i64,
+    state: IncidentState,
+    messages: i64,
+    peers: Vec<String>,
+}
+
+/// Stores the incidents of one session.
+pub(crate) struct Recorder {
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    session: String,
+    open: Mutex<BTreeMap<Kind, Open>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, session: &str) -> Self {
+        Self { storage, clock, session: session.to_owned(), open: Mutex::default() }
+    }
+
+    /// What is known from before a restart.
+    pub(crate) async fn past(&self, memory_ms: i64) -> Result<Past, StorageError> {
+        let query = IncidentQuery {
+            session: Some(self.session.clone()),
+            unfinished: false,
+            before: None,
+            limit: INCIDENTS,
+        };
+        let since = self.clock.now_ms() - memory_ms;
+        let mut past = Past::default();
+        for row in self.storage.incidents(query).await?.into_iter().rev() {
+            let Some(kind) = Kind::of_word(&row.kind) else { continue };
+            if row.updated_ms >= since {
+                past.cures.extend(self.cures(row.id, since).await?);
+            }
+            if row.state != IncidentState::Closed {
+                past.unfinished.push((kind, row.state, row.opened_ms));
+                let open = Open { id: row.id, state: row.state, messages: row.messages, peers: row.peers };
+                self.open.lock().await.insert(kind, open);
+            }
+        }
+        past.cures.sort_by_key(|cure| cure.at_ms);
+        Ok(past)
+    }
+
+    async fn cures(&self, incident: i64, since_ms: i64) -> Result<Vec<PastCure>, StorageError> {
+        let steps = self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step);
+        let cures = steps.filter(|step| step.kind == STOPPED && step.at_ms >= since_ms);
+        Ok(cures
+            .map(|step| PastCure { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
+            .collect())
+    }
+
+    /// Stores a word of the policy.
+    pub(crate) async fn tell(&self, word: Word, extent: Extent) {
+        let level = if word.alert { "alert" } else { "incident" };
+        tracing::info!(session = %self.session, kind = word.kind.word(), step = word.step, "{level}: {}", word.text);
+        metrics::counter!(
+            "wakeeper_incident_steps_total",
+            "session" => self.session.clone(), "kind" => word.kind.word(), "step" => word.step
+        )
+        .increment(1);
+        let step = (word.step, word.text.clone(), None);
+        if let Err(error) = self.store(word.kind, Some(&word), extent, Some(step)).await {
+            tracing::error!(session = %self.session, %error, "a step of an incident could not be stored");
+        }
+        self.count().await;
+    }
+
+    /// Stores a step of a cure.
+    pub(crate) async fn step(&self, step: &'static str, text: String, detail: Option<Value>) {
+        tracing::info!(session = %self.session, step, "incident: {text}");
+        if let Err(error) = self.store(Kind::State, None, None, Some((step, text, detail))).await {
+            tracing::error!(session = %self.session, %error, "a step of a cure could not be stored");
+        }
+    }
+
+    /// Stores how far the incident about the stored state reaches by now.
+    pub(crate) async fn reach(&self, extent: Extent) {
+        if self.open.lock().await.contains_key(&Kind::State)
+            && let Err(error) = self.store(Kind::State, None, extent, None).await
+        {
+            tracing::error!(session = %self.session, %error, "an incident could not be stored");
+        }
+    }
+
+    async fn store(
+        &self,
+        kind: Kind,
+        word: Option<&Word>,
+        extent: Extent,
+        step: Option<(&'static str, String, Option<Value>)>,
+    ) -> Result<(), StorageError> {
+        let now_ms = self.clock.now_ms();
+        let mut all = self.open.lock().await;
+        if !all.contains_key(&kind) {
+            let new = NewIncident {
+                session: self.session.clone(),
+                kind: kind.word().to_owned(),
+                opened_ms: now_ms,
+            };
+            let id = self.storage.open_incident(new).await?;
+            all.insert(kind, Open { id, state: IncidentState::Open, messages: 0, peers: Vec::new() });
+        }
+        let Some(open) = all.get_mut(&kind) else { return Ok(()) };
+        if let Some((messages, peers)) = extent {
+            open.messages = i64::try_from(messages).unwrap_or(i64::MAX).max(open.messages);
+            open.peers = peers.iter().map(ToString::to_string).collect();
+        }
+        if let Some(word) = word {
+            open.state = word.state;
+        }
+        let new_step = |(step, text, detail): (&str, String, Option<Value>)| NewStep {
+            at_ms: now_ms,
+            kind: step.to_owned(),
+            text,
+            detail_json: detail.map(|detail| detail.to_string()),
+        };
+        let alert = word.filter(|word| word.alert).map(|word| self.alert(open.id, word, now_ms));
+        let update = IncidentUpdate {
+            id: open.id,
+            state: open.state,
+            outcome: word.and_then(|word| word.outcome).map(|outcome| outcome.word().to_owned()),
+            summary: word.map(|word| word.text.clone()),
+            messages: open.messages,
+            peers: open.peers.clone(),
+            steps: step.map(new_step).into_iter().collect(),
+            alerts: alert.into_iter().collect(),
+            now_ms,
+        };
+        if open.state == IncidentState::Closed {
+            all.remove(&kind);
+        }
+        self.storage.update_incident(update).await.map(drop)
+    }
+
+    /// What a person hears: no contact, no key, no message.
+    fn alert(&self, incident: i64, word: &Word, now_ms: i64) -> String {
+        json!({
+            "event": "session.incident",
+            "session": self.session,
+            "incident": incident,
+            "kind": word.kind.word(),
+            "state": state_word(word.state),
+            "outcome": word.outcome.map(crate::kind::Outcome::word),
+            "step": word.step,
+            "text": word.text,
+            "timestamp": now_ms,
+        })
+        .to_string()
+    }
+
+    async fn count(&self) {
+        let open = self.open.lock().await;
+        let left_alone = open.values().any(|open| open.state == IncidentState::LeftAlone);
+        metrics::gauge!("wakeeper_incidents_open", "session" => self.session.clone()).set(open.len() as f64);
+        metrics::gauge!("wakeeper_left_alone", "session" => self.session.clone())
+            .set(f64::from(u8::from(left_alone)));
+    }
+}
+
+/// The stable word for a state.
+pub fn state_word(state: IncidentState) -> &'static str {
+    match state {
+        IncidentState::Open => "open",
+        IncidentState::Curing => "curing",
+        IncidentState::Verifying => "verifying",
+        IncidentState::LeftAlone => "left_alone",
+        IncidentState::Closed => "closed",
+    }
+}
+
+fn peers_of(detail: Option<&str>) -> Vec<Address> {
+    let detail: Option<Value> = detail.and_then(|text| serde_json::from_str(text).ok());
+    let peers = detail.as_ref().and_then(|detail| detail.get("peers")).and_then(Value::as_array);
+    let address = |peer: &Value| peer.as_str().and_then(Address::from_any);
+    peers.map(|peers| peers.iter().filter_map(address).collect()).unwrap_or_default()
+}

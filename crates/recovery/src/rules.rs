@@ -1,0 +1,70 @@
+//! What the policy may do, and when.
+
+use std::time::Duration;
+
+/// Thresholds and permissions. The defaults are those of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Symptoms are watched at all (`ENABLE_ERROR_MONITORING`).
+    pub watch: bool,
+    /// Targeted repairs are allowed (`SESSION_CLEANUP_ENABLED`); otherwise incidents are only reported.
+    pub mend: bool,
+    /// The last resort is allowed: a full reset that needs a new QR code (`AUTO_CLEANUP_ON_ERROR`).
+    pub full_reset: bool,
+    /// Messages that fail within [`Rules::session_window`], whoever sent them, before the whole session is looked at
+    /// (`SESSION_ERROR_THRESHOLD`).
+    pub session_errors: usize,
+    /// See [`Rules::session_errors`] (`SESSION_ERROR_WINDOW`).
+    pub session_window: Duration,
+    /// Different messages of one contact's device that fail within [`Rules::peer_window`] before that contact's Signal
+    /// session is suspected.
+    pub peer_messages: usize,
+    /// See [`Rules::peer_messages`].
+    pub peer_window: Duration,
+    /// How long the retry handshake gets to heal a contact by itself.
+    pub handshake: Duration,
+    /// How long a cured session must stay well before the cure counts.
+    pub verify: Duration,
+    /// The least time between two cures of a session; doubled for every further cure within an hour.
+    pub cool_down: Duration,
+    /// Cures that did not help before a session, or a contact, is left alone.
+    pub tries: usize,
+    /// How long cures are remembered.
+    pub memory: Duration,
+    /// The least time between two examinations that nothing but a symptom asks for.
+    pub glance_every: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            mend: true,
+            full_reset: false,
+            session_errors: 10,
+            session_window: Duration::from_secs(60),
+            peer_messages: 3,
+            peer_window: Duration::from_secs(3600),
+            handshake: Duration::from_secs(10),
+            verify: Duration::from_secs(30),
+            cool_down: Duration::from_secs(60),
+            tries: 3,
+            memory: Duration::from_secs(24 * 3600),
+            glance_every: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Rules {
+    /// How long to wait after a cure when so many were made within the last hour, the last one included.
+    pub fn cool_down_after(&self, cures: usize) -> Duration {
+        let doublings = u32::try_from(cures.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
+        let longest = Duration::from_secs(3600).max(self.cool_down);
+        self.cool_down.saturating_mul(1 << doublings).min(longest)
+    }
+}
+
+/// A duration in the unit of all times here.
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,140 @@
+//! What the policy's hands need of a session, wherever it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use wakeeper_session::address::Address;
+use wakeeper_session::examine::CredentialsState;
+use wakeeper_session::finding::{Finding, Severity};
+use wakeeper_session::repair::Action;
+use wakeeper_session::symptoms::PeerTrouble;
+
+use crate::ladder::Rung;
+
+/// A session that can be cared for: in a container, in a folder, or inside the gateway.
+#[async_trait]
+pub trait ManagedSession: Send + Sync {
+    /// Its name, as rows, metrics and alerts know it.
+    fn name(&self) -> &str;
+
+    /// How far care can go.
+    fn reach(&self) -> Reach;
+
+    /// Examines the stored state in the light of what the log shows. Never writes; whatever runs may go on.
+    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError>;
+
+    /// What an order would change. Never writes; whatever runs may go on.
+    async fn plan(&self, order: &Order) -> Result<Mended, CareError>;
+
+    /// Stops whatever runs on the session, gracefully, and makes sure that it is started again, come what may.
+    async fn stop(&self) -> Result<(), CareError>;
+
+    /// Carries an order out, after a verified backup. Called between [`ManagedSession::stop`] and
+    /// [`ManagedSession::start`] only.
+    async fn mend(&self, order: &Order) -> Result<Mended, CareError>;
+
+    /// Starts what [`ManagedSession::stop`] stopped, and waits until it is well.
+    async fn start(&self) -> Result<(), CareError>;
+}
+
+/// How far care can go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Examine, stop, mend, start.
+    Full,
+    /// Look only; the text says why.
+    Report(String),
+}
+
+/// What an examination showed.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What is wrong, warnings and errors.
+    pub findings: Vec<Finding>,
+    /// The state of the login.
+    pub credentials: CredentialsState,
+    /// Contacts in trouble whose stored Signal session is older than their last failure.
+    pub failing: BTreeSet<Address>,
+    /// When the Signal session with a contact in trouble was last made or used, milliseconds since 1970.
+    pub used_ms: BTreeMap<Address, i64>,
+}
+
+impl Look {
+    /// Damage that stands in the files, whatever a log says, and that a program may mend. The store is left out: it
+    /// holds no keys, and the gateway rewrites it all the time.
+    pub fn damage(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| {
+            finding.severity == Severity::Error
+                && finding.repair.is_automatic()
+                && !finding.code.as_str().starts_with("store_")
+                && Rung::of_finding(finding) != Rung::SignalSession
+        })
+    }
+
+    /// There was a login, and it is damaged or gone. A device that was never linked has none.
+    pub fn login_damaged(&self) -> bool {
+        self.damage().any(|finding| Rung::of_finding(finding) == Rung::Credentials)
+    }
+
+    /// The highest rung that the evidence asks for; `None` when nothing is there to mend.
+    pub fn rung(&self) -> Option<Rung> {
+        let failing = (!self.failing.is_empty()).then_some(Rung::SignalSession);
+        self.damage().map(Rung::of_finding).max().max(failing)
+    }
+
+    /// What is wrong in a few words; no numbers of contacts, because it ends in logs and alerts.
+    pub fn describe(&self) -> String {
+        let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+        for finding in self.damage() {
+            *codes.entry(finding.code.as_str()).or_default() += 1;
+        }
+        if !self.failing.is_empty() {
+            codes.insert("signal_session_failing", self.failing.len());
+        }
+        if codes.is_empty() {
+            return "the examination found no damage".to_owned();
+        }
+        let list: Vec<_> = codes.iter().map(|(code, count)| format!("{code} ({count})")).collect();
+        format!("the examination found {}", list.join(", "))
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// How high on the ladder.
+    pub rung: Rung,
+    /// Contacts whose Signal sessions are given up, with what the log shows of them. Empty where the damage lies
+    /// elsewhere.
+    pub troubles: Vec<PeerTrouble>,
+}
+
+/// What an order changed, or would change.
+#[derive(Debug, Clone, Default)]
+pub struct Mended {
+    /// The steps.
+    pub plan: Vec<Action>,
+    /// They were carried out.
+    pub applied: bool,
+    /// The login is sound after it.
+    pub login_kept: bool,
+    /// The backup that was made first.
+    pub backup: Option<PathBuf>,
+    /// Nothing of severity `error` is left.
+    pub healthy: bool,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Something that could not be done, in words for people: what, to which session or file, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CareError(pub String);
+
+impl CareError {
+    /// From any error.
+    pub fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
