@@ -6,12 +6,18 @@ mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod examine;
+mod exec;
 mod health;
 mod healthcheck;
+mod logs;
+mod restart;
 mod restore;
 mod serve;
 #[cfg(feature = "demo")]
 mod simulator;
+mod start;
+mod status;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -39,6 +45,18 @@ pub enum Command {
     Backup(backup::Backup),
     /// Restore a session from a backup; ratchets never go backwards unless a reason is given
     Restore(restore::Restore),
+    /// Start the container, or its compose project, and wait until it is healthy
+    Start(start::Start),
+    /// Stop the container, or its compose project, gracefully
+    Stop(stop::Stop),
+    /// Stop the container, or its compose project, start it again, and wait until it is healthy
+    Restart(restart::Restart),
+    /// Say how the container and its session are doing
+    Status(status::Status),
+    /// Follow the container's log, over restarts too; the QR code is shown there
+    Logs(logs::Logs),
+    /// Run a command in the container; its exit code is passed on
+    Exec(exec::Exec),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -50,10 +68,16 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Examine(command) => return command.run(),
-            Self::Health(command) => return command.run(),
-            Self::Clean(command) => return command.run(),
-            Self::Backup(command) => return command.run(),
-            Self::Restore(command) => return command.run(),
+            Self::Health(command) => return command.run().await,
+            Self::Clean(command) => return command.run().await,
+            Self::Backup(command) => return command.run().await,
+            Self::Restore(command) => return command.run().await,
+            Self::Start(command) => return command.run().await,
+            Self::Stop(command) => return command.run().await,
+            Self::Restart(command) => return command.run().await,
+            Self::Status(command) => return command.run().await,
+            Self::Logs(command) => return command.run().await,
+            Self::Exec(command) => return command.run().await,
             Self::Serve(command) => command.run().await,
             #[cfg(feature = "demo")]
             Self::Demo(command) => command.run().await,

@@ -156,6 +156,11 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
         };
         return vec![(places.command(extent), "carries the plan out")];
     }
+    if outcome.applied && places.container.is_some() {
+        let why =
+            if outcome.needs_qr { "shows the QR code to scan" } else { "wait for `connection.update: open`" };
+        return vec![(places.command("logs"), why)];
+    }
     if outcome.applied {
         return vec![(
             "start the gateway again".to_owned(),

@@ -3,22 +3,28 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use wakeeper_docker::{NotReady, Purpose};
 use wakeeper_session::address::Address;
+use wakeeper_session::clean::Outcome;
 use wakeeper_session::repair::Extent;
 
 use crate::care::clean::{self, Order};
+use crate::care::container::{ContainerTarget, OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Target, TargetFlags, owners};
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, owners};
 
 use super::verdict;
 
 /// Mend what is damaged in a session, after a verified backup; the login is kept
 #[derive(Args)]
-#[command(after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --data-dir /srv/bot\n  \
+#[command(
+    after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --container my-whatsapp-api\n  wakeeper clean --data-dir /srv/bot\n  \
     docker logs my-bot 2>&1 | wakeeper clean --data-dir /srv/bot --log -\n  \
     wakeeper clean --peer 628123456789\n  wakeeper clean --stale\n\n\
-    Stop the gateway first: what it holds in memory would be written over the repair.\n\
-    Exit code 1 when errors remain, or the login could not be kept.")]
+    A container is stopped for the time of the repair and started again. Stop a gateway that runs on a folder yourself:\n\
+    what it holds in memory would be written over the repair.\n\
+    Exit code 1 when errors remain, or the login could not be kept."
+)]
 pub struct Clean {
     /// Contact whose Signal sessions are negotiated anew: a number, a JID, or `number:device@lid`
     #[arg(long = "peer", value_name = "ADDRESS", value_parser = address)]
@@ -55,18 +61,57 @@ fn address(text: &str) -> Result<Address, String> {
 
 impl Clean {
     /// Plans, asks where that is due, backs up, mends, and looks again.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
-        let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
+        let (target, _) = self.target.clone().resolve()?;
+        match target.present().await? {
+            Target::Folder(places) => self.in_folder(&places, order, console),
+            Target::Container(target) => self.in_container(&target, order, console).await,
+        }
+    }
+
+    fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
         let evidence =
             Evidence { peers: self.peers, ..Evidence::of_folder(&places.auth_info, &self.evidence)? };
         let claim =
             if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let outcome = clean::run(&places, &evidence, order, console)?;
+        let outcome = clean::run(places, &evidence, order, console)?;
         drop(claim);
+        console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
+        Ok(verdict(clean::succeeded(&outcome, order)))
+    }
+
+    /// Plans while the container runs, and stops it only when there is something to mend.
+    async fn in_container(
+        self,
+        target: &ContainerTarget,
+        order: Order,
+        console: Console,
+    ) -> anyhow::Result<ExitCode> {
+        let plan = Order { dry_run: true, ..order };
+        let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
+        let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
+        if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
+            console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
+            return Ok(verdict(clean::succeeded(&outcome, order)));
+        }
+        if order.extent == Extent::Everything && !order.yes {
+            console.page(|page| clean::show_plan(page, &outcome, false))?;
+            let question = "This removes the login too: the session must be linked again with a new QR code.";
+            if !console.agrees(question, "--yes")? {
+                console.page(|page| page.line("Nothing was changed."))?;
+                return Ok(verdict(false));
+            }
+        }
+        let session = OpenSession::open(target, &self.evidence, Purpose::Write).await?;
+        let container = session.container.name.clone();
+        let (outcome, places, unwell) =
+            mend_and_close(session, self.peers, Order { yes: true, ..order }, console).await?;
         console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
+        if let Some(reason) = unwell {
+            anyhow::bail!("the session was mended, but container {container} did not come up well: {reason}");
+        }
         Ok(verdict(clean::succeeded(&outcome, order)))
     }
 
@@ -77,4 +122,30 @@ impl Clean {
             _ => Extent::Damaged,
         }
     }
+}
+
+async fn mend(
+    session: OpenSession,
+    peers: Vec<Address>,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<(Outcome, Places)> {
+    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    // The session stays open until the work on its files is done.
+    let outcome = blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await;
+    drop(session);
+    outcome
+}
+
+async fn mend_and_close(
+    session: OpenSession,
+    peers: Vec<Address>,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
+    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    let (outcome, places) =
+        blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await?;
+    let unwell = session.close().await?;
+    Ok((outcome, places, unwell))
 }
