@@ -99,6 +99,7 @@ impl Serve {
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = Settings::resolve(self.settings.sources())?;
         logging::init(&settings.log, Output::Stdout)?;
+        surroundings::adopt_mounts(&[&settings.auth_info_dir, &settings.backup_dir, &settings.baileys_store]);
         surroundings::prepare_auth_info(&settings.auth_info_dir)?;
         for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
             tracing::warn!("{warning}");
