@@ -13,6 +13,7 @@ Usage: cargo xtask <command>
   ci        install what the tests need, then run every check and test (prints `N passed, N failed`)
   setup     only install what the tests need
   openapi   write openapi.json anew from the code
+  findings  write docs/findings.md anew from the findings' doc comments
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         ["ci"] => return checks::ci(),
         ["setup"] => system::setup().map(drop),
         ["openapi"] => checks::write_openapi(),
+        ["findings"] => checks::write_findings(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
