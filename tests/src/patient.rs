@@ -1,16 +1,21 @@
 //! A linked Baileys client that is killed, damaged, mended by the doctor, and started again.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::PATIENCE;
+use crate::journal::eventually;
 use crate::lab::Lab;
-use crate::party::{Message, Party};
+use crate::party::{Chat, Message, Party};
 use crate::peer::Baileys;
 use crate::simulator::Phone;
 
 /// Messages each way that must arrive after a cure.
 const MESSAGES: usize = 10;
+/// Looks at a folder, one after the other, that must find it unchanged before it counts as quiet.
+const QUIET_LOOKS: u32 = 6;
 
 /// A Baileys client and the folder that holds its session.
 pub struct Patient<'l> {
@@ -36,8 +41,18 @@ impl<'l> Patient<'l> {
         self.party.as_ref().expect("a running patient")
     }
 
-    /// Kills it in the middle of whatever it does.
+    /// Kills it once it has nothing to write. A kill in the middle of a write tears that file too, which is a damage of
+    /// its own: the test says which ones there are.
     pub async fn kill(&mut self) {
+        let mut before = contents(&self.folder());
+        let mut quiet = 0;
+        eventually("Baileys to have written everything", PATIENCE, async || {
+            let now = contents(&self.folder());
+            quiet = if now == before { quiet + 1 } else { 0 };
+            before = now;
+            if quiet >= QUIET_LOOKS { Ok(()) } else { Err("files change") }
+        })
+        .await;
         self.party.take().expect("a running patient").kill().await;
     }
 
@@ -92,12 +107,27 @@ impl<'l> Patient<'l> {
         plan.iter().filter_map(|action| action["code"].as_str().map(str::to_owned)).collect()
     }
 
+    /// Fails when a message of `cured`, those since the cure, used a ratchet key that one from before had used. What
+    /// Baileys does twice by itself among either of them is not the doctor's doing.
+    pub async fn assert_no_ratchet_went_back(&self, cured: &HashSet<String>) {
+        let state = self.lab.simulator().state().await;
+        let oracle = &state["oracle"];
+        assert!(oracle["observed"].as_u64() > Some(0), "the oracle saw nothing: {oracle}");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let back = |reuse: &&Value| {
+            let ours = text(&reuse["sender"]).starts_with(&self.phone.address.number);
+            ours && cured.contains(&text(&reuse["second"])) && !cured.contains(&text(&reuse["first"]))
+        };
+        let reuses = oracle["reuses"].as_array().expect("a list of reuses");
+        assert_eq!(reuses.iter().find(back), None, "a ratchet went back");
+    }
+
     /// Lets the client see, and log, messages that it cannot decrypt: `partner` sends `count` while neither could
     /// negotiate anything new, and the client is killed once it logged all of them.
     pub async fn fall_ill(&mut self, version: Baileys, partner: &mut Party, count: usize) {
         for n in 1..=count {
             let text = Message::Text(format!("nobody can read this {n}"));
-            partner.send(&crate::party::Chat::Person(self.phone.address.clone()), &text).await;
+            partner.send(&Chat::Person(self.phone.address.clone()), &text).await;
         }
         // Offline, the partner gets no retry receipt that would heal the damage before the doctor comes.
         partner.go_offline().await;
@@ -110,31 +140,45 @@ impl<'l> Patient<'l> {
             (failures.count() >= count).then_some(())
         };
         let what = format!("{} to fail {count} times", self.name);
-        self.party().as_peer().events().wait(&what, crate::PATIENCE, failed).await;
+        self.party().as_peer().events().wait(&what, PATIENCE, failed).await;
         self.kill().await;
         partner.go_online().await;
     }
 }
 
-/// Ten messages each way, one after the other, each of which must arrive, once.
-pub async fn talk(label: &str, first: &Party, second: &Party) {
+/// Every file of a folder and its content. Files may come and go while it is read.
+pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let items = std::fs::read_dir(folder).expect("a session folder").map(|item| item.expect("an entry"));
+    let named = |item: std::fs::DirEntry| {
+        let name = item.file_name().into_string().expect("a plain name");
+        Some((name, std::fs::read(item.path()).ok()?))
+    };
+    items.filter_map(named).collect()
+}
+
+/// Ten messages each way, one after the other, each of which must arrive, once. Returns their ids.
+pub async fn talk(label: &str, first: &Party, second: &Party) -> HashSet<String> {
+    let mut ids = HashSet::new();
     for n in 1..=MESSAGES {
         for (from, to) in [(first, second), (second, first)] {
             let text = format!("{label}: {n} from {}", from.name);
-            from.send(&to.chat(), &Message::Text(text.clone())).await;
+            ids.insert(from.send(&to.chat(), &Message::Text(text.clone())).await);
             to.wait_texts(from.address(), &[text]).await;
         }
     }
+    ids
 }
 
-/// Ten messages of each to a group; each must arrive at the other, once.
-pub async fn talk_in_group(label: &str, group: &crate::party::Chat, members: [&Party; 2]) {
+/// Ten messages of each to a group; each must arrive at the other, once. Returns their ids.
+pub async fn talk_in_group(label: &str, group: &Chat, members: [&Party; 2]) -> HashSet<String> {
     let [first, second] = members;
+    let mut ids = HashSet::new();
     for n in 1..=MESSAGES {
         for (from, to) in [(first, second), (second, first)] {
             let text = format!("{label} to the group: {n} from {}", from.name);
-            from.send(group, &Message::Text(text.clone())).await;
+            ids.insert(from.send(group, &Message::Text(text.clone())).await);
             to.wait_texts(from.address(), &[text]).await;
         }
     }
+    ids
 }

@@ -17,10 +17,10 @@ async fn emptied_credentials(version: Baileys) {
     let (code, health) = anna.doctor(&["health"]).await;
     assert_eq!((code, &health["credentials"]), (1, &json!("damaged")));
     assert_eq!(anna.clean(&[]).await, ["credentials_torn"]);
-    recovered(&lab, &mut anna, &ben, version).await;
+    recovered(&mut anna, &ben, version).await;
     let carl = lab.linked_peer("carl", version, "491701000003").await;
-    talk("somebody new", &carl, anna.party()).await;
-    lab.simulator().assert_no_ratchet_reuse().await;
+    let ids = talk("somebody new", &carl, anna.party()).await;
+    anna.assert_no_ratchet_went_back(&ids).await;
 }
 
 /// An old `creds.json` put back: its counters would give published pre-key ids to new keys.
@@ -40,10 +40,10 @@ async fn credentials_older_than_pre_keys(version: Baileys) {
     std::fs::write(&path, old).expect("write creds.json");
     assert_eq!(anna.doctor(&["health"]).await.0, 1);
     assert_eq!(anna.clean(&[]).await, ["pre_key_counter_behind"]);
-    recovered(&lab, &mut anna, &ben, version).await;
+    recovered(&mut anna, &ben, version).await;
     let carl = lab.linked_peer("carl", version, "491701000003").await;
-    talk("somebody new", &carl, anna.party()).await;
-    lab.simulator().assert_no_ratchet_reuse().await;
+    let ids = talk("somebody new", &carl, anna.party()).await;
+    anna.assert_no_ratchet_went_back(&ids).await;
 }
 
 #[tokio::test]

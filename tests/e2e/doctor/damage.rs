@@ -3,12 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Every file of a folder and its content.
-pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let items = std::fs::read_dir(folder).expect("a session folder").map(|item| item.expect("an entry"));
-    let name = |item: &std::fs::DirEntry| item.file_name().into_string().expect("a plain name");
-    items.map(|item| (name(&item), std::fs::read(item.path()).expect("a file"))).collect()
-}
+use wakeeper_e2e::patient::contents;
 
 /// The files whose names begin so; there must be some.
 pub fn files(folder: &Path, prefix: &str) -> Vec<PathBuf> {

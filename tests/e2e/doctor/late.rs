@@ -27,7 +27,7 @@ async fn contaminated_by_a_late_message(version: Baileys) {
     let (code, health) = anna.doctor(&["health"]).await;
     assert_eq!(code, 1, "{health}");
     assert_eq!(anna.clean(&[]).await, ["signal_session_contaminated"]);
-    recovered(&lab, &mut anna, &ben, version).await;
+    recovered(&mut anna, &ben, version).await;
     talk("and on", anna.party(), &ben).await;
 }
 

@@ -30,7 +30,7 @@ impl Health {
         let console = Console::new(self.json);
         let (target, _) = self.target.resolve()?;
         let Target::Folder(places) = target;
-        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?;
+        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
         let health = health::health(&places, &evidence, console)?;
         console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
         Ok(verdict(health.report.healthy))
