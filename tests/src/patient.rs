@@ -15,7 +15,7 @@ use crate::simulator::Phone;
 /// Messages each way that must arrive after a cure.
 const MESSAGES: usize = 10;
 /// Looks at a folder, one after the other, that must find it unchanged before it counts as quiet.
-const QUIET_LOOKS: u32 = 6;
+const QUIET_LOOKS: u32 = 20;
 
 /// A Baileys client and the folder that holds its session.
 pub struct Patient<'l> {

@@ -334,3 +334,28 @@ fn every_command_explains_itself() {
         assert!(out(&output).contains("Examples:"), "{command}");
     }
 }
+
+#[test]
+fn an_old_copy_that_was_put_back_is_told_by_a_younger_backup() {
+    let data = data("baileys6");
+    let path = data.path().join(BOB);
+    let old = std::fs::read_to_string(&path).unwrap();
+    // The last chain of the file is the sending one; it goes on, is backed up, and the old file comes back.
+    let at = old.rfind("\"counter\":0").unwrap();
+    std::fs::write(&path, format!("{}\"counter\":5{}", &old[..at], &old[at + 11..])).unwrap();
+    assert_eq!(run(data.path(), &["backup", "create"]).status.code(), Some(0));
+    assert_eq!(run(data.path(), &["health"]).status.code(), Some(0));
+    std::fs::write(&path, &old).unwrap();
+    let output = run(data.path(), &["health"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out(&output).contains("ratchet_rolled_back"), "{}", out(&output));
+    let outcome = json(&run(data.path(), &["clean", "--json"]));
+    assert_eq!(outcome["plan"][0]["code"], "ratchet_rolled_back");
+    assert!(!path.exists());
+
+    let output = run(data.path(), &["clean", "--ratchets", "--json"]);
+    let outcome = json(&output);
+    assert_eq!((output.status.code(), &outcome["login_kept"]), (Some(0), &true.into()));
+    let left = contents(&data.path().join("auth_info"));
+    assert!(left.keys().all(|file| !file.to_string_lossy().contains("/session-")), "{:?}", left.keys());
+}

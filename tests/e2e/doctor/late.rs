@@ -10,12 +10,12 @@ use super::{ANNA, BEN, recovered, talking};
 async fn contaminated_by_a_late_message(version: Baileys) {
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (mut anna, ben) = talking(&lab, version).await;
-    // Ben's message is lost on its way and comes again at Anna's next login.
-    lab.simulator().fault(json!({"kind": "lost", "target": ANNA})).await;
+    // Ben's message to the Baileys client, not to her phone, is lost on its way and comes again at Anna's next login.
+    lab.simulator().fault(json!({"kind": "lost", "target": format!("{ANNA}:1")})).await;
     let late = "sent before, arrives late".to_owned();
     ben.send(&anna.party().chat(), &Message::Text(late.clone())).await;
     // Meanwhile Ben cannot decrypt Anna's message, asks for it again, and a new session is negotiated.
-    lab.simulator().fault(json!({"kind": "corrupted", "target": BEN, "count": 2})).await;
+    lab.simulator().fault(json!({"kind": "corrupted", "target": format!("{BEN}:1"), "count": 2})).await;
     let again = "needs a retry".to_owned();
     anna.party().send(&ben.chat(), &Message::Text(again.clone())).await;
     ben.wait_texts(anna.party().address(), &[again]).await;

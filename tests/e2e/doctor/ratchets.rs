@@ -26,8 +26,8 @@ async fn a_flipped_byte(version: Baileys) {
         flip(&file, "key");
     }
     anna.fall_ill(version, &mut ben, 3).await;
-    let (code, health) = anna.doctor(&["health"]).await;
-    assert_eq!(code, 0, "nothing shows in the files: {health}");
+    let (_, health) = anna.doctor(&["health"]).await;
+    assert!(!health["findings"].to_string().contains("session-"), "nothing shows in the files: {health}");
     let log = anna.log().to_string_lossy().into_owned();
     let cured = anna.clean(&["--log", &log]).await;
     assert!(cured.iter().any(|code| code == "signal_session_failing"), "{cured:?}");

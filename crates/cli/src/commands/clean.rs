@@ -63,8 +63,8 @@ impl Clean {
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
         let (target, _) = self.target.resolve()?;
         let Target::Folder(places) = target;
-        let evidence =
-            Evidence { peers: self.peers, ..Evidence::of_folder(&places.auth_info, &self.evidence)? };
+        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
+        let evidence = Evidence { peers: self.peers, ..evidence };
         let claim =
             if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
         let outcome = clean::run(&places, &evidence, order, console)?;
