@@ -93,6 +93,7 @@ impl OpenSession {
             owners: others_on(&engine, &container, &layout.auth_info).await,
             on_mount: Some(container.mount_of(&layout.auth_info).is_some()),
             version: flags.baileys,
+            ..Evidence::default()
         };
         // Refused before anything is stopped: a session that is not there, a mount that is read-only.
         let checkout = Checkout::of(&engine, &container, &layout, purpose).await?;
@@ -112,6 +113,7 @@ impl OpenSession {
         };
         places.auth_info = checkout.auth_info().to_owned();
         places.store = checkout.store().to_owned();
+        let evidence = evidence.with_backups(&places);
         Ok(Self { engine, container, layout, places, evidence, checkout, held })
     }
 

@@ -33,8 +33,11 @@ pub struct Clean {
     #[arg(long)]
     dry_run: bool,
     /// Remove everything, the login too: a new QR code is needed. Asks first
-    #[arg(long, conflicts_with_all = ["stale", "peers"])]
+    #[arg(long, conflicts_with_all = ["stale", "ratchets", "peers"])]
     all: bool,
+    /// Also drop every Signal session and our own sender keys, for an old copy of the folder that was put back
+    #[arg(long, conflicts_with = "stale")]
+    ratchets: bool,
     /// Also remove Signal sessions, pre-keys and leftovers that nobody can use any more
     #[arg(long)]
     stale: bool,
@@ -72,8 +75,8 @@ impl Clean {
     }
 
     fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
-        let evidence =
-            Evidence { peers: self.peers, ..Evidence::of_folder(&places.auth_info, &self.evidence)? };
+        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
+        let evidence = Evidence { peers: self.peers, ..evidence };
         let claim =
             if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
         let outcome = clean::run(places, &evidence, order, console)?;
@@ -116,9 +119,10 @@ impl Clean {
     }
 
     fn extent(&self) -> Extent {
-        match (self.all, self.stale) {
-            (true, _) => Extent::Everything,
-            (_, true) => Extent::Stale,
+        match (self.all, self.ratchets, self.stale) {
+            (true, ..) => Extent::Everything,
+            (_, true, _) => Extent::Ratchets,
+            (.., true) => Extent::Stale,
             _ => Extent::Damaged,
         }
     }

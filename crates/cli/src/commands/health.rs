@@ -43,7 +43,7 @@ impl Health {
         let (target, _) = self.target.resolve()?;
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?;
+                let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
                 let health = health::health(&places, &evidence, console)?;
                 console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
                 Ok(verdict(health.report.healthy))
