@@ -5,6 +5,8 @@ use crate::address::Address;
 
 /// The marker that `import` leaves in a folder whose session moved away.
 pub const MOVED_MARKER: &str = ".wakeeper-moved.json";
+/// What `creds.json` is called there, so that Baileys does not find it.
+pub const MOVED_CREDENTIALS: &str = "creds.json.moved";
 /// Where a repair keeps its journal and what it replaces, until it is done.
 pub const REPAIR_FOLDER: &str = ".wakeeper-repair";
 /// Held locked by a wakeeper that works on the folder.
@@ -87,7 +89,7 @@ impl Name {
         if name == "creds.json" {
             return Self::Credentials;
         }
-        if [MOVED_MARKER, REPAIR_FOLDER, LOCK_FILE].contains(&name) {
+        if [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE].contains(&name) {
             return Self::Own;
         }
         name.strip_suffix(".json")
