@@ -19,6 +19,7 @@ fn mend(dir: &Path, version: Option<Version>) {
         shelf: shelf.path(),
         label: "judge",
         passphrase: None,
+        approve: None,
     };
     let outcome = clean(dir, &Options { version, ..Options::at(NOW_MS) }, &how).unwrap();
     assert!(outcome.healthy && outcome.login_kept);
