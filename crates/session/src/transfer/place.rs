@@ -32,8 +32,13 @@ pub enum PlaceError {
 }
 
 /// Writes files into a new or empty folder, 0700, each 0600, `creds.json` last: a folder without it is no session,
-/// so a move that is cut short leaves nothing that could be started. On disk when it returns.
-pub fn install(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), PlaceError> {
+/// so a move that is cut short leaves nothing that could be started. `before_credentials` is called when all else is on
+/// disk: there the source gives the session up. On disk when it returns.
+pub fn install(
+    path: &Path,
+    files: &BTreeMap<String, Vec<u8>>,
+    before_credentials: impl FnOnce() -> std::io::Result<()>,
+) -> Result<(), PlaceError> {
     let io = |action, at: &Path| {
         let path = at.to_owned();
         move |reason| PlaceError::Io { action, path, reason }
@@ -53,6 +58,7 @@ pub fn install(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Pla
         put(&folder, name, content).map_err(io("write", &path.join(name)))?;
     }
     sync(&folder).map_err(io("sync", path))?;
+    before_credentials().map_err(io("mark the source of", path))?;
     if let Some(content) = files.get(last) {
         put(&folder, last, content).map_err(io("write", &path.join(last)))?;
         sync(&folder).map_err(io("sync", path))?;

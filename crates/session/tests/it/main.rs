@@ -10,3 +10,4 @@ mod judge;
 mod logs;
 mod properties;
 mod support;
+mod transfer;
