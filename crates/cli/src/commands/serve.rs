@@ -13,10 +13,11 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
-use wakeeper_gateway::engine::{EngineConfig, Lock};
+use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 
+use crate::care::Places;
 use crate::logging::{self, Output};
 use crate::settings::{ApiKeySetting, Settings, Sources};
 use crate::surroundings;
@@ -175,6 +176,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             websocket_url: settings.websocket_url.clone(),
             max_media_bytes: settings.media_limit,
             allow_private_urls: settings.media_from_private_addresses,
+            first_start: Some(first_start(settings)),
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {
@@ -184,6 +186,12 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics },
         shutdown_timeout: settings.shutdown_timeout,
     })
+}
+
+/// A Baileys session that lies in the folder is taken over.
+fn first_start(settings: &Settings) -> FirstStart {
+    let Places { store, backups, label, passphrase, .. } = Places::of(settings);
+    FirstStart { store: Some(store), backup: BackupPlace { shelf: backups, label, passphrase } }
 }
 
 /// Upper bounds, in seconds, of the buckets that request times are counted in.
