@@ -14,3 +14,4 @@ mod lock;
 mod messages;
 mod pairing;
 mod picture;
+mod transfer;

@@ -55,7 +55,7 @@ impl Command {
     /// Runs the command to its end.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Examine(command) => return command.run(),
+            Self::Examine(command) => return command.run().await,
             Self::Health(command) => return command.run(),
             Self::Clean(command) => return command.run(),
             Self::Backup(command) => return command.run(),

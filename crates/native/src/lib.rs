@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod examine;
 mod read;
 mod rows;
 mod sender_key;
@@ -13,6 +14,7 @@ mod signal;
 mod write;
 
 pub use error::NativeError;
+pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};
 pub use write::{Written, write};
 

@@ -129,3 +129,40 @@ async fn an_empty_store_holds_no_login() {
     let refused = wakeeper_native::read(&path, NOW_MS).await.unwrap_err();
     assert!(matches!(refused, NativeError::NoLogin { .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn an_imported_session_is_healthy_and_damage_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    let options = Options::at(NOW_MS);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let before = std::fs::read(&database).unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert!(report.healthy, "{:#?}", report.findings);
+    assert_eq!(serde_json::to_value(report.format).unwrap(), "native");
+    assert_eq!(report.credentials, wakeeper_session::examine::CredentialsState::Sound);
+    assert_eq!((report.signal_sessions, report.findings.len()), (3, 0), "{:#?}", report.findings);
+    assert_eq!(std::fs::read(&database).unwrap(), before, "examining never writes");
+
+    // The login's identity is swapped for another one: its signatures no longer fit.
+    let mut session = baileys("baileys7");
+    session.credentials.identity = baileys("baileys6").credentials.identity;
+    let other = tempfile::tempdir().unwrap();
+    wakeeper_native::write(&session, other.path(), NOW_MS).await.unwrap();
+    let report = wakeeper_native::examine(&other.path().join(DATABASE), &options).await.unwrap();
+    assert!(!report.healthy);
+    assert_eq!(report.credentials, wakeeper_session::examine::CredentialsState::Damaged);
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert!(codes.contains(&"account_signature"), "{codes:?}");
+
+    // Pages of the database are overwritten.
+    let mut torn = before.clone();
+    let len = torn.len();
+    torn[4096..len.min(40_960)].fill(0xaa);
+    std::fs::write(&database, torn).unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert_eq!(report.findings[0].code.as_str(), "native_database_damaged", "{:#?}", report.findings);
+    std::fs::write(&database, "no database at all").unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert!(!report.healthy && report.credentials == wakeeper_session::examine::CredentialsState::Damaged);
+}

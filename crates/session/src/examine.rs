@@ -22,9 +22,11 @@ use crate::symptoms::PeerTrouble;
 
 mod file;
 mod folder;
+mod native;
 mod store;
 
 pub(crate) use file::examine_file;
+pub use native::{NativeView, native_report};
 
 /// What the examiner is told besides the path.
 #[derive(Clone, Copy)]
@@ -109,6 +111,8 @@ pub enum CredentialsState {
 pub enum Format {
     /// Baileys' folder of JSON files.
     Baileys,
+    /// wakeeper's own store.
+    Native,
     /// A folder without any session.
     Empty,
 }

@@ -12,8 +12,10 @@ use crate::source::Entry;
 pub(crate) const CODE: Code = Code("session_moved");
 
 pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
+    (entry.name == MOVED_MARKER).then(found)
+}
+
+pub(crate) fn found() -> Finding {
     let cure = Repair::Manual("do not start anything on this folder; the session lives elsewhere now");
-    (entry.name == MOVED_MARKER).then(|| {
-        Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
-    })
+    Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
 }
