@@ -26,7 +26,7 @@ LABEL whatsapp.session.managed="true" \
       org.opencontainers.image.description="Link once. Never scan again." \
       org.opencontainers.image.licenses="AGPL-3.0-only"
 # Through the program itself: it says which check failed, and needs no curl.
-HEALTHCHECK --interval=15s --timeout=6s --start-period=60s --retries=3 CMD ["wakeeper", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 CMD ["wakeeper", "healthcheck"]
 # tini reaps what debug shells leave behind and passes SIGTERM on, so that a stop is a clean shutdown.
 ENTRYPOINT ["/usr/bin/tini", "--", "wakeeper"]
 CMD ["serve"]

@@ -7,8 +7,10 @@ mod completions;
 mod demo;
 mod examine;
 mod exec;
+mod export;
 mod health;
 mod healthcheck;
+mod import;
 mod logs;
 mod restart;
 mod restore;
@@ -45,6 +47,10 @@ pub enum Command {
     Backup(backup::Backup),
     /// Restore a session from a backup; ratchets never go backwards unless a reason is given
     Restore(restore::Restore),
+    /// Take a session over from Baileys or another wakeeper, without a new QR code
+    Import(import::Import),
+    /// Hand a session over to Baileys or another wakeeper, without a new QR code
+    Export(export::Export),
     /// Start the container, or its compose project, and wait until it is healthy
     Start(start::Start),
     /// Stop the container, or its compose project, gracefully
@@ -67,7 +73,7 @@ impl Command {
     /// Runs the command to its end.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Examine(command) => return command.run(),
+            Self::Examine(command) => return command.run().await,
             Self::Health(command) => return command.run().await,
             Self::Clean(command) => return command.run().await,
             Self::Backup(command) => return command.run().await,
@@ -78,6 +84,8 @@ impl Command {
             Self::Status(command) => return command.run().await,
             Self::Logs(command) => return command.run().await,
             Self::Exec(command) => return command.run().await,
+            Self::Import(command) => command.run().await,
+            Self::Export(command) => command.run().await,
             Self::Serve(command) => command.run().await,
             #[cfg(feature = "demo")]
             Self::Demo(command) => command.run().await,

@@ -230,9 +230,25 @@ pub fn show(page: &mut Page, report: &ContainerReport) {
         if report.on_mount { "on a mount" } else { "NOT on a mount: lost when the container is removed" };
     page.fact("session", format!("{} ({kept})", report.auth_info.display()));
     if let Some(health) = report.health.as_ref().filter(|health| !health.last_output.is_empty()) {
-        page.fact("health check", health.last_output.chars().take(300).collect::<String>());
+        page.fact("health check", health_words(&health.last_output));
     }
     page.gap();
+}
+
+/// What a health check printed, in a line: of the gateway's own answer only what failed, or that all is well.
+pub fn health_words(output: &str) -> String {
+    let answer: serde_json::Value = serde_json::from_str(output.lines().next().unwrap_or_default()).unwrap_or_default();
+    match (answer["status"].as_str(), answer["error"].as_object()) {
+        (Some("ok"), _) => {
+            let checks = answer["info"].as_object().map(|checks| checks.keys().cloned().collect::<Vec<_>>());
+            format!("ok ({})", checks.unwrap_or_default().join(", "))
+        }
+        (Some(status), Some(failed)) => {
+            let failed: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+            format!("{status}: {}", failed.join("; "))
+        }
+        _ => output.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect(),
+    }
 }
 
 /// Says what happens, on standard error: standard output belongs to the result.

@@ -11,7 +11,7 @@ use wakeeper_session::repair::Extent;
 use crate::care::clean::{self, Order};
 use crate::care::container::{ContainerTarget, OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, owners};
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, owners};
 
 use super::verdict;
 
@@ -69,7 +69,10 @@ impl Clean {
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
         let (target, _) = self.target.clone().resolve()?;
         match target.present().await? {
-            Target::Folder(places) => self.in_folder(&places, order, console),
+            Target::Folder(places) => match native(&places, order, console).await? {
+                Some(code) => Ok(code),
+                None => self.in_folder(&places, order, console),
+            },
             Target::Container(target) => self.in_container(&target, order, console).await,
         }
     }
@@ -94,6 +97,9 @@ impl Clean {
     ) -> anyhow::Result<ExitCode> {
         let plan = Order { dry_run: true, ..order };
         let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
+        if let Some(code) = native(&session.places, order, console).await? {
+            return Ok(code);
+        }
         let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
         if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
             console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
@@ -152,4 +158,30 @@ async fn mend_and_close(
         blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await?;
     let unwell = session.close().await?;
     Ok((outcome, places, unwell))
+}
+
+/// The gateway's own session is examined; it mends its Signal sessions by itself while it runs, and what is left to do
+/// from outside is said. `None` for a session of Baileys.
+async fn native(places: &Places, order: Order, console: Console) -> anyhow::Result<Option<ExitCode>> {
+    if health::native_database(places).is_none() {
+        return Ok(None);
+    }
+    if order.extent != Extent::Damaged {
+        anyhow::bail!(
+            "{} holds wakeeper's own session, which is mended in the running gateway; --all and --stale are for sessions of \
+             Baileys. To begin anew stop it, move {} away, and start it: it then asks for a QR code",
+            places.auth_info.display(),
+            places.auth_info.display()
+        );
+    }
+    let health = health::health_of(places, &Evidence::default(), console).await?;
+    console.show(&health, |page| {
+        if health.report.healthy {
+            let shown = places.auth_info.display();
+            page.line(format!("Nothing to mend in {shown}: wakeeper's own session, every check passed."));
+        } else {
+            health::show(page, &health, &Evidence::default(), places);
+        }
+    })?;
+    Ok(Some(verdict(health.report.healthy)))
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_docker::Purpose;
 
-use crate::care::container::{self, ContainerReport, OpenSession, blocking};
+use crate::care::container::{self, ContainerReport, OpenSession};
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Target, TargetFlags, health};
 
@@ -44,17 +44,14 @@ impl Health {
         match target.present().await? {
             Target::Folder(places) => {
                 let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
-                let health = health::health(&places, &evidence, console)?;
+                let health = health::health_of(&places, &evidence, console).await?;
                 console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
                 Ok(verdict(health.report.healthy))
             }
             Target::Container(target) => {
                 let session = OpenSession::open(&target, &self.evidence, Purpose::Read).await?;
                 let (places, evidence) = (session.places.clone(), session.evidence.clone());
-                let examined = {
-                    let (places, evidence) = (places.clone(), evidence.clone());
-                    blocking(move || health::health(&places, &evidence, console)).await?
-                };
+                let examined = health::health_of(&places, &evidence, console).await?;
                 let report = InContainer { container: session.report(), session: examined };
                 console.show(&report, |page| {
                     container::show(page, &report.container);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wakeeper_docker::stats::Stats;
 use wakeeper_docker::{Container, Purpose};
 
-use crate::care::container::{OpenSession, blocking};
+use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
 use crate::care::page::{Page, Tone, size};
 use crate::care::{Console, Target, TargetFlags, health};
@@ -86,7 +86,7 @@ async fn examined(
 ) -> anyhow::Result<health::Health> {
     let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
     let (places, evidence) = (session.places.clone(), session.evidence.clone());
-    let health = blocking(move || health::health(&places, &evidence, console)).await;
+    let health = health::health_of(&places, &evidence, console).await;
     session.close().await?;
     health
 }
@@ -112,7 +112,7 @@ fn show(page: &mut Page, report: &Report) {
         page.fact("compose", format!("project {}, service {}", project.name, project.service));
     }
     if let Some(health) = container.health.as_ref().filter(|health| !health.last_output.is_empty()) {
-        page.fact("health check", health.last_output.chars().take(300).collect::<String>());
+        page.fact("health check", crate::care::container::health_words(&health.last_output));
     }
     session(page, report);
     page.gap();
