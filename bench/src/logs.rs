@@ -17,9 +17,7 @@ const RUNS: usize = 5;
 const SHARE: f64 = 0.5;
 
 /// Measures; whether the yardstick was reached.
-#[expect(clippy::print_stdout, reason = "the result")]
-pub fn run(mebibytes: Option<&str>) -> anyhow::Result<bool> {
-    let mebibytes: u64 = mebibytes.unwrap_or("1024").parse().context("how many mebibytes?")?;
+pub fn run(mebibytes: u64) -> anyhow::Result<bool> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("gateway.log");
     let written = write(&path, mebibytes << 20).context("cannot write the log")?;

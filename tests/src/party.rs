@@ -117,6 +117,17 @@ impl Party {
         }
     }
 
+    /// The Baileys client, to be stopped or handed on.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn into_peer(self) -> Peer {
+        match self.role {
+            Role::Baileys(peer) => *peer,
+            _ => panic!("{} is no Baileys client", self.name),
+        }
+    }
+
     /// Sends, waits until that is done, and returns the message's id without any prefix.
     pub async fn send(&self, chat: &Chat, message: &Message) -> String {
         match &self.role {
@@ -266,6 +277,15 @@ impl Party {
             Role::Baileys(peer) => {
                 peer.call("disconnect", json!({})).await;
             }
+            Role::Phone => panic!("contacts are always there"),
+        }
+    }
+
+    /// Is killed, as by a power cut.
+    pub async fn kill(self) {
+        match self.role {
+            Role::Gateway(mut gateway, _) => gateway.kill().await,
+            Role::Baileys(peer) => peer.kill().await,
             Role::Phone => panic!("contacts are always there"),
         }
     }

@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod clean;
 pub mod console;
+pub mod container;
 pub mod evidence;
 pub mod examine;
 pub mod health;

@@ -6,12 +6,20 @@ mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod examine;
+mod exec;
+mod export;
 mod health;
 mod healthcheck;
+mod import;
+mod logs;
+mod restart;
 mod restore;
 mod serve;
 #[cfg(feature = "demo")]
 mod simulator;
+mod start;
+mod status;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -39,6 +47,22 @@ pub enum Command {
     Backup(backup::Backup),
     /// Restore a session from a backup; ratchets never go backwards unless a reason is given
     Restore(restore::Restore),
+    /// Take a session over from Baileys or another wakeeper, without a new QR code
+    Import(import::Import),
+    /// Hand a session over to Baileys or another wakeeper, without a new QR code
+    Export(export::Export),
+    /// Start the container, or its compose project, and wait until it is healthy
+    Start(start::Start),
+    /// Stop the container, or its compose project, gracefully
+    Stop(stop::Stop),
+    /// Stop the container, or its compose project, start it again, and wait until it is healthy
+    Restart(restart::Restart),
+    /// Say how the container and its session are doing
+    Status(status::Status),
+    /// Follow the container's log, over restarts too; the QR code is shown there
+    Logs(logs::Logs),
+    /// Run a command in the container; its exit code is passed on
+    Exec(exec::Exec),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -49,11 +73,19 @@ impl Command {
     /// Runs the command to its end.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Examine(command) => return command.run(),
-            Self::Health(command) => return command.run(),
-            Self::Clean(command) => return command.run(),
-            Self::Backup(command) => return command.run(),
-            Self::Restore(command) => return command.run(),
+            Self::Examine(command) => return command.run().await,
+            Self::Health(command) => return command.run().await,
+            Self::Clean(command) => return command.run().await,
+            Self::Backup(command) => return command.run().await,
+            Self::Restore(command) => return command.run().await,
+            Self::Start(command) => return command.run().await,
+            Self::Stop(command) => return command.run().await,
+            Self::Restart(command) => return command.run().await,
+            Self::Status(command) => return command.run().await,
+            Self::Logs(command) => return command.run().await,
+            Self::Exec(command) => return command.run().await,
+            Self::Import(command) => command.run().await,
+            Self::Export(command) => command.run().await,
             Self::Serve(command) => command.run().await,
             #[cfg(feature = "demo")]
             Self::Demo(command) => command.run().await,

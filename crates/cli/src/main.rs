@@ -4,6 +4,7 @@
 
 mod care;
 mod commands;
+mod containers;
 mod logging;
 mod settings;
 mod surroundings;

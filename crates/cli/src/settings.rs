@@ -21,7 +21,8 @@ use wakeeper_session::secret::Passphrase;
 pub use error::SettingsError;
 pub use source::Sources;
 use source::Values;
-use value::{parse_bool, parse_duration, parse_size};
+pub use value::parse_duration;
+use value::{parse_bool, parse_size};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;

@@ -25,13 +25,53 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
         })?;
     }
     make_private(folder);
-    let probe = folder.join(".write-probe");
-    fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe)).with_context(|| {
+    probe(folder).with_context(|| {
         format!(
-            "AUTH_INFO_DIR {shown} is not writable by {}; change its owner or mode, or mount another folder",
-            user()
+            "AUTH_INFO_DIR {shown} is not writable by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
+             run the container as its owner (--user), or mount another folder",
+            user(),
+            user_ids().unwrap_or_else(|| "10001:10001".to_owned()),
         )
     })
+}
+
+fn probe(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(".write-probe");
+    fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe))
+}
+
+/// The image's program that gives mounted folders to the user this runs as.
+const ADOPT: &str = "/usr/local/libexec/wakeeper-adopt";
+
+/// In the image: makes folders that Docker made as root, or that another gateway's user owns, usable. Elsewhere, and
+/// where the container may not change owners, nothing happens, and whoever needs the folder says what is wrong.
+pub fn adopt_mounts(paths: &[&Path]) {
+    let unusable = |path: &&Path| path.exists() && !is_usable(path);
+    if !Path::new(ADOPT).exists() || !paths.iter().any(unusable) {
+        return;
+    }
+    match std::process::Command::new(ADOPT).env_clear().output() {
+        Ok(output) => {
+            for line in String::from_utf8_lossy(&output.stdout).lines() {
+                tracing::warn!("{line}: the mounted folders belonged to somebody else");
+            }
+            for line in String::from_utf8_lossy(&output.stderr).lines() {
+                tracing::warn!("{line}");
+            }
+        }
+        Err(error) => tracing::warn!(
+            "the mounted folders belong to somebody else, and this container may not change that: {error}"
+        ),
+    }
+}
+
+/// Can it, and what a session of Baileys has in it, be read and written?
+fn is_usable(path: &Path) -> bool {
+    if path.is_file() {
+        return fs::OpenOptions::new().read(true).append(true).open(path).is_ok();
+    }
+    let creds = path.join("creds.json");
+    probe(path).is_ok() && (!creds.exists() || is_usable(&creds))
 }
 
 /// Other users of the machine have no business in the folder. Some mounts know no modes.
@@ -47,17 +87,19 @@ fn make_private(folder: &Path) {
 #[cfg(not(unix))]
 fn make_private(_folder: &Path) {}
 
-/// The user this process runs as, the way `chown` wants it.
+/// The user this process runs as, for people.
 fn user() -> String {
+    user_ids().map_or_else(|| "this user".to_owned(), |ids| format!("user {ids}"))
+}
+
+/// The user this process runs as, the way `chown` wants it.
+fn user_ids() -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let id = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().nth(1).map(ToOwned::to_owned)
     };
-    match (id("Uid:"), id("Gid:")) {
-        (Some(user), Some(group)) => format!("user {user}:{group}"),
-        _ => "this user".to_owned(),
-    }
+    Some(format!("{}:{}", id("Uid:")?, id("Gid:")?))
 }
 
 /// Things that work but will surprise their owner later, as log lines.

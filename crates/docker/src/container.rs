@@ -328,6 +328,18 @@ fn split_variable(variable: &str) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A container about which only the name is known.
+    pub fn container(name: &str) -> Container {
+        let response =
+            ContainerInspectResponse { name: Some(name.to_owned()), ..ContainerInspectResponse::default() };
+        Container::of(response)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -359,7 +371,7 @@ mod tests {
             destination: PathBuf::from(destination),
             writable: true,
         };
-        let mut container = Container::of(ContainerInspectResponse::default());
+        let mut container = testing::container("api");
         container.mounts = vec![mount("/app"), mount("/app/auth_info"), mount("/app/auth_info2")];
         container.environment.insert("API_KEY".to_owned(), "very-secret".to_owned());
         let (found, below) = container.mount_of(Path::new("/app/auth_info/creds.json")).unwrap();

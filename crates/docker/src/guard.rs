@@ -175,7 +175,7 @@ impl Drop for Stopped {
                 tracing::error!(container = %name, "could not start the container again: {reason}; run: docker start {name}");
             }
             Err(_) => {
-                tracing::error!(container = %name, "could not start the container again; run: docker start {name}")
+                tracing::error!(container = %name, "could not start the container again; run: docker start {name}");
             }
         }
     }

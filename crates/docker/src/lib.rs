@@ -3,6 +3,7 @@
 //!
 //! The crate reads no environment and prints nothing: whoever uses it passes [`Surroundings`] in.
 
+pub mod compose;
 pub mod container;
 pub mod endpoint;
 pub mod engine;
@@ -16,6 +17,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod moment;
 pub mod stats;
+pub mod volumes;
 
 pub use container::{Container, Health, Mount, MountKind, Project, Status};
 pub use endpoint::{Endpoint, Surroundings};
@@ -28,3 +30,4 @@ pub use guard::{Stopped, StoppedError};
 pub use layout::SessionLayout;
 pub use lifecycle::{NotReady, Patience};
 pub use logs::{LogLine, LogRequest, Output};
+pub use volumes::{Checkout, Purpose, VolumeError};

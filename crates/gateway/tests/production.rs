@@ -33,8 +33,13 @@ async fn connect_to_a_simulator() -> Result<(), String> {
 }
 
 fn with_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut said = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push(error.to_string());
+        cause = error.source();
+    }
+    said.join(": ")
 }
 
 /// Cargo features of the `wakeeper` package's dependencies, as `cargo tree` prints them.

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::backup::Reached;
 use crate::backup::archive::ArchiveError;
 use crate::finding::{Finding, Repair, Severity};
 use crate::findings::{self, FolderView};
 use crate::formats::baileys::Version;
+use crate::formats::baileys::name::Name;
 use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
@@ -21,9 +23,11 @@ use crate::symptoms::PeerTrouble;
 
 mod file;
 mod folder;
+mod native;
 mod store;
 
 pub(crate) use file::examine_file;
+pub use native::{NativeView, native_report};
 
 /// What the examiner is told besides the path.
 #[derive(Clone, Copy)]
@@ -36,6 +40,8 @@ pub struct Options<'a> {
     pub store: Option<&'a Path>,
     /// What logs say, peer by peer.
     pub troubles: &'a [PeerTrouble],
+    /// How far its ratchets are known to have come.
+    pub reached: Option<&'a Reached>,
     /// Contacts whose Signal sessions a person wants negotiated anew.
     pub peers: &'a [Address],
     /// Names of the processes or containers that run on the session.
@@ -58,6 +64,7 @@ impl Options<'_> {
             version: None,
             store: None,
             troubles: &[],
+            reached: None,
             peers: &[],
             owners: &[],
             on_mount: None,
@@ -108,6 +115,8 @@ pub enum CredentialsState {
 pub enum Format {
     /// Baileys' folder of JSON files.
     Baileys,
+    /// wakeeper's own store.
+    Native,
     /// A folder without any session.
     Empty,
 }
@@ -153,6 +162,11 @@ pub struct Examination {
 /// Reads a session folder or a backup and reports on it. Never writes.
 pub fn examine(path: &Path, options: &Options<'_>) -> Result<Report, ExamineError> {
     Ok(Examination::of(path, options)?.report(options))
+}
+
+/// What is wrong with one file alone, given its name and content.
+pub fn judge(name: &str, content: &[u8]) -> Vec<Finding> {
+    examine_file(Entry::in_memory(name, content.len() as u64), Ok(content)).findings
 }
 
 impl Examination {
@@ -215,6 +229,11 @@ impl Examination {
             mode: self.mode,
             changed: self.changed,
         };
+        if self.inventory.is_moved() {
+            // What is left there is nobody's session any more.
+            let marker = self.inventory.files.values().filter(|file| file.name == Name::Own);
+            return marker.flat_map(|file| file.findings.iter().cloned()).collect();
+        }
         let mut findings = findings::for_folder(&view);
         findings.extend(self.inventory.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.store_findings.iter().cloned());
@@ -227,7 +246,7 @@ impl Examination {
         let findings = self.findings(options);
         let files = self.inventory.files.values().filter(|file| file.name.is_baileys()).count();
         let is_session = |file: &&crate::inventory::FileReport| {
-            matches!(file.name, crate::formats::baileys::name::Name::Session(_))
+            matches!(file.name, Name::Session(_))
         };
         Report {
             path: self.path.clone(),

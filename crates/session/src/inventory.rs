@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::finding::Finding;
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
-use crate::formats::baileys::name::Name;
+use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::source::Entry;
 
 /// One file after its own examination.
@@ -60,6 +60,8 @@ pub struct SessionFacts {
     pub used: i64,
     /// Latest making of any session, milliseconds since 1970.
     pub created: i64,
+    /// The open one's ratchet key, shortened, and how far its sending chain is.
+    pub sending: Option<(u64, i64)>,
 }
 
 /// Facts about a sender key.
@@ -69,6 +71,8 @@ pub struct SenderKeyFacts {
     pub version: Option<Version>,
     /// It is our own, not another sender's.
     pub own: bool,
+    /// The newest state's id, and how far its chain is.
+    pub chain: Option<(i64, i64)>,
 }
 
 /// All files of a folder.
@@ -79,6 +83,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Whether the session was moved out of the folder.
+    pub fn is_moved(&self) -> bool {
+        self.files.contains_key(MOVED_MARKER)
+    }
+
     /// The credentials, when `creds.json` could be parsed.
     pub fn credentials(&self) -> Option<&Credentials> {
         match &self.files.get("creds.json")?.facts {

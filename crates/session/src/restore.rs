@@ -87,6 +87,9 @@ pub enum RestoreError {
         "{0} ratchets would go backwards, for example {1}; restore the credentials only, or give a reason to force it"
     )]
     Backwards(usize, String),
+    /// The session lives elsewhere.
+    #[error("the session was moved out of {0}; giving the login back would make two owners of it")]
+    Moved(PathBuf),
     /// The folder cannot be made.
     #[error("cannot make {path}: {reason}")]
     Folder {
@@ -124,6 +127,10 @@ pub fn restore(
         Some(folder) => Some(Examination::of_folder(folder, options)?),
         None => None,
     };
+    let forced = matches!(how.what, What::All { force: Some(_) });
+    if present.as_ref().is_some_and(|present| present.inventory.is_moved()) && !forced {
+        return Err(RestoreError::Moved(target.to_owned()));
+    }
     let mut restored = Restored {
         from: archive.to_owned(),
         backup: None,
@@ -144,6 +151,11 @@ pub fn restore(
             Change::Put(_) => restored.written.push(name.clone()),
             _ => restored.removed.push(name.clone()),
         }
+    }
+    if overlay.is_empty() {
+        restored.notes.push("Nothing that the backup could give back is missing or damaged.".to_owned());
+        restored.login_kept = is_sound(present.as_ref(), options);
+        return Ok(restored);
     }
     let Some(folder) = folder.filter(|_| !how.dry_run) else {
         restored.login_kept = true;
@@ -213,10 +225,21 @@ fn lasting(
         present.and_then(|p| p.inventory.credentials()).and_then(|c| c.next_pre_key_id).unwrap_or(0);
     let next = next.max(u32::try_from(current).unwrap_or(0));
     let constraint = Constraint { next_pre_key_id: next, ..Constraint::default() };
+    if is_sound(present, options) {
+        // Older ones of the same login would know less, and skip pre-key ids for nothing.
+        return Ok(overlay);
+    }
     let creds =
         creds.and_then(|text| RestoredCredentials::from_backup(&text, archive.to_owned(), &constraint));
     overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
     Ok(overlay)
+}
+
+/// Whether the login that is there needs nothing.
+fn is_sound(present: Option<&Examination>, options: &Options<'_>) -> bool {
+    present.is_some_and(|present| {
+        present.credentials_state(&present.findings(options)) == CredentialsState::Sound
+    })
 }
 
 /// Files whose content never changes, or only grows.
@@ -296,9 +319,8 @@ fn same_account(
     options: &Options<'_>,
 ) -> Result<(), RestoreError> {
     let Some(present) = present else { return Ok(()) };
-    let sound = present.credentials_state(&present.findings(options)) == CredentialsState::Sound;
     let identity = present.inventory.credentials().and_then(|credentials| credentials.identity_public());
-    match identity.filter(|_| sound).map(account_mark) {
+    match identity.filter(|_| is_sound(Some(present), options)).map(account_mark) {
         Some(mark) if manifest.account.as_ref() != Some(&mark) => Err(RestoreError::OtherAccount),
         _ => Ok(()),
     }

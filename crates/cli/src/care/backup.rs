@@ -110,7 +110,8 @@ fn login_word(state: Option<CredentialsState>) -> &'static str {
 
 /// Restores one backup, or all, into memory and examines the result.
 pub fn verify(places: &Places, which: &Which, evidence: &Evidence) -> anyhow::Result<Vec<Verified>> {
-    let options = Options { store: None, ..evidence.options(places) };
+    // Where the session lies now says nothing about a backup.
+    let options = Options { store: None, on_mount: None, owners: &[], ..evidence.options(places) };
     let paths = which.paths(places)?;
     paths.iter().map(|path| Ok(backup::verify(path, &options)?)).collect()
 }

@@ -152,9 +152,15 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
         let extent = match order.extent {
             Extent::Damaged => "clean",
             Extent::Stale => "clean --stale",
+            Extent::Ratchets => "clean --ratchets",
             Extent::Everything => "clean --all",
         };
         return vec![(places.command(extent), "carries the plan out")];
+    }
+    if outcome.applied && places.container.is_some() {
+        let why =
+            if outcome.needs_qr { "shows the QR code to scan" } else { "wait for `connection.update: open`" };
+        return vec![(places.command("logs"), why)];
     }
     if outcome.applied {
         return vec![(
@@ -169,6 +175,6 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
 pub fn succeeded(outcome: &Outcome, order: Order) -> bool {
     match order.extent {
         Extent::Everything => order.dry_run || !outcome.declined,
-        Extent::Damaged | Extent::Stale => outcome.healthy && !outcome.needs_qr,
+        Extent::Damaged | Extent::Stale | Extent::Ratchets => outcome.healthy && !outcome.needs_qr,
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use wakeeper_session::address::Address;
+use wakeeper_session::backup::{Reached, Shelf};
 use wakeeper_session::formats::baileys::Version;
 use wakeeper_session::symptoms::{self, PeerTrouble, Symptom};
 use wakeeper_session::{Options, mount};
@@ -17,6 +18,8 @@ pub struct Evidence {
     pub symptoms: Vec<Symptom>,
     /// The same, summed up contact by contact.
     pub troubles: Vec<PeerTrouble>,
+    /// How far its ratchets are known to have come: what its newest backup holds.
+    pub reached: Option<Reached>,
     /// Contacts that a person named.
     pub peers: Vec<Address>,
     /// Processes or containers that run on it.
@@ -57,11 +60,20 @@ impl Evidence {
         Ok(Self {
             troubles: symptoms::troubles(&symptoms),
             symptoms,
+            reached: None,
             peers: Vec::new(),
             owners: owners::of_folder(folder),
             on_mount: crate::surroundings::in_container().then(|| on_mount(folder)),
             version: flags.baileys,
         })
+    }
+
+    /// Adds what the backups tell.
+    #[must_use]
+    pub fn with_backups(self, places: &Places) -> Self {
+        let shelf = Shelf::at(&places.backups);
+        let reached = Reached::of_newest(&shelf, &places.label, places.passphrase.as_ref());
+        Self { reached, ..self }
     }
 
     /// What the examiner is told.
@@ -78,6 +90,7 @@ impl Evidence {
         Options {
             version: self.version,
             troubles: &self.troubles,
+            reached: self.reached.as_ref(),
             peers: &self.peers,
             owners: &self.owners,
             on_mount: self.on_mount,

@@ -28,7 +28,24 @@ pub struct Health {
     pub newest_sound_backup: Option<BackupInfo>,
 }
 
-/// Examines everything that belongs to a session.
+/// The database of the gateway's own session, when that is what the places hold.
+pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
+    wakeeper_native::database_in(&places.auth_info)
+}
+
+/// Examines everything that belongs to a session, Baileys' or wakeeper's own.
+pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
+    let Some(database) = native_database(places) else {
+        let (places, evidence) = (places.clone(), evidence.clone());
+        return super::container::blocking(move || health(&places, &evidence, console)).await;
+    };
+    let report = wakeeper_native::examine(&database, &evidence.options_without_places())
+        .await
+        .with_context(|| format!("cannot examine {}", database.display()))?;
+    with_backups(report, places, evidence)
+}
+
+/// Examines everything that belongs to a session of Baileys.
 pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
     require_folder(places)?;
     let progress = console.progress("examining");
@@ -36,6 +53,10 @@ pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow:
     let options = Options { progress: Some(&tell), ..evidence.options(places) };
     let report = examine(&places.auth_info, &options)
         .with_context(|| format!("cannot examine {}", places.auth_info.display()))?;
+    with_backups(report, places, evidence)
+}
+
+fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow::Result<Health> {
     let shelf = Shelf::at(&places.backups);
     let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
     Ok(Health {

@@ -24,6 +24,8 @@ pub struct Places {
     pub passphrase: Option<Passphrase>,
     /// Flags that name these places on a command line, for advice on what to run next; empty or with a blank before.
     pub flags: String,
+    /// The container that the session is in, if it is in one.
+    pub container: Option<String>,
 }
 
 impl Places {
@@ -37,6 +39,7 @@ impl Places {
             retention: settings.retention,
             passphrase: settings.backup_passphrase.clone(),
             flags: String::new(),
+            container: None,
         }
     }
 
@@ -50,9 +53,14 @@ impl Places {
 }
 
 /// A name for the backups of the session in a folder: the folder's own, of the characters that labels may have.
-fn label(folder: &std::path::Path) -> String {
+pub fn label(folder: &std::path::Path) -> String {
     let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    plain(&name)
+}
+
+/// A name of only such characters as labels may have.
+pub fn plain(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let label: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).take(54).collect();
     if label.is_empty() { "session".to_owned() } else { label }

@@ -55,8 +55,10 @@ pub fn show(page: &mut Page, restored: &Restored, dry_run: bool, places: &Places
     let from = restored.from.display();
     if dry_run {
         page.line(page.tone(Tone::Strong, &format!("From {from}; nothing was changed:")));
-    } else {
+    } else if restored.applied {
         page.line(page.tone(Tone::Good, &format!("Restored from {from}")));
+    } else {
+        page.line(format!("Compared with {from}"));
     }
     let would = if dry_run { "would be " } else { "" };
     for (verb, names) in [("written", &restored.written), ("removed", &restored.removed)] {
@@ -70,8 +72,11 @@ pub fn show(page: &mut Page, restored: &Restored, dry_run: bool, places: &Places
     for note in &restored.notes {
         page.line(page.tone(Tone::Warning, note));
     }
-    if dry_run {
-        page.next(&[(places.command("restore"), "restores it")]);
+    let wanted = !restored.written.is_empty() || !restored.removed.is_empty();
+    if dry_run && wanted {
+        page.next(&[("the same command without --dry-run".to_owned(), "restores it")]);
+    } else if dry_run {
+        page.next(&[(places.command("health"), "checks the whole session")]);
     } else if restored.login_kept {
         page.line("The login is sound: no new QR code is needed.");
         page.next(&[(places.command("health"), "checks the whole session")]);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Places;
+use super::container::ContainerTarget;
+use crate::containers;
 use crate::settings::{Settings, SettingsError, Sources};
 
 /// What a care command works on.
@@ -12,12 +14,40 @@ use crate::settings::{Settings, SettingsError, Sources};
 pub enum Target {
     /// A session in a folder of this machine.
     Folder(Places),
+    /// A session in a container.
+    Container(ContainerTarget),
+}
+
+impl Target {
+    /// The target as it can be worked on: when a container that nobody named on the command line does not exist, and
+    /// its session's folder is here, that folder.
+    pub async fn present(self) -> anyhow::Result<Self> {
+        let Self::Container(target) = self else { return Ok(self) };
+        if target.explicit || !target.here.auth_info.is_dir() {
+            return Ok(Self::Container(target));
+        }
+        let missing = containers::connect().await?.find(&target.name).await.err();
+        if missing.is_some_and(|error| error.is_missing()) {
+            notice(&target);
+            return Ok(Self::Folder(target.here));
+        }
+        Ok(Self::Container(target))
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]
+fn notice(target: &ContainerTarget) {
+    let folder = target.here.auth_info.display();
+    eprintln!("-- there is no container {}; this is about the folder {folder}", target.name);
 }
 
 /// Flags that say which session is meant, and where its files are.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Which session")]
 pub struct TargetFlags {
+    /// Container that holds the session [env: CONTAINER_NAME]
+    #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
+    container: Option<String>,
     /// Folder that holds auth_info and the rest [env: DATA_DIR; default: .]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -39,6 +69,8 @@ impl TargetFlags {
     /// The target, and all settings.
     pub fn resolve(self) -> Result<(Target, Settings), SettingsError> {
         let flags = self.as_typed();
+        let container = self.container_name();
+        let explicit = self.container.is_some();
         let named = [
             ("DATA_DIR", self.data_dir),
             ("AUTH_INFO_DIR", self.auth_info_dir),
@@ -53,7 +85,33 @@ impl TargetFlags {
             working_dir: PathBuf::from("."),
         })?;
         let places = Places { flags, ..Places::of(&settings) };
-        Ok((Target::Folder(places), settings))
+        let target = match container {
+            Some(name) => Target::Container(ContainerTarget { name, explicit, here: places }),
+            None => Target::Folder(places),
+        };
+        Ok((target, settings))
+    }
+
+    /// The target of a command that is about containers: the default one when neither is named.
+    pub fn container_or_default(mut self) -> Result<Target, SettingsError> {
+        let folder = self.data_dir.is_some() || self.auth_info_dir.is_some() || self.store.is_some();
+        if self.container_name().is_none() && !folder {
+            self.container = Some(containers::DEFAULT_NAME.to_owned());
+        }
+        Ok(self.resolve()?.0)
+    }
+
+    /// The container that is meant: the flag; else, unless a folder is named, the variable. Inside a container without
+    /// an engine within reach the variable only tells the container's own name.
+    fn container_name(&self) -> Option<String> {
+        if self.container.is_some() {
+            return self.container.clone();
+        }
+        let folder = self.data_dir.is_some() || self.auth_info_dir.is_some() || self.store.is_some();
+        let reachable = !crate::surroundings::in_container()
+            || Path::new("/var/run/docker.sock").exists()
+            || std::env::var_os("DOCKER_HOST").is_some_and(|host| !host.is_empty());
+        containers::name_from_environment().filter(|_| !folder && reachable)
     }
 
     /// The flags again, for advice.

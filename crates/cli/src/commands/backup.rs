@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use wakeeper_docker::Purpose;
 use wakeeper_session::backup::Retention;
 
 use crate::care::backup::{self, Which};
+use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Places, Target, TargetFlags};
 
@@ -92,53 +94,66 @@ struct Common {
 }
 
 impl Common {
-    fn open(self) -> anyhow::Result<(Console, Places, Evidence)> {
+    /// The session stays open as long as the last value lives.
+    async fn open(self) -> anyhow::Result<(Console, Places, Evidence, Option<OpenSession>)> {
         let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
-        let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
-        Ok((Console::new(self.json), places, evidence))
+        let console = Console::new(self.json);
+        match target.present().await? {
+            Target::Folder(places) => {
+                let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+                Ok((console, places, evidence, None))
+            }
+            Target::Container(target) => {
+                let session = OpenSession::open(&target, &EvidenceFlags::default(), Purpose::Read).await?;
+                Ok((console, session.places.clone(), session.evidence.clone(), Some(session)))
+            }
+        }
     }
 }
 
 impl Backup {
     /// Does what was asked for.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::Create(create) => create.run(),
-            Action::List(list) => list.run(),
-            Action::Verify(verify) => verify.run(),
-            Action::Prune(prune) => prune.run(),
+            Action::Create(create) => create.run().await,
+            Action::List(list) => list.run().await,
+            Action::Verify(verify) => verify.run().await,
+            Action::Prune(prune) => prune.run().await,
         }
     }
 }
 
 impl Create {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, evidence) = self.common.open()?;
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let (console, places, evidence, session) = self.common.open().await?;
+        refuse_native(&places)?;
         let created = backup::create(&places, &evidence, self.always, console)?;
+        close(session).await?;
         console.show(&created, |page| backup::show_created(page, &created))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl List {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, _) = self.common.open()?;
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let (console, places, _, session) = self.common.open().await?;
         let backups = backup::list(&places, self.all)?;
+        close(session).await?;
         console.show(&backups, |page| backup::show_list(page, &backups, &places))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Verify {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, evidence) = self.common.open()?;
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let (console, places, evidence, session) = self.common.open().await?;
         let which = match (self.archive, self.all) {
             (Some(path), _) => Which::Archive(path),
             (None, true) => Which::All,
             (None, false) => Which::Newest,
         };
         let verified = backup::verify(&places, &which, &evidence)?;
+        close(session).await?;
         if verified.is_empty() {
             bail!("there is no backup of {} in {}", places.label, places.backups.display());
         }
@@ -148,15 +163,36 @@ impl Verify {
 }
 
 impl Prune {
-    fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, _) = self.common.open()?;
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let (console, places, _, session) = self.common.open().await?;
         let policy = Retention {
             last: self.keep_last.unwrap_or(places.retention.last),
             daily: self.keep_daily.unwrap_or(places.retention.daily),
             weekly: self.keep_weekly.unwrap_or(places.retention.weekly),
         };
         let pruned = backup::prune(&places, &policy, self.dry_run)?;
+        close(session).await?;
         console.show(&pruned, |page| backup::show_pruned(page, &pruned, self.dry_run))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Gives new archives to the container's user.
+async fn close(session: Option<OpenSession>) -> anyhow::Result<()> {
+    if let Some(session) = session {
+        session.close().await?;
+    }
+    Ok(())
+}
+
+/// A folder of Baileys' files is what backups hold; one of the gateway's own would be a backup without the login.
+fn refuse_native(places: &Places) -> anyhow::Result<()> {
+    if crate::care::health::native_database(places).is_some() {
+        bail!(
+            "{} holds wakeeper's own session, of which this command makes no backups yet; stop the gateway and copy the \
+             folder, or use `wakeeper export`",
+            places.auth_info.display()
+        );
+    }
+    Ok(())
 }

@@ -3,22 +3,28 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use wakeeper_docker::{NotReady, Purpose};
 use wakeeper_session::address::Address;
+use wakeeper_session::clean::Outcome;
 use wakeeper_session::repair::Extent;
 
 use crate::care::clean::{self, Order};
+use crate::care::container::{ContainerTarget, OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Target, TargetFlags, owners};
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, owners};
 
 use super::verdict;
 
 /// Mend what is damaged in a session, after a verified backup; the login is kept
 #[derive(Args)]
-#[command(after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --data-dir /srv/bot\n  \
+#[command(
+    after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --container my-whatsapp-api\n  wakeeper clean --data-dir /srv/bot\n  \
     docker logs my-bot 2>&1 | wakeeper clean --data-dir /srv/bot --log -\n  \
     wakeeper clean --peer 628123456789\n  wakeeper clean --stale\n\n\
-    Stop the gateway first: what it holds in memory would be written over the repair.\n\
-    Exit code 1 when errors remain, or the login could not be kept.")]
+    A container is stopped for the time of the repair and started again. Stop a gateway that runs on a folder yourself:\n\
+    what it holds in memory would be written over the repair.\n\
+    Exit code 1 when errors remain, or the login could not be kept."
+)]
 pub struct Clean {
     /// Contact whose Signal sessions are negotiated anew: a number, a JID, or `number:device@lid`
     #[arg(long = "peer", value_name = "ADDRESS", value_parser = address)]
@@ -27,8 +33,11 @@ pub struct Clean {
     #[arg(long)]
     dry_run: bool,
     /// Remove everything, the login too: a new QR code is needed. Asks first
-    #[arg(long, conflicts_with_all = ["stale", "peers"])]
+    #[arg(long, conflicts_with_all = ["stale", "ratchets", "peers"])]
     all: bool,
+    /// Also drop every Signal session and our own sender keys, for an old copy of the folder that was put back
+    #[arg(long, conflicts_with = "stale")]
+    ratchets: bool,
     /// Also remove Signal sessions, pre-keys and leftovers that nobody can use any more
     #[arg(long)]
     stale: bool,
@@ -55,26 +64,124 @@ fn address(text: &str) -> Result<Address, String> {
 
 impl Clean {
     /// Plans, asks where that is due, backs up, mends, and looks again.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
-        let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
-        let evidence =
-            Evidence { peers: self.peers, ..Evidence::of_folder(&places.auth_info, &self.evidence)? };
+        let (target, _) = self.target.clone().resolve()?;
+        match target.present().await? {
+            Target::Folder(places) => match native(&places, order, console).await? {
+                Some(code) => Ok(code),
+                None => self.in_folder(&places, order, console),
+            },
+            Target::Container(target) => self.in_container(&target, order, console).await,
+        }
+    }
+
+    fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
+        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
+        let evidence = Evidence { peers: self.peers, ..evidence };
         let claim =
             if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let outcome = clean::run(&places, &evidence, order, console)?;
+        let outcome = clean::run(places, &evidence, order, console)?;
         drop(claim);
+        console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
+        Ok(verdict(clean::succeeded(&outcome, order)))
+    }
+
+    /// Plans while the container runs, and stops it only when there is something to mend.
+    async fn in_container(
+        self,
+        target: &ContainerTarget,
+        order: Order,
+        console: Console,
+    ) -> anyhow::Result<ExitCode> {
+        let plan = Order { dry_run: true, ..order };
+        let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
+        if let Some(code) = native(&session.places, order, console).await? {
+            return Ok(code);
+        }
+        let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
+        if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
+            console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
+            return Ok(verdict(clean::succeeded(&outcome, order)));
+        }
+        if order.extent == Extent::Everything && !order.yes {
+            console.page(|page| clean::show_plan(page, &outcome, false))?;
+            let question = "This removes the login too: the session must be linked again with a new QR code.";
+            if !console.agrees(question, "--yes")? {
+                console.page(|page| page.line("Nothing was changed."))?;
+                return Ok(verdict(false));
+            }
+        }
+        let session = OpenSession::open(target, &self.evidence, Purpose::Write).await?;
+        let container = session.container.name.clone();
+        let (outcome, places, unwell) =
+            mend_and_close(session, self.peers, Order { yes: true, ..order }, console).await?;
         console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
+        if let Some(reason) = unwell {
+            anyhow::bail!("the session was mended, but container {container} did not come up well: {reason}");
+        }
         Ok(verdict(clean::succeeded(&outcome, order)))
     }
 
     fn extent(&self) -> Extent {
-        match (self.all, self.stale) {
-            (true, _) => Extent::Everything,
-            (_, true) => Extent::Stale,
+        match (self.all, self.ratchets, self.stale) {
+            (true, ..) => Extent::Everything,
+            (_, true, _) => Extent::Ratchets,
+            (.., true) => Extent::Stale,
             _ => Extent::Damaged,
         }
     }
+}
+
+async fn mend(
+    session: OpenSession,
+    peers: Vec<Address>,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<(Outcome, Places)> {
+    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    // The session stays open until the work on its files is done.
+    let outcome = blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await;
+    drop(session);
+    outcome
+}
+
+async fn mend_and_close(
+    session: OpenSession,
+    peers: Vec<Address>,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
+    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    let (outcome, places) =
+        blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await?;
+    let unwell = session.close().await?;
+    Ok((outcome, places, unwell))
+}
+
+/// The gateway's own session is examined; it mends its Signal sessions by itself while it runs, and what is left to do
+/// from outside is said. `None` for a session of Baileys.
+async fn native(places: &Places, order: Order, console: Console) -> anyhow::Result<Option<ExitCode>> {
+    if health::native_database(places).is_none() {
+        return Ok(None);
+    }
+    if order.extent != Extent::Damaged {
+        anyhow::bail!(
+            "{} holds wakeeper's own session, which is mended in the running gateway; --all and --stale are for sessions of \
+             Baileys. To begin anew stop it, move {} away, and start it: it then asks for a QR code",
+            places.auth_info.display(),
+            places.auth_info.display()
+        );
+    }
+    let health = health::health_of(places, &Evidence::default(), console).await?;
+    console.show(&health, |page| {
+        if health.report.healthy {
+            let shown = places.auth_info.display();
+            page.line(format!("Nothing to mend in {shown}: wakeeper's own session, every check passed."));
+        } else {
+            health::show(page, &health, &Evidence::default(), places);
+        }
+    })?;
+    Ok(Some(verdict(health.report.healthy)))
 }

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
+use wakeeper_docker::Purpose;
 
+use crate::care::container::{self, ContainerReport, OpenSession};
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Target, TargetFlags, health};
 
@@ -12,6 +15,7 @@ use super::verdict;
 /// Check a session, its store and its backups, and say what to do; never changes anything
 #[derive(Args)]
 #[command(after_help = "Examples:\n  wakeeper health\n  wakeeper health --data-dir /srv/bot\n  \
+    wakeeper health --container my-whatsapp-api\n  \
     wakeeper health --data-dir /srv/bot --log /srv/bot/logs/app.log\n\n\
     Exit code 1 when a finding of severity error exists.")]
 pub struct Health {
@@ -24,15 +28,37 @@ pub struct Health {
     target: TargetFlags,
 }
 
+/// The report on a session in a container.
+#[derive(Serialize)]
+struct InContainer {
+    container: ContainerReport,
+    #[serde(flatten)]
+    session: health::Health,
+}
+
 impl Health {
     /// Examines and reports.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
         let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
-        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?;
-        let health = health::health(&places, &evidence, console)?;
-        console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
-        Ok(verdict(health.report.healthy))
+        match target.present().await? {
+            Target::Folder(places) => {
+                let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
+                let health = health::health_of(&places, &evidence, console).await?;
+                console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
+                Ok(verdict(health.report.healthy))
+            }
+            Target::Container(target) => {
+                let session = OpenSession::open(&target, &self.evidence, Purpose::Read).await?;
+                let (places, evidence) = (session.places.clone(), session.evidence.clone());
+                let examined = health::health_of(&places, &evidence, console).await?;
+                let report = InContainer { container: session.report(), session: examined };
+                console.show(&report, |page| {
+                    container::show(page, &report.container);
+                    health::show(page, &report.session, &evidence, &places);
+                })?;
+                Ok(verdict(report.session.report.healthy && report.container.well))
+            }
+        }
     }
 }

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
+use wakeeper_docker::Purpose;
 use wakeeper_session::restore::What;
 
+use crate::care::container::{OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Target, TargetFlags, owners, restore};
 
@@ -51,7 +54,7 @@ enum Part {
 
 impl Restore {
     /// Restores and reports.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let what = match (self.what, self.force.as_deref()) {
             (Part::All, force) => What::All { force },
             (Part::Credentials, None) => What::Credentials,
@@ -59,13 +62,38 @@ impl Restore {
         };
         let console = Console::new(self.json);
         let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
-        let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
-        let claim =
-            if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let restored = restore::run(&places, self.archive.as_deref(), what, self.dry_run, &evidence)?;
-        drop(claim);
-        console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
-        Ok(verdict(restored.login_kept))
+        match target.present().await? {
+            Target::Folder(places) => {
+                let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+                let claim = if self.dry_run {
+                    None
+                } else {
+                    Some(owners::claim(&places.auth_info, self.assume_stopped)?)
+                };
+                let restored = restore::run(&places, self.archive.as_deref(), what, self.dry_run, &evidence)?;
+                drop(claim);
+                console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
+                Ok(verdict(restored.login_kept))
+            }
+            Target::Container(target) => {
+                let purpose = if self.dry_run { Purpose::Read } else { Purpose::Write };
+                let session = OpenSession::open(&target, &EvidenceFlags::default(), purpose).await?;
+                let (places, evidence) = (session.places.clone(), session.evidence.clone());
+                let (archive, dry_run, force) = (self.archive, self.dry_run, self.force.clone());
+                let all = self.what == Part::All;
+                let (restored, places) = blocking(move || {
+                    let what = if all { What::All { force: force.as_deref() } } else { What::Credentials };
+                    Ok((restore::run(&places, archive.as_deref(), what, dry_run, &evidence)?, places))
+                })
+                .await?;
+                let name = session.container.name.clone();
+                let unwell = session.close().await?;
+                console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
+                if let Some(reason) = unwell {
+                    bail!("the session was restored, but container {name} did not come up well: {reason}");
+                }
+                Ok(verdict(restored.login_kept))
+            }
+        }
     }
 }

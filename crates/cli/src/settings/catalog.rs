@@ -84,7 +84,7 @@ pub const SETTINGS: &[Setting] = &[
     later("SESSION_ERROR_WINDOW", Kind::Duration),
     later("AUTO_CLEANUP_ON_ERROR", Kind::Bool),
     later("ENABLE_ERROR_MONITORING", Kind::Bool),
-    later("CONTAINER_NAME", Kind::Text("a container name")),
+    setting("CONTAINER_NAME", Kind::Text("a container name")),
     later("BACKUP_INTERVAL", Kind::Duration),
     setting("BACKUP_KEEP_LAST", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_DAILY", Kind::Number(0, 100_000)),

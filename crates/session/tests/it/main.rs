@@ -9,4 +9,6 @@ mod healthy;
 mod judge;
 mod logs;
 mod properties;
+mod rollback;
 mod support;
+mod transfer;

@@ -1,0 +1,174 @@
+//! `wakeeper logs`.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use wakeeper_docker::follow::Followed;
+use wakeeper_docker::{LogFollower, LogLine, LogRequest};
+
+use crate::containers::{ContainerFlag, connect};
+use crate::settings::parse_duration;
+
+/// Lines of the past that a terminal gets; a pipe gets all.
+const TERMINAL_TAIL: u32 = 200;
+
+/// Follow the container's log, over restarts too; the QR code is shown there
+#[derive(Args)]
+#[command(after_help = "Examples:\n  wakeeper logs\n  wakeeper logs | grep \"Bad MAC\"\n  \
+    wakeeper logs --since 1h --no-follow\n  wakeeper logs --tail 50 --container my-whatsapp-api\n\n\
+    A terminal shows the last 200 lines first; a pipe gets all there are, without colour codes, each line at once.")]
+pub struct Logs {
+    #[command(flatten)]
+    container: ContainerFlag,
+    /// Begin with the last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    tail: Option<u32>,
+    /// Begin with lines of this time: `10m`, `2h`, or a time such as 2026-11-25T03:10:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<i64>,
+    /// End with the last line there is
+    #[arg(long)]
+    no_follow: bool,
+    /// Show the time of each line
+    #[arg(long, short = 't')]
+    timestamps: bool,
+}
+
+fn since(text: &str) -> Result<i64, String> {
+    let ago = |duration: std::time::Duration| {
+        let now_ns = crate::care::now_ms().saturating_mul(1_000_000);
+        now_ns.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    };
+    wakeeper_docker::moment::parse(text)
+        .or_else(|| parse_duration(text).map(ago))
+        .ok_or_else(|| "a span such as 10m or a time such as 2026-11-25T03:10:00Z is expected".to_owned())
+}
+
+impl Logs {
+    /// Prints lines until there are no more, or for ever.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let engine = connect().await?;
+        let container = engine.find(&self.container.name()).await?;
+        let name = container.name.clone();
+        let usual =
+            if io::stdout().is_terminal() && self.since.is_none() { Some(TERMINAL_TAIL) } else { None };
+        let request = LogRequest { since_ns: self.since, tail: self.tail.or(usual), follow: false };
+        let mut paper = Paper { colours: io::stdout().is_terminal(), timestamps: self.timestamps };
+        if self.no_follow || !container.is_up() {
+            let lines = engine.logs(&container.id, &request);
+            let mut lines = std::pin::pin!(lines);
+            while let Some(line) = futures::StreamExt::next(&mut lines).await {
+                if !paper.print(&line?)? {
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+            if !self.no_follow {
+                note(&format!(
+                    "container {name} is not running, so there is nothing to follow; `wakeeper start` starts it"
+                ))?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut follower = LogFollower::new(engine, &name, &request);
+        let mut interrupted = false;
+        loop {
+            match follower.next().await? {
+                Followed::Line(line) => {
+                    if !paper.print(&line)? {
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                }
+                Followed::Detached { trouble } => {
+                    let why = trouble.unwrap_or_else(|| format!("container {name} stopped"));
+                    note(&format!("{why}; waiting for more (Ctrl-C ends this)"))?;
+                    interrupted = true;
+                }
+                Followed::Attached { replaced } if interrupted => {
+                    note(if replaced { "the container was made anew" } else { "the container runs again" })?;
+                }
+                Followed::Attached { .. } => {}
+            }
+        }
+    }
+}
+
+/// Standard output, line by line.
+struct Paper {
+    colours: bool,
+    timestamps: bool,
+}
+
+impl Paper {
+    /// Prints a line at once; false when nobody reads any more.
+    fn print(&mut self, line: &LogLine) -> anyhow::Result<bool> {
+        let mut text = Vec::with_capacity(line.text.len() + 1);
+        if self.timestamps {
+            write!(text, "{} ", stamp(line.at_ns))?;
+        }
+        if self.colours {
+            text.extend_from_slice(&line.text)
+        } else {
+            text.extend_from_slice(line.plain_text().as_bytes())
+        }
+        text.push(b'\n');
+        let mut output = io::stdout().lock();
+        match output.write_all(&text).and_then(|()| output.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error).context("cannot write to standard output"),
+        }
+    }
+}
+
+/// `2026-11-25T03:10:52.067Z`.
+fn stamp(at_ns: i64) -> String {
+    let seconds = at_ns.div_euclid(1_000_000_000);
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = date(days);
+    let millis = at_ns.rem_euclid(1_000_000_000) / 1_000_000;
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    )
+}
+
+/// The Gregorian date of a day since 1970.
+fn date(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day)
+}
+
+/// Something about the log that is no line of it.
+fn note(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stderr(), "-- {text}").context("cannot write to standard error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        for text in ["1970-01-01T00:00:00.000Z", "2000-02-29T12:30:15.500Z", "2026-11-25T03:10:52.067Z"] {
+            assert_eq!(stamp(wakeeper_docker::moment::parse(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn since_takes_spans_and_times_and_nothing_else() {
+        assert_eq!(since("1970-01-01T00:00:01Z"), Ok(1_000_000_000));
+        assert!(since("10m").unwrap() < crate::care::now_ms() * 1_000_000);
+        assert!(since("yesterday").is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! `wakeeper status`: the container, its session, what its log shows.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use wakeeper_docker::stats::Stats;
+use wakeeper_docker::{Container, Purpose};
+
+use crate::care::container::OpenSession;
+use crate::care::evidence::EvidenceFlags;
+use crate::care::page::{Page, Tone, size};
+use crate::care::{Console, Target, TargetFlags, health};
+use crate::containers::{self, connect};
+
+use super::verdict;
+
+/// Lines of the log that are shown.
+const LAST_LINES: u32 = 10;
+
+/// Say how the container and its session are doing
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  wakeeper status\n  wakeeper status --container my-whatsapp-api --json\n\n\
+    Exit code 1 when the container does not run, is unhealthy, or its session has errors."
+)]
+pub struct Status {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetFlags,
+}
+
+/// Everything that is known.
+#[derive(Serialize)]
+struct Report {
+    container: Container,
+    summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Stats>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<health::Health>,
+    /// Why nothing is known of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_problem: Option<String>,
+    log: Vec<String>,
+}
+
+impl Status {
+    /// Looks at everything and reports.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let console = Console::new(self.json);
+        let target = match self.target.container_or_default()? {
+            Target::Container(target) => target,
+            Target::Folder(_) => {
+                super::wrong_usage("status is about a container; for a folder there is `health`")
+            }
+        };
+        let engine = connect().await?;
+        let container = engine.find(&target.name).await?;
+        let usage = if container.is_up() { engine.stats(&container.id).await.ok() } else { None };
+        let log = engine.last_lines(&container, LAST_LINES).await;
+        let (session, session_problem) = match examined(&target, console).await {
+            Ok(health) => (Some(health), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        let sound = session.as_ref().is_none_or(|session| session.report.healthy);
+        let well = containers::is_well(&container) && sound;
+        let report = Report {
+            summary: containers::summary(&container),
+            container,
+            usage,
+            session,
+            session_problem,
+            log,
+        };
+        console.show(&report, |page| show(page, &report))?;
+        Ok(verdict(well))
+    }
+}
+
+async fn examined(
+    target: &crate::care::container::ContainerTarget,
+    console: Console,
+) -> anyhow::Result<health::Health> {
+    let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
+    let (places, evidence) = (session.places.clone(), session.evidence.clone());
+    let health = health::health_of(&places, &evidence, console).await;
+    session.close().await?;
+    health
+}
+
+fn show(page: &mut Page, report: &Report) {
+    let container = &report.container;
+    let tone = if containers::is_well(container) { Tone::Good } else { Tone::Bad };
+    page.line(format!("container {}: {}", container.name, page.tone(tone, &report.summary)));
+    page.fact("image", &container.image);
+    page.fact("restarts", container.restarts.to_string());
+    let ports =
+        if container.ports.is_empty() { "none published".to_owned() } else { container.ports.join(", ") };
+    page.fact("ports", ports);
+    if let Some(usage) = &report.usage {
+        let processor =
+            usage.cpu_percent.map(|percent| format!(", processor {percent:.1} %")).unwrap_or_default();
+        page.fact("uses", format!("memory {}{processor}, {} processes", size(usage.memory), usage.processes));
+    }
+    if let Some(error) = &container.error {
+        page.fact("engine says", error);
+    }
+    if let Some(project) = &container.project {
+        page.fact("compose", format!("project {}, service {}", project.name, project.service));
+    }
+    if let Some(health) = container.health.as_ref().filter(|health| !health.last_output.is_empty()) {
+        page.fact("health check", crate::care::container::health_words(&health.last_output));
+    }
+    session(page, report);
+    page.gap();
+    page.line(page.tone(Tone::Strong, "Last log lines:"));
+    for line in &report.log {
+        page.line(format!("  {line}"));
+    }
+}
+
+fn session(page: &mut Page, report: &Report) {
+    use wakeeper_session::Severity;
+    page.gap();
+    let Some(session) = &report.session else {
+        page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));
+        return;
+    };
+    crate::care::page::heading(page, &session.report);
+    let errors = session.report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    page.fact("findings", format!("{errors} errors of {} in all", session.report.findings.len()));
+    page.fact("backups", session.backups.to_string());
+    for seen in session.log.iter().take(5) {
+        page.fact("in its log", format!("{} x {}", seen.lines, crate::care::log::word(seen.class)));
+    }
+    if errors > 0 {
+        let flag = containers::flag_for(&report.container.name);
+        page.next(&[(format!("wakeeper health{flag}"), "lists what is wrong, and the cures")]);
+    }
+}
