@@ -57,7 +57,8 @@ fn count(path: &Path, locale: Option<&str>) -> anyhow::Result<u64> {
     if let Some(locale) = locale {
         command.env("LC_ALL", locale);
     }
-    let output = command.args(["-c", "Bad MAC"]).arg(path).stdin(Stdio::null()).output().context("cannot run grep")?;
+    let output =
+        command.args(["-c", "Bad MAC"]).arg(path).stdin(Stdio::null()).output().context("cannot run grep")?;
     String::from_utf8(output.stdout)?.trim().parse().context("grep counts")
 }
 
@@ -96,7 +97,9 @@ fn write(path: &Path, size: u64) -> std::io::Result<Written> {
 fn ordinary(n: u64) -> String {
     let time = 1_700_000_000_000 + n * 37;
     match n % 7 {
-        0 => format!("{{\"level\":30,\"time\":{time},\"pid\":19,\"hostname\":\"api\",\"msg\":\"recv 1 messages\"}}\n"),
+        0 => format!(
+            "{{\"level\":30,\"time\":{time},\"pid\":19,\"hostname\":\"api\",\"msg\":\"recv 1 messages\"}}\n"
+        ),
         1 => format!(
             "{{\"level\":30,\"time\":{time},\"req\":{{\"method\":\"POST\",\"url\":\"/api/send\",\"id\":{n}}},\
              \"res\":{{\"status\":200}},\"responseTime\":{},\"msg\":\"request completed\"}}\n",
@@ -108,7 +111,9 @@ fn ordinary(n: u64) -> String {
         ),
         4 => "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)\n".to_owned(),
         5 => format!("webhook delivered in {} ms, status 200, attempt 1 of 5\n", n % 400),
-        _ => format!("connection.update: {{ isOnline: true, receivedPendingNotifications: {} }}\n", n % 2 == 0),
+        _ => {
+            format!("connection.update: {{ isOnline: true, receivedPendingNotifications: {} }}\n", n % 2 == 0)
+        }
     }
 }
 

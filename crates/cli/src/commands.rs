@@ -11,7 +11,9 @@ mod export;
 mod health;
 mod healthcheck;
 mod import;
+mod incidents;
 mod logs;
+mod monitor;
 mod restart;
 mod restore;
 mod serve;
@@ -63,6 +65,10 @@ pub enum Command {
     Logs(logs::Logs),
     /// Run a command in the container; its exit code is passed on
     Exec(exec::Exec),
+    /// Watch containers' logs and events, and mend their sessions within the policy
+    Monitor(monitor::Monitor),
+    /// Show what went wrong, what was done about it, and how that was verified
+    Incidents(incidents::Incidents),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -84,6 +90,8 @@ impl Command {
             Self::Status(command) => return command.run().await,
             Self::Logs(command) => return command.run().await,
             Self::Exec(command) => return command.run().await,
+            Self::Monitor(command) => command.run().await,
+            Self::Incidents(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Serve(command) => command.run().await,

@@ -6,6 +6,7 @@ mod care;
 mod commands;
 mod containers;
 mod logging;
+mod monitor;
 mod settings;
 mod surroundings;
 

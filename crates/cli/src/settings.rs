@@ -3,6 +3,7 @@
 //! Flags beat the environment, the environment beats the file. Every secret `X` may also stand in
 //! the file that `X_FILE` names. Anything unknown or malformed is refused before anything starts.
 
+mod care;
 pub mod catalog;
 pub mod error;
 mod source;
@@ -18,6 +19,7 @@ use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
 use wakeeper_session::backup::Retention;
 use wakeeper_session::secret::Passphrase;
 
+pub use care::{AlertSettings, CareSettings};
 pub use error::SettingsError;
 pub use source::Sources;
 use source::Values;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Encrypts backups.
     pub backup_passphrase: Option<Passphrase>,
+    /// How sessions are watched and mended.
+    pub care: CareSettings,
     /// How callers prove themselves.
     pub api_key: ApiKeySetting,
     /// Is `/metrics` served?
@@ -106,12 +110,14 @@ impl Settings {
         if let Some(database) = values.get("DATABASE_URL") {
             return Err(database.malformed());
         }
+        let backup_dir = values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?;
         Ok(Self {
             listen: SocketAddr::new(host, port),
             auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
             baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
-            backup_dir: values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?,
+            backup_dir: backup_dir.clone(),
             retention: retention(&values)?,
+            care: CareSettings::of(&values, &backup_dir)?,
             backup_passphrase: values
                 .get("BACKUP_PASSPHRASE")
                 .map(|value| Passphrase::new(value.text.clone())),

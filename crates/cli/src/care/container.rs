@@ -150,7 +150,7 @@ impl OpenSession {
 
 /// Where a container's session is backed up: in its own backup folder when that is within reach, else in this
 /// machine's.
-async fn places(
+pub async fn places(
     engine: &Engine,
     container: &Container,
     layout: &SessionLayout,
@@ -237,7 +237,8 @@ pub fn show(page: &mut Page, report: &ContainerReport) {
 
 /// What a health check printed, in a line: of the gateway's own answer only what failed, or that all is well.
 pub fn health_words(output: &str) -> String {
-    let answer: serde_json::Value = serde_json::from_str(output.lines().next().unwrap_or_default()).unwrap_or_default();
+    let answer: serde_json::Value =
+        serde_json::from_str(output.lines().next().unwrap_or_default()).unwrap_or_default();
     match (answer["status"].as_str(), answer["error"].as_object()) {
         (Some("ok"), _) => {
             let checks = answer["info"].as_object().map(|checks| checks.keys().cloned().collect::<Vec<_>>());

@@ -19,6 +19,7 @@ use wakeeper_gateway::{Gateway, GatewayConfig};
 
 use crate::care::{Places, owners};
 use crate::logging::{self, Output};
+use crate::settings::catalog::Effect;
 use crate::settings::{ApiKeySetting, Settings, Sources};
 use crate::surroundings;
 
@@ -89,7 +90,11 @@ fn after_help() -> String {
          Settings (environment, or wakeeper.toml in lower case; secrets also from the file named by <NAME>_FILE):\n",
     );
     for setting in crate::settings::catalog::SETTINGS {
-        let note = if setting.effective { "" } else { " (no effect in this version)" };
+        let note = match setting.effect {
+            Effect::Full => "",
+            Effect::Monitor => " (wakeeper monitor)",
+            Effect::None => " (no effect in this version)",
+        };
         let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
     }
     help

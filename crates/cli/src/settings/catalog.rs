@@ -9,8 +9,19 @@ pub struct Setting {
     pub kind: Kind,
     /// Never shown, and also read from the file that `<name>_FILE` names.
     pub secret: bool,
-    /// False for settings that are checked but change nothing in this version.
-    pub effective: bool,
+    /// Who acts on it.
+    pub effect: Effect,
+}
+
+/// Who acts on a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Every command that it concerns.
+    Full,
+    /// `wakeeper monitor` alone.
+    Monitor,
+    /// Nobody in this version; it is checked all the same.
+    None,
 }
 
 /// What a setting's value may be.
@@ -45,16 +56,21 @@ impl Kind {
 }
 
 const fn setting(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, secret: false, effective: true }
+    Setting { name, kind, secret: false, effect: Effect::Full }
 }
 
 const fn secret(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, secret: true, effective: true }
+    Setting { name, kind, secret: true, effect: Effect::Full }
 }
 
 /// A name that compose files already use; it is checked and announced as having no effect yet.
 const fn later(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, secret: false, effective: false }
+    Setting { name, kind, secret: false, effect: Effect::None }
+}
+
+/// A setting of `wakeeper monitor`.
+const fn monitor(name: &'static str, kind: Kind) -> Setting {
+    Setting { name, kind, secret: false, effect: Effect::Monitor }
 }
 
 const PATH: Kind = Kind::Text("a path");
@@ -79,17 +95,42 @@ pub const SETTINGS: &[Setting] = &[
     setting("MEDIA_LIMIT", Kind::Size),
     setting("MEDIA_FROM_PRIVATE_ADDRESSES", Kind::Bool),
     setting("SHUTDOWN_TIMEOUT", Kind::Duration),
-    later("SESSION_CLEANUP_ENABLED", Kind::Bool),
-    later("SESSION_ERROR_THRESHOLD", Kind::Number(1, 1_000_000)),
-    later("SESSION_ERROR_WINDOW", Kind::Duration),
-    later("AUTO_CLEANUP_ON_ERROR", Kind::Bool),
-    later("ENABLE_ERROR_MONITORING", Kind::Bool),
+    monitor("SESSION_CLEANUP_ENABLED", Kind::Bool),
+    monitor("SESSION_CLEANUP_WAIT", Kind::Duration),
+    monitor("SESSION_CLEANUP_VERIFY", Kind::Duration),
+    monitor("SESSION_CLEANUP_COOL_DOWN", Kind::Duration),
+    monitor("SESSION_CLEANUP_TRIES", Kind::Number(1, 100)),
+    monitor("SESSION_ERROR_THRESHOLD", Kind::Number(1, 1_000_000)),
+    monitor("SESSION_ERROR_WINDOW", Kind::Duration),
+    monitor("SESSION_ERROR_PEER_THRESHOLD", Kind::Number(1, 64)),
+    monitor("SESSION_ERROR_PEER_WINDOW", Kind::Duration),
+    monitor("AUTO_CLEANUP_ON_ERROR", Kind::Bool),
+    monitor("ENABLE_ERROR_MONITORING", Kind::Bool),
+    Setting {
+        name: "MONITOR_ALERT_URL",
+        kind: Kind::Text("an http:// or https:// address"),
+        secret: true,
+        effect: Effect::Monitor,
+    },
+    Setting {
+        name: "MONITOR_ALERT_HMAC_KEY",
+        kind: Kind::Text("any text"),
+        secret: true,
+        effect: Effect::Monitor,
+    },
+    monitor("MONITOR_LISTEN", Kind::Text("off, or an address and port such as 127.0.0.1:8194")),
+    monitor("MONITOR_STATE_DIR", PATH),
     setting("CONTAINER_NAME", Kind::Text("a container name")),
     later("BACKUP_INTERVAL", Kind::Duration),
     setting("BACKUP_KEEP_LAST", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_DAILY", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_WEEKLY", Kind::Number(0, 100_000)),
-    Setting { name: "BACKUP_PASSPHRASE", kind: Kind::Text("a passphrase"), secret: true, effective: false },
+    Setting {
+        name: "BACKUP_PASSPHRASE",
+        kind: Kind::Text("a passphrase"),
+        secret: true,
+        effect: Effect::Full,
+    },
     secret("WHATSAPP_HOOK_URL", Kind::Text("an http:// or https:// address")),
     setting("WHATSAPP_HOOK_EVENTS", Kind::Text("event names such as message, separated by commas, or *")),
     secret("WHATSAPP_HOOK_HMAC_KEY", Kind::Text("any text")),
@@ -112,8 +153,15 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 
 /// Names that start with one of these belong to wakeeper, so an unknown one is a typing error.
 /// Narrow on purpose: desktops set variables such as `SESSION_MANAGER`.
-const OWN_PREFIXES: &[&str] =
-    &["WAKEEPER_", "WHATSAPP_", "SESSION_CLEANUP", "SESSION_ERROR", "BACKUP_", "AUTO_CLEANUP"];
+const OWN_PREFIXES: &[&str] = &[
+    "WAKEEPER_",
+    "WHATSAPP_",
+    "SESSION_CLEANUP",
+    "SESSION_ERROR",
+    "BACKUP_",
+    "AUTO_CLEANUP",
+    "MONITOR_ALERT",
+];
 
 /// Does that environment name belong to wakeeper?
 pub fn is_own_name(name: &str) -> bool {

@@ -64,7 +64,11 @@ impl Values {
 
     /// Names of settings that are set and change nothing in this version.
     pub fn without_effect(&self) -> Vec<&'static str> {
-        self.0.values().filter(|value| !value.setting.effective).map(|value| value.setting.name).collect()
+        self.0
+            .values()
+            .filter(|value| value.setting.effect == catalog::Effect::None)
+            .map(|value| value.setting.name)
+            .collect()
     }
 }
 

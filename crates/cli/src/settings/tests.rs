@@ -203,3 +203,33 @@ fn every_setting_is_its_own_closest_name() {
         assert_eq!(catalog::closest(setting.name), Some(setting.name));
     }
 }
+
+#[test]
+fn care_settings_become_rules() {
+    let usual = resolve(&[]).unwrap().care;
+    assert_eq!(usual.rules, wakeeper_recovery::Rules::default());
+    assert_eq!(usual.state_dir, Path::new("./session_backups/monitor"));
+    assert!(usual.rules.mend && !usual.rules.full_reset && usual.listen.is_some());
+    let care = resolve(&[
+        ("SESSION_CLEANUP_ENABLED", "false"),
+        ("SESSION_ERROR_THRESHOLD", "5"),
+        ("SESSION_ERROR_WINDOW", "2m"),
+        ("SESSION_CLEANUP_TRIES", "7"),
+        ("AUTO_CLEANUP_ON_ERROR", "true"),
+        ("ENABLE_ERROR_MONITORING", "false"),
+        ("MONITOR_LISTEN", "off"),
+        ("MONITOR_STATE_DIR", "/var/lib/wakeeper"),
+        ("MONITOR_ALERT_URL", "https://example.org/hook"),
+    ])
+    .unwrap()
+    .care;
+    let rules = &care.rules;
+    assert!(!rules.mend && rules.full_reset && !rules.watch && care.listen.is_none());
+    assert_eq!((rules.session_errors, rules.session_window.as_secs(), rules.tries), (5, 120, 7));
+    assert_eq!(care.state_dir, Path::new("/var/lib/wakeeper"));
+    assert!(care.alert.is_some());
+    assert!(refusal(&[("MONITOR_LISTEN", "8194")]).contains("127.0.0.1:8194"));
+    assert!(refusal(&[("MONITOR_ALERT_URL", "mailto:me@example.org")]).contains("hidden"));
+    assert!(refusal(&[("MONITOR_ALERT_HMAC_KEY", "k")]).contains("MONITOR_ALERT_URL"));
+    assert!(refusal(&[("SESSION_ERROR_PEER_TRESHOLD", "3")]).contains("SESSION_ERROR_PEER_THRESHOLD"));
+}

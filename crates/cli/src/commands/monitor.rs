@@ -1,0 +1,194 @@
+//! `wakeeper monitor`: watches, tells, and mends within the policy.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
+use wakeeper_storage::open_sqlite;
+
+use crate::care::Places;
+use crate::containers;
+use crate::logging::{self, Output};
+use crate::monitor::fleet::{Choice, Fleet};
+use crate::monitor::{Shared, alerts, metrics};
+use crate::settings::{Settings, Sources};
+
+use super::asked_to_stop;
+
+/// Closed incidents are kept for a year.
+const KEPT_MS: i64 = 365 * 86_400_000;
+
+/// Watch containers' logs and events, and mend their sessions within the policy
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  wakeeper monitor\n  wakeeper monitor --container whatsapp-api --state /var/lib/wakeeper\n  \
+    wakeeper monitor --data-dir /srv/bot --log /srv/bot/gateway.log\n  SESSION_CLEANUP_ENABLED=false wakeeper monitor\n\n\
+    Without --container every container labelled whatsapp.session.managed=true is watched, also those that start later.\n\
+    A container is stopped around every write and started after it. Nothing that needs a new QR code is ever done\n\
+    unless AUTO_CLEANUP_ON_ERROR=true. `wakeeper incidents` shows what happened."
+)]
+pub struct Monitor {
+    /// Container to watch, by name; may be given several times
+    #[arg(long = "container", short = 'c', value_name = "NAME")]
+    containers: Vec<String>,
+    /// Watch a folder instead, and its log: reports only [env: DATA_DIR]
+    #[arg(long, value_name = "FOLDER", requires = "log", conflicts_with = "containers")]
+    data_dir: Option<PathBuf>,
+    /// Log of the gateway that runs on the folder
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    log: Option<PathBuf>,
+    /// Folder of incidents and of what was read [env: MONITOR_STATE_DIR; default: monitor in the backup folder]
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// Settings file (TOML) [env: WAKEEPER_CONFIG; default: wakeeper.toml, when it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Monitor {
+    /// Watches until the process is asked to stop.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let settings = self.settings()?;
+        logging::init(&settings.log, Output::Stdout)?;
+        let stop = CancellationToken::new();
+        let asked = tokio::spawn(asked_to_stop());
+        if !settings.care.rules.watch {
+            tracing::warn!("ENABLE_ERROR_MONITORING is false: nothing is watched");
+            asked.await??;
+            return Ok(());
+        }
+        say_rules(&settings.care.rules);
+        let _lock = lock(&settings.care.state_dir)?;
+        let database = Shared::database(&settings.care);
+        let storage = open_sqlite(&database).await.context("cannot keep incidents")?;
+        let shared = Shared {
+            here: Places::of(&settings),
+            care: settings.care.clone(),
+            storage: Arc::clone(&storage),
+            clock: Arc::new(SystemClock),
+        };
+        storage.prune_incidents(shared.clock.now_ms() - KEPT_MS, 10_000).await?;
+        let page = self.serve_metrics(&settings, &stop)?;
+        let sender = tokio::spawn(alerts::send(shared.clone(), stop.clone()));
+        let signal = stop.clone();
+        tokio::spawn(async move {
+            if let Ok(Ok(signal)) = asked.await {
+                tracing::info!("{signal} received, finishing what has begun");
+            }
+            signal.cancel();
+        });
+        let result = self.watch(shared, stop.clone()).await;
+        stop.cancel();
+        if let Ok(Err(error)) = sender.await {
+            tracing::error!("alerts are no longer sent: {error:#}");
+        }
+        if let Some(page) = page {
+            page.await??;
+        }
+        storage.close().await;
+        result
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let flags = [("DATA_DIR", &self.data_dir), ("MONITOR_STATE_DIR", &self.state)];
+        Ok(Settings::resolve(Sources {
+            flags: flags
+                .into_iter()
+                .filter_map(|(name, path)| Some((name, text(path.as_deref()?))))
+                .collect(),
+            config: self.config.clone(),
+            environment: std::env::vars_os().collect(),
+            working_dir: PathBuf::from("."),
+        })?)
+    }
+
+    fn serve_metrics(
+        &self,
+        settings: &Settings,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
+        let handle = metrics::record()?;
+        Ok(settings.care.listen.map(|listen| {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                let served = metrics::serve(listen, handle, stop.clone()).await;
+                if served.is_err() {
+                    stop.cancel();
+                }
+                served
+            })
+        }))
+    }
+
+    async fn watch(&self, shared: Shared, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut fleet = Fleet::new(shared.clone(), stop);
+        let watched = match &self.log {
+            Some(log) => {
+                fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
+                fleet.wait().await;
+                Ok(())
+            }
+            None => {
+                let choice = if self.containers.is_empty() {
+                    Choice::Labelled
+                } else {
+                    Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
+                };
+                match containers::connect().await {
+                    Ok(engine) => fleet.watch_containers(engine, choice).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        fleet.finish().await;
+        watched
+    }
+}
+
+fn folder(shared: &Shared) -> SessionFolder {
+    SessionFolder {
+        auth_info: shared.here.auth_info.clone(),
+        store: Some(shared.here.store.clone()),
+        shelf: shared.here.backups.clone(),
+        label: shared.here.label.clone(),
+        passphrase: shared.here.passphrase.clone(),
+        clock: Arc::clone(&shared.clock),
+    }
+}
+
+/// One monitor at a time: two would mend the same session.
+fn lock(state: &Path) -> anyhow::Result<File> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let shown = state.display();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state).with_context(|| {
+        format!("cannot make {shown}; set MONITOR_STATE_DIR to a folder that can be written")
+    })?;
+    let file =
+        File::options().create(true).append(true).mode(0o600).open(state.join("monitor.lock")).with_context(
+            || format!("cannot write in {shown}; set MONITOR_STATE_DIR to a folder that can be written"),
+        )?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another wakeeper monitor keeps its incidents in {shown}; stop it, or give this one another --state"
+        );
+    }
+    Ok(file)
+}
+
+fn say_rules(rules: &Rules) {
+    let reset = if rules.full_reset { "allowed as the last resort" } else { "never" };
+    let mend = if rules.mend { "mended" } else { "reported" };
+    tracing::info!(
+        "sessions are {mend} from {} failing messages of one contact in {} s, or {} of all in {} s; a full reset: {reset}",
+        rules.peer_messages,
+        rules.peer_window.as_secs(),
+        rules.session_errors,
+        rules.session_window.as_secs()
+    );
+}
