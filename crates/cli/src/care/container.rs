@@ -194,7 +194,7 @@ async fn log_of(engine: &Engine, container: &Container) -> Vec<Symptom> {
         match lines.try_next().await {
             Ok(Some(line)) => {
                 let at_ms = (line.at_ns > 0).then_some(line.at_ns / 1_000_000);
-                let symptoms = scanner.line(&line.plain_text()).into_iter();
+                let symptoms = scanner.line(line.plain_text().as_bytes()).into_iter();
                 found.extend(symptoms.map(|symptom| Symptom { at_ms: symptom.at_ms.or(at_ms), ..symptom }));
             }
             Ok(None) => break,
