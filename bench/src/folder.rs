@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use base64::Engine;
@@ -34,7 +34,7 @@ pub fn make(folder: &Path, files: usize) -> anyhow::Result<u64> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        bytes += write(folder.join(&name), &text)?;
+        bytes += write(&folder.join(&name), &text)?;
         if name.starts_with("session-") {
             templates.push(text);
         }
@@ -42,14 +42,14 @@ pub fn make(folder: &Path, files: usize) -> anyhow::Result<u64> {
     let mut keys = Keys::new();
     for index in 0..files {
         let text = keys.renew(&templates[index % templates.len()]);
-        bytes += write(folder.join(session_name(index)), &text)?;
+        bytes += write(&folder.join(session_name(index)), &text)?;
     }
     Ok(bytes)
 }
 
-fn write(path: PathBuf, text: &str) -> anyhow::Result<u64> {
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
+fn write(path: &Path, text: &str) -> anyhow::Result<u64> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
     Ok(text.len() as u64)
 }
 

@@ -102,7 +102,7 @@ async fn group_of_three(a: &Party, b: &Party, third: &Party) {
         send_all(from, &chat, &texts).await;
         for to in all {
             if to.name != from.name {
-                to.wait_texts(from.address(), &texts).await;
+                to.wait_texts_in_any_order(from.address(), &texts).await;
             }
         }
     }

@@ -16,7 +16,8 @@ async fn second_gateway_on_the_same_auth_info_is_refused() {
     let status = second.wait_exit(Duration::from_secs(30)).await;
 
     assert_eq!(status.code(), Some(1));
-    let found = |lines: &[String]| lines.iter().find(|line| line.contains("auth_info")).cloned();
+    let refusal = |line: &&String| line.starts_with("error:") && line.contains("auth_info");
+    let found = |lines: &[String]| lines.iter().find(refusal).cloned();
     let line = second.lines().wait("a line that names auth_info", Duration::from_secs(5), found).await;
     assert!(line.contains("another") || line.contains("already"), "not clear: {line}");
     let backtrace = second.lines().read(|lines| lines.iter().any(|line| line.contains("backtrace")));

@@ -75,7 +75,7 @@ fn find_the_planted_bug(programs: &Path) -> Result<(), String> {
     ];
     let mut seen = false;
     let ended_well = watched(command(programs, target, &arguments), |line| {
-        seen |= line.contains("found the planted bug")
+        seen |= line.contains("found the planted bug");
     })?;
     if seen && !ended_well {
         Ok(())

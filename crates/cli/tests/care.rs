@@ -1,7 +1,10 @@
 //! The care commands as their users meet them, on folders that real Baileys wrote.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -308,6 +311,41 @@ fn a_running_owner_is_not_overwritten() {
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     owner.kill().unwrap();
     owner.wait().unwrap();
+}
+
+/// What a command shows on a terminal.
+fn on_a_terminal(mut command: Command) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let terminal = File::options().read(true).write(true).open(OsStr::from_bytes(name.to_bytes())).unwrap();
+    command.stdout(terminal.try_clone().unwrap()).stderr(terminal);
+    let mut child = command.spawn().unwrap();
+    // The last writer's end is the child's; when it is gone, reading fails.
+    drop(command);
+    let mut shown = Vec::new();
+    let _ = File::from(screen).read_to_end(&mut shown);
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let data = data("baileys7");
+    let health = || {
+        let mut command = wakeeper(data.path());
+        command.arg("health");
+        command
+    };
+    let shown = on_a_terminal(health());
+    assert!(shown.contains("\u{1b}[32mhealthy\u{1b}[0m"), "{shown:?}");
+    let mut plain = health();
+    plain.env("NO_COLOR", "1");
+    let shown = on_a_terminal(plain);
+    assert!(shown.contains("healthy") && !shown.contains('\u{1b}'), "{shown:?}");
+    assert!(!out(&run(data.path(), &["health"])).contains('\u{1b}'));
 }
 
 #[test]

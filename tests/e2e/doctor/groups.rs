@@ -24,7 +24,9 @@ async fn torn_sender_keys(version: Baileys) {
     // Our own and Ben's.
     let torn: Vec<_> = files(&anna.folder(), "sender-key-1");
     assert!(torn.len() >= 2, "{torn:?}");
-    torn.iter().for_each(|file| tear(file));
+    for file in &torn {
+        tear(file);
+    }
     assert_eq!(anna.doctor(&["health"]).await.0, 1);
     let cured = anna.clean(&[]).await;
     assert!(cured.iter().any(|code| code == "file_truncated"), "{cured:?}");

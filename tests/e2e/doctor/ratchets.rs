@@ -10,7 +10,9 @@ async fn a_torn_signal_session(version: Baileys) {
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (mut anna, ben) = talking(&lab, version).await;
     anna.kill().await;
-    sessions(&anna.folder(), ben.address()).iter().for_each(|file| tear(file));
+    for file in sessions(&anna.folder(), ben.address()) {
+        tear(&file);
+    }
     assert_eq!(anna.doctor(&["health"]).await.0, 1);
     assert!(anna.clean(&[]).await.iter().all(|code| code == "file_truncated"));
     recovered(&mut anna, &ben, version).await;
@@ -96,7 +98,9 @@ async fn deleted_pre_keys(version: Baileys) {
     talk("since the backup", &ben, anna.party()).await;
     anna.kill().await;
     let gone = files(&anna.folder(), "pre-key-");
-    gone.iter().for_each(|file| std::fs::remove_file(file).expect("remove a pre-key"));
+    for file in &gone {
+        std::fs::remove_file(file).expect("remove a pre-key");
+    }
     assert_eq!(anna.clean(&[]).await, ["pre_keys_missing"]);
     assert_eq!(files(&anna.folder(), "pre-key-"), gone, "the published ones are back");
     recovered(&mut anna, &ben, version).await;

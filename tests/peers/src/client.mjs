@@ -6,6 +6,9 @@ import { describeContent, describeKey } from './content.mjs'
 import { MessageStore } from './store.mjs'
 
 const RECONNECT_MS = 500
+// Baileys 6 keeps the device list of a one-to-one chat without the phone and uses it for groups, too. The phone then
+// asks for each group message again, and what is sent again races with what is being sent for the same sender key.
+const NO_DEVICE_CACHE = { get: () => undefined, set: () => {}, del: () => {}, flushAll: () => {} }
 
 /** Loads Baileys by its major version; 7.x is told to trust `root` (hex) as the root of the server's certificates. */
 export async function loadLibrary(version, root) {
@@ -15,12 +18,12 @@ export async function loadLibrary(version, root) {
   if (version === '7' && root) library.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(root, 'hex')
   // 6.x is CommonJS: its default export is the module object.
   const makeSocket = [library.makeWASocket, library.default, library.default?.default].find(f => typeof f === 'function')
-  return { library, makeSocket }
+  return { version, library, makeSocket }
 }
 
 export class Client {
-  constructor({ library, makeSocket, auth, url, cacheKeys, logger, emit }) {
-    Object.assign(this, { library, makeSocket, auth, url, cacheKeys, logger, emit })
+  constructor({ version, library, makeSocket, auth, url, cacheKeys, logger, emit }) {
+    Object.assign(this, { version, library, makeSocket, auth, url, cacheKeys, logger, emit })
     mkdirSync(auth, { recursive: true, mode: 0o700 })
     this.store = new MessageStore(`${auth}.messages.jsonl`, library.BufferJSON)
     this.socket = null
@@ -49,6 +52,7 @@ export class Client {
       waWebSocketUrl: this.url,
       logger,
       getMessage: async key => this.store.get(key.id)?.message,
+      ...(this.version === '6' && { userDevicesCache: NO_DEVICE_CACHE }),
     })
     this.socket = socket
     this.state = 'connecting'
@@ -112,14 +116,15 @@ export class Client {
           timestamp: Number(message.messageTimestamp ?? 0),
           content: describeContent(this.library, message),
         })
+        // What Baileys learns about a message before it emits it becomes part of the message.
+        const { key, status, userReceipt } = message
+        if (key.fromMe && status != null) emit({ event: 'status', key: describeKey(key), status })
+        for (const receipt of userReceipt ?? []) this.onReceipt({ key, receipt })
       }
     })
     ev.on('messages.update', updates => updates.forEach(item => this.onUpdate(item)))
     ev.on('message-receipt.update', receipts => {
-      for (const { key, receipt } of receipts) {
-        const kind = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivery' : 'other'
-        emit({ event: 'receipt', key: describeKey(key), user: receipt.userJid, kind })
-      }
+      for (const receipt of receipts) this.onReceipt(receipt)
     })
     ev.on('messages.reaction', reactions => {
       for (const { key, reaction } of reactions) {
@@ -135,6 +140,11 @@ export class Client {
       emit({ event: 'history', chats: chats.length, messages: messages.length, syncType: syncType ?? null }))
     ev.on('presence.update', ({ id, presences }) =>
       emit({ event: 'presence', id, states: Object.values(presences).map(({ lastKnownPresence }) => lastKnownPresence) }))
+  }
+
+  onReceipt({ key, receipt }) {
+    const kind = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivery' : 'other'
+    this.emit({ event: 'receipt', key: describeKey(key), user: receipt.userJid, kind })
   }
 
   onUpdate({ key, update }) {

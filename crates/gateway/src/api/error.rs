@@ -242,7 +242,10 @@ impl From<EngineError> for ApiError {
                 Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
                     .hint("use a new key to try again")
             }
-            EngineError::MessageNotFound => Self::new(ErrorCode::MessageNotFound, "There is no such message"),
+            EngineError::MessageNotFound => Self::new(
+                ErrorCode::MessageNotFound,
+                "There is no such message among those sent and received since this session was linked",
+            ),
             EngineError::NoMedia => Self::new(ErrorCode::FileNotFound, "There is no such file"),
             EngineError::InvalidRequest(reason) => Self::invalid(reason),
             EngineError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),

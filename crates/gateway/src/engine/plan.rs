@@ -222,12 +222,10 @@ impl Planner<'_> {
         if !edit.message.from_me {
             return Err(EngineError::InvalidRequest("only own messages can be edited".to_owned()));
         }
+        let row = self.find(&edit.message).await?.ok_or(EngineError::MessageNotFound)?;
         let key = self.key(&edit.message).await?;
         let context = quote_context(None, &edit.mentions);
-        let before = match self.find(&edit.message).await? {
-            Some(row) if !row.proto.is_empty() => Some(decode(&row)?),
-            _ => None,
-        };
+        let before = if row.proto.is_empty() { None } else { Some(decode(&row)?) };
         let content = match before.and_then(|before| with_caption(before, &edit.text)) {
             Some(content) => content,
             None => text_message(edit.text, context),
@@ -242,6 +240,7 @@ impl Planner<'_> {
                 "only own messages can be deleted for everyone".to_owned(),
             ));
         }
+        self.find(id).await?.ok_or(EngineError::MessageNotFound)?;
         let mut key = self.key(id).await?;
         if id.from_me {
             // The sender's own deletions name no participant.

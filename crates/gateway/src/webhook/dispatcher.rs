@@ -1,16 +1,15 @@
 //! Takes due deliveries from the outbox: one task for each subscription that is owed something,
 //! so that none waits for another's receiver.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, StreamExt};
 use reqwest::Client;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{JoinMap, TaskTracker};
 use wakeeper_storage::{Storage, StorageError};
 
 use super::housekeeping::{self, RetentionSettings};
@@ -133,22 +132,24 @@ struct Worker {
 
 impl Worker {
     async fn run(self) {
-        let mut running = FuturesUnordered::new();
-        let mut busy = HashSet::new();
+        // By lane. Tasks of their own: merely polled here they would stand still whenever this worker
+        // waits for the storage, while they hold the very connection that it waits for.
+        let mut running = JoinMap::new();
         while !self.shared.stop.is_cancelled() {
             self.signal.dirty.store(false, Ordering::Relaxed);
-            let sleep = match self.look(&mut busy).await {
+            let sleep = match self.look(&running).await {
                 Ok(found) => {
                     for lane in found.due {
-                        running.push(lane::run(
+                        let turn = lane::run(
                             Arc::clone(&self.shared),
                             Arc::clone(&found.subscription),
-                            lane,
-                        ));
+                            lane.clone(),
+                        );
+                        running.spawn(lane.id, turn);
                     }
                     found.sleep
                 }
-                Err(Nothing::Owed) if busy.is_empty() => {
+                Err(Nothing::Owed) if running.is_empty() => {
                     if self.ends() {
                         return;
                     }
@@ -161,17 +162,21 @@ impl Worker {
                 }
             };
             tokio::select! {
-                Some(lane) = running.next(), if !running.is_empty() => { busy.remove(&lane); }
+                Some((lane, ended)) = running.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(lane, %error, "a webhook delivery broke off and is taken up again");
+                    }
+                }
                 () = self.signal.notify.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
                 () = self.shared.stop.cancelled() => {}
             }
         }
-        while running.next().await.is_some() {}
+        while running.join_next().await.is_some() {}
     }
 
     /// What can be taken up now, and how long to sleep if nothing happens.
-    async fn look(&self, busy: &mut HashSet<i64>) -> Result<Found, Nothing> {
+    async fn look(&self, running: &JoinMap<i64, ()>) -> Result<Found, Nothing> {
         let shared = &self.shared;
         let now_ms = shared.clock.now_ms();
         let Some(subscription) = shared.registry.resolve(&self.key) else {
@@ -179,17 +184,16 @@ impl Worker {
             return Err(Nothing::Owed);
         };
         let mut due = Vec::new();
-        if busy.len() < LANES {
+        let free = LANES.saturating_sub(running.len());
+        if free > 0 {
             // Lanes being worked on are still due in the rows: ask for so many that free ones show.
-            let limit = u32::try_from(LANES + busy.len()).unwrap_or(u32::MAX);
-            for lane in shared.storage.due_lanes(&self.key, now_ms, limit).await? {
-                if busy.len() < LANES && busy.insert(lane.id) {
-                    due.push(lane);
-                }
-            }
+            let limit = u32::try_from(LANES + running.len()).unwrap_or(u32::MAX);
+            due = shared.storage.due_lanes(&self.key, now_ms, limit).await?;
+            due.retain(|lane| !running.contains_key(&lane.id));
+            due.truncate(free);
         }
         let next_ms = shared.storage.next_due_ms(&self.key, now_ms).await?;
-        if next_ms.is_none() && busy.is_empty() {
+        if next_ms.is_none() && running.is_empty() && due.is_empty() {
             return Err(Nothing::Owed);
         }
         let sleep = next_ms.map_or(LONGEST_SLEEP, |next_ms| {

@@ -15,12 +15,12 @@ const TURN: u32 = 32;
 /// Bodies read at once.
 const PAGE: u32 = 8;
 
-/// Works on a lane until it is empty, must wait, or had its turn. Answers its number.
-pub(super) async fn run(shared: Arc<Shared>, subscription: Arc<Subscription>, lane: Lane) -> i64 {
+/// Works on a lane until it is empty, must wait, or had its turn.
+pub(super) async fn run(shared: Arc<Shared>, subscription: Arc<Subscription>, lane: Lane) {
     let receiver = shared.receivers.receiver(&subscription.receiver());
     let room = tokio::select! {
         room = shared.receivers.room(&receiver) => room,
-        () = shared.stop.cancelled() => return lane.id,
+        () = shared.stop.cancelled() => return,
     };
     let gauge = metrics::gauge!("wakeeper_webhook_in_flight");
     gauge.increment(1.0);
@@ -34,7 +34,6 @@ pub(super) async fn run(shared: Arc<Shared>, subscription: Arc<Subscription>, la
     turn.take().await;
     gauge.decrement(1.0);
     drop(room);
-    lane.id
 }
 
 struct Turn<'a> {
