@@ -49,6 +49,7 @@ pub async fn read(database: &Path, now_ms: i64) -> Result<NativeReading, NativeE
     drop(connection);
     let mut reader = Reader { store: opened, session: Session::new(credentials), left_out: Vec::new(), now_ms };
     reader.everything(&keys, macs).await.map_err(&failed)?;
+    sender_key::by_device(&mut reader.session);
     Ok(NativeReading { session: reader.session, left_out: reader.left_out })
 }
 

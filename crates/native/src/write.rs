@@ -197,7 +197,7 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
 
     async fn sender_keys(&mut self, session: &Session) -> Result<(), NativeError> {
         let mut batch = Vec::new();
-        for (name, key) in &session.sender_keys {
+        for (name, key) in &sender_key::by_account(session) {
             let Some(sender) = address::row_key(&name.sender) else { continue };
             match sender_key::to_store(key) {
                 Ok(bytes) => batch.push((Arc::from(format!("{}:{sender}", name.group)), Bytes::from(bytes))),

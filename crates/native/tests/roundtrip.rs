@@ -166,3 +166,23 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     let report = wakeeper_native::examine(&database, &options).await.unwrap();
     assert!(!report.healthy && report.credentials == wakeeper_session::examine::CredentialsState::Damaged);
 }
+
+#[tokio::test]
+async fn sender_keys_of_all_devices_of_an_account_share_a_record() {
+    let mut session = baileys("baileys7");
+    let (name, key) = session.sender_keys.iter().find(|(_, key)| !key.is_own()).unwrap();
+    let (mut name, mut key) = (name.clone(), key.clone());
+    name.sender.device = 7;
+    key.states[0].id += 1;
+    session.sender_keys.insert(name.clone(), key.clone());
+    session.device_lists.insert(name.sender.user.clone(), vec![0, 7]);
+    let after = through_the_store(&session).await;
+    for device in [0, 7] {
+        name.sender.device = device;
+        let states = &after.sender_keys[&name].states;
+        assert_eq!(states.len(), 2, "which of them is the device's own is not kept");
+        assert!(states.iter().any(|state| *state == key.states[0]));
+    }
+    let again = through_the_store(&after).await;
+    assert_eq!(again.sender_keys, after.sender_keys, "copies do not multiply");
+}
