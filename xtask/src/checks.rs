@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::docker::Engine;
 use crate::fuzz;
 use crate::run::{program, succeed, watched};
 use crate::system;
@@ -67,17 +68,38 @@ pub fn ci() -> ExitCode {
             one(succeed(command))
         }));
     }
-    tally.add(timed("tests", || {
-        tests(&environment, &["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"])
+    // Without an engine the other tests run all the same, and those that need one fail.
+    let mut engine = None;
+    tally.add(timed("Docker engine", || {
+        one(Engine::start(environment.node()).map(|started| engine = Some(started)))
     }));
+    tally.add(timed("tests", || {
+        tests(
+            &environment,
+            engine.as_ref(),
+            &["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"],
+        )
+    }));
+    drop(engine);
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
-        tests(&environment, &["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"])
+        let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
+        tests(&environment, None, &arguments)
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS))));
     println!("all checks and tests took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a command with everything that the tests need, the Docker engine among it.
+pub fn with_engine(name: &str, arguments: &[&str]) -> Result<(), String> {
+    let environment = system::setup()?;
+    let engine = Engine::start(environment.node())?;
+    let mut command = program(name, arguments);
+    environment.apply(&mut command);
+    engine.apply(&mut command);
+    succeed(command)
 }
 
 /// Writes `openapi.json` from the code's own description.
@@ -120,9 +142,12 @@ fn one(result: Result<(), String>) -> Tally {
 }
 
 /// Runs tests. A run that fails without saying which test failed (it did not build, say) counts as one failure.
-fn tests(environment: &system::Environment, arguments: &[&str]) -> Tally {
+fn tests(environment: &system::Environment, engine: Option<&Engine>, arguments: &[&str]) -> Tally {
     let mut command = program("cargo", arguments);
     environment.apply(&mut command);
+    if let Some(engine) = engine {
+        engine.apply(&mut command);
+    }
     let mut summary = None;
     let ended_well = watched(command, |line| summary = Tally::from_summary(line).or(summary));
     match (ended_well, summary) {

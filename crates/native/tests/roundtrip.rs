@@ -117,7 +117,8 @@ async fn a_session_is_never_written_over_another() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     let again = wakeeper_native::write(&session, folder.path(), NOW_MS).await.unwrap_err();
     assert!(matches!(again, NativeError::Exists { .. }), "{again}");
-    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
     assert_eq!(names, [DATABASE], "nothing else is left behind");
 }
 
