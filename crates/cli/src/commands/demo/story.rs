@@ -211,7 +211,13 @@ impl Play<'_> {
     }
 
     async fn fault(&self, kind: &str) -> anyhow::Result<()> {
-        let fault = json!({ "kind": kind, "target": WANDA.number, "count": 1 });
+        // Wanda's phone gets messages too; the fault is for the gateway's device.
+        let phone = self.stage.simulator(Method::GET, &format!("/sim/phones/{}", WANDA.number), None).await?;
+        let devices = phone["devices"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(id) = devices.iter().filter_map(|device| device["id"].as_u64()).max() else {
+            bail!("the simulator knows no device of Wanda's: {phone}");
+        };
+        let fault = json!({ "kind": kind, "target": format!("{}:{id}", WANDA.number), "count": 1 });
         self.stage.simulator(Method::POST, "/sim/faults", Some(fault)).await.map(drop)
     }
 
