@@ -10,6 +10,7 @@ mod api;
 mod conversation;
 mod crash;
 mod demo;
+mod doctor;
 mod lock;
 mod messages;
 mod pairing;

@@ -283,6 +283,15 @@ impl Party {
         }
     }
 
+    /// Is killed, as by a power cut.
+    pub async fn kill(self) {
+        match self.role {
+            Role::Gateway(mut gateway, _) => gateway.kill().await,
+            Role::Baileys(peer) => peer.kill().await,
+            Role::Phone => panic!("contacts are always there"),
+        }
+    }
+
     /// Comes back with the same login.
     pub async fn go_online(&mut self) {
         match &mut self.role {

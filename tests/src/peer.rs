@@ -135,6 +135,11 @@ impl Peer {
         self.events.read(|all| all.iter().filter(|e| e["event"] == event).count())
     }
 
+    /// Ends the client with SIGKILL, as a power cut would.
+    pub async fn kill(self) {
+        self.process.kill().await;
+    }
+
     /// Ends the client and waits until its login is on disk.
     pub async fn stop(self) {
         let Self { mut process, stdin, .. } = self;

@@ -90,6 +90,11 @@ impl Simulator {
         made["id"].as_str().expect("a group has an id").to_owned()
     }
 
+    /// Arms a fault: `{"kind":"corrupted","target":"62811","count":3}`.
+    pub async fn fault(&self, fault: Value) {
+        self.post("/sim/faults", fault).await;
+    }
+
     /// Accounts, devices, queues and counters.
     pub async fn state(&self) -> Value {
         read(self.client.get(format!("{}/sim/state", self.base))).await.expect("the simulator's state")

@@ -3,11 +3,15 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::fuzz;
 use crate::run::{program, succeed, watched};
 use crate::system;
 
 /// Cargo features that every check and test is built with, so that nothing is compiled twice.
 const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
+
+/// How long each fuzz target runs in `ci`.
+const FUZZ_SECONDS: u64 = 20;
 
 /// How many checks and tests went well and badly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +74,7 @@ pub fn ci() -> ExitCode {
     tally.add(timed("tests of the production build", || {
         tests(&environment, &["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"])
     }));
+    tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS))));
     println!("all checks and tests took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -80,6 +85,14 @@ pub fn write_openapi() -> Result<(), String> {
     let mut command =
         program("cargo", &["test", "--package", "wakeeper-gateway", "--features", "demo", "openapi"]);
     command.env("WAKEEPER_WRITE_OPENAPI", "1");
+    succeed(command)
+}
+
+/// Writes `docs/findings.md` from the findings' own doc comments.
+pub fn write_findings() -> Result<(), String> {
+    let mut command =
+        program("cargo", &["test", "--package", "wakeeper-session", "--lib", "the_page_is_up_to_date"]);
+    command.env("WAKEEPER_WRITE_FINDINGS", "1");
     succeed(command)
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line chore speaks on the terminal")]
 
 mod checks;
+mod fuzz;
 mod run;
 mod system;
 
@@ -12,7 +13,9 @@ Usage: cargo xtask <command>
 
   ci        install what the tests need, then run every check and test (prints `N passed, N failed`)
   setup     only install what the tests need
+  fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
   openapi   write openapi.json anew from the code
+  findings  write docs/findings.md anew from the findings' doc comments
 ";
 
 fn main() -> ExitCode {
@@ -20,7 +23,13 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci"] => return checks::ci(),
         ["setup"] => system::setup().map(drop),
+        ["fuzz"] => fuzz::fuzz(600),
+        ["fuzz", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::fuzz(seconds),
+            Err(_) => Err(format!("{seconds} is no number of seconds")),
+        },
         ["openapi"] => checks::write_openapi(),
+        ["findings"] => checks::write_findings(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -45,6 +45,11 @@ pub fn setup() -> Result<Environment, String> {
     Ok(environment)
 }
 
+/// Makes sure of a C++ compiler, which libFuzzer is built with.
+pub fn compiler() -> Result<(), String> {
+    if first_line("c++", &["--version"]).is_some() { Ok(()) } else { debian(&["g++"]) }
+}
+
 fn cargo_tool(tools: &Path, tool: &str, version: &str) -> Result<(), String> {
     let subcommand = tool.trim_start_matches("cargo-");
     let installed = tools.join("bin").join(tool);

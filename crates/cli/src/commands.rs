@@ -1,14 +1,21 @@
 //! One file per command.
 
+mod backup;
+mod clean;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod examine;
+mod health;
 mod healthcheck;
+mod restore;
 mod serve;
 #[cfg(feature = "demo")]
 mod simulator;
 
-use clap::Subcommand;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Subcommand};
 
 /// What wakeeper can be told to do.
 #[derive(Subcommand)]
@@ -21,6 +28,17 @@ pub enum Command {
     /// Run the simulated WhatsApp alone, with its control API
     #[cfg(feature = "demo")]
     Simulator(simulator::SimulatorCommand),
+    /// Examine a session folder or a backup, and say what is wrong with it
+    Examine(examine::Examine),
+    /// Check a session, its store and its backups, and say what to do
+    #[command(visible_alias = "check")]
+    Health(health::Health),
+    /// Mend what is damaged in a session, after a verified backup; the login is kept
+    Clean(clean::Clean),
+    /// Make, list, verify and prune backups of a session
+    Backup(backup::Backup),
+    /// Restore a session from a backup; ratchets never go backwards unless a reason is given
+    Restore(restore::Restore),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -29,8 +47,13 @@ pub enum Command {
 
 impl Command {
     /// Runs the command to its end.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Examine(command) => return command.run(),
+            Self::Health(command) => return command.run(),
+            Self::Clean(command) => return command.run(),
+            Self::Backup(command) => return command.run(),
+            Self::Restore(command) => return command.run(),
             Self::Serve(command) => command.run().await,
             #[cfg(feature = "demo")]
             Self::Demo(command) => command.run().await,
@@ -38,8 +61,19 @@ impl Command {
             Self::Simulator(command) => command.run().await,
             Self::Healthcheck(command) => command.run().await,
             Self::Completions(command) => command.run(),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Exit code 0 for what is as it should be, 1 for what is not and was said so on the page.
+fn verdict(fine: bool) -> ExitCode {
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Ends the program over flags that contradict each other.
+fn wrong_usage(reason: &str) -> ! {
+    crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason).exit()
 }
 
 /// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C).

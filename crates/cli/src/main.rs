@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 the operation failed or the thing asked about is unhealthy, 2 wrong usage.
 
+mod care;
 mod commands;
 mod logging;
 mod settings;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(cli.command.run()));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
             ExitCode::from(if error.is::<SettingsError>() { 2 } else { 1 })

@@ -15,6 +15,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
+use wakeeper_session::backup::Retention;
+use wakeeper_session::secret::Passphrase;
 
 pub use error::SettingsError;
 pub use source::Sources;
@@ -39,6 +41,12 @@ pub struct Settings {
     pub auth_info_dir: PathBuf,
     /// The Baileys store that guides mount beside `auth_info`.
     pub baileys_store: PathBuf,
+    /// Where backups go.
+    pub backup_dir: PathBuf,
+    /// Which backups pruning keeps.
+    pub retention: Retention,
+    /// Encrypts backups.
+    pub backup_passphrase: Option<Passphrase>,
     /// How callers prove themselves.
     pub api_key: ApiKeySetting,
     /// Is `/metrics` served?
@@ -101,6 +109,11 @@ impl Settings {
             listen: SocketAddr::new(host, port),
             auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
             baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
+            backup_dir: values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?,
+            retention: retention(&values)?,
+            backup_passphrase: values
+                .get("BACKUP_PASSPHRASE")
+                .map(|value| Passphrase::new(value.text.clone())),
             api_key,
             metrics: values.read("METRICS", parse_bool, false)?,
             public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
@@ -121,6 +134,16 @@ impl Settings {
             without_effect: values.without_effect(),
         })
     }
+}
+
+fn retention(values: &Values) -> Result<Retention, SettingsError> {
+    let usual = Retention::default();
+    let count = |name, default| values.read(name, |text| text.parse().ok(), default);
+    Ok(Retention {
+        last: count("BACKUP_KEEP_LAST", usual.last)?,
+        daily: count("BACKUP_KEEP_DAILY", usual.daily)?,
+        weekly: count("BACKUP_KEEP_WEEKLY", usual.weekly)?,
+    })
 }
 
 fn api_key(values: &Values) -> Result<ApiKeySetting, SettingsError> {

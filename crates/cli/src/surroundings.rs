@@ -1,9 +1,10 @@
 //! What the gateway finds around itself at start: folders, mounts, leftovers of other programs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
+use wakeeper_session::mount::is_on_mount;
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.
 ///
@@ -71,7 +72,7 @@ pub fn warnings(auth_info: &Path, baileys_store: &Path) -> Vec<String> {
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let folder = fs::canonicalize(auth_info).unwrap_or_else(|_| auth_info.to_owned());
-    if in_container() && !on_mount(&folder, &mounts) {
+    if in_container() && !is_on_mount(&mounts, &folder) {
         warnings.push(format!(
             "{} is not on a mount: the login will be lost with this container. Mount a folder or volume there, \
              for example: -v $(pwd)/auth_info:{}",
@@ -82,41 +83,16 @@ pub fn warnings(auth_info: &Path, baileys_store: &Path) -> Vec<String> {
     warnings
 }
 
-fn in_container() -> bool {
+/// Whether this process runs in a container.
+pub fn in_container() -> bool {
     Path::new("/.dockerenv").exists()
         || Path::new("/run/.containerenv").exists()
         || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
-/// Does a mount other than the root file system hold that folder?
-fn on_mount(folder: &Path, mountinfo: &str) -> bool {
-    mountinfo
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(|point| PathBuf::from(unescape(point)))
-        .any(|point| point != Path::new("/") && folder.starts_with(&point))
-}
-
-/// The kernel writes blanks in mount points as `\040`.
-fn unescape(point: &str) -> String {
-    point.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mount_above_the_folder_counts_and_the_root_does_not() {
-        let mounts = "22 1 0:20 / / rw - overlay overlay rw\n\
-                      30 22 8:1 /home/me/auth_info /app/auth_info rw - ext4 /dev/sda1 rw\n\
-                      31 22 8:1 /x /with\\040blank rw - ext4 /dev/sda1 rw\n";
-        assert!(on_mount(Path::new("/app/auth_info"), mounts));
-        assert!(on_mount(Path::new("/app/auth_info/deeper"), mounts));
-        assert!(on_mount(Path::new("/with blank/auth_info"), mounts));
-        assert!(!on_mount(Path::new("/app/auth_info2"), mounts));
-        assert!(!on_mount(Path::new("/app"), mounts));
-    }
 
     #[cfg(unix)]
     #[test]

@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         shelf: Path::new(&shelf),
         label: "mend",
         passphrase: None,
+        approve: None,
     };
     let options = Options { troubles: &troubles, ..Options::at(now) };
     let outcome = clean(Path::new(&folder), &options, &how)?;

@@ -7,12 +7,14 @@
 pub mod archive;
 pub mod create;
 pub mod manifest;
+pub mod reached;
 pub mod retention;
 pub mod shelf;
 
 pub use create::{CreateOptions, Created, create};
 pub(crate) use create::{Stock, create_from};
 pub use manifest::Manifest;
+pub use reached::Reached;
 pub use retention::{Retention, prune};
 pub use shelf::{BackupInfo, Shelf};
 

@@ -31,6 +31,8 @@ pub struct CleanOptions<'a> {
     pub label: &'a str,
     /// Encrypts the backup that is made, and opens those that are read.
     pub passphrase: Option<&'a Passphrase>,
+    /// Shown the plan before anything is changed; false leaves everything as it is.
+    pub approve: Option<&'a dyn Fn(&Outcome) -> bool>,
 }
 
 /// What was done, as `wakeeper clean --json` prints it.
@@ -42,6 +44,9 @@ pub struct Outcome {
     pub plan: Vec<Action>,
     /// The plan was carried out.
     pub applied: bool,
+    /// A person was asked and did not agree.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub declined: bool,
     /// The login is sound.
     pub login_kept: bool,
     /// A QR code must be scanned.
@@ -99,6 +104,10 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     let mut outcome = describe(&plan, notes);
     if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {
         outcome.healthy = is_healthy(&outcome.remaining);
+        return Ok(outcome);
+    }
+    if !how.approve.is_none_or(|approve| approve(&outcome)) {
+        outcome.declined = true;
         return Ok(outcome);
     }
     let create =

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::backup::Reached;
 use crate::backup::archive::ArchiveError;
 use crate::finding::{Finding, Repair, Severity};
 use crate::findings::{self, FolderView};
@@ -36,6 +37,8 @@ pub struct Options<'a> {
     pub store: Option<&'a Path>,
     /// What logs say, peer by peer.
     pub troubles: &'a [PeerTrouble],
+    /// How far its ratchets are known to have come.
+    pub reached: Option<&'a Reached>,
     /// Contacts whose Signal sessions a person wants negotiated anew.
     pub peers: &'a [Address],
     /// Names of the processes or containers that run on the session.
@@ -58,6 +61,7 @@ impl Options<'_> {
             version: None,
             store: None,
             troubles: &[],
+            reached: None,
             peers: &[],
             owners: &[],
             on_mount: None,
@@ -153,6 +157,11 @@ pub struct Examination {
 /// Reads a session folder or a backup and reports on it. Never writes.
 pub fn examine(path: &Path, options: &Options<'_>) -> Result<Report, ExamineError> {
     Ok(Examination::of(path, options)?.report(options))
+}
+
+/// What is wrong with one file alone, given its name and content.
+pub fn judge(name: &str, content: &[u8]) -> Vec<Finding> {
+    examine_file(Entry::in_memory(name, content.len() as u64), Ok(content)).findings
 }
 
 impl Examination {

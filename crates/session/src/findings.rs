@@ -47,7 +47,7 @@ findings! {
     signal_session_skipped_many, signal_session_pending_mismatch, signal_session_contaminated,
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
-    signal_session_failing, signal_session_chosen,
+    signal_session_failing, signal_session_chosen, ratchet_rolled_back,
     sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_unusable_skipped,
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
@@ -206,7 +206,7 @@ pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
 
 /// Findings that need more than one file.
 pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
-    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 21] = [
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 22] = [
         folder_not_on_mount::detect,
         folder_many_owners::detect,
         folder_changing::detect,
@@ -223,6 +223,7 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
         signal_session_stranded::detect,
         signal_session_failing::detect,
         signal_session_chosen::detect,
+        ratchet_rolled_back::detect,
         sender_key_other_version::detect,
         sender_key_memory_orphan::detect,
         app_state_key_missing::detect,

@@ -60,6 +60,8 @@ pub struct SessionFacts {
     pub used: i64,
     /// Latest making of any session, milliseconds since 1970.
     pub created: i64,
+    /// The open one's ratchet key, shortened, and how far its sending chain is.
+    pub sending: Option<(u64, i64)>,
 }
 
 /// Facts about a sender key.
@@ -69,6 +71,8 @@ pub struct SenderKeyFacts {
     pub version: Option<Version>,
     /// It is our own, not another sender's.
     pub own: bool,
+    /// The newest state's id, and how far its chain is.
+    pub chain: Option<(i64, i64)>,
 }
 
 /// All files of a folder.

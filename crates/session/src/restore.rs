@@ -145,6 +145,11 @@ pub fn restore(
             _ => restored.removed.push(name.clone()),
         }
     }
+    if overlay.is_empty() {
+        restored.notes.push("Nothing that the backup could give back is missing or damaged.".to_owned());
+        restored.login_kept = is_sound(present.as_ref(), options);
+        return Ok(restored);
+    }
     let Some(folder) = folder.filter(|_| !how.dry_run) else {
         restored.login_kept = true;
         return Ok(restored);
@@ -213,10 +218,21 @@ fn lasting(
         present.and_then(|p| p.inventory.credentials()).and_then(|c| c.next_pre_key_id).unwrap_or(0);
     let next = next.max(u32::try_from(current).unwrap_or(0));
     let constraint = Constraint { next_pre_key_id: next, ..Constraint::default() };
+    if is_sound(present, options) {
+        // Older ones of the same login would know less, and skip pre-key ids for nothing.
+        return Ok(overlay);
+    }
     let creds =
         creds.and_then(|text| RestoredCredentials::from_backup(&text, archive.to_owned(), &constraint));
     overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
     Ok(overlay)
+}
+
+/// Whether the login that is there needs nothing.
+fn is_sound(present: Option<&Examination>, options: &Options<'_>) -> bool {
+    present.is_some_and(|present| {
+        present.credentials_state(&present.findings(options)) == CredentialsState::Sound
+    })
 }
 
 /// Files whose content never changes, or only grows.
@@ -296,9 +312,8 @@ fn same_account(
     options: &Options<'_>,
 ) -> Result<(), RestoreError> {
     let Some(present) = present else { return Ok(()) };
-    let sound = present.credentials_state(&present.findings(options)) == CredentialsState::Sound;
     let identity = present.inventory.credentials().and_then(|credentials| credentials.identity_public());
-    match identity.filter(|_| sound).map(account_mark) {
+    match identity.filter(|_| is_sound(Some(present), options)).map(account_mark) {
         Some(mark) if manifest.account.as_ref() != Some(&mark) => Err(RestoreError::OtherAccount),
         _ => Ok(()),
     }

@@ -52,6 +52,7 @@ fn paths_follow_the_data_folder_unless_set() {
     let settings = resolve(&[("DATA_DIR", "/data"), ("BAILEYS_STORE", "/else/store.json")]).unwrap();
     assert_eq!(settings.auth_info_dir, Path::new("/data/auth_info"));
     assert_eq!(settings.baileys_store, Path::new("/else/store.json"));
+    assert_eq!(settings.backup_dir, Path::new("/data/session_backups"));
 }
 
 #[test]
@@ -185,8 +186,9 @@ fn a_broken_settings_file_is_refused_without_quoting_it() {
 
 #[test]
 fn names_without_effect_are_reported() {
-    let settings = resolve(&[("BACKUP_KEEP_LAST", "3"), ("CONTAINER_NAME", "x")]).unwrap();
-    assert_eq!(settings.without_effect, ["BACKUP_KEEP_LAST", "CONTAINER_NAME"]);
+    let settings =
+        resolve(&[("BACKUP_INTERVAL", "6h"), ("BACKUP_KEEP_LAST", "3"), ("CONTAINER_NAME", "x")]).unwrap();
+    assert_eq!(settings.without_effect, ["BACKUP_INTERVAL", "CONTAINER_NAME"]);
 }
 
 #[cfg(not(feature = "demo"))]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -86,9 +86,19 @@ pub fn read(
     path: &Path,
     passphrase: Option<&Passphrase>,
     limits: &Limits,
+    each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
+) -> Result<Manifest, ArchiveError> {
+    read_stream(open(path)?, passphrase, limits, each)
+}
+
+/// Reads a whole archive from anywhere and hands over its files one by one.
+pub fn read_stream(
+    stream: impl BufRead,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
     mut each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
 ) -> Result<Manifest, ArchiveError> {
-    let mut archive = tar::Archive::new(open(path, passphrase)?);
+    let mut archive = tar::Archive::new(content(stream, passphrase)?);
     let mut entries = archive.entries().map_err(|_| ArchiveError::NotABackup)?;
     let manifest = manifest(&mut entries, limits)?;
     let mut expected: BTreeMap<&str, &FileRow> =
@@ -124,7 +134,7 @@ pub fn read_manifest(
     passphrase: Option<&Passphrase>,
     limits: &Limits,
 ) -> Result<Manifest, ArchiveError> {
-    let mut archive = tar::Archive::new(open(path, passphrase)?);
+    let mut archive = tar::Archive::new(content(open(path)?, passphrase)?);
     let mut entries = archive.entries().map_err(|_| ArchiveError::NotABackup)?;
     manifest(&mut entries, limits)
 }
@@ -203,9 +213,16 @@ fn open_plain(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn open(path: &Path, passphrase: Option<&Passphrase>) -> Result<Box<dyn Read>, ArchiveError> {
-    let mut file = BufReader::with_capacity(1 << 16, open_plain(path)?);
-    let start = std::io::BufRead::fill_buf(&mut file)?;
+fn open(path: &Path) -> Result<BufReader<File>, ArchiveError> {
+    Ok(BufReader::with_capacity(1 << 16, open_plain(path)?))
+}
+
+/// The tar stream inside.
+fn content<'s>(
+    mut file: impl BufRead + 's,
+    passphrase: Option<&Passphrase>,
+) -> Result<Box<dyn Read + 's>, ArchiveError> {
+    let start = file.fill_buf()?;
     if start.starts_with(AGE) {
         let passphrase = passphrase.ok_or(ArchiveError::PassphraseNeeded)?;
         return Ok(Box::new(decompress(decrypt(file, passphrase)?)?));
@@ -225,7 +242,7 @@ fn decrypt<R: Read>(file: R, passphrase: &Passphrase) -> Result<impl Read + use<
     decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(wrong)
 }
 
-fn decompress(compressed: impl Read) -> Result<impl Read, ArchiveError> {
+fn decompress<R: Read>(compressed: R) -> Result<impl Read + use<R>, ArchiveError> {
     let mut decoder = zstd::stream::read::Decoder::new(compressed)?;
     // 32 MB: what a hostile archive may make us hold.
     decoder.window_log_max(25)?;

@@ -7,7 +7,7 @@ use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
 use crate::formats::baileys::name::Name;
 use crate::formats::baileys::sender_key::SenderKeyFile;
-use crate::formats::baileys::session::{Record, SessionFile};
+use crate::formats::baileys::session::{Entry as SignalSession, Record, SessionFile};
 use crate::formats::baileys::{app_state, small};
 use crate::inventory::{Facts, FileReport, SenderKeyFacts, SessionFacts};
 use crate::json::{self, Value};
@@ -92,8 +92,9 @@ fn sender_key_facts(file: &SenderKeyFile) -> SenderKeyFacts {
         SenderKeyFile::Record { version, states } => SenderKeyFacts {
             version: (!states.is_empty()).then_some(*version),
             own: states.iter().any(|state| state.own),
+            chain: states.last().and_then(|state| state.chain),
         },
-        SenderKeyFile::Malformed { .. } => SenderKeyFacts { version: None, own: false },
+        SenderKeyFile::Malformed { .. } => SenderKeyFacts { version: None, own: false, chain: None },
     }
 }
 
@@ -105,5 +106,13 @@ fn session_facts(record: &Record) -> SessionFacts {
         open_created: open.map(|entry| entry.created.unwrap_or(0)),
         used: latest(&mut record.entries.iter().filter_map(|entry| entry.used)),
         created: latest(&mut record.entries.iter().filter_map(|entry| entry.created)),
+        sending: open.and_then(sending),
     }
+}
+
+/// The ratchet key, shortened to what tells it apart, and how far its chain is.
+fn sending(entry: &SignalSession) -> Option<(u64, i64)> {
+    let chain = entry.sending().next()?;
+    let start = chain.key?[1..9].try_into().ok()?;
+    Some((u64::from_le_bytes(start), chain.counter?))
 }

@@ -10,6 +10,7 @@ use super::stale;
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::{Finding, Repair, Severity};
 use crate::formats::baileys::name::Name;
+use crate::inventory::{Facts, FileReport};
 use crate::source::Folder;
 
 /// Rounds of examining and mending. Removing a damaged sender key uncovers a second finding, hardly ever a third.
@@ -22,6 +23,8 @@ pub enum Extent {
     Damaged,
     /// That, and Signal sessions, pre-keys and leftovers that nobody can use any more.
     Stale,
+    /// What is damaged, every Signal session, and our own sender keys: for ratchets that may have gone back unseen.
+    Ratchets,
     /// Everything: a new QR code is needed afterwards.
     Everything,
 }
@@ -126,8 +129,10 @@ pub fn plan(
             return Err(PlanError::NoEnd(left));
         }
     }
-    if extent == Extent::Stale {
-        stale::remove(&mut mender, &mut examination, options);
+    match extent {
+        Extent::Stale => stale::remove(&mut mender, &mut examination, options),
+        Extent::Ratchets => ratchets(&mut mender, &mut examination),
+        Extent::Damaged | Extent::Everything => {}
     }
     Ok(mender.finish(&examination, options))
 }
@@ -187,6 +192,27 @@ fn everything(examination: &Examination) -> Plan {
         });
     }
     plan
+}
+
+/// Gives up every ratchet that is ours to move: a missing one costs a retry, one that went back reuses message keys. The
+/// sender keys of others stay, because they only move forward; so does the login.
+fn ratchets(mender: &mut Mender<'_>, examination: &mut Examination) {
+    let own = |file: &FileReport| matches!(&file.facts, Facts::SenderKey(facts) if facts.own);
+    let files = examination.inventory.files.values();
+    let given_up: Vec<_> = files
+        .filter_map(|file| {
+            let why = match &file.name {
+                Name::Session(_) => "negotiated anew with the next message",
+                Name::SenderKey { .. } if own(file) => "made anew with the next message to the group",
+                Name::SenderKeyMemory { .. } => "the group's members are told the new sender key",
+                _ => return None,
+            };
+            Some((file.entry.name.clone(), file.name.peer().cloned(), why, file.entry.len))
+        })
+        .collect();
+    for (name, peer, why, freed) in given_up {
+        mender.upkeep(&name, peer.as_ref(), why, freed, examination);
+    }
 }
 
 /// Where something that is no file is moved.

@@ -325,6 +325,7 @@ fn the_store_travels_with_the_session() {
         shelf: shelf.path(),
         label: "web",
         passphrase: None,
+        approve: None,
     };
     let outcome = clean(dir.path(), &options, &how).unwrap();
     assert!(outcome.applied && outcome.healthy);

@@ -306,7 +306,14 @@ fn replace_member(text: &str, other: &str, member: &str) -> String {
 }
 
 fn how(shelf: &Path) -> CleanOptions<'_> {
-    CleanOptions { extent: Extent::Damaged, dry_run: false, shelf, label: "test", passphrase: None }
+    CleanOptions {
+        extent: Extent::Damaged,
+        dry_run: false,
+        shelf,
+        label: "test",
+        passphrase: None,
+        approve: None,
+    }
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! Real Baileys judges what was mended. Needs Node and `npm ci` in `tests/peers`, so it runs on demand:
-//! `cargo nextest run -p wakeeper-session --run-ignored all judge`.
+//! Real Baileys judges what was mended. Needs Node and Baileys in `tests/peers`, which `cargo xtask setup` installs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +18,7 @@ fn mend(dir: &Path, version: Option<Version>) {
         shelf: shelf.path(),
         label: "judge",
         passphrase: None,
+        approve: None,
     };
     let outcome = clean(dir, &Options { version, ..Options::at(NOW_MS) }, &how).unwrap();
     assert!(outcome.healthy && outcome.login_kept);
@@ -27,13 +27,14 @@ fn mend(dir: &Path, version: Option<Version>) {
 /// Messages that arrived, and retries, each way: ours to them, theirs to us.
 fn judge(version: u32, ours: &Path, theirs: &Path) -> (u64, u64, u64) {
     let modules: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers");
+    assert!(modules.join("node_modules").is_dir(), "Baileys is not installed: run `cargo xtask setup`");
     let output = Command::new("node")
         .arg(fixture_path("judge.mjs"))
         .arg(modules)
         .arg(version.to_string())
         .args([ours, theirs])
         .output()
-        .unwrap();
+        .expect("Node is not installed: run `cargo xtask setup`");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let result: serde_json::Value = serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
@@ -43,7 +44,6 @@ fn judge(version: u32, ours: &Path, theirs: &Path) -> (u64, u64, u64) {
 }
 
 #[test]
-#[ignore = "needs node and tests/peers/node_modules"]
 fn a_contaminated_session_of_ours_is_mended_without_loss() {
     for version in [6, 7] {
         let ours = copy(&format!("baileys{version}-contaminated-ours"));
@@ -54,7 +54,6 @@ fn a_contaminated_session_of_ours_is_mended_without_loss() {
 }
 
 #[test]
-#[ignore = "needs node and tests/peers/node_modules"]
 fn a_contaminated_session_of_theirs_costs_one_retry() {
     for version in [6, 7] {
         let ours = copy(&format!("baileys{version}-contaminated-theirs"));
@@ -65,7 +64,6 @@ fn a_contaminated_session_of_theirs_costs_one_retry() {
 }
 
 #[test]
-#[ignore = "needs node and tests/peers/node_modules"]
 fn sessions_survive_an_upgrade_from_6_to_7() {
     let ours = copy("baileys6-contaminated-ours");
     let theirs = copy("baileys6-contaminated-ours-peer");

@@ -38,6 +38,7 @@ fn a_failing_contact_is_negotiated_anew() {
             shelf: shelf.path(),
             label: "web",
             passphrase: None,
+            approve: None,
         };
         let dry = clean(dir.path(), &options, &CleanOptions { dry_run: true, ..how }).unwrap();
         assert!(!dry.applied && dry.backup.is_none() && contents(dir.path()) == before);

@@ -9,4 +9,5 @@ mod healthy;
 mod judge;
 mod logs;
 mod properties;
+mod rollback;
 mod support;

@@ -84,7 +84,14 @@ fn apply(dir: &Path, which: usize, damage: &Damage) {
 }
 
 fn how(shelf: &Path) -> CleanOptions<'_> {
-    CleanOptions { extent: Extent::Damaged, dry_run: false, shelf, label: "web", passphrase: None }
+    CleanOptions {
+        extent: Extent::Damaged,
+        dry_run: false,
+        shelf,
+        label: "web",
+        passphrase: None,
+        approve: None,
+    }
 }
 
 proptest! {

@@ -7,8 +7,8 @@ use crate::address::Address;
 pub const MOVED_MARKER: &str = ".wakeeper-moved.json";
 /// Where a repair keeps its journal and what it replaces, until it is done.
 pub const REPAIR_FOLDER: &str = ".wakeeper-repair";
-/// Held locked by a wakeeper that works on the folder.
-pub const LOCK_FILE: &str = ".wakeeper.lock";
+/// Held locked by a wakeeper gateway that runs on the folder.
+pub const LOCK_FILE: &str = "wakeeper.lock";
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,6 +30,8 @@ pub enum SenderKeyFile {
 pub struct State {
     /// Whether the private half of the signing key is here: the ratchet is our own.
     pub own: bool,
+    /// The state's id, and how far its chain is.
+    pub chain: Option<(i64, i64)>,
     /// Skipped message keys that can be used.
     pub skipped: usize,
     /// Skipped message keys that 6.x stored as `{}`, unusable.
@@ -66,10 +68,18 @@ impl State {
         let unusable = keys.iter().filter(|key| key.get("seed").is_none()).count();
         Self {
             own: !private.is_empty(),
+            chain: Self::chain(value),
             skipped: keys.len() - unusable,
             unusable,
             defect: Self::defect(value, part("public").as_deref(), &private),
         }
+    }
+
+    fn chain(value: &Value<'_>) -> Option<(i64, i64)> {
+        let id = value.get("senderKeyId")?.as_i64()?;
+        // protobuf's JSON leaves out an iteration of 0.
+        let iteration = value.get("senderChainKey")?.get("iteration").and_then(Value::as_i64).unwrap_or(0);
+        Some((id, iteration))
     }
 
     fn defect(value: &Value<'_>, public: Option<&[u8]>, private: &[u8]) -> Option<&'static str> {

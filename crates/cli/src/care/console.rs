@@ -1,0 +1,106 @@
+//! Talks to whoever typed the command: pages or one JSON document on standard output, progress and questions on
+//! standard error, colours and progress bars only where somebody sees them.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::page::Page;
+
+/// How output is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    json: bool,
+    colours: bool,
+    progress: bool,
+}
+
+impl Console {
+    /// A console for this process.
+    pub fn new(json: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            json,
+            colours: !plain && io::stdout().is_terminal(),
+            progress: !json && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Prints a document for programs, or a page for people.
+    pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> anyhow::Result<()> {
+        if self.json {
+            let text = serde_json::to_string(document).context("cannot write the result as JSON")?;
+            return print(&format!("{text}\n"));
+        }
+        self.page(page)
+    }
+
+    /// Prints a page, unless a program reads the output.
+    pub fn page(self, fill: impl FnOnce(&mut Page)) -> anyhow::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        let mut page = Page::new(self.colours);
+        fill(&mut page);
+        print(page.text())
+    }
+
+    /// A progress bar of files; invisible unless standard error is a terminal, and when the work is done at once.
+    pub fn progress(self, what: &'static str) -> Progress {
+        let target = if self.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_message(what);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} files, {eta} left") {
+            bar.set_style(style);
+        }
+        Progress { bar }
+    }
+
+    /// Asks a question that only `yes` answers with yes. Whoever cannot be asked has not agreed.
+    pub fn agrees(self, question: &str, flag: &str) -> anyhow::Result<bool> {
+        let mut errors = io::stderr().lock();
+        write!(errors, "{question} Type yes to go on: ").and_then(|()| errors.flush())?;
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+        if read == 0 {
+            writeln!(errors)?;
+            bail!("nobody is there to answer; give {flag} when you are sure");
+        }
+        Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        // `wakeeper health | head`: the reader has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+/// A progress bar that is wiped away at the end.
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// Tells how many of how many are done; from any thread.
+    pub fn at(&self, done: usize, total: usize) {
+        // A bar that flashes up for a moment only disturbs.
+        if self.bar.elapsed() < Duration::from_millis(500) {
+            return;
+        }
+        self.bar.set_length(total as u64);
+        // Threads report out of order.
+        self.bar.set_position(self.bar.position().max(done as u64));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,44 @@
+//! Examining one folder or backup, whoever it belongs to.
+
+use std::path::Path;
+
+use anyhow::Context;
+use wakeeper_session::secret::Passphrase;
+use wakeeper_session::{Options, Report, examine};
+
+use super::page::{self, Page};
+use super::{Console, Evidence, log};
+
+/// Examines a session folder or a backup. Never writes.
+pub fn examine_path(
+    path: &Path,
+    store: Option<&Path>,
+    evidence: &Evidence,
+    passphrase: Option<&Passphrase>,
+    console: Console,
+) -> anyhow::Result<Report> {
+    let progress = console.progress("examining");
+    let tell = |done, total| progress.at(done, total);
+    let options = Options { store, passphrase, progress: Some(&tell), ..evidence.options_without_places() };
+    examine(path, &options).with_context(|| format!("cannot examine {}", path.display()))
+}
+
+/// The report for people.
+pub fn show(page: &mut Page, report: &Report, evidence: &Evidence) {
+    page::heading(page, report);
+    show_log(page, evidence);
+    page.findings(&report.findings);
+}
+
+/// What the log shows of the session as a whole.
+pub fn show_log(page: &mut Page, evidence: &Evidence) {
+    for seen in log::summary(&evidence.symptoms) {
+        if let Some(meaning) = seen.meaning {
+            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, log::word(seen.class)));
+        }
+    }
+    if !evidence.troubles.is_empty() {
+        let failing = page::plural(evidence.troubles.len(), "contact device");
+        page.fact("in the log", format!("messages of {failing} could not be decrypted (Bad MAC)"));
+    }
+}

@@ -1,0 +1,117 @@
+//! `wakeeper health`: the session, its store, its backups, and who runs on it. Never changes anything.
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use wakeeper_session::backup::{BackupInfo, Shelf};
+use wakeeper_session::examine::CredentialsState;
+use wakeeper_session::source::Limits;
+use wakeeper_session::{Options, Report, examine};
+
+use super::backup::when;
+use super::page::{Page, Tone, heading};
+use super::{Console, Evidence, Places, examine::show_log, log};
+
+/// What is known of a session's health.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    /// The examination of its files.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Processes or containers that run on it.
+    pub owners: Vec<String>,
+    /// What its log shows, when one was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<log::Seen>,
+    /// How many backups there are.
+    pub backups: usize,
+    /// The newest backup with a sound login.
+    pub newest_sound_backup: Option<BackupInfo>,
+}
+
+/// Examines everything that belongs to a session.
+pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
+    require_folder(places)?;
+    let progress = console.progress("examining");
+    let tell = |done, total| progress.at(done, total);
+    let options = Options { progress: Some(&tell), ..evidence.options(places) };
+    let report = examine(&places.auth_info, &options)
+        .with_context(|| format!("cannot examine {}", places.auth_info.display()))?;
+    let shelf = Shelf::at(&places.backups);
+    let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
+    Ok(Health {
+        report,
+        owners: evidence.owners.clone(),
+        log: log::summary(&evidence.symptoms),
+        backups: backups.len(),
+        newest_sound_backup: backups.into_iter().find(holds_login),
+    })
+}
+
+fn holds_login(backup: &BackupInfo) -> bool {
+    backup
+        .credentials
+        .map_or(backup.encrypted && backup.problem.is_none(), |state| state == CredentialsState::Sound)
+}
+
+/// A session folder that does not exist is told from an empty one: the path is probably wrong.
+pub fn require_folder(places: &Places) -> anyhow::Result<()> {
+    if places.auth_info.is_dir() {
+        return Ok(());
+    }
+    let shown = places.auth_info.display();
+    if places.auth_info.exists() {
+        bail!("{shown} is a file, not a session folder");
+    }
+    bail!(
+        "there is no session folder {shown}; name the folder that holds auth_info with --data-dir, or the session's own \
+         folder with --auth-info-dir"
+    )
+}
+
+/// The page for people.
+pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Places) {
+    heading(page, &health.report);
+    let now = super::now_ms();
+    let backups = match (&health.newest_sound_backup, health.backups) {
+        (_, 0) => page.tone(Tone::Warning, "none yet"),
+        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
+        (Some(newest), count) => {
+            let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
+            format!("{count}, the newest with a sound login made {}{doubt}", when(newest.created_ms, now))
+        }
+    };
+    page.fact("backups", backups);
+    let owners =
+        if health.owners.is_empty() { "nobody was seen".to_owned() } else { health.owners.join(", ") };
+    page.fact("in use by", owners);
+    show_log(page, evidence);
+    page.findings(&health.report.findings);
+    page.next(&next_steps(health, places));
+}
+
+fn next_steps(health: &Health, places: &Places) -> Vec<(String, &'static str)> {
+    let report = &health.report;
+    let mendable = report.findings.iter().filter(|finding| finding.repair.is_automatic()).count();
+    let mut steps = Vec::new();
+    if report.credentials == CredentialsState::Damaged && health.newest_sound_backup.is_none() {
+        steps.push((
+            places.command("restore ARCHIVE"),
+            "the login is damaged and no backup here holds a sound one: look for a copy elsewhere first",
+        ));
+    } else if !report.healthy && mendable > 0 {
+        if !health.owners.is_empty() {
+            steps.push(("stop what runs on it".to_owned(), "files are never mended under a running gateway"));
+        }
+        steps.push((places.command("clean --dry-run"), "shows what would be mended"));
+        steps.push((
+            places.command("clean"),
+            "mends it; a verified backup is made first, and the login is kept",
+        ));
+    } else if report.healthy && mendable > 0 {
+        steps.push((places.command("clean"), "optional: mends the warnings"));
+    }
+    if health.backups == 0 && report.credentials == CredentialsState::Sound {
+        steps.push((places.command("backup create"), "there is no backup of this login yet"));
+    }
+    steps
+}

@@ -1,0 +1,71 @@
+//! `wakeeper restore`: gives a backup's content back.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use wakeeper_session::restore::What;
+
+use crate::care::evidence::EvidenceFlags;
+use crate::care::{Console, Evidence, Target, TargetFlags, owners, restore};
+
+use super::verdict;
+
+/// Restore a session from a backup; ratchets never go backwards unless a reason is given
+#[derive(Args)]
+#[command(after_help = "Examples:\n  wakeeper restore --dry-run\n  wakeeper restore --data-dir /srv/bot\n  \
+    wakeeper restore session_backups/auth_info_20260131T120000000Z.tar.zst --what all\n\n\
+    `credentials` gives back the login and what never changes, where it is missing or damaged; Signal sessions stay as\n\
+    they are, because an old one reuses message keys while a missing one costs one retry.\n\
+    `all` gives back everything, and refuses when ratchets would go backwards.\n\
+    What is there now is backed up first.")]
+pub struct Restore {
+    /// Archive, or its name in the backup folder [default: the newest backup with a sound login]
+    archive: Option<PathBuf>,
+    /// What to give back
+    #[arg(long, value_enum, default_value_t = Part::Credentials)]
+    what: Part,
+    /// Say what would be written and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// With `--what all`: restore although ratchets go backwards or the account is another one, and why
+    #[arg(long, value_name = "REASON")]
+    force: Option<String>,
+    /// Go on although a process seems to run on the session
+    #[arg(long)]
+    assume_stopped: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetFlags,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The login and what never changes
+    Credentials,
+    /// Everything
+    All,
+}
+
+impl Restore {
+    /// Restores and reports.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let what = match (self.what, self.force.as_deref()) {
+            (Part::All, force) => What::All { force },
+            (Part::Credentials, None) => What::Credentials,
+            (Part::Credentials, Some(_)) => super::wrong_usage("--force needs --what all"),
+        };
+        let console = Console::new(self.json);
+        let (target, _) = self.target.resolve()?;
+        let Target::Folder(places) = target;
+        let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+        let claim =
+            if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
+        let restored = restore::run(&places, self.archive.as_deref(), what, self.dry_run, &evidence)?;
+        drop(claim);
+        console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
+        Ok(verdict(restored.login_kept))
+    }
+}

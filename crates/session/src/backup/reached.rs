@@ -1,0 +1,54 @@
+//! How far the ratchets of a session are known to have come: what its newest backup holds. A folder that lies behind was
+//! put back from an older copy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::archive;
+use super::shelf::Shelf;
+use crate::examine::examine_file;
+use crate::finding::Severity;
+use crate::inventory::{Facts, SenderKeyFacts, SessionFacts};
+use crate::secret::Passphrase;
+use crate::source::{Entry, Limits};
+
+/// The ratchets of a backup.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// Which login, see [`super::manifest::account_mark`].
+    pub account: String,
+    /// When the backup was made, milliseconds since 1970.
+    pub created_ms: i64,
+    pub(crate) sessions: BTreeMap<String, SessionFacts>,
+    pub(crate) sender_keys: BTreeMap<String, SenderKeyFacts>,
+}
+
+impl Reached {
+    /// What the newest backup of a session holds; `None` when there is none that can be read.
+    pub fn of_newest(shelf: &Shelf, label: &str, passphrase: Option<&Passphrase>) -> Option<Self> {
+        let (path, ..) = shelf.archives(Some(label)).ok()?.into_iter().next()?;
+        Self::of(&path, passphrase)
+    }
+
+    fn of(path: &Path, passphrase: Option<&Passphrase>) -> Option<Self> {
+        let mut sessions = BTreeMap::new();
+        let mut sender_keys = BTreeMap::new();
+        let manifest = archive::read(path, passphrase, &Limits::default(), |member| {
+            let Some(name) = member.session_file() else { return Ok(()) };
+            let report =
+                examine_file(Entry::in_memory(name, member.content.len() as u64), Ok(member.content));
+            // What was damaged already when it was backed up proves nothing.
+            if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
+                return Ok(());
+            }
+            match report.facts {
+                Facts::Session(facts) => drop(sessions.insert(name.to_owned(), facts)),
+                Facts::SenderKey(facts) if facts.own => drop(sender_keys.insert(name.to_owned(), facts)),
+                _ => {}
+            }
+            Ok(())
+        })
+        .ok()?;
+        Some(Self { account: manifest.account?, created_ms: manifest.created_ms, sessions, sender_keys })
+    }
+}
