@@ -15,3 +15,4 @@ mod lock;
 mod messages;
 mod pairing;
 mod picture;
+mod transfer;

@@ -150,6 +150,11 @@ impl Gateway {
         .await;
     }
 
+    /// What it tells of its own health.
+    pub async fn health(&self) -> Value {
+        self.call(Method::GET, "/health", None).await
+    }
+
     /// Waits until session `default` works.
     pub async fn wait_working(&self) {
         self.wait_status("WORKING").await;

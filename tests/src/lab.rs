@@ -90,6 +90,14 @@ impl Lab {
         self.folder().join("logs")
     }
 
+    /// Runs a command of the built program to its end and returns its exit code, output and errors.
+    pub async fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = self.binary.command(self.folder());
+        let output = command.args(arguments).output().await.expect("a command that runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
     /// A gateway with its own folder, not started.
     pub fn gateway(&self, name: &str, webhooks: &Webhooks) -> Gateway {
         Gateway::new(name, self, webhooks.url())

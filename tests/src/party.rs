@@ -117,6 +117,17 @@ impl Party {
         }
     }
 
+    /// The Baileys client, to be stopped or handed on.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn into_peer(self) -> Peer {
+        match self.role {
+            Role::Baileys(peer) => *peer,
+            _ => panic!("{} is no Baileys client", self.name),
+        }
+    }
+
     /// Sends, waits until that is done, and returns the message's id without any prefix.
     pub async fn send(&self, chat: &Chat, message: &Message) -> String {
         match &self.role {

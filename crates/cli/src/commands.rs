@@ -6,8 +6,10 @@ mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod examine;
+mod export;
 mod health;
 mod healthcheck;
+mod import;
 mod restore;
 mod serve;
 #[cfg(feature = "demo")]
@@ -39,6 +41,10 @@ pub enum Command {
     Backup(backup::Backup),
     /// Restore a session from a backup; ratchets never go backwards unless a reason is given
     Restore(restore::Restore),
+    /// Take a session over from Baileys or another wakeeper, without a new QR code
+    Import(import::Import),
+    /// Hand a session over to Baileys or another wakeeper, without a new QR code
+    Export(export::Export),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -49,11 +55,13 @@ impl Command {
     /// Runs the command to its end.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Examine(command) => return command.run(),
+            Self::Examine(command) => return command.run().await,
             Self::Health(command) => return command.run(),
             Self::Clean(command) => return command.run(),
             Self::Backup(command) => return command.run(),
             Self::Restore(command) => return command.run(),
+            Self::Import(command) => command.run().await,
+            Self::Export(command) => command.run().await,
             Self::Serve(command) => command.run().await,
             #[cfg(feature = "demo")]
             Self::Demo(command) => command.run().await,

@@ -30,6 +30,7 @@ mod reading;
 mod registry;
 mod signals;
 mod state;
+pub mod transfer;
 
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
@@ -37,6 +38,7 @@ pub use health::{EngineHealth, SessionHealth};
 pub use lock::{Lock, LockError};
 pub use qr::terminal_qr;
 pub use registry::Sessions;
+pub use transfer::{BackupPlace, MoveError};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +66,17 @@ pub struct EngineConfig {
     pub allow_private_urls: bool,
     /// How long a send may take before its caller is told so. It goes on in the background.
     pub send_timeout: Duration,
+    /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
+    pub first_start: Option<FirstStart>,
+}
+
+/// What the first start needs to take over a Baileys session.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// `baileys_store.json`, which need not exist.
+    pub store: Option<PathBuf>,
+    /// Where its files are backed up first.
+    pub backup: BackupPlace,
 }
 
 impl Default for EngineConfig {
@@ -76,6 +89,7 @@ impl Default for EngineConfig {
             max_media_bytes: 100 * 1024 * 1024,
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
+            first_start: None,
         }
     }
 }
@@ -109,6 +123,37 @@ pub enum EngineError {
         session: SessionName,
         /// What the store said.
         reason: String,
+    },
+    /// The session lives elsewhere now.
+    #[error(
+        "session {session} was moved to {to}; it is not started here, because two owners would break its encryption. \
+         `wakeeper import` brings it back"
+    )]
+    Moved {
+        /// Whose.
+        session: SessionName,
+        /// Where it lives.
+        to: String,
+    },
+    /// An import was cut short, and its source is out of reach.
+    #[error(
+        "the import of session {session} was interrupted, and {} cannot be looked at: it is not known which of the two \
+         owns the login. Make the folder reachable and start again",
+        from.display()
+    )]
+    ImportUnfinished {
+        /// Whose.
+        session: SessionName,
+        /// The folder that it came from.
+        from: PathBuf,
+    },
+    /// The Baileys session in the folder could not be taken over.
+    #[error("the Baileys session in {} cannot be taken over: {source}", folder.display())]
+    FirstStart {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: Box<MoveError>,
     },
     /// No such session.
     #[error("no session {0}")]

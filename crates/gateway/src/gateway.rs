@@ -15,7 +15,7 @@ use crate::engine::{EngineConfig, EngineError, Lock, Sessions};
 use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
 
 /// The database of rows, under `auth_info`.
-const DATABASE: &str = "wakeeper.db";
+pub(crate) const DATABASE: &str = "wakeeper.db";
 
 /// How a gateway runs.
 pub struct GatewayConfig {

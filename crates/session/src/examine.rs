@@ -14,6 +14,7 @@ use crate::backup::archive::ArchiveError;
 use crate::finding::{Finding, Repair, Severity};
 use crate::findings::{self, FolderView};
 use crate::formats::baileys::Version;
+use crate::formats::baileys::name::Name;
 use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
@@ -22,9 +23,11 @@ use crate::symptoms::PeerTrouble;
 
 mod file;
 mod folder;
+mod native;
 mod store;
 
 pub(crate) use file::examine_file;
+pub use native::{NativeView, native_report};
 
 /// What the examiner is told besides the path.
 #[derive(Clone, Copy)]
@@ -112,6 +115,8 @@ pub enum CredentialsState {
 pub enum Format {
     /// Baileys' folder of JSON files.
     Baileys,
+    /// wakeeper's own store.
+    Native,
     /// A folder without any session.
     Empty,
 }
@@ -224,6 +229,11 @@ impl Examination {
             mode: self.mode,
             changed: self.changed,
         };
+        if self.inventory.is_moved() {
+            // What is left there is nobody's session any more.
+            let marker = self.inventory.files.values().filter(|file| file.name == Name::Own);
+            return marker.flat_map(|file| file.findings.iter().cloned()).collect();
+        }
         let mut findings = findings::for_folder(&view);
         findings.extend(self.inventory.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.store_findings.iter().cloned());
@@ -236,7 +246,7 @@ impl Examination {
         let findings = self.findings(options);
         let files = self.inventory.files.values().filter(|file| file.name.is_baileys()).count();
         let is_session = |file: &&crate::inventory::FileReport| {
-            matches!(file.name, crate::formats::baileys::name::Name::Session(_))
+            matches!(file.name, Name::Session(_))
         };
         Report {
             path: self.path.clone(),

@@ -52,6 +52,7 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
+    native_database_damaged, native_row_unreadable,
 }
 
 /// A file whose text is not one JSON document.
@@ -239,6 +240,16 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// Findings about wakeeper's own store.
+pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
+    native_database_damaged::detect(view).into_iter().chain(native_row_unreadable::detect(view)).collect()
+}
+
+/// The finding about a place that a session was moved out of.
+pub(crate) fn moved_marker() -> Finding {
+    session_moved::found()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::finding::Finding;
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
-use crate::formats::baileys::name::Name;
+use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::source::Entry;
 
 /// One file after its own examination.
@@ -83,6 +83,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Whether the session was moved out of the folder.
+    pub fn is_moved(&self) -> bool {
+        self.files.contains_key(MOVED_MARKER)
+    }
+
     /// The credentials, when `creds.json` could be parsed.
     pub fn credentials(&self) -> Option<&Credentials> {
         match &self.files.get("creds.json")?.facts {

@@ -14,6 +14,7 @@ pub mod findings;
 pub mod formats;
 pub mod inventory;
 pub mod json;
+pub mod model;
 pub mod mount;
 pub mod repair;
 pub mod restore;
@@ -21,6 +22,7 @@ pub mod secret;
 pub mod source;
 mod stamp;
 pub mod symptoms;
+pub mod transfer;
 
 pub use examine::{Examination, Options, Report, examine};
 pub use finding::{Code, Finding, Repair, Severity};

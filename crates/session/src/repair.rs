@@ -12,7 +12,7 @@ mod overlay;
 mod plan;
 mod stale;
 
-pub use apply::{Applied, ApplyError, apply, is_locked, recover};
+pub use apply::{Applied, ApplyError, apply, hold, is_locked, recover};
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};

@@ -87,6 +87,9 @@ pub enum RestoreError {
         "{0} ratchets would go backwards, for example {1}; restore the credentials only, or give a reason to force it"
     )]
     Backwards(usize, String),
+    /// The session lives elsewhere.
+    #[error("the session was moved out of {0}; giving the login back would make two owners of it")]
+    Moved(PathBuf),
     /// The folder cannot be made.
     #[error("cannot make {path}: {reason}")]
     Folder {
@@ -124,6 +127,10 @@ pub fn restore(
         Some(folder) => Some(Examination::of_folder(folder, options)?),
         None => None,
     };
+    let forced = matches!(how.what, What::All { force: Some(_) });
+    if present.as_ref().is_some_and(|present| present.inventory.is_moved()) && !forced {
+        return Err(RestoreError::Moved(target.to_owned()));
+    }
     let mut restored = Restored {
         from: archive.to_owned(),
         backup: None,

@@ -80,7 +80,7 @@ fn gateway_lock(folder: &Path) -> GatewayLock {
 }
 
 /// Processes that have a file of the folder open, and Node programs that work in it or beside it.
-fn others(folder: &Path) -> Vec<String> {
+pub fn others(folder: &Path) -> Vec<String> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let ours = ancestors();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };

@@ -50,7 +50,7 @@ impl Places {
 }
 
 /// A name for the backups of the session in a folder: the folder's own, of the characters that labels may have.
-fn label(folder: &std::path::Path) -> String {
+pub fn label(folder: &std::path::Path) -> String {
     let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

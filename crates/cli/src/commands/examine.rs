@@ -19,7 +19,7 @@ use super::verdict;
     wakeeper examine session_backups/auth_info_20260131T120000000Z.tar.zst --json\n\n\
     Exit code 1 when a finding of severity error exists. docs/findings.md explains every code.")]
 pub struct Examine {
-    /// Session folder (the one that holds creds.json) or backup archive
+    /// Session folder (the one that holds creds.json), backup archive, or a gateway's session database (engine.db)
     path: PathBuf,
     /// The store that belongs to it
     #[arg(long, value_name = "FILE")]
@@ -33,14 +33,18 @@ pub struct Examine {
 
 impl Examine {
     /// Examines and reports.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
         // Settings only tell the passphrase of backups here.
         let (_, settings) = TargetFlags::default().resolve()?;
         let evidence = Evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
         let passphrase = settings.backup_passphrase.as_ref();
-        let report =
-            examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?;
+        let report = match wakeeper_native::database_in(&self.path) {
+            Some(database) => wakeeper_native::examine(&database, &evidence.options_without_places())
+                .await
+                .with_context(|| format!("cannot examine {}", database.display()))?,
+            None => examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?,
+        };
         console.show(&report, |page| examine::show(page, &report, &evidence))?;
         Ok(verdict(report.healthy))
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
-use wakeeper_gateway::engine::{EngineConfig, Lock};
+use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 
+use crate::care::{Places, owners};
 use crate::logging::{self, Output};
 use crate::settings::{ApiKeySetting, Settings, Sources};
 use crate::surroundings;
@@ -110,6 +111,7 @@ impl Serve {
         let stop = tokio::spawn(asked_to_stop());
         // Before the port: a busy one often means a second gateway on the same folder.
         let lock = Lock::on_folder(&settings.auth_info_dir)?;
+        refuse_beside_baileys(&settings.auth_info_dir)?;
         let (keys, generated) = keys(&settings)?;
         let listener = listen(settings.listen).await?;
         let gateway = Gateway::open(config(&settings, keys)?, lock).await?;
@@ -126,6 +128,22 @@ impl Serve {
         tracing::info!("stopped, everything is on disk");
         Ok(())
     }
+}
+
+/// A Baileys session in the folder is taken over, but not from a program that still runs on it.
+fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
+    if !auth_info.join("creds.json").exists() {
+        return Ok(());
+    }
+    let owners = owners::others(auth_info);
+    if !owners.is_empty() {
+        bail!(
+            "a Baileys session lies in {} and is still in use by {}: stop it first, then wakeeper takes the session over",
+            auth_info.display(),
+            owners.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// The key policy, and the generated key when there is one.
@@ -176,6 +194,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             websocket_url: settings.websocket_url.clone(),
             max_media_bytes: settings.media_limit,
             allow_private_urls: settings.media_from_private_addresses,
+            first_start: Some(first_start(settings)),
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {
@@ -185,6 +204,12 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics },
         shutdown_timeout: settings.shutdown_timeout,
     })
+}
+
+/// A Baileys session that lies in the folder is taken over.
+fn first_start(settings: &Settings) -> FirstStart {
+    let Places { store, backups, label, passphrase, .. } = Places::of(settings);
+    FirstStart { store: Some(store), backup: BackupPlace { shelf: backups, label, passphrase } }
 }
 
 /// Upper bounds, in seconds, of the buckets that request times are counted in.

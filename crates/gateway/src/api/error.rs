@@ -261,11 +261,14 @@ impl From<EngineError> for ApiError {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
             }
             EngineError::PairingCode { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
-            EngineError::Lock(LockError::Held { .. }) => Self::new(ErrorCode::Conflict, text),
+            EngineError::Lock(LockError::Held { .. })
+            | EngineError::Moved { .. }
+            | EngineError::ImportUnfinished { .. } => Self::new(ErrorCode::Conflict, text),
             EngineError::Storage(error) => error.into(),
             EngineError::Lock(LockError::File { .. })
             | EngineError::Endpoint(_)
             | EngineError::Folder { .. }
+            | EngineError::FirstStart { .. }
             | EngineError::EngineDatabase { .. } => internal(&error),
         }
     }

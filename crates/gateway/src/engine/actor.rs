@@ -199,8 +199,12 @@ impl Actor {
                 self.connection = Some(connection);
             }
             Err(error) => {
+                let cause = match error {
+                    EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
+                    _ => Cause::Network,
+                };
                 tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
-                self.give_up(Cause::Network, Some(error.to_string())).await;
+                self.give_up(cause, Some(error.to_string())).await;
             }
         }
     }

@@ -32,6 +32,8 @@ pub(super) enum Cause {
     Locked,
     /// WhatsApp no longer accepts this version of the protocol.
     Outdated,
+    /// The session lives elsewhere now, or it is not known where.
+    Moved,
 }
 
 /// What to do after a [`Cause`].
@@ -61,7 +63,7 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
             Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
         }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
-        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated => Verdict::GiveUp,
+        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated | Cause::Moved => Verdict::GiveUp,
     }
 }
 
@@ -97,6 +99,7 @@ pub(super) fn explain(cause: &Cause) -> String {
             "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned()
         }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
+        Cause::Moved => "the session was moved elsewhere; `wakeeper import` brings it back".to_owned(),
     }
 }
 
@@ -138,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_only_a_person_can_mend_is_not_fought() {
-        for cause in [Cause::Replaced, Cause::LoggedOut, Cause::Locked, Cause::Outdated] {
+        for cause in [Cause::Replaced, Cause::LoggedOut, Cause::Locked, Cause::Outdated, Cause::Moved] {
             assert_eq!(decide(&cause, 0, 0.5), Verdict::GiveUp);
             assert!(!explain(&cause).is_empty());
         }

@@ -5,12 +5,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wakeeper_native::{DATABASE, SIDE_FILES};
+use wakeeper_session::formats::baileys::name::MOVED_MARKER;
 use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
 
-use super::EngineError;
+use super::{EngineError, transfer};
 use crate::model::SessionName;
-
-const DATABASE: &str = "engine.db";
 
 /// Creates a folder, 0700, when it is missing.
 pub(super) fn create_folder(path: &Path) -> Result<(), EngineError> {
@@ -26,8 +26,12 @@ pub(super) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
     auth_info.join("sessions").join(session.as_str())
 }
 
-/// Opens the engine's database of a session, created 0600 when missing.
+/// Opens the engine's database of a session, created 0600 when missing. One that lives elsewhere stays closed.
 pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<SqliteStore>, EngineError> {
+    transfer::settle(folder, session)?;
+    if let Some(to) = transfer::moved_to(folder) {
+        return Err(EngineError::Moved { session: session.clone(), to });
+    }
     let path = folder.join(DATABASE);
     // Made before SQLite does, so that it is never readable by others; its side files inherit the mode.
     OpenOptions::new()
@@ -48,9 +52,14 @@ pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<Sql
 /// Moves the engine's database of a logged-out session aside, so that the next start links anew and
 /// nothing is lost. Answers where it went.
 pub(super) fn set_aside(folder: &Path, now_ms: i64) -> Result<PathBuf, EngineError> {
-    let aside = folder.join(format!("logged-out-{now_ms}"));
+    set_aside_as(folder, &format!("logged-out-{now_ms}"))
+}
+
+/// Moves the engine's database and its marker aside under a name. Answers where it went.
+pub(super) fn set_aside_as(folder: &Path, name: &str) -> Result<PathBuf, EngineError> {
+    let aside = folder.join(name);
     create_folder(&aside)?;
-    for name in [DATABASE, "engine.db-wal", "engine.db-shm"] {
+    for name in [DATABASE].into_iter().chain(SIDE_FILES).chain([MOVED_MARKER]) {
         let from = folder.join(name);
         match std::fs::rename(&from, aside.join(name)) {
             Ok(()) => {}

@@ -24,7 +24,7 @@ use super::journal::Journal;
 use super::lock::Lock;
 use super::outbound::{Outbound, OutboundParts};
 use super::state::SessionState;
-use super::{EngineConfig, EngineError, credentials, endpoint, presence, reading};
+use super::{EngineConfig, EngineError, credentials, endpoint, presence, reading, transfer};
 use crate::clock::Clock;
 use crate::events::EventSink;
 use crate::model::{
@@ -53,7 +53,7 @@ struct Shared {
     /// Held while sessions come and go.
     changing: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
-    _lock: Lock,
+    lock: Lock,
 }
 
 pub(super) struct Handle {
@@ -97,7 +97,7 @@ impl Sessions {
             handles: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
             stopping: AtomicBool::new(false),
-            _lock: lock,
+            lock,
         };
         let sessions = Self { shared: Arc::new(shared) };
         sessions.load().await?;
@@ -105,6 +105,9 @@ impl Sessions {
     }
 
     async fn load(&self) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let (storage, now_ms) = (shared.journal.storage(), shared.journal.clock().now_ms());
+        transfer::at_first_start(&shared.config, &shared.lock, storage, now_ms).await?;
         let mut rows = self.shared.journal.storage().sessions().await?;
         let default = SessionName::default_session();
         if !rows.iter().any(|row| row.name == default.as_str()) {

@@ -1,8 +1,9 @@
 //! The session was moved out of this folder.
 //!
 //! `wakeeper import` or `export` made another place the owner of this login. What is left here is old: starting
-//! Baileys on it would reuse ratchet keys and throw the new owner out. Remove the marker only after the session
-//! was moved back.
+//! Baileys on it would reuse ratchet keys and throw the new owner out. So `creds.json` is called
+//! `creds.json.moved` there: a Baileys that is started on the folder by mistake asks for a QR code instead. Nothing else
+//! about the folder is examined or mended any more. `wakeeper export` brings the session back to Baileys, in a new folder.
 
 use crate::finding::{Code, Finding, Repair};
 use crate::formats::baileys::name::MOVED_MARKER;
@@ -11,8 +12,10 @@ use crate::source::Entry;
 pub(crate) const CODE: Code = Code("session_moved");
 
 pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
+    (entry.name == MOVED_MARKER).then(found)
+}
+
+pub(crate) fn found() -> Finding {
     let cure = Repair::Manual("do not start anything on this folder; the session lives elsewhere now");
-    (entry.name == MOVED_MARKER).then(|| {
-        Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
-    })
+    Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
 }

@@ -4,6 +4,12 @@
 //! `{chats:[...], contacts:{jid:...}, messages:{jid:[...]}}`; gateways that keep their own history write
 //! `{chats:{jid:...}, messages:{id:...}}`. The file may be far larger than memory, so it is read through.
 
+mod items;
+mod message;
+
+pub use items::messages;
+pub use message::StoredMessage;
+
 use std::io::Read;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};

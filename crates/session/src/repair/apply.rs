@@ -125,6 +125,11 @@ pub fn is_locked(folder: &Folder) -> bool {
     matches!(lock(folder), Err(ApplyError::Locked))
 }
 
+/// Keeps every other wakeeper from working on a folder as long as the value lives.
+pub fn hold(folder: &Folder) -> Result<Folder, ApplyError> {
+    lock(folder)
+}
+
 /// A lock on the folder itself, so that no lock file is left behind.
 fn lock(folder: &Folder) -> Result<Folder, ApplyError> {
     let handle = Folder::open(folder.path())?;

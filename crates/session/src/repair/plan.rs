@@ -108,6 +108,9 @@ pub fn plan(
     sources: &dyn Sources,
     extent: Extent,
 ) -> Result<Plan, PlanError> {
+    if examination.inventory.is_moved() && extent != Extent::Everything {
+        return Ok(nothing_here(&examination, options));
+    }
     if extent == Extent::Everything {
         return Ok(everything(&examination));
     }
@@ -173,6 +176,14 @@ fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
     let torn = remaining.iter().find(|finding| finding.repair == Repair::RestoreCredentials);
     notes.extend(torn.map(|finding| format!("{}: {}", finding.path, finding.evidence)));
     Plan { needs_qr: true, notes, remaining, ..Plan::default() }
+}
+
+/// The session lives elsewhere: mending what it left behind could only bring two owners about.
+fn nothing_here(examination: &Examination, options: &Options<'_>) -> Plan {
+    let note = "The session was moved out of this folder; nothing is mended here any more.".to_owned();
+    let (state, remaining) = login_state(examination, options);
+    let login_kept = state == CredentialsState::Sound;
+    Plan { login_kept, notes: vec![note], remaining, ..Plan::default() }
 }
 
 fn everything(examination: &Examination) -> Plan {

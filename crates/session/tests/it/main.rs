@@ -11,3 +11,4 @@ mod logs;
 mod properties;
 mod rollback;
 mod support;
+mod transfer;

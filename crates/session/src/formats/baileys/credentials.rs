@@ -54,7 +54,7 @@ pub struct CounterSpans {
 }
 
 /// The signed link between the account and this device.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// `ADVDeviceIdentity`, serialised.
     pub details: Vec<u8>,
@@ -146,7 +146,7 @@ impl Credentials {
 }
 
 impl Account {
-    fn read(value: &Value<'_>) -> Option<Self> {
+    pub(crate) fn read(value: &Value<'_>) -> Option<Self> {
         let bytes = |field| value.get(field).and_then(any_bytes);
         Some(Self {
             details: bytes("details")?,

@@ -6,7 +6,7 @@ use crate::json::Value;
 use crate::secret::Secret;
 
 /// An X25519 key pair, as it is stored: the two halves need not belong together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
     /// The private key.
     pub private: Secret<32>,

@@ -5,6 +5,8 @@ use crate::address::Address;
 
 /// The marker that `import` leaves in a folder whose session moved away.
 pub const MOVED_MARKER: &str = ".wakeeper-moved.json";
+/// What `creds.json` is called there, so that Baileys does not find it.
+pub const MOVED_CREDENTIALS: &str = "creds.json.moved";
 /// Where a repair keeps its journal and what it replaces, until it is done.
 pub const REPAIR_FOLDER: &str = ".wakeeper-repair";
 /// Held locked by a wakeeper gateway that runs on the folder.
@@ -87,7 +89,7 @@ impl Name {
         if name == "creds.json" {
             return Self::Credentials;
         }
-        if [MOVED_MARKER, REPAIR_FOLDER, LOCK_FILE].contains(&name) {
+        if is_own(name) {
             return Self::Own;
         }
         name.strip_suffix(".json")
@@ -155,6 +157,12 @@ impl Name {
     }
 }
 
+/// A gateway whose folder this is keeps its own things beside what Baileys left: its rows, its sessions, its API key.
+fn is_own(name: &str) -> bool {
+    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE, "sessions", "api_key"].contains(&name)
+        || name.strip_prefix("wakeeper.db").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// `007` is not how JavaScript prints a number, so such a name is never looked up.
 fn canonical_number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
@@ -198,6 +206,9 @@ mod tests {
             ("tctoken-__index.json", Name::TcTokenIndex),
             ("tctoken-1000@lid.json", Name::TcToken),
             (".wakeeper-moved.json", Name::Own),
+            ("creds.json.moved", Name::Own),
+            ("wakeeper.db-wal", Name::Own),
+            ("sessions", Name::Own),
             ("creds.json.bak", Name::Temporary),
             ("session-1.0.json.1234", Name::Temporary),
         ];

@@ -1,0 +1,102 @@
+//! `wakeeper export`: a session of this gateway becomes one of Baileys, or of another wakeeper.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use wakeeper_gateway::engine::Lock;
+use wakeeper_gateway::engine::transfer::{self, ExportFormat, ExportOrder, Exported};
+use wakeeper_gateway::model::SessionName;
+use wakeeper_session::formats::baileys::Version;
+
+use crate::care::page::{Page, Tone, plural};
+use crate::care::{Console, Target, TargetFlags, now_ms};
+
+/// Hand a session over to Baileys or another wakeeper, without a new QR code
+#[derive(Args)]
+#[command(after_help = "Examples:\n  wakeeper export --format baileys ./auth_info_for_baileys\n  \
+    wakeeper export --format baileys --baileys 6 --session shop ./auth_info_for_baileys\n  \
+    wakeeper export --format native ./for-another-wakeeper\n\n\
+    Stop the gateway first. The session is marked as moved and does not start here again; `wakeeper import` of the new\n\
+    folder is the way back.")]
+pub struct Export {
+    /// New folder of the session; it must not exist yet, or be empty
+    path: PathBuf,
+    /// What the session is stored as there
+    #[arg(long, value_enum)]
+    format: Format,
+    /// The major version of Baileys that will run on it
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Baileys::Seven)]
+    baileys: Baileys,
+    /// The session's name in the gateway
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    session: SessionName,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetFlags,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Baileys' folder of JSON files
+    Baileys,
+    /// The store of another wakeeper
+    Native,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Baileys {
+    /// 6.7.x
+    #[value(name = "6")]
+    Six,
+    /// 7.x
+    #[value(name = "7")]
+    Seven,
+}
+
+impl Export {
+    /// Exports and reports.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let console = Console::new(self.json);
+        let (target, _) = self.target.resolve()?;
+        let Target::Folder(places) = target;
+        crate::care::health::require_folder(&places)?;
+        let lock = Lock::on_folder(&places.auth_info).context("the gateway must be stopped first")?;
+        let format = match (self.format, self.baileys) {
+            (Format::Native, _) => ExportFormat::Native,
+            (Format::Baileys, Baileys::Six) => ExportFormat::Baileys(Version::V6),
+            (Format::Baileys, Baileys::Seven) => ExportFormat::Baileys(Version::V7),
+        };
+        let order = ExportOrder {
+            session: self.session,
+            auth_info_dir: places.auth_info.clone(),
+            target: self.path,
+            format,
+            now_ms: now_ms(),
+        };
+        let rows = transfer::open_rows(&places.auth_info).await.context("cannot open the gateway's rows")?;
+        let result = transfer::export(order, &lock, &rows).await;
+        rows.close().await;
+        let exported = result.context("cannot export")?;
+        console.show(&exported, |page| show(page, &exported))
+    }
+}
+
+/// What was exported, for people.
+fn show(page: &mut Page, exported: &Exported) {
+    let moved = &exported.moved;
+    let to = exported.to.display();
+    page.line(page.tone(Tone::Good, &format!("Session {} lives in {to} now. No new QR code is needed.", exported.session)));
+    let reader = exported.version.map_or_else(|| "wakeeper".to_owned(), |version| format!("Baileys {version}"));
+    page.fact("for", reader);
+    page.fact("Signal", format!("sessions with {}", plural(moved.signal_sessions, "device")));
+    page.fact("sender keys", moved.sender_keys.to_string());
+    page.fact("pre-keys", moved.pre_keys.to_string());
+    for left_out in &exported.left_out {
+        let whose = left_out.peer.as_ref().map(|peer| format!(" of {peer}")).unwrap_or_default();
+        page.fact("left behind", format!("{}{whose}: {}", left_out.path, left_out.reason));
+    }
+    page.line("It does not start in this gateway again; `wakeeper import` of the new folder brings it back.");
+}

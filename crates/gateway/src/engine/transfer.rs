@@ -1,0 +1,121 @@
+//! Sessions that move: from Baileys or another wakeeper into this folder, and out of it again.
+//!
+//! Source and target are never both able to run. An import writes a note into the session's folder first and removes it
+//! when the source is marked as moved; as long as the note is there the session does not start. So a move that is cut short
+//! at any point is either finished or taken back.
+
+mod export;
+mod first_start;
+mod import;
+mod messages;
+mod pending;
+mod source;
+
+pub use export::{ExportFormat, ExportOrder, Exported, export};
+pub(super) use first_start::at_first_start;
+pub use import::{ImportOrder, Imported, import};
+pub(super) use pending::settle;
+pub use source::SourceFormat;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wakeeper_session::backup::BackupError;
+use wakeeper_session::repair::ApplyError;
+use wakeeper_session::secret::Passphrase;
+use wakeeper_session::transfer::{PlaceError, TransferError};
+use wakeeper_storage::{Storage, StorageError, open_sqlite};
+
+use super::{EngineError, LockError};
+use crate::model::SessionName;
+
+/// Where the source of a move is backed up.
+#[derive(Clone, Debug)]
+pub struct BackupPlace {
+    /// The backup folder.
+    pub shelf: PathBuf,
+    /// The session's name in it.
+    pub label: String,
+    /// Encrypts the backup.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// Why a session did not move.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// The source could not be read, or must not be moved.
+    #[error(transparent)]
+    Source(#[from] TransferError),
+    /// Another wakeeper works on the source.
+    #[error(transparent)]
+    Held(#[from] ApplyError),
+    /// Another process holds the session.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The source could not be backed up.
+    #[error("nothing was moved, because the backup failed: {0}")]
+    Backup(#[from] BackupError),
+    /// The store could not be written or read.
+    #[error(transparent)]
+    Native(#[from] wakeeper_native::NativeError),
+    /// What was exported could not be put in place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The rows could not be read or written.
+    #[error("storage failed: {0}")]
+    Storage(#[from] StorageError),
+    /// A folder of the session could not be used.
+    #[error(transparent)]
+    Folder(Box<EngineError>),
+    /// There is a linked session of that name.
+    #[error("session {0} is linked already; name another one with --session, or delete it first")]
+    Occupied(SessionName),
+    /// There is no such session.
+    #[error("there is no session {session} in {}", folder.display())]
+    Unknown {
+        /// Its name.
+        session: SessionName,
+        /// The folder of all sessions.
+        folder: PathBuf,
+    },
+    /// It was moved out before.
+    #[error("session {session} was moved to {to} already")]
+    MovedBefore {
+        /// Its name.
+        session: SessionName,
+        /// Where it lives.
+        to: String,
+    },
+    /// A folder is to be moved onto itself.
+    #[error("{} is where session {session} is kept; it cannot be moved onto itself", path.display())]
+    Itself {
+        /// The folder.
+        path: PathBuf,
+        /// The session.
+        session: SessionName,
+    },
+    /// A thread that worked on files died.
+    #[error("a task that read files failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<EngineError> for MoveError {
+    fn from(error: EngineError) -> Self {
+        Self::Folder(Box::new(error))
+    }
+}
+
+/// Opens the rows of a folder of sessions, whose lock the caller holds.
+///
+/// # Errors
+/// When they cannot be opened.
+pub async fn open_rows(auth_info_dir: &std::path::Path) -> Result<Arc<dyn Storage>, StorageError> {
+    open_sqlite(&auth_info_dir.join(crate::gateway::DATABASE)).await
+}
+
+/// Whether a session was moved out of its folder, and where to.
+pub(super) fn moved_to(folder: &std::path::Path) -> Option<String> {
+    let opened = wakeeper_session::source::Folder::open(folder).ok()?;
+    opened.entry(wakeeper_session::formats::baileys::name::MOVED_MARKER).ok()?;
+    Some(wakeeper_session::transfer::moved(&opened).map_or_else(|| "another place".to_owned(), |marker| marker.to))
+}

@@ -1,0 +1,25 @@
+//! Sessions in the store of the whatsapp-rust client: written, read and examined.
+//!
+//! `wakeeper-session` knows the model of a session and is synchronous; the client's store is reached through its own
+//! asynchronous traits. This crate stands between them, so that the schema, its migrations and every encoding stay in the
+//! client's hands: what it reads later is what its own code wrote.
+
+mod address;
+mod error;
+mod examine;
+mod read;
+mod rows;
+mod sender_key;
+mod signal;
+mod write;
+
+pub use error::NativeError;
+pub use examine::{database_in, examine};
+pub use read::{NativeReading, read};
+pub use write::{Written, write};
+
+/// The client's database of a session, inside the session's folder.
+pub const DATABASE: &str = "engine.db";
+
+/// Files that SQLite keeps beside a database.
+pub const SIDE_FILES: [&str; 2] = ["engine.db-wal", "engine.db-shm"];

@@ -1,0 +1,102 @@
+//! What the client's traits have no word for: listing the rows of a store. Nothing here decodes a value.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::error::{NativeError, store};
+
+/// The keys of a store's rows.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub sessions: Vec<String>,
+    pub identities: Vec<String>,
+    pub sender_keys: Vec<String>,
+    pub pre_keys: Vec<u32>,
+    pub app_state_keys: Vec<Vec<u8>>,
+    pub app_state_versions: Vec<String>,
+    pub groups: Vec<String>,
+    pub device_lists: Vec<String>,
+}
+
+/// A row of the MACs of shared settings: collection, index MAC, value MAC.
+pub(crate) type MacRow = (String, Vec<u8>, Vec<u8>);
+
+pub(crate) async fn connect(database: &Path, read_only: bool) -> Result<SqliteConnection, NativeError> {
+    SqliteConnectOptions::new()
+        .filename(database)
+        .create_if_missing(false)
+        .read_only(read_only)
+        .connect()
+        .await
+        .map_err(store("open", database))
+}
+
+/// Lists the keys of all rows.
+pub(crate) async fn keys(connection: &mut SqliteConnection, database: &Path) -> Result<Keys, NativeError> {
+    let mut text = async |sql: &'static str| {
+        let rows: Vec<(String,)> =
+            sqlx::query_as(sql).fetch_all(&mut *connection).await.map_err(store("list", database))?;
+        Ok::<_, NativeError>(rows.into_iter().map(|(key,)| key).collect::<Vec<_>>())
+    };
+    let mut keys = Keys {
+        sessions: text("SELECT address FROM sessions ORDER BY address").await?,
+        identities: text("SELECT address FROM identities ORDER BY address").await?,
+        sender_keys: text("SELECT address FROM sender_keys ORDER BY address").await?,
+        app_state_versions: text("SELECT name FROM app_state_versions ORDER BY name").await?,
+        groups: text("SELECT DISTINCT group_jid FROM sender_key_devices ORDER BY group_jid").await?,
+        device_lists: text("SELECT user_id FROM device_registry ORDER BY user_id").await?,
+        ..Keys::default()
+    };
+    let ids: Vec<(i64,)> = sqlx::query_as("SELECT id FROM prekeys ORDER BY id")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(store("list", database))?;
+    keys.pre_keys = ids.into_iter().filter_map(|(id,)| u32::try_from(id).ok()).collect();
+    let ids: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT key_id FROM app_state_keys ORDER BY key_id")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(store("list", database))?;
+    keys.app_state_keys = ids.into_iter().map(|(id,)| id).collect();
+    Ok(keys)
+}
+
+/// The MACs of all shared settings, in the order in which they became known.
+pub(crate) async fn macs(
+    connection: &mut SqliteConnection,
+    database: &Path,
+) -> Result<Vec<MacRow>, NativeError> {
+    sqlx::query_as("SELECT name, index_mac, value_mac FROM app_state_mutation_macs ORDER BY name, rowid")
+        .fetch_all(connection)
+        .await
+        .map_err(store("list", database))
+}
+
+/// Brings everything into the database's one file, checks it and has it on disk.
+pub(crate) async fn settle(database: &Path) -> Result<(), NativeError> {
+    let failed = || store("settle", database);
+    let mut connection = connect(database, false).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.map_err(failed())?;
+    let problems = integrity(&mut connection).await.map_err(failed())?;
+    connection.close().await.map_err(failed())?;
+    if let Some(problem) = problems.first() {
+        return Err(store("check", database)(problem));
+    }
+    let file = std::fs::File::open(database).map_err(crate::error::io("open", database))?;
+    file.sync_all().map_err(crate::error::io("sync", database))
+}
+
+/// What SQLite finds wrong with a database.
+pub(crate) async fn integrity(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check(20)").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|(line,)| line).filter(|line| line != "ok").collect())
+}
+
+/// Copies a database, consistent at one moment, also while its owner writes.
+pub(crate) async fn copy(database: &Path, to: &Path) -> Result<(), NativeError> {
+    let mut connection = connect(database, true).await?;
+    let to = to.to_string_lossy().into_owned();
+    sqlx::query("VACUUM INTO ?").bind(to).execute(&mut connection).await.map_err(store("read", database))?;
+    connection.close().await.map_err(store("close", database))
+}

@@ -1,0 +1,188 @@
+//! What real Baileys wrote goes into the client's store and comes back.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wakeeper_native::{DATABASE, NativeError};
+use wakeeper_session::examine::Options;
+use wakeeper_session::formats::baileys::Version;
+use wakeeper_session::model::Session;
+use wakeeper_session::transfer;
+
+const NOW_MS: i64 = 1_893_456_000_000;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures").join(name)
+}
+
+fn baileys(name: &str) -> Session {
+    transfer::read(&fixture(name), &Options::at(NOW_MS)).unwrap().session
+}
+
+async fn through_the_store(session: &Session) -> Session {
+    let folder = tempfile::tempdir().unwrap();
+    let written = wakeeper_native::write(session, folder.path(), NOW_MS).await.unwrap();
+    assert!(written.left_out.is_empty(), "{:?}", written.left_out);
+    let reading = wakeeper_native::read(&folder.path().join(DATABASE), NOW_MS).await.unwrap();
+    assert!(reading.left_out.is_empty(), "{:?}", reading.left_out);
+    reading.session
+}
+
+/// What a store does not keep: when Signal sessions were made, used and closed, and who began an answered one. What it
+/// fills in: identities, from the open sessions.
+fn comparable(session: &Session) -> Session {
+    let mut session = session.clone();
+    session.unite_addresses();
+    for record in session.signal_sessions.values_mut() {
+        record.sessions.sort_by_key(|session| session.used);
+        for (rank, session) in record.sessions.iter_mut().enumerate() {
+            (session.used, session.created) = (0, 0);
+            session.closed = session.closed.map(|_| i64::try_from(rank).unwrap());
+            if session.pending.is_none() {
+                session.base_key_owner = wakeeper_session::model::BaseKeyOwner::Theirs;
+            }
+            // The sending chain comes first there; -1 and 0 mean the same.
+            session.chains.sort_by_key(|chain| chain.kind != wakeeper_session::model::ChainKind::Sending);
+            session.previous_counter = session.previous_counter.max(0);
+            if session.chains.len() == 1 {
+                session.last_remote = session.base_key;
+            }
+        }
+    }
+    for key in session.sender_keys.values_mut() {
+        for state in key.states.iter_mut().filter(|state| state.signing_private.is_some()) {
+            state.message_keys.clear();
+        }
+    }
+    session.identities.clear();
+    let me = &session.credentials.me;
+    session.lid_mappings.insert(me.phone.user.clone(), me.lid.clone().unwrap().user);
+    session.credentials.leftovers = Default::default();
+    session.credentials.pairing = None;
+    session.credentials.platform = None;
+    session.credentials.props_hash = None;
+    session
+}
+
+#[tokio::test]
+async fn nothing_is_lost_on_the_way_through_the_store() {
+    for name in ["baileys6", "baileys7"] {
+        let before = baileys(name);
+        let after = through_the_store(&before).await;
+        assert_eq!(after.counts().skipped_message_keys, before.counts().skipped_message_keys, "{name}");
+        let (before, after) = (comparable(&before), comparable(&after));
+        assert_eq!(after.signal_sessions, before.signal_sessions, "{name}");
+        assert_eq!(after, before, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn files_without_times_come_back_byte_for_byte() {
+    for (name, version) in [("baileys6", Version::V6), ("baileys7", Version::V7)] {
+        let after = transfer::write(&through_the_store(&baileys(name)).await, version);
+        let mut compared: BTreeMap<String, usize> = BTreeMap::new();
+        for item in std::fs::read_dir(fixture(name)).unwrap() {
+            let item = item.unwrap();
+            let file = item.file_name().into_string().unwrap();
+            // Kept by the store in another order, without times, or not at all.
+            let own_sender_key = file.ends_with("--12.json") && file.starts_with("sender-key-1");
+            let lost = version == Version::V6 && file.starts_with("sender-key-1");
+            if file.starts_with("session-") || file == "creds.json" || own_sender_key || lost {
+                continue;
+            }
+            let before = std::fs::read(item.path()).unwrap();
+            let written = after.get(&file).unwrap_or_else(|| panic!("{file} did not come back"));
+            if file.starts_with("sender-key-memory-") {
+                let order = |text: &[u8]| {
+                    let mut parts: Vec<_> = text.split(|byte| *byte == b',').map(<[u8]>::len).collect();
+                    parts.sort_unstable();
+                    parts
+                };
+                assert_eq!(order(written), order(&before), "{file}");
+            } else {
+                assert_eq!(String::from_utf8_lossy(written), String::from_utf8_lossy(&before), "{file}");
+            }
+            *compared.entry(file.split('-').next().unwrap().to_owned()).or_default() += 1;
+        }
+        assert!(compared["pre"] == 11 && compared["app"] == 2, "{compared:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_never_written_over_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = baileys("baileys7");
+    wakeeper_native::write(&session, folder.path(), NOW_MS).await.unwrap();
+    let mode = std::fs::metadata(folder.path().join(DATABASE)).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    let again = wakeeper_native::write(&session, folder.path(), NOW_MS).await.unwrap_err();
+    assert!(matches!(again, NativeError::Exists { .. }), "{again}");
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
+    assert_eq!(names, [DATABASE], "nothing else is left behind");
+}
+
+#[tokio::test]
+async fn an_empty_store_holds_no_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(DATABASE);
+    std::fs::write(&path, "").unwrap();
+    let refused = wakeeper_native::read(&path, NOW_MS).await.unwrap_err();
+    assert!(matches!(refused, NativeError::NoLogin { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn an_imported_session_is_healthy_and_damage_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    let options = Options::at(NOW_MS);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let before = std::fs::read(&database).unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert!(report.healthy, "{:#?}", report.findings);
+    assert_eq!(serde_json::to_value(report.format).unwrap(), "native");
+    assert_eq!(report.credentials, wakeeper_session::examine::CredentialsState::Sound);
+    assert_eq!((report.signal_sessions, report.findings.len()), (3, 0), "{:#?}", report.findings);
+    assert_eq!(std::fs::read(&database).unwrap(), before, "examining never writes");
+
+    // The login's identity is swapped for another one: its signatures no longer fit.
+    let mut session = baileys("baileys7");
+    session.credentials.identity = baileys("baileys6").credentials.identity;
+    let other = tempfile::tempdir().unwrap();
+    wakeeper_native::write(&session, other.path(), NOW_MS).await.unwrap();
+    let report = wakeeper_native::examine(&other.path().join(DATABASE), &options).await.unwrap();
+    assert!(!report.healthy);
+    assert_eq!(report.credentials, wakeeper_session::examine::CredentialsState::Damaged);
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert!(codes.contains(&"account_signature"), "{codes:?}");
+
+    // Pages of the database are overwritten.
+    let mut torn = before.clone();
+    let len = torn.len();
+    torn[4096..len.min(40_960)].fill(0xaa);
+    std::fs::write(&database, torn).unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert_eq!(report.findings[0].code.as_str(), "native_database_damaged", "{:#?}", report.findings);
+    std::fs::write(&database, "no database at all").unwrap();
+    let report = wakeeper_native::examine(&database, &options).await.unwrap();
+    assert!(!report.healthy && report.credentials == wakeeper_session::examine::CredentialsState::Damaged);
+}
+
+#[tokio::test]
+async fn sender_keys_of_all_devices_of_an_account_share_a_record() {
+    let mut session = baileys("baileys7");
+    let (name, key) = session.sender_keys.iter().find(|(_, key)| !key.is_own()).unwrap();
+    let (mut name, mut key) = (name.clone(), key.clone());
+    name.sender.device = 7;
+    key.states[0].id += 1;
+    session.sender_keys.insert(name.clone(), key.clone());
+    session.device_lists.insert(name.sender.user.clone(), vec![0, 7]);
+    let after = through_the_store(&session).await;
+    for device in [0, 7] {
+        name.sender.device = device;
+        let states = &after.sender_keys[&name].states;
+        assert_eq!(states.len(), 2, "which of them is the device's own is not kept");
+        assert!(states.iter().any(|state| *state == key.states[0]));
+    }
+    let again = through_the_store(&after).await;
+    assert_eq!(again.sender_keys, after.sender_keys, "copies do not multiply");
+}

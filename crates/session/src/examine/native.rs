@@ -1,0 +1,79 @@
+//! wakeeper's own store, judged by the same rules as a folder of Baileys.
+//!
+//! Whoever can open the store (it is not this crate) tells what it holds. The model is looked at as the files that it would
+//! be, so that a key that does not fit, a signature that does not verify or a ratchet that cannot be gives the same code
+//! wherever it is found.
+
+use std::path::PathBuf;
+
+use super::{CredentialsState, Format, Options, Report, examine_file};
+use crate::finding::{Finding, Repair, Severity};
+use crate::findings;
+use crate::formats::baileys::Version;
+use crate::model::Session;
+use crate::source::Entry;
+use crate::transfer::{self, LeftOut};
+
+/// What was seen of a store.
+#[derive(Debug)]
+pub struct NativeView {
+    /// What was examined.
+    pub path: PathBuf,
+    /// The database's name in its folder.
+    pub file: String,
+    /// What SQLite finds wrong.
+    pub problems: Vec<String>,
+    /// What it holds; `None` when it was never linked, or cannot be read.
+    pub session: Option<Session>,
+    /// Rows that cannot be read.
+    pub left_out: Vec<LeftOut>,
+    /// Where the session was moved to, when it was.
+    pub moved: bool,
+    /// Permission bits of the database.
+    pub mode: u32,
+}
+
+/// The report on a store.
+pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
+    let mut found = Vec::new();
+    if view.moved {
+        found.push(findings::moved_marker());
+    } else {
+        found.extend(findings::for_native(view));
+        found.extend(view.session.iter().flat_map(|session| of_model(view, session, options)));
+    }
+    found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
+    let damaged = found.iter().any(|finding| {
+        finding.severity == Severity::Error && (finding.peer.is_none())
+    });
+    Report {
+        path: view.path.clone(),
+        format: Format::Native,
+        version: None,
+        healthy: found.iter().all(|finding| finding.severity != Severity::Error),
+        credentials: match &view.session {
+            _ if damaged => CredentialsState::Damaged,
+            Some(_) if !view.moved => CredentialsState::Sound,
+            _ => CredentialsState::Missing,
+        },
+        files: 1,
+        signal_sessions: view.session.as_ref().map_or(0, |session| session.signal_sessions.len()),
+        store: None,
+        findings: found,
+    }
+}
+
+fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Finding> {
+    let files = transfer::write(session, Version::V7);
+    let found = files.iter().flat_map(|(name, text)| {
+        examine_file(Entry::in_memory(name, text.len() as u64), Ok(text)).findings
+    });
+    found
+        .filter(|finding| finding.severity > Severity::Info)
+        .map(|finding| Finding {
+            path: view.file.clone(),
+            repair: Repair::Manual("restore the session from a backup, or link it again"),
+            ..finding
+        })
+        .collect()
+}
