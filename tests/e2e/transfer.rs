@@ -11,8 +11,14 @@ const TEXTS: usize = 10;
 /// Messages that wait for somebody who is moving.
 const QUEUED: usize = 4;
 /// What Baileys and its libsignal print when a message cannot be decrypted.
-const TROUBLE: [&str; 6] =
-    ["Bad MAC", "No session record", "No matching sessions", "Invalid PreKey", "SenderKeyRecord", "failed to decrypt"];
+const TROUBLE: [&str; 6] = [
+    "Bad MAC",
+    "No session record",
+    "No matching sessions",
+    "Invalid PreKey",
+    "SenderKeyRecord",
+    "failed to decrypt",
+];
 
 fn texts(label: &str, count: usize) -> Vec<String> {
     (1..=count).map(|n| format!("{label} {n}")).collect()
@@ -159,7 +165,8 @@ async fn there_and_back(version: Baileys, friend: Baileys, addressing: Addressin
         dora: lab.contact("dora", "6281200000003").await,
     };
     let members = friends.each().map(|friend| friend.address().jid());
-    let made = anna.as_peer().call("create-group", json!({"subject": "moving", "participants": members})).await;
+    let made =
+        anna.as_peer().call("create-group", json!({"subject": "moving", "participants": members})).await;
     let group = Chat::Group(made["id"].as_str().expect("a group has an id").to_owned());
     friends.talk_with(&anna, &group, "on Baileys").await;
     let mut lost = Vec::new();
@@ -176,7 +183,8 @@ async fn there_and_back(version: Baileys, friend: Baileys, addressing: Addressin
     let webhooks = Webhooks::start().await;
     let mut gateway = lab.gateway("anna-gateway", &webhooks);
     let data = gateway.folder().to_owned();
-    let imported = json_of(&lab, &["import", folder_of(&auth), "--data-dir", folder_of(&data), "--json"]).await;
+    let imported =
+        json_of(&lab, &["import", folder_of(&auth), "--data-dir", folder_of(&data), "--json"]).await;
     assert_eq!(imported["needs_qr"], false, "{imported}");
     assert_eq!(imported["left_out"], json!([]), "{imported}");
     assert!(imported["moved"]["skipped_message_keys"].as_u64() >= Some(2), "{imported}");

@@ -7,8 +7,8 @@ use wakeeper_session::address::Address;
 use wakeeper_session::formats::baileys::credentials::Account;
 use wakeeper_session::formats::baileys::key_pair::KeyPair as StoredPair;
 use wakeeper_session::model::{
-    AppStateKey, AppStateVersion, Credentials, Fingerprint, Leftovers, Me, SenderKeyName, Session, SignedPreKey,
-    Token,
+    AppStateKey, AppStateVersion, Credentials, Fingerprint, Leftovers, Me, SenderKeyName, Session,
+    SignedPreKey, Token,
 };
 use wakeeper_session::secret::Secret;
 use wakeeper_session::transfer::LeftOut;
@@ -47,7 +47,8 @@ pub async fn read(database: &Path, now_ms: i64) -> Result<NativeReading, NativeE
     let keys = rows::keys(&mut connection, database).await?;
     let macs = rows::macs(&mut connection, database).await?;
     drop(connection);
-    let mut reader = Reader { store: opened, session: Session::new(credentials), left_out: Vec::new(), now_ms };
+    let mut reader =
+        Reader { store: opened, session: Session::new(credentials), left_out: Vec::new(), now_ms };
     reader.everything(&keys, macs).await.map_err(&failed)?;
     sender_key::by_device(&mut reader.session);
     Ok(NativeReading { session: reader.session, left_out: reader.left_out })
@@ -70,7 +71,8 @@ impl Reader {
         self.pre_keys(&keys.pre_keys).await?;
         self.signal_sessions(&keys.sessions).await?;
         for key in &keys.identities {
-            if let (Some(peer), Some(raw)) = (address::of_row_key(key), self.store.load_identity(key).await?) {
+            if let (Some(peer), Some(raw)) = (address::of_row_key(key), self.store.load_identity(key).await?)
+            {
                 self.session.identities.insert(peer, typed(&raw));
             }
         }
@@ -97,13 +99,15 @@ impl Reader {
 
     async fn signal_sessions(&mut self, keys: &[String]) -> Result<(), StoreError> {
         for key in keys {
-            let (Some(peer), Some(bytes)) = (address::of_row_key(key), self.store.get_session(key).await?) else {
+            let (Some(peer), Some(bytes)) = (address::of_row_key(key), self.store.get_session(key).await?)
+            else {
                 continue;
             };
             match signal::of_store(&bytes, self.now_ms) {
                 Ok((record, given_up)) => {
                     if given_up > 0 {
-                        let reason = format!("{given_up} key(s) of late messages were stored without their seed");
+                        let reason =
+                            format!("{given_up} key(s) of late messages were stored without their seed");
                         self.leave_out("Signal sessions", Some(&peer), reason);
                     }
                     self.session.signal_sessions.insert(peer, record);
@@ -160,7 +164,7 @@ impl Reader {
             self.session.app_state_keys.insert(id.clone(), key);
         }
         self.session.credentials.app_state_key_id = self.store.get_latest_sync_key_id().await?;
-        let mut by_collection: BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+        let mut by_collection = BTreeMap::<String, Vec<_>>::new();
         for (collection, index, value) in macs {
             by_collection.entry(collection).or_default().push((index, value));
         }
@@ -219,10 +223,10 @@ fn credentials(device: &Device) -> Option<Credentials> {
         registration_id: device.registration_id,
         adv_secret: Secret::new(device.adv_secret_key),
         account: Account {
-            details: account.details.as_ref()?.to_vec(),
-            account_signature_key: account.account_signature_key.as_ref()?.to_vec(),
-            account_signature: account.account_signature.as_ref()?.to_vec(),
-            device_signature: account.device_signature.as_ref()?.to_vec(),
+            details: account.details.clone()?,
+            account_signature_key: account.account_signature_key.clone()?,
+            account_signature: account.account_signature.clone()?,
+            device_signature: account.device_signature.clone()?,
         },
         me: Me {
             phone: address(device.pn.as_ref()?)?,

@@ -16,7 +16,8 @@ pub(crate) fn by_account(session: &Session) -> BTreeMap<SenderKeyName, SenderKey
     let mut grouped: BTreeMap<SenderKeyName, Vec<&SenderKey>> = BTreeMap::new();
     for (name, key) in &session.sender_keys {
         let device = if key.is_own() { name.sender.device } else { 0 };
-        let name = SenderKeyName { group: name.group.clone(), sender: Address { device, ..name.sender.clone() } };
+        let name =
+            SenderKeyName { group: name.group.clone(), sender: Address { device, ..name.sender.clone() } };
         grouped.entry(name).or_default().push(key);
     }
     grouped.into_iter().map(|(name, keys)| (name, merged(&keys))).collect()
@@ -63,15 +64,14 @@ pub(crate) fn by_device(session: &mut Session) {
 
 /// Every device of an account that the session knows of, under either number.
 fn devices_of(session: &Session, sender: &Address) -> BTreeSet<u32> {
-    let other = match sender.domain.is_lid() {
-        true => session.phone_of(&sender.user),
-        false => session.lid_of(&sender.user),
-    };
+    let other =
+        if sender.domain.is_lid() { session.phone_of(&sender.user) } else { session.lid_of(&sender.user) };
     let users = [Some(sender.user.as_str()), other];
     let known = |user: &str| users.contains(&Some(user));
     let sessions = session.signal_sessions.keys().filter(|address| known(&address.user));
     let mut devices: BTreeSet<u32> = sessions.map(|address| address.device).collect();
-    devices.extend(session.device_lists.iter().filter(|(user, _)| known(user)).flat_map(|(_, devices)| devices));
+    devices
+        .extend(session.device_lists.iter().filter(|(user, _)| known(user)).flat_map(|(_, devices)| devices));
     devices.insert(0);
     devices
 }

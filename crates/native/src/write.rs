@@ -15,8 +15,8 @@ use whatsapp_rust::wacore::libsignal::protocol::{KeyPair, PrivateKey, PublicKey}
 use whatsapp_rust::wacore::libsignal::store::record_helpers::encode_pre_key_record_to;
 use whatsapp_rust::wacore::store::Device;
 use whatsapp_rust::wacore::store::traits::{
-    AppStateSyncKey, AppSyncStore, DeviceInfo, DeviceListRecord, DeviceStore, LidPnMappingEntry, ProtocolStore,
-    SignalStore, TcTokenEntry,
+    AppStateSyncKey, AppSyncStore, DeviceInfo, DeviceListRecord, DeviceStore, LidPnMappingEntry,
+    ProtocolStore, SignalStore, TcTokenEntry,
 };
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;
@@ -124,10 +124,10 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
         device.signed_pre_key_signature = signed.signature;
         device.adv_secret_key = *credentials.adv_secret.expose();
         device.account = Some(Arc::new(wa::ADVSignedDeviceIdentity {
-            details: Some(account.details.clone().into()),
-            account_signature_key: Some(account.account_signature_key.clone().into()),
-            account_signature: Some(account.account_signature.clone().into()),
-            device_signature: Some(account.device_signature.clone().into()),
+            details: Some(account.details.clone()),
+            account_signature_key: Some(account.account_signature_key.clone()),
+            account_signature: Some(account.account_signature.clone()),
+            device_signature: Some(account.device_signature.clone()),
         }));
         device.push_name = me.name.clone().unwrap_or_default();
         device.edge_routing_info.clone_from(&credentials.routing_info);
@@ -236,13 +236,13 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
             let macs: Vec<AppStateMutationMAC> = known
                 .value_macs
                 .iter()
-                .map(|(index, value)| AppStateMutationMAC { index_mac: index.clone(), value_mac: value.clone() })
+                .map(|(index, value)| AppStateMutationMAC {
+                    index_mac: index.clone(),
+                    value_mac: value.clone(),
+                })
                 .collect();
             let state = HashState { version: known.version, hash: known.hash, ..HashState::default() };
-            self.store
-                .put_mutation_macs(collection, known.version, &macs)
-                .await
-                .map_err(&self.failed)?;
+            self.store.put_mutation_macs(collection, known.version, &macs).await.map_err(&self.failed)?;
             self.store.set_version(collection, state).await.map_err(&self.failed)?;
         }
         Ok(())
@@ -274,7 +274,11 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
         self.store.update_device_lists(lists.collect()).await.map_err(&self.failed)?;
         for (jid, token) in &session.tokens {
             let Some(contact) = Address::from_jid(jid) else { continue };
-            let lid = if contact.domain.is_lid() { Some(contact.user.as_str()) } else { session.lid_of(&contact.user) };
+            let lid = if contact.domain.is_lid() {
+                Some(contact.user.as_str())
+            } else {
+                session.lid_of(&contact.user)
+            };
             let Some(lid) = lid else { continue };
             let entry = TcTokenEntry {
                 token: token.token.clone().unwrap_or_default(),

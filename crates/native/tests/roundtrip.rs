@@ -1,12 +1,15 @@
 //! What real Baileys wrote goes into the client's store and comes back.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wakeeper_native::{DATABASE, NativeError};
 use wakeeper_session::examine::Options;
 use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::model::Session;
+use wakeeper_session::model::{Leftovers, Session};
 use wakeeper_session::transfer;
 
 const NOW_MS: i64 = 1_893_456_000_000;
@@ -57,7 +60,7 @@ fn comparable(session: &Session) -> Session {
     session.identities.clear();
     let me = &session.credentials.me;
     session.lid_mappings.insert(me.phone.user.clone(), me.lid.clone().unwrap().user);
-    session.credentials.leftovers = Default::default();
+    session.credentials.leftovers = Leftovers::default();
     session.credentials.pairing = None;
     session.credentials.platform = None;
     session.credentials.props_hash = None;
@@ -117,7 +120,8 @@ async fn a_session_is_never_written_over_another() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     let again = wakeeper_native::write(&session, folder.path(), NOW_MS).await.unwrap_err();
     assert!(matches!(again, NativeError::Exists { .. }), "{again}");
-    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
     assert_eq!(names, [DATABASE], "nothing else is left behind");
 }
 

@@ -245,9 +245,7 @@ impl Examination {
     pub fn report(&self, options: &Options<'_>) -> Report {
         let findings = self.findings(options);
         let files = self.inventory.files.values().filter(|file| file.name.is_baileys()).count();
-        let is_session = |file: &&crate::inventory::FileReport| {
-            matches!(file.name, Name::Session(_))
-        };
+        let is_session = |file: &&crate::inventory::FileReport| matches!(file.name, Name::Session(_));
         Report {
             path: self.path.clone(),
             format: if files == 0 { Format::Empty } else { Format::Baileys },

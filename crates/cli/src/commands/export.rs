@@ -88,8 +88,12 @@ impl Export {
 fn show(page: &mut Page, exported: &Exported) {
     let moved = &exported.moved;
     let to = exported.to.display();
-    page.line(page.tone(Tone::Good, &format!("Session {} lives in {to} now. No new QR code is needed.", exported.session)));
-    let reader = exported.version.map_or_else(|| "wakeeper".to_owned(), |version| format!("Baileys {version}"));
+    page.line(page.tone(
+        Tone::Good,
+        &format!("Session {} lives in {to} now. No new QR code is needed.", exported.session),
+    ));
+    let reader =
+        exported.version.map_or_else(|| "wakeeper".to_owned(), |version| format!("Baileys {version}"));
     page.fact("for", reader);
     page.fact("Signal", format!("sessions with {}", plural(moved.signal_sessions, "device")));
     page.fact("sender keys", moved.sender_keys.to_string());

@@ -78,7 +78,9 @@ fn session_folder(path: &Path) -> anyhow::Result<PathBuf> {
         bail!("there is no folder {shown}");
     }
     let inside = path.join("auth_info");
-    let is_session = |folder: &Path| ["creds.json", "creds.json.moved", "engine.db"].iter().any(|name| folder.join(name).exists());
+    let is_session = |folder: &Path| {
+        ["creds.json", "creds.json.moved", "engine.db"].iter().any(|name| folder.join(name).exists())
+    };
     if !is_session(path) && is_session(&inside) {
         bail!("{shown} holds no session itself; did you mean wakeeper import {}?", inside.display());
     }
@@ -107,19 +109,27 @@ fn same(one: &Path, other: &Path) -> bool {
 /// What was imported, for people.
 fn show(page: &mut Page, imported: &Imported, places: &Places) {
     let moved = &imported.moved;
-    page.line(page.tone(Tone::Good, &format!("The session is {} now. No new QR code is needed.", imported.session)));
+    page.line(
+        page.tone(Tone::Good, &format!("The session is {} now. No new QR code is needed.", imported.session)),
+    );
     page.fact("from", imported.from.display().to_string());
     if let Some(backup) = &imported.backup {
         page.fact("backed up to", backup.display().to_string());
     }
-    page.fact("Signal", format!(
-        "sessions with {}, {} of late messages",
-        plural(moved.signal_sessions, "device"),
-        plural(moved.skipped_message_keys, "key")
-    ));
+    page.fact(
+        "Signal",
+        format!(
+            "sessions with {}, {} of late messages",
+            plural(moved.signal_sessions, "device"),
+            plural(moved.skipped_message_keys, "key")
+        ),
+    );
     page.fact("sender keys", moved.sender_keys.to_string());
     page.fact("pre-keys", moved.pre_keys.to_string());
-    page.fact("messages", format!("{} from the store, {} passed over", imported.store.messages, imported.store.skipped));
+    page.fact(
+        "messages",
+        format!("{} from the store, {} passed over", imported.store.messages, imported.store.skipped),
+    );
     for left_out in &imported.left_out {
         let whose = left_out.peer.as_ref().map(|peer| format!(" of {peer}")).unwrap_or_default();
         page.fact("left behind", format!("{}{whose}: {}", left_out.path, left_out.reason));

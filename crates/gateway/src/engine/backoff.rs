@@ -63,7 +63,9 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
             Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
         }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
-        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated | Cause::Moved => Verdict::GiveUp,
+        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated | Cause::Moved => {
+            Verdict::GiveUp
+        }
     }
 }
 

@@ -117,5 +117,8 @@ pub async fn open_rows(auth_info_dir: &std::path::Path) -> Result<Arc<dyn Storag
 pub(super) fn moved_to(folder: &std::path::Path) -> Option<String> {
     let opened = wakeeper_session::source::Folder::open(folder).ok()?;
     opened.entry(wakeeper_session::formats::baileys::name::MOVED_MARKER).ok()?;
-    Some(wakeeper_session::transfer::moved(&opened).map_or_else(|| "another place".to_owned(), |marker| marker.to))
+    Some(
+        wakeeper_session::transfer::moved(&opened)
+            .map_or_else(|| "another place".to_owned(), |marker| marker.to),
+    )
 }

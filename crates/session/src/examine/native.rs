@@ -43,9 +43,7 @@ pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
         found.extend(view.session.iter().flat_map(|session| of_model(view, session, options)));
     }
     found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
-    let damaged = found.iter().any(|finding| {
-        finding.severity == Severity::Error && (finding.peer.is_none())
-    });
+    let damaged = found.iter().any(|finding| finding.severity == Severity::Error && (finding.peer.is_none()));
     Report {
         path: view.path.clone(),
         format: Format::Native,
@@ -65,9 +63,9 @@ pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
 
 fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Finding> {
     let files = transfer::write(session, Version::V7);
-    let found = files.iter().flat_map(|(name, text)| {
-        examine_file(Entry::in_memory(name, text.len() as u64), Ok(text)).findings
-    });
+    let found = files
+        .iter()
+        .flat_map(|(name, text)| examine_file(Entry::in_memory(name, text.len() as u64), Ok(text)).findings);
     found
         .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| Finding {

@@ -28,7 +28,8 @@ pub fn moved(folder: &Folder) -> Option<MovedMarker> {
 
 /// Marks a folder as moved. On disk when it returns.
 pub fn mark_moved(folder: &Folder, marker: &MovedMarker) -> Result<(), TransferError> {
-    let text = serde_json::to_vec_pretty(marker).map_err(|error| failed(folder, "write", MOVED_MARKER)(error.into()))?;
+    let text = serde_json::to_vec_pretty(marker)
+        .map_err(|error| failed(folder, "write", MOVED_MARKER)(error.into()))?;
     super::place::write_file(folder, MOVED_MARKER, &text)
 }
 

@@ -47,9 +47,8 @@ pub fn install(
         .create(path)
         .map_err(io("create", path))?;
     let folder = Folder::open(path).map_err(|error| io("open", path)(std::io::Error::other(error)))?;
-    let entries = folder
-        .list(&Limits::default())
-        .map_err(|error| io("list", path)(std::io::Error::other(error)))?;
+    let entries =
+        folder.list(&Limits::default()).map_err(|error| io("list", path)(std::io::Error::other(error)))?;
     if !entries.is_empty() {
         return Err(PlaceError::NotEmpty { path: path.to_owned() });
     }

@@ -41,9 +41,16 @@ fn the_model_is_whole() {
         assert_eq!((counts.pre_keys, counts.signal_sessions, counts.sender_keys), (11, 3, 2), "{fixture}");
         assert!(counts.skipped_message_keys >= 2, "two of Bob's messages never arrived");
         let carol = Address { user: "100000000000033".into(), domain: Domain::Lid, device: 3 };
-        assert!(session.signal_sessions.contains_key(&carol), "a LID is known as one, also where 6.x does not say so");
+        assert!(
+            session.signal_sessions.contains_key(&carol),
+            "a LID is known as one, also where 6.x does not say so"
+        );
         let bob = Address { user: "6281100000002".into(), domain: Domain::Phone, device: 0 };
-        assert_eq!(session.signal_sessions[&bob].sessions.len(), 2, "the one before the new exchange still reads");
+        assert_eq!(
+            session.signal_sessions[&bob].sessions.len(),
+            2,
+            "the one before the new exchange still reads"
+        );
         assert!(!format!("{session:?}").contains("6281100000002"), "addresses are redacted in debug output");
     }
 }
@@ -61,7 +68,10 @@ fn either_version_reads_what_is_written_for_it() {
         assert_eq!(report.version, Some(version));
         let again = read(&target).session;
         assert_eq!(again.signal_sessions.len(), session.signal_sessions.len());
-        assert_eq!(again.sender_keys.keys().collect::<Vec<_>>(), session.sender_keys.keys().collect::<Vec<_>>());
+        assert_eq!(
+            again.sender_keys.keys().collect::<Vec<_>>(),
+            session.sender_keys.keys().collect::<Vec<_>>()
+        );
     }
 }
 
@@ -128,7 +138,10 @@ fn a_moved_folder_is_nobodys_session() {
     assert_eq!(codes(&report, Severity::Warning), ["session_moved"]);
     assert_eq!(report.findings.len(), 1);
     let refused = transfer::read(dir.path(), &Options::at(NOW_MS)).unwrap_err();
-    assert!(matches!(refused, TransferError::Moved { .. }) && refused.to_string().contains("there"), "{refused}");
+    assert!(
+        matches!(refused, TransferError::Moved { .. }) && refused.to_string().contains("there"),
+        "{refused}"
+    );
     transfer::unmark_moved(&folder).unwrap();
     assert_eq!(contents(dir.path()), before);
     assert!(examine(dir.path(), &Options::at(NOW_MS)).unwrap().healthy);

@@ -100,14 +100,18 @@ pub async fn export(
             let files = moves::write(&reading.session, version);
             moves::install(&order.target, &files, give_up).map_err(MoveError::from)
         }
-        ExportFormat::Native => native(&reading.session, &order, give_up).await.map(|more| left_out.extend(more)),
+        ExportFormat::Native => {
+            native(&reading.session, &order, give_up).await.map(|more| left_out.extend(more))
+        }
     };
     if let Err(error) = written {
         take_back(&opened, &order.target);
         return Err(error);
     }
     if let Some(row) = storage.session(order.session.as_str()).await? {
-        storage.put_session(SessionRow { desired: Desired::Stopped, updated_ms: order.now_ms, ..row }).await?;
+        storage
+            .put_session(SessionRow { desired: Desired::Stopped, updated_ms: order.now_ms, ..row })
+            .await?;
     }
     let (format, version) = match order.format {
         ExportFormat::Baileys(version) => ("baileys", Some(version)),
@@ -131,9 +135,7 @@ async fn native(
     give_up: impl FnOnce() -> std::io::Result<()>,
 ) -> Result<Vec<LeftOut>, MoveError> {
     let target = &order.target;
-    let failed = |operation| {
-        move |source| EngineError::Folder { operation, path: target.clone(), source }
-    };
+    let failed = |operation| move |source| EngineError::Folder { operation, path: target.clone(), source };
     credentials::create_folder(target)?;
     if std::fs::read_dir(target).map_err(failed("list"))?.next().is_some() {
         return Err(moves::PlaceError::NotEmpty { path: target.clone() }.into());

@@ -74,6 +74,7 @@ async fn is_linked(auth_info: &Path, session: &SessionName, now_ms: i64) -> bool
     let folder = credentials::folder(auth_info, session);
     let database = folder.join(DATABASE);
     // One that was moved out, or whose import was cut short, is none.
-    let here = database.is_file() && super::moved_to(&folder).is_none() && !folder.join("import.json").exists();
+    let here =
+        database.is_file() && super::moved_to(&folder).is_none() && !folder.join("import.json").exists();
     here && wakeeper_native::read(&database, now_ms).await.is_ok()
 }

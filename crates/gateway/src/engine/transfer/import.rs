@@ -148,7 +148,8 @@ async fn make_room(folder: &Path, order: &ImportOrder, source: &Source) -> Resul
     match wakeeper_native::read(&database, order.now_ms).await {
         Err(wakeeper_native::NativeError::NoLogin { .. }) => {}
         Ok(there) if super::moved_to(folder).is_some() => {
-            let ours = there.session.credentials.identity.public == source.session.credentials.identity.public;
+            let ours =
+                there.session.credentials.identity.public == source.session.credentials.identity.public;
             tracing::info!(session = %order.session, same_login = ours, "the session that was moved out earlier is kept aside");
         }
         Ok(_) => return Err(MoveError::Occupied(order.session.clone())),
@@ -158,7 +159,11 @@ async fn make_room(folder: &Path, order: &ImportOrder, source: &Source) -> Resul
     Ok(())
 }
 
-async fn put_row(order: &ImportOrder, session: &Session, storage: &Arc<dyn Storage>) -> Result<(), MoveError> {
+async fn put_row(
+    order: &ImportOrder,
+    session: &Session,
+    storage: &Arc<dyn Storage>,
+) -> Result<(), MoveError> {
     let name = order.session.as_str();
     let me = me(session).and_then(|me| serde_json::to_string(&me).ok());
     let row = match storage.session(name).await? {

@@ -63,7 +63,11 @@ pub(super) async fn import(
     for batch in rows.chunks(BATCH) {
         let changes: Vec<Change> = batch
             .iter()
-            .map(|row| Change::Message { row: Box::new(row.clone()), updates: Vec::new(), events: Vec::new() })
+            .map(|row| Change::Message {
+                row: Box::new(row.clone()),
+                updates: Vec::new(),
+                events: Vec::new(),
+            })
             .collect();
         messages += storage.commit(changes.into()).await?.applied.iter().filter(|applied| **applied).count();
     }
@@ -72,7 +76,8 @@ pub(super) async fn import(
 
 fn read(path: &Path) -> Result<(Vec<StoredMessage>, usize), StoreImportError> {
     let unreadable = |error: &dyn std::fmt::Display| StoreImportError::Read(error.to_string());
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let folder = Folder::open(parent).map_err(|error| unreadable(&error))?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let limits = Limits { file: LARGEST, ..Limits::default() };
@@ -182,10 +187,8 @@ fn content(message: &StoredMessage) -> Content {
         "pollCreation" | "pollCreationMessageV2" | "pollCreationMessageV3" => "poll",
         _ => "unknown",
     };
-    let media = message
-        .mimetype
-        .clone()
-        .map(|mimetype| MediaInfo { mimetype, filename: message.file_name.clone() });
+    let media =
+        message.mimetype.clone().map(|mimetype| MediaInfo { mimetype, filename: message.file_name.clone() });
     Content { kind, body: message.body.clone(), media, ..Content::default() }
 }
 

@@ -35,7 +35,9 @@ impl Pending {
         match std::fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("read", &path)(error)),
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into())),
+            Ok(text) => {
+                serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into()))
+            }
         }
     }
 }
@@ -43,7 +45,9 @@ impl Pending {
 /// Removes the note: from here on the session may start.
 pub(super) fn done(folder: &Path) -> Result<(), EngineError> {
     let path = folder.join(NOTE);
-    std::fs::remove_file(&path).and_then(|()| std::fs::File::open(folder)?.sync_all()).map_err(failed("remove", &path))
+    std::fs::remove_file(&path)
+        .and_then(|()| std::fs::File::open(folder)?.sync_all())
+        .map_err(failed("remove", &path))
 }
 
 /// Finishes or takes back an import that was cut short, if there is one.
@@ -59,7 +63,9 @@ pub(crate) fn settle(folder: &Path, session: &SessionName) -> Result<(), EngineE
     if moves::moved(&source).is_some_and(|marker| marker.account == pending.account) {
         // Given up by its source: it is ours. The credentials may not have been set aside yet.
         let withdrawn = moves::withdraw_credentials(&source);
-        withdrawn.map_err(|error| failed("finish the move out of", &pending.source)(std::io::Error::other(error)))?;
+        withdrawn.map_err(|error| {
+            failed("finish the move out of", &pending.source)(std::io::Error::other(error))
+        })?;
         tracing::info!(%session, "an interrupted import was finished");
     } else {
         // Never started here and never given up there: what was written is of no use.
@@ -74,7 +80,9 @@ pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
     for name in [DATABASE].into_iter().chain(SIDE_FILES) {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("remove", &path)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
             _ => {}
         }
     }
@@ -84,7 +92,8 @@ pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
 fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text)?;
     file.sync_all()?;
     match path.parent() {

@@ -57,7 +57,8 @@ impl Source {
     ) -> Result<Self, MoveError> {
         match format_of(&path) {
             SourceFormat::Baileys => {
-                tokio::task::spawn_blocking(move || baileys(&path, store.as_deref(), place.as_ref(), now_ms)).await?
+                tokio::task::spawn_blocking(move || baileys(&path, store.as_deref(), place.as_ref(), now_ms))
+                    .await?
             }
             SourceFormat::Native => native(&path, now_ms).await,
         }
@@ -65,7 +66,11 @@ impl Source {
 
     /// Marks the source as moved, provided that nobody wrote into it since it was read.
     pub(super) fn give_up(&self, to: String, now_ms: i64) -> Result<(), MoveError> {
-        if self.reading.as_ref().is_some_and(|reading| !reading.is_current(&self.folder, &Options::at(now_ms))) {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| !reading.is_current(&self.folder, &Options::at(now_ms)))
+        {
             return Err(TransferError::Changing { path: self.folder.path().to_owned() }.into());
         }
         let marker = transfer::MovedMarker {
@@ -106,7 +111,10 @@ fn baileys(
                 always: false,
             };
             let created = backup::create(&folder, &options, &how)?;
-            backup::verify(&created.path, &Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) })?;
+            backup::verify(
+                &created.path,
+                &Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) },
+            )?;
             Some(created.path)
         }
         None => None,

@@ -11,17 +11,21 @@ use crate::json;
 /// Tells about every message of a store, in the order of the file. Answers how many there were that made no sense.
 pub fn messages(text: &[u8], mut tell: impl FnMut(StoredMessage)) -> usize {
     let mut unreadable = 0;
-    let mut one = |span: Range<usize>| match json::parse(&text[span]).ok().and_then(|value| read_message(&value)) {
-        Some(message) => tell(message),
-        None => unreadable += 1,
-    };
-    let Some(all) = children(text, 0).into_iter().find(|child| child.key.as_deref() == Some("messages")) else {
+    let mut one =
+        |span: Range<usize>| match json::parse(&text[span]).ok().and_then(|value| read_message(&value)) {
+            Some(message) => tell(message),
+            None => unreadable += 1,
+        };
+    let Some(all) = children(text, 0).into_iter().find(|child| child.key.as_deref() == Some("messages"))
+    else {
         return 0;
     };
     for child in children(text, all.value.start) {
         // `{jid: [message, ...]}` or `{id: message}`.
         if text[child.value.start] == b'[' {
-            children(text, child.value.start).into_iter().for_each(|item| one(item.value));
+            for item in children(text, child.value.start) {
+                one(item.value);
+            }
         } else {
             one(child.value);
         }
@@ -95,7 +99,10 @@ fn skip(text: &[u8], mut at: usize) -> Option<usize> {
                 continue;
             }
             _ => {
-                while !matches!(text.get(at)?, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'"') {
+                while !matches!(
+                    text.get(at)?,
+                    b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'"'
+                ) {
                     at += 1;
                 }
                 if at == start {
@@ -147,8 +154,14 @@ mod tests {
     #[test]
     fn a_torn_store_gives_what_is_whole() {
         let whole = r#"{"messages":{"1@c.us":[{"key":{"remoteJid":"1@c.us","id":"A"},"message":{"conversation":"kept"}},{"key":{"remoteJ"#;
-        assert_eq!(bodies(whole).0, Vec::<String>::new(), "a list that is cut is not told from a damaged one");
-        for text in ["", "{", "[]", "7", "{\"messages\":7}", "{\"messages\"", "\0\0", "{\"messages\":{\"a\":}}", "}{"] {
+        assert_eq!(
+            bodies(whole).0,
+            Vec::<String>::new(),
+            "a list that is cut is not told from a damaged one"
+        );
+        for text in
+            ["", "{", "[]", "7", "{\"messages\":7}", "{\"messages\"", "\0\0", "{\"messages\":{\"a\":}}", "}{"]
+        {
             assert_eq!(bodies(text), (Vec::new(), 0), "{text}");
         }
     }

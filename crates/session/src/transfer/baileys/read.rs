@@ -83,7 +83,8 @@ pub fn read_folder(folder: &Folder, options: &Options<'_>) -> Result<Reading, Tr
     let plan = repair::plan(folder, examination, options, &(), Extent::Damaged)?;
     names.extend(plan.overlay.changes().keys().cloned());
     let damaged = |reason: &str| TransferError::Damaged { path: path.clone(), reason: reason.to_owned() };
-    let text = plan.overlay.read(folder, &options.limits, "creds.json").ok_or_else(|| damaged("unreadable"))?;
+    let text =
+        plan.overlay.read(folder, &options.limits, "creds.json").ok_or_else(|| damaged("unreadable"))?;
     let mut reader = Reader {
         session: Session::new(read_files::credentials(&text).map_err(damaged)?),
         numbers,
@@ -113,12 +114,8 @@ fn check_login(examination: &Examination, options: &Options<'_>, path: &Path) ->
     };
     match examination.credentials_state(&findings) {
         CredentialsState::Sound => Ok(()),
-        CredentialsState::Damaged => {
-            Err(TransferError::Damaged { path: path.to_owned(), reason: reason() })
-        }
-        CredentialsState::Missing => {
-            Err(TransferError::NoLogin { path: path.to_owned(), reason: reason() })
-        }
+        CredentialsState::Damaged => Err(TransferError::Damaged { path: path.to_owned(), reason: reason() }),
+        CredentialsState::Missing => Err(TransferError::NoLogin { path: path.to_owned(), reason: reason() }),
     }
 }
 
@@ -205,7 +202,8 @@ fn stem(file: &str, prefix: &str) -> Option<String> {
 
 /// What the repair would have given up.
 fn left_by_plan(plan: &Plan) -> Vec<LeftOut> {
-    let gone = |path: &str| matches!(plan.overlay.changes().get(path), Some(Change::Remove | Change::Aside(_)));
+    let gone =
+        |path: &str| matches!(plan.overlay.changes().get(path), Some(Change::Remove | Change::Aside(_)));
     let lasting = plan.actions.iter().filter(|action| gone(&action.path) && action.code.is_some());
     lasting
         .map(|action| LeftOut {

@@ -8,8 +8,8 @@ use crate::formats::baileys::key_pair::KeyPair;
 use crate::json::{self, Kind, Value};
 use crate::model::{
     AppStateKey, AppStateVersion, BaseKeyOwner, Chain, ChainKind, Credentials, Fingerprint, Leftovers, Me,
-    PendingPreKey, PublicKey, RatchetPair, SenderKey, SenderKeyState, SignalRecord, SignalSession, SignedPreKey,
-    Token,
+    PendingPreKey, PublicKey, RatchetPair, SenderKey, SenderKeyState, SignalRecord, SignalSession,
+    SignedPreKey, Token,
 };
 use crate::secret::Secret;
 
@@ -270,7 +270,10 @@ pub(super) fn app_state_key(value: &Value<'_>) -> Option<AppStateKey> {
 pub(super) fn app_state_version(value: &Value<'_>) -> Option<AppStateVersion> {
     let macs = value.get("indexValueMap")?.members();
     Some(AppStateVersion {
-        version: value.get("version").and_then(Value::as_i64).and_then(|version| u64::try_from(version).ok())?,
+        version: value
+            .get("version")
+            .and_then(Value::as_i64)
+            .and_then(|version| u64::try_from(version).ok())?,
         hash: value.get("hash").and_then(buffer)?.try_into().ok()?,
         value_macs: macs
             .iter()

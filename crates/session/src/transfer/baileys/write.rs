@@ -27,7 +27,10 @@ pub fn write(session: &Session, version: Version) -> BTreeMap<String, Vec<u8>> {
     for (key, value) in &session.sender_keys {
         let sender = bare(&key.sender, version);
         let (user, device) = sender.rsplit_once('.').unwrap_or((&sender, "0"));
-        put(file("sender-key", &format!("{}--{user}--{device}", key.group)), files::sender_key(value, version));
+        put(
+            file("sender-key", &format!("{}--{user}--{device}", key.group)),
+            files::sender_key(value, version),
+        );
     }
     for (group, devices) in &session.sender_key_memory {
         let members = devices

@@ -156,10 +156,7 @@ fn identities(credentials: &Credentials) -> String {
     let identifier = Object::new().put("name", &string(&name)).put("deviceId", "0").end();
     let mut key = vec![KEY_TYPE];
     key.extend_from_slice(&credentials.account.account_signature_key);
-    format!(
-        "[{}]",
-        Object::new().put("identifier", &identifier).put("identifierKey", &buffer(&key)).end()
-    )
+    format!("[{}]", Object::new().put("identifier", &identifier).put("identifierKey", &buffer(&key)).end())
 }
 
 /// `session-<address>.json`
@@ -193,9 +190,10 @@ fn signal_session(session: &SignalSession) -> String {
         .put("created", &session.created.to_string())
         .put("remoteIdentityKey", &quoted(&session.remote_identity))
         .end();
-    let chains = session.chains.iter().fold(Object::new(), |object, chain| {
-        object.put(&base64(&chain.ratchet_key), &self::chain(chain))
-    });
+    let chains = session
+        .chains
+        .iter()
+        .fold(Object::new(), |object, chain| object.put(&base64(&chain.ratchet_key), &self::chain(chain)));
     let pending = session.pending.as_ref().map(|pending| {
         Object::new()
             .put("signedKeyId", &pending.signed_pre_key_id.to_string())
@@ -221,9 +219,10 @@ fn chain(chain: &Chain) -> String {
         ChainKind::Sending => "1",
         ChainKind::Receiving => "2",
     };
-    let skipped = chain.message_keys.iter().fold(Object::new(), |object, (index, seed)| {
-        object.put(&index.to_string(), &quoted(seed.expose()))
-    });
+    let skipped = chain
+        .message_keys
+        .iter()
+        .fold(Object::new(), |object, (index, seed)| object.put(&index.to_string(), &quoted(seed.expose())));
     Object::new().put("chainKey", &key).put("chainType", kind).put("messageKeys", &skipped.end()).end()
 }
 
