@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use wakeeper_native::{DATABASE, NativeError};
 use wakeeper_session::examine::Options;
 use wakeeper_session::formats::baileys::Version;
@@ -169,6 +171,24 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     std::fs::write(&database, "no database at all").unwrap();
     let report = wakeeper_native::examine(&database, &options).await.unwrap();
     assert!(!report.healthy && report.credentials == wakeeper_session::examine::CredentialsState::Damaged);
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_can_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+    let changed = sqlx::query("UPDATE sessions SET record = x'ffff' WHERE address LIKE '6281100000002%'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    connection.close().await.unwrap();
+    let report = wakeeper_native::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    assert!(report.healthy && report.signal_sessions == 2, "{:#?}", report.findings);
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["native_row_unreadable"]);
 }
 
 #[tokio::test]
