@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use wakeeper_e2e::party::{Chat, Message, Seen};
 use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Peer, Webhooks};
@@ -221,6 +222,8 @@ async fn there_and_back(version: Baileys, friend: Baileys, addressing: Addressin
     // The one that was left does not start.
     let (gateway, _) = anna.as_gateway();
     gateway.start().await;
+    gateway.wait_status("STOPPED").await;
+    gateway.call(Method::POST, "/api/sessions/default/start", None).await;
     gateway.wait_status("FAILED").await;
     gateway.wait_line("was moved to").await;
     assert_eq!(again.as_peer().count("qr"), 0, "no QR code");

@@ -122,12 +122,17 @@ impl Peer {
         self.events.wait(&format!("{}: event {event}", self.name), deadline, found).await
     }
 
-    /// Connects, links to `phone` by QR code, and waits until the connection of the linked device is open.
+    /// Connects, links to `phone` by QR code, and waits until the linked device has what the phone sends it first.
+    ///
+    /// A Baileys that sends while it decrypts that may write one Signal session over the other: seen with 7.0.0-rc14, which
+    /// then used a ratchet key twice.
     pub async fn link(&self, phone: &Phone) {
         self.call("connect", json!({})).await;
         let shown = self.wait("qr", PATIENCE, |_| true).await;
         phone.scan(shown["qr"].as_str().expect("a QR code")).await;
         self.call("wait-open", json!({})).await;
+        let synced = |all: &[Value]| all.iter().any(is_history).then_some(());
+        self.events.wait(&format!("{}: history", self.name), PATIENCE, synced).await;
     }
 
     /// How many events of this name there were; to wait for the next one.
@@ -151,6 +156,12 @@ impl Peer {
 /// Where the Node project is.
 pub fn peers_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// The last of what a phone sends to a new device. Baileys 6 tells of the message that holds it, Baileys 7 of what is in it.
+fn is_history(event: &Value) -> bool {
+    const HISTORY_SYNC_NOTIFICATION: u8 = 5;
+    event["event"] == "history" || event["content"]["type"] == HISTORY_SYNC_NOTIFICATION
 }
 
 async fn sort(lines: Arc<Journal<String>>, pending: Pending, events: Arc<Journal<Value>>) {

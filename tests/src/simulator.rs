@@ -100,11 +100,6 @@ impl Simulator {
         read(self.client.get(format!("{}/sim/state", self.base))).await.expect("the simulator's state")
     }
 
-    /// Provokes a fault.
-    pub async fn fault(&self, fault: Value) {
-        self.post("/sim/faults", fault).await;
-    }
-
     /// Fails when a ratchet key was used twice for different messages.
     pub async fn assert_no_ratchet_reuse(&self) {
         let state = self.state().await;

@@ -15,6 +15,8 @@ use crate::settings::LogSettings;
 const DEFAULT_LEVEL: &str = "info";
 /// Digits in a row that may be a phone number or a LID.
 const LONGEST_PLAIN_NUMBER: usize = 6;
+/// Hexadecimal digits in a row that may be a key.
+const LONGEST_PLAIN_HEX: usize = 23;
 
 /// Where log lines go.
 pub enum Output {
@@ -78,7 +80,8 @@ where
     }
 }
 
-/// Replaces the middle of long numbers, whatever they are: a library's line may hold a phone number.
+/// Takes the middle out of long numbers and long hexadecimal digits, whatever they are: a library's line
+/// may hold a phone number or a key.
 struct Redacting<W>(W);
 
 impl<W: Write> Write for Redacting<W> {
@@ -94,17 +97,23 @@ impl<W: Write> Write for Redacting<W> {
 }
 
 fn redact(line: &[u8]) -> Vec<u8> {
-    let mut redacted = Vec::with_capacity(line.len());
-    for run in line.chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit()) {
-        if run.len() > LONGEST_PLAIN_NUMBER && run[0].is_ascii_digit() {
-            redacted.extend_from_slice(&run[..2]);
-            redacted.extend_from_slice("…".as_bytes());
-            redacted.extend_from_slice(&run[run.len() - 2..]);
+    let keys_gone = shorten(line, u8::is_ascii_hexdigit, LONGEST_PLAIN_HEX);
+    shorten(&keys_gone, u8::is_ascii_digit, LONGEST_PLAIN_NUMBER)
+}
+
+/// Leaves two bytes at each end of what is longer than `longest` in a row.
+fn shorten(line: &[u8], belongs: impl Fn(&u8) -> bool, longest: usize) -> Vec<u8> {
+    let mut shortened = Vec::with_capacity(line.len());
+    for run in line.chunk_by(|left, right| belongs(left) == belongs(right)) {
+        if run.len() > longest && belongs(&run[0]) {
+            shortened.extend_from_slice(&run[..2]);
+            shortened.extend_from_slice("…".as_bytes());
+            shortened.extend_from_slice(&run[run.len() - 2..]);
         } else {
-            redacted.extend_from_slice(run);
+            shortened.extend_from_slice(run);
         }
     }
-    redacted
+    shortened
 }
 
 #[cfg(test)]
@@ -119,6 +128,12 @@ mod tests {
     fn a_bare_level_is_wakeepers_own() {
         assert_eq!(directives("debug"), "warn,wakeeper=debug");
         assert_eq!(directives("info,whatsapp_rust=debug"), "info,whatsapp_rust=debug");
+    }
+
+    #[test]
+    fn keys_lose_their_middle() {
+        let line = "ratchet key: 221fa1b5c7be6683c7a2ad58c7218f37321c9cdfc0975bb923d5edcb1cafc132, counter 4";
+        assert_eq!(redacted(line), "ratchet key: 22…32, counter 4");
     }
 
     #[test]

@@ -203,11 +203,11 @@ fn webhook(values: &Values) -> Result<Option<WebhookConfig>, SettingsError> {
         events: values.read(events, parse_events, vec!["*".to_owned()])?,
         hmac: values.get(key).map(|value| HmacConfig { key: Some(value.text.clone()) }),
         retries: Some(RetriesConfig {
-            policy: values.read(policy, parse_policy, None)?,
+            policy: values.read(policy, |text| parse_policy(text).map(Some), None)?,
             delay_seconds: number(delay)?,
             attempts: number(attempts)?,
         }),
-        custom_headers: values.read(headers, parse_headers, None)?,
+        custom_headers: values.read(headers, |text| parse_headers(text).map(Some), None)?,
     };
     match check_webhooks(std::slice::from_ref(&config)) {
         Ok(()) => Ok(Some(config)),
@@ -260,22 +260,22 @@ fn parse_events(text: &str) -> Option<Vec<String>> {
     events.iter().all(|event| !event.is_empty()).then_some(events)
 }
 
-fn parse_policy(text: &str) -> Option<Option<RetryPolicy>> {
-    Some(match text {
+fn parse_policy(text: &str) -> Option<RetryPolicy> {
+    match text {
         "constant" => Some(RetryPolicy::Constant),
         "linear" => Some(RetryPolicy::Linear),
         "exponential" => Some(RetryPolicy::Exponential),
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
-fn parse_headers(text: &str) -> Option<Option<Vec<CustomHeader>>> {
+fn parse_headers(text: &str) -> Option<Vec<CustomHeader>> {
     let pairs = text.split(';').filter(|pair| !pair.trim().is_empty());
     let header = |pair: &str| {
         let (name, value) = pair.split_once(':')?;
         Some(CustomHeader { name: name.trim().to_owned(), value: value.trim().to_owned() })
     };
-    pairs.map(header).collect::<Option<_>>().map(Some)
+    pairs.map(header).collect()
 }
 
 fn parse_filter(text: &str) -> Option<String> {

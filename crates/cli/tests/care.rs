@@ -1,5 +1,8 @@
 //! The care commands as their users meet them, on folders that real Baileys wrote.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,5 +1,8 @@
 //! The binary as its users meet it: what it says, and how it exits.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;

@@ -3,6 +3,9 @@
 //! `cargo xtask ci` runs this file twice: with the feature, as all other tests, and without it, as the
 //! gateway is shipped.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::error::Error;
 use std::process::Command;
 

@@ -17,10 +17,10 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
         return path.file_name().is_some_and(|name| name == DATABASE).then(|| path.to_owned());
     }
     // A Baileys session in a gateway's folder is what is meant as long as it is there.
-    let places = match path.join("creds.json").exists() {
-        true => vec![path.join(DATABASE)],
-        false => vec![path.join(DATABASE), path.join("sessions/default").join(DATABASE)],
-    };
+    let mut places = vec![path.join(DATABASE)];
+    if !path.join("creds.json").exists() {
+        places.push(path.join("sessions/default").join(DATABASE));
+    }
     places.into_iter().find(|database| database.is_file())
 }
 

@@ -164,7 +164,7 @@ impl Reader {
             self.session.app_state_keys.insert(id.clone(), key);
         }
         self.session.credentials.app_state_key_id = self.store.get_latest_sync_key_id().await?;
-        let mut by_collection: BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+        let mut by_collection = BTreeMap::<String, Vec<_>>::new();
         for (collection, index, value) in macs {
             by_collection.entry(collection).or_default().push((index, value));
         }
@@ -223,10 +223,10 @@ fn credentials(device: &Device) -> Option<Credentials> {
         registration_id: device.registration_id,
         adv_secret: Secret::new(device.adv_secret_key),
         account: Account {
-            details: account.details.as_ref()?.to_vec(),
-            account_signature_key: account.account_signature_key.as_ref()?.to_vec(),
-            account_signature: account.account_signature.as_ref()?.to_vec(),
-            device_signature: account.device_signature.as_ref()?.to_vec(),
+            details: account.details.clone()?,
+            account_signature_key: account.account_signature_key.clone()?,
+            account_signature: account.account_signature.clone()?,
+            device_signature: account.device_signature.clone()?,
         },
         me: Me {
             phone: address(device.pn.as_ref()?)?,

@@ -9,6 +9,7 @@ use crate::error::{NativeError, store};
 
 /// The keys of a store's rows.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the words of the field")]
 pub(crate) struct Keys {
     pub sessions: Vec<String>,
     pub identities: Vec<String>,

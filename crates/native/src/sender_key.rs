@@ -64,10 +64,8 @@ pub(crate) fn by_device(session: &mut Session) {
 
 /// Every device of an account that the session knows of, under either number.
 fn devices_of(session: &Session, sender: &Address) -> BTreeSet<u32> {
-    let other = match sender.domain.is_lid() {
-        true => session.phone_of(&sender.user),
-        false => session.lid_of(&sender.user),
-    };
+    let other =
+        if sender.domain.is_lid() { session.phone_of(&sender.user) } else { session.lid_of(&sender.user) };
     let users = [Some(sender.user.as_str()), other];
     let known = |user: &str| users.contains(&Some(user));
     let sessions = session.signal_sessions.keys().filter(|address| known(&address.user));

@@ -45,23 +45,21 @@ pub(crate) fn to_store(
     record: &SignalRecord,
     context: LegacySessionLocalContext,
 ) -> Result<(Vec<u8>, usize), SignalError> {
-    match convert(&record.sessions, context) {
-        Ok(converted) => Ok((converted.serialize()?, 0)),
-        // One that breaks the rules must not cost the others.
-        Err(_) => {
-            let sound: Vec<SignalSession> = record
-                .sessions
-                .iter()
-                .filter(|session| convert(std::slice::from_ref(session), context).is_ok())
-                .cloned()
-                .collect();
-            if sound.is_empty() {
-                return Err(SignalError::Nothing);
-            }
-            let left_out = record.sessions.len() - sound.len();
-            Ok((convert(&sound, context)?.serialize()?, left_out))
-        }
+    if let Ok(converted) = convert(&record.sessions, context) {
+        return Ok((converted.serialize()?, 0));
     }
+    // One that breaks the rules must not cost the others.
+    let sound: Vec<SignalSession> = record
+        .sessions
+        .iter()
+        .filter(|session| convert(std::slice::from_ref(session), context).is_ok())
+        .cloned()
+        .collect();
+    if sound.is_empty() {
+        return Err(SignalError::Nothing);
+    }
+    let left_out = record.sessions.len() - sound.len();
+    Ok((convert(&sound, context)?.serialize()?, left_out))
 }
 
 fn convert(

@@ -124,10 +124,10 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
         device.signed_pre_key_signature = signed.signature;
         device.adv_secret_key = *credentials.adv_secret.expose();
         device.account = Some(Arc::new(wa::ADVSignedDeviceIdentity {
-            details: Some(account.details.clone().into()),
-            account_signature_key: Some(account.account_signature_key.clone().into()),
-            account_signature: Some(account.account_signature.clone().into()),
-            device_signature: Some(account.device_signature.clone().into()),
+            details: Some(account.details.clone()),
+            account_signature_key: Some(account.account_signature_key.clone()),
+            account_signature: Some(account.account_signature.clone()),
+            device_signature: Some(account.device_signature.clone()),
         }));
         device.push_name = me.name.clone().unwrap_or_default();
         device.edge_routing_info.clone_from(&credentials.routing_info);

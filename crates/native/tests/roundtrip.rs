@@ -1,12 +1,17 @@
 //! What real Baileys wrote goes into the client's store and comes back.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use wakeeper_native::{DATABASE, NativeError};
 use wakeeper_session::examine::Options;
 use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::model::Session;
+use wakeeper_session::model::{Leftovers, Session};
 use wakeeper_session::transfer;
 
 const NOW_MS: i64 = 1_893_456_000_000;
@@ -57,7 +62,7 @@ fn comparable(session: &Session) -> Session {
     session.identities.clear();
     let me = &session.credentials.me;
     session.lid_mappings.insert(me.phone.user.clone(), me.lid.clone().unwrap().user);
-    session.credentials.leftovers = Default::default();
+    session.credentials.leftovers = Leftovers::default();
     session.credentials.pairing = None;
     session.credentials.platform = None;
     session.credentials.props_hash = None;
@@ -166,6 +171,24 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     std::fs::write(&database, "no database at all").unwrap();
     let report = wakeeper_native::examine(&database, &options).await.unwrap();
     assert!(!report.healthy && report.credentials == wakeeper_session::examine::CredentialsState::Damaged);
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_can_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+    let changed = sqlx::query("UPDATE sessions SET record = x'ffff' WHERE address LIKE '6281100000002%'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    connection.close().await.unwrap();
+    let report = wakeeper_native::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    assert!(report.healthy && report.signal_sessions == 2, "{:#?}", report.findings);
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["native_row_unreadable"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! A process is killed while it writes: whatever it was told is on disk is there afterwards, and
 //! nothing is there by half.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -7,6 +7,7 @@ use wakeeper_session::Options;
 use wakeeper_session::clean::{CleanOptions, Outcome, clean};
 use wakeeper_session::repair::Extent;
 
+use super::console::agrees;
 use super::health::require_folder;
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
@@ -63,7 +64,7 @@ fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bo
         return Ok(true);
     }
     let question = "This removes the login too: the session must be linked again with a new QR code.";
-    console.agrees(question, "--yes")
+    agrees(question, "--yes")
 }
 
 /// The steps of a plan.

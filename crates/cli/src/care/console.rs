@@ -57,19 +57,19 @@ impl Console {
         }
         Progress { bar }
     }
+}
 
-    /// Asks a question that only `yes` answers with yes. Whoever cannot be asked has not agreed.
-    pub fn agrees(self, question: &str, flag: &str) -> anyhow::Result<bool> {
-        let mut errors = io::stderr().lock();
-        write!(errors, "{question} Type yes to go on: ").and_then(|()| errors.flush())?;
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
-        if read == 0 {
-            writeln!(errors)?;
-            bail!("nobody is there to answer; give {flag} when you are sure");
-        }
-        Ok(answer.trim().eq_ignore_ascii_case("yes"))
+/// Asks a question that only `yes` answers with yes. Whoever cannot be asked has not agreed.
+pub fn agrees(question: &str, flag: &str) -> anyhow::Result<bool> {
+    let mut errors = io::stderr().lock();
+    write!(errors, "{question} Type yes to go on: ").and_then(|()| errors.flush())?;
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    if read == 0 {
+        writeln!(errors)?;
+        bail!("nobody is there to answer; give {flag} when you are sure");
     }
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

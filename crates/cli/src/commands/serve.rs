@@ -124,9 +124,10 @@ impl Serve {
         announce(&settings, listener.local_addr()?, generated.as_ref());
         gateway
             .serve(listener, async move {
-                match stop.await {
-                    Ok(Ok(signal)) => tracing::info!("{signal} received, shutting down"),
-                    _ => tracing::error!("waiting for signals failed, shutting down"),
+                if let Ok(Ok(signal)) = stop.await {
+                    tracing::info!("{signal} received, shutting down");
+                } else {
+                    tracing::error!("waiting for signals failed, shutting down");
                 }
             })
             .await?;

@@ -157,7 +157,7 @@ fn config_entries(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
         .map_err(|source| SettingsError::ConfigFile { path: path.to_owned(), source })?;
     let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
         SettingsError::ConfigSyntax { path: path.to_owned(), line, reason: error.message().to_owned() }
     })?;
     let origin = Origin::ConfigFile(path.to_owned());

@@ -155,7 +155,8 @@ fn write_private(path: &Path, key: &str) -> io::Result<()> {
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+    let shared = fs::metadata(path)?.permissions().mode() & 0o077;
+    if shared == 0 {
         return Ok(());
     }
     tracing::warn!(path = %path.display(), "the API key was readable by others; its mode is now 0600");

@@ -125,7 +125,8 @@ pub struct ErrorBody {
 /// An error on its way to the caller.
 #[derive(Clone, Debug)]
 pub struct ApiError {
-    body: ErrorBody,
+    /// Boxed, so that every result that may carry it stays small.
+    body: Box<ErrorBody>,
     retry_after_s: Option<u64>,
 }
 
@@ -134,7 +135,7 @@ impl ApiError {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let status = code.status();
-        let body = ErrorBody {
+        let body = Box::new(ErrorBody {
             status_code: status.as_u16(),
             error: status.canonical_reason().unwrap_or("Error").to_owned(),
             message: message.into(),
@@ -143,7 +144,7 @@ impl ApiError {
             session: None,
             status: None,
             expected: None,
-        };
+        });
         Self { body, retry_after_s: None }
     }
 

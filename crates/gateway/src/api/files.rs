@@ -1,5 +1,7 @@
 //! Media of received messages.
 
+use std::fmt::Write;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -48,7 +50,7 @@ fn disposition(name: &str) -> HeaderValue {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))

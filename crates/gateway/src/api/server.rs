@@ -60,6 +60,7 @@ pub(super) struct Health {
 
 /// What webhook bodies call the environment.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "WAHA's clients read these names")]
 struct Version {
     /// wakeeper's version.
     version: String,
@@ -128,15 +129,12 @@ async fn health(State(api): State<Api>) -> Health {
     let process = Ok(json!({ "uptimeSeconds": uptime, "version": env!("CARGO_PKG_VERSION") }));
     let asked = Instant::now();
     let mut checks = vec![("process", process)];
-    match tokio::time::timeout(CHECK_TIMEOUT, api.sessions.health()).await {
-        Ok(engine) => {
-            checks.push(("storage", storage_evidence(&engine, asked.elapsed())));
-            checks.push(("sessions", Ok(session_evidence(&engine.sessions))));
-        }
-        Err(_) => {
-            let message = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
-            checks.push(("storage", Err(json!({ "message": message }))));
-        }
+    if let Ok(engine) = tokio::time::timeout(CHECK_TIMEOUT, api.sessions.health()).await {
+        checks.push(("storage", storage_evidence(&engine, asked.elapsed())));
+        checks.push(("sessions", Ok(session_evidence(&engine.sessions))));
+    } else {
+        let message = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
+        checks.push(("storage", Err(json!({ "message": message }))));
     }
     Health::of(checks, api.stopping.is_cancelled())
 }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 /// Lanes of one subscription that are worked on at once.
 const LANES: usize = 8;
 /// Longest sleep before looking again, should the clock have been set meanwhile.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// Pause after the storage failed.
 pub(super) const STORAGE_PAUSE: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use wakeeper_storage::{Retention, StorageError};
 
 use super::dispatcher::{Dispatcher, Shared};
 
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Rows of each sort forgotten in one transaction.
 const PRUNE_STEP: u32 = 500;
 
@@ -27,7 +27,7 @@ pub struct RetentionSettings {
 impl Default for RetentionSettings {
     /// A day, thirty days, seven days.
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         Self { delivered: DAY, dead: DAY * 30, sends: DAY * 7 }
     }
 }

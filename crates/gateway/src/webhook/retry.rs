@@ -7,7 +7,7 @@ use wakeeper_storage::Verdict;
 use crate::model::{RetriesConfig, RetryPolicy};
 
 /// No wait is longer than this, whatever the policy or the receiver says.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// How a subscription retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ impl Rig {
         let settings = WebhookSettings { timeout: PATIENCE * 3, ..WebhookSettings::default() };
         let made = Webhooks::new(Arc::clone(&storage), settings).unwrap();
         let rig = Self { storage, webhooks: made, folder };
-        rig.configure(webhooks);
+        rig.configure(&webhooks);
         rig
     }
 
@@ -53,7 +53,7 @@ impl Rig {
         Self { storage, webhooks: made, folder }
     }
 
-    fn configure(&self, webhooks: Value) {
+    fn configure(&self, webhooks: &Value) {
         let config =
             serde_json::from_value(json!({"webhooks": webhooks, "metadata": {"team": "blue"}})).unwrap();
         let context = SessionContext::new("default", &config, None).unwrap();

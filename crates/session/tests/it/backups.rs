@@ -144,7 +144,12 @@ fn ratchets_never_go_backwards_unasked() {
 
     let restored = restore(&created.path, dir.path(), &options, &how(&shelf, What::Credentials)).unwrap();
     assert!(restored.applied && restored.login_kept);
-    assert_eq!(restored.written, ["creds.json", "pre-key-4.json"]);
+    assert_eq!(restored.written, ["pre-key-4.json"], "a sound login is left as it is");
+    let sound = std::fs::read(dir.path().join("creds.json")).unwrap();
+    std::fs::write(dir.path().join("creds.json"), &sound[..sound.len() / 2]).unwrap();
+    let restored = restore(&created.path, dir.path(), &options, &how(&shelf, What::Credentials)).unwrap();
+    assert!(restored.applied && restored.login_kept);
+    assert_eq!(restored.written, ["creds.json"]);
     let after = contents(dir.path());
     assert_eq!(after["session-6281100000002.0.json"], advanced.as_bytes());
     assert!(!after.contains_key("session-6281100000004.0.json"), "no old ratchet comes back");

@@ -437,12 +437,15 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 14] = [
     "credentials_not_linked",
     "file_unreadable",
     "folder_changing",
     "folder_many_owners",
     "folder_not_on_mount",
+    "native_database_damaged",
+    "native_row_unreadable",
+    "ratchet_rolled_back",
     "repair_unfinished",
     "sender_key_unusable_skipped",
     "signal_session_chosen",

@@ -31,7 +31,6 @@ pub fn sign_device(
         key_index: Some(grant.key_index),
         account_type: Some(wa::ADVEncryptionType::E2EE),
         device_type: Some(wa::ADVEncryptionType::E2EE),
-        ..Default::default()
     }
     .encode_to_vec();
     let signature = keys.sign(&[&ACCOUNT_SIGNATURE[..], &details, device_identity].concat());

@@ -45,9 +45,8 @@ impl Core {
             primary_identity: self.keys.identity_public(),
         };
         self.server.send_primary_hello(waiting.offer.link, hello)?;
-        let finish = match tokio::time::timeout(FINISH, finish).await {
-            Ok(Ok(finish)) => finish,
-            _ => return Err(PhoneError::Timeout("the pairing code")),
+        let Ok(Ok(finish)) = tokio::time::timeout(FINISH, finish).await else {
+            return Err(PhoneError::Timeout("the pairing code"));
         };
         let secret = exchange.finish(&self.keys, &finish)?;
         self.grant(finish.link, &finish.companion_identity, &secret).await

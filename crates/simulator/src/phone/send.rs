@@ -107,7 +107,7 @@ impl Core {
             location,
             timestamp: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         });
-        let message = build(outgoing, frame, parts.as_ref());
+        let message = build(outgoing, &frame, parts.as_ref());
         let (stanza_type, media_type, edit) = kinds(&outgoing.body);
         let id = id.unwrap_or_else(|| state.message_id());
         Ok(Prepared { id, chat, message, stanza_type, media_type, edit })

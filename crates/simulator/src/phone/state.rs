@@ -21,6 +21,7 @@ use super::store::StoresState;
 use crate::jid::Jid;
 
 /// What a phone remembers.
+#[expect(clippy::struct_field_names, reason = "app state is WhatsApp's word")]
 pub(super) struct State {
     pub cipher: Cipher,
     pub log: Log,

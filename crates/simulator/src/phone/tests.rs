@@ -156,7 +156,7 @@ async fn media_arrives_byte_for_byte() {
         };
         let id = ana.send("628110002", &Outgoing::new(Body::Media(body))).await.unwrap();
         let entry = entry_with(&ben, &id, |_| true).await;
-        let hash: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(Sha256::digest(&data));
         assert_eq!(entry.content.media.unwrap().sha256, hash);
         assert_eq!(ben.media(&id).unwrap(), data);
         assert_eq!(ana.media(&id).unwrap(), data);

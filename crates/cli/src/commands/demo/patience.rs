@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 /// Longest wait for any step; a slow machine needs some of it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 

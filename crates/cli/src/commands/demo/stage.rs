@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ear::Ear;
 
 /// Longest wait for one answer.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The gateway, the simulated WhatsApp, and a program that listens to the webhook.
 pub struct Stage {

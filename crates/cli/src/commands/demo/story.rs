@@ -39,6 +39,7 @@ pub async fn tell(stage: &Stage, narrator: &Narrator) -> anyhow::Result<()> {
     play.wanda_answers(&question).await?;
     play.pictures().await?;
     play.group().await?;
+    play.trouble().await?;
     play.audit().await
 }
 
@@ -80,7 +81,7 @@ impl Play<'_> {
     async fn anna_asks(&mut self) -> anyhow::Result<String> {
         self.narrator.scene(2, "Anna writes, the gateway answers");
         let text = "Hi Wanda! Are we still going to the lake on Sunday?";
-        let id = self.to_gateway(ANNA, WANDA.number, &ANNA.chat(), text).await?;
+        let id = self.says_to_wanda(ANNA, WANDA.number, &ANNA.chat(), text).await?;
         self.narrator.check("stored by the gateway, told to a webhook with a valid signature");
 
         let seen =
@@ -95,8 +96,7 @@ impl Play<'_> {
         let reply_to = self.gateway_id(question, &ANNA.chat()).await?;
         let text = "Yes! I bring the sandwitches.";
         let body = json!({ "chatId": ANNA.chat(), "text": text, "reply_to": reply_to });
-        let (full, id) =
-            self.from_gateway("Anna", "/api/sendText", body, text, &ANNA.chat(), &[ANNA]).await?;
+        let (full, id) = self.wanda_says("Anna", "/api/sendText", body, text, &ANNA.chat(), &[ANNA]).await?;
         ANNA.sees(self.stage, &id, "the answer", |message| {
             message["text"] == text && message["quoted"]["id"] == question
         })
@@ -138,8 +138,7 @@ impl Play<'_> {
             "file": { "mimetype": "image/png", "filename": "lake.png", "data": data },
         });
         let shown = format!("[picture, {} bytes] {caption}", PICTURE.len());
-        let (_, id) =
-            self.from_gateway("Anna", "/api/sendImage", body, &shown, &ANNA.chat(), &[ANNA]).await?;
+        let (_, id) = self.wanda_says("Anna", "/api/sendImage", body, &shown, &ANNA.chat(), &[ANNA]).await?;
         ANNA.sees(self.stage, &id, "the picture", |message| message["kind"] == "image").await?;
         ensure!(self.stage.phone_file(ANNA.number, &id).await? == PICTURE, "Anna got another picture");
         self.narrator.check("encrypted, uploaded, downloaded, decrypted: byte for byte the same");
@@ -168,17 +167,18 @@ impl Play<'_> {
         let group = group["id"].as_str().unwrap_or_default().to_owned();
         self.narrator.tell(&format!("Wanda makes the group \"{GROUP}\" with Anna and Ben."));
         for (person, text) in [(BEN, "Can I bring my dog?"), (ANNA, "Of course!")] {
-            let id = self.to_gateway(person, &group, &group, text).await?;
+            let id = self.says_to_wanda(person, &group, &group, text).await?;
             let other = if person.number == BEN.number { ANNA } else { BEN };
             other
                 .sees(self.stage, &id, "the message in the group", |message| message["text"] == text)
                 .await?;
-            self.script.last_mut().map(|line| line.receivers.push(other));
+            if let Some(line) = self.script.last_mut() {
+                line.receivers.push(other);
+            }
         }
         for text in ["Sunday at ten, then.", "Meeting point: the old bridge."] {
             let body = json!({ "chatId": group, "text": text });
-            let (_, id) =
-                self.from_gateway("group", "/api/sendText", body, text, &group, &[ANNA, BEN]).await?;
+            let (_, id) = self.wanda_says("group", "/api/sendText", body, text, &group, &[ANNA, BEN]).await?;
             for person in [ANNA, BEN] {
                 person
                     .sees(self.stage, &id, "the message in the group", |message| message["text"] == text)
@@ -189,9 +189,47 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// Breaks what breaks in real life, and lets the session mend itself.
+    async fn trouble(&mut self) -> anyhow::Result<()> {
+        self.narrator.scene(5, "Things break, and mend");
+        self.narrator.tell("The next message to Wanda is damaged on its way: Bad MAC.");
+        self.fault("corrupted").await?;
+        self.says_to_wanda(ANNA, WANDA.number, &ANNA.chat(), "Shall I bring my guitar?").await?;
+        let health = self.stage.gateway(Method::GET, "/health", None).await?;
+        ensure!(!health["info"]["sessions"]["lastUndecryptable"].is_null(), "the message was not damaged");
+        self.narrator.check("the gateway could not decrypt it, asked Anna's phone again, and has it now");
+
+        self.narrator.tell("The connection to WhatsApp is cut while Ben writes.");
+        let before = self.connected().await?;
+        self.fault("dropped").await?;
+        self.says_to_wanda(BEN, WANDA.number, &BEN.chat(), "I am bringing the dog!").await?;
+        until("the session to connect again", async || Ok((self.connected().await? > before).then_some(())))
+            .await?;
+        self.wait_status(&["WORKING"]).await?;
+        self.narrator.check("connected again by itself, with the same login; Ben's message was not lost");
+        Ok(())
+    }
+
+    async fn fault(&self, kind: &str) -> anyhow::Result<()> {
+        // Wanda's phone gets messages too; the fault is for the gateway's device.
+        let phone = self.stage.simulator(Method::GET, &format!("/sim/phones/{}", WANDA.number), None).await?;
+        let devices = phone["devices"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(id) = devices.iter().filter_map(|device| device["id"].as_u64()).max() else {
+            bail!("the simulator knows no device of Wanda's: {phone}");
+        };
+        let fault = json!({ "kind": kind, "target": format!("{}:{id}", WANDA.number), "count": 1 });
+        self.stage.simulator(Method::POST, "/sim/faults", Some(fault)).await.map(drop)
+    }
+
+    /// When the session's connection was opened last, milliseconds since 1970.
+    async fn connected(&self) -> anyhow::Result<i64> {
+        let health = self.stage.gateway(Method::GET, "/health", None).await?;
+        Ok(health["info"]["sessions"]["lastConnected"].as_i64().unwrap_or_default())
+    }
+
     /// Looks at everything once more, on both sides.
     async fn audit(&self) -> anyhow::Result<()> {
-        self.narrator.scene(5, "Did everything arrive?");
+        self.narrator.scene(6, "Did everything arrive?");
         for line in &self.script {
             let stored = self.stored(&line.chat).await?;
             let copies = stored.iter().filter(|message| is(message, &line.id)).count();
@@ -216,7 +254,13 @@ impl Play<'_> {
     }
 
     /// Somebody writes to the gateway; answers the stanza id once the webhook told of it.
-    async fn to_gateway(&mut self, from: Person, to: &str, chat: &str, text: &str) -> anyhow::Result<String> {
+    async fn says_to_wanda(
+        &mut self,
+        from: Person,
+        to: &str,
+        chat: &str,
+        text: &str,
+    ) -> anyhow::Result<String> {
         let id = from.send(self.stage, json!({ "to": to, "text": text })).await?;
         self.narrator.says(from.name, if to == WANDA.number { "Wanda" } else { "group" }, text);
         let payload = self.stage.ear().event("message", |payload| is(payload, &id)).await?;
@@ -226,7 +270,7 @@ impl Play<'_> {
     }
 
     /// The gateway sends; answers the full id and the stanza id.
-    async fn from_gateway(
+    async fn wanda_says(
         &mut self,
         to: &str,
         path: &str,

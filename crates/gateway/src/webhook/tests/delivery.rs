@@ -185,7 +185,7 @@ async fn a_removed_webhook_leaves_dead_letters_not_a_queue() {
     };
     rig.storage.put_session(session).await.unwrap();
     rig.emit("c", json!({"n": 1})).await;
-    rig.configure(json!([]));
+    rig.configure(&json!([]));
     rig.webhooks.start();
     until(|| async { dead(&rig.webhooks).await.len() == 1 }).await;
     assert!(receiver.received().is_empty());

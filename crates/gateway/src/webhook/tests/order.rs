@@ -50,7 +50,7 @@ async fn order_in_a_chat_survives_failures() {
     let count = AtomicUsize::new(0);
     // Every third request fails, whatever it carries.
     let receiver = Receiver::start(move |_, _| {
-        Reply::Status(if count.fetch_add(1, Ordering::Relaxed) % 3 == 0 { 500 } else { 200 })
+        Reply::Status(if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) { 500 } else { 200 })
     })
     .await;
     let mut webhook = hook(&receiver.url);

@@ -23,7 +23,9 @@ pub fn messages(text: &[u8], mut tell: impl FnMut(StoredMessage)) -> usize {
     for child in children(text, all.value.start) {
         // `{jid: [message, ...]}` or `{id: message}`.
         if text[child.value.start] == b'[' {
-            children(text, child.value.start).into_iter().for_each(|item| one(item.value));
+            for item in children(text, child.value.start) {
+                one(item.value);
+            }
         } else {
             one(child.value);
         }

@@ -30,10 +30,10 @@ pub struct Frame<'a> {
 }
 
 /// Makes the protobuf message. `uploaded` is needed for media and ignored otherwise.
-pub fn build(outgoing: &Outgoing, frame: Frame<'_>, uploaded: Option<&Uploaded<'_>>) -> wa::Message {
+pub fn build(outgoing: &Outgoing, frame: &Frame<'_>, uploaded: Option<&Uploaded<'_>>) -> wa::Message {
     let mut message = match &outgoing.body {
-        Body::Text(text) => text_message(outgoing, text, &frame),
-        Body::Media(media) => media_message(outgoing, media, &frame, uploaded),
+        Body::Text(text) => text_message(outgoing, text, frame),
+        Body::Media(media) => media_message(outgoing, media, frame, uploaded),
         Body::Reaction { target, emoji } => wa::Message {
             reaction_message: MessageField::some(wa::message::ReactionMessage {
                 key: MessageField::some(key(target, frame.chat)),

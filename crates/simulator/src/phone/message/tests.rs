@@ -13,7 +13,7 @@ fn frame(quoted: Option<(String, String, wa::Message)>) -> Frame<'static> {
 
 /// Through the wire format and back.
 fn read_back(outgoing: &Outgoing, quoted: Option<(String, String, wa::Message)>) -> Decoded {
-    let message = build(outgoing, frame(quoted), None);
+    let message = build(outgoing, &frame(quoted), None);
     read(&unwrap(wa::Message::decode_from_slice(&message.encode_to_vec()).unwrap()))
 }
 
@@ -69,7 +69,7 @@ fn media_messages_carry_what_opens_the_file() {
             caption: None,
             filename: Some("a.pdf".into()),
         };
-        let message = build(&Outgoing::new(Body::Media(body)), frame(None), Some(&uploaded));
+        let message = build(&Outgoing::new(Body::Media(body)), &frame(None), Some(&uploaded));
         let read = read(&unwrap(message));
         let media = read.media.unwrap();
         assert_eq!((read.kind, media.kind, media.length), (expected, kind, 7));
@@ -85,7 +85,6 @@ fn wrappers_are_taken_off_and_nonsense_is_other() {
     let wrapped = wa::Message {
         ephemeral_message: buffa::MessageField::some(wa::message::FutureProofMessage {
             message: buffa::MessageField::some(inner),
-            ..Default::default()
         }),
         ..Default::default()
     };
