@@ -39,17 +39,17 @@ RUN mkdir /manifests \
  && find . -name Cargo.toml -exec cp --parents {} /manifests \; \
  && cp Cargo.lock /manifests/ \
  && cd /manifests \
- && for crate in crates/* tests xtask; do \
+ && for crate in bench crates/* tests xtask; do \
       mkdir -p "$crate/src" "$crate/src/bin" && : > "$crate/src/lib.rs" && echo 'fn main() {}' > "$crate/src/main.rs"; \
     done \
- && for path in $(grep -ho 'path = "[^"]*\.rs"' tests/Cargo.toml crates/*/Cargo.toml | cut -d'"' -f2); do \
-      for crate in crates/* tests; do \
+ && for path in $(grep -ho 'path = "[^"]*\.rs"' bench/Cargo.toml tests/Cargo.toml crates/*/Cargo.toml | cut -d'"' -f2); do \
+      for crate in bench crates/* tests; do \
         if grep -q "path = \"$path\"" "$crate/Cargo.toml"; then \
           mkdir -p "$(dirname "$crate/$path")" && echo 'fn main() {}' > "$crate/$path"; \
         fi; \
       done; \
     done \
- && for crate in crates/* tests; do \
+ && for crate in bench crates/* tests; do \
       for bench in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' "$crate/Cargo.toml"); do \
         mkdir -p "$crate/benches" && echo 'fn main() {}' > "$crate/benches/$bench.rs"; \
       done; \

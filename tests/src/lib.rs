@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod address;
+pub mod docker;
 pub mod gateway;
 pub mod journal;
 pub mod lab;

@@ -33,6 +33,18 @@ impl Target {
         }
         Ok(Self::Container(target))
     }
+
+    /// The folder, for commands that move a session between folders and know nothing of containers.
+    pub async fn folder(self, verb: &str) -> anyhow::Result<Places> {
+        match self.present().await? {
+            Self::Folder(places) => Ok(places),
+            Self::Container(target) => anyhow::bail!(
+                "{verb} works on folders, not in container {}: stop the container, and name the folder on its mount \
+                 with --data-dir FOLDER",
+                target.name
+            ),
+        }
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]

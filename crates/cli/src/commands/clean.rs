@@ -9,6 +9,7 @@ use wakeeper_session::clean::Outcome;
 use wakeeper_session::repair::Extent;
 
 use crate::care::clean::{self, Order};
+use crate::care::console::agrees;
 use crate::care::container::{ContainerTarget, OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, owners};
@@ -108,7 +109,7 @@ impl Clean {
         if order.extent == Extent::Everything && !order.yes {
             console.page(|page| clean::show_plan(page, &outcome, false))?;
             let question = "This removes the login too: the session must be linked again with a new QR code.";
-            if !console.agrees(question, "--yes")? {
+            if !agrees(question, "--yes")? {
                 console.page(|page| page.line("Nothing was changed."))?;
                 return Ok(verdict(false));
             }

@@ -10,7 +10,7 @@ use wakeeper_gateway::model::SessionName;
 use wakeeper_session::formats::baileys::Version;
 
 use crate::care::page::{Page, Tone, plural};
-use crate::care::{Console, Target, TargetFlags, now_ms};
+use crate::care::{Console, TargetFlags, now_ms};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
 #[derive(Args)]
@@ -61,7 +61,7 @@ impl Export {
     pub async fn run(self) -> anyhow::Result<()> {
         let console = Console::new(self.json);
         let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
+        let places = target.folder("export").await?;
         crate::care::health::require_folder(&places)?;
         let lock = Lock::on_folder(&places.auth_info).context("the gateway must be stopped first")?;
         let format = match (self.format, self.baileys) {

@@ -9,7 +9,7 @@ use wakeeper_gateway::engine::{BackupPlace, Lock};
 use wakeeper_gateway::model::SessionName;
 
 use crate::care::page::{Page, Tone, plural};
-use crate::care::{Console, Places, Target, TargetFlags, now_ms, owners};
+use crate::care::{Console, Places, TargetFlags, now_ms, owners};
 
 /// What the store beside a Baileys folder is called.
 const STORE: &str = "baileys_store.json";
@@ -44,7 +44,7 @@ impl Import {
         let console = Console::new(self.json);
         let source = session_folder(&self.path)?;
         let (target, _) = self.target.resolve()?;
-        let Target::Folder(places) = target;
+        let places = target.folder("import").await?;
         let lock = Lock::on_folder(&places.auth_info)
             .context("the gateway that is to take the session over must be stopped first")?;
         let in_place = same(&source, &places.auth_info);
