@@ -283,6 +283,8 @@ impl Policy {
     fn started(&mut self, now_ms: i64) {
         self.close_report(Kind::Gateway, "it was started");
         self.given_up.clear();
+        // A power cut or an old copy shows in the files before any message fails.
+        self.wants_glance = true;
         let wait = now_ms + ms(self.rules.handshake);
         let left = self.case.as_mut().filter(|case| matches!(case.phase, Phase::LeftAlone | Phase::Reported));
         if let Some(case) = left {

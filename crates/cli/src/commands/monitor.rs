@@ -42,6 +42,9 @@ pub struct Monitor {
     /// Log of the gateway that runs on the folder
     #[arg(long, value_name = "FILE", requires = "data_dir")]
     log: Option<PathBuf>,
+    /// Only report, as with SESSION_CLEANUP_ENABLED=false: nothing is stopped, and nothing is changed
+    #[arg(long)]
+    dry_run: bool,
     /// Folder of incidents and of what was read [env: MONITOR_STATE_DIR; default: monitor in the backup folder]
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
@@ -101,6 +104,7 @@ impl Monitor {
             flags: flags
                 .into_iter()
                 .filter_map(|(name, path)| Some((name, text(path.as_deref()?))))
+                .chain(self.dry_run.then(|| ("SESSION_CLEANUP_ENABLED", "false".to_owned())))
                 .collect(),
             config: self.config.clone(),
             environment: std::env::vars_os().collect(),
