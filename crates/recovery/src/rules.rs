@@ -21,7 +21,8 @@ pub struct Rules {
     pub peer_messages: usize,
     /// See [`Rules::peer_messages`].
     pub peer_window: Duration,
-    /// How long the retry handshake gets to heal a contact by itself.
+    /// How long the retry handshake gets to heal a contact by itself. Baileys 6 asks for failed messages one after the
+    /// other, five seconds each: a stop before it asked for the third would lose that message for good.
     pub handshake: Duration,
     /// How long a cured session must stay well before the cure counts.
     pub verify: Duration,
@@ -45,7 +46,7 @@ impl Default for Rules {
             session_window: Duration::from_secs(60),
             peer_messages: 3,
             peer_window: Duration::from_secs(3600),
-            handshake: Duration::from_secs(10),
+            handshake: Duration::from_secs(18),
             verify: Duration::from_secs(30),
             cool_down: Duration::from_secs(60),
             tries: 3,
