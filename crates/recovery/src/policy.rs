@@ -29,6 +29,8 @@ use reports::Reports;
 const REKEY_MS: i64 = 60_000;
 /// An incident that nobody cures is looked at so often, to see whether it is over.
 const LOOK_AGAIN_MS: i64 = 600_000;
+/// The least time between two examinations when something new was seen.
+const GLANCE_SOON_MS: i64 = 5_000;
 /// Old failures are forgotten so often.
 const PRUNE_MS: i64 = 500;
 /// Cures remembered.
@@ -214,7 +216,7 @@ impl Policy {
     pub fn next_wake_ms(&self) -> Option<i64> {
         let glance =
             (self.asked.is_none() && self.case.is_none() && (self.wants_glance || !self.tally.is_empty()))
-                .then(|| self.glanced_ms + ms(self.rules.glance_every));
+                .then(|| self.glanced_ms + self.glance_every_ms());
         let case = self.case.as_ref().and_then(|case| match case.phase {
             Phase::Waiting(until) | Phase::Verifying(until) | Phase::CoolingDown(until) => Some(until),
             Phase::LeftAlone | Phase::Reported if self.asked.is_none() => {
@@ -240,6 +242,7 @@ impl Policy {
                 return;
             }
             let new = self.tally.add(symptom, at_ms);
+            self.wants_glance |= new;
             if let Some(case) = self.case.as_mut().filter(|_| new) {
                 case.note(symptom.peer.as_ref());
             }
@@ -331,6 +334,12 @@ impl Policy {
         }
     }
 
+    /// News are looked into soon: damage in the files is mended without waiting for a threshold.
+    fn glance_every_ms(&self) -> i64 {
+        let usual = ms(self.rules.glance_every);
+        if self.wants_glance { usual.min(GLANCE_SOON_MS) } else { usual }
+    }
+
     fn is_over_session_threshold(&self) -> bool {
         self.tally.recent() >= self.rules.session_errors
     }
@@ -362,7 +371,7 @@ impl Policy {
             };
             return self.open(severe, &text, now_ms);
         }
-        let due = now_ms - self.glanced_ms >= ms(self.rules.glance_every);
+        let due = now_ms - self.glanced_ms >= self.glance_every_ms();
         if due && self.asked.is_none() && (self.wants_glance || !self.tally.is_empty()) {
             let troubles = self.tally.troubles(1);
             self.look(troubles, now_ms);
