@@ -156,10 +156,16 @@ impl Checkout {
     /// The gateway's answer to a request, status first.
     pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
         let url = format!("http://127.0.0.1:8192{path}");
-        let request = reqwest::Client::new().get(url).header("X-Api-Key", API_KEY).timeout(PATIENCE);
+        let request = reqwest::Client::new().get(url).header("X-Api-Key", self.key()).timeout(PATIENCE);
         let response = request.send().await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         Ok((status, response.text().await.map_err(|error| error.to_string())?))
+    }
+
+    /// The gateway's key: compose reads it from `.env`; `docker run` is told none, and the gateway makes one.
+    fn key(&self) -> String {
+        let made = fs::read_to_string(self.folder.join("auth_info/api_key"));
+        made.map_or_else(|_| API_KEY.to_owned(), |key| key.trim().to_owned())
     }
 
     /// A phone for the gateway.
