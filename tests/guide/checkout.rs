@@ -17,6 +17,8 @@ use crate::commands::COMMANDS;
 
 /// The key of the gateway's API, given as its users do, in `.env`.
 pub const API_KEY: &str = "api-key-of-the-guide-suite";
+/// The containers of these tests that are not in the compose project.
+const CONTAINERS: [&str; 4] = ["whatsapp-api", "my-whatsapp-api", "my-app", "stranger"];
 /// The checkout's folder, and so the compose project.
 pub const PROJECT: &str = "checkout";
 /// A command may take this long; the slowest waits for a healthy container.
@@ -95,8 +97,9 @@ impl Checkout {
         images(&engine, &lab).await;
         let home = TempDir::with_prefix("wakeeper-guide-").expect("a home");
         let path = tools(&engine, home.path(), compose, &Binary::demo());
-        let removals =
-            ["whatsapp-api", "my-whatsapp-api", "my-app", "stranger"].map(|name| engine.removes(name));
+        // A test that was killed could not remove its own.
+        let _ = engine.try_docker(&[&["rm", "--force", "--volumes"], &CONTAINERS[..]].concat()).await;
+        let removals = CONTAINERS.map(|name| engine.removes(name));
         Self {
             lab,
             folder,
