@@ -42,7 +42,7 @@ async fn debugged(checkout: &Checkout) {
     checkout.guide("docker exec whatsapp-api netstat -tlnp").await.code(0).shows(":8192");
     checkout.guide("docker port whatsapp-api").await.code(0).shows("8192/tcp -> 0.0.0.0:8192");
     checkout.shell("docker stats --no-stream whatsapp-api").await.code(0).shows("whatsapp-api");
-    checkout.shell("timeout 3 docker stats whatsapp-api").await.shows("whatsapp-api");
+    checkout.shell("timeout --signal KILL 5 docker stats whatsapp-api").await.shows("whatsapp-api");
     checkout.shell("docker exec whatsapp-api id -u").await.code(0).shows("10001");
     // The guide's own target may be out of reach; that ping works at all is what the image is asked for.
     checkout.shell("docker exec whatsapp-api ping -c 3 127.0.0.1").await.code(0).shows("3 received");

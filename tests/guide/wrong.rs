@@ -93,7 +93,7 @@ async fn read_only_and_full() {
     let said = checkout.shell(clean).await;
     let running = checkout.shell("docker inspect --format '{{.State.Running}}' stranger").await.out;
     checkout.shell("docker rm -f stranger; umount full").await.code(0);
-    one_clear_line(said.code(1)).complains("session_backups");
+    one_clear_line(said.code(1)).complains("No space left on device");
     assert_eq!(running.trim(), "true", "the container was left stopped");
     assert_eq!(read(&folder.join("auth_info")), session, "something is lost");
 }
