@@ -1,4 +1,7 @@
-//! The commands of the session guide, each once, in the guide's order. The suite runs all of them.
+//! The commands of the session guide, each once, in the guide's order.
+//!
+//! Not run as they stand: `logs`, alone and into `grep`, and `docker stats`, which never end by themselves (run with an
+//! end instead); `docker build`, whose runtime stage alone is built here; the settings, which only have their defaults.
 
 /// Commands as they are typed; `docker run` over several lines is one command.
 pub const COMMANDS: &[&str] = &[
