@@ -33,6 +33,11 @@ impl Binary {
         Self(path)
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A command that runs it in `folder` and inherits nothing that could change what it does.
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.0);

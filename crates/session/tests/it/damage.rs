@@ -155,7 +155,7 @@ const CREDENTIALS: &[(&str, &str, Damage)] = &[
         edit(dir, "creds.json", |text| text.replace("\"account\":", "\"x\":"));
     }),
     ("registration_id_range", "baileys6", |dir| {
-        edit(dir, "creds.json", |text| text.replace("\"registrationId\":", "\"registrationId\":99999"));
+        edit(dir, "creds.json", |text| text.replace("\"registrationId\":", "\"registrationId\":99999999999"));
     }),
     ("signed_pre_key_signature", "baileys7", |dir| {
         let other =

@@ -22,7 +22,7 @@ pub struct Credentials {
     pub signed_pre_key: Option<KeyPair>,
     /// Its signature under the identity.
     pub signed_pre_key_signature: Option<[u8; 64]>,
-    /// The registration id; 0 to 16383 in the protocol, 0 to 255 when Baileys made it.
+    /// The registration id; 31 bits in the protocol, 0 to 255 when Baileys made it.
     pub registration_id: Option<i64>,
     /// The secret that the QR code carries.
     pub adv_secret: Option<Secret<32>>,
