@@ -125,12 +125,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("BACKUP_KEEP_LAST", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_DAILY", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_WEEKLY", Kind::Number(0, 100_000)),
-    Setting {
-        name: "BACKUP_PASSPHRASE",
-        kind: Kind::Text("a passphrase"),
-        secret: true,
-        effect: Effect::Full,
-    },
+    secret("BACKUP_PASSPHRASE", Kind::Text("a passphrase")),
     secret("WHATSAPP_HOOK_URL", Kind::Text("an http:// or https:// address")),
     setting("WHATSAPP_HOOK_EVENTS", Kind::Text("event names such as message, separated by commas, or *")),
     secret("WHATSAPP_HOOK_HMAC_KEY", Kind::Text("any text")),
