@@ -11,6 +11,9 @@ use crate::system;
 /// Cargo features that every check and test is built with, so that nothing is compiled twice.
 const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
 
+/// The tests that need a Docker engine.
+const DOCKER_TESTS: &str = "binary(guide) | binary(monitor)";
+
 /// How long each fuzz target runs in `ci`.
 const FUZZ_SECONDS: u64 = 20;
 
@@ -68,28 +71,26 @@ pub fn ci() -> ExitCode {
             one(succeed(command))
         }));
     }
-    // Without an engine the other tests run all the same, and those that need one fail.
-    let mut engine = None;
-    tally.add(timed("Docker engine", || {
-        one(Engine::start(environment.node()).map(|started| engine = Some(started)))
-    }));
+    // Tests that need a Docker engine are run by `cargo xtask docker-tests`.
     tally.add(timed("tests", || {
-        tests(
-            &environment,
-            engine.as_ref(),
-            &["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"],
-        )
+        let arguments = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
+        tests(&environment, &[&arguments[..], &["-E", &format!("not ({DOCKER_TESTS})")]].concat())
     }));
-    drop(engine);
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
         let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
-        tests(&environment, None, &arguments)
+        tests(&environment, &arguments)
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS))));
     println!("all checks and tests took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the session guide and the monitor on a real Docker engine, which is installed and started for it.
+pub fn docker_tests() -> Result<(), String> {
+    let arguments = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
+    with_engine("cargo", &[&arguments[..], &["-E", DOCKER_TESTS]].concat())
 }
 
 /// Runs a command with everything that the tests need, the Docker engine among it.
@@ -142,12 +143,9 @@ fn one(result: Result<(), String>) -> Tally {
 }
 
 /// Runs tests. A run that fails without saying which test failed (it did not build, say) counts as one failure.
-fn tests(environment: &system::Environment, engine: Option<&Engine>, arguments: &[&str]) -> Tally {
+fn tests(environment: &system::Environment, arguments: &[&str]) -> Tally {
     let mut command = program("cargo", arguments);
     environment.apply(&mut command);
-    if let Some(engine) = engine {
-        engine.apply(&mut command);
-    }
     let mut summary = None;
     let ended_well = watched(command, |line| summary = Tally::from_summary(line).or(summary));
     match (ended_well, summary) {

@@ -14,6 +14,8 @@ Usage: cargo xtask <command>
 
   ci        install what the tests need, then run every check and test (prints `N passed, N failed`)
   setup     only install what the tests need
+  docker-tests
+            run the session guide and the monitor on a Docker engine that is installed and started for it (as root)
   docker COMMAND...
             run a command with the tests' Docker engine started, for example cargo nextest run -E 'test(guide)'
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
@@ -25,9 +27,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci"] => return checks::ci(),
-        ["setup"] => {
-            system::setup().and_then(|environment| docker::Engine::start(environment.node())).map(drop)
-        }
+        ["setup"] => system::setup().map(drop),
+        ["docker-tests"] => checks::docker_tests(),
         ["docker", name, rest @ ..] => checks::with_engine(name, rest),
         ["fuzz"] => fuzz::fuzz(600),
         ["fuzz", seconds] => match seconds.parse() {
