@@ -112,7 +112,10 @@ fn ordinary(n: u64) -> String {
         4 => "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)\n".to_owned(),
         5 => format!("webhook delivered in {} ms, status 200, attempt 1 of 5\n", n % 400),
         _ => {
-            format!("connection.update: {{ isOnline: true, receivedPendingNotifications: {} }}\n", n % 2 == 0)
+            format!(
+                "connection.update: {{ isOnline: true, receivedPendingNotifications: {} }}\n",
+                n.is_multiple_of(2)
+            )
         }
     }
 }

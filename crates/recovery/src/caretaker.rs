@@ -22,7 +22,7 @@ const BATCH: usize = 1024;
 /// How often a growing incident is stored.
 const STORE_EVERY_MS: i64 = 1_000;
 /// The longest sleep; the clock may be set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// Something seen from outside.
 #[derive(Debug, Clone)]

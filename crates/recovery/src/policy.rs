@@ -306,7 +306,7 @@ impl Policy {
         // 0, SIGKILL and SIGTERM: somebody stopped it.
         match code {
             _ if out_of_memory => {
-                self.report(Kind::Gateway, "memory ran out and the kernel ended it", now_ms)
+                self.report(Kind::Gateway, "memory ran out and the kernel ended it", now_ms);
             }
             Some(0 | 137 | 143) | None => {}
             Some(code) => self.report(Kind::Gateway, &format!("it ended with exit code {code}"), now_ms),

@@ -1,6 +1,7 @@
 //! Stores what happens: incidents, steps, alerts. A storage that fails is complained about and does not stop the care.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -117,14 +118,14 @@ impl Recorder {
     ) -> Result<(), StorageError> {
         let now_ms = self.clock.now_ms();
         let mut all = self.open.lock().await;
-        if !all.contains_key(&kind) {
+        if let Entry::Vacant(vacant) = all.entry(kind) {
             let new = NewIncident {
                 session: self.session.clone(),
                 kind: kind.word().to_owned(),
                 opened_ms: now_ms,
             };
             let id = self.storage.open_incident(new).await?;
-            all.insert(kind, Open { id, state: IncidentState::Open, messages: 0, peers: Vec::new() });
+            vacant.insert(Open { id, state: IncidentState::Open, messages: 0, peers: Vec::new() });
         }
         let Some(open) = all.get_mut(&kind) else { return Ok(()) };
         if let Some((messages, peers)) = extent {

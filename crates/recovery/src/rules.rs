@@ -43,14 +43,14 @@ impl Default for Rules {
             mend: true,
             full_reset: false,
             session_errors: 10,
-            session_window: Duration::from_secs(60),
+            session_window: Duration::from_mins(1),
             peer_messages: 3,
-            peer_window: Duration::from_secs(3600),
+            peer_window: Duration::from_hours(1),
             handshake: Duration::from_secs(18),
             verify: Duration::from_secs(30),
-            cool_down: Duration::from_secs(60),
+            cool_down: Duration::from_mins(1),
             tries: 3,
-            memory: Duration::from_secs(24 * 3600),
+            memory: Duration::from_hours(24),
             glance_every: Duration::from_secs(30),
         }
     }
@@ -60,7 +60,7 @@ impl Rules {
     /// How long to wait after a cure when so many were made within the last hour, the last one included.
     pub fn cool_down_after(&self, cures: usize) -> Duration {
         let doublings = u32::try_from(cures.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
-        let longest = Duration::from_secs(3600).max(self.cool_down);
+        let longest = Duration::from_hours(1).max(self.cool_down);
         self.cool_down.saturating_mul(1 << doublings).min(longest)
     }
 }

@@ -129,6 +129,7 @@ impl Tally {
         new
     }
 
+    #[expect(clippy::ref_option, reason = "the key of the map")]
     fn make_room(&mut self, coming: &Option<Address>) {
         if self.peers.len() < PEERS || self.peers.contains_key(coming) {
             return;

@@ -111,8 +111,8 @@ impl OpenSession {
                 (checkout, Some(held))
             }
         };
-        places.auth_info = checkout.auth_info().to_owned();
-        places.store = checkout.store().to_owned();
+        checkout.auth_info().clone_into(&mut places.auth_info);
+        checkout.store().clone_into(&mut places.store);
         let evidence = evidence.with_backups(&places);
         Ok(Self { engine, container, layout, places, evidence, checkout, held })
     }

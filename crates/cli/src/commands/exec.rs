@@ -82,15 +82,12 @@ async fn talk(running: &mut Running, tty: bool) -> anyhow::Result<()> {
                 }
                 None => return Ok(()),
             },
-            keys = typed.recv(), if open => match keys {
-                Some(keys) => {
-                    // A command that does not read any more is about to end.
-                    open = running.input.write_all(&keys).await.is_ok() && running.input.flush().await.is_ok();
-                }
-                None => {
-                    open = false;
-                    let _ = running.input.shutdown().await;
-                }
+            keys = typed.recv(), if open => if let Some(keys) = keys {
+                // A command that does not read any more is about to end.
+                open = running.input.write_all(&keys).await.is_ok() && running.input.flush().await.is_ok();
+            } else {
+                open = false;
+                let _ = running.input.shutdown().await;
             },
             _ = resized.recv(), if tty => {
                 if let Some((columns, rows)) = terminal::size() {

@@ -115,25 +115,22 @@ impl Incidents {
             );
         }
         let storage = read_sqlite(&database).await.context("cannot read the incidents")?;
-        let shown = match self.id {
-            Some(id) => {
-                let row = storage.incident(id).await?;
-                let row =
-                    row.with_context(|| format!("there is no incident {id}; wakeeper incidents lists them"))?;
-                let steps = storage.incident_steps(id).await?;
-                console.show(&Shown::of(row.clone(), steps.clone()), |page| show_one(page, &row, &steps))
-            }
-            None => {
-                let query = IncidentQuery {
-                    session: self.session.clone(),
-                    unfinished: self.open,
-                    before: None,
-                    limit: self.limit,
-                };
-                let rows = storage.incidents(query).await?;
-                let document: Vec<_> = rows.iter().map(|row| Shown::of(row.clone(), Vec::new())).collect();
-                console.show(&document, |page| show_list(page, &rows))
-            }
+        let shown = if let Some(id) = self.id {
+            let row = storage.incident(id).await?;
+            let row =
+                row.with_context(|| format!("there is no incident {id}; wakeeper incidents lists them"))?;
+            let steps = storage.incident_steps(id).await?;
+            console.show(&Shown::of(row.clone(), steps.clone()), |page| show_one(page, &row, &steps))
+        } else {
+            let query = IncidentQuery {
+                session: self.session.clone(),
+                unfinished: self.open,
+                before: None,
+                limit: self.limit,
+            };
+            let rows = storage.incidents(query).await?;
+            let document: Vec<_> = rows.iter().map(|row| Shown::of(row.clone(), Vec::new())).collect();
+            console.show(&document, |page| show_list(page, &rows))
         };
         storage.close().await;
         shown

@@ -108,9 +108,9 @@ impl Paper {
             write!(text, "{} ", stamp(line.at_ns))?;
         }
         if self.colours {
-            text.extend_from_slice(&line.text)
+            text.extend_from_slice(&line.text);
         } else {
-            text.extend_from_slice(line.plain_text().as_bytes())
+            text.extend_from_slice(line.plain_text().as_bytes());
         }
         text.push(b'\n');
         let mut output = io::stdout().lock();

@@ -76,7 +76,7 @@ impl Monitor {
             clock: Arc::new(SystemClock),
         };
         storage.prune_incidents(shared.clock.now_ms() - KEPT_MS, 10_000).await?;
-        let page = self.serve_metrics(&settings, &stop)?;
+        let page = serve_metrics(&settings, &stop)?;
         let sender = tokio::spawn(alerts::send(shared.clone(), stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {
@@ -112,47 +112,43 @@ impl Monitor {
         })?)
     }
 
-    fn serve_metrics(
-        &self,
-        settings: &Settings,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
-        let handle = metrics::record()?;
-        Ok(settings.care.listen.map(|listen| {
-            let stop = stop.clone();
-            tokio::spawn(async move {
-                let served = metrics::serve(listen, handle, stop.clone()).await;
-                if served.is_err() {
-                    stop.cancel();
-                }
-                served
-            })
-        }))
-    }
-
     async fn watch(&self, shared: Shared, stop: CancellationToken) -> anyhow::Result<()> {
         let mut fleet = Fleet::new(shared.clone(), stop);
-        let watched = match &self.log {
-            Some(log) => {
-                fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
-                fleet.wait().await;
-                Ok(())
-            }
-            None => {
-                let choice = if self.containers.is_empty() {
-                    Choice::Labelled
-                } else {
-                    Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
-                };
-                match containers::connect().await {
-                    Ok(engine) => fleet.watch_containers(engine, choice).await,
-                    Err(error) => Err(error),
-                }
+        let watched = if let Some(log) = &self.log {
+            fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
+            fleet.wait().await;
+            Ok(())
+        } else {
+            let choice = if self.containers.is_empty() {
+                Choice::Labelled
+            } else {
+                Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
+            };
+            match containers::connect().await {
+                Ok(engine) => fleet.watch_containers(engine, choice).await,
+                Err(error) => Err(error),
             }
         };
         fleet.finish().await;
         watched
     }
+}
+
+fn serve_metrics(
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
+    let handle = metrics::record()?;
+    Ok(settings.care.listen.map(|listen| {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            let served = metrics::serve(listen, handle, stop.clone()).await;
+            if served.is_err() {
+                stop.cancel();
+            }
+            served
+        })
+    }))
 }
 
 fn folder(shared: &Shared) -> SessionFolder {

@@ -106,10 +106,12 @@ pub async fn stop(engine: &Engine, name: &str, patience: Patience, console: Cons
                 Some(137) => " (it did not stop in time and was killed)".to_owned(),
                 Some(code) => format!(" (exit code {code})"),
             };
-            console.page(|page| page.line(page.tone(Tone::Good, &format!("Stopped: container {name}{how}."))))
+            console.page(|page| {
+                page.line(page.tone(Tone::Good, &format!("Stopped: container {name}{how}.")));
+            })
         }
         Err(EngineError::NoSuchContainer { .. }) => console.page(|page| {
-            page.line(format!("Stopped: container {name}, which was removed with that (--rm)."))
+            page.line(format!("Stopped: container {name}, which was removed with that (--rm)."));
         }),
         Err(error) => Err(error.into()),
     }

@@ -184,7 +184,7 @@ impl Fleet {
             match engine.find(&event.id).await {
                 Ok(container) => self.watch(engine, &container).await,
                 Err(error) => {
-                    tracing::warn!(container = event.name, %error, "a new container cannot be watched")
+                    tracing::warn!(container = event.name, %error, "a new container cannot be watched");
                 }
             }
         }

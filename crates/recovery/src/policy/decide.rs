@@ -91,7 +91,9 @@ impl Policy {
             Some(Phase::Looking) => self.decide(look, &asked, now_ms),
             Some(Phase::Confirming) => self.confirm(&look, &asked, now_ms),
             Some(Phase::LeftAlone | Phase::Reported) if look.rung().is_none() => {
-                asked.iter().for_each(|trouble| self.tally.forget(&trouble.peer));
+                for trouble in &asked {
+                    self.tally.forget(&trouble.peer);
+                }
                 self.tally.begin_anew();
                 self.close_case(Outcome::Healed, &format!("{}: it is over", look.describe()));
             }

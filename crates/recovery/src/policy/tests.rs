@@ -193,5 +193,5 @@ fn finding(code: &str, path: &str) -> wakeeper_session::Finding {
 }
 
 fn quick() -> Rules {
-    Rules { cool_down: Duration::from_secs(60), verify: Duration::from_secs(30), ..Rules::default() }
+    Rules { cool_down: Duration::from_mins(1), verify: Duration::from_secs(30), ..Rules::default() }
 }
