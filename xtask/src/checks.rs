@@ -11,6 +11,9 @@ use crate::system;
 /// Cargo features that every check and test is built with, so that nothing is compiled twice.
 const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
 
+/// Runs tests, all of them even when one fails.
+const TESTS: [&str; 6] = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
+
 /// The tests that need a Docker engine.
 const DOCKER_TESTS: &str = "binary(guide) | binary(monitor)";
 
@@ -71,15 +74,18 @@ pub fn ci() -> ExitCode {
             one(succeed(command))
         }));
     }
-    // Tests that need a Docker engine are run by `cargo xtask docker-tests`.
     tally.add(timed("tests", || {
-        let arguments = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
-        tests(&environment, &[&arguments[..], &["-E", &format!("not ({DOCKER_TESTS})")]].concat())
+        tests(&environment, None, &[&TESTS[..], &["-E", &format!("not ({DOCKER_TESTS})")]].concat())
+    }));
+    // By themselves: the monitor's are about how soon something happens.
+    tally.add(timed("tests on a Docker engine", || match Engine::start(environment.node()) {
+        Ok(engine) => tests(&environment, Some(&engine), &[&TESTS[..], &["-E", DOCKER_TESTS]].concat()),
+        Err(reason) => one(Err(reason)),
     }));
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
         let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
-        tests(&environment, &arguments)
+        tests(&environment, None, &arguments)
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS))));
     println!("all checks and tests took {} s", started.elapsed().as_secs());
@@ -89,8 +95,7 @@ pub fn ci() -> ExitCode {
 
 /// Runs the session guide and the monitor on a real Docker engine, which is installed and started for it.
 pub fn docker_tests() -> Result<(), String> {
-    let arguments = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
-    with_engine("cargo", &[&arguments[..], &["-E", DOCKER_TESTS]].concat())
+    with_engine("cargo", &[&TESTS[..], &["-E", DOCKER_TESTS]].concat())
 }
 
 /// Runs a command with everything that the tests need, the Docker engine among it.
@@ -143,9 +148,12 @@ fn one(result: Result<(), String>) -> Tally {
 }
 
 /// Runs tests. A run that fails without saying which test failed (it did not build, say) counts as one failure.
-fn tests(environment: &system::Environment, arguments: &[&str]) -> Tally {
+fn tests(environment: &system::Environment, engine: Option<&Engine>, arguments: &[&str]) -> Tally {
     let mut command = program("cargo", arguments);
     environment.apply(&mut command);
+    if let Some(engine) = engine {
+        engine.apply(&mut command);
+    }
     let mut summary = None;
     let ended_well = watched(command, |line| summary = Tally::from_summary(line).or(summary));
     match (ended_well, summary) {

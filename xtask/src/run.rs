@@ -9,10 +9,16 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
 }
 
-/// A program started in the workspace's folder.
+/// A program started in the workspace's folder, without what Cargo told `xtask` about itself: build scripts that look
+/// at such variables would run again, and half of the dependencies would be compiled anew.
 pub fn program(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
     command.args(arguments).current_dir(workspace()).stdin(Stdio::null());
+    for (variable, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| variable.to_string_lossy().starts_with(own)) {
+            command.env_remove(variable);
+        }
+    }
     command
 }
 
