@@ -31,6 +31,8 @@ const REKEY_MS: i64 = 60_000;
 const LOOK_AGAIN_MS: i64 = 600_000;
 /// The least time between two examinations when something new was seen.
 const GLANCE_SOON_MS: i64 = 5_000;
+/// A file that looks damaged is looked at again after so long.
+const WRITTEN_MS: i64 = 5_000;
 /// Old failures are forgotten so often.
 const PRUNE_MS: i64 = 500;
 /// Cures remembered.
@@ -357,16 +359,13 @@ impl Policy {
         if (!suspects.is_empty() || severe) && now_ms >= self.calm_until_ms {
             let text = match (severe, suspects.len()) {
                 (true, _) => format!(
-                    "{} messages failed within {} s; waiting {} s for the retry handshake",
+                    "{} messages failed within {} s",
                     self.tally.recent(),
-                    self.rules.session_window.as_secs(),
-                    self.rules.handshake.as_secs()
+                    self.rules.session_window.as_secs()
                 ),
                 (false, contacts) => format!(
-                    "messages of {contacts} contact(s) cannot be decrypted, {} or more each; waiting {} s for the retry \
-                     handshake",
-                    self.rules.peer_messages,
-                    self.rules.handshake.as_secs()
+                    "messages of {contacts} contact(s) cannot be decrypted, {} or more each",
+                    self.rules.peer_messages
                 ),
             };
             return self.open(severe, &text, now_ms);
@@ -379,14 +378,24 @@ impl Policy {
     }
 
     fn open(&mut self, severe: bool, text: &str, now_ms: i64) {
-        let mut case = Case::new(Phase::Waiting(now_ms + ms(self.rules.handshake)));
+        let until = self.earliest_end_of_handshake_ms(now_ms);
+        let mut case = Case::new(Phase::Waiting(until));
         case.severe = severe;
         for trouble in self.tally.troubles(1) {
             case.peers.insert(trouble.peer);
             case.messages += trouble.messages as u64;
         }
         self.case = Some(case);
-        self.tell_case("opened", text, IncidentState::Open, false);
+        let text = format!("{text}; waiting {} s for the retry handshake", (until - now_ms) / 1000);
+        self.tell_case("opened", &text, IncidentState::Open, false);
+    }
+
+    /// The handshake's time counts from the last message that failed for the first time. Where none failed there is
+    /// none to wait for, but a file that looks torn may just be written.
+    fn earliest_end_of_handshake_ms(&self, now_ms: i64) -> i64 {
+        let handshake = ms(self.rules.handshake);
+        let written = now_ms + handshake.min(WRITTEN_MS);
+        self.tally.newest_ms().map_or(written, |failed| written.max(failed + handshake))
     }
 
     fn look(&mut self, troubles: Vec<PeerTrouble>, now_ms: i64) {

@@ -72,6 +72,19 @@ impl Look {
         })
     }
 
+    /// Published pre-keys that are gone cost nothing until a contact is given one of them: what was a warning is damage
+    /// then.
+    pub(crate) fn pre_keys_are_asked_for(&mut self) {
+        for finding in self.findings.iter_mut().filter(|finding| is_about_missing_pre_keys(finding)) {
+            finding.severity = Severity::Error;
+        }
+    }
+
+    /// The only damage is one that contacts overcome by themselves, with one more message sent anew.
+    pub(crate) fn is_only_missing_pre_keys(&self) -> bool {
+        self.failing.is_empty() && self.rung().is_some() && self.damage().all(is_about_missing_pre_keys)
+    }
+
     /// There was a login, and it is damaged or gone. A device that was never linked has none.
     pub fn login_damaged(&self) -> bool {
         self.damage().any(|finding| Rung::of_finding(finding) == Rung::Credentials)
@@ -98,6 +111,10 @@ impl Look {
         let list: Vec<_> = codes.iter().map(|(code, count)| format!("{code} ({count})")).collect();
         format!("the examination found {}", list.join(", "))
     }
+}
+
+fn is_about_missing_pre_keys(finding: &Finding) -> bool {
+    finding.code.as_str() == "pre_keys_missing"
 }
 
 /// What is to be done.

@@ -187,6 +187,16 @@ impl Tally {
         over.filter_map(trouble).collect()
     }
 
+    /// A message failed in this way.
+    pub(crate) fn saw(&self, class: Class) -> bool {
+        self.peers.values().any(|peer| peer.classes.contains(&class))
+    }
+
+    /// When the last of the remembered messages failed for the first time.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.peers.values().filter_map(|peer| peer.messages.back()).map(|failure| failure.at_ms).max()
+    }
+
     /// No message failed, in whichever way.
     pub(crate) fn is_empty(&self) -> bool {
         self.peers.is_empty()

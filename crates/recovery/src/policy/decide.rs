@@ -1,6 +1,6 @@
 //! From evidence to a cure, and from a cure to the evidence that it helped.
 
-use wakeeper_session::symptoms::PeerTrouble;
+use wakeeper_session::symptoms::{Class, PeerTrouble};
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
@@ -69,10 +69,13 @@ impl Policy {
         let asked = self.asked.take().unwrap_or_default();
         self.glanced_ms = now_ms;
         let phase = self.case.as_ref().map(|case| case.phase);
-        let look = match look {
+        let mut look = match look {
             Ok(look) => look,
             Err(reason) => return self.cannot_look(phase, &reason, now_ms),
         };
+        if now_ms >= self.calm_until_ms && self.tally.saw(Class::InvalidPreKey) {
+            look.pre_keys_are_asked_for();
+        }
         // Newer than the last failure: the contact healed, whatever its messages looked like.
         for trouble in &asked {
             if !look.failing.contains(&trouble.peer)
@@ -84,9 +87,8 @@ impl Policy {
         }
         match phase {
             None if look.damage().next().is_some() => {
-                let text = format!("{}; waiting {} s", look.describe(), self.rules.handshake.as_secs());
                 let severe = self.is_over_session_threshold();
-                self.open(severe, &text, now_ms);
+                self.open(severe, &look.describe(), now_ms);
             }
             Some(Phase::Looking) => self.decide(look, &asked, now_ms),
             Some(Phase::Confirming) => self.confirm(&look, &asked, now_ms),
@@ -280,13 +282,22 @@ impl Policy {
         let text = if notes.is_empty() { "there is nothing to mend".to_owned() } else { notes.join(" ") };
         self.tell_case("nothing_to_mend", &text, IncidentState::Open, false);
         let Some(case) = &mut self.case else { return };
-        match case.look.take().filter(Look::login_damaged) {
-            Some(look) => {
+        match case.look.take() {
+            Some(look) if look.login_damaged() => {
                 case.mends = MENDS;
                 self.choose(look, Rung::Credentials, &[]);
             }
-            None => case.phase = Phase::CoolingDown(now_ms + ms(self.rules.handshake)),
+            Some(look) if look.is_only_missing_pre_keys() => self.bear(now_ms),
+            _ => case.phase = Phase::CoolingDown(now_ms + ms(self.rules.handshake)),
         }
+    }
+
+    /// Nothing can be mended, and nothing is lost by it.
+    fn bear(&mut self, now_ms: i64) {
+        self.tally.begin_anew();
+        self.calm_until_ms = now_ms + LOOK_AGAIN_MS;
+        let text = "no backup holds the missing pre-keys; the contacts' first messages are sent once more";
+        self.close_case(Outcome::NothingFound, text);
     }
 
     fn remember_cure(&mut self, peers: Vec<wakeeper_session::address::Address>, now_ms: i64) {

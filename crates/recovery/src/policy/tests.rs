@@ -183,6 +183,7 @@ fn finding(code: &str, path: &str) -> wakeeper_session::Finding {
             sample("creds.json", "");
             sample("session-628110000001.0.json", "{}");
         }
+        "." => linked_session_without_pre_keys(dir.path()),
         path => sample(path, ""),
     }
     let report = wakeeper_session::examine(dir.path(), &wakeeper_session::Options::at(T0))
@@ -190,6 +191,15 @@ fn finding(code: &str, path: &str) -> wakeeper_session::Finding {
     let found =
         report.findings.into_iter().find(|finding| finding.code.as_str() == code && finding.path == path);
     found.unwrap_or_else(|| panic!("{path} does not give {code}"))
+}
+
+fn linked_session_without_pre_keys(folder: &std::path::Path) {
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    for item in std::fs::read_dir(fixture).unwrap().map(Result::unwrap) {
+        if !item.file_name().to_string_lossy().starts_with("pre-key-") {
+            std::fs::copy(item.path(), folder.join(item.file_name())).unwrap();
+        }
+    }
 }
 
 fn quick() -> Rules {

@@ -69,6 +69,59 @@ fn damage_that_heals_while_it_is_waited_for_is_left_alone() {
     assert!(matches!(bench.outcome(), Some(Outcome::NothingFound | Outcome::Healed)));
 }
 
+#[test]
+fn damage_found_late_is_not_waited_for_anew() {
+    let disk = Disk::damaged("file_empty", "session-628110000002.0.json");
+    let mut bench = Bench::new(quick(), Disk { damage: vec![], ..disk.clone() });
+    bench.put(symptom(Class::NoSession, Some(peer(2)), Some("A")));
+    let failed = bench.now;
+    bench.pass(4 * SECOND);
+    bench.disk = disk;
+    bench.put(symptom(Class::ClosedSessionHit, None, None));
+    bench.pass(MINUTE);
+    let waited = bench.cures[0].0 - failed;
+    assert_eq!(waited, ms(quick().handshake), "from the message that failed, not from the look");
+}
+
+#[test]
+fn damage_without_a_failing_message_waits_for_a_write_and_not_for_a_handshake() {
+    let mut bench = Bench::new(Rules::default(), Disk::damaged("credentials_torn", "creds.json"));
+    bench.put(symptom(Class::QrEmitted, None, None));
+    let seen = bench.now;
+    bench.pass(MINUTE);
+    assert_eq!(bench.cures[0].0 - seen, WRITTEN_MS);
+    assert!(bench.words[0].1.text.contains("waiting 5 s"), "{:?}", bench.words[0]);
+}
+
+fn invalid_pre_key(id: &str) -> Input {
+    symptom(Class::InvalidPreKey, Some(peer(2)), Some(id))
+}
+
+#[test]
+fn missing_pre_keys_are_mended_when_a_contact_was_given_one() {
+    let mut bench = Bench::new(quick(), Disk::damaged("pre_keys_missing", "."));
+    bench.put(symptom(Class::ClosedSessionHit, None, None));
+    bench.pass(MINUTE);
+    assert!(bench.words.is_empty(), "nobody asked for one: {:?}", bench.words);
+    bench.put(invalid_pre_key("A"));
+    bench.pass(5 * MINUTE);
+    assert_eq!(bench.rungs(), [Rung::PreKeys]);
+    assert_eq!(bench.outcome(), Some(Outcome::Recovered));
+}
+
+#[test]
+fn missing_pre_keys_that_no_backup_holds_are_no_reason_to_restart() {
+    let mut bench = Bench::new(quick(), Disk { hopeless: true, ..Disk::damaged("pre_keys_missing", ".") });
+    for n in 0..20 {
+        bench.put(invalid_pre_key(&n.to_string()));
+        bench.pass(20 * SECOND);
+    }
+    assert_eq!(bench.rungs(), [Rung::PreKeys], "one plan, which was empty");
+    assert_eq!(bench.outcome(), Some(Outcome::NothingFound));
+    assert!(bench.alerts().is_empty(), "{:?}", bench.alerts());
+    assert_eq!(bench.steps().iter().filter(|step| **step == "opened").count(), 1);
+}
+
 /// A contact that goes on failing: a message every five seconds.
 fn fail_on(bench: &mut Bench, minutes: i64) {
     for n in 0..minutes * 12 {
