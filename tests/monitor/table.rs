@@ -28,7 +28,8 @@ pub struct Row {
 impl Row {
     fn line(&self) -> String {
         let Measured { noticed_ms, mended_ms, downtime_ms, lost, of, new_qr } = self.measured;
-        let seconds = |ms: i64| format!("{:.1} s", ms as f64 / 1000.0);
+        // Tenths, and no "-0.0" for what the gateway's log and its messages tell at once.
+        let seconds = |ms: i64| format!("{:.1} s", (ms / 100) as f64 / 10.0);
         let qr = if new_qr { "yes" } else { "no" };
         let noticed = noticed_ms.map_or_else(|| "by a person".to_owned(), seconds);
         let (mended, down) = (seconds(mended_ms), seconds(downtime_ms));

@@ -1,5 +1,6 @@
 //! The checks and tests of `cargo xtask ci`.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -58,6 +59,9 @@ pub fn ci() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // Making its images mostly waits for packages, and so does it beside the compiler.
+    let node = environment.node().map(Path::to_owned);
+    let engine = std::thread::spawn(move || Engine::start(node.as_deref()));
     let checks: [(&str, &[&str]); 4] = [
         ("format", &["fmt", "--all", "--check"]),
         (
@@ -78,9 +82,10 @@ pub fn ci() -> ExitCode {
         tests(&environment, None, &[&TESTS[..], &["-E", &format!("not ({DOCKER_TESTS})")]].concat())
     }));
     // By themselves: the monitor's are about how soon something happens.
-    tally.add(timed("tests on a Docker engine", || match Engine::start(environment.node()) {
-        Ok(engine) => tests(&environment, Some(&engine), &[&TESTS[..], &["-E", DOCKER_TESTS]].concat()),
-        Err(reason) => one(Err(reason)),
+    tally.add(timed("tests on a Docker engine", || match engine.join() {
+        Ok(Ok(engine)) => tests(&environment, Some(&engine), &[&TESTS[..], &["-E", DOCKER_TESTS]].concat()),
+        Ok(Err(reason)) => one(Err(reason)),
+        Err(_) => one(Err("the Docker engine's start broke off".to_owned())),
     }));
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
