@@ -1,0 +1,70 @@
+//! The committed Dockerfiles, built as typed in a fresh checkout, and what comes out of them.
+
+use std::time::Duration;
+
+use wakeeper_e2e::PATIENCE;
+use wakeeper_e2e::process::Process;
+
+use crate::checkout::{Checkout, Compose, NAME};
+use crate::commands::{BUILD, CURL, RUN};
+
+/// The lean image, as its Dockerfile says.
+const BUILD_LEAN: &str = "docker build -t whatsapp-api:latest .";
+/// Compiles everything, dependencies too.
+const LIMIT: Duration = Duration::from_mins(14);
+/// The step that compiles the dependencies, and nothing of the workspace.
+const DEPENDENCIES: &str = "RUN cargo build --release --locked --package wakeeper";
+/// Without optimisation, as the tests build it, the program is at its largest.
+const LARGEST_MB: u64 = 250;
+
+/// G09: both images; the second shares every compiled layer of the first.
+#[tokio::test]
+async fn both_images_as_typed() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    checkout.within(LIMIT, BUILD.text(), "").await.code(0);
+    let lean = checkout.shell(BUILD_LEAN).await.code(0);
+    assert!(!lean.out.contains("Compiling"), "compiled again\n{lean}");
+    for image in ["whatsapp-api:session-enhanced", "whatsapp-api:latest"] {
+        is_as_promised(&checkout, image).await;
+        runs(&checkout, image).await;
+    }
+    dependencies_are_kept(&checkout).await;
+}
+
+/// Small, without root, with a health check of its own, and with nobody's session in it.
+async fn is_as_promised(checkout: &Checkout, image: &str) {
+    let facts = "{{.Config.User}} {{json .Config.Healthcheck.Test}} {{.Size}}";
+    let facts = checkout.engine.docker(&["image", "inspect", "--format", facts, image]).await;
+    let (start, bytes) = facts.rsplit_once(' ').expect("a size");
+    assert_eq!(start, r#"10001:10001 ["CMD","wakeeper","healthcheck"]"#, "{image}");
+    let megabytes = bytes.parse::<u64>().expect("a size") / 1_000_000;
+    eprintln!("{image}: {megabytes} MB");
+    assert!(megabytes < LARGEST_MB, "{image}: {megabytes} MB");
+    let files = ["run", "--rm", "--entrypoint", "find", image, "/app", "-not", "-type", "d"];
+    assert_eq!(checkout.engine.docker(&files).await, "", "{image}: files in /app");
+}
+
+/// The guide's `docker run`, in a folder that holds none of what it mounts.
+async fn runs(checkout: &Checkout, image: &str) {
+    let run = RUN.text().replace("whatsapp-api:session-enhanced", image);
+    checkout.shell(&run).await.code(0);
+    checkout.engine.wait_health(NAME, "healthy").await;
+    checkout.guide(CURL).await.code(0).shows("\"status\":\"ok\"");
+    checkout.shell("docker exec whatsapp-api id -u").await.code(0).shows("10001");
+    let remove = "docker rm --force whatsapp-api && rm -rf auth_info baileys_store.json session_backups";
+    checkout.shell(remove).await.code(0);
+}
+
+/// A change of the source compiles no dependency again. The build is called off as soon as that is seen.
+async fn dependencies_are_kept(checkout: &Checkout) {
+    checkout.shell("echo '// changed' >> crates/cli/src/main.rs").await.code(0);
+    let logs = checkout.lab().logs();
+    let build = Process::start("build", &mut checkout.command(BUILD.text()), &logs);
+    let cached = |lines: &[String]| {
+        let step = lines.iter().position(|line| line.contains(DEPENDENCIES))?;
+        lines.get(step + 1).map(|line| line.contains("Using cache"))
+    };
+    let kept = build.lines().wait("the step of the dependencies", PATIENCE * 2, cached).await;
+    assert!(kept, "the dependencies are compiled again: {:#?}", build.lines().read(<[String]>::to_vec));
+    build.kill().await;
+}
