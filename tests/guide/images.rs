@@ -24,7 +24,8 @@ pub fn copy_repository(to: &Path) {
 }
 
 /// The images that the compose files and the guide name: the runtime stage of the committed Dockerfile, with the
-/// programs that this test run built anyway, and the simulator as their WhatsApp.
+/// programs that this test run built anyway, and the simulator as their WhatsApp. What the committed Dockerfiles build
+/// as they stand (`build.rs`) refuses a simulator, and to build them with it would compile every dependency once more.
 pub async fn make(engine: &Engine, lab: &Lab) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let (dockerfile, prebuilt) =
