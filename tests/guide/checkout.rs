@@ -139,16 +139,25 @@ impl Checkout {
     }
 
     /// Runs a line of the guide that does not end by itself, at a terminal, until a person who has seen these texts
-    /// presses Ctrl-C.
+    /// presses Ctrl-C (again and again: `docker stats` does not always listen).
     pub async fn watched(&self, line: Line, shown: &[&str]) {
-        let talk: Vec<_> = shown.iter().map(|text| ("", *text)).collect();
-        self.at_terminal(line, &talk, "\x03").await;
+        let mut terminal = self.terminal(line);
+        let mut keyboard = terminal.take_stdin();
+        for text in shown {
+            terminal.wait_line(text, PATIENCE).await;
+        }
+        eventually("the command to end", PATIENCE, async || {
+            // It may just have ended.
+            let _ = keyboard.write_all(b"\x03").await;
+            terminal.exited().ok_or("it runs")
+        })
+        .await;
     }
 
     /// Runs a line of the guide at a terminal: each thing is typed and then its answer is waited for; the last one ends
     /// the command. Returns the exit code.
     pub async fn at_terminal(&self, line: Line, talk: &[(&str, &str)], last: &str) -> Option<i32> {
-        let mut terminal = Process::start("terminal", &mut self.terminal(line), &self.lab.logs());
+        let mut terminal = self.terminal(line);
         let mut keyboard = terminal.take_stdin();
         for (typed, answer) in talk {
             keyboard.write_all(typed.as_bytes()).await.expect("a keyboard");
@@ -167,12 +176,12 @@ impl Checkout {
     }
 
     /// The same at a terminal of its own.
-    fn terminal(&self, line: Line) -> Command {
+    fn terminal(&self, line: Line) -> Process {
         let mut command = self.engine.command("script");
         command.args(["--quiet", "--return", "--flush", "--command", line.text(), "/dev/null"]);
         self.at_home(&mut command);
         command.env("TERM", "xterm").env("SHELL", "/bin/bash");
-        command
+        Process::start("terminal", &mut command, &self.lab.logs())
     }
 
     fn at_home(&self, command: &mut Command) {

@@ -13,6 +13,7 @@ use crate::commands::{
 #[tokio::test]
 async fn run_and_debugged() {
     let checkout = Checkout::fresh(Compose::V1).await;
+    checkout.shell("rm baileys_store.json").await.code(0);
     checkout.guide(RUN).await.code(0);
     checkout.engine.wait_health(NAME, "healthy").await;
     // Docker made a folder of the file; the gateway copes, and says so.
