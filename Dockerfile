@@ -12,7 +12,7 @@ FROM ${BASE_IMAGE} AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates libcap2-bin tini \
- && rm -rf /var/lib/apt/lists/* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 wakeeper \
  && useradd --uid 10001 --gid 10001 --home-dir /app --no-create-home --shell /bin/bash wakeeper \
  && mkdir -p /app/auth_info /app/session_backups /app/logs /usr/local/libexec \

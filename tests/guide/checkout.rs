@@ -1,30 +1,35 @@
 //! A fresh checkout with a shell in it, as somebody has who follows the guide.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 use wakeeper_e2e::docker::{Engine, Names, Removal};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::lab::Binary;
-use wakeeper_e2e::{Addressing, Lab, PATIENCE, Phone};
+use wakeeper_e2e::process::Process;
+use wakeeper_e2e::{Addressing, BaileysContainer, Lab, PATIENCE, Phone};
 
-use crate::commands::COMMANDS;
+use crate::commands::Line;
+use crate::images;
+use crate::said::Said;
 
 /// The key of the gateway's API, given as its users do, in `.env`.
 pub const API_KEY: &str = "api-key-of-the-guide-suite";
+/// The guide's container.
+pub const NAME: &str = "whatsapp-api";
 /// The containers of these tests that are not in the compose project.
-const CONTAINERS: [&str; 4] = ["whatsapp-api", "my-whatsapp-api", "my-app", "stranger"];
+const CONTAINERS: [&str; 4] = [NAME, "my-whatsapp-api", "my-app", "stranger"];
 /// The checkout's folder, and so the compose project.
 pub const PROJECT: &str = "checkout";
 /// A command may take this long; the slowest waits for a healthy container.
 const LONGEST: Duration = Duration::from_mins(3);
 /// The number that the gateway is linked to.
-const NUMBER: &str = "491701000077";
+pub const NUMBER: &str = "491701000077";
 
 /// Which compose is installed where the guide is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,40 +38,6 @@ pub enum Compose {
     V1,
     /// Version 2, both as `docker compose` and under its old name.
     V2,
-}
-
-/// How a command ended and what it printed.
-#[derive(Debug)]
-pub struct Said {
-    pub command: String,
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl Said {
-    /// Fails unless the exit code is this one.
-    #[track_caller]
-    pub fn code(self, wanted: i32) -> Self {
-        assert_eq!(self.code, Some(wanted), "{}\n--- out\n{}\n--- err\n{}", self.command, self.out, self.err);
-        self
-    }
-
-    /// Fails unless standard output holds this.
-    #[track_caller]
-    pub fn shows(self, text: &str) -> Self {
-        let Self { command, out, err, .. } = &self;
-        assert!(out.contains(text), "{command} does not show {text:?}\n--- out\n{out}\n--- err\n{err}");
-        self
-    }
-
-    /// Fails unless standard error holds this.
-    #[track_caller]
-    pub fn complains(self, text: &str) -> Self {
-        let Self { command, out, err, .. } = &self;
-        assert!(err.contains(text), "{command} does not say {text:?}\n--- out\n{out}\n--- err\n{err}");
-        self
-    }
 }
 
 /// The checkout, the simulated WhatsApp that its images talk to, and an engine. What it leaves is removed at the end.
@@ -84,19 +55,25 @@ pub struct Checkout {
 impl Checkout {
     /// Copies the repository's files and makes the images that it names.
     pub async fn fresh(compose: Compose) -> Self {
+        let checkout = Self::without_images(compose).await;
+        images::make(&checkout.engine, &checkout.lab).await;
+        checkout
+    }
+
+    /// Copies the repository's files.
+    pub async fn without_images(compose: Compose) -> Self {
         let engine = Engine::of_this_run();
         let names = Names::take().await;
         let lab = Lab::start(Addressing::PhoneNumber).await;
         let folder = lab.folder().join(PROJECT);
-        copy_repository(&folder);
+        images::copy_repository(&folder);
         fs::write(
             folder.join(".env"),
             format!("API_KEY={API_KEY}\nDOCKER_SOCKET={}\n", engine.socket().display()),
         )
         .expect("settings");
-        images(&engine, &lab).await;
         let home = TempDir::with_prefix("wakeeper-guide-").expect("a home");
-        let path = tools(&engine, home.path(), compose, &Binary::demo());
+        let path = images::tools(&engine, home.path(), compose, &Binary::demo());
         // A test that was killed could not remove its own.
         let _ = engine.try_docker(&[&["rm", "--force", "--volumes"], &CONTAINERS[..]].concat()).await;
         let removals = CONTAINERS.map(|name| engine.removes(name));
@@ -117,10 +94,14 @@ impl Checkout {
         &self.folder
     }
 
-    /// Runs a line of the guide in a shell; it must stand in the table.
-    pub async fn guide(&self, line: &str) -> Said {
-        assert!(COMMANDS.contains(&line), "{line:?} is not in the table");
-        self.shell(line).await
+    /// The simulated WhatsApp, and whoever joins it.
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Runs a line of the guide in a shell.
+    pub async fn guide(&self, line: Line) -> Said {
+        self.shell(line.text()).await
     }
 
     /// Runs any line in a shell.
@@ -130,10 +111,12 @@ impl Checkout {
 
     /// Runs any line in a shell and types something into it.
     pub async fn typed(&self, line: &str, input: &str) -> Said {
-        let mut command = self.engine.command("bash");
-        command.args(["-c", line]).current_dir(&self.folder).env_clear();
-        command.env("DOCKER_HOST", self.engine.host()).env("PATH", &self.path).env("HOME", &self.home);
-        command.env("LANG", "C.UTF-8");
+        self.within(LONGEST, line, input).await
+    }
+
+    /// As `typed`, for a line that may take so long.
+    pub async fn within(&self, limit: Duration, line: &str, input: &str) -> Said {
+        let mut command = self.command(line);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -144,9 +127,8 @@ impl Checkout {
         // A command that reads nothing may have ended already.
         let _ = keyboard.write_all(input.as_bytes()).await;
         drop(keyboard);
-        let output = tokio::time::timeout(LONGEST, child.wait_with_output()).await;
-        let output =
-            output.unwrap_or_else(|_| panic!("{line} still runs after {LONGEST:?}")).expect("an end");
+        let output = tokio::time::timeout(limit, child.wait_with_output()).await;
+        let output = output.unwrap_or_else(|_| panic!("{line} still runs after {limit:?}")).expect("an end");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said {
             command: line.to_owned(),
@@ -154,6 +136,66 @@ impl Checkout {
             out: text(&output.stdout),
             err: text(&output.stderr),
         }
+    }
+
+    /// Runs a line of the guide that does not end by itself, at a terminal, until a person who has seen these texts
+    /// presses Ctrl-C (again and again: `docker stats` does not always listen).
+    pub async fn watched(&self, line: Line, shown: &[&str]) {
+        let mut terminal = self.terminal(line);
+        let mut keyboard = terminal.take_stdin();
+        for text in shown {
+            terminal.wait_line(text, PATIENCE).await;
+        }
+        eventually("the command to end", PATIENCE, async || {
+            // It may just have ended.
+            let _ = keyboard.write_all(b"\x03").await;
+            terminal.exited().ok_or("it runs")
+        })
+        .await;
+    }
+
+    /// Runs a line of the guide at a terminal: each thing is typed and then its answer is waited for; the last one ends
+    /// the command. Returns the exit code.
+    pub async fn at_terminal(&self, line: Line, talk: &[(&str, &str)], last: &str) -> Option<i32> {
+        let mut terminal = self.terminal(line);
+        let mut keyboard = terminal.take_stdin();
+        for (typed, answer) in talk {
+            keyboard.write_all(typed.as_bytes()).await.expect("a keyboard");
+            terminal.wait_line(answer, PATIENCE).await;
+        }
+        keyboard.write_all(last.as_bytes()).await.expect("a keyboard");
+        terminal.wait_exit(PATIENCE).await.code()
+    }
+
+    /// A shell in the checkout.
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = self.engine.command("bash");
+        command.args(["-c", line]);
+        self.at_home(&mut command);
+        command
+    }
+
+    /// The same at a terminal of its own.
+    fn terminal(&self, line: Line) -> Process {
+        let mut command = self.engine.command("script");
+        command.args(["--quiet", "--return", "--flush", "--command", line.text(), "/dev/null"]);
+        self.at_home(&mut command);
+        command.env("TERM", "xterm").env("SHELL", "/bin/bash");
+        Process::start("terminal", &mut command, &self.lab.logs())
+    }
+
+    fn at_home(&self, command: &mut Command) {
+        command.current_dir(&self.folder).env_clear();
+        command.env("DOCKER_HOST", self.engine.host()).env("PATH", &self.path).env("HOME", &self.home);
+        command.env("LANG", "C.UTF-8");
+    }
+
+    /// A linked Baileys gateway as the guide's container, with its session in the checkout.
+    pub async fn baileys(&self) -> BaileysContainer {
+        let mut gateway = BaileysContainer::linked(&self.lab, &self.engine, PROJECT, NUMBER).await;
+        self.engine.docker(&["rename", &gateway.name, NAME]).await;
+        NAME.clone_into(&mut gateway.name);
+        gateway
     }
 
     /// The gateway's answer to a request, status first.
@@ -201,6 +243,27 @@ impl Checkout {
         .await;
     }
 
+    /// Waits until the session has stored a message that it received.
+    pub async fn wait_received(&self, from: &Phone, text: &str) {
+        let chat = format!("/api/default/chats/{}@c.us/messages?downloadMedia=false", from.address.number);
+        eventually(&format!("the message {text:?}"), PATIENCE, async || {
+            let (status, messages) = self.get(&chat).await?;
+            if messages.contains(text) { Ok(()) } else { Err(format!("{status} {messages}")) }
+        })
+        .await;
+    }
+
+    /// Waits until the log of compose's session monitor holds a text.
+    pub async fn wait_monitor(&self, text: &str) {
+        let service = "label=com.docker.compose.service=session-monitor";
+        let log = format!("docker logs $(docker ps --quiet --filter {service})");
+        eventually(&format!("{text:?} in the monitor's log"), PATIENCE, async || {
+            let said = self.shell(&log).await;
+            if said.out.contains(text) { Ok(()) } else { Err(said) }
+        })
+        .await;
+    }
+
     /// Waits until the container's log holds a text.
     pub async fn wait_log(&self, text: &str) {
         eventually(&format!("{text:?} in the log"), PATIENCE, async || {
@@ -223,69 +286,4 @@ impl Drop for Checkout {
         // A test that went well leaves nothing to remove.
         let _ = shell.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
-}
-
-/// The tracked files of the workspace, as a clone has them.
-fn copy_repository(to: &Path) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let mut git = std::process::Command::new("git");
-    let listed = git.args(["ls-files", "-z"]).current_dir(workspace).output().expect("git that runs");
-    assert!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
-    for name in String::from_utf8(listed.stdout).expect("names").split('\0').filter(|name| !name.is_empty()) {
-        let (source, target) = (workspace.join(name), to.join(name));
-        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
-        fs::copy(&source, &target).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
-    }
-}
-
-/// The images that the compose files and the guide name: the runtime stage of the committed Dockerfile, with the
-/// programs that this test run built anyway, and the simulator as their WhatsApp.
-async fn images(engine: &Engine, lab: &Lab) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let (dockerfile, prebuilt) =
-        (workspace.join("Dockerfile.session-enhanced"), workspace.join("tests/guide/Dockerfile.prebuilt"));
-    let context = lab.folder().join("programs");
-    fs::create_dir(&context).expect("a folder");
-    engine
-        .docker(&[
-            "build",
-            "--quiet",
-            "--target",
-            "runtime",
-            "--tag",
-            "wakeeper-runtime",
-            "--file",
-            &dockerfile.to_string_lossy(),
-            &context.to_string_lossy(),
-        ])
-        .await;
-    for name in ["wakeeper", "wakeeper-adopt"] {
-        let built = Binary::demo().path().with_file_name(name);
-        let mut strip = engine.command("strip");
-        let stripped = strip.arg("-o").arg(context.join(name)).arg(&built).status().await.expect("strip");
-        assert!(stripped.success(), "strip {}", built.display());
-    }
-    let address = lab.simulator().websocket();
-    let port = address.trim_start_matches("ws://127.0.0.1:").split('/').next().expect("a port");
-    let port = engine.lead_to(port.parse().expect("a port")).await;
-    let address = format!("ws://{}:{port}/ws/chat", engine.bridge());
-    for tag in ["whatsapp-api:session-enhanced", "whatsapp-api:latest"] {
-        engine.build(tag, &prebuilt, &context, &[("WHATSAPP_WS_URL", &address)]).await;
-    }
-}
-
-/// A home with the chosen compose, and the `PATH` that finds it and the built program.
-fn tools(engine: &Engine, home: &Path, compose: Compose, binary: &Binary) -> String {
-    let folder = home.join("bin");
-    fs::create_dir(&folder).expect("a folder");
-    symlink(binary.path(), folder.join("wakeeper")).expect("a link");
-    if compose == Compose::V2 {
-        let program = engine.compose_v2().expect("compose v2 was to be installed by `cargo xtask ci`");
-        let plugins = home.join(".docker/cli-plugins");
-        fs::create_dir_all(&plugins).expect("a folder");
-        symlink(program, plugins.join("docker-compose")).expect("a link");
-        symlink(program, folder.join("docker-compose")).expect("a link");
-    }
-    let inherited = std::env::var("PATH").unwrap_or_default();
-    format!("{}:{inherited}", folder.display())
 }

@@ -1,55 +1,76 @@
 //! The commands of the session guide, each once, in the guide's order.
 //!
-//! Not run as they stand: `logs`, alone and into `grep`, and `docker stats`, which never end by themselves (run with an
-//! end instead); `docker build`, whose runtime stage alone is built here; the settings, which only have their defaults.
+//! Each has a name, and a name that no test uses does not compile: so every line of the table is run.
 
-/// Commands as they are typed; `docker run` over several lines is one command.
-pub const COMMANDS: &[&str] = &[
-    "./docker-session-manager.sh health",
-    "./docker-session-manager.sh clean",
-    "./docker-session-manager.sh restart",
-    "./docker-session-manager.sh logs",
-    "./docker-session-manager.sh start",
-    "./docker-session-manager.sh stop",
-    "./docker-session-manager.sh status",
-    "./docker-session-manager.sh exec bash",
-    "./docker-session-manager.sh exec \"ls -la /app/auth_info\"",
-    "node fix-session-errors-docker.js",
-    "node fix-session-errors-docker.js --clean",
-    "node fix-session-errors-docker.js --restart",
-    "node fix-session-errors-docker.js --clean --container=my-whatsapp-api",
-    "CONTAINER_NAME=my-app node fix-session-errors-docker.js --clean",
-    "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml up -d",
-    "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml --profile monitoring up -d",
-    "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml down",
-    "docker build -f Dockerfile.session-enhanced -t whatsapp-api:session-enhanced .",
-    "docker run -d --name whatsapp-api -p 8192:8192 -v $(pwd)/auth_info:/app/auth_info \
+/// A line of the guide. [`Checkout`](crate::checkout::Checkout) runs it as it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Line(&'static str);
+
+impl Line {
+    /// What is typed.
+    pub fn text(self) -> &'static str {
+        self.0
+    }
+}
+
+macro_rules! table {
+    ($($name:ident = $line:literal;)*) => {
+        $(
+            #[deny(dead_code)]
+            pub const $name: Line = Line($line);
+        )*
+        const COMMANDS: &[&str] = &[$($line),*];
+    };
+}
+
+// `docker run` over several lines is one command.
+table! {
+    HEALTH = "./docker-session-manager.sh health";
+    CLEAN = "./docker-session-manager.sh clean";
+    RESTART = "./docker-session-manager.sh restart";
+    LOGS = "./docker-session-manager.sh logs";
+    START = "./docker-session-manager.sh start";
+    STOP = "./docker-session-manager.sh stop";
+    STATUS = "./docker-session-manager.sh status";
+    EXEC = "./docker-session-manager.sh exec bash";
+    EXEC_LS = "./docker-session-manager.sh exec \"ls -la /app/auth_info\"";
+    NODE = "node fix-session-errors-docker.js";
+    NODE_CLEAN = "node fix-session-errors-docker.js --clean";
+    NODE_RESTART = "node fix-session-errors-docker.js --restart";
+    NODE_FLAG = "node fix-session-errors-docker.js --clean --container=my-whatsapp-api";
+    NODE_VARIABLE = "CONTAINER_NAME=my-app node fix-session-errors-docker.js --clean";
+    UP = "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml up -d";
+    UP_MONITORED =
+        "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml --profile monitoring up -d";
+    DOWN = "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml down";
+    BUILD = "docker build -f Dockerfile.session-enhanced -t whatsapp-api:session-enhanced .";
+    RUN = "docker run -d --name whatsapp-api -p 8192:8192 -v $(pwd)/auth_info:/app/auth_info \
      -v $(pwd)/baileys_store.json:/app/baileys_store.json -v $(pwd)/session_backups:/app/session_backups \
-     -e SESSION_CLEANUP_ENABLED=true -e ENABLE_ERROR_MONITORING=true whatsapp-api:session-enhanced",
-    "SESSION_CLEANUP_ENABLED=true",
-    "SESSION_ERROR_THRESHOLD=10",
-    "AUTO_CLEANUP_ON_ERROR=false",
-    "ENABLE_ERROR_MONITORING=true",
-    "CONTAINER_NAME=whatsapp-api",
-    "./docker-session-manager.sh logs | grep \"Bad MAC\"",
-    "rm -rf auth_info/",
-    "echo '{}' > baileys_store.json",
-    "docker stats whatsapp-api",
-    "docker exec whatsapp-api df -h",
-    "docker exec whatsapp-api ping -c 3 web.whatsapp.com",
-    "docker inspect --format='{{.State.Health.Status}}' whatsapp-api",
-    "docker inspect --format='{{range .State.Health.Log}}{{.Output}}{{end}}' whatsapp-api",
-    "curl -f http://localhost:8192/health",
-    "docker exec whatsapp-api ps aux",
-    "docker port whatsapp-api",
-    "docker inspect whatsapp-api",
-    "docker exec whatsapp-api ls -la /app/",
-    "docker exec whatsapp-api netstat -tlnp",
-    "docker-compose down",
-    "docker volume prune",
-    "rm -rf auth_info/ session_backups/",
-    "docker-compose up -d",
-];
+     -e SESSION_CLEANUP_ENABLED=true -e ENABLE_ERROR_MONITORING=true whatsapp-api:session-enhanced";
+    CLEANUP_ENABLED = "SESSION_CLEANUP_ENABLED=true";
+    ERROR_THRESHOLD = "SESSION_ERROR_THRESHOLD=10";
+    AUTO_CLEANUP = "AUTO_CLEANUP_ON_ERROR=false";
+    ERROR_MONITORING = "ENABLE_ERROR_MONITORING=true";
+    CONTAINER_NAME = "CONTAINER_NAME=whatsapp-api";
+    LOGS_BAD_MAC = "./docker-session-manager.sh logs | grep \"Bad MAC\"";
+    REMOVE_SESSION = "rm -rf auth_info/";
+    EMPTY_STORE = "echo '{}' > baileys_store.json";
+    STATS = "docker stats whatsapp-api";
+    DF = "docker exec whatsapp-api df -h";
+    PING = "docker exec whatsapp-api ping -c 3 web.whatsapp.com";
+    HEALTH_STATUS = "docker inspect --format='{{.State.Health.Status}}' whatsapp-api";
+    HEALTH_LOG = "docker inspect --format='{{range .State.Health.Log}}{{.Output}}{{end}}' whatsapp-api";
+    CURL = "curl -f http://localhost:8192/health";
+    PS = "docker exec whatsapp-api ps aux";
+    PORT = "docker port whatsapp-api";
+    INSPECT = "docker inspect whatsapp-api";
+    LS = "docker exec whatsapp-api ls -la /app/";
+    NETSTAT = "docker exec whatsapp-api netstat -tlnp";
+    BASE_DOWN = "docker-compose down";
+    PRUNE = "docker volume prune";
+    REMOVE_ALL = "rm -rf auth_info/ session_backups/";
+    BASE_UP = "docker-compose up -d";
+}
 
 /// The guide's text, when it lies beside the workspace.
 fn guide() -> Option<String> {

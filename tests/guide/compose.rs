@@ -1,84 +1,101 @@
 //! The guide's way through compose: started, linked, looked after, reset.
 
-use wakeeper_e2e::PATIENCE;
-use wakeeper_e2e::journal::eventually;
+use serde_json::json;
+use wakeeper_e2e::Phone;
 
-use crate::checkout::{Checkout, Compose, PROJECT};
+use crate::checkout::{Checkout, Compose, NAME, NUMBER, PROJECT};
+use crate::commands::{
+    BASE_DOWN, BASE_UP, CLEAN, DOWN, EMPTY_STORE, EXEC, EXEC_LS, HEALTH, LOGS, LOGS_BAD_MAC, PRUNE, REMOVE_ALL,
+    REMOVE_SESSION, RESTART, START, STATUS, STOP, UP, UP_MONITORED,
+};
 
-const UP: &str = "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml up -d";
-const UP_MONITORED: &str =
-    "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml --profile monitoring up -d";
-const DOWN: &str = "docker-compose -f docker-compose.yml -f docker-compose.session-fix.yml down";
+/// Somebody who writes to the gateway.
+const FRIEND: &str = "491701000078";
 
-/// G01 to G06, G08, G16, G17, G27.
+/// G01 to G06, G08, G16, G17, G22, G27.
 async fn through(compose: Compose) {
     let checkout = Checkout::fresh(compose).await;
     // G08: made and healthy.
     checkout.guide(UP).await.code(0);
-    checkout.engine.wait_health("whatsapp-api", "healthy").await;
+    checkout.engine.wait_health(NAME, "healthy").await;
     // G05: the QR code is in the log, and then that the connection is open.
-    checkout.wait_log("QR").await;
+    checkout.watched(LOGS, &["QR"]).await;
     let phone = checkout.phone().await;
     checkout.link(&phone).await;
-    checkout.wait_log("connection.update: open").await;
-    quick_fix(&checkout).await;
+    checkout.watched(LOGS, &["connection.update: open"]).await;
+    resolution(&checkout, &phone).await;
     tools(&checkout).await;
     reset(&checkout).await;
     monitored(&checkout, compose).await;
     emergency(&checkout).await;
 }
 
-/// The quick fix and the step by step resolution: on a session that is well they change nothing, and the login stays.
-async fn quick_fix(checkout: &Checkout) {
-    checkout.guide("./docker-session-manager.sh health").await.code(0).shows("whatsapp-api");
-    let before = std::fs::read_dir(checkout.folder().join("auth_info")).expect("a session").count();
-    assert!(before > 0, "the session is in the mounted folder");
-    checkout.guide("./docker-session-manager.sh clean").await.code(0);
-    checkout.guide("./docker-session-manager.sh restart").await.code(0).shows("is healthy");
+/// The step by step resolution. wakeeper's own session mends itself, so that its last step is not needed.
+async fn resolution(checkout: &Checkout, phone: &Phone) {
+    let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
+    checkout.lab().simulator().fault(json!({"kind": "corrupted", "target": NUMBER, "count": 1})).await;
+    friend.send_text(&phone.address.jid(), "damaged on its way").await;
+    checkout.watched(LOGS_BAD_MAC, &["Bad MAC"]).await;
+    checkout.wait_received(&friend, "damaged on its way").await;
+    checkout.guide(HEALTH).await.code(0).shows(NAME);
+    checkout.guide(CLEAN).await.code(0).shows("Nothing to mend");
+    checkout.guide(RESTART).await.code(0).shows("is healthy");
     checkout.wait_working().await;
-    checkout.shell("./docker-session-manager.sh logs --no-follow --tail 200").await.code(0);
-    // No line says it: grep finds nothing, and that is good news.
-    checkout.shell("./docker-session-manager.sh logs --no-follow | grep \"Bad MAC\"").await.code(1);
-    // Followed until somebody has seen enough.
-    checkout.shell("timeout 5 ./docker-session-manager.sh logs | grep -m1 -o QR").await.shows("QR");
+    checkout.watched(LOGS, &["connection.update: open"]).await;
+    // No colours, no following, no more than what is asked for.
+    let last = checkout.shell("./docker-session-manager.sh logs --no-follow --tail 3").await.code(0);
+    assert_eq!(last.out.lines().count(), 3, "{last}");
+    checkout.shell("./docker-session-manager.sh logs --no-follow --since 0s").await.code(0).hides("QR");
+    checkout.shell("./docker-session-manager.sh logs --no-follow").await.code(0).shows("QR").hides("\u{1b}");
 }
 
 /// The manager's other commands.
 async fn tools(checkout: &Checkout) {
-    checkout.guide("./docker-session-manager.sh status").await.code(0).shows("running, healthy");
-    checkout.guide("./docker-session-manager.sh exec \"ls -la /app/auth_info\"").await.code(0).shows("..");
-    checkout.typed("./docker-session-manager.sh exec bash", "id -u; exit 7\n").await.code(7).shows("10001");
-    checkout.guide("./docker-session-manager.sh stop").await.code(0).shows("Stopped");
-    let state = checkout.engine.docker(&["inspect", "--format", "{{.State.ExitCode}}", "whatsapp-api"]).await;
+    let status = checkout.guide(STATUS).await.code(0).shows("running, healthy");
+    let said = status.shows("image").shows("restarts").shows("ports").shows("login").shows("Last log lines");
+    assert!(said.out.contains("connection.update: open") || said.out.contains("in its log"), "{said}");
+    let status = checkout.shell("./docker-session-manager.sh status --json").await.code(0).json();
+    assert_eq!(status["session"]["healthy"], true, "{status:#}");
+    checkout.guide(EXEC_LS).await.code(0).shows("..");
+    checkout.typed(EXEC.text(), "id -u; exit 7\n").await.code(7).shows("10001");
+    // At a terminal the shell has one too.
+    let talk = [("test -t 0 && echo seen-$((6*7))\n", "seen-42")];
+    assert_eq!(checkout.at_terminal(EXEC, &talk, "exit 5\n").await, Some(5));
+    checkout.guide(STOP).await.code(0).shows("Stopped");
+    let state = checkout.engine.docker(&["inspect", "--format", "{{.State.ExitCode}}", NAME]).await;
     assert!(["0", "143"].contains(&state.as_str()), "a graceful stop, not {state}");
-    checkout.guide("./docker-session-manager.sh health").await.code(0);
-    checkout.guide("./docker-session-manager.sh status").await.code(1).shows("exited");
-    checkout.guide("./docker-session-manager.sh start").await.code(0).shows("is healthy");
+    checkout.guide(HEALTH).await.code(0);
+    checkout.guide(STATUS).await.code(1).shows("exited");
+    checkout.guide(START).await.code(0).shows("is healthy");
     checkout.wait_working().await;
 }
 
-/// The complete reset ends with a new QR code.
+/// The complete reset ends with a new QR code, in the log and on the page; another restart shows another.
 async fn reset(checkout: &Checkout) {
-    checkout.guide("./docker-session-manager.sh stop").await.code(0);
-    checkout.guide("rm -rf auth_info/").await.code(0);
-    checkout.guide("echo '{}' > baileys_store.json").await;
-    checkout.guide("./docker-session-manager.sh start").await.code(0);
-    checkout.qr().await;
+    checkout.guide(STOP).await.code(0);
+    checkout.guide(REMOVE_SESSION).await.code(0);
+    checkout.guide(EMPTY_STORE).await.code(0);
+    checkout.guide(START).await.code(0);
+    let first = checkout.qr().await;
+    checkout.watched(LOGS, &["QR"]).await;
+    let (status, page) = checkout.get("/").await.expect("the start page");
+    assert!(status == 200 && page.contains("QR"), "{status} {page}");
+    checkout.guide(RESTART).await.code(0).shows("is healthy");
+    assert_ne!(checkout.qr().await, first);
+    checkout.watched(LOGS, &["QR"]).await;
 }
 
-/// The profile starts a monitor, and `down` removes what was made.
+/// The profile starts a monitor that watches, and `down` removes what was made.
 async fn monitored(checkout: &Checkout, compose: Compose) {
     checkout.guide(DOWN).await.code(0);
     checkout.guide(UP_MONITORED).await.code(0);
-    let running = eventually("a monitor that runs", PATIENCE, async || {
-        let names = checkout.engine.docker(&["ps", "--format", "{{.Names}} {{.Status}}"]).await;
-        if names.contains("session-monitor") { Ok(names) } else { Err(names) }
-    })
-    .await;
-    assert!(running.contains("whatsapp-api"), "{running}");
+    checkout.wait_monitor(&format!("watching container {NAME}")).await;
     // Version 2 leaves the profile's containers, unless it is told of the profile again.
-    let down =
-        if compose == Compose::V1 { DOWN.to_owned() } else { format!("COMPOSE_PROFILES=monitoring {DOWN}") };
+    let down = if compose == Compose::V1 {
+        DOWN.text().to_owned()
+    } else {
+        format!("COMPOSE_PROFILES=monitoring {}", DOWN.text())
+    };
     checkout.shell(&down).await.code(0);
     let ours = format!("label=com.docker.compose.project={PROJECT}");
     let left = checkout.engine.docker(&["ps", "--all", "--quiet", "--filter", &ours]).await;
@@ -87,15 +104,15 @@ async fn monitored(checkout: &Checkout, compose: Compose) {
 
 /// The nuclear option.
 async fn emergency(checkout: &Checkout) {
-    checkout.guide("docker-compose up -d").await.code(0);
-    checkout.guide("docker-compose down").await.code(0);
-    checkout.typed("docker volume prune", "y\n").await.code(0);
-    checkout.guide("rm -rf auth_info/ session_backups/").await.code(0);
-    checkout.guide("echo '{}' > baileys_store.json").await;
-    checkout.guide("docker-compose up -d").await.code(0);
+    checkout.guide(BASE_UP).await.code(0);
+    checkout.guide(BASE_DOWN).await.code(0);
+    checkout.typed(PRUNE.text(), "y\n").await.code(0);
+    checkout.guide(REMOVE_ALL).await.code(0);
+    checkout.guide(EMPTY_STORE).await.code(0);
+    checkout.guide(BASE_UP).await.code(0);
     checkout.qr().await;
-    checkout.wait_log("QR").await;
-    checkout.guide("docker-compose down").await.code(0);
+    checkout.watched(LOGS, &["QR"]).await;
+    checkout.guide(BASE_DOWN).await.code(0);
 }
 
 #[tokio::test]

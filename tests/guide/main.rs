@@ -4,8 +4,18 @@
 // Tests say what is wrong by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod build;
 mod checkout;
 mod commands;
 mod compose;
 mod container;
+// Shared with the tests of the monitor.
+#[path = "../monitor/damage.rs"]
+mod damage;
+mod damaged;
+mod disk;
+mod images;
+mod said;
+mod settings;
+mod startup;
 mod wrong;

@@ -1,115 +1,213 @@
 //! Wrong input for every container command: a clear error, the right exit code, and nothing lost.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use crate::checkout::{Checkout, Compose, Said};
+use wakeeper_e2e::patient::contents;
 
-/// What each command of the manager is called with.
-const COMMANDS: [&str; 9] = [
-    "health",
-    "clean",
-    "start",
-    "stop",
-    "restart",
-    "status",
-    "logs --no-follow",
-    "exec true",
-    "backup create",
+use crate::checkout::{Checkout, Compose};
+use crate::commands::CLEAN;
+use crate::disk::Disk;
+
+/// What a command does in a situation.
+#[derive(Clone, Copy)]
+enum Does {
+    /// Exit code 1 and one error that holds this; nothing is stopped or changed.
+    Fail(&'static str),
+    /// Its usual work, with this exit code.
+    Work(i32),
+}
+
+use Does::{Fail, Work};
+
+/// What is wrong.
+#[derive(Clone, Copy)]
+enum Situation {
+    NoEngine,
+    NoContainer,
+    /// A container of somebody else, without a session.
+    Stranger,
+    NoComposeFile,
+    /// The session is on a mount that is read-only.
+    ReadOnly,
+    /// The backup folder's disk is full.
+    DiskFull,
+}
+
+/// Each command in each situation, in the situations' order. `{}` is where the container is named.
+#[rustfmt::skip]
+const TABLE: [(&str, [Does; 6]); 15] = [
+    ("health {}",            [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(1), Work(1)]),
+    ("clean --dry-run {}",   [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Work(0)]),
+    ("clean {}",             [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Fail("read-only"), Fail(FULL)]),
+    ("backup create {}",     [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Fail(FULL)]),
+    ("backup list {}",       [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Work(0)]),
+    ("backup verify {}",     [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(1), Fail("no backup")]),
+    ("backup prune {}",      [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Work(0)]),
+    ("restore --dry-run {}", [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Fail("no backup")]),
+    ("restore {}",           [Fail(ENGINE), Fail(NOBODY), Fail(SESSION), Fail(OURS), Work(0), Fail("no backup")]),
+    ("status {}",            [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(1), Work(1)]),
+    ("logs --no-follow {}",  [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(0), Work(0)]),
+    ("exec {} true",         [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(0), Work(0)]),
+    ("restart {}",           [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(0), Work(0)]),
+    ("stop {}",              [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(0), Work(0)]),
+    ("start {}",             [Fail(ENGINE), Fail(NOBODY), Work(0),       Fail(OURS), Work(0), Work(0)]),
 ];
 
-/// One line that tells what is wrong.
-#[track_caller]
-fn one_clear_line(said: Said) -> Said {
-    let lines: Vec<&str> = said.err.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(lines.len(), 1, "{}: one error: {}", said.command, said.err);
-    assert!(!said.err.contains("panicked"), "{}: {}", said.command, said.err);
-    said
+const ENGINE: &str = "/nowhere/docker.sock";
+const NOBODY: &str = "there is no container \"nobody\"";
+const SESSION: &str = "container stranger has no session folder";
+const OURS: &str = "there is no container \"whatsapp-api\"";
+const FULL: &str = "No space left on device";
+
+/// Runs the whole table in a situation. A command that fails leaves the container and the session as they were.
+async fn goes_through(checkout: &Checkout, situation: Situation) {
+    let (environment, container) = match situation {
+        Situation::NoEngine => ("DOCKER_HOST=unix:///nowhere/docker.sock ", ""),
+        Situation::NoContainer => ("", "--container nobody"),
+        Situation::NoComposeFile => ("", ""),
+        Situation::Stranger | Situation::ReadOnly | Situation::DiskFull => ("", "--container stranger"),
+    };
+    for (command, does) in TABLE {
+        let line = command.replace("{}", container);
+        let before = state(checkout).await;
+        let said = checkout.shell(&format!("{environment}./docker-session-manager.sh {line}")).await;
+        match does[situation as usize] {
+            Work(code) => drop(said.code(code)),
+            Fail(text) => {
+                let said = said.code(1).one_error().complains(text);
+                assert_eq!(before, state(checkout).await, "something is changed by\n{said}");
+            }
+        }
+    }
+}
+
+/// The session's files, and since when the container runs.
+async fn state(checkout: &Checkout) -> (String, BTreeMap<String, Vec<u8>>) {
+    let facts = "docker inspect --format '{{.State.StartedAt}} {{.State.Running}}' stranger";
+    let folder = auth_info(checkout);
+    let files = if folder.is_dir() { contents(&folder) } else { BTreeMap::new() };
+    (checkout.shell(facts).await.out, files)
+}
+
+/// Starts a container that belongs to nobody's gateway, with these mounts.
+async fn stranger(checkout: &Checkout, mounts: &str) {
+    let run = format!("docker run -d --init --name stranger {mounts} debian:bookworm-slim sleep infinity");
+    checkout.shell(&run).await.code(0);
+}
+
+fn auth_info(checkout: &Checkout) -> PathBuf {
+    checkout.folder().join("auth_info")
 }
 
 #[tokio::test]
-async fn no_engine_no_container_no_compose_file() {
-    let checkout = Checkout::fresh(Compose::V1).await;
-    for command in COMMANDS {
-        let line = format!("DOCKER_HOST=unix:///nowhere/docker.sock ./docker-session-manager.sh {command}");
-        one_clear_line(checkout.shell(&line).await.code(1)).complains("/nowhere/docker.sock");
-    }
-    // Another container is there, and named in none of these.
-    checkout.shell("docker run -d --name stranger debian:bookworm-slim sleep infinity").await.code(0);
-    for command in COMMANDS {
-        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
-        // The compose files are elsewhere; `backup create` takes its flag last.
-        let line = if verb == "backup" {
-            "./docker-session-manager.sh backup create --container nobody".to_owned()
-        } else {
-            format!("./docker-session-manager.sh {verb} --container nobody {rest}")
-        };
-        one_clear_line(checkout.shell(&line).await.code(1)).complains("nobody");
-    }
-    // Without compose files `start` cannot make the container.
-    checkout.shell("rm docker-compose*.yml").await.code(0);
-    one_clear_line(checkout.guide("./docker-session-manager.sh start").await.code(1))
-        .complains("whatsapp-api");
-    checkout.shell("./docker-session-manager.sh").await.code(2).shows("Usage");
-    checkout.shell("./docker-session-manager.sh nonsense").await.code(2);
-    checkout.shell("./docker-session-manager.sh logs --tail many").await.code(2);
+async fn no_engine() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    goes_through(&checkout, Situation::NoEngine).await;
+    let node = "DOCKER_HOST=unix:///nowhere/docker.sock node fix-session-errors-docker.js --clean";
+    checkout.shell(node).await.code(1).one_error().complains(ENGINE);
 }
 
-/// A container that holds no session of anybody is examined, said so, and left alone.
+/// There are other containers, and they are named; none is taken for the one that is meant.
+#[tokio::test]
+async fn no_such_container() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    stranger(&checkout, "").await;
+    goes_through(&checkout, Situation::NoContainer).await;
+    let said = checkout.shell("./docker-session-manager.sh health --container nobody").await;
+    said.code(1).complains("containers here: stranger");
+}
+
 #[tokio::test]
 async fn somebody_elses_container() {
-    let checkout = Checkout::fresh(Compose::V1).await;
-    checkout.shell("docker run -d --name stranger debian:bookworm-slim sleep infinity").await.code(0);
-    let started = "docker inspect --format '{{.State.StartedAt}} {{.State.Status}}' stranger";
-    let before = checkout.shell(started).await.code(0).out;
-    for command in ["health", "clean", "backup create"] {
-        let line = format!("./docker-session-manager.sh {command} --container stranger");
-        one_clear_line(checkout.shell(&line).await.code(1)).complains("stranger");
-    }
-    let after = checkout.shell(started).await.code(0).out;
-    assert_eq!(before, after, "it was stopped or started again");
+    let checkout = Checkout::without_images(Compose::V1).await;
+    stranger(&checkout, "").await;
+    goes_through(&checkout, Situation::Stranger).await;
 }
 
-/// A session on a mount that is read-only, and one whose disk is full: refused, nothing lost, the container runs.
 #[tokio::test]
-async fn read_only_and_full() {
-    let checkout = Checkout::fresh(Compose::V1).await;
-    let folder = checkout.folder();
-    plant_session(&folder.join("auth_info"));
-    let session = read(&folder.join("auth_info"));
-    let run = "docker run -d --init --name stranger -v $(pwd)/auth_info:/app/auth_info:ro \
-               debian:bookworm-slim sleep infinity";
-    checkout.shell(run).await.code(0);
-    let clean = "./docker-session-manager.sh clean --container stranger";
-    one_clear_line(checkout.shell(clean).await.code(1)).complains("read-only");
-    assert_eq!(read(&folder.join("auth_info")), session);
-    checkout.shell("docker rm -f stranger").await.code(0);
+async fn no_compose_file() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    checkout.shell("rm docker-compose*.yml").await.code(0);
+    goes_through(&checkout, Situation::NoComposeFile).await;
+}
 
-    // No room for a backup: nothing is mended without one.
-    checkout.shell("mkdir full && mount -t tmpfs -o size=16k tmpfs full").await.code(0);
-    checkout.shell("head -c 1M /dev/zero > full/filler").await;
-    let run = "docker run -d --init --name stranger -v $(pwd)/auth_info:/app/auth_info \
-               -v $(pwd)/full:/app/session_backups debian:bookworm-slim sleep infinity";
-    checkout.shell(run).await.code(0);
-    let said = checkout.shell(clean).await;
-    let running = checkout.shell("docker inspect --format '{{.State.Running}}' stranger").await.out;
-    checkout.shell("docker rm -f stranger; umount full").await.code(0);
-    one_clear_line(said.code(1)).complains("No space left on device");
-    assert_eq!(running.trim(), "true", "the container was left stopped");
-    assert_eq!(read(&folder.join("auth_info")), session, "something is lost");
+#[tokio::test]
+async fn a_read_only_mount() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    plant_session(&auth_info(&checkout));
+    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info:ro").await;
+    goes_through(&checkout, Situation::ReadOnly).await;
+    // Now there is something to give back.
+    std::fs::remove_file(auth_info(&checkout).join("pre-key-4.json")).expect("a pre-key");
+    let before = state(&checkout).await;
+    let restore = "./docker-session-manager.sh restore --what all --container stranger";
+    checkout.shell(restore).await.code(1).one_error().complains("read-only");
+    assert_eq!(before, state(&checkout).await, "something is stopped or lost");
+}
+
+/// No room for a backup: nothing is mended, or restored, without one.
+#[tokio::test]
+async fn no_room_for_backups() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    plant_session(&auth_info(&checkout));
+    let disk = Disk::mount(&checkout, "session_backups", "256k").await;
+    disk.fill().await;
+    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info -v $(pwd)/session_backups:/app/session_backups").await;
+    goes_through(&checkout, Situation::DiskFull).await;
+    // Nor is an archive from elsewhere restored over what cannot be backed up.
+    let create = "./docker-session-manager.sh backup create --data-dir . --backup-dir elsewhere";
+    checkout.shell(create).await.code(0);
+    std::fs::remove_file(auth_info(&checkout).join("pre-key-4.json")).expect("a pre-key");
+    let before = state(&checkout).await;
+    let restore = "./docker-session-manager.sh restore elsewhere/*.tar.zst --what all --container stranger";
+    checkout.shell(restore).await.code(1).one_error().complains(FULL);
+    assert_eq!(before.1, state(&checkout).await.1, "something is lost");
+    disk.empty().await;
+    checkout.shell("./docker-session-manager.sh clean --container stranger").await.code(0);
+}
+
+/// The session's own disk is full: it is mended whole or not at all, and once there is room, whole.
+#[tokio::test]
+async fn no_room_for_the_session() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    let disk = Disk::mount(&checkout, "auth_info", "256k").await;
+    plant_session(&auth_info(&checkout));
+    disk.fill().await;
+    let before = contents(&auth_info(&checkout));
+    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info").await;
+    let clean = "./docker-session-manager.sh clean --container stranger";
+    let said = checkout.shell(clean).await.code(1).one_error().complains(FULL);
+    assert_eq!(before, contents(&auth_info(&checkout)), "something is lost by\n{said}");
+    let running = checkout.shell("docker inspect --format '{{.State.Running}}' stranger").await;
+    assert_eq!(running.out.trim(), "true", "the container was left stopped");
+    disk.empty().await;
+    checkout.shell(clean).await.code(0).shows("kept: no new QR code is needed");
+}
+
+#[tokio::test]
+async fn wrong_usage() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    checkout.shell("./docker-session-manager.sh").await.code(2).shows("Usage");
+    checkout.shell("./docker-session-manager.sh --help").await.code(0).shows("Usage");
+    for line in ["nonsense", "logs --tail many", "clean --all --stale", "exec", "restore --force because"] {
+        let said = checkout.shell(&format!("./docker-session-manager.sh {line}")).await;
+        said.code(2).complains("error: ");
+    }
+    // Neither a folder in the container's place nor a session that is none is mended.
+    checkout.shell("touch auth_info").await.code(0);
+    checkout.guide(CLEAN).await.code(1).one_error().complains("whatsapp-api");
+    let folder = "./docker-session-manager.sh clean --data-dir .";
+    checkout.shell(folder).await.code(1).one_error().complains("auth_info is a file");
 }
 
 /// A Baileys session with a Signal session that is torn.
 fn plant_session(folder: &Path) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let fixture = fixtures.join("crates/session/fixtures/baileys6");
-    std::fs::create_dir(folder).expect("a folder");
-    for item in std::fs::read_dir(&fixture).unwrap_or_else(|error| panic!("{}: {error}", fixture.display())) {
-        let item = item.expect("an item");
-        std::fs::copy(item.path(), folder.join(item.file_name())).expect("a copy");
+    std::fs::create_dir_all(folder).expect("a folder");
+    for (name, content) in contents(&fixture) {
+        std::fs::write(folder.join(name), content).expect("a copy");
     }
     std::fs::write(folder.join("session-4915100000000.0.json"), "{\"_sessions\":{\"B").expect("a torn file");
-}
-
-fn read(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    wakeeper_e2e::patient::contents(folder)
 }

@@ -74,18 +74,18 @@ fn is_usable(path: &Path) -> bool {
     probe(path).is_ok() && (!creds.exists() || is_usable(&creds))
 }
 
-/// Other users of the machine have no business in the folder. Some mounts know no modes.
+/// Other users of the machine have no business in a folder of logins, if there is one. Some mounts know no modes.
 #[cfg(unix)]
-fn make_private(folder: &Path) {
+pub fn make_private(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let open = fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
     if open && let Err(error) = fs::set_permissions(folder, fs::Permissions::from_mode(0o700)) {
-        tracing::warn!(folder = %folder.display(), %error, "auth_info is readable by others and its mode cannot be changed to 0700");
+        tracing::warn!(folder = %folder.display(), %error, "the folder is readable by others and its mode cannot be changed to 0700");
     }
 }
 
 #[cfg(not(unix))]
-fn make_private(_folder: &Path) {}
+pub fn make_private(_folder: &Path) {}
 
 /// The user this process runs as, for people.
 fn user() -> String {

@@ -189,7 +189,7 @@ impl Container {
         let host = response.host_config.unwrap_or_default();
         let labels: BTreeMap<String, String> = config.labels.unwrap_or_default().into_iter().collect();
         let status = status_of(state.status);
-        let ended = matches!(status, Status::Exited | Status::Dead);
+        let ended = matches!(status, Status::Exited | Status::Dead | Status::Restarting);
         let moment_of = |text: Option<String>| text.as_deref().and_then(moment::parse);
         Self {
             id: response.id.unwrap_or_default(),

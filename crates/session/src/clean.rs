@@ -115,8 +115,9 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     let backup = backup::create_from(&folder, stock, options, &create)?;
     let applied = repair::apply(&folder, &plan.overlay, &hashes(&backup.manifest))?;
     outcome.backup = Some(backup.path);
+    // There may be none, or the folder that Docker makes of one that is missing.
     if plan.reset_store
-        && let Some(store) = options.store
+        && let Some(store) = options.store.filter(|store| store.is_file())
     {
         store::reset(store, &backup.manifest)
             .map_err(|reason| CleanError::Store { path: store.to_owned(), reason })?;

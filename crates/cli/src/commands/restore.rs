@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wakeeper_docker::Purpose;
-use wakeeper_session::restore::What;
+use wakeeper_session::restore::{Restored, What};
 
-use crate::care::container::{OpenSession, blocking};
+use crate::care::container::{ContainerTarget, OpenSession, blocking};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Target, TargetFlags, owners, restore};
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, owners, restore};
 
 use super::verdict;
 
@@ -61,7 +61,7 @@ impl Restore {
             (Part::Credentials, Some(_)) => super::wrong_usage("--force needs --what all"),
         };
         let console = Console::new(self.json);
-        let (target, _) = self.target.resolve()?;
+        let (target, _) = self.target.clone().resolve()?;
         match target.present().await? {
             Target::Folder(places) => {
                 let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
@@ -75,25 +75,38 @@ impl Restore {
                 console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
                 Ok(verdict(restored.login_kept))
             }
-            Target::Container(target) => {
-                let purpose = if self.dry_run { Purpose::Read } else { Purpose::Write };
-                let session = OpenSession::open(&target, &EvidenceFlags::default(), purpose).await?;
-                let (places, evidence) = (session.places.clone(), session.evidence.clone());
-                let (archive, dry_run, force) = (self.archive, self.dry_run, self.force.clone());
-                let all = self.what == Part::All;
-                let (restored, places) = blocking(move || {
-                    let what = if all { What::All { force: force.as_deref() } } else { What::Credentials };
-                    Ok((restore::run(&places, archive.as_deref(), what, dry_run, &evidence)?, places))
-                })
-                .await?;
-                let name = session.container.name.clone();
-                let unwell = session.close().await?;
-                console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
-                if let Some(reason) = unwell {
-                    bail!("the session was restored, but container {name} did not come up well: {reason}");
-                }
-                Ok(verdict(restored.login_kept))
-            }
+            Target::Container(target) => self.in_container(&target, console).await,
         }
+    }
+
+    /// Compares while the container runs, and stops it only when there is something to give back.
+    async fn in_container(self, target: &ContainerTarget, console: Console) -> anyhow::Result<ExitCode> {
+        let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
+        let (restored, places) = self.give_back(&session, true).await?;
+        drop(session);
+        if self.dry_run || (restored.written.is_empty() && restored.removed.is_empty()) {
+            console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
+            return Ok(verdict(restored.login_kept));
+        }
+        let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Write).await?;
+        let (restored, places) = self.give_back(&session, false).await?;
+        let name = session.container.name.clone();
+        let unwell = session.close().await?;
+        console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
+        if let Some(reason) = unwell {
+            bail!("the session was restored, but container {name} did not come up well: {reason}");
+        }
+        Ok(verdict(restored.login_kept))
+    }
+
+    async fn give_back(&self, session: &OpenSession, dry_run: bool) -> anyhow::Result<(Restored, Places)> {
+        let (places, evidence) = (session.places.clone(), session.evidence.clone());
+        let (archive, force) = (self.archive.clone(), self.force.clone());
+        let all = self.what == Part::All;
+        blocking(move || {
+            let what = if all { What::All { force: force.as_deref() } } else { What::Credentials };
+            Ok((restore::run(&places, archive.as_deref(), what, dry_run, &evidence)?, places))
+        })
+        .await
     }
 }

@@ -107,6 +107,7 @@ impl Serve {
         logging::init(&settings.log, Output::Stdout)?;
         surroundings::adopt_mounts(&[&settings.auth_info_dir, &settings.backup_dir, &settings.baileys_store]);
         surroundings::prepare_auth_info(&settings.auth_info_dir)?;
+        surroundings::make_private(&settings.backup_dir);
         for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
             tracing::warn!("{warning}");
         }

@@ -523,6 +523,19 @@ fn a_reset_removes_everything_after_a_backup() {
 }
 
 #[test]
+fn a_reset_needs_no_store() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    // Where it would be, and what Docker makes of one that is missing.
+    for store in [elsewhere.path().join("baileys_store.json"), elsewhere.path().to_owned()] {
+        let (dir, shelf) = (copy("baileys6"), tempfile::tempdir().unwrap());
+        let options = Options { store: Some(&store), ..Options::at(NOW_MS) };
+        let everything = CleanOptions { extent: Extent::Everything, ..how(shelf.path()) };
+        let outcome = clean(dir.path(), &options, &everything).unwrap();
+        assert!(outcome.applied && contents(dir.path()).is_empty(), "{outcome:?}");
+    }
+}
+
+#[test]
 fn upkeep_removes_what_nobody_can_use() {
     let dir = copy("baileys7");
     write(dir.path(), "creds.json.bak", b"{}");
