@@ -16,3 +16,4 @@ mod messages;
 mod pairing;
 mod picture;
 mod transfer;
+mod upkeep;
