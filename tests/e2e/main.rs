@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod lock;
 mod messages;
+mod monitor;
 mod pairing;
 mod picture;
 mod transfer;

@@ -166,3 +166,50 @@ async fn nothing_is_backed_up_by_itself_when_that_is_off_and_a_running_gateway_i
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains(".tar.zst.age"));
 }
+
+#[tokio::test]
+async fn log_lines_also_go_to_files_that_only_their_owner_reads() {
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let webhooks = Webhooks::start().await;
+    let mut gateway = lab.gateway("anna", &webhooks);
+    // Generated, and shown once: on standard output, nowhere else.
+    gateway.set("API_KEY", "");
+    std::fs::create_dir(gateway.folder().join("logs")).expect("the folder of log files");
+    gateway.start().await;
+    gateway.wait_line("API key, shown this once").await;
+    gateway.wait_line("log files are in").await;
+    assert!(gateway.terminate().await.success());
+    let folder = gateway.folder().join("logs");
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).expect("log files").map(|item| item.expect("a file").path()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    assert!(file.to_string_lossy().contains("wakeeper-serve.20"), "{}", file.display());
+    let mode = |path: &Path| std::fs::metadata(path).expect("its mode").permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(file)), (0o700, 0o600));
+    let text = std::fs::read_to_string(file).expect("a log file");
+    for line in [
+        "sessions are backed up to",
+        "listens on http://",
+        "to link a phone",
+        "stopped, everything is on disk",
+    ] {
+        assert!(text.contains(line), "no {line:?} in {text}");
+    }
+    let key = std::fs::read_to_string(gateway.folder().join("auth_info/api_key")).expect("the key");
+    assert!(!key.trim().is_empty() && !text.contains(key.trim()) && !text.contains('\u{1b}'), "{text}");
+}
+
+#[tokio::test]
+async fn a_log_folder_that_cannot_be_used_is_told_once_and_stops_nothing() {
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let place = lab.folder().join("in the way");
+    std::fs::write(&place, "").expect("a file where the log folder should be");
+    let mut anna = linked(&lab, &[("LOG_DIR", &place.to_string_lossy())]).await;
+    let (gateway, _) = anna.as_gateway();
+    let line = gateway.wait_line("no log files can be written").await;
+    assert!(line.contains("WARN") && line.contains("in the way") && line.contains("LOG_DIR"), "{line}");
+    assert!(gateway.terminate().await.success());
+    let log = std::fs::read_to_string(lab.logs().join("anna.log")).expect("what it printed");
+    let told = log.lines().filter(|line| line.contains("log files can")).count();
+    assert_eq!(told, 1, "{log}");
+}
