@@ -13,6 +13,8 @@ mod demo;
 mod doctor;
 mod lock;
 mod messages;
+mod monitor;
 mod pairing;
 mod picture;
 mod transfer;
+mod upkeep;

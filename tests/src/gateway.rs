@@ -24,6 +24,7 @@ pub struct Gateway {
     port: u16,
     websocket: String,
     hook: String,
+    settings: Vec<(&'static str, String)>,
     client: reqwest::Client,
     process: Option<Process>,
 }
@@ -49,9 +50,15 @@ impl Gateway {
             port: free_port(),
             websocket: lab.simulator().websocket(),
             hook,
+            settings: Vec::new(),
             client: reqwest::Client::new(),
             process: None,
         }
+    }
+
+    /// Sets a setting for its next start.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.settings.push((name, value.into()));
     }
 
     /// Its data folder.
@@ -68,6 +75,7 @@ impl Gateway {
         command.env("WHATSAPP_HOOK_URL", &self.hook).env("WHATSAPP_HOOK_EVENTS", "*");
         command.env("WHATSAPP_HOOK_HMAC_KEY", HMAC_KEY);
         command.env("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", "1");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         Process::start(name, &mut command, &self.logs)
     }
 

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod address;
+pub mod alerts;
 pub mod container;
 pub mod docker;
 pub mod gateway;
@@ -21,6 +22,7 @@ pub mod watch;
 pub mod webhook;
 
 pub use address::Address;
+pub use alerts::Alerts;
 pub use container::BaileysContainer;
 pub use gateway::Gateway;
 pub use lab::Lab;
@@ -28,7 +30,7 @@ pub use party::{Ack, Party};
 pub use patient::Patient;
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
-pub use watch::Watch;
+pub use watch::{Watch, Watched};
 pub use webhook::Webhooks;
 
 /// How long anything may take that is not said otherwise; long, for machines that do other things too.

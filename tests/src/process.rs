@@ -65,6 +65,11 @@ impl Process {
         }
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a running child")
+    }
+
     /// Waits for the process to end by itself.
     pub async fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
         let ended = tokio::time::timeout(deadline, self.child.wait()).await;

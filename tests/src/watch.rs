@@ -1,4 +1,4 @@
-//! A running `wakeeper monitor`, and the incidents that it keeps.
+//! A running `wakeeper monitor`, the incidents that it keeps, and the metrics that it serves.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,38 +8,122 @@ use serde_json::Value;
 use crate::PATIENCE;
 use crate::docker::Engine;
 use crate::journal::eventually;
-use crate::lab::{Binary, Lab};
+use crate::lab::{Binary, Lab, free_port};
 use crate::process::Process;
 
-/// A running monitor of one container.
+/// A running monitor.
 pub struct Watch {
     process: Process,
     binary: Binary,
     folder: PathBuf,
     state: PathBuf,
-    host: String,
-    container: String,
+    /// The engine, for what is asked of the container.
+    host: Option<String>,
+    /// What it watches: a container by name, or a folder.
+    target: [String; 2],
+    listens: Option<u16>,
+}
+
+/// What a monitor watches.
+pub enum Watched<'w> {
+    /// This container.
+    Container(&'w Engine, &'w str),
+    /// Every labelled container.
+    Labelled(&'w Engine),
+    /// A data folder, and the log of what runs on it.
+    Folder(&'w Path, &'w Path),
 }
 
 impl Watch {
     /// Starts the monitor and waits until it watches the container. `settings` go to its environment.
     pub async fn start(lab: &Lab, engine: &Engine, container: &str, settings: &[(&str, &str)]) -> Self {
+        let off = [("MONITOR_LISTEN", "off")];
+        let mut watch =
+            Self::spawn(lab, &Watched::Container(engine, container), &[], &[&off, settings].concat());
+        watch.process.wait_line(&format!("watching container {container}"), PATIENCE).await;
+        watch
+    }
+
+    /// Starts a monitor that serves its metrics on a free port, without waiting for anything.
+    pub fn spawn(lab: &Lab, watched: &Watched<'_>, flags: &[&str], settings: &[(&str, &str)]) -> Self {
         let state = lab.folder().join("monitor");
         let mut command = lab.binary().command(lab.folder());
-        command.args(["monitor", "--container", container]).arg("--state").arg(&state);
-        command.env("DOCKER_HOST", engine.host()).env("MONITOR_LISTEN", "off");
+        command.arg("monitor").args(flags).arg("--state").arg(&state);
+        let port = free_port();
+        command.env("MONITOR_LISTEN", format!("127.0.0.1:{port}"));
         command.env("BACKUP_DIR", lab.folder().join("backups"));
+        let (engine, target) = match watched {
+            Watched::Container(engine, name) => {
+                command.args(["--container", name]);
+                (Some(engine), ["--container".to_owned(), (*name).to_owned()])
+            }
+            Watched::Labelled(engine) => (Some(engine), [String::new(), String::new()]),
+            Watched::Folder(data, log) => {
+                command.arg("--data-dir").arg(data).arg("--log").arg(log);
+                (None, ["--data-dir".to_owned(), data.display().to_string()])
+            }
+        };
+        let host = engine.map(|engine| engine.host().to_owned());
+        command.envs(host.iter().map(|host| ("DOCKER_HOST", host)));
         command.envs(settings.iter().copied());
-        let mut process = Process::start("monitor", &mut command, &lab.logs());
-        process.wait_line(&format!("watching container {container}"), PATIENCE).await;
+        let off = settings.contains(&("MONITOR_LISTEN", "off"));
         Self {
-            process,
+            process: Process::start("monitor", &mut command, &lab.logs()),
             binary: lab.binary().clone(),
             folder: lab.folder().to_owned(),
             state,
-            host: engine.host().to_owned(),
-            container: container.to_owned(),
+            host,
+            target,
+            listens: (!off).then_some(port),
         }
+    }
+
+    /// Waits for a line that it prints.
+    pub async fn wait_line(&mut self, text: &str) -> String {
+        self.process.wait_line(text, PATIENCE).await
+    }
+
+    /// Asks it to end; it must end well.
+    pub async fn terminate(self) {
+        let status = self.process.terminate(PATIENCE).await;
+        assert!(status.success(), "the monitor ended: {status}");
+    }
+
+    /// Ends it as a power cut would.
+    pub async fn kill(self) {
+        self.process.kill().await;
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks its own page; the status and the body.
+    pub async fn page(&self, path: &str) -> Result<(u16, String), reqwest::Error> {
+        let port = self.listens.expect("a monitor that listens");
+        let response = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+
+    /// The sum of a metric over all its labels that hold `label`; `None` as long as there is none.
+    pub async fn metric(&self, name: &str, label: &str) -> Option<f64> {
+        let (_, text) = self.page("/metrics").await.ok()?;
+        let is_named = |line: &&str| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(label)
+        };
+        let values =
+            text.lines().filter(is_named).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        values.reduce(|sum, value| sum + value)
+    }
+
+    /// Waits until a metric, summed up over all labels, has this value.
+    pub async fn wait_metric(&self, name: &str, label: &str, wanted: f64) {
+        eventually(&format!("{name} of {wanted}"), PATIENCE, async || {
+            let value = self.metric(name, label).await;
+            if value == Some(wanted) { Ok(()) } else { Err(format!("{value:?}")) }
+        })
+        .await;
     }
 
     /// What the monitor printed.
@@ -49,8 +133,8 @@ impl Watch {
 
     /// Runs `wakeeper <arguments> --container C --json` and returns its document.
     pub async fn care(&self, arguments: &[&str]) -> Value {
-        let container = ["--container", self.container.as_str()];
-        self.json(&[arguments, &container].concat()).await
+        let [flag, target] = &self.target;
+        self.json(&[arguments, &[flag.as_str(), target.as_str()]].concat()).await
     }
 
     /// All incidents, newest first.
@@ -72,7 +156,7 @@ impl Watch {
 
     async fn json(&self, arguments: &[&str]) -> Value {
         let mut command = self.binary.command(&self.folder);
-        command.args(arguments).arg("--json").env("DOCKER_HOST", &self.host);
+        command.args(arguments).arg("--json").envs(self.host.iter().map(|host| ("DOCKER_HOST", host)));
         command.env("BACKUP_DIR", Path::new(&self.folder).join("backups"));
         let output = command.output().await.expect("run wakeeper");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {

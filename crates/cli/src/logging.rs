@@ -1,6 +1,11 @@
-//! Log lines: text for people, JSON for machines, one line flushed at a time on standard output.
+//! Log lines: text for people, JSON for machines, one line flushed at a time on standard output, and for programs that
+//! run on and on also in files.
+
+mod files;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -9,10 +14,16 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::settings::LogSettings;
+use wakeeper_recovery::SystemClock;
+
+use crate::settings::{LogFolder, LogSettings};
+pub use files::LogFiles;
 
 /// What is shown when `RUST_LOG` is not set.
 const DEFAULT_LEVEL: &str = "info";
+/// The target of lines that hold a secret on purpose: whoever starts the program reads it once on standard output, and
+/// it is not kept in files.
+pub const SHOWN_ONCE: &str = "wakeeper::shown_once";
 /// Digits in a row that may be a phone number or a LID.
 const LONGEST_PLAIN_NUMBER: usize = 6;
 /// Hexadecimal digits in a row that may be a key.
@@ -30,36 +41,82 @@ pub enum Output {
 /// Starts logging. Records of libraries that use the `log` crate come through here too.
 pub fn init(settings: &LogSettings, output: Output) -> anyhow::Result<()> {
     match output {
-        Output::Stdout => {
-            let colours =
-                io::stdout().is_terminal() && !settings.json && std::env::var_os("NO_COLOR").is_none();
-            start(settings, colours, io::stdout)
-        }
+        Output::Stdout => start(settings, colours(settings), io::stdout, None),
         #[cfg(feature = "demo")]
         Output::File(file) => {
-            let file = std::sync::Arc::new(file);
-            start(settings, false, move || std::sync::Arc::clone(&file))
+            let file = Arc::new(file);
+            start(settings, false, move || Arc::clone(&file), None)
         }
     }
 }
 
-fn start<W, F>(settings: &LogSettings, colours: bool, writer: F) -> anyhow::Result<()>
+/// Starts logging on standard output and, once [`begin_files`] was called, in files.
+pub fn init_with_files(settings: &LogSettings, program: &'static str) -> anyhow::Result<LogFiles> {
+    let files = LogFiles::of(program, Arc::new(SystemClock));
+    start(settings, colours(settings), io::stdout, Some(files.clone()))?;
+    Ok(files)
+}
+
+/// Writes log files from now on, if the settings want any. Whatever is wrong with their folder is told; nothing depends
+/// on them.
+pub fn begin_files(files: &LogFiles, settings: &LogSettings) {
+    let folder = match &settings.folder {
+        LogFolder::Named(path) => Some(path),
+        LogFolder::IfPresent(path) => Some(path).filter(|path| path.is_dir()),
+        LogFolder::Off => None,
+    };
+    match (files.begin(folder.map(PathBuf::as_path)), folder) {
+        (Ok(()), Some(folder)) => tracing::info!("log files are in {}", folder.display()),
+        (Ok(()) | Err(_), None) => {}
+        (Err(error), Some(folder)) => tracing::warn!(
+            "no log files can be written in {}: {error}; make it writable, or set LOG_DIR to another folder or to off",
+            folder.display()
+        ),
+    }
+}
+
+fn colours(settings: &LogSettings) -> bool {
+    io::stdout().is_terminal() && !settings.json && std::env::var_os("NO_COLOR").is_none()
+}
+
+fn start<W, F>(
+    settings: &LogSettings,
+    colours: bool,
+    writer: F,
+    files: Option<LogFiles>,
+) -> anyhow::Result<()>
 where
     W: Write,
     F: Fn() -> W + Clone + Send + Sync + 'static,
 {
     let filter = directives(settings.filter.as_deref().unwrap_or(DEFAULT_LEVEL));
     let registry = tracing_subscriber::registry().with(EnvFilter::try_new(filter)?);
-    // wakeeper redacts in its types. Libraries do not, so their lines are redacted as text.
-    let ours = FilterFn::new(|metadata| metadata.target().starts_with("wakeeper"));
-    let theirs = FilterFn::new(|metadata| !metadata.target().starts_with("wakeeper"));
-    let redacting = writer.clone();
-    registry
-        .with(lines(settings.json, colours, writer).with_filter(ours))
-        .with(lines(settings.json, colours, move || Redacting(redacting())).with_filter(theirs))
-        .try_init()?;
+    let mut layers = Vec::from(both(settings.json, colours, writer, |_| true));
+    if let Some(files) = files {
+        layers.extend(both(settings.json, false, move || files.clone(), |target| target != SHOWN_ONCE));
+    }
+    registry.with(layers).try_init()?;
     Ok(())
 }
+
+/// wakeeper redacts in its types. Libraries do not, so their lines are redacted as text.
+fn both<S, W, F>(json: bool, colours: bool, writer: F, wanted: fn(&str) -> bool) -> [BoxedLayer<S>; 2]
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    W: Write,
+    F: Fn() -> W + Clone + Send + Sync + 'static,
+{
+    let is_ours = |target: &str| target.starts_with("wakeeper");
+    let ours = FilterFn::new(move |metadata| is_ours(metadata.target()) && wanted(metadata.target()));
+    let theirs = FilterFn::new(move |metadata| !is_ours(metadata.target()));
+    let redacting = writer.clone();
+    [
+        lines(json, colours, writer).with_filter(ours).boxed(),
+        lines(json, colours, move || Redacting(redacting())).with_filter(theirs).boxed(),
+    ]
+}
+
+type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// A bare level is meant for wakeeper: its libraries tell too much at `info`, and under names that
 /// change. Whoever writes `target=level` pairs gets exactly those.
@@ -67,7 +124,7 @@ fn directives(filter: &str) -> String {
     if filter.contains(['=', ',']) { filter.to_owned() } else { format!("warn,wakeeper={filter}") }
 }
 
-fn lines<S, W>(json: bool, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S, W>(json: bool, colours: bool, writer: W) -> BoxedLayer<S>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,

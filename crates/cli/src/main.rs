@@ -9,6 +9,7 @@ mod logging;
 mod monitor;
 mod settings;
 mod surroundings;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -24,7 +24,7 @@ pub use error::SettingsError;
 pub use source::Sources;
 use source::Values;
 pub use value::parse_duration;
-use value::{parse_bool, parse_size};
+use value::{Interval, parse_bool, parse_interval, parse_size};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;
@@ -32,6 +32,8 @@ pub const DEFAULT_PORT: u16 = 8192;
 const DEFAULT_BODY_LIMIT: usize = 140 << 20;
 /// WhatsApp takes documents of up to 2 GB; a gateway on a small server should not.
 const DEFAULT_MEDIA_LIMIT: u64 = 100 << 20;
+/// How often sessions are backed up when nothing else is said.
+const DEFAULT_BACKUP_INTERVAL: Interval = Interval::Every(Duration::from_hours(6));
 /// Docker kills a container 10 s after asking it to stop.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(9);
 
@@ -46,6 +48,8 @@ pub struct Settings {
     pub baileys_store: PathBuf,
     /// Where backups go.
     pub backup_dir: PathBuf,
+    /// How often sessions are backed up; `None` is never.
+    pub backup_interval: Option<Duration>,
     /// Which backups pruning keeps.
     pub retention: Retention,
     /// Encrypts backups.
@@ -72,8 +76,6 @@ pub struct Settings {
     pub websocket_url: Option<String>,
     /// How log lines look.
     pub log: LogSettings,
-    /// Settings that were given and change nothing in this version.
-    pub without_effect: Vec<&'static str>,
 }
 
 /// How callers of the API prove themselves.
@@ -94,6 +96,19 @@ pub struct LogSettings {
     pub json: bool,
     /// `RUST_LOG`.
     pub filter: Option<String>,
+    /// Where log files go.
+    pub folder: LogFolder,
+}
+
+/// Where log files go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFolder {
+    /// This folder, made when it does not exist.
+    Named(PathBuf),
+    /// `logs` in the data folder, if it exists: a mount of the container, as a rule.
+    IfPresent(PathBuf),
+    /// No log files.
+    Off,
 }
 
 impl Settings {
@@ -116,6 +131,7 @@ impl Settings {
             auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
             baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
             backup_dir: backup_dir.clone(),
+            backup_interval: values.read("BACKUP_INTERVAL", parse_interval, DEFAULT_BACKUP_INTERVAL)?.every(),
             retention: retention(&values)?,
             care: CareSettings::of(&values, &backup_dir)?,
             backup_passphrase: values
@@ -137,8 +153,12 @@ impl Settings {
             log: LogSettings {
                 json: values.read("LOG_FORMAT", |text| Some(text == "json"), false)?,
                 filter: values.read("RUST_LOG", |text| parse_filter(text).map(Some), None)?,
+                folder: values.read(
+                    "LOG_DIR",
+                    parse_log_folder,
+                    LogFolder::IfPresent(data_dir.join("logs")),
+                )?,
             },
-            without_effect: values.without_effect(),
         })
     }
 }
@@ -276,6 +296,13 @@ fn parse_headers(text: &str) -> Option<Vec<CustomHeader>> {
         Some(CustomHeader { name: name.trim().to_owned(), value: value.trim().to_owned() })
     };
     pairs.map(header).collect()
+}
+
+fn parse_log_folder(text: &str) -> Option<LogFolder> {
+    if text.eq_ignore_ascii_case("off") {
+        return Some(LogFolder::Off);
+    }
+    non_empty(text).map(LogFolder::Named)
 }
 
 fn parse_filter(text: &str) -> Option<String> {

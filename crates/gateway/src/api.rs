@@ -41,7 +41,7 @@ use error::{ApiError, ErrorCode};
 use extract::BodyLimit;
 use state::Api;
 
-pub use state::{ApiConfig, MetricsRenderer};
+pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
 
 /// Everything that is served. `stopping` turns requests away once it is cancelled.
 pub fn router(
@@ -54,6 +54,7 @@ pub fn router(
         sessions,
         webhooks,
         metrics: config.metrics,
+        backups: config.backups,
         stopping: stopping.clone(),
         started: Instant::now(),
     };

@@ -5,6 +5,7 @@
 //! client's hands: what it reads later is what its own code wrote.
 
 mod address;
+mod backup;
 mod error;
 mod examine;
 mod read;
@@ -13,6 +14,7 @@ mod sender_key;
 mod signal;
 mod write;
 
+pub use backup::{Copied, copy_as_baileys};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};

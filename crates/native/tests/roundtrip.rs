@@ -210,3 +210,33 @@ async fn sender_keys_of_all_devices_of_an_account_share_a_record() {
     let again = through_the_store(&after).await;
     assert_eq!(again.sender_keys, after.sender_keys, "copies do not multiply");
 }
+
+#[tokio::test]
+async fn a_copy_for_a_backup_is_a_sound_folder_and_equal_as_long_as_nobody_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let files = |copied: &wakeeper_native::Copied| -> BTreeMap<_, _> {
+        let items = std::fs::read_dir(copied.folder()).unwrap().map(|item| item.unwrap().path());
+        items.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read(&path).unwrap())).collect()
+    };
+    let first = wakeeper_native::copy_as_baileys(&database).await.unwrap();
+    let report = wakeeper_session::examine(&first.folder(), &Options::at(NOW_MS)).unwrap();
+    assert!(report.healthy && report.signal_sessions == 3, "{:#?}", report.findings);
+    let again = wakeeper_native::copy_as_baileys(&database).await.unwrap();
+    let (before, after) = (files(&first), files(&again));
+    assert!(before == after, "they differ");
+    let read = transfer::read(&first.folder(), &Options::at(NOW_MS)).unwrap().session;
+    assert_eq!(comparable(&read).signal_sessions, comparable(&baileys("baileys7")).signal_sessions);
+    let place = first.folder();
+    drop(first);
+    assert!(!place.exists(), "keys were left in a temporary folder");
+
+    // Pages of the database are overwritten: what is damaged is not kept as a backup.
+    let mut torn = std::fs::read(&database).unwrap();
+    let len = torn.len();
+    torn[4096..len.min(40_960)].fill(0xaa);
+    std::fs::write(&database, torn).unwrap();
+    let refused = wakeeper_native::copy_as_baileys(&database).await.unwrap_err().to_string();
+    assert!(refused.contains(DATABASE), "{refused}");
+}

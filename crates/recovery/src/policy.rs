@@ -243,7 +243,7 @@ impl Policy {
             if symptom.peer.as_ref().is_some_and(|peer| self.given_up.contains_key(peer)) {
                 return;
             }
-            let new = self.tally.add(symptom, at_ms);
+            let new = self.tally.add(symptom, at_ms, ms(self.rules.session_window));
             self.wants_glance |= new;
             if let Some(case) = self.case.as_mut().filter(|_| new) {
                 case.note(symptom.peer.as_ref());

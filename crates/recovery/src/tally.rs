@@ -106,8 +106,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds a symptom; whether it tells of a message not seen before.
-    pub(crate) fn add(&mut self, symptom: &Symptom, at_ms: i64) -> bool {
+    /// Adds a symptom; whether it tells of a message not seen before. Of the session's messages those count that are
+    /// within `window_ms` of each other by the log's own time: what is read late, and all at once, did not happen at once.
+    pub(crate) fn add(&mut self, symptom: &Symptom, at_ms: i64, window_ms: i64) -> bool {
         let Some(weight) = weight(symptom.class) else { return false };
         let id = symptom.message_id.as_deref();
         // One attempt prints an error for every stored session; the line before them counts for all.
@@ -125,6 +126,7 @@ impl Tally {
                 self.times.pop_front();
             }
             self.times.push_back(at_ms);
+            self.times.retain(|at| *at > at_ms - window_ms);
         }
         new
     }

@@ -20,7 +20,7 @@ pub mod repair;
 pub mod restore;
 pub mod secret;
 pub mod source;
-mod stamp;
+pub mod stamp;
 pub mod symptoms;
 pub mod transfer;
 

@@ -1,7 +1,7 @@
 //! Times as text: `20260131T235959123Z` in file names, sortable; `2026-01-31T23:59:59.123Z` at the start of log lines.
 
 /// The stamp of a time, milliseconds since 1970.
-pub(crate) fn of(ms: i64) -> String {
+pub fn of(ms: i64) -> String {
     let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
     let (year, month, day) = civil(days);
     let (hour, minute, second, milli) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60, rest % 1000);

@@ -11,14 +11,50 @@ use wakeeper_session::backup::{
 use wakeeper_session::examine::CredentialsState;
 use wakeeper_session::source::{Folder, Limits};
 
-use super::health::require_folder;
+use super::container::blocking;
+use super::health::{native_database, require_folder};
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
 
 /// A gateway that writes at the wrong moment is given so many more chances.
 const ATTEMPTS: usize = 4;
 
-/// Backs a session up. What runs on it may go on running.
+/// Backs a session up, Baileys' or wakeeper's own. What runs on it may go on running.
+pub async fn create_of(
+    places: &Places,
+    evidence: &Evidence,
+    always: bool,
+    console: Console,
+) -> anyhow::Result<Created> {
+    let Some(database) = native_database(places) else {
+        let (places, evidence) = (places.clone(), evidence.clone());
+        return blocking(move || create(&places, &evidence, always, console)).await;
+    };
+    create_native(&database, places, always, console).await
+}
+
+/// Backs a session of the gateway up, as a folder that Baileys could run on.
+pub async fn create_native(
+    database: &Path,
+    places: &Places,
+    always: bool,
+    console: Console,
+) -> anyhow::Result<Created> {
+    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let places = Places {
+        auth_info: copied.folder(),
+        // Messages are rows of the gateway; what an older Baileys left in its store is not this session's.
+        store: copied.folder().with_file_name("baileys_store.json"),
+        ..places.clone()
+    };
+    let created = blocking(move || create(&places, &Evidence::default(), always, console)).await?;
+    for left_out in &copied.left_out {
+        tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
+    }
+    Ok(created)
+}
+
+/// Backs a session folder of Baileys up. What runs on it may go on running.
 pub fn create(
     places: &Places,
     evidence: &Evidence,

@@ -64,14 +64,8 @@ fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow:
         owners: evidence.owners.clone(),
         log: log::summary(&evidence.symptoms),
         backups: backups.len(),
-        newest_sound_backup: backups.into_iter().find(holds_login),
+        newest_sound_backup: backups.into_iter().find(BackupInfo::may_hold_login),
     })
-}
-
-fn holds_login(backup: &BackupInfo) -> bool {
-    backup
-        .credentials
-        .map_or(backup.encrypted && backup.problem.is_none(), |state| state == CredentialsState::Sound)
 }
 
 /// A session folder that does not exist is told from an empty one: the path is probably wrong.
@@ -92,22 +86,27 @@ pub fn require_folder(places: &Places) -> anyhow::Result<()> {
 /// The page for people.
 pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Places) {
     heading(page, &health.report);
-    let now = super::now_ms();
-    let backups = match (&health.newest_sound_backup, health.backups) {
-        (_, 0) => page.tone(Tone::Warning, "none yet"),
-        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
-        (Some(newest), count) => {
-            let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
-            format!("{count}, the newest with a sound login made {}{doubt}", when(newest.created_ms, now))
-        }
-    };
-    page.fact("backups", backups);
+    show_backups(page, health);
     let owners =
         if health.owners.is_empty() { "nobody was seen".to_owned() } else { health.owners.join(", ") };
     page.fact("in use by", owners);
     show_log(page, evidence);
     page.findings(&health.report.findings);
     page.next(&next_steps(health, places));
+}
+
+/// How many backups there are, and how old the newest is that gives the login back.
+pub fn show_backups(page: &mut Page, health: &Health) {
+    let backups = match (&health.newest_sound_backup, health.backups) {
+        (_, 0) => page.tone(Tone::Warning, "none yet"),
+        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
+        (Some(newest), count) => {
+            let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
+            let made = when(newest.created_ms, super::now_ms());
+            format!("{count}, the newest with a sound login made {made}{doubt}")
+        }
+    };
+    page.fact("backups", backups);
 }
 
 fn next_steps(health: &Health, places: &Places) -> Vec<(String, &'static str)> {

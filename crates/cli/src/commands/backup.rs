@@ -126,8 +126,7 @@ impl Backup {
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, places, evidence, session) = self.common.open().await?;
-        refuse_native(&places)?;
-        let created = backup::create(&places, &evidence, self.always, console)?;
+        let created = backup::create_of(&places, &evidence, self.always, console).await?;
         close(session).await?;
         console.show(&created, |page| backup::show_created(page, &created))?;
         Ok(ExitCode::SUCCESS)
@@ -181,18 +180,6 @@ impl Prune {
 async fn close(session: Option<OpenSession>) -> anyhow::Result<()> {
     if let Some(session) = session {
         session.close().await?;
-    }
-    Ok(())
-}
-
-/// A folder of Baileys' files is what backups hold; one of the gateway's own would be a backup without the login.
-fn refuse_native(places: &Places) -> anyhow::Result<()> {
-    if crate::care::health::native_database(places).is_some() {
-        bail!(
-            "{} holds wakeeper's own session, of which this command makes no backups yet; stop the gateway and copy the \
-             folder, or use `wakeeper export`",
-            places.auth_info.display()
-        );
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_simulator::{Simulator, SimulatorConfig};
 
 use crate::logging::{self, Output};
-use crate::settings::{DEFAULT_PORT, LogSettings};
+use crate::settings::{DEFAULT_PORT, LogFolder, LogSettings};
 use crate::surroundings;
 
 use super::asked_to_stop;
@@ -80,7 +80,7 @@ impl Demo {
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-        logging::init(&LogSettings { json: false, filter }, Output::File(file))?;
+        logging::init(&LogSettings { json: false, filter, folder: LogFolder::Off }, Output::File(file))?;
 
         let lock = Lock::on_folder(&auth_info)?;
         let listener = listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)).await?;
@@ -142,7 +142,7 @@ fn config(
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings { global: vec![webhook], ..WebhookSettings::default() },
-        api: ApiConfig { keys, body_limit: 140 << 20, metrics: None },
+        api: ApiConfig { keys, body_limit: 140 << 20, metrics: None, backups: None },
         shutdown_timeout: Duration::from_secs(9),
     }
 }

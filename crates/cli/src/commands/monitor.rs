@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -13,10 +14,11 @@ use wakeeper_storage::open_sqlite;
 
 use crate::care::Places;
 use crate::containers;
-use crate::logging::{self, Output};
-use crate::monitor::fleet::{Choice, Fleet};
+use crate::logging;
+use crate::monitor::fleet::{Choice, Fleet, WatchedContainers};
 use crate::monitor::{Shared, alerts, metrics};
 use crate::settings::{Settings, Sources};
+use crate::upkeep::{Upkeep, time};
 
 use super::asked_to_stop;
 
@@ -57,7 +59,8 @@ impl Monitor {
     /// Watches until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = self.settings()?;
-        logging::init(&settings.log, Output::Stdout)?;
+        let log_files = logging::init_with_files(&settings.log, "monitor")?;
+        logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
         let asked = tokio::spawn(asked_to_stop());
         if !settings.care.rules.watch {
@@ -85,7 +88,7 @@ impl Monitor {
             }
             signal.cancel();
         });
-        let result = self.watch(shared, stop.clone()).await;
+        let result = self.watch(shared, settings.backup_interval, stop.clone()).await;
         stop.cancel();
         if let Ok(Err(error)) = sender.await {
             tracing::error!("alerts are no longer sent: {error:#}");
@@ -112,8 +115,14 @@ impl Monitor {
         })?)
     }
 
-    async fn watch(&self, shared: Shared, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut fleet = Fleet::new(shared.clone(), stop);
+    async fn watch(
+        &self,
+        shared: Shared,
+        every: Option<Duration>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut fleet = Fleet::new(shared.clone(), stop.clone());
+        let upkeep = self.upkeep(&fleet, &shared, every).map(|upkeep| tokio::spawn(upkeep.run(stop)));
         let watched = if let Some(log) = &self.log {
             fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
             fleet.wait().await;
@@ -130,7 +139,23 @@ impl Monitor {
             }
         };
         fleet.finish().await;
+        if let Some(upkeep) = upkeep {
+            upkeep.await?;
+        }
         watched
+    }
+
+    /// A rehearsal backs nothing up, and neither does whoever watches a folder of which it is not known what runs on it.
+    fn upkeep(
+        &self,
+        fleet: &Fleet,
+        shared: &Shared,
+        every: Option<Duration>,
+    ) -> Option<Upkeep<WatchedContainers>> {
+        let every = every.filter(|_| !self.dry_run && self.log.is_none())?;
+        let keep = if shared.care.rules.mend { "old backups are removed" } else { "old backups are kept" };
+        tracing::info!("watched Baileys sessions are backed up every {}; {keep}", time(every));
+        Some(Upkeep::new(fleet.containers(), every, Arc::clone(&shared.clock)))
     }
 }
 

@@ -11,22 +11,28 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
-use wakeeper_gateway::api::{ApiConfig, MetricsRenderer};
+use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
+use wakeeper_recovery::SystemClock;
 
 use crate::care::{Places, owners};
-use crate::logging::{self, Output};
+use crate::logging;
 use crate::settings::catalog::Effect;
-use crate::settings::{ApiKeySetting, Settings, Sources};
+use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
 use crate::surroundings;
+use crate::upkeep::{GatewaySessions, Upkeep, time};
 
 use super::asked_to_stop;
 
 /// How often old measurements are summed up, as the recorder wants it.
 const METRICS_UPKEEP: Duration = Duration::from_secs(30);
+
+/// How long the end waits for a backup that is being made.
+const BACKUP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Flags that stand for settings, shared by commands that need them.
 #[derive(Args, Default)]
@@ -93,7 +99,6 @@ fn after_help() -> String {
         let note = match setting.effect {
             Effect::Full => "",
             Effect::Monitor => " (wakeeper monitor)",
-            Effect::None => " (no effect in this version)",
         };
         let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
     }
@@ -104,15 +109,13 @@ impl Serve {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = Settings::resolve(self.settings.sources())?;
-        logging::init(&settings.log, Output::Stdout)?;
-        surroundings::adopt_mounts(&[&settings.auth_info_dir, &settings.backup_dir, &settings.baileys_store]);
+        let log_files = logging::init_with_files(&settings.log, "serve")?;
+        adopt_mounts(&settings);
+        logging::begin_files(&log_files, &settings.log);
         surroundings::prepare_auth_info(&settings.auth_info_dir)?;
         surroundings::make_private(&settings.backup_dir);
         for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
             tracing::warn!("{warning}");
-        }
-        for name in &settings.without_effect {
-            tracing::warn!("the setting {name} is known and has no effect in this version");
         }
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop());
@@ -121,8 +124,16 @@ impl Serve {
         refuse_beside_baileys(&settings.auth_info_dir)?;
         let (keys, generated) = keys(&settings)?;
         let listener = listen(settings.listen).await?;
-        let gateway = Gateway::open(config(&settings, keys)?, lock).await?;
+        let mut config = config(&settings, keys)?;
+        let upkeep = upkeep(&settings);
+        config.api.backups = upkeep.as_ref().map(|upkeep| {
+            let record = upkeep.record();
+            Arc::new(move || record.evidence()) as EvidenceSource
+        });
+        let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
+        let stopping = CancellationToken::new();
+        let upkeep = upkeep.map(|upkeep| tokio::spawn(upkeep.run(stopping.clone())));
         gateway
             .serve(listener, async move {
                 if let Ok(Ok(signal)) = stop.await {
@@ -132,9 +143,23 @@ impl Serve {
                 }
             })
             .await?;
+        stopping.cancel();
+        if let Some(upkeep) = upkeep {
+            // One that is being made is worth a moment; half a one is removed by the next upkeep.
+            let _ = tokio::time::timeout(BACKUP_PATIENCE, upkeep).await;
+        }
         tracing::info!("stopped, everything is on disk");
         Ok(())
     }
+}
+
+/// Makes mounts usable that the settings name, where that is necessary.
+fn adopt_mounts(settings: &Settings) {
+    let mut mounts = vec![&*settings.auth_info_dir, &*settings.backup_dir, &*settings.baileys_store];
+    if let LogFolder::Named(logs) | LogFolder::IfPresent(logs) = &settings.log.folder {
+        mounts.push(logs);
+    }
+    surroundings::adopt_mounts(&mounts);
 }
 
 /// A Baileys session in the folder is taken over, but not from a program that still runs on it.
@@ -208,9 +233,23 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             global: settings.webhook.clone().into_iter().collect(),
             ..WebhookSettings::default()
         },
-        api: ApiConfig { keys, body_limit: settings.body_limit, metrics },
+        api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },
         shutdown_timeout: settings.shutdown_timeout,
     })
+}
+
+/// Keeps the sessions backed up, unless that is switched off.
+fn upkeep(settings: &Settings) -> Option<Upkeep<GatewaySessions>> {
+    let Some(every) = settings.backup_interval else {
+        tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
+        return None;
+    };
+    let shown = settings.backup_dir.display();
+    let prune = settings.care.rules.mend;
+    let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
+    tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
+    let sessions = GatewaySessions::new(Places::of(settings), prune);
+    Some(Upkeep::new(sessions, every, Arc::new(SystemClock)))
 }
 
 /// A Baileys session that lies in the folder is taken over.
@@ -249,6 +288,7 @@ fn announce(settings: &Settings, address: SocketAddr, generated: Option<&Generat
         Some(key) if key.is_new => {
             // Shown once, on purpose: whoever reads the first lines of the log runs the gateway.
             tracing::info!(
+                target: logging::SHOWN_ONCE,
                 "API key, shown this once and kept in {}: {}",
                 key.path.display(),
                 key.key.expose_secret()

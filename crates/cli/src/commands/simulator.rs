@@ -9,7 +9,7 @@ use wakeeper_simulator::server::Addressing;
 use wakeeper_simulator::{Simulator, SimulatorConfig};
 
 use crate::logging::{self, Output};
-use crate::settings::LogSettings;
+use crate::settings::{LogFolder, LogSettings};
 
 use super::asked_to_stop;
 
@@ -47,7 +47,7 @@ impl SimulatorCommand {
     pub async fn run(self) -> anyhow::Result<()> {
         let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
-        logging::init(&LogSettings { json, filter }, Output::Stdout)?;
+        logging::init(&LogSettings { json, filter, folder: LogFolder::Off }, Output::Stdout)?;
         let stop = tokio::spawn(asked_to_stop());
         let simulator = Simulator::start(SimulatorConfig {
             listen: self.listen,

@@ -132,7 +132,7 @@ fn session(page: &mut Page, report: &Report) {
     crate::care::page::heading(page, &session.report);
     let errors = session.report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     page.fact("findings", format!("{errors} errors of {} in all", session.report.findings.len()));
-    page.fact("backups", session.backups.to_string());
+    health::show_backups(page, session);
     for seen in session.log.iter().take(5) {
         page.fact("in its log", format!("{} x {}", seen.lines, crate::care::log::word(seen.class)));
     }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
+use wakeeper_docker::volumes::{VolumeError, give_to_owner};
 use wakeeper_docker::{Checkout, Container, Engine, Patience, Purpose, SessionLayout, Stopped};
 use wakeeper_recovery::{CareError, Clock, Look, ManagedSession, Mended, Order, Reach, SessionFolder};
 use wakeeper_session::symptoms::PeerTrouble;
 
-use crate::care::Places;
-use crate::care::container::places;
+use super::Shared;
+use crate::care::container::{blocking, places};
+use crate::care::{Console, Evidence, Places, backup};
+use crate::upkeep::{self, Outcome, Routine};
 
 /// A session in a container, found by name: the container may be made anew under it.
 pub struct ContainerSession {
@@ -18,20 +21,28 @@ pub struct ContainerSession {
     here: Places,
     clock: Arc<dyn Clock>,
     reach: Reach,
+    /// Old backups are removed.
+    prune: bool,
     held: Mutex<Option<Stopped>>,
 }
 
 impl ContainerSession {
     /// Looks at a container, and at how far care for it can go.
-    pub async fn of(engine: Engine, container: &Container, here: Places, clock: Arc<dyn Clock>) -> Self {
+    pub async fn of(engine: Engine, container: &Container, shared: &Shared) -> Self {
         let reach = reach(&engine, container).await;
-        Self { engine, name: container.name.clone(), here, clock, reach, held: Mutex::default() }
+        Self {
+            engine,
+            name: container.name.clone(),
+            here: shared.here.clone(),
+            clock: Arc::clone(&shared.clock),
+            reach,
+            prune: shared.care.rules.mend,
+            held: Mutex::default(),
+        }
     }
 
     async fn open(&self, purpose: Purpose) -> Result<(Checkout, SessionFolder), CareError> {
-        let container = self.engine.find(&self.name).await.map_err(CareError::of)?;
-        let layout = SessionLayout::of(&container);
-        let places = self.places(&container, &layout).await?;
+        let (container, layout, places) = self.look().await?;
         let checkout =
             Checkout::of(&self.engine, &container, &layout, purpose).await.map_err(CareError::of)?;
         let folder = SessionFolder {
@@ -43,6 +54,13 @@ impl ContainerSession {
             clock: Arc::clone(&self.clock),
         };
         Ok((checkout, folder))
+    }
+
+    async fn look(&self) -> Result<(Container, SessionLayout, Places), CareError> {
+        let container = self.engine.find(&self.name).await.map_err(CareError::of)?;
+        let layout = SessionLayout::of(&container);
+        let places = self.places(&container, &layout).await?;
+        Ok((container, layout, places))
     }
 
     async fn places(&self, container: &Container, layout: &SessionLayout) -> Result<Places, CareError> {
@@ -93,10 +111,8 @@ impl ManagedSession for ContainerSession {
     }
 
     async fn stop(&self) -> Result<(), CareError> {
-        let container = self.engine.find(&self.name).await.map_err(CareError::of)?;
-        let layout = SessionLayout::of(&container);
-        let notes = self.places(&container, &layout).await?.backups;
-        let stopped = Stopped::hold(&self.engine, &container, &notes, Patience::default()).await;
+        let (container, _, places) = self.look().await?;
+        let stopped = Stopped::hold(&self.engine, &container, &places.backups, Patience::default()).await;
         *self.held.lock().await = Some(stopped.map_err(CareError::of)?);
         Ok(())
     }
@@ -111,7 +127,7 @@ impl ManagedSession for ContainerSession {
         let mended = folder.mend(order).await?;
         stopped.still().await.map_err(CareError::of)?;
         checkout.put_back(&self.engine).await.map_err(CareError::of)?;
-        wakeeper_docker::volumes::give_to_owner(&folder.shelf);
+        give_to_owner(&folder.shelf);
         Ok(mended)
     }
 
@@ -120,5 +136,44 @@ impl ManagedSession for ContainerSession {
             None => Ok(()),
             Some(stopped) => stopped.release().await.map(drop).map_err(CareError::of),
         }
+    }
+}
+
+#[async_trait]
+impl Routine for ContainerSession {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn newest_ms(&self) -> Option<i64> {
+        let (.., places) = self.look().await.ok()?;
+        upkeep::newest_ms(&places)
+    }
+
+    /// The container goes on running: files that change while they are copied are copied again.
+    async fn back_up(&self) -> anyhow::Result<Outcome> {
+        let (container, layout, places) = self.look().await?;
+        let checkout = match Checkout::of(&self.engine, &container, &layout, Purpose::Read).await {
+            Err(error @ VolumeError::NoSession { .. }) => return Ok(Outcome::Nothing(error.to_string())),
+            checkout => checkout?,
+        };
+        if wakeeper_native::database_in(checkout.auth_info()).is_some() {
+            return Ok(Outcome::Nothing("it runs wakeeper's own gateway, which does it itself".to_owned()));
+        }
+        if !checkout.auth_info().join("creds.json").exists() {
+            return Ok(Outcome::Nothing("there is no login in it".to_owned()));
+        }
+        let places = Places {
+            auth_info: checkout.auth_info().to_owned(),
+            store: checkout.store().to_owned(),
+            ..places
+        };
+        let copied = places.clone();
+        let created =
+            blocking(move || backup::create(&copied, &Evidence::default(), false, Console::silent())).await?;
+        let shelf = places.backups.clone();
+        let outcome = upkeep::settle(places, created, self.prune).await;
+        give_to_owner(&shelf);
+        outcome
     }
 }

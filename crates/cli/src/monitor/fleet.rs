@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use super::container::ContainerSession;
 use super::folder::FolderSession;
 use super::{Shared, events, follow, tail};
 use crate::care::container::places;
+use crate::upkeep::{Routine, Sessions};
 
 /// Observations that wait for a caretaker at most; a log that is faster waits for it.
 const QUEUE: usize = 4096;
@@ -24,8 +26,26 @@ pub struct Fleet {
     /// Ends the following of logs; caretakers end after it, when nothing comes any more.
     stop: CancellationToken,
     watched: BTreeMap<String, mpsc::Sender<Observation>>,
+    containers: WatchedContainers,
     followers: JoinSet<String>,
     caretakers: JoinSet<()>,
+}
+
+/// The containers that are watched at the moment, for upkeep; cheap to clone.
+#[derive(Clone, Default)]
+pub struct WatchedContainers(Arc<Mutex<BTreeMap<String, Arc<dyn Routine>>>>);
+
+impl WatchedContainers {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn Routine>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Sessions for WatchedContainers {
+    async fn all(&self) -> Vec<Arc<dyn Routine>> {
+        self.lock().values().cloned().collect()
+    }
 }
 
 /// Which containers are watched.
@@ -50,7 +70,13 @@ impl Fleet {
     /// Nothing watched yet.
     pub fn new(shared: Shared, stop: CancellationToken) -> Self {
         let (followers, caretakers) = (JoinSet::new(), JoinSet::new());
-        Self { shared, stop, watched: BTreeMap::new(), followers, caretakers }
+        let containers = WatchedContainers::default();
+        Self { shared, stop, watched: BTreeMap::new(), containers, followers, caretakers }
+    }
+
+    /// The containers that are watched, as they come and go.
+    pub fn containers(&self) -> WatchedContainers {
+        self.containers.clone()
     }
 
     /// Watches a folder and a log file, to report.
@@ -133,8 +159,7 @@ impl Fleet {
             Ok(places) => start_what_was_left(engine, &places.backups).await,
             Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error:#}"),
         }
-        let clock = Arc::clone(&self.shared.clock);
-        let session = ContainerSession::of(engine.clone(), container, self.shared.here.clone(), clock).await;
+        let session = ContainerSession::of(engine.clone(), container, &self.shared).await;
         let how = match session.reach() {
             Reach::Full if self.shared.care.rules.mend => "repairs are on".to_owned(),
             Reach::Full => "reports only: SESSION_CLEANUP_ENABLED is false".to_owned(),
@@ -145,7 +170,9 @@ impl Fleet {
             container.status,
             layout.auth_info.display()
         );
-        let to = self.care_for(Arc::new(session));
+        let session = Arc::new(session);
+        self.containers.lock().insert(name.clone(), Arc::clone(&session) as Arc<dyn Routine>);
+        let to = self.care_for(session);
         let (shared, stop, engine) = (self.shared.clone(), self.stop.clone(), engine.clone());
         self.followers.spawn(async move {
             if let Err(error) = follow::follow(engine, &name, &shared, to, stop).await {
@@ -197,6 +224,7 @@ impl Fleet {
     fn forget(&mut self, name: Option<&str>) {
         if let Some(name) = name {
             self.watched.remove(name);
+            self.containers.lock().remove(name);
             metrics::gauge!("wakeeper_watched").set(self.watched.len() as f64);
         }
     }

@@ -20,8 +20,6 @@ pub enum Effect {
     Full,
     /// `wakeeper monitor` alone.
     Monitor,
-    /// Nobody in this version; it is checked all the same.
-    None,
 }
 
 /// What a setting's value may be.
@@ -35,6 +33,8 @@ pub enum Kind {
     Number(u64, u64),
     /// A time such as `60`, `60s`, `15m`, `6h` or `2d`; a bare number is seconds.
     Duration,
+    /// A time as above, or `0` or `off` for never.
+    Interval,
     /// A size in bytes such as `64MB`, `512KB` or `1048576`.
     Size,
     /// One of these words.
@@ -49,6 +49,7 @@ impl Kind {
             Self::Bool => "true or false".to_owned(),
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
             Self::Duration => "a time such as 60s, 15m or 6h (a bare number is seconds)".to_owned(),
+            Self::Interval => "a time such as 6h or 30m (a bare number is seconds), or off".to_owned(),
             Self::Size => "a size such as 512KB, 64MB or a number of bytes".to_owned(),
             Self::Word(words) => words.join(", "),
         }
@@ -61,11 +62,6 @@ const fn setting(name: &'static str, kind: Kind) -> Setting {
 
 const fn secret(name: &'static str, kind: Kind) -> Setting {
     Setting { name, kind, secret: true, effect: Effect::Full }
-}
-
-/// A name that compose files already use; it is checked and announced as having no effect yet.
-const fn later(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, secret: false, effect: Effect::None }
 }
 
 /// A setting of `wakeeper monitor`.
@@ -83,7 +79,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("AUTH_INFO_DIR", PATH),
     setting("BAILEYS_STORE", PATH),
     setting("BACKUP_DIR", PATH),
-    later("LOG_DIR", PATH),
+    setting("LOG_DIR", Kind::Text("a path, or off")),
     secret("DATABASE_URL", Kind::Text("unset: this version stores its rows in SQLite under AUTH_INFO_DIR")),
     secret(
         "API_KEY",
@@ -95,7 +91,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("MEDIA_LIMIT", Kind::Size),
     setting("MEDIA_FROM_PRIVATE_ADDRESSES", Kind::Bool),
     setting("SHUTDOWN_TIMEOUT", Kind::Duration),
-    monitor("SESSION_CLEANUP_ENABLED", Kind::Bool),
+    setting("SESSION_CLEANUP_ENABLED", Kind::Bool),
     monitor("SESSION_CLEANUP_WAIT", Kind::Duration),
     monitor("SESSION_CLEANUP_VERIFY", Kind::Duration),
     monitor("SESSION_CLEANUP_COOL_DOWN", Kind::Duration),
@@ -121,7 +117,7 @@ pub const SETTINGS: &[Setting] = &[
     monitor("MONITOR_LISTEN", Kind::Text("off, or an address and port such as 127.0.0.1:8194")),
     monitor("MONITOR_STATE_DIR", PATH),
     setting("CONTAINER_NAME", Kind::Text("a container name")),
-    later("BACKUP_INTERVAL", Kind::Duration),
+    setting("BACKUP_INTERVAL", Kind::Interval),
     setting("BACKUP_KEEP_LAST", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_DAILY", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_WEEKLY", Kind::Number(0, 100_000)),

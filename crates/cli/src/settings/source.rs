@@ -61,15 +61,6 @@ impl Values {
     ) -> Result<T, SettingsError> {
         self.get(name).map_or(Ok(default), |value| value.read(parse))
     }
-
-    /// Names of settings that are set and change nothing in this version.
-    pub fn without_effect(&self) -> Vec<&'static str> {
-        self.0
-            .values()
-            .filter(|value| value.setting.effect == catalog::Effect::None)
-            .map(|value| value.setting.name)
-            .collect()
-    }
 }
 
 /// The settings file to read; one that is named must exist, the default one need not.

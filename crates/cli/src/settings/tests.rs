@@ -34,7 +34,9 @@ fn nothing_set_gives_the_documented_defaults() {
     assert!(matches!(settings.api_key, ApiKeySetting::Generated));
     assert!(!settings.metrics);
     assert!(settings.webhook.is_none());
-    assert_eq!(settings.log, LogSettings { json: false, filter: None });
+    let folder = LogFolder::IfPresent("./logs".into());
+    assert_eq!(settings.log, LogSettings { json: false, filter: None, folder });
+    assert_eq!(settings.backup_interval, Some(Duration::from_hours(6)));
 }
 
 #[test]
@@ -185,10 +187,16 @@ fn a_broken_settings_file_is_refused_without_quoting_it() {
 }
 
 #[test]
-fn names_without_effect_are_reported() {
-    let settings =
-        resolve(&[("BACKUP_INTERVAL", "6h"), ("BACKUP_KEEP_LAST", "3"), ("CONTAINER_NAME", "x")]).unwrap();
-    assert_eq!(settings.without_effect, ["BACKUP_INTERVAL"]);
+fn scheduled_backups_and_log_files_can_be_switched_off() {
+    for (text, seconds) in [("0", None), ("off", None), ("30m", Some(1800)), ("90", Some(90))] {
+        let every = resolve(&[("BACKUP_INTERVAL", text)]).unwrap().backup_interval;
+        assert_eq!(every.map(|every| every.as_secs()), seconds, "{text}");
+    }
+    assert_eq!(resolve(&[("LOG_DIR", "off")]).unwrap().log.folder, LogFolder::Off);
+    let named = resolve(&[("LOG_DIR", "/var/log/wakeeper"), ("DATA_DIR", "/data")]).unwrap();
+    assert_eq!(named.log.folder, LogFolder::Named("/var/log/wakeeper".into()));
+    let usual = resolve(&[("DATA_DIR", "/data")]).unwrap();
+    assert_eq!(usual.log.folder, LogFolder::IfPresent("/data/logs".into()));
 }
 
 #[cfg(not(feature = "demo"))]

@@ -74,6 +74,7 @@ impl Value {
                 u64::from_str(&self.text).is_ok_and(|number| (low..=high).contains(&number))
             }
             Kind::Duration => parse_duration(&self.text).is_some(),
+            Kind::Interval => parse_interval(&self.text).is_some(),
             Kind::Size => parse_size(&self.text).is_some(),
             Kind::Word(words) => words.contains(&self.text.as_str()),
         };
@@ -106,6 +107,34 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
+/// How often something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// Once in this time.
+    Every(Duration),
+    /// Never.
+    Off,
+}
+
+impl Interval {
+    /// The time between two times; `None` is never.
+    pub fn every(self) -> Option<Duration> {
+        match self {
+            Self::Every(every) => Some(every),
+            Self::Off => None,
+        }
+    }
+}
+
+/// A time as [`parse_duration`] reads it, or `0` or `off`.
+pub fn parse_interval(text: &str) -> Option<Interval> {
+    if text.eq_ignore_ascii_case("off") {
+        return Some(Interval::Off);
+    }
+    let every = parse_duration(text)?;
+    Some(if every.is_zero() { Interval::Off } else { Interval::Every(every) })
 }
 
 /// `1048576`, `512KB`, `64MB`, `1GB` (powers of 1024; the `B` may be missing).

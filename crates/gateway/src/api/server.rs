@@ -136,6 +136,10 @@ async fn health(State(api): State<Api>) -> Health {
         let message = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
         checks.push(("storage", Err(json!({ "message": message }))));
     }
+    // A backup that fails takes nothing from who talks to the gateway now, so it is shown and is no failed check.
+    if let Some(backups) = &api.backups {
+        checks.push(("backups", Ok(backups())));
+    }
     Health::of(checks, api.stopping.is_cancelled())
 }
 

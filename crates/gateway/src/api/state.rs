@@ -15,6 +15,9 @@ use super::error::ApiError;
 /// Renders the metrics of this process in Prometheus' text format.
 pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// Tells what was seen, as a JSON object without names and paths.
+pub type EvidenceSource = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
 /// What the HTTP surface is told from outside.
 #[derive(Clone)]
 pub struct ApiConfig {
@@ -24,6 +27,8 @@ pub struct ApiConfig {
     pub body_limit: usize,
     /// Serves `/metrics` when given.
     pub metrics: Option<MetricsRenderer>,
+    /// What `/health` shows of backups, when they are made on a schedule.
+    pub backups: Option<EvidenceSource>,
 }
 
 /// Shared by all handlers; cheap to clone.
@@ -35,6 +40,8 @@ pub struct Api {
     pub(super) webhooks: Webhooks,
     /// See [`ApiConfig::metrics`].
     pub(super) metrics: Option<MetricsRenderer>,
+    /// See [`ApiConfig::backups`].
+    pub(super) backups: Option<EvidenceSource>,
     /// Cancelled when the gateway begins to shut down.
     pub(super) stopping: CancellationToken,
     /// When this process began to serve.

@@ -12,6 +12,7 @@ use super::archive::{self, MANIFEST, SESSION, STORE};
 use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
 use super::shelf::Shelf;
 use crate::examine::{Examination, Options};
+use crate::finding::{Finding, Severity};
 use crate::formats::baileys::name::Name;
 use crate::inventory::{Facts, FileReport};
 use crate::secret::Passphrase;
@@ -109,7 +110,10 @@ pub(crate) struct Stock {
 impl Stock {
     pub(crate) fn of(examination: &Examination, options: &Options<'_>, label: &str) -> Self {
         let files = &examination.inventory.files;
-        let findings = examination.findings(options);
+        // Who runs on the folder, where it lies and what a log says are no properties of the copy.
+        let of_files = Options { owners: &[], on_mount: None, troubles: &[], peers: &[], ..*options };
+        let findings = examination.findings(&of_files);
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
         let credentials = examination.inventory.credentials();
         let manifest = Manifest {
             layout: LAYOUT,
@@ -120,6 +124,7 @@ impl Stock {
             version: examination.inventory.written_by(),
             account: credentials.and_then(|c| c.identity_public()).map(account_mark),
             credentials: examination.credentials_state(&findings),
+            errors: Some(findings.iter().filter(is_error).count()),
             next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),
             signal_sessions: files.values().filter(|file| matches!(file.facts, Facts::Session(_))).count(),
             content: String::new(),

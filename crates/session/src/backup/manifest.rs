@@ -29,6 +29,9 @@ pub struct Manifest {
     pub account: Option<String>,
     /// The state of the credentials when it was made.
     pub credentials: CredentialsState,
+    /// Errors that its examination found in the files when it was made; unknown in backups of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<usize>,
     /// `nextPreKeyId` in the credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_pre_key_id: Option<i64>,

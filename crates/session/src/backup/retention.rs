@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::BackupError;
 use super::shelf::{BackupInfo, Shelf};
-use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
 const DAY_MS: i64 = 86_400_000;
+/// A temporary archive that is so much older than the newest backup is not being written any more.
+const UNFINISHED_MS: i64 = 3_600_000;
 
 /// How many backups to keep of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +36,15 @@ impl Default for Retention {
 pub struct Pruned {
     /// Kept, newest first.
     pub kept: Vec<PathBuf>,
-    /// Removed, newest first.
+    /// Removed: what interrupted backups left behind, then backups, newest first.
     pub removed: Vec<PathBuf>,
     /// Bytes that were freed.
     pub freed: u64,
 }
 
-/// Removes backups of one session that the policy does not keep. The newest one that holds sound credentials is
-/// kept whatever the policy says.
+/// Removes backups of one session that the policy does not keep, and what interrupted backups left behind. The newest
+/// one that holds sound credentials, and the newest one of a session without errors, are kept whatever the policy says:
+/// backups of a damaged session never push the last good one out.
 pub fn prune(
     shelf: &Shelf,
     label: &str,
@@ -53,6 +55,15 @@ pub fn prune(
     let backups = shelf.list(Some(label), passphrase, &Limits::default())?;
     let keep = choose(&backups, policy);
     let mut pruned = Pruned::default();
+    let newest_ms = backups.first().map_or(0, |backup| backup.created_ms);
+    for left in shelf.leftovers(label, newest_ms - UNFINISHED_MS) {
+        let size = std::fs::metadata(&left).map_or(0, |metadata| metadata.len());
+        // Whoever else removed it did the same work.
+        if dry_run || std::fs::remove_file(&left).is_ok() {
+            pruned.freed += size;
+            pruned.removed.push(left);
+        }
+    }
     for (index, backup) in backups.into_iter().enumerate() {
         if keep.contains(&index) {
             pruned.kept.push(backup.path);
@@ -84,16 +95,15 @@ fn choose(backups: &[BackupInfo], policy: &Retention) -> BTreeSet<usize> {
             }
         }
     }
-    // What cannot be looked into may be the last sound one.
-    let may_hold_login =
-        |backup: &BackupInfo| backup.credentials.map_or(backup.encrypted, |c| c == CredentialsState::Sound);
-    keep.extend(backups.iter().position(may_hold_login));
+    keep.extend(backups.iter().position(BackupInfo::may_hold_login));
+    keep.extend(backups.iter().position(BackupInfo::may_be_well));
     keep
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::examine::CredentialsState;
 
     fn backup(created_ms: i64, credentials: CredentialsState) -> BackupInfo {
         BackupInfo {
@@ -103,6 +113,7 @@ mod tests {
             size: 1,
             encrypted: false,
             credentials: Some(credentials),
+            errors: Some(usize::from(credentials != CredentialsState::Sound)),
             files: None,
             signal_sessions: None,
             account: None,
@@ -123,5 +134,49 @@ mod tests {
         let days: BTreeSet<_> = keep.iter().map(|i| backups[*i].created_ms.div_euclid(DAY_MS)).collect();
         assert!(days.len() >= 7 && keep.len() <= 3 + 4 + 5 + 1, "{keep:?}");
         assert!(choose(&[], &policy).is_empty());
+    }
+
+    #[test]
+    fn what_interrupted_backups_left_behind_goes_and_one_that_is_being_made_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            "s_20260131T120000000Z.tar.zst",
+            ".s_20260131T105959000Z.tar.zst.tmp",
+            ".s_20260131T115959000Z.tar.zst.tmp",
+            ".other_20260101T000000000Z.tar.zst.age.tmp",
+            ".s_notes.tmp",
+        ];
+        for name in names {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let shelf = Shelf::at(folder.path());
+        let dry = prune(&shelf, "s", &Retention::default(), None, true).unwrap();
+        let pruned = prune(&shelf, "s", &Retention::default(), None, false).unwrap();
+        assert_eq!((pruned.removed.len(), pruned.freed), (1, 1));
+        assert_eq!((dry.removed, pruned.kept), (pruned.removed.clone(), vec![folder.path().join(names[0])]));
+        let left = |name: &&str| folder.path().join(name).exists();
+        assert_eq!(names.iter().filter(|name| !left(name)).collect::<Vec<_>>(), [&names[1]]);
+    }
+
+    #[test]
+    fn backups_of_a_damaged_session_do_not_push_the_last_good_one_out() {
+        let mut backups: Vec<_> =
+            (0..50).map(|i| backup(40_000_000 - i * 1000, CredentialsState::Sound)).collect();
+        for damaged in &mut backups[..30] {
+            damaged.errors = Some(2);
+        }
+        let policy = Retention { last: 3, daily: 0, weekly: 0 };
+        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 30]));
+        // One of which it is not known counts as good: an older wakeeper made it, or the passphrase is not here.
+        backups[10].errors = None;
+        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 10]));
+        // One that cannot be read is none.
+        backups[5] = BackupInfo {
+            credentials: None,
+            encrypted: true,
+            problem: Some("it is not a backup of wakeeper".into()),
+            ..backup(0, CredentialsState::Sound)
+        };
+        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 10]));
     }
 }

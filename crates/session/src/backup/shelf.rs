@@ -35,6 +35,9 @@ pub struct BackupInfo {
     /// The state of the credentials in it; unknown without the passphrase, or when it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsState>,
+    /// Errors that were in the session when it was backed up; unknown in old backups, and without the passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<usize>,
     /// Number of files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<usize>,
@@ -47,6 +50,19 @@ pub struct BackupInfo {
     /// Why its manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+impl BackupInfo {
+    /// It may hold a sound login: what cannot be looked into may be the last one.
+    pub fn may_hold_login(&self) -> bool {
+        self.credentials
+            .map_or(self.encrypted && self.problem.is_none(), |state| state == CredentialsState::Sound)
+    }
+
+    /// It may hold a session without any error.
+    pub fn may_be_well(&self) -> bool {
+        self.may_hold_login() && self.errors.is_none_or(|errors| errors == 0)
+    }
 }
 
 impl Shelf {
@@ -96,6 +112,17 @@ impl Shelf {
         }
         found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
         Ok(found)
+    }
+
+    /// What backups of a session left behind that were broken off: temporary archives begun before a time.
+    pub(super) fn leftovers(&self, label: &str, before_ms: i64) -> Vec<PathBuf> {
+        let Ok(items) = std::fs::read_dir(&self.path) else { return Vec::new() };
+        let is_left = |name: &str| {
+            let named = name.strip_prefix('.').and_then(|name| parse_name(name.strip_suffix(".tmp")?));
+            named.is_some_and(|(of, ms)| of == label && ms < before_ms)
+        };
+        let items = items.filter_map(Result::ok);
+        items.filter(|item| item.file_name().to_str().is_some_and(is_left)).map(|item| item.path()).collect()
     }
 
     /// The backups, newest first, and what each can restore.
@@ -173,6 +200,7 @@ fn info(
         size,
         encrypted,
         credentials: None,
+        errors: None,
         files: None,
         signal_sessions: None,
         account: None,
@@ -181,6 +209,7 @@ fn info(
     match manifest {
         Ok(manifest) => {
             info.credentials = Some(manifest.credentials);
+            info.errors = manifest.errors;
             info.files = Some(manifest.files.len());
             info.signal_sessions = Some(manifest.signal_sessions);
             info.account = manifest.account;

@@ -58,7 +58,7 @@ impl Lab {
         };
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
         let stopping = CancellationToken::new();
-        let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None };
+        let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None };
         let router = router(config, sessions.clone(), webhooks, stopping.clone());
         Self { router, sessions, stopping, _folder: folder }
     }

@@ -22,6 +22,21 @@ fn messages_spread_over_hours_are_noise() {
 }
 
 #[test]
+fn a_log_that_is_read_late_is_judged_by_its_own_times() {
+    let late = |apart_ms: i64| {
+        let mut bench = Bench::new(quick(), Disk::default());
+        for n in 0..12 {
+            let Input::Symptom(mut line) = bad_mac(n, &format!("3EB{n}")) else { unreachable!() };
+            line.at_ms = Some(bench.now - 50 * MINUTE + i64::try_from(n).unwrap() * apart_ms);
+            bench.put(Input::Symptom(line));
+        }
+        bench.steps()
+    };
+    assert!(late(4 * MINUTE).is_empty(), "twelve contacts, one message each, in most of an hour");
+    assert_eq!(late(2 * SECOND), ["opened"], "the same within a minute, half an hour ago");
+}
+
+#[test]
 fn retries_of_one_message_are_one_message() {
     let mut bench = Bench::new(quick(), Disk::failing(1));
     for _ in 0..5 {

@@ -1,0 +1,191 @@
+//! Routine upkeep: sessions are backed up on a schedule, and backups that nobody needs any more are removed.
+//!
+//! `wakeeper serve` does it for its own sessions, `wakeeper monitor` for those of the Baileys containers it watches. What
+//! runs on a session goes on running: a copy that changed while it was made is made again.
+
+mod gateway;
+mod routine;
+mod schedule;
+
+pub use gateway::GatewaySessions;
+pub use routine::{Outcome, Routine, Sessions, newest_ms, settle};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use wakeeper_recovery::Clock;
+
+use crate::care::page::plural;
+use schedule::Schedule;
+
+/// Sessions that are new are noticed after so long at the latest.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Keeps all sessions backed up.
+pub struct Upkeep<S> {
+    sessions: S,
+    every: Duration,
+    clock: Arc<dyn Clock>,
+    schedules: BTreeMap<String, Schedule>,
+    record: Record,
+}
+
+/// What became of the backups of a process, for whoever asks; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Record(Arc<Mutex<BTreeMap<String, Kept>>>);
+
+/// The backups of one session.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    /// When it was last found to be backed up as it is.
+    last_ms: Option<i64>,
+    failing: bool,
+}
+
+impl Record {
+    fn put(&self, session: &str, kept: Kept) {
+        self.lock().insert(session.to_owned(), kept);
+    }
+
+    fn last_ms(&self, session: &str) -> Option<i64> {
+        self.lock().get(session)?.last_ms
+    }
+
+    /// When a session was last backed up, and how many cannot be. No names and no paths: anybody may ask.
+    pub fn evidence(&self) -> Value {
+        let all = self.lock();
+        json!({
+            "lastBackup": all.values().filter_map(|kept| kept.last_ms).max(),
+            "failing": all.values().filter(|kept| kept.failing).count(),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Sessions> Upkeep<S> {
+    /// Upkeep of these sessions; nothing happens before [`Self::run`].
+    pub fn new(sessions: S, every: Duration, clock: Arc<dyn Clock>) -> Self {
+        metrics::describe_counter!("wakeeper_backups_total", "Scheduled backups, by session and result");
+        metrics::describe_gauge!(
+            "wakeeper_backup_last_success_timestamp_seconds",
+            "When a session was last found to be backed up as it is"
+        );
+        Self { sessions, every, clock, schedules: BTreeMap::new(), record: Record::default() }
+    }
+
+    /// What becomes of the backups.
+    pub fn record(&self) -> Record {
+        self.record.clone()
+    }
+
+    /// Keeps everything backed up until `stop`. A backup that has begun is finished.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let wait = self.round().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Backs up what is due, one session after the other. Answers how long nothing will be.
+    async fn round(&mut self) -> Duration {
+        let sessions = self.sessions.all().await;
+        self.schedules.retain(|name, _| sessions.iter().any(|session| session.name() == name));
+        for session in &sessions {
+            let name = session.name();
+            if !self.schedules.contains_key(name) {
+                let newest_ms = session.newest_ms().await;
+                self.record.put(name, Kept { last_ms: newest_ms, failing: false });
+                let schedule = Schedule::new(self.every, newest_ms, self.clock.now_ms());
+                self.schedules.insert(name.to_owned(), schedule);
+            }
+            let Some(schedule) = self.schedules.get_mut(name) else { continue };
+            if schedule.is_due(self.clock.now_ms()) {
+                let result = session.back_up().await;
+                tell(name, &result, schedule, self.clock.now_ms(), &self.record);
+            }
+        }
+        let now_ms = self.clock.now_ms();
+        self.schedules
+            .values()
+            .map(|schedule| schedule.wait(now_ms))
+            .min()
+            .unwrap_or(LOOK_EVERY)
+            .min(LOOK_EVERY)
+    }
+}
+
+/// An interval, as people say it.
+pub fn time(every: Duration) -> String {
+    match every.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 => plural((seconds / 3600) as usize, "hour"),
+        seconds if seconds > 0 && seconds % 60 == 0 => plural((seconds / 60) as usize, "minute"),
+        seconds => plural(seconds as usize, "second"),
+    }
+}
+
+/// Says what became of a backup, and when the next one is due.
+fn tell(name: &str, result: &anyhow::Result<Outcome>, schedule: &mut Schedule, now_ms: i64, record: &Record) {
+    let word = match result {
+        Ok(Outcome::Made { path, files, errors, pruned }) => {
+            let removed = match pruned {
+                0 => String::new(),
+                count => format!("; {} removed", plural(*count, "old backup")),
+            };
+            let shown = path.display();
+            tracing::info!(session = name, "backed up to {shown}, {}{removed}", plural(*files, "file"));
+            if *errors > 0 {
+                tracing::warn!(
+                    session = name,
+                    "the session had {} when it was backed up; the last backup without any is kept. `wakeeper health` \
+                     says what is wrong",
+                    plural(*errors, "error")
+                );
+            }
+            "made"
+        }
+        Ok(Outcome::Unchanged) => {
+            tracing::debug!(session = name, "nothing changed since its newest backup");
+            "unchanged"
+        }
+        Ok(Outcome::Nothing(why)) => {
+            tracing::debug!(session = name, "it is not backed up: {why}");
+            schedule.postpone(now_ms);
+            return;
+        }
+        Err(error) => {
+            let wait = schedule.failed(now_ms);
+            tracing::error!(
+                session = name,
+                "the scheduled backup failed, trying again in {} s: {error:#}",
+                wait.as_secs()
+            );
+            record.put(name, Kept { last_ms: record.last_ms(name), failing: true });
+            count(name, "failed");
+            return;
+        }
+    };
+    if schedule.done(now_ms) {
+        tracing::info!(session = name, "scheduled backups work again");
+    }
+    record.put(name, Kept { last_ms: Some(now_ms), failing: false });
+    metrics::gauge!("wakeeper_backup_last_success_timestamp_seconds", "session" => name.to_owned())
+        .set((now_ms / 1000) as f64);
+    count(name, word);
+}
+
+fn count(session: &str, result: &'static str) {
+    metrics::counter!("wakeeper_backups_total", "session" => session.to_owned(), "result" => result)
+        .increment(1);
+}
+
+#[cfg(test)]
+mod tests;
