@@ -129,9 +129,7 @@ async fn secrets_and_modes() {
     checkout.engine.wait_health(NAME, "healthy").await;
     let key = fs::read_to_string(checkout.folder().join("secrets/api_key")).expect("the key");
     let ask = |key: &str| {
-        format!(
-            "curl -s -o /dev/null -w '%{{http_code}}' -H 'X-Api-Key: {key}' localhost:8192/api/sessions"
-        )
+        format!("curl -s -o /dev/null -w '%{{http_code}}' -H 'X-Api-Key: {key}' localhost:8192/api/sessions")
     };
     checkout.shell(&ask(key.trim())).await.code(0).shows("200");
     checkout.shell(&ask("another")).await.code(0).shows("401");

@@ -153,7 +153,8 @@ async fn no_room_for_backups() {
     plant_session(&auth_info(&checkout));
     let disk = Disk::mount(&checkout, "session_backups", "256k").await;
     disk.fill().await;
-    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info -v $(pwd)/session_backups:/app/session_backups").await;
+    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info -v $(pwd)/session_backups:/app/session_backups")
+        .await;
     goes_through(&checkout, Situation::DiskFull).await;
     // Nor is an archive from elsewhere restored over what cannot be backed up.
     let create = "./docker-session-manager.sh backup create --data-dir . --backup-dir elsewhere";
@@ -202,7 +203,7 @@ async fn wrong_usage() {
 }
 
 /// A Baileys session with a Signal session that is torn.
-fn plant_session(folder: &Path) {
+pub fn plant_session(folder: &Path) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let fixture = fixtures.join("crates/session/fixtures/baileys6");
     std::fs::create_dir_all(folder).expect("a folder");
