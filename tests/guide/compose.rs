@@ -5,8 +5,8 @@ use wakeeper_e2e::Phone;
 
 use crate::checkout::{Checkout, Compose, NAME, NUMBER, PROJECT};
 use crate::commands::{
-    BASE_DOWN, BASE_UP, CLEAN, DOWN, EMPTY_STORE, EXEC, EXEC_LS, HEALTH, LOGS, LOGS_BAD_MAC, PRUNE, REMOVE_ALL,
-    REMOVE_SESSION, RESTART, START, STATUS, STOP, UP, UP_MONITORED,
+    BASE_DOWN, BASE_UP, CLEAN, DOWN, EMPTY_STORE, EXEC, EXEC_LS, HEALTH, LOGS, LOGS_BAD_MAC, PRUNE,
+    REMOVE_ALL, REMOVE_SESSION, RESTART, START, STATUS, STOP, UP, UP_MONITORED,
 };
 
 /// Somebody who writes to the gateway.
@@ -33,7 +33,9 @@ async fn through(compose: Compose) {
 /// The step by step resolution. wakeeper's own session mends itself, so that its last step is not needed.
 async fn resolution(checkout: &Checkout, phone: &Phone) {
     let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
-    checkout.lab().simulator().fault(json!({"kind": "corrupted", "target": NUMBER, "count": 1})).await;
+    // The gateway is the phone's first linked device.
+    let fault = json!({"kind": "corrupted", "target": format!("{NUMBER}:1"), "count": 1});
+    checkout.lab().simulator().fault(fault).await;
     friend.send_text(&phone.address.jid(), "damaged on its way").await;
     checkout.watched(LOGS_BAD_MAC, &["Bad MAC"]).await;
     checkout.wait_received(&friend, "damaged on its way").await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::json;
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::patient::contents;
 use wakeeper_e2e::{Baileys, PATIENCE};
@@ -103,6 +104,18 @@ async fn what_is_wrong_is_said_in_one_line() {
     checkout.guide(START).await.code(1).one_error().complains("auth_info");
 }
 
+/// G22: no QR code, because WhatsApp does not want this client: it is said, and the container goes on.
+#[tokio::test]
+async fn a_refused_client_says_so() {
+    let checkout = Checkout::fresh(Compose::V1).await;
+    checkout.lab().simulator().fault(json!({"kind": "rejected_version", "count": 1})).await;
+    checkout.guide(RUN).await.code(0);
+    checkout.wait_log("WhatsApp no longer accepts this client version; update wakeeper").await;
+    checkout.engine.wait_health(NAME, "healthy").await;
+    checkout.guide(RESTART).await.code(0);
+    checkout.qr().await;
+}
+
 /// G23: a login that would be lost with its container.
 #[tokio::test]
 async fn a_session_that_will_not_persist() {
@@ -129,9 +142,7 @@ async fn secrets_and_modes() {
     checkout.engine.wait_health(NAME, "healthy").await;
     let key = fs::read_to_string(checkout.folder().join("secrets/api_key")).expect("the key");
     let ask = |key: &str| {
-        format!(
-            "curl -s -o /dev/null -w '%{{http_code}}' -H 'X-Api-Key: {key}' localhost:8192/api/sessions"
-        )
+        format!("curl -s -o /dev/null -w '%{{http_code}}' -H 'X-Api-Key: {key}' localhost:8192/api/sessions")
     };
     checkout.shell(&ask(key.trim())).await.code(0).shows("200");
     checkout.shell(&ask("another")).await.code(0).shows("401");

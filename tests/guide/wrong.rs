@@ -153,7 +153,8 @@ async fn no_room_for_backups() {
     plant_session(&auth_info(&checkout));
     let disk = Disk::mount(&checkout, "session_backups", "256k").await;
     disk.fill().await;
-    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info -v $(pwd)/session_backups:/app/session_backups").await;
+    stranger(&checkout, "-v $(pwd)/auth_info:/app/auth_info -v $(pwd)/session_backups:/app/session_backups")
+        .await;
     goes_through(&checkout, Situation::DiskFull).await;
     // Nor is an archive from elsewhere restored over what cannot be backed up.
     let create = "./docker-session-manager.sh backup create --data-dir . --backup-dir elsewhere";
