@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::{Chat, Message};
 use wakeeper_e2e::patient::contents;
+use wakeeper_e2e::process::Process;
 use wakeeper_e2e::{Baileys, BaileysContainer, PATIENCE, Party};
 
 use crate::checkout::{Checkout, Compose, NAME};
@@ -115,6 +116,15 @@ impl Story {
     }
 }
 
+/// A monitor of the container that may not mend.
+async fn reporting(checkout: &Checkout) -> Process {
+    let line =
+        "SESSION_CLEANUP_ENABLED=false MONITOR_LISTEN=off exec wakeeper monitor --container whatsapp-api";
+    let mut monitor = Process::start("monitor", &mut checkout.command(line), &checkout.lab().logs());
+    monitor.wait_line("watching container whatsapp-api", PATIENCE).await;
+    monitor
+}
+
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
     i64::try_from(since.as_millis()).expect("a time of this era")
@@ -124,6 +134,7 @@ fn now_ms() -> i64 {
 #[tokio::test]
 async fn bad_mac_is_resolved_step_by_step() {
     let mut story = Story::begin().await;
+    let _monitor = reporting(&story.checkout).await;
     let texts = story.bad_mac().await;
     story.failed(BAD).await;
     let (checkout, since_ms) = (&story.checkout, now_ms());
@@ -146,6 +157,11 @@ async fn bad_mac_is_resolved_step_by_step() {
     assert!(findings.iter().any(finding), "{report:#}");
     assert_eq!(report["credentials"], "sound", "{report:#}");
     checkout.guide(STATUS).await.code(1).shows("lists what is wrong");
+    eventually("an incident in the status", PATIENCE, async || {
+        let said = checkout.guide(STATUS).await;
+        if said.out.contains("Last incidents:") { Ok(()) } else { Err(said) }
+    })
+    .await;
     // The plan is shown, and that is all.
     let plan = checkout.shell("./docker-session-manager.sh clean --dry-run").await.code(0);
     plan.shows("nothing was changed").shows(&name).shows("carries the plan out");

@@ -15,6 +15,7 @@ mod damage;
 mod damaged;
 mod disk;
 mod images;
+mod planted;
 mod said;
 mod settings;
 mod startup;
