@@ -2,6 +2,8 @@
 //!
 //! Each has a name, and a name that no test uses does not compile: so every line of the table is run.
 
+use std::path::{Path, PathBuf};
+
 /// A line of the guide. [`Checkout`](crate::checkout::Checkout) runs it as it stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Line(&'static str);
@@ -72,10 +74,25 @@ table! {
     BASE_UP = "docker-compose up -d";
 }
 
-/// The guide's text, when it lies beside the workspace.
+/// The guide's text, when it is at hand: the file that `WAKEEPER_TEST_GUIDE` names, or one beside the workspace.
 fn guide() -> Option<String> {
-    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    std::fs::read_to_string(workspace.join("../shared/spec/session-management-guide.md")).ok()
+    if let Some(path) = std::env::var_os("WAKEEPER_TEST_GUIDE") {
+        return Some(
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        );
+    }
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
+    let nearby = folders(beside).into_iter().flat_map(|folder| [folders(&folder), vec![folder]].concat());
+    nearby
+        .map(|folder| folder.join("session-management-guide.md"))
+        .find_map(|path| std::fs::read_to_string(path).ok())
+}
+
+/// Folders in a folder, but for hidden ones.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let hidden = |item: &std::fs::DirEntry| item.file_name().as_encoded_bytes().starts_with(b".");
+    items.filter(|item| !hidden(item) && item.path().is_dir()).map(|item| item.path()).collect()
 }
 
 /// What stands in the guide's shell blocks, without comments, continued lines joined.

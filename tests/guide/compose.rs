@@ -33,7 +33,9 @@ async fn through(compose: Compose) {
 /// The step by step resolution. wakeeper's own session mends itself, so that its last step is not needed.
 async fn resolution(checkout: &Checkout, phone: &Phone) {
     let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
-    checkout.lab().simulator().fault(json!({"kind": "corrupted", "target": NUMBER, "count": 1})).await;
+    // The gateway is the phone's first linked device.
+    let fault = json!({"kind": "corrupted", "target": format!("{NUMBER}:1"), "count": 1});
+    checkout.lab().simulator().fault(fault).await;
     friend.send_text(&phone.address.jid(), "damaged on its way").await;
     checkout.watched(LOGS_BAD_MAC, &["Bad MAC"]).await;
     checkout.wait_received(&friend, "damaged on its way").await;

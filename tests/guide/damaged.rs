@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::{Chat, Message};
 use wakeeper_e2e::patient::contents;
+use wakeeper_e2e::process::Process;
 use wakeeper_e2e::{Baileys, BaileysContainer, PATIENCE, Party};
 
 use crate::checkout::{Checkout, Compose, NAME};
@@ -69,7 +70,9 @@ impl Story {
     /// once, so that no retry heals the damage.
     async fn bad_mac(&mut self) -> Vec<String> {
         self.gateway.docker(&["pause"]).await;
-        sessions(&self.gateway.auth_info(), self.ben.address()).iter().for_each(|file| flip(file));
+        for file in sessions(&self.gateway.auth_info(), self.ben.address()) {
+            flip(&file);
+        }
         let texts: Vec<_> = (1..=BAD).map(|n| format!("nobody can read this {n}")).collect();
         for text in &texts {
             self.ben.send(&self.chat(), &Message::Text(text.clone())).await;
@@ -102,15 +105,24 @@ impl Story {
         self.checkout.engine.docker(&["inspect", "--format", "{{.State.StartedAt}}", NAME]).await
     }
 
-    /// Waits until so many messages failed, and their sender was asked to send them again. What Baileys did not ask for
-    /// before it is stopped, nobody sends.
+    /// Waits until so many messages failed.
     async fn failed(&self, count: usize) {
-        eventually("retry receipts", PATIENCE, async || {
-            let asked = self.gateway.log().await.matches("sent retry receipt").count();
-            if asked >= count { Ok(()) } else { Err(format!("{asked} of {count}")) }
+        eventually("messages to fail", PATIENCE, async || {
+            let stub = |e: &&Value| e["event"] == "message" && e["content"]["kind"] == "stub";
+            let failed = self.gateway.events().iter().filter(stub).count();
+            if failed >= count { Ok(()) } else { Err(format!("{failed} of {count}")) }
         })
         .await;
     }
+}
+
+/// A monitor of the container that may not mend.
+async fn reporting(checkout: &Checkout) -> Process {
+    let line =
+        "SESSION_CLEANUP_ENABLED=false MONITOR_LISTEN=off exec wakeeper monitor --container whatsapp-api";
+    let mut monitor = Process::start("monitor", &mut checkout.command(line), &checkout.lab().logs());
+    monitor.wait_line("watching container whatsapp-api", PATIENCE).await;
+    monitor
 }
 
 fn now_ms() -> i64 {
@@ -122,6 +134,7 @@ fn now_ms() -> i64 {
 #[tokio::test]
 async fn bad_mac_is_resolved_step_by_step() {
     let mut story = Story::begin().await;
+    let _monitor = reporting(&story.checkout).await;
     let texts = story.bad_mac().await;
     story.failed(BAD).await;
     let (checkout, since_ms) = (&story.checkout, now_ms());
@@ -144,11 +157,16 @@ async fn bad_mac_is_resolved_step_by_step() {
     assert!(findings.iter().any(finding), "{report:#}");
     assert_eq!(report["credentials"], "sound", "{report:#}");
     checkout.guide(STATUS).await.code(1).shows("lists what is wrong");
+    eventually("an incident in the status", PATIENCE, async || {
+        let said = checkout.guide(STATUS).await;
+        if said.out.contains("Last incidents:") { Ok(()) } else { Err(said) }
+    })
+    .await;
     // The plan is shown, and that is all.
     let plan = checkout.shell("./docker-session-manager.sh clean --dry-run").await.code(0);
     plan.shows("nothing was changed").shows(&name).shows("carries the plan out");
     assert_eq!((story.started_at().await, story.names()), (started.clone(), names.clone()));
-    // 3. Clean: stopped, backed up, mended, started.
+    // 3. Clean: stopped (once the gateway has asked for the messages that failed), backed up, mended, started.
     let clean = checkout.guide(CLEAN).await.code(0).shows("Done: ").shows("kept: no new QR code is needed");
     clean
         .shows("backup")

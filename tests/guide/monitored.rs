@@ -9,7 +9,7 @@ use wakeeper_e2e::patient::contents;
 
 use crate::checkout::{Checkout, Compose};
 use crate::commands::UP_MONITORED;
-use crate::wrong::plant_session;
+use crate::planted::plant_session;
 
 /// A file that is looked at twice, a stop and a start, and half a minute of watching the cured.
 const VERIFIED: Duration = Duration::from_mins(3);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::json;
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::patient::contents;
 use wakeeper_e2e::{Baileys, PATIENCE};
@@ -101,6 +102,18 @@ async fn what_is_wrong_is_said_in_one_line() {
     // A file where a folder is to be mounted: the engine itself refuses, and `start` passes on what it says.
     checkout.shell("rm -rf auth_info && touch auth_info").await.code(0);
     checkout.guide(START).await.code(1).one_error().complains("auth_info");
+}
+
+/// G22: no QR code, because WhatsApp does not want this client: it is said, and the container goes on.
+#[tokio::test]
+async fn a_refused_client_says_so() {
+    let checkout = Checkout::fresh(Compose::V1).await;
+    checkout.lab().simulator().fault(json!({"kind": "rejected_version", "count": 1})).await;
+    checkout.guide(RUN).await.code(0);
+    checkout.wait_log("WhatsApp no longer accepts this client version; update wakeeper").await;
+    checkout.engine.wait_health(NAME, "healthy").await;
+    checkout.guide(RESTART).await.code(0);
+    checkout.qr().await;
 }
 
 /// G23: a login that would be lost with its container.

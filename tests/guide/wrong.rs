@@ -1,13 +1,14 @@
 //! Wrong input for every container command: a clear error, the right exit code, and nothing lost.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wakeeper_e2e::patient::contents;
 
 use crate::checkout::{Checkout, Compose};
 use crate::commands::CLEAN;
 use crate::disk::Disk;
+use crate::planted::{plant_session, stranger};
 
 /// What a command does in a situation.
 #[derive(Clone, Copy)]
@@ -88,12 +89,6 @@ async fn state(checkout: &Checkout) -> (String, BTreeMap<String, Vec<u8>>) {
     let folder = auth_info(checkout);
     let files = if folder.is_dir() { contents(&folder) } else { BTreeMap::new() };
     (checkout.shell(facts).await.out, files)
-}
-
-/// Starts a container that belongs to nobody's gateway, with these mounts.
-async fn stranger(checkout: &Checkout, mounts: &str) {
-    let run = format!("docker run -d --init --name stranger {mounts} debian:bookworm-slim sleep infinity");
-    checkout.shell(&run).await.code(0);
 }
 
 fn auth_info(checkout: &Checkout) -> PathBuf {
@@ -200,15 +195,4 @@ async fn wrong_usage() {
     checkout.guide(CLEAN).await.code(1).one_error().complains("whatsapp-api");
     let folder = "./docker-session-manager.sh clean --data-dir .";
     checkout.shell(folder).await.code(1).one_error().complains("auth_info is a file");
-}
-
-/// A Baileys session with a Signal session that is torn.
-pub fn plant_session(folder: &Path) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let fixture = fixtures.join("crates/session/fixtures/baileys6");
-    std::fs::create_dir_all(folder).expect("a folder");
-    for (name, content) in contents(&fixture) {
-        std::fs::write(folder.join(name), content).expect("a copy");
-    }
-    std::fs::write(folder.join("session-4915100000000.0.json"), "{\"_sessions\":{\"B").expect("a torn file");
 }

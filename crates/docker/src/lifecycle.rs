@@ -15,7 +15,7 @@ use crate::logs::LogRequest;
 const LOOK: Duration = Duration::from_millis(250);
 /// A container without a health check counts as up when it has run this long.
 const STEADY: Duration = Duration::from_secs(2);
-/// A container that its restart policy started so often while it was waited for will not come up by itself.
+/// A container that its restart policy started so often since a person did, and that ended again, will not come up by itself.
 const CRASHES: i64 = 5;
 /// How much longer than the stop itself the engine's answer may take.
 const MARGIN: Duration = Duration::from_secs(20);
@@ -142,10 +142,8 @@ impl Engine {
     pub async fn wait_ready(&self, name: &str, patience: Duration) -> Result<Container, NotReady> {
         let began = Instant::now();
         let mut steady_since: Option<(Option<i64>, Instant)> = None;
-        let mut restarts_before = None;
         loop {
             let container = self.find(name).await?;
-            let crashes = container.restarts - *restarts_before.get_or_insert(container.restarts);
             match (container.status, container.health.as_ref().map(|health| health.state)) {
                 (Status::Running, Some(HealthState::Healthy)) => return Ok(container),
                 (Status::Running, None) => {
@@ -159,7 +157,9 @@ impl Engine {
                     steady_since = Some((container.started_ns, since));
                 }
                 (Status::Exited | Status::Dead, _) => return Err(self.ended(&container).await),
-                (Status::Restarting, _) if crashes >= CRASHES => return Err(self.ended(&container).await),
+                (Status::Restarting, _) if container.restarts >= CRASHES => {
+                    return Err(self.ended(&container).await);
+                }
                 _ => {}
             }
             if began.elapsed() >= patience {

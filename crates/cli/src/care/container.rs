@@ -254,7 +254,7 @@ pub fn health_words(output: &str) -> String {
 
 /// Says what happens, on standard error: standard output belongs to the result.
 #[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]
-fn say(text: &str) {
+pub fn say(text: &str) {
     eprintln!("-- {text}");
 }
 

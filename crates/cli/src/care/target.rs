@@ -104,13 +104,13 @@ impl TargetFlags {
         Ok((target, settings))
     }
 
-    /// The target of a command that is about containers: the default one when neither is named.
-    pub fn container_or_default(mut self) -> Result<Target, SettingsError> {
+    /// The target of a command that is about containers, the default one when neither is named, and all settings.
+    pub fn container_or_default(mut self) -> Result<(Target, Settings), SettingsError> {
         let folder = self.data_dir.is_some() || self.auth_info_dir.is_some() || self.store.is_some();
         if self.container_name().is_none() && !folder {
             self.container = Some(containers::DEFAULT_NAME.to_owned());
         }
-        Ok(self.resolve()?.0)
+        self.resolve()
     }
 
     /// The container that is meant: the flag; else, unless a folder is named, the variable. Inside a container without

@@ -1,18 +1,20 @@
 //! `wakeeper clean`: mends what is damaged, and nothing else.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use wakeeper_docker::{NotReady, Purpose};
 use wakeeper_session::address::Address;
 use wakeeper_session::clean::Outcome;
 use wakeeper_session::repair::Extent;
+use wakeeper_session::symptoms::PeerTrouble;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
-use crate::care::container::{ContainerTarget, OpenSession, blocking};
+use crate::care::container::{ContainerTarget, OpenSession, blocking, say};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, owners};
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, now_ms, owners};
 
 use super::verdict;
 
@@ -68,13 +70,15 @@ impl Clean {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
-        let (target, _) = self.target.clone().resolve()?;
+        let (target, settings) = self.target.clone().resolve()?;
         match target.present().await? {
             Target::Folder(places) => match native(&places, order, console).await? {
                 Some(code) => Ok(code),
                 None => self.in_folder(&places, order, console),
             },
-            Target::Container(target) => self.in_container(&target, order, console).await,
+            Target::Container(target) => {
+                self.in_container(&target, order, console, settings.care.rules.handshake).await
+            }
         }
     }
 
@@ -95,12 +99,14 @@ impl Clean {
         target: &ContainerTarget,
         order: Order,
         console: Console,
+        handshake: Duration,
     ) -> anyhow::Result<ExitCode> {
         let plan = Order { dry_run: true, ..order };
         let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
         if let Some(code) = native(&session.places, order, console).await? {
             return Ok(code);
         }
+        let troubles = if session.container.is_up() { session.evidence.troubles.clone() } else { Vec::new() };
         let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
         if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
             console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
@@ -113,6 +119,9 @@ impl Clean {
                 console.page(|page| page.line("Nothing was changed."))?;
                 return Ok(verdict(false));
             }
+        }
+        if order.extent != Extent::Everything {
+            handshakes(&troubles, handshake).await;
         }
         let session = OpenSession::open(target, &self.evidence, Purpose::Write).await?;
         let container = session.container.name.clone();
@@ -133,6 +142,19 @@ impl Clean {
             _ => Extent::Damaged,
         }
     }
+}
+
+/// Waits until a running gateway has asked for messages that failed a moment ago: nobody sends again what it had not asked
+/// for when it was stopped.
+async fn handshakes(troubles: &[PeerTrouble], handshake: Duration) {
+    let Some(last_ms) = troubles.iter().filter_map(|trouble| trouble.last_ms).max() else { return };
+    let since = Duration::from_millis(u64::try_from(now_ms() - last_ms).unwrap_or(0));
+    let Some(rest) = handshake.checked_sub(since).filter(|rest| !rest.is_zero()) else { return };
+    say(&format!(
+        "messages failed a moment ago; waiting {} s until the gateway has asked for them again",
+        rest.as_secs() + 1
+    ));
+    tokio::time::sleep(rest).await;
 }
 
 async fn mend(

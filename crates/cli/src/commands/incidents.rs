@@ -1,6 +1,6 @@
 //! `wakeeper incidents`: what went wrong, what was done, how it was verified.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -45,7 +45,7 @@ pub struct Incidents {
 
 /// An incident, as JSON shows it.
 #[derive(Debug, Serialize)]
-struct Shown {
+pub(super) struct Shown {
     id: i64,
     session: String,
     kind: String,
@@ -70,7 +70,29 @@ struct ShownStep {
     detail: Option<Value>,
 }
 
+/// The last incidents of a container, newest first, out of the first of these databases that is there; none when it
+/// cannot be read.
+pub(super) async fn last(databases: &[PathBuf], session: &str, limit: u32) -> Vec<Shown> {
+    let Some(database) = databases.iter().find(|database| database.exists()) else { return Vec::new() };
+    let rows = read(database, session, limit).await.unwrap_or_default();
+    rows.into_iter().map(|row| Shown::of(row, Vec::new())).collect()
+}
+
+async fn read(database: &Path, session: &str, limit: u32) -> anyhow::Result<Vec<IncidentRow>> {
+    let storage = read_sqlite(database).await?;
+    let query = IncidentQuery { session: Some(session.to_owned()), unfinished: false, before: None, limit };
+    let rows = storage.incidents(query).await;
+    storage.close().await;
+    Ok(rows?)
+}
+
 impl Shown {
+    /// In a line: when, what, and how it ended.
+    pub(super) fn line(&self, now_ms: i64) -> String {
+        let end = self.outcome.as_deref().unwrap_or(self.state);
+        format!("{}, {}: {end}; {}", when(self.opened_ms, now_ms), self.kind, self.summary)
+    }
+
     fn of(row: IncidentRow, steps: Vec<IncidentStep>) -> Self {
         let shown = |row: IncidentStep| ShownStep {
             at_ms: row.step.at_ms,

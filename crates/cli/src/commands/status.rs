@@ -1,5 +1,6 @@
 //! `wakeeper status`: the container, its session, what its log shows.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,11 +11,15 @@ use wakeeper_docker::{Container, Purpose};
 use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
 use crate::care::page::{Page, Tone, size};
-use crate::care::{Console, Target, TargetFlags, health};
+use crate::care::{Console, Target, TargetFlags, health, now_ms};
 use crate::containers::{self, connect};
+use crate::monitor::{DATABASE, Shared};
 
+use super::incidents::{self, Shown};
 use super::verdict;
 
+/// Incidents that are shown.
+const LAST_INCIDENTS: u32 = 3;
 /// Lines of the log that are shown.
 const LAST_LINES: u32 = 10;
 
@@ -44,6 +49,8 @@ struct Report {
     /// Why nothing is known of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_problem: Option<String>,
+    /// What a monitor saw last.
+    incidents: Vec<Shown>,
     log: Vec<String>,
 }
 
@@ -51,9 +58,9 @@ impl Status {
     /// Looks at everything and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
-        let target = match self.target.container_or_default()? {
-            Target::Container(target) => target,
-            Target::Folder(_) => {
+        let (target, settings) = match self.target.container_or_default()? {
+            (Target::Container(target), settings) => (target, settings),
+            (Target::Folder(_), _) => {
                 super::wrong_usage("status is about a container; for a folder there is `health`")
             }
         };
@@ -61,10 +68,15 @@ impl Status {
         let container = engine.find(&target.name).await?;
         let usage = if container.is_up() { engine.stats(&container.id).await.ok() } else { None };
         let log = engine.last_lines(&container, LAST_LINES).await;
+        let mut monitors = vec![Shared::database(&settings.care)];
         let (session, session_problem) = match examined(&target, console).await {
-            Ok(health) => (Some(health), None),
+            Ok((health, backups)) => {
+                monitors.push(backups.join("monitor").join(DATABASE));
+                (Some(health), None)
+            }
             Err(error) => (None, Some(format!("{error:#}"))),
         };
+        let incidents = incidents::last(&monitors, &container.name, LAST_INCIDENTS).await;
         let sound = session.as_ref().is_none_or(|session| session.report.healthy);
         let well = containers::is_well(&container) && sound;
         let report = Report {
@@ -73,6 +85,7 @@ impl Status {
             usage,
             session,
             session_problem,
+            incidents,
             log,
         };
         console.show(&report, |page| show(page, &report))?;
@@ -80,15 +93,16 @@ impl Status {
     }
 }
 
+/// The session's health, and where it is backed up.
 async fn examined(
     target: &crate::care::container::ContainerTarget,
     console: Console,
-) -> anyhow::Result<health::Health> {
+) -> anyhow::Result<(health::Health, PathBuf)> {
     let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
     let (places, evidence) = (session.places.clone(), session.evidence.clone());
     let health = health::health_of(&places, &evidence, console).await;
     session.close().await?;
-    health
+    Ok((health?, places.backups))
 }
 
 fn show(page: &mut Page, report: &Report) {
@@ -115,6 +129,13 @@ fn show(page: &mut Page, report: &Report) {
         page.fact("health check", crate::care::container::health_words(&health.last_output));
     }
     session(page, report);
+    if !report.incidents.is_empty() {
+        page.gap();
+        page.line(page.tone(Tone::Strong, "Last incidents:"));
+        for incident in &report.incidents {
+            page.line(format!("  {}", incident.line(now_ms())));
+        }
+    }
     page.gap();
     page.line(page.tone(Tone::Strong, "Last log lines:"));
     for line in &report.log {
