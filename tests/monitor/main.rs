@@ -7,4 +7,5 @@
 mod damage;
 mod faults;
 mod table;
+mod watching;
 mod ward;
