@@ -7,5 +7,5 @@
 mod damage;
 mod faults;
 mod table;
-mod watching;
 mod ward;
+mod watching;
