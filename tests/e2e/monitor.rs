@@ -184,7 +184,10 @@ async fn alerts_are_signed_and_come_again_after_refusals_and_restarts() {
 #[tokio::test]
 async fn the_page_serves_metrics_and_health_and_nothing_else() {
     let mut patient = Patient::admit().await;
-    let mut watch = patient.watch(&[]);
+    // Of the bot, not of the monitor.
+    std::fs::create_dir(patient.data().join("logs")).expect("a folder");
+    let own = patient.lab.folder().join("monitor's own");
+    let mut watch = patient.watch(&[("LOG_DIR", &own.to_string_lossy())]);
     watch.wait_line("metrics on http://127.0.0.1:").await;
     assert_eq!(watch.page("/health").await.expect("an answer"), (200, "ok\n".to_owned()));
     for path in ["/", "/incidents", "/metrics/x"] {
@@ -208,6 +211,14 @@ async fn the_page_serves_metrics_and_health_and_nothing_else() {
     );
     assert!(!text.contains(CONTACTS[0]), "it names a contact: {text}");
     watch.terminate().await;
+    let written = std::fs::read_dir(&own).expect("log files").next().expect("one").expect("an entry").path();
+    assert!(written.to_string_lossy().contains("wakeeper-monitor.20"), "{}", written.display());
+    assert!(std::fs::read_to_string(&written).expect("a log").contains("incident: "));
+    // Without the setting there are none, whatever lies beside the session.
+    let mut watch = patient.watch(&[]);
+    watch.wait_line("metrics on").await;
+    watch.terminate().await;
+    assert_eq!(std::fs::read_dir(patient.data().join("logs")).expect("a folder").count(), 0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::Message;
-use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE, Party, Webhooks};
+use wakeeper_e2e::{Addressing, Baileys, Gateway, Lab, PATIENCE, Party, Webhooks};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
@@ -105,12 +105,33 @@ async fn a_gateway_backs_itself_up_and_starts_again_from_a_backup() {
         verified.as_array().expect("a list").iter().map(|one| &one["manifest"]["signal_sessions"]).collect();
     assert!(sessions[0].as_u64() > Some(0), "{sessions:?}");
 
-    // All that the gateway knew of its session is gone.
+    starts_from_backup(&lab, anna.as_gateway().0, &["restore", "--what", "all"]).await;
+    talk(&anna, &ben, "after").await;
+}
+
+/// All that a stopped gateway knew of its session is lost; it comes up again with what a backup gives back.
+async fn starts_from_backup(lab: &Lab, gateway: &mut Gateway, restore: &[&str]) {
+    let folder = gateway.folder().to_owned();
     std::fs::remove_dir_all(folder.join("auth_info/sessions/default")).expect("remove the session");
-    let (code, restored) = doctor(&lab, &folder, &["restore", "--what", "all"]).await;
+    let (code, restored) = doctor(lab, &folder, restore).await;
     assert_eq!((code, &restored["login_kept"]), (Some(0), &Value::Bool(true)), "{restored:#}");
-    anna.as_gateway().0.start().await;
-    anna.as_gateway().0.wait_working().await;
+    gateway.start().await;
+    // Nobody scans anything.
+    gateway.wait_working().await;
+}
+
+#[tokio::test]
+async fn a_gateway_starts_again_with_the_login_of_an_older_backup() {
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let mut anna = linked(&lab, &[("BACKUP_INTERVAL", "off")]).await;
+    let ben = lab.linked_peer("ben", Baileys::Seven, BEN).await;
+    talk(&anna, &ben, "before").await;
+    let folder = anna.as_gateway().0.folder().to_owned();
+    doctor(&lab, &folder, &["backup", "create"]).await;
+    // The ratchets go on, and the backup does not know.
+    talk(&anna, &ben, "since").await;
+    assert!(anna.as_gateway().0.terminate().await.success());
+    starts_from_backup(&lab, anna.as_gateway().0, &["restore"]).await;
     talk(&anna, &ben, "after").await;
 }
 

@@ -8,3 +8,4 @@ mod damage;
 mod faults;
 mod table;
 mod ward;
+mod watching;

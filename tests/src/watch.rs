@@ -154,6 +154,11 @@ impl Watch {
         self.json(&["incidents", &id.to_string(), "--state", &self.state.to_string_lossy()]).await
     }
 
+    /// Runs a command on the monitor's own state and returns its document.
+    pub async fn asks(&self, arguments: &[&str]) -> Value {
+        self.json(&[arguments, &["--state", &self.state.to_string_lossy()]].concat()).await
+    }
+
     async fn json(&self, arguments: &[&str]) -> Value {
         let mut command = self.binary.command(&self.folder);
         command.args(arguments).arg("--json").envs(self.host.iter().map(|host| ("DOCKER_HOST", host)));

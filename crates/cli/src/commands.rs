@@ -116,21 +116,16 @@ fn wrong_usage(reason: &str) -> ! {
     crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason).exit()
 }
 
-/// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C).
-async fn asked_to_stop() -> anyhow::Result<&'static str> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        Ok(tokio::select! {
+/// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C). Both are caught from the call on, not only
+/// once somebody waits.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = &'static str> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await?;
-        Ok("Ctrl-C")
-    }
+        }
+    })
 }

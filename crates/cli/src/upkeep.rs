@@ -22,7 +22,7 @@ use crate::care::page::plural;
 use schedule::Schedule;
 
 /// Sessions that are new are noticed after so long at the latest.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps all sessions backed up.
 pub struct Upkeep<S> {

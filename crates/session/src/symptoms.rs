@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Serialize;
 
 use crate::address::Address;
 use crate::inventory::Inventory;
-use needles::Needles;
+use needles::{Literals, Needles};
 
 mod baileys;
 mod libsignal;
@@ -107,7 +107,7 @@ pub(crate) enum PeerIn {
     NextFrame,
     /// In this capture group, as a JID or as libsignal writes it.
     Group(usize),
-    /// In three capture groups: user, domain suffix, device.
+    /// It is a stack frame that names the contact: user, domain suffix, device.
     Frame,
 }
 
@@ -141,14 +141,35 @@ pub struct Symptom {
 /// All tables, compiled.
 struct Tables {
     needles: Needles,
-    rows: Vec<(&'static Row, Regex)>,
+    rows: Vec<Compiled>,
+}
+
+/// A row, ready for use.
+struct Compiled {
+    row: &'static Row,
+    regex: Regex,
+    literals: Literals,
+}
+
+impl Compiled {
+    fn is_match(&self, line: &[u8]) -> bool {
+        self.literals.are_in(line) && (self.literals.are_all() || self.regex.is_match(line))
+    }
+
+    fn captures<'l>(&self, line: &'l [u8]) -> Option<Captures<'l>> {
+        self.literals.are_in(line).then(|| self.regex.captures(line))?
+    }
 }
 
 /// A table that does not compile is left out; the test of the tables makes sure that none is.
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let compiled = |row: &'static Row| Some((row, Regex::new(row.pattern).ok()?));
+    // What matters in these lines is ASCII, whatever surrounds it.
+    let regex = |pattern| RegexBuilder::new(pattern).unicode(false).build();
+    let compiled = |row: &'static Row| {
+        Some(Compiled { row, regex: regex(row.pattern).ok()?, literals: Literals::of(row.pattern) })
+    };
     let rows: Vec<_> = all_rows().filter_map(compiled).collect();
-    let needles = Needles::of(rows.iter().map(|(row, _)| row.pattern));
+    let needles = Needles::of(rows.iter().map(|compiled| compiled.row.pattern));
     Tables { needles, rows }
 });
 

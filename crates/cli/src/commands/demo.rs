@@ -66,9 +66,9 @@ impl Demo {
             (None, Some(folder)) => folder.path().to_owned(),
             (None, None) => bail!("no folder for the demo"),
         };
-        let stop = tokio::spawn(asked_to_stop());
+        let stop = tokio::spawn(asked_to_stop()?);
         tokio::select! {
-            asked = stop => asked.map_err(anyhow::Error::from).and_then(|asked| asked.map(drop)),
+            asked = stop => asked.map(drop).map_err(anyhow::Error::from),
             played = self.play(&folder) => played,
         }
     }

@@ -17,7 +17,7 @@ use crate::containers;
 use crate::logging;
 use crate::monitor::fleet::{Choice, Fleet, WatchedContainers};
 use crate::monitor::{Shared, alerts, metrics};
-use crate::settings::{Settings, Sources};
+use crate::settings::{LogFolder, Settings, Sources};
 use crate::upkeep::{Upkeep, time};
 
 use super::asked_to_stop;
@@ -62,10 +62,10 @@ impl Monitor {
         let log_files = logging::init_with_files(&settings.log, "monitor")?;
         logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
-        let asked = tokio::spawn(asked_to_stop());
+        let asked = tokio::spawn(asked_to_stop()?);
         if !settings.care.rules.watch {
             tracing::warn!("ENABLE_ERROR_MONITORING is false: nothing is watched");
-            asked.await??;
+            asked.await?;
             return Ok(());
         }
         say_rules(&settings.care.rules);
@@ -83,7 +83,7 @@ impl Monitor {
         let sender = tokio::spawn(alerts::send(shared.clone(), stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {
-            if let Ok(Ok(signal)) = asked.await {
+            if let Ok(signal) = asked.await {
                 tracing::info!("{signal} received, finishing what has begun");
             }
             signal.cancel();
@@ -101,6 +101,15 @@ impl Monitor {
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = self.given()?;
+        // Beside a folder that is only watched, `logs` belongs to what runs there.
+        if self.log.is_some() && matches!(settings.log.folder, LogFolder::IfPresent(_)) {
+            settings.log.folder = LogFolder::Off;
+        }
+        Ok(settings)
+    }
+
+    fn given(&self) -> anyhow::Result<Settings> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let flags = [("DATA_DIR", &self.data_dir), ("MONITOR_STATE_DIR", &self.state)];
         Ok(Settings::resolve(Sources {

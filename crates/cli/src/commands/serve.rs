@@ -118,7 +118,7 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         // The signals are caught before the sessions start, so that no stop request is missed.
-        let stop = tokio::spawn(asked_to_stop());
+        let stop = tokio::spawn(asked_to_stop()?);
         // Before the port: a busy one often means a second gateway on the same folder.
         let lock = Lock::on_folder(&settings.auth_info_dir)?;
         refuse_beside_baileys(&settings.auth_info_dir)?;
@@ -136,7 +136,7 @@ impl Serve {
         let upkeep = upkeep.map(|upkeep| tokio::spawn(upkeep.run(stopping.clone())));
         gateway
             .serve(listener, async move {
-                if let Ok(Ok(signal)) = stop.await {
+                if let Ok(signal) = stop.await {
                     tracing::info!("{signal} received, shutting down");
                 } else {
                     tracing::error!("waiting for signals failed, shutting down");

@@ -48,7 +48,7 @@ impl SimulatorCommand {
         let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
         logging::init(&LogSettings { json, filter, folder: LogFolder::Off }, Output::Stdout)?;
-        let stop = tokio::spawn(asked_to_stop());
+        let stop = tokio::spawn(asked_to_stop()?);
         let simulator = Simulator::start(SimulatorConfig {
             listen: self.listen,
             seed: self.seed,
@@ -63,7 +63,7 @@ impl SimulatorCommand {
         .with_context(|| format!("the simulator cannot start on {}", self.listen))?;
         tracing::info!("the simulated WhatsApp listens on {}", simulator.base_url());
         tracing::info!("for a gateway: WHATSAPP_WS_URL={}", simulator.websocket_url());
-        stop.await??;
+        stop.await?;
         simulator.stop().await?;
         tracing::info!("stopped");
         Ok(())

@@ -114,11 +114,15 @@ fn append(folder: &Path, program: &str, open: &mut Option<Open>, now_ms: i64, li
     }
 }
 
-/// A folder of ours is 0700; one that belongs to somebody else is taken as it is.
+/// A folder for our files alone is made 0700. One that others keep files in is taken as it is; ours are private there, too.
 fn make_private(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
-        // The files are private in any case.
+    let is_ours = |item: io::Result<fs::DirEntry>| {
+        Ok::<_, io::Error>(item?.file_name().as_encoded_bytes().starts_with(b"wakeeper-"))
+    };
+    let open = fs::metadata(folder)?.permissions().mode() & 0o077 != 0;
+    if open && fs::read_dir(folder)?.map(is_ours).all(|ours| ours.unwrap_or(false)) {
+        // It may be a mount without modes, or somebody else's: the files matter.
         let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
     }
     Ok(())
@@ -224,6 +228,7 @@ mod tests {
         for other in ["wakeeper-monitor.2020-01-01.log", "gateway.log", "wakeeper-serve.notes.log"] {
             fs::write(folder.path().join(other), "").unwrap();
         }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let (clock, mut log) = log();
         log.begin(Some(folder.path())).unwrap();
         for _ in 0..10 {
@@ -235,6 +240,8 @@ mod tests {
         assert_eq!(ours.len(), KEPT, "{names:?}");
         assert_eq!(*ours[KEPT - 1], "wakeeper-serve.2026-02-09.log");
         assert_eq!(names.len(), KEPT + 3, "other files are left alone: {names:?}");
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "whoever reads those files still can");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //! symptoms that still wait for one.
 
 use std::io::Read;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use regex::bytes::Captures;
 
+use super::needles::RowSet;
 use super::{PeerIn, Row, Symptom, TABLES};
 use crate::address::Address;
 use crate::json::{self, Value};
@@ -13,7 +16,7 @@ use crate::stamp;
 /// Longer lines are cut: nothing that matters stands further behind.
 const LINE_LIMIT: usize = 64 * 1024;
 /// How much is read at once.
-const BLOCK: usize = 512 * 1024;
+const BLOCK: usize = 256 * 1024;
 /// A stack has no more frames.
 const FRAMES: usize = 24;
 /// So many symptoms may wait for a frame.
@@ -31,7 +34,14 @@ impl Scanner {
     pub fn line(&mut self, line: impl AsRef<[u8]>) -> Vec<Symptom> {
         let mut out = Vec::new();
         let line = line.as_ref();
-        self.read(&line[..line.len().min(LINE_LIMIT)], &mut |symptom| out.push(symptom));
+        let line = &line[..line.len().min(LINE_LIMIT)];
+        let mut rows = RowSet::default();
+        let mut from = 0;
+        while let Some((at, of_needle)) = TABLES.needles.next(line, from) {
+            rows.add(of_needle);
+            from = at + 1;
+        }
+        self.read(line, rows, &mut |symptom| out.push(symptom));
         out
     }
 
@@ -42,15 +52,26 @@ impl Scanner {
 
     /// Reads whole lines. Those that hold nothing of interest are not even looked at.
     fn lines(&mut self, text: &[u8], sink: &mut impl FnMut(Symptom)) {
-        let mut rest = text;
-        while let Some(found) = TABLES.needles.find(rest) {
-            let start = memchr::memrchr(b'\n', &rest[..found]).map_or(0, |end| end + 1);
-            self.pass(&rest[..start], sink);
-            let end = memchr::memchr(b'\n', &rest[found..]).map_or(rest.len(), |end| found + end);
-            self.read(&rest[start..end.min(start + LINE_LIMIT)], sink);
-            rest = rest.get(end + 1..).unwrap_or_default();
+        let mut done = 0;
+        let mut next = TABLES.needles.next(text, 0);
+        while let Some((mut at, mut rows)) = next {
+            let start = memchr::memrchr(b'\n', &text[done..at]).map_or(done, |end| done + end + 1);
+            let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
+            // What the search finds behind the line's end is where it goes on: nothing is searched twice.
+            next = loop {
+                match TABLES.needles.next(text, at + 1) {
+                    Some((more, of_needle)) if more < end => {
+                        rows.add(of_needle);
+                        at = more;
+                    }
+                    beyond => break beyond,
+                }
+            };
+            self.pass(&text[done..start], sink);
+            self.read(&text[start..end.min(start + LINE_LIMIT)], rows, sink);
+            done = (end + 1).min(text.len());
         }
-        self.pass(rest, sink);
+        self.pass(&text[done..], sink);
     }
 
     /// Passes over lines of no interest: a stack does not go on for ever.
@@ -63,24 +84,28 @@ impl Scanner {
         }
     }
 
-    /// Reads one line.
-    fn read(&mut self, line: &[u8], sink: &mut impl FnMut(Symptom)) {
+    /// Reads one line that may match these rows.
+    fn read(&mut self, line: &[u8], rows: RowSet, sink: &mut impl FnMut(Symptom)) {
         let line = line.trim_ascii_end();
         let mut frame = None;
         let mut facts = None;
         if !self.waiting.is_empty() {
             self.lines_waited += 1;
         }
-        for (row, regex) in TABLES.needles.rows(line).iter().filter_map(|row| TABLES.rows.get(*row)) {
-            let captures = match row.peer {
-                PeerIn::Group(_) | PeerIn::Frame => regex.captures(line),
-                PeerIn::Nowhere | PeerIn::JsonKey | PeerIn::NextFrame => None,
-            };
-            if captures.is_none() && !regex.is_match(line) {
+        for compiled in rows.iter().filter_map(|row| TABLES.rows.get(row)) {
+            let row = compiled.row;
+            if row.peer == PeerIn::Frame {
+                // Most lines of a bad night are such frames; nobody reads those that no symptom waits for.
+                if !self.waiting.is_empty() {
+                    frame = frame_address(line);
+                }
                 continue;
             }
-            if row.peer == PeerIn::Frame {
-                frame = captures.as_ref().and_then(frame_address);
+            let captures = match row.peer {
+                PeerIn::Group(_) => compiled.captures(line),
+                _ => None,
+            };
+            if captures.is_none() && !compiled.is_match(line) {
                 continue;
             }
             let facts = facts.get_or_insert_with(|| Facts::of(line));
@@ -184,13 +209,19 @@ fn group<'a>(captures: &Captures<'a>, n: usize) -> Option<&'a str> {
     std::str::from_utf8(captures.get(n)?.as_bytes()).ok()
 }
 
-/// The contact that a stack frame names: user, domain suffix, device.
-fn frame_address(captures: &Captures<'_>) -> Option<Address> {
-    let (user, device) = (group(captures, 1)?, group(captures, 3)?);
-    match group(captures, 2) {
-        Some(domain) => Address::from_parts(&format!("{user}_{domain}"), device),
-        None => Address::from_parts(user, device),
+/// The contact that a stack frame names: `at async 100000000000002_1.3 [as awaitable]`. What the row's pattern says,
+/// without its cost.
+pub(super) fn frame_address(line: &[u8]) -> Option<Address> {
+    static MARK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(" [as awaitable]"));
+    let line = &line[..MARK.find(line)?];
+    let blank = memchr::memrchr(b' ', line)?;
+    let (before, name) = (&line[..blank], &line[blank + 1..]);
+    if !(before.ends_with(b"at") || before.ends_with(b"at async")) {
+        return None;
     }
+    let name = std::str::from_utf8(name).ok()?;
+    let (user, device) = name.strip_prefix("Object.").unwrap_or(name).rsplit_once('.')?;
+    Address::from_parts(user, device)
 }
 
 /// The JSON object that a line is or ends in: Docker and some gateways put a prefix before it.
@@ -212,8 +243,10 @@ fn message_id(value: &Value<'_>) -> Option<String> {
 
 /// The message's id as whatsmeow and whatsapp-rust write it.
 fn named_id(line: &[u8]) -> Option<String> {
-    let behind = |text: &[u8]| Some(&line[memchr::memmem::find(line, text)? + text.len()..]);
-    let rest = behind(b"[msg:").or_else(|| behind(b"Error decrypting message "))?;
+    static MSG: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("[msg:"));
+    static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("Error decrypting message "));
+    let behind = |text: &Finder<'_>| Some(&line[text.find(line)? + text.needle().len()..]);
+    let rest = behind(&MSG).or_else(|| behind(&ERROR))?;
     let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"-_.".contains(byte))?;
     std::str::from_utf8(&rest[..end]).ok().filter(|id| !id.is_empty()).map(str::to_owned)
 }
@@ -230,8 +263,8 @@ fn prefix_time(line: &[u8]) -> Option<i64> {
 }
 
 fn status(line: &[u8]) -> Option<u16> {
-    const NAME: &[u8] = b"statusCode";
-    let rest = &line[memchr::memmem::find(line, NAME)? + NAME.len()..];
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("statusCode"));
+    let rest = &line[NAME.find(line)? + NAME.needle().len()..];
     let digits = &rest[rest.iter().position(u8::is_ascii_digit)?..];
     let number = digits.iter().take(3).take_while(|byte| byte.is_ascii_digit());
     let code = number.fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));

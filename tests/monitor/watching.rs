@@ -1,0 +1,394 @@
+//! What `wakeeper monitor` does about containers, whatever runs in them: it finds them by their label, follows them as they
+//! come and go, reads on after a restart, rehearses, backs them up while they run, and gives up aloud. The containers
+//! print what a test writes into a file.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use wakeeper_e2e::docker::{Engine, Removal};
+use wakeeper_e2e::journal::eventually;
+use wakeeper_e2e::{Addressing, Lab, PATIENCE, Watch, Watched};
+
+/// A contact of the session in the container; the Signal session with it is years old.
+const CONTACT: &str = "6281100000002";
+const RECORD: &str = "session-6281100000002.0.json";
+const IMAGE: &str = "debian:bookworm-slim";
+/// Prints its log as it grows, and ends when it is asked to. What `/lines/start` holds is run first.
+const PROGRAM: &str = "trap 'exit 0' TERM; . /lines/start; tail -n +1 -F /lines/log & wait";
+
+/// A container that prints lines, and its session.
+struct Printer {
+    engine: Engine,
+    name: String,
+    folder: PathBuf,
+    labelled: bool,
+    _removal: Removal,
+}
+
+impl Printer {
+    /// Makes its files; it does not run yet.
+    fn new(lab: &Lab, engine: &Engine, name: &str, labelled: bool) -> Self {
+        let folder = lab.folder().join(name);
+        for part in ["auth_info", "lines"] {
+            std::fs::create_dir_all(folder.join(part)).expect("a folder to mount");
+        }
+        for file in ["log", "start"] {
+            std::fs::write(folder.join("lines").join(file), "").expect("a file to mount");
+        }
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/session/fixtures/baileys7");
+        for item in std::fs::read_dir(fixture).expect("the fixture") {
+            let path = item.expect("a file").path();
+            let copy = folder.join("auth_info").join(path.file_name().expect("a name"));
+            std::fs::copy(&path, copy).expect("copy a file");
+        }
+        let name = format!("watching-{name}-{}", std::process::id());
+        let removal = engine.removes(&name);
+        Self { engine: engine.clone(), name, folder, labelled, _removal: removal }
+    }
+
+    async fn run(&self) {
+        let mount = |part: &str, at: &str| format!("{}:{at}", self.folder.join(part).display());
+        let (auth_info, lines) = (mount("auth_info", "/app/auth_info"), mount("lines", "/lines"));
+        let label = format!("whatsapp.session.managed={}", self.labelled);
+        let words = ["run", "--detach", "--name", &self.name, "--label", &label];
+        let rest = ["--volume", &auth_info, "--volume", &lines, IMAGE, "sh", "-c", PROGRAM];
+        self.engine.docker(&[&words[..], &rest[..]].concat()).await;
+    }
+
+    async fn start(lab: &Lab, engine: &Engine, name: &str) -> Self {
+        let printer = Self::new(lab, engine, name, false);
+        printer.run().await;
+        printer
+    }
+
+    /// Prints a line.
+    fn prints(&self, line: &str) {
+        use std::io::Write;
+        let path = self.folder.join("lines/log");
+        let mut file = std::fs::File::options().append(true).open(path).expect("its log");
+        writeln!(file, "{line}").expect("write a line");
+    }
+
+    /// What is run whenever the container starts, before anything is printed.
+    fn at_start(&self, script: &str) {
+        std::fs::write(self.folder.join("lines/start"), script).expect("write the script");
+    }
+
+    fn record(&self) -> PathBuf {
+        self.folder.join("auth_info").join(RECORD)
+    }
+
+    fn tear(&self) {
+        let content = std::fs::read(self.record()).expect("a record");
+        std::fs::write(self.record(), &content[..content.len() / 2]).expect("tear it");
+    }
+
+    /// When the container last started.
+    async fn started(&self) -> String {
+        self.engine.docker(&["inspect", "--format", "{{.State.StartedAt}}", &self.name]).await
+    }
+
+    fn label(&self) -> String {
+        format!("session=\"{}\"", self.name)
+    }
+}
+
+/// A message that cannot be decrypted, as Baileys logs it.
+fn bad_mac(id: &str) -> String {
+    let key = json!({"remoteJid": format!("{CONTACT}@s.whatsapp.net"), "id": id});
+    json!({"level": 50, "key": key, "err": {"type": "Error", "message": "Bad MAC"}, "msg": "failed to decrypt message"})
+        .to_string()
+}
+
+async fn backups(watch: &Watch) -> Vec<Value> {
+    watch.care(&["backup", "list"]).await.as_array().expect("a list").clone()
+}
+
+async fn laboratory() -> (Engine, Lab) {
+    (Engine::of_this_run(), Lab::start(Addressing::PhoneNumber).await)
+}
+
+async fn reported(watch: &Watch, step: &str) -> Value {
+    eventually(&format!("an incident with the step {step}"), PATIENCE, async || {
+        let all = watch.incidents().await;
+        let [incident] = all.as_slice() else { return Err(format!("{all:?}")) };
+        let id = incident["id"].to_string();
+        let whole = watch.asks(&["incidents", &id]).await;
+        let steps = whole["steps"].as_array().expect("steps").clone();
+        if steps.iter().any(|one| one["step"] == step) { Ok(whole) } else { Err(whole.to_string()) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn labelled_containers_are_watched_as_they_come_and_go() {
+    let (engine, lab) = laboratory().await;
+    let first = Printer::new(&lab, &engine, "first", true);
+    let second = Printer::new(&lab, &engine, "second", true);
+    let other = Printer::new(&lab, &engine, "other", false);
+    first.run().await;
+    // Others may run labelled containers on the same engine, of which nothing is to be changed.
+    let mut watch = Watch::spawn(&lab, &Watched::Labelled(&engine), &["--dry-run"], &[]);
+    watch.wait_line(&format!("watching container {}", first.name)).await;
+    other.run().await;
+    second.run().await;
+    watch.wait_line(&format!("watching container {}", second.name)).await;
+    for (printer, id) in [(&first, "A"), (&other, "B"), (&second, "C")] {
+        printer.prints(&bad_mac(id));
+    }
+    for printer in [&first, &second] {
+        watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 1.0).await;
+    }
+    assert!(watch.metric("wakeeper_symptoms_total", &other.label()).await.is_none(), "it has no label");
+    let lines = watch.lines();
+    assert!(lines.iter().all(|line| !line.contains(&other.name)), "it has no label");
+
+    engine.docker(&["rm", "--force", &first.name]).await;
+    eventually("the end of watching", PATIENCE, async || {
+        let lines = watch.lines();
+        let told = lines.iter().any(|line| line.contains("no longer watched") && line.contains(&first.name));
+        if told { Ok(()) } else { Err("nothing") }
+    })
+    .await;
+    // Made anew under its name, its log printed from the start: the old message counts once.
+    first.run().await;
+    first.prints(&bad_mac("D"));
+    eventually("the new container to be watched", PATIENCE, async || {
+        let lines = watch.lines();
+        let count =
+            lines.iter().filter(|line| line.contains(&format!("watching container {}", first.name))).count();
+        if count == 2 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    watch.wait_metric("wakeeper_symptoms_total", &first.label(), 3.0).await;
+    watch.terminate().await;
+}
+
+#[tokio::test]
+async fn a_rehearsal_reports_and_touches_nothing() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "rehearsal").await;
+    printer.tear();
+    let before = wakeeper_e2e::patient::contents(&printer.folder.join("auth_info"));
+    let started = printer.started().await;
+    let settings = [("SESSION_CLEANUP_WAIT", "1s"), ("BACKUP_INTERVAL", "1s")];
+    let watched = Watched::Container(&engine, &printer.name);
+    let mut watch = Watch::spawn(&lab, &watched, &["--dry-run"], &settings);
+    watch.wait_line("reports only: SESSION_CLEANUP_ENABLED is false").await;
+    for id in ["A", "B", "C"] {
+        printer.prints(&bad_mac(id));
+    }
+    let incident = reported(&watch, "reported").await;
+    assert!(incident["summary"].as_str().expect("a text").contains("wakeeper would"), "{incident:#}");
+    assert_eq!(printer.started().await, started, "it was stopped");
+    assert_eq!(wakeeper_e2e::patient::contents(&printer.folder.join("auth_info")), before);
+    assert!(!lab.folder().join("backups").exists(), "a rehearsal backs nothing up");
+    watch.terminate().await;
+}
+
+#[tokio::test]
+async fn no_line_is_lost_or_counted_twice_over_a_restart_of_the_monitor() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "restart").await;
+    let settings = [("SESSION_CLEANUP_ENABLED", "false"), ("SESSION_CLEANUP_WAIT", "1s")];
+    let watched = Watched::Container(&engine, &printer.name);
+    let watch = Watch::spawn(&lab, &watched, &[], &settings);
+    printer.prints(&bad_mac("A"));
+    printer.prints(&bad_mac("B"));
+    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 2.0).await;
+    assert!(watch.incidents().await.is_empty(), "two are noise");
+    watch.terminate().await;
+    // The third message of the contact fails while nobody watches.
+    printer.prints(&bad_mac("C"));
+    let watch = Watch::spawn(&lab, &watched, &[], &settings);
+    let incident = reported(&watch, "reported").await;
+    assert_eq!(incident["messages"], 3, "{incident:#}");
+    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 3.0).await;
+    watch.kill().await;
+    // The same incident goes on in a third process; what was read before counts no second time.
+    let watch = Watch::spawn(&lab, &watched, &[], &settings);
+    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 3.0).await;
+    printer.prints(&bad_mac("D"));
+    eventually("the fourth message", PATIENCE, async || {
+        let all = watch.incidents().await;
+        let known = |incident: &Value| incident["messages"].as_i64();
+        if all.len() == 1 && known(&all[0]) == Some(4) { Ok(()) } else { Err(format!("{all:?}")) }
+    })
+    .await;
+    watch.terminate().await;
+}
+
+#[tokio::test]
+async fn a_container_that_nothing_helps_is_left_alone_aloud() {
+    const TRIES: usize = 2;
+    let (engine, lab) = laboratory().await;
+    let alerts = wakeeper_e2e::Alerts::start().await;
+    let printer = Printer::new(&lab, &engine, "hopeless", false);
+    // A gateway that tears the same file whenever it starts, and says so.
+    printer.at_start(&format!("echo started >> /lines/starts; echo '{{\"_sess' > /app/auth_info/{RECORD}"));
+    printer.run().await;
+    let (tries, url) = (TRIES.to_string(), alerts.url());
+    let settings = [
+        ("SESSION_CLEANUP_TRIES", tries.as_str()),
+        ("SESSION_CLEANUP_WAIT", "1s"),
+        ("SESSION_CLEANUP_VERIFY", "1s"),
+        ("SESSION_CLEANUP_COOL_DOWN", "1s"),
+        ("MONITOR_ALERT_URL", url.as_str()),
+        ("MONITOR_ALERT_HMAC_KEY", wakeeper_e2e::alerts::ALERT_KEY),
+    ];
+    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    printer.prints(&bad_mac("A"));
+    let alert = alerts.wait("session_state", "left_alone").await;
+    assert_eq!(alert["step"], "gave_up", "{alert}");
+    assert!(alert["text"].as_str().expect("a text").contains("did not help"), "{alert}");
+    let starts = || {
+        let text = std::fs::read_to_string(printer.folder.join("lines/starts")).expect("its starts");
+        text.lines().count()
+    };
+    let after = starts();
+    assert!((2..=TRIES + 2).contains(&after), "{after} starts");
+    let read = watch.metric("wakeeper_symptoms_total", &printer.label()).await.expect("symptoms");
+    // More of the same: it is read, and nothing is done about it.
+    for n in 0..20 {
+        printer.prints(&bad_mac(&format!("LATER{n}")));
+    }
+    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), read + 20.0).await;
+    watch.wait_metric("wakeeper_left_alone", &printer.label(), 1.0).await;
+    let incidents = watch.incidents().await;
+    assert_eq!((incidents.len(), starts()), (1, after), "{incidents:?}");
+    let given_up = alerts.taken().iter().filter(|alert| alert["step"] == "gave_up").count();
+    assert_eq!(given_up, 1, "{:?}", alerts.taken());
+    alerts.assert_all_signed();
+    // It runs: nothing is left stopped.
+    let state = engine.docker(&["inspect", "--format", "{{.State.Running}}", &printer.name]).await;
+    assert_eq!(state, "true");
+    watch.terminate().await;
+}
+
+#[tokio::test]
+async fn a_running_container_is_backed_up_and_the_last_good_backup_stays() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "backups").await;
+    let started = printer.started().await;
+    let settings = [
+        ("BACKUP_INTERVAL", "1s"),
+        ("BACKUP_KEEP_LAST", "1"),
+        ("BACKUP_KEEP_DAILY", "0"),
+        ("BACKUP_KEEP_WEEKLY", "0"),
+        // Nothing is mended meanwhile.
+        ("SESSION_CLEANUP_WAIT", "1h"),
+    ];
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    let line = watch.wait_line("INFO backed up to").await;
+    assert!(line.contains(&printer.name) && line.contains("files"), "{line}");
+    let good = backups(&watch).await;
+    assert_eq!((good.len(), &good[0]["errors"]), (1, &json!(0)), "{good:?}");
+
+    // Each damaged state is another one, and so another backup; of those one stays.
+    printer.tear();
+    watch.wait_line("the last backup without any is kept").await;
+    let record = std::fs::read(printer.record()).expect("a record");
+    for n in 1..3 {
+        std::fs::write(printer.record(), &record[..record.len() - n]).expect("tear it again");
+        watch
+            .wait_metric(
+                "wakeeper_backups_total",
+                "result=\"made\"",
+                f64::from(u32::try_from(n).expect("few") + 2),
+            )
+            .await;
+    }
+    let left = backups(&watch).await;
+    let errors: Vec<_> = left.iter().map(|one| one["errors"].as_u64().expect("a number")).collect();
+    assert!(left.len() == 2 && errors[0] > 0 && errors[1] == 0, "{left:?}");
+    assert_eq!(left[1]["path"], good[0]["path"]);
+    let verified = watch.care(&["backup", "verify", left[1]["path"].as_str().expect("a path")]).await;
+    assert_eq!(verified[0]["report"]["healthy"], true, "{verified:#}");
+    assert_eq!(printer.started().await, started, "a backup stops nothing");
+    watch.terminate().await;
+}
+
+/// The proxy that docs/security.md describes, in front of the engine's socket. Returns the socket that it offers.
+async fn socket_proxy(engine: &Engine, lab: &Lab) -> (PathBuf, Removal) {
+    let recipe = lab.folder().join("Dockerfile");
+    let text = "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y --no-install-recommends haproxy \
+                && rm -rf /var/lib/apt/lists/*\n";
+    std::fs::write(&recipe, text).expect("write a recipe");
+    let empty = lab.folder().join("empty");
+    let offered = lab.folder().join("proxy");
+    for folder in [&empty, &offered] {
+        std::fs::create_dir(folder).expect("a folder");
+    }
+    engine.build("wakeeper-test-haproxy", &recipe, &empty, &[]).await;
+    let name = format!("watching-proxy-{}", std::process::id());
+    let removal = engine.removes(&name);
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/socket-proxy/haproxy.cfg");
+    let mounts = [
+        format!("{}:/etc/haproxy.cfg:ro", config.canonicalize().expect("the configuration").display()),
+        format!("{}:/var/run/docker.sock", engine.socket().display()),
+        format!("{}:/proxy", offered.display()),
+    ];
+    let mut words =
+        vec!["run", "--detach", "--name", &name, "--network", "none", "--read-only", "--cap-drop", "ALL"];
+    for mount in &mounts {
+        words.extend(["--volume", mount]);
+    }
+    words.extend(["wakeeper-test-haproxy", "haproxy", "-W", "-db", "-f", "/etc/haproxy.cfg"]);
+    engine.docker(&words).await;
+    let socket = offered.join("docker.sock");
+    let host = format!("unix://{}", socket.display());
+    eventually("the proxy to answer", PATIENCE, async || {
+        let output = engine.try_docker(&["--host", &host, "version"]).await;
+        if output.status.success() { Ok(()) } else { Err(engine.docker(&["logs", &name]).await) }
+    })
+    .await;
+    (socket, removal)
+}
+
+#[tokio::test]
+async fn a_monitor_behind_a_socket_proxy_mends_and_may_do_nothing_else() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "behind").await;
+    let (socket, _removal) = socket_proxy(&engine, &lab).await;
+    let host = format!("unix://{}", socket.display());
+    let settings = [
+        ("DOCKER_HOST", host.as_str()),
+        ("SESSION_CLEANUP_WAIT", "1s"),
+        ("SESSION_CLEANUP_VERIFY", "1s"),
+        ("BACKUP_INTERVAL", "1s"),
+    ];
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    watch.wait_line("; repairs are on").await;
+    watch.wait_line("INFO backed up to").await;
+    let started = printer.started().await;
+    printer.tear();
+    printer.prints(&bad_mac("A"));
+    let incident = watch.closed(PATIENCE).await;
+    assert_eq!(incident["outcome"], "recovered", "{incident:#}");
+    assert_ne!(printer.started().await, started, "it was stopped for the repair");
+    let health = watch.care(&["health"]).await;
+    assert_eq!(health["healthy"], true, "{health:#}");
+    watch.terminate().await;
+
+    let target = format!("{}:/etc/motd", printer.name);
+    for words in [
+        &["exec", &printer.name, "true"][..],
+        &["create", "--volume", "/:/machine", IMAGE],
+        &["rm", "--force", &printer.name],
+        &["cp", "/etc/hostname", &target],
+        &["images"],
+    ] {
+        let output = engine.try_docker(&[&["--host", host.as_str()], words].concat()).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        // The proxy does not wait for what `cp` sends.
+        let refused = told.contains("403") || (words[0] == "cp" && told.contains("broken pipe"));
+        assert!(!output.status.success() && refused, "{words:?}: {told}");
+    }
+    // wakeeper says what was refused, in one line.
+    let mut command = lab.binary().command(lab.folder());
+    command.args(["exec", "--container", &printer.name, "true"]).env("DOCKER_HOST", &host);
+    let output = command.output().await.expect("run wakeeper");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("refuse") && told.lines().count() == 1, "{told}");
+}
