@@ -314,6 +314,33 @@ async fn a_running_container_is_backed_up_and_the_last_good_backup_stays() {
 }
 
 #[tokio::test]
+async fn a_session_that_went_back_is_told_and_its_newest_backup_stays_the_newest() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "rollback").await;
+    let settings = [("BACKUP_INTERVAL", "1s"), ("SESSION_CLEANUP_WAIT", "1h")];
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    watch.wait_line("INFO backed up to").await;
+    let text = std::fs::read_to_string(printer.record()).expect("a record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    for session in record["_sessions"].as_object_mut().expect("sessions").values_mut() {
+        let used = session["indexInfo"]["used"].as_i64().expect("a time");
+        session["indexInfo"]["used"] = json!(used - 1000);
+    }
+    std::fs::write(printer.record(), record.to_string()).expect("put an older record back");
+    let line = watch.wait_line("the scheduled backup failed, trying again in 1 s").await;
+    assert!(line.contains("1 file of the session lie(s) behind its newest backup"), "{line}");
+    watch.wait_metric("wakeeper_backups_total", "result=\"made\"", 1.0).await;
+    // It is what shows the damage, and the doctor mends by it.
+    let health = watch.care(&["health"]).await;
+    let codes: Vec<_> =
+        health["findings"].as_array().expect("findings").iter().map(|one| &one["code"]).collect();
+    assert!(codes.contains(&&json!("ratchet_rolled_back")), "{codes:?}");
+    std::fs::write(printer.record(), text).expect("put the record back");
+    watch.wait_line("scheduled backups work again").await;
+    watch.terminate().await;
+}
+
+#[tokio::test]
 async fn a_burst_in_a_containers_log_is_one_incident_and_takes_little_memory() {
     let (engine, lab) = laboratory().await;
     let mut peaks = Vec::new();
