@@ -12,7 +12,7 @@ use wakeeper_session::symptoms::{self, Class};
 /// Errors in the log, whatever its size: the worst night that was reported, two hours of it.
 const ERRORS: u64 = 168_000;
 /// Each measurement is made so often, and the best one counts: the others tell of the machine.
-const RUNS: usize = 5;
+const RUNS: usize = 11;
 /// What must be reached of grep's speed.
 const SHARE: f64 = 0.5;
 
@@ -24,11 +24,15 @@ pub fn run(mebibytes: u64) -> anyhow::Result<bool> {
     let size = std::fs::metadata(&path)?.len();
     println!("{} MiB, {} lines, {} of them `Bad MAC`", size >> 20, written.lines, written.bad_macs);
 
-    let (counted, grep) = best(|| count(&path, None))?;
-    let (_, bytewise) = best(|| count(&path, Some("C")))?;
-    let (seen, ours) = best(|| classify(&path))?;
-    ensure!(counted == written.bad_macs, "grep counted {counted} lines");
-    ensure!(seen == written.bad_macs, "{seen} symptoms of Bad MAC");
+    let (mut grep, mut bytewise, mut ours) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    // By turns, so that what else the machine does meets all of them.
+    for _ in 0..RUNS {
+        let counted = timed(&mut grep, || count(&path, None))?;
+        timed(&mut bytewise, || count(&path, Some("C")))?;
+        let seen = timed(&mut ours, || classify(&path))?;
+        ensure!(counted == written.bad_macs, "grep counted {counted} lines");
+        ensure!(seen == written.bad_macs, "{seen} symptoms of Bad MAC");
+    }
 
     let speed = |time: Duration| size as f64 / time.as_secs_f64() / f64::from(1 << 20);
     println!("grep -c \"Bad MAC\"             {:7.0} MiB/s", speed(grep));
@@ -39,17 +43,12 @@ pub fn run(mebibytes: u64) -> anyhow::Result<bool> {
     Ok(share >= SHARE)
 }
 
-fn best(mut measured: impl FnMut() -> anyhow::Result<u64>) -> anyhow::Result<(u64, Duration)> {
-    let mut best: Option<(u64, Duration)> = None;
-    for _ in 0..RUNS {
-        let started = Instant::now();
-        let result = measured()?;
-        let took = started.elapsed();
-        if best.is_none_or(|(_, time)| took < time) {
-            best = Some((result, took));
-        }
-    }
-    best.context("nothing was measured")
+/// Keeps the best time.
+fn timed(best: &mut Duration, measured: impl FnOnce() -> anyhow::Result<u64>) -> anyhow::Result<u64> {
+    let started = Instant::now();
+    let result = measured()?;
+    *best = started.elapsed().min(*best);
+    Ok(result)
 }
 
 fn count(path: &Path, locale: Option<&str>) -> anyhow::Result<u64> {

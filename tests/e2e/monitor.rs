@@ -90,13 +90,6 @@ async fn read(watch: &Watch, lines: u32) {
     watch.wait_metric("wakeeper_symptoms_total", "session=\"auth_info\"", f64::from(lines)).await;
 }
 
-/// The largest memory of a process so far.
-fn peak_kb(id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a running process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 async fn opened(watch: &Watch, count: usize) -> Vec<Value> {
     eventually(&format!("{count} incident(s)"), PATIENCE, async || {
         let all = watch.incidents().await;
@@ -139,7 +132,7 @@ async fn a_burst_of_errors_is_one_incident_and_takes_no_memory() {
         assert_eq!((incidents.len(), told), (1, 1), "{incidents:?}");
         assert_eq!(incidents[0]["kind"], "session_state");
         assert!(incidents[0]["closed_ms"].is_null() && incidents[0]["outcome"].is_null(), "{incidents:?}");
-        peaks.push(peak_kb(watch.id()));
+        peaks.push(watch.peak_kb());
         let printed = watch.lines().len();
         assert!(printed < 30, "{printed} lines about one incident");
         watch.terminate().await;

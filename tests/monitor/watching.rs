@@ -3,6 +3,7 @@
 //! print what a test writes into a file.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wakeeper_e2e::docker::{Engine, Removal};
@@ -13,6 +14,10 @@ use wakeeper_e2e::{Addressing, Lab, PATIENCE, Watch, Watched};
 const CONTACT: &str = "6281100000002";
 const RECORD: &str = "session-6281100000002.0.json";
 const IMAGE: &str = "debian:bookworm-slim";
+/// The worst night that was reported.
+const BURST: usize = 168_000;
+/// Memory that it may take on top of a quiet log; lines of the last two seconds are remembered, to repeat none.
+const ROOM_KB: u64 = 32 * 1024;
 /// Prints its log as it grows, and ends when it is asked to. What `/lines/start` holds is run first.
 const PROGRAM: &str = "trap 'exit 0' TERM; . /lines/start; tail -n +1 -F /lines/log & wait";
 
@@ -306,6 +311,67 @@ async fn a_running_container_is_backed_up_and_the_last_good_backup_stays() {
     assert_eq!(verified[0]["report"]["healthy"], true, "{verified:#}");
     assert_eq!(printer.started().await, started, "a backup stops nothing");
     watch.terminate().await;
+}
+
+#[tokio::test]
+async fn a_session_that_went_back_is_told_and_its_newest_backup_stays_the_newest() {
+    let (engine, lab) = laboratory().await;
+    let printer = Printer::start(&lab, &engine, "rollback").await;
+    let settings = [("BACKUP_INTERVAL", "1s"), ("SESSION_CLEANUP_WAIT", "1h")];
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    watch.wait_line("INFO backed up to").await;
+    let text = std::fs::read_to_string(printer.record()).expect("a record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    for session in record["_sessions"].as_object_mut().expect("sessions").values_mut() {
+        let used = session["indexInfo"]["used"].as_i64().expect("a time");
+        session["indexInfo"]["used"] = json!(used - 1000);
+    }
+    std::fs::write(printer.record(), record.to_string()).expect("put an older record back");
+    let line = watch.wait_line("the scheduled backup failed, trying again in 1 s").await;
+    assert!(line.contains("1 file of the session lie(s) behind its newest backup"), "{line}");
+    watch.wait_metric("wakeeper_backups_total", "result=\"made\"", 1.0).await;
+    // It is what shows the damage, and the doctor mends by it.
+    let health = watch.care(&["health"]).await;
+    let codes: Vec<_> =
+        health["findings"].as_array().expect("findings").iter().map(|one| &one["code"]).collect();
+    assert!(codes.contains(&&json!("ratchet_rolled_back")), "{codes:?}");
+    std::fs::write(printer.record(), text).expect("put the record back");
+    watch.wait_line("scheduled backups work again").await;
+    watch.terminate().await;
+}
+
+#[tokio::test]
+async fn a_burst_in_a_containers_log_is_one_incident_and_takes_little_memory() {
+    let (engine, lab) = laboratory().await;
+    let mut peaks = Vec::new();
+    for lines in [BURST / 100, BURST] {
+        let printer = Printer::start(&lab, &engine, &format!("burst-{lines}")).await;
+        let frame = format!("    at async {CONTACT}.0 [as awaitable] (/app/session_cipher.js:171:28)");
+        let text = format!("Session error:Error: Bad MAC Error: Bad MAC\n{frame}\n").repeat(lines);
+        let settings = [("SESSION_CLEANUP_ENABLED", "false"), ("SESSION_CLEANUP_WAIT", "1s")];
+        let watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+        for id in ["A", "B", "C"] {
+            printer.prints(&bad_mac(id));
+        }
+        printer.prints(text.trim_end());
+        eventually("all lines to be read", Duration::from_mins(4), async || {
+            let read = watch.metric("wakeeper_symptoms_total", &printer.label()).await;
+            if read == Some((lines + 3) as f64) { Ok(()) } else { Err(format!("{read:?}")) }
+        })
+        .await;
+        let mine = |incident: &&Value| incident["session"] == printer.name.as_str();
+        let incident = eventually("one incident", PATIENCE, async || {
+            let all = watch.incidents().await;
+            let mine: Vec<_> = all.iter().filter(mine).cloned().collect();
+            if mine.len() == 1 { Ok(mine[0].clone()) } else { Err(format!("{mine:?}")) }
+        })
+        .await;
+        assert!(incident["closed_ms"].is_null(), "{incident:#}");
+        peaks.push(watch.peak_kb());
+        watch.terminate().await;
+    }
+    eprintln!("peak memory: {} KB on {} lines, {} KB on {BURST}", peaks[0], BURST / 100, peaks[1]);
+    assert!(peaks[1] <= peaks[0] + ROOM_KB, "{peaks:?} KB");
 }
 
 /// The proxy that docs/security.md describes, in front of the engine's socket. Returns the socket that it offers.

@@ -30,19 +30,19 @@ const LONGEST_PLAIN_NUMBER: usize = 6;
 const LONGEST_PLAIN_HEX: usize = 23;
 
 /// Where log lines go.
+#[cfg(feature = "demo")]
 pub enum Output {
     /// Standard output, with colours when it is a terminal.
     Stdout,
     /// A file; for commands that use standard output themselves.
-    #[cfg(feature = "demo")]
     File(std::fs::File),
 }
 
 /// Starts logging. Records of libraries that use the `log` crate come through here too.
+#[cfg(feature = "demo")]
 pub fn init(settings: &LogSettings, output: Output) -> anyhow::Result<()> {
     match output {
         Output::Stdout => start(settings, colours(settings), io::stdout, None),
-        #[cfg(feature = "demo")]
         Output::File(file) => {
             let file = Arc::new(file);
             start(settings, false, move || Arc::clone(&file), None)

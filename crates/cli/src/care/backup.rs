@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use wakeeper_session::Options;
 use wakeeper_session::backup::retention::Pruned;
 use wakeeper_session::backup::{
     self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
 };
 use wakeeper_session::examine::CredentialsState;
 use wakeeper_session::source::{Folder, Limits};
+use wakeeper_session::{Finding, Options};
 
 use super::container::blocking;
 use super::health::{native_database, require_folder};
@@ -30,15 +30,15 @@ pub async fn create_of(
         let (places, evidence) = (places.clone(), evidence.clone());
         return blocking(move || create(&places, &evidence, always, console)).await;
     };
-    create_native(&database, places, always, console).await
+    create_native(&database, places, move |places| create(places, &Evidence::default(), always, console))
+        .await
 }
 
-/// Backs a session of the gateway up, as a folder that Baileys could run on.
+/// Backs a session of the gateway up, as a folder that Baileys could run on; `create` backs that folder up.
 pub async fn create_native(
     database: &Path,
     places: &Places,
-    always: bool,
-    console: Console,
+    create: impl FnOnce(&Places) -> anyhow::Result<Created> + Send + 'static,
 ) -> anyhow::Result<Created> {
     let copied = wakeeper_native::copy_as_baileys(database).await?;
     let places = Places {
@@ -47,11 +47,31 @@ pub async fn create_native(
         store: copied.folder().with_file_name("baileys_store.json"),
         ..places.clone()
     };
-    let created = blocking(move || create(&places, &Evidence::default(), always, console)).await?;
+    let created = blocking(move || create(&places)).await?;
     for left_out in &copied.left_out {
         tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
     }
     Ok(created)
+}
+
+/// Backs a session folder of Baileys up on a schedule. One that lies behind its newest backup is not: that backup shows
+/// what happened, and would no longer be the newest.
+pub fn create_routine(places: &Places) -> anyhow::Result<Created> {
+    require_folder(places)?;
+    let evidence = Evidence::default().with_backups(places);
+    if evidence.reached.is_some() {
+        let report = wakeeper_session::examine(&places.auth_info, &evidence.options(places))?;
+        let is_behind = |finding: &&Finding| finding.code.as_str() == "ratchet_rolled_back";
+        let behind = report.findings.iter().filter(is_behind).count();
+        if behind > 0 {
+            bail!(
+                "{} of the session lie(s) behind its newest backup: an older copy was put back. `wakeeper clean` mends that, \
+                 and backups go on then",
+                plural(behind, "file")
+            );
+        }
+    }
+    create(places, &Evidence::default(), false, Console::silent())
 }
 
 /// Backs a session folder of Baileys up. What runs on it may go on running.

@@ -11,7 +11,7 @@ use wakeeper_session::symptoms::PeerTrouble;
 
 use super::Shared;
 use crate::care::container::{blocking, places};
-use crate::care::{Console, Evidence, Places, backup};
+use crate::care::{Places, backup};
 use crate::upkeep::{self, Outcome, Routine};
 
 /// A session in a container, found by name: the container may be made anew under it.
@@ -169,8 +169,7 @@ impl Routine for ContainerSession {
             ..places
         };
         let copied = places.clone();
-        let created =
-            blocking(move || backup::create(&copied, &Evidence::default(), false, Console::silent())).await?;
+        let created = blocking(move || backup::create_routine(&copied)).await?;
         let shelf = places.backups.clone();
         let outcome = upkeep::settle(places, created, self.prune).await;
         give_to_owner(&shelf);

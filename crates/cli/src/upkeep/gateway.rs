@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use wakeeper_native::NativeError;
 
 use super::routine::{Outcome, Routine, Sessions, newest_ms, settle};
-use crate::care::{Console, Places, backup};
+use crate::care::{Places, backup};
 
 /// The session whose backups carry the folder's own name, as before it was wakeeper's.
 const DEFAULT: &str = "default";
@@ -71,7 +71,7 @@ impl Routine for GatewaySession {
         if self.folder.join(wakeeper_session::formats::baileys::name::MOVED_MARKER).exists() {
             return Ok(Outcome::Nothing("it was moved elsewhere".to_owned()));
         }
-        match backup::create_native(&database, &self.places, false, Console::silent()).await {
+        match backup::create_native(&database, &self.places, backup::create_routine).await {
             Ok(created) => settle(self.places.clone(), created, self.prune).await,
             Err(error) => match error.downcast_ref::<NativeError>() {
                 Some(NativeError::NoLogin { .. }) => Ok(Outcome::Nothing("it is not linked".to_owned())),
