@@ -115,10 +115,15 @@ pub fn plan(
         return Ok(everything(&examination));
     }
     let mut mender = Mender::new(folder, options, sources);
-    if !restore_credentials(&mut mender, &mut examination, options) {
-        return Ok(without_login(&examination, options));
-    }
+    let mut login = Login::Sound;
     for round in 0.. {
+        // First of all, and again when what was mended has uncovered damage that only a backup cures.
+        if login == Login::Sound {
+            login = restore_credentials(&mut mender, &mut examination, options);
+            if login == Login::Lost && round == 0 {
+                return Ok(without_login(&examination, options));
+            }
+        }
         let findings = examination.findings(options);
         let mut progress = false;
         for finding in findings.iter().filter(|finding| is_due(finding)) {
@@ -144,24 +149,35 @@ fn is_due(finding: &Finding) -> bool {
     finding.severity >= Severity::Warning && finding.repair.is_automatic()
 }
 
-/// Whether the login is sound, or was made so. Done before anything else is considered.
+/// What became of the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Login {
+    /// Nothing is wrong with it so far.
+    Sound,
+    /// It comes from a backup.
+    Restored,
+    /// It is damaged, and no backup holds a sound one.
+    Lost,
+}
+
+/// Takes credentials that are damaged from a backup.
 fn restore_credentials(
     mender: &mut Mender<'_>,
     examination: &mut Examination,
     options: &Options<'_>,
-) -> bool {
+) -> Login {
     let findings = examination.findings(options);
     let Some(finding) = findings.iter().find(|finding| finding.repair == Repair::RestoreCredentials) else {
-        return true;
+        return Login::Sound;
     };
     let current = mender.read("creds.json").unwrap_or_default();
     let constraint = credentials::constraint(&current, &examination.inventory);
     match mender.sources().credentials(&constraint) {
         Some(restored) => {
             mender.put_credentials(finding, &restored, examination);
-            true
+            Login::Restored
         }
-        None => false,
+        None => Login::Lost,
     }
 }
 
