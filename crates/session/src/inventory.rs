@@ -121,8 +121,18 @@ impl Inventory {
 
     /// The phone number -> LID mapping, as the forward files say.
     pub fn lid_of(&self, phone: &str) -> Option<&str> {
-        match &self.files.get(&format!("lid-mapping-{phone}.json"))?.facts {
-            Facts::Mapped(lid) => Some(lid),
+        self.mapped(&format!("lid-mapping-{phone}.json"))
+    }
+
+    /// The same where the opposite direction agrees: one of the two files may be damaged and still look well.
+    pub fn confirmed_lid_of(&self, phone: &str) -> Option<&str> {
+        self.lid_of(phone)
+            .filter(|lid| self.mapped(&format!("lid-mapping-{lid}_reverse.json")) == Some(phone))
+    }
+
+    fn mapped(&self, name: &str) -> Option<&str> {
+        match &self.files.get(name)?.facts {
+            Facts::Mapped(user) => Some(user),
             _ => None,
         }
     }

@@ -19,7 +19,7 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
         .sessions()
         .filter(|(_, address, _)| address.domain == Domain::Phone)
         .filter_map(|(file, address, facts)| {
-            let lid = address.moved_to(view.inventory.lid_of(&address.user)?, Domain::Lid);
+            let lid = address.moved_to(view.inventory.confirmed_lid_of(&address.user)?, Domain::Lid);
             view.inventory.session(&lid)?;
             let evidence = format!("the same device also has one under its LID, {lid}");
             let repair = rename_unless_newer(view, facts, &lid);

@@ -20,7 +20,7 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
         .sessions()
         .filter(|(_, address, _)| address.domain == Domain::Phone)
         .filter_map(|(file, address, _)| {
-            let lid = address.moved_to(view.inventory.lid_of(&address.user)?, Domain::Lid);
+            let lid = address.moved_to(view.inventory.confirmed_lid_of(&address.user)?, Domain::Lid);
             let devices_known =
                 view.inventory.files.contains_key(&format!("device-list-{}.json", address.user));
             if devices_known || view.inventory.session(&lid).is_some() {

@@ -137,6 +137,24 @@ fn damage_below_damage_is_mended() {
     is_mended("baileys6", &damages).unwrap();
 }
 
+/// Files that contradict each other do not tell which of them is wrong, so nothing is derived from them.
+#[test]
+fn contradicting_lid_mappings_are_left_alone() {
+    for (file, wrong) in [
+        ("lid-mapping-100000000000033_reverse.json", "\"6281100000002\""),
+        ("lid-mapping-6281100000003.json", "\"100000000000022\""),
+    ] {
+        let dir = copy("baileys7");
+        std::fs::write(dir.path().join(file), wrong).unwrap();
+        std::fs::remove_file(dir.path().join("device-list-6281100000003.json")).unwrap();
+        let shelf = tempfile::tempdir().unwrap();
+        let before = contents(dir.path());
+        let outcome = clean(dir.path(), &Options::at(NOW_MS), &how(shelf.path())).unwrap();
+        assert!(outcome.plan.is_empty(), "{file}: {:#?}", outcome.plan);
+        assert_eq!(contents(dir.path()), before, "{file}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
