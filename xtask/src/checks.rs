@@ -47,9 +47,58 @@ impl Tally {
     }
 }
 
+/// Which tests failed and with which words, to be said once more at the very end: where only the last lines of a run are
+/// kept, they are the ones that matter.
+#[derive(Debug, Default)]
+struct Failures {
+    lines: Vec<String>,
+    /// How many more lines belong to the panic that was seen last.
+    rest_of_panic: usize,
+}
+
+impl Failures {
+    /// Lines that are kept of a panic: where it was, its message, and a good part of what it compared.
+    const OF_PANIC: usize = 12;
+
+    /// Reads a line of nextest, which shows the output of failed tests only.
+    fn read(&mut self, line: &str) {
+        let text = line.trim_start();
+        let starts_panic = text.starts_with("thread '") && text.contains(" panicked at ");
+        let verdict = text.split(" [").next().unwrap_or_default();
+        let is_failed =
+            ["FAIL", "TIMEOUT", "ABORT", "SIGABRT", "SIGKILL", "SIGSEGV", "LEAK-FAIL"].iter().any(|word| {
+                verdict
+                    .strip_suffix(word)
+                    .is_some_and(|before| before.is_empty() || before.starts_with("TRY "))
+            });
+        if starts_panic {
+            self.rest_of_panic = Self::OF_PANIC;
+        } else if text.starts_with("note: run with") || text == "stack backtrace:" {
+            self.rest_of_panic = 0;
+        }
+        if self.rest_of_panic > 0 || is_failed {
+            self.rest_of_panic = self.rest_of_panic.saturating_sub(1);
+            // nextest names a test when it fails, and all of them again at its end.
+            if !(is_failed && self.lines.iter().any(|told| told == text)) {
+                self.lines.push(text.to_owned());
+            }
+        }
+    }
+
+    fn print(&self) {
+        if !self.lines.is_empty() {
+            println!("\n== what failed");
+        }
+        for line in &self.lines {
+            println!("{}", line.chars().take(400).collect::<String>());
+        }
+    }
+}
+
 /// Installs what is missing, runs every check and test, and prints `N passed, N failed` last.
 pub fn ci() -> ExitCode {
     let mut tally = Tally::default();
+    let mut failures = Failures::default();
     let started = Instant::now();
     let environment = match system::setup() {
         Ok(environment) => environment,
@@ -75,24 +124,29 @@ pub fn ci() -> ExitCode {
         tally.add(timed(name, || {
             let mut command = program("cargo", arguments);
             environment.apply(&mut command);
-            one(succeed(command))
+            one(succeed(command), &mut failures)
         }));
     }
     tally.add(timed("tests", || {
-        tests(&environment, None, &[&TESTS[..], &["-E", &format!("not ({DOCKER_TESTS})")]].concat())
+        let others = format!("not ({DOCKER_TESTS})");
+        tests(&environment, None, &[&TESTS[..], &["-E", &others]].concat(), &mut failures)
     }));
     // By themselves: the monitor's are about how soon something happens.
     tally.add(timed("tests on a Docker engine", || match engine.join() {
-        Ok(Ok(engine)) => tests(&environment, Some(&engine), &[&TESTS[..], &["-E", DOCKER_TESTS]].concat()),
-        Ok(Err(reason)) => one(Err(reason)),
-        Err(_) => one(Err("the Docker engine's start broke off".to_owned())),
+        Ok(Ok(engine)) => {
+            let arguments = [&TESTS[..], &["-E", DOCKER_TESTS]].concat();
+            tests(&environment, Some(&engine), &arguments, &mut failures)
+        }
+        Ok(Err(reason)) => one(Err(reason), &mut failures),
+        Err(_) => one(Err("the Docker engine's start broke off".to_owned()), &mut failures),
     }));
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
         let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
-        tests(&environment, None, &arguments)
+        tests(&environment, None, &arguments, &mut failures)
     }));
-    tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS))));
+    tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS), &mut failures)));
+    failures.print();
     println!("all checks and tests took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -142,36 +196,73 @@ fn timed(name: &str, check: impl FnOnce() -> Tally) -> Tally {
     tally
 }
 
-fn one(result: Result<(), String>) -> Tally {
+fn one(result: Result<(), String>, failures: &mut Failures) -> Tally {
     match result {
         Ok(()) => Tally { passed: 1, failed: 0 },
         Err(reason) => {
             eprintln!("xtask: {reason}");
+            failures.lines.push(reason);
             Tally { passed: 0, failed: 1 }
         }
     }
 }
 
 /// Runs tests. A run that fails without saying which test failed (it did not build, say) counts as one failure.
-fn tests(environment: &system::Environment, engine: Option<&Engine>, arguments: &[&str]) -> Tally {
+fn tests(
+    environment: &system::Environment,
+    engine: Option<&Engine>,
+    arguments: &[&str],
+    failures: &mut Failures,
+) -> Tally {
     let mut command = program("cargo", arguments);
     environment.apply(&mut command);
     if let Some(engine) = engine {
         engine.apply(&mut command);
     }
     let mut summary = None;
-    let ended_well = watched(command, |line| summary = Tally::from_summary(line).or(summary));
+    let ended_well = watched(command, |line| {
+        failures.read(line);
+        summary = Tally::from_summary(line).or(summary);
+        true
+    });
     match (ended_well, summary) {
         (Ok(true), Some(tally)) => tally,
         (Ok(false), Some(tally)) if tally.failed > 0 => tally,
-        (Err(reason), _) => one(Err(reason)),
-        (Ok(_), tally) => Tally { failed: 1, ..tally.unwrap_or_default() },
+        (Err(reason), _) => one(Err(reason), failures),
+        (Ok(_), tally) => {
+            let broken = one(Err(format!("`cargo {}` ended badly", arguments.join(" "))), failures);
+            Tally { failed: broken.failed, ..tally.unwrap_or_default() }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Failures, Tally};
+
+    #[test]
+    fn says_again_what_failed() {
+        let mut failures = Failures::default();
+        let failed = "        FAIL [   1.234s] (3/9) wakeeper-e2e::e2e care::by_number";
+        let panic = "    thread 'care::by_number' (77) panicked at tests/e2e/care.rs:5:9:";
+        for line in [
+            "        PASS [   0.1s] (2/9) a::b c",
+            failed,
+            "  stderr ───",
+            panic,
+            "    left: 1",
+            "    note: run with",
+        ] {
+            failures.read(line);
+        }
+        for line in ["     Summary [   2.0s] 9 tests run: 8 passed, 1 failed, 0 skipped", failed] {
+            failures.read(line);
+        }
+        assert_eq!(failures.lines[0], failed.trim_start());
+        assert_eq!(failures.lines[1..3], [panic.trim_start(), "left: 1"]);
+        assert!(!failures.lines.iter().any(|line| line.starts_with("PASS") || line.starts_with("Summary")));
+        assert_eq!(failures.lines.iter().filter(|line| line.starts_with("FAIL")).count(), 1, "{failures:?}");
+    }
 
     #[test]
     fn reads_the_closing_line_of_a_run() {

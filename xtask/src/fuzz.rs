@@ -76,6 +76,7 @@ fn find_the_planted_bug(programs: &Path) -> Result<(), String> {
     let mut seen = false;
     let ended_well = watched(command(programs, target, &arguments), |line| {
         seen |= line.contains("found the planted bug");
+        true
     })?;
     if seen && !ended_well {
         Ok(())
@@ -100,7 +101,11 @@ fn run(programs: &Path, target: &str, seconds: u64) -> Result<String, String> {
         "-print_final_stats=1".to_owned(),
     ];
     let mut coverage = Coverage::default();
-    if watched(command(programs, target, &arguments), |line| coverage.read(line))? {
+    let ended_well = watched(command(programs, target, &arguments), |line| {
+        coverage.read(line);
+        !is_progress(line)
+    })?;
+    if ended_well {
         return coverage.told();
     }
     let program = programs.join(target);
@@ -159,6 +164,11 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 
 fn write(file: &Path, content: &[u8]) -> Result<(), String> {
     std::fs::write(file, content).map_err(|error| format!("cannot write {}: {error}", file.display()))
+}
+
+/// Whether libFuzzer only says how it comes along: new coverage, what to put into a dictionary, statistics.
+fn is_progress(line: &str) -> bool {
+    ["#", "\"", "stat::"].iter().any(|start| line.starts_with(start))
 }
 
 /// What libFuzzer says of itself, line by line.

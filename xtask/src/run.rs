@@ -30,9 +30,9 @@ pub fn succeed(mut command: Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
 }
 
-/// Runs to the end, shows what the program writes to standard error, and hands each such line to `line`.
-/// True when the program ended well.
-pub fn watched(mut command: Command, mut line: impl FnMut(&str)) -> Result<bool, String> {
+/// Runs to the end and hands each line that the program writes to standard error to `is_shown`, which says whether it is
+/// worth showing. True when the program ended well.
+pub fn watched(mut command: Command, mut is_shown: impl FnMut(&str) -> bool) -> Result<bool, String> {
     let shown = shown(&command);
     println!("$ {shown}");
     let mut child =
@@ -46,8 +46,9 @@ pub fn watched(mut command: Command, mut line: impl FnMut(&str)) -> Result<bool,
             > 0
         {
             let text = String::from_utf8_lossy(&raw);
-            eprint!("{text}");
-            line(text.trim_end());
+            if is_shown(text.trim_end()) {
+                eprint!("{text}");
+            }
             raw.clear();
         }
     }

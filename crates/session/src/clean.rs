@@ -99,7 +99,7 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     }
     let examination = Examination::of_folder(&folder, options)?;
     let stock = Stock::of(&examination, options, how.label);
-    let sources = BackupSources::new(how.shelf, how.label, how.passphrase, &examination);
+    let sources = BackupSources::new(how.shelf, how.label, how.passphrase);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
     let mut outcome = describe(&plan, notes);
     if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {

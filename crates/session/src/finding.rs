@@ -141,6 +141,11 @@ impl Repair {
     pub fn is_automatic(&self) -> bool {
         !matches!(self, Self::None | Self::Manual(_))
     }
+
+    /// Whether it takes files of a known login from backups.
+    pub(crate) fn asks_backups(&self) -> bool {
+        matches!(self, Self::RestoreOrRemove | Self::RestorePreKeys)
+    }
 }
 
 impl Serialize for Repair {

@@ -14,5 +14,6 @@ mod stale;
 
 pub use apply::{Applied, ApplyError, apply, hold, is_locked, recover};
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
+pub(crate) use mend::is_sound;
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};

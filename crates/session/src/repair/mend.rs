@@ -43,12 +43,13 @@ impl<'a> Mender<'a> {
         let there = examination.inventory.files.contains_key(path);
         let content = match &finding.repair {
             Repair::RemoveFile if there => None,
-            Repair::RestoreOrRemove => match self.sources.file(path) {
-                // What the backup holds must be better than what is there.
-                Some(content) if is_sound(path, &content) => Some(content),
-                _ if there => None,
-                _ => return false,
-            },
+            Repair::RestoreOrRemove => {
+                match login(examination).and_then(|login| self.sources.file(login, path)) {
+                    Some(content) => Some(content),
+                    None if there => None,
+                    None => return false,
+                }
+            }
             Repair::DropSignalSessions { drop, reopen } if there => {
                 self.read(path).and_then(|text| without_sessions(&text, drop, reopen.as_deref()))
             }
@@ -138,11 +139,11 @@ impl<'a> Mender<'a> {
 
     fn restore_pre_keys(&mut self, finding: &Finding, examination: &mut Examination) -> bool {
         let next = examination.inventory.credentials().and_then(|c| c.next_pre_key_id).unwrap_or(0);
+        let kept = login(examination).map(|login| self.sources.pre_keys(login)).unwrap_or_default();
         let mut restored = 0;
-        for (name, content) in self.sources.pre_keys() {
+        for (name, content) in kept {
             let Name::PreKey(id) = Name::parse(&name) else { continue };
-            let wanted = i64::from(id) < next && !examination.inventory.files.contains_key(&name);
-            if wanted && is_sound(&name, &content) {
+            if i64::from(id) < next && !examination.inventory.files.contains_key(&name) {
                 self.change(&name, Some(content), examination);
                 restored += 1;
             }
@@ -200,8 +201,13 @@ impl<'a> Mender<'a> {
     }
 }
 
+/// Whose folder it is, as far as its credentials can be read.
+fn login(examination: &Examination) -> Option<&[u8; 32]> {
+    examination.inventory.credentials()?.identity_public()
+}
+
 /// Whether a file of that name would be free of errors.
-fn is_sound(name: &str, content: &[u8]) -> bool {
+pub(crate) fn is_sound(name: &str, content: &[u8]) -> bool {
     let report = examine_file(Entry::in_memory(name, content.len() as u64), Ok(content));
     report.findings.iter().all(|finding| finding.severity < crate::finding::Severity::Error)
 }

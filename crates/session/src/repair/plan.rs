@@ -29,14 +29,14 @@ pub enum Extent {
     Everything,
 }
 
-/// Where a plan may take sound files from.
+/// Where a plan may take sound files from. `login` is the public identity key of the login that they must belong to.
 pub trait Sources {
     /// The newest sound credentials that satisfy the constraint.
     fn credentials(&self, constraint: &Constraint) -> Option<RestoredCredentials>;
-    /// A file that never changes, from the newest backup that holds it.
-    fn file(&self, name: &str) -> Option<Vec<u8>>;
-    /// All pre-keys of the newest backup that holds any.
-    fn pre_keys(&self) -> Vec<(String, Vec<u8>)>;
+    /// A file that never changes, from the newest backup that holds a sound one.
+    fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>>;
+    /// All sound pre-keys of the newest backup that holds any.
+    fn pre_keys(&self, login: &[u8; 32]) -> Vec<(String, Vec<u8>)>;
 }
 
 /// No backups at all.
@@ -45,11 +45,11 @@ impl Sources for () {
         None
     }
 
-    fn file(&self, _: &str) -> Option<Vec<u8>> {
+    fn file(&self, _: &[u8; 32], _: &str) -> Option<Vec<u8>> {
         None
     }
 
-    fn pre_keys(&self) -> Vec<(String, Vec<u8>)> {
+    fn pre_keys(&self, _: &[u8; 32]) -> Vec<(String, Vec<u8>)> {
         Vec::new()
     }
 }
@@ -125,9 +125,19 @@ pub fn plan(
             }
         }
         let findings = examination.findings(options);
+        // Backups are asked last: the credentials, which tell whose backups may be asked, may have to be mended before.
+        let (from_backup, others): (Vec<_>, Vec<_>) = findings
+            .iter()
+            .filter(|finding| is_due(finding))
+            .partition(|finding| finding.repair.asks_backups());
         let mut progress = false;
-        for finding in findings.iter().filter(|finding| is_due(finding)) {
+        for finding in others {
             progress |= mender.mend(finding, &mut examination);
+        }
+        if !progress {
+            for finding in from_backup {
+                progress |= mender.mend(finding, &mut examination);
+            }
         }
         if !progress {
             break;

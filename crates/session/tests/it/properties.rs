@@ -137,6 +137,33 @@ fn damage_below_damage_is_mended() {
     is_mended("baileys6", &damages).unwrap();
 }
 
+/// A key that a backup holds, beside credentials that do not tell whose backup it is before they are mended.
+#[test]
+fn a_key_comes_from_a_backup_once_the_credentials_can_be_read() {
+    let damages =
+        [(1_471_994_598_801_916_460, Damage::Truncate(0.0)), (13_644_203_012_325_616_762, Damage::Duplicate)];
+    is_mended("baileys6", &damages).unwrap();
+}
+
+/// The newest backup may have been made when the file was damaged already.
+#[test]
+fn a_key_comes_from_the_newest_backup_that_holds_a_sound_one() {
+    let dir = copy("baileys6");
+    let shelf = tempfile::tempdir().unwrap();
+    let options = Options::at(NOW_MS);
+    let key = contents(dir.path()).into_keys().find(|name| name.starts_with("app-state-sync-key-")).unwrap();
+    let sound = std::fs::read(dir.path().join(&key)).unwrap();
+    for (made_ms, content) in [(NOW_MS - 1000, &sound[..]), (NOW_MS, &sound[..sound.len() / 2])] {
+        std::fs::write(dir.path().join(&key), content).unwrap();
+        let create =
+            backup::CreateOptions { shelf: shelf.path(), label: "web", passphrase: None, always: true };
+        backup::create(&Folder::open(dir.path()).unwrap(), &Options::at(made_ms), &create).unwrap();
+    }
+    let outcome = clean(dir.path(), &options, &how(shelf.path())).unwrap();
+    assert!(outcome.applied && outcome.healthy, "{outcome:#?}");
+    assert_eq!(std::fs::read(dir.path().join(&key)).unwrap(), sound);
+}
+
 /// Files that contradict each other do not tell which of them is wrong, so nothing is derived from them.
 #[test]
 fn contradicting_lid_mappings_are_left_alone() {
