@@ -98,9 +98,7 @@ impl Inventory {
 
     /// Whether the folder holds anything that only a linked session has.
     pub fn holds_session_state(&self) -> bool {
-        self.files
-            .values()
-            .any(|file| file.name.is_ratchet() || matches!(file.name, Name::AppStateKey { .. }))
+        self.files.values().any(|file| file.name.is_session_state())
     }
 
     /// The records of Signal sessions that could be read.

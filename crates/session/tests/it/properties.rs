@@ -137,6 +137,18 @@ fn damage_below_damage_is_mended() {
     is_mended("baileys6", &damages).unwrap();
 }
 
+/// Credentials and Signal sessions are gone, and what is left tells that there was a login.
+#[test]
+fn pre_keys_alone_tell_of_a_lost_login() {
+    for damages in [
+        [(12_104_984_639_238_886_895, Damage::Remove), (334_000_542_732_232_080, Damage::Remove)].to_vec(),
+        // All but the pre-keys.
+        vec![(0, Damage::Remove), (0, Damage::Remove), (13, Damage::Remove)],
+    ] {
+        is_mended("baileys7-contaminated-ours", &damages).unwrap();
+    }
+}
+
 /// A key that a backup holds, beside credentials that do not tell whose backup it is before they are mended.
 #[test]
 fn a_key_comes_from_a_backup_once_the_credentials_can_be_read() {

@@ -124,6 +124,12 @@ impl Name {
         })
     }
 
+    /// Whether such a file comes into being after a phone was linked, as all do but the credentials. Pre-keys too: they
+    /// are made for the server at the first login.
+    pub fn is_session_state(&self) -> bool {
+        !matches!(self, Self::Credentials | Self::Own | Self::Temporary | Self::Unknown)
+    }
+
     /// Whether only Baileys 7 writes such a file.
     pub fn only_in_7(&self) -> bool {
         matches!(
