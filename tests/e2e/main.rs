@@ -14,6 +14,7 @@ mod doctor;
 mod lock;
 mod messages;
 mod monitor;
+mod own_session;
 mod pairing;
 mod picture;
 mod transfer;

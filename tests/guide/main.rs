@@ -16,6 +16,7 @@ mod damaged;
 mod disk;
 mod images;
 mod monitored;
+mod own;
 mod planted;
 mod said;
 mod settings;

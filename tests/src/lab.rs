@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -101,6 +102,14 @@ impl Lab {
         let output = command.args(arguments).output().await.expect("a command that runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Runs a care command on a gateway's data folder and returns its exit code and document.
+    pub async fn care(&self, folder: &Path, words: &[&str]) -> (Option<i32>, Value) {
+        let folder = folder.to_string_lossy();
+        let (code, out, errors) = self.run(&[words, &["--data-dir", &folder, "--json"]].concat()).await;
+        let document = serde_json::from_str(&out);
+        (code, document.unwrap_or_else(|_| panic!("{words:?}: {out}{errors}")))
     }
 
     /// A gateway with its own folder, not started.

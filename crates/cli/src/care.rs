@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod examine;
 pub mod health;
 pub mod log;
+pub mod native;
 pub mod owners;
 pub mod page;
 pub mod places;

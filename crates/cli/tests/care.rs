@@ -400,3 +400,39 @@ fn an_old_copy_that_was_put_back_is_told_by_a_younger_backup() {
     let left = contents(&data.path().join("auth_info"));
     assert!(left.keys().all(|file| !file.to_string_lossy().contains("/session-")), "{:?}", left.keys());
 }
+
+/// The gateway's own store is judged as the files that Baileys would keep.
+#[test]
+fn devices_that_an_account_no_longer_has_go_from_the_gateways_own_session_too() {
+    const NOW_MS: i64 = 1_893_456_000_000;
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("auth_info/sessions/default");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(data.path().join("auth_info"), PermissionsExt::from_mode(0o700)).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    let mut session =
+        wakeeper_session::transfer::read(&fixture, &wakeeper_session::Options::at(NOW_MS)).unwrap().session;
+    session.unite_addresses();
+    let (kept, record) = session.signal_sessions.iter().find(|(peer, _)| !session.is_own(peer)).unwrap();
+    let (kept, record) = (kept.clone(), record.clone());
+    let gone = wakeeper_session::address::Address { device: kept.device + 7, ..kept.clone() };
+    session.signal_sessions.insert(gone.clone(), record);
+    session.device_lists.insert(kept.user.clone(), vec![kept.device]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(wakeeper_native::write(&session, &folder, NOW_MS)).unwrap();
+
+    let output = run(data.path(), &["clean", "--stale", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("the account no longer has this device"), "{}", out(&output));
+    let output = run(data.path(), &["clean", "--stale", "--json"]);
+    let outcome = json(&output);
+    assert_eq!((output.status.code(), &outcome["applied"]), (Some(0), &true.into()), "{outcome:#}");
+    let steps = outcome["plan"].as_array().unwrap();
+    assert_eq!(steps.len(), 1, "{outcome:#}");
+    assert_eq!(steps[0]["peer"], gone.to_string());
+    assert!(outcome["freed"].is_u64() && outcome["backup"].is_string(), "{outcome:#}");
+    let database = folder.join("engine.db");
+    let after = runtime.block_on(wakeeper_native::read(&database, NOW_MS)).unwrap().session;
+    assert!(after.signal_sessions.contains_key(&kept) && !after.signal_sessions.contains_key(&gone));
+    assert_eq!(after.signal_sessions.len() + 1, session.signal_sessions.len());
+}

@@ -22,6 +22,7 @@ mod inflight;
 mod journal;
 mod lock;
 mod media_host;
+pub mod offline;
 mod outbound;
 mod plan;
 mod presence;

@@ -12,12 +12,14 @@ mod read;
 mod rows;
 mod sender_key;
 mod signal;
+mod upkeep;
 mod write;
 
 pub use backup::{Copied, copy_as_baileys};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};
+pub use upkeep::{Row, remove};
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.

@@ -88,6 +88,13 @@ pub(crate) async fn settle(database: &Path) -> Result<(), NativeError> {
     file.sync_all().map_err(crate::error::io("sync", database))
 }
 
+/// Gives room that is not used any more back to the file system.
+pub(crate) async fn shrink(database: &Path) -> Result<(), NativeError> {
+    let mut connection = connect(database, false).await?;
+    sqlx::query("VACUUM").execute(&mut connection).await.map_err(store("shrink", database))?;
+    connection.close().await.map_err(store("close", database))
+}
+
 /// What SQLite finds wrong with a database.
 pub(crate) async fn integrity(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     let rows: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check(20)").fetch_all(connection).await?;

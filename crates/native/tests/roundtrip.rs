@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use wakeeper_native::{DATABASE, NativeError};
+use wakeeper_native::{DATABASE, NativeError, Row};
 use wakeeper_session::examine::Options;
 use wakeeper_session::formats::baileys::Version;
 use wakeeper_session::model::{Leftovers, Session};
@@ -239,4 +239,39 @@ async fn a_copy_for_a_backup_is_a_sound_folder_and_equal_as_long_as_nobody_write
     std::fs::write(&database, torn).unwrap();
     let refused = wakeeper_native::copy_as_baileys(&database).await.unwrap_err().to_string();
     assert!(refused.contains(DATABASE), "{refused}");
+}
+
+#[tokio::test]
+async fn rows_are_taken_out_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = baileys("baileys7");
+    wakeeper_native::write(&before, folder.path(), NOW_MS).await.unwrap();
+    let database = folder.path().join(DATABASE);
+    let whole = wakeeper_native::read(&database, NOW_MS).await.unwrap().session;
+    let own = whole.sender_keys.iter().find(|(_, key)| key.is_own()).map(|(name, _)| name.clone()).unwrap();
+    let peer = whole.signal_sessions.keys().next().unwrap().clone();
+    let pre_key = *whole.pre_keys.keys().next().unwrap();
+    // As a plan names them: by the files that Baileys would have.
+    let files = [
+        format!("sender-key-{}--{}--{}.json", own.group, own.sender.user, own.sender.device),
+        format!("sender-key-memory-{}.json", own.group),
+        format!("pre-key-{pre_key}.json"),
+        "creds.json".to_owned(),
+    ];
+    let mut rows: Vec<_> = files.iter().filter_map(|name| Row::of_file(name)).collect();
+    assert_eq!(rows.len(), 3, "the login is no row that may go");
+    rows.push(Row::SignalSession(peer.clone()));
+    wakeeper_native::remove(&database, &rows).await.unwrap();
+    let mut expected = whole.clone();
+    expected.sender_keys.remove(&own);
+    expected.sender_key_memory.remove(&own.group);
+    expected.pre_keys.remove(&pre_key);
+    expected.signal_sessions.remove(&peer);
+    let after = wakeeper_native::read(&database, NOW_MS).await.unwrap().session;
+    assert!(after == expected, "something else went, or stayed");
+    let all: Vec<_> = whole.pre_keys.keys().map(|id| Row::PreKey(*id)).collect();
+    let page = 4096;
+    wakeeper_native::remove(&database, &all).await.unwrap();
+    let freed = wakeeper_native::remove(&database, &[]).await.unwrap();
+    assert!(freed < page, "nothing is left to give back: {freed}");
 }

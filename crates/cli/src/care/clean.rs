@@ -8,7 +8,7 @@ use wakeeper_session::clean::{CleanOptions, Outcome, clean};
 use wakeeper_session::repair::Extent;
 
 use super::console::agrees;
-use super::health::require_folder;
+use super::health::{native_database, require_folder};
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
 
@@ -26,7 +26,22 @@ pub struct Order {
     pub yes: bool,
 }
 
-/// Mends a session. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
+/// Mends a session, Baileys' or wakeeper's own. Whatever runs on it must be stopped before, and stay stopped: see
+/// [`super::owners::claim`].
+pub async fn run_of(
+    places: &Places,
+    evidence: &Evidence,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<Outcome> {
+    if let Some(database) = native_database(places) {
+        return super::native::clean(&database, places, evidence, order, console).await;
+    }
+    let (places, evidence) = (places.clone(), evidence.clone());
+    super::container::blocking(move || run(&places, &evidence, order, console)).await
+}
+
+/// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
 pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console) -> anyhow::Result<Outcome> {
     require_folder(places)?;
     let progress = console.progress("examining");
@@ -58,7 +73,7 @@ pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console)
 }
 
 /// Shows the plan, and asks where that is due.
-fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
+pub(super) fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
     console.page(|page| show_plan(page, plan, false))?;
     if order.extent != Extent::Everything || order.yes {
         return Ok(true);

@@ -39,10 +39,7 @@ pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -
         let (places, evidence) = (places.clone(), evidence.clone());
         return super::container::blocking(move || health(&places, &evidence, console)).await;
     };
-    let report = wakeeper_native::examine(&database, &evidence.options_without_places())
-        .await
-        .with_context(|| format!("cannot examine {}", database.display()))?;
-    with_backups(report, places, evidence)
+    with_backups(super::native::examine(&database, places, evidence).await?, places, evidence)
 }
 
 /// Examines everything that belongs to a session of Baileys.
@@ -87,9 +84,12 @@ pub fn require_folder(places: &Places) -> anyhow::Result<()> {
 pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Places) {
     heading(page, &health.report);
     show_backups(page, health);
-    let owners =
-        if health.owners.is_empty() { "nobody was seen".to_owned() } else { health.owners.join(", ") };
-    page.fact("in use by", owners);
+    // The state of its own container is above.
+    match health.owners.as_slice() {
+        [] if places.container.is_some() => {}
+        [] => page.fact("in use by", "nobody was seen"),
+        owners => page.fact("in use by", owners.join(", ")),
+    }
     show_log(page, evidence);
     page.findings(&health.report.findings);
     page.next(&next_steps(health, places));

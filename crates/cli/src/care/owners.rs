@@ -29,7 +29,10 @@ pub fn claim(folder: &Path, assume_stopped: bool) -> anyhow::Result<Claim> {
         GatewayLock::Free(file) => Some(file),
         GatewayLock::Held(pid) => {
             let process = pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
-            bail!("a wakeeper gateway runs on {shown}{process}; stop it first, or mend through its API");
+            bail!(
+                "a wakeeper gateway runs on {shown}{process}; stop it first. One in a container is stopped and started \
+                 again by `wakeeper clean --container NAME` on the container's host"
+            );
         }
     };
     let owners = if assume_stopped { Vec::new() } else { others(folder) };

@@ -29,7 +29,8 @@ pub fn run(
     Ok(restore(&archive, &places.auth_info, &options, &how)?)
 }
 
-fn newest_sound(places: &Places) -> anyhow::Result<PathBuf> {
+/// The newest backup with a sound login that can be opened.
+pub(super) fn newest_sound(places: &Places) -> anyhow::Result<PathBuf> {
     let backups = Shelf::at(&places.backups).list(
         Some(&places.label),
         places.passphrase.as_ref(),

@@ -12,9 +12,10 @@ use wakeeper_session::symptoms::PeerTrouble;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
-use crate::care::container::{ContainerTarget, OpenSession, blocking, say};
+use crate::care::container::{ContainerTarget, OpenSession, say};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, health, now_ms, owners};
+use crate::care::health::native_database;
+use crate::care::{Console, Evidence, Places, Target, TargetFlags, now_ms, owners};
 
 use super::verdict;
 
@@ -72,22 +73,27 @@ impl Clean {
         let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
         let (target, settings) = self.target.clone().resolve()?;
         match target.present().await? {
-            Target::Folder(places) => match native(&places, order, console).await? {
-                Some(code) => Ok(code),
-                None => self.in_folder(&places, order, console),
-            },
+            Target::Folder(places) => self.in_folder(&places, order, console).await,
             Target::Container(target) => {
                 self.in_container(&target, order, console, settings.care.rules.handshake).await
             }
         }
     }
 
-    fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
+    async fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
         let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
         let evidence = Evidence { peers: self.peers, ..evidence };
+        // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
+        if native_database(places).is_some() && !order.dry_run {
+            let outcome = clean::run_of(places, &evidence, Order { dry_run: true, ..order }, console).await?;
+            if outcome.plan.is_empty() {
+                console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
+                return Ok(verdict(clean::succeeded(&outcome, order)));
+            }
+        }
         let claim =
             if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let outcome = clean::run(places, &evidence, order, console)?;
+        let outcome = clean::run_of(places, &evidence, order, console).await?;
         drop(claim);
         console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
         Ok(verdict(clean::succeeded(&outcome, order)))
@@ -103,9 +109,6 @@ impl Clean {
     ) -> anyhow::Result<ExitCode> {
         let plan = Order { dry_run: true, ..order };
         let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
-        if let Some(code) = native(&session.places, order, console).await? {
-            return Ok(code);
-        }
         let troubles = if session.container.is_up() { session.evidence.troubles.clone() } else { Vec::new() };
         let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
         if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
@@ -165,9 +168,9 @@ async fn mend(
 ) -> anyhow::Result<(Outcome, Places)> {
     let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
     // The session stays open until the work on its files is done.
-    let outcome = blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await;
+    let outcome = clean::run_of(&places, &evidence, order, console).await;
     drop(session);
-    outcome
+    Ok((outcome?, places))
 }
 
 async fn mend_and_close(
@@ -177,34 +180,7 @@ async fn mend_and_close(
     console: Console,
 ) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
     let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
-    let (outcome, places) =
-        blocking(move || Ok((clean::run(&places, &evidence, order, console)?, places))).await?;
+    let outcome = clean::run_of(&places, &evidence, order, console).await?;
     let unwell = session.close().await?;
     Ok((outcome, places, unwell))
-}
-
-/// The gateway's own session is examined; it mends its Signal sessions by itself while it runs, and what is left to do
-/// from outside is said. `None` for a session of Baileys.
-async fn native(places: &Places, order: Order, console: Console) -> anyhow::Result<Option<ExitCode>> {
-    if health::native_database(places).is_none() {
-        return Ok(None);
-    }
-    if order.extent != Extent::Damaged {
-        anyhow::bail!(
-            "{} holds wakeeper's own session, which is mended in the running gateway; --all and --stale are for sessions of \
-             Baileys. To begin anew stop it, move {} away, and start it: it then asks for a QR code",
-            places.auth_info.display(),
-            places.auth_info.display()
-        );
-    }
-    let health = health::health_of(places, &Evidence::default(), console).await?;
-    console.show(&health, |page| {
-        if health.report.healthy {
-            let shown = places.auth_info.display();
-            page.line(format!("Nothing to mend in {shown}: wakeeper's own session, every check passed."));
-        } else {
-            health::show(page, &health, &Evidence::default(), places);
-        }
-    })?;
-    Ok(Some(verdict(health.report.healthy)))
 }

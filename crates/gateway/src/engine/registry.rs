@@ -455,7 +455,8 @@ impl Handle {
     }
 }
 
-fn remove_folder(folder: &Path) -> Result<(), EngineError> {
+/// Removes a session's folder, if there is one.
+pub(super) fn remove_folder(folder: &Path) -> Result<(), EngineError> {
     match std::fs::remove_dir_all(folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(EngineError::Folder { operation: "remove", path: folder.to_owned(), source })

@@ -70,7 +70,10 @@ fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Findin
         .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| Finding {
             path: view.file.clone(),
-            repair: Repair::Manual("restore the session from a backup, or link it again"),
+            repair: match &finding.peer {
+                Some(_) => Repair::Manual("nothing to do: the next message negotiates it anew"),
+                None => Repair::RestoreCredentials,
+            },
             ..finding
         })
         .collect()

@@ -1,8 +1,9 @@
 //! A session database is damaged.
 //!
 //! wakeeper keeps a session in one SQLite database, `engine.db`. SQLite itself finds it inconsistent, or cannot open it: the
-//! disk failed, or the file was copied while it was written to, or without its `-wal` file. Nothing is removed: stop the
-//! gateway, keep the file and both files beside it, and restore the session from a backup.
+//! disk failed, or the file was copied while it was written to, or without its `-wal` file. `clean` moves the database aside
+//! and takes the login from the newest backup that holds a sound one; without one nothing is touched. Messages and chats are
+//! kept elsewhere and stay.
 
 use crate::examine::NativeView;
 use crate::finding::{Code, Finding, Repair};
@@ -15,6 +16,6 @@ pub(crate) fn detect(view: &NativeView) -> Option<Finding> {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
-    let cure = Repair::Manual("stop the gateway, keep the database as it is, and restore the session from a backup");
-    Some(Finding::error(CODE, &view.file, format!("SQLite says: {first}{more}")).repair(cure))
+    let evidence = format!("SQLite says: {first}{more}");
+    Some(Finding::error(CODE, &view.file, evidence).repair(Repair::RestoreCredentials))
 }

@@ -1,0 +1,376 @@
+//! Care of the gateway's own session, kept in one database.
+//!
+//! A running gateway negotiates failing Signal sessions anew by itself. What needs hands from outside: a database that is
+//! damaged, an older copy that was put back, and the wish to begin anew. Rows are judged as the files that Baileys would
+//! keep, so that one examination and one planner serve both.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use wakeeper_gateway::engine::{offline, transfer};
+use wakeeper_gateway::model::SessionName;
+use wakeeper_native::{Copied, Row};
+use wakeeper_session::clean::Outcome;
+use wakeeper_session::examine::{CredentialsState, Examination};
+use wakeeper_session::repair::{self, Action, Extent, Plan};
+use wakeeper_session::restore::What;
+use wakeeper_session::source::Folder;
+use wakeeper_session::{Finding, Repair, Report, Severity};
+
+use super::clean::{Order, announce};
+use super::container::blocking;
+use super::{Console, Evidence, Places, backup, now_ms, restore};
+
+/// Findings about rows that only the whole of a session, its backups or a person can tell.
+const TOLD_BY_MORE: [&str; 2] = ["ratchet_rolled_back", "signal_session_chosen"];
+
+/// The gateway that a session belongs to.
+struct Owner {
+    auth_info: PathBuf,
+    session: SessionName,
+}
+
+impl Owner {
+    /// `None` for a database that lies in no gateway's folder, such as an exported one.
+    fn of(database: &Path) -> Option<Self> {
+        let folder = database.parent()?;
+        let sessions =
+            folder.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "sessions"))?;
+        let session = folder.file_name()?.to_str()?.parse().ok()?;
+        Some(Self { auth_info: sessions.parent()?.to_owned(), session })
+    }
+}
+
+/// What cleaning comes to.
+enum Work {
+    Nothing,
+    /// Rows are taken out.
+    TakeOut(Vec<Row>),
+    /// The damaged database makes room for the login of a backup.
+    GiveBack {
+        owner: Owner,
+        archive: PathBuf,
+    },
+    /// Everything goes.
+    Forget {
+        owner: Owner,
+        login: CredentialsState,
+    },
+}
+
+/// Examines a session. What its backups, and a person, tell of it is taken into account.
+pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> anyhow::Result<Report> {
+    let mut report = wakeeper_native::examine(database, &evidence.options_without_places())
+        .await
+        .with_context(|| format!("cannot examine {}", database.display()))?;
+    let told = evidence.reached.is_some() || !evidence.peers.is_empty();
+    if report.credentials != CredentialsState::Sound || !told {
+        return Ok(report);
+    }
+    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let whole = whole(copied, places, evidence, |folder, options| {
+        Ok(wakeeper_session::examine(folder.path(), options)?)
+    })
+    .await?;
+    let file = file_name(database);
+    let more = whole.findings.into_iter().filter(|finding| TOLD_BY_MORE.contains(&finding.code.as_str()));
+    report.findings.extend(more.map(|finding| Finding { path: file.clone(), ..finding }));
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
+    Ok(report)
+}
+
+/// Cleans a session. Its gateway must be stopped, unless `order` is a dry run.
+pub async fn clean(
+    database: &Path,
+    places: &Places,
+    evidence: &Evidence,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<Outcome> {
+    let report = examine(database, places, evidence).await?;
+    let (mut outcome, work) = plan(database, places, evidence, order.extent, report).await?;
+    if order.dry_run || matches!(work, Work::Nothing) {
+        return Ok(outcome);
+    }
+    if !announce(&outcome, order, console)? {
+        outcome.declined = true;
+        return Ok(outcome);
+    }
+    match work {
+        Work::Nothing => {}
+        Work::TakeOut(rows) => {
+            outcome.backup = back_up(database, places).await?;
+            outcome.freed = wakeeper_native::remove(database, &rows).await?;
+            let report =
+                examine(database, places, &Evidence { peers: Vec::new(), ..evidence.clone() }).await?;
+            judged(&mut outcome, report);
+        }
+        Work::GiveBack { owner, archive } => give_back(&owner, archive, places, &mut outcome).await?,
+        Work::Forget { owner, login } => forget(database, &owner, login, places, &mut outcome).await?,
+    }
+    outcome.applied = true;
+    Ok(outcome)
+}
+
+async fn plan(
+    database: &Path,
+    places: &Places,
+    evidence: &Evidence,
+    extent: Extent,
+    report: Report,
+) -> anyhow::Result<(Outcome, Work)> {
+    let login = report.credentials;
+    let mut outcome = Outcome::default();
+    judged(&mut outcome, report);
+    let owner = Owner::of(database);
+    if extent == Extent::Everything {
+        let owner = owner.with_context(|| no_owner(database))?;
+        let folder = offline::session_folder(&owner.auth_info, &owner.session);
+        outcome.freed = size_of(&folder);
+        outcome.plan.push(Action {
+            repair: Repair::RemoveFile.word(),
+            path: format!("sessions/{}", owner.session),
+            peer: None,
+            code: None,
+            description: "remove the login, Signal sessions, messages and chats; its settings stay"
+                .to_owned(),
+            freed: outcome.freed,
+        });
+        (outcome.login_kept, outcome.needs_qr) = (false, true);
+        return Ok((outcome, Work::Forget { owner, login }));
+    }
+    let work = match login {
+        CredentialsState::Damaged => plan_of_damaged(database, owner, places, &mut outcome)?,
+        CredentialsState::Sound => {
+            let rows = plan_of_rows(database, places, evidence, extent, &mut outcome).await?;
+            if rows.is_empty() { Work::Nothing } else { Work::TakeOut(rows) }
+        }
+        CredentialsState::Missing => Work::Nothing,
+    };
+    Ok((outcome, work))
+}
+
+/// A damaged database is replaced by the login of the newest backup; without one it is not touched.
+fn plan_of_damaged(
+    database: &Path,
+    owner: Option<Owner>,
+    places: &Places,
+    outcome: &mut Outcome,
+) -> anyhow::Result<Work> {
+    let owner = owner.with_context(|| no_owner(database))?;
+    let by_hand = |reason: String| {
+        format!(
+            "The database is damaged and cannot be replaced: {reason}. Nothing is touched: look for a backup elsewhere, \
+             and name it: {}",
+            places.command("restore ARCHIVE")
+        )
+    };
+    if owner.session != SessionName::default_session() {
+        let reason = format!(
+            "session {} is not the default one. Restore its backup into a folder of its own and import that",
+            owner.session
+        );
+        outcome.notes.push(by_hand(reason));
+        return Ok(Work::Nothing);
+    }
+    let archive = match restore::newest_sound(places) {
+        Ok(archive) => archive,
+        Err(error) => {
+            outcome.notes.push(by_hand(error.to_string()));
+            return Ok(Work::Nothing);
+        }
+    };
+    let file = file_name(database);
+    let action = |repair: &Repair, path: &str, description: String| Action {
+        repair: repair.word(),
+        path: path.to_owned(),
+        peer: None,
+        code: outcome.remaining.first().map(|finding| finding.code.as_str()),
+        description,
+        freed: 0,
+    };
+    let actions = [
+        action(&Repair::RemoveIntruder, &file, "move the damaged database aside".to_owned()),
+        action(
+            &Repair::RestoreCredentials,
+            "creds.json",
+            format!("take the login from {}", archive.display()),
+        ),
+    ];
+    outcome.plan.extend(actions);
+    outcome.notes.push(
+        "The gateway takes the login over when it starts. Signal sessions are negotiated anew, at the cost of a retry each; \
+         messages and chats stay."
+            .to_owned(),
+    );
+    (outcome.login_kept, outcome.needs_qr) = (true, false);
+    Ok(Work::GiveBack { owner, archive })
+}
+
+/// Rows that should go, judged as the files that Baileys would keep.
+async fn plan_of_rows(
+    database: &Path,
+    places: &Places,
+    evidence: &Evidence,
+    extent: Extent,
+    outcome: &mut Outcome,
+) -> anyhow::Result<Vec<Row>> {
+    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let planned: Plan = whole(copied, places, evidence, move |folder, options| {
+        let examination = Examination::of_folder(folder, options)?;
+        Ok(repair::plan(folder, examination, options, &(), extent)?)
+    })
+    .await?;
+    let file = file_name(database);
+    let mut rows = BTreeSet::new();
+    for action in planned.actions {
+        let wanted = action.code.is_none_or(|code| TOLD_BY_MORE.contains(&code));
+        let Some(row) = Row::of_file(&action.path).filter(|_| wanted) else { continue };
+        // Whoever knows a sender key that is gone must be told the next one.
+        if let Row::SenderKey { group, .. } = &row {
+            rows.insert(Row::SenderKeyMemory { group: group.clone() });
+        }
+        let what = match &row {
+            Row::SignalSession(_) => "Signal sessions",
+            Row::SenderKey { .. } => "our own sender key",
+            Row::SenderKeyMemory { .. } => "who has our sender key",
+            Row::PreKey(_) => "a pre-key",
+        };
+        outcome.plan.push(Action {
+            path: file.clone(),
+            description: format!("{what}: {}", action.description),
+            freed: 0,
+            ..action
+        });
+        rows.insert(row);
+    }
+    Ok(rows.into_iter().collect())
+}
+
+/// Works on a copy as on a folder of Baileys, on another thread.
+async fn whole<T: Send + 'static>(
+    copied: Copied,
+    places: &Places,
+    evidence: &Evidence,
+    work: impl FnOnce(&Folder, &wakeeper_session::Options<'_>) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    // Who runs on the gateway's folder, and whether that is on a mount, says nothing of the copy.
+    let evidence = Evidence {
+        owners: Vec::new(),
+        on_mount: None,
+        symptoms: Vec::new(),
+        troubles: Vec::new(),
+        ..evidence.clone()
+    };
+    let passphrase = places.passphrase.clone();
+    blocking(move || {
+        let options = wakeeper_session::Options {
+            passphrase: passphrase.as_ref(),
+            ..evidence.options_without_places()
+        };
+        work(&Folder::open(&copied.folder())?, &options)
+    })
+    .await
+}
+
+fn judged(outcome: &mut Outcome, report: Report) {
+    outcome.healthy = report.healthy;
+    outcome.login_kept = report.credentials == CredentialsState::Sound;
+    // One that was never linked has lost nothing.
+    outcome.needs_qr = report.credentials == CredentialsState::Damaged;
+    outcome.remaining = report.findings;
+}
+
+async fn back_up(database: &Path, places: &Places) -> anyhow::Result<Option<PathBuf>> {
+    let create = |places: &Places| backup::create(places, &Evidence::default(), false, Console::silent());
+    let created = backup::create_native(database, places, create)
+        .await
+        .context("nothing was changed, because the backup failed")?;
+    Ok(Some(created.path))
+}
+
+async fn give_back(
+    owner: &Owner,
+    archive: PathBuf,
+    places: &Places,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let aside = offline::set_login_aside(&owner.auth_info, &owner.session, &format!("damaged-{}", now_ms()))?;
+    outcome.notes.push(format!("The damaged database is kept in {}.", aside.display()));
+    let places = Places { auth_info: owner.auth_info.clone(), ..places.clone() };
+    let restored = blocking(move || {
+        restore::run(&places, Some(&archive), What::Credentials, false, &Evidence::default())
+    })
+    .await
+    .with_context(|| format!("the damaged database was moved to {}, and then", aside.display()))?;
+    outcome.login_kept = restored.login_kept;
+    outcome.needs_qr = !restored.login_kept;
+    outcome.healthy = restored.login_kept;
+    outcome.remaining.clear();
+    Ok(())
+}
+
+async fn forget(
+    database: &Path,
+    owner: &Owner,
+    login: CredentialsState,
+    places: &Places,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    match login {
+        CredentialsState::Sound => outcome.backup = back_up(database, places).await?,
+        CredentialsState::Damaged => {
+            let kept = places.backups.join(format!("{}-damaged-{}", places.label, now_ms()));
+            let aside = offline::set_login_aside(&owner.auth_info, &owner.session, "damaged")?;
+            move_folder(&aside, &kept)
+                .with_context(|| format!("cannot move {} to {}", aside.display(), kept.display()))?;
+            outcome.notes.push(format!(
+                "No backup can be made of a damaged database; it is kept in {}.",
+                kept.display()
+            ));
+        }
+        CredentialsState::Missing => {}
+    }
+    let rows = transfer::open_rows(&owner.auth_info).await.context("cannot open the gateway's rows")?;
+    let forgotten = offline::forget(&owner.auth_info, &owner.session, &rows, now_ms()).await;
+    rows.close().await;
+    forgotten.with_context(|| format!("cannot remove session {}", owner.session))?;
+    outcome.healthy = true;
+    outcome.remaining.clear();
+    Ok(())
+}
+
+/// Backups are often on another mount.
+fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+    for item in std::fs::read_dir(from)? {
+        let item = item?;
+        std::fs::copy(item.path(), to.join(item.file_name()))?;
+    }
+    std::fs::remove_dir_all(from)
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let items = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    items
+        .map(|item| match item.metadata() {
+            Ok(metadata) if metadata.is_dir() => size_of(&item.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+fn file_name(database: &Path) -> String {
+    database.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn no_owner(database: &Path) -> String {
+    format!(
+        "{} lies in no gateway's folder; `wakeeper import` makes it a gateway's session",
+        database.display()
+    )
+}

@@ -1,0 +1,42 @@
+//! Changes to a session that no gateway has open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wakeeper_storage::{Desired, SessionRow, Storage};
+
+use super::{EngineError, credentials, registry};
+use crate::model::SessionName;
+
+/// Where a session of a folder of sessions is kept.
+pub fn session_folder(auth_info: &Path, session: &SessionName) -> PathBuf {
+    credentials::folder(auth_info, session)
+}
+
+/// Moves a session's login and Signal state aside, into a folder of that name beside them, so that the session can be
+/// linked or imported anew. Answers where it went.
+///
+/// # Errors
+/// When a file cannot be moved.
+pub fn set_login_aside(auth_info: &Path, session: &SessionName, name: &str) -> Result<PathBuf, EngineError> {
+    credentials::set_aside_as(&credentials::folder(auth_info, session), name)
+}
+
+/// Forgets a session's login, and all that it sent and received. Its settings stay, and it asks for a QR code when a gateway
+/// starts next.
+///
+/// # Errors
+/// When rows or folder cannot be removed; the same call finishes it.
+pub async fn forget(
+    auth_info: &Path,
+    session: &SessionName,
+    storage: &Arc<dyn Storage>,
+    now_ms: i64,
+) -> Result<(), EngineError> {
+    if let Some(row) = storage.session(session.as_str()).await? {
+        storage.delete_session(session.as_str()).await?;
+        let row = SessionRow { desired: Desired::Started, updated_ms: now_ms, me_json: None, ..row };
+        storage.put_session(row).await?;
+    }
+    registry::remove_folder(&credentials::folder(auth_info, session))
+}
