@@ -12,7 +12,7 @@ use wakeeper_e2e::docker::{Engine, Names, Removal};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::lab::Binary;
 use wakeeper_e2e::process::Process;
-use wakeeper_e2e::{Addressing, BaileysContainer, Lab, PATIENCE, Phone};
+use wakeeper_e2e::{Addressing, Baileys, BaileysContainer, Lab, PATIENCE, Phone};
 
 use crate::commands::Line;
 use crate::images;
@@ -192,7 +192,8 @@ impl Checkout {
 
     /// A linked Baileys gateway as the guide's container, with its session in the checkout.
     pub async fn baileys(&self) -> BaileysContainer {
-        let mut gateway = BaileysContainer::linked(&self.lab, &self.engine, PROJECT, NUMBER).await;
+        let mut gateway =
+            BaileysContainer::linked(&self.lab, &self.engine, Baileys::Six, PROJECT, NUMBER).await;
         self.engine.docker(&["rename", &gateway.name, NAME]).await;
         NAME.clone_into(&mut gateway.name);
         gateway

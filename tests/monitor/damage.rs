@@ -13,9 +13,16 @@ pub fn files(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The records of Signal sessions with an account.
+/// The records of Signal sessions with an account; Baileys 7 keeps them under its LID.
 pub fn sessions(folder: &Path, of: &Address) -> Vec<PathBuf> {
-    files(folder, &format!("session-{}", of.number))
+    let all = files(folder, "session-").into_iter();
+    let is_of = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        [&of.number, &of.lid].iter().any(|user| name.starts_with(&format!("session-{user}")))
+    };
+    let found: Vec<_> = all.filter(is_of).collect();
+    assert!(!found.is_empty(), "no Signal session with {} in {}", of.number, folder.display());
+    found
 }
 
 /// Cuts a file off in the middle.

@@ -39,6 +39,25 @@ async fn a_torn_signal_session() {
     assert_cured(&incident, "file_truncated");
 }
 
+/// The same on Baileys 7, which names contacts by their LID.
+#[tokio::test]
+async fn a_flipped_byte_in_baileys_7() {
+    let mut ward = Ward::of_baileys_7("flip7").await;
+    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| flip(file));
+    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let incident = ward.recovers("Baileys 7: flipped byte in a Signal session", &texts, bad_ms).await;
+    assert_cured(&incident, "signal_session_failing");
+}
+
+#[tokio::test]
+async fn a_torn_signal_session_in_baileys_7() {
+    let mut ward = Ward::of_baileys_7("torn7").await;
+    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| tear(file));
+    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let incident = ward.recovers("Baileys 7: torn Signal session", &texts, bad_ms).await;
+    assert_cured(&incident, "file_truncated");
+}
+
 /// Older records were put back under the running gateway.
 #[tokio::test]
 async fn rolled_back_ratchets() {

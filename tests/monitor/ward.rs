@@ -38,15 +38,24 @@ pub struct Ward {
 impl Ward {
     /// A paired gateway that has been talking, watched.
     pub async fn open(fault: &str) -> Self {
-        Self::watched(fault, &SETTINGS).await
+        Self::of(Baileys::Six, fault, &SETTINGS).await
     }
 
-    /// The same with settings of the monitor.
+    /// The same with Baileys 7.
+    pub async fn of_baileys_7(fault: &str) -> Self {
+        Self::of(Baileys::Seven, fault, &SETTINGS).await
+    }
+
+    /// The same with Baileys 6 and settings of the monitor.
     pub async fn watched(fault: &str, settings: &[(&str, &str)]) -> Self {
+        Self::of(Baileys::Six, fault, settings).await
+    }
+
+    async fn of(version: Baileys, fault: &str, settings: &[(&str, &str)]) -> Self {
         let engine = Engine::of_this_run();
         let lab = Lab::start(Addressing::PhoneNumber).await;
-        let anna = BaileysContainer::linked(&lab, &engine, &format!("monitor-{fault}"), ANNA).await;
-        let ben = lab.linked_peer("ben", Baileys::Six, BEN).await;
+        let anna = BaileysContainer::linked(&lab, &engine, version, &format!("monitor-{fault}"), ANNA).await;
+        let ben = lab.linked_peer("ben", version, BEN).await;
         let watch = Watch::start(&lab, &engine, &anna.name, settings).await;
         let ward = Self { watch, anna, ben, ben_is_away: false, lab };
         ward.talk("before").await;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// A WhatsApp gateway as many people run it in a container: Baileys 6, its login in a bind-mounted folder, a small HTTP
-// API, its log on stdout. Settings: PORT, AUTH_INFO, EVENTS, WHATSAPP_WS_URL.
+// A WhatsApp gateway as many people run it in a container: Baileys, its login in a bind-mounted folder, a small HTTP API,
+// its log on stdout. Settings: BAILEYS (6 or 7), PORT, AUTH_INFO, EVENTS, WHATSAPP_WS_URL, SIMULATOR_ROOT (in hex; 7 checks
+// the server's certificate).
 // GET /health; POST /send {to,text}; POST /groups {subject,participants}. What happened is appended to EVENTS, one JSON
 // document a line, so that it outlives the container.
 
@@ -14,6 +15,8 @@ const {
   AUTH_INFO = '/app/auth_info',
   EVENTS = '/app/logs/events.jsonl',
   WHATSAPP_WS_URL,
+  BAILEYS = '6',
+  SIMULATOR_ROOT,
 } = process.env
 
 function emit(event) {
@@ -50,7 +53,8 @@ async function answer(routes, request, response) {
 }
 
 const logger = pino({ level: 'info' })
-const client = new Client({ ...(await loadLibrary('6')), auth: AUTH_INFO, url: WHATSAPP_WS_URL, logger, emit })
+const library = await loadLibrary(BAILEYS, SIMULATOR_ROOT)
+const client = new Client({ ...library, auth: AUTH_INFO, url: WHATSAPP_WS_URL, logger, emit })
 const routes = routesOf(client)
 const server = createServer((request, response) => answer(routes, request, response))
 // Without a handler, process 1 of a container hears no SIGTERM and is killed ten seconds later.

@@ -10,7 +10,7 @@ use crate::PATIENCE;
 use crate::docker::{Engine, Removal};
 use crate::journal::eventually;
 use crate::lab::{Lab, free_port};
-use crate::peer::peers_folder;
+use crate::peer::{Baileys, peers_folder};
 use crate::simulator::Phone;
 
 /// The image's name.
@@ -33,7 +33,7 @@ pub struct BaileysContainer {
 
 impl BaileysContainer {
     /// Builds the image, starts a container, links it to a new phone, and waits until it is open.
-    pub async fn linked(lab: &Lab, engine: &Engine, name: &str, number: &str) -> Self {
+    pub async fn linked(lab: &Lab, engine: &Engine, version: Baileys, name: &str, number: &str) -> Self {
         BUILT
             .get_or_init(async || {
                 let modules = peers_folder().join("node_modules");
@@ -50,13 +50,18 @@ impl BaileysContainer {
         let name = format!("{name}-{}", std::process::id());
         let port = free_port();
         let mount = |part: &str| format!("{}:/app/{part}", folder.join(part).display());
-        let (setting, url) =
-            (format!("PORT={port}"), format!("WHATSAPP_WS_URL={}", lab.simulator().websocket()));
+        let settings = [
+            format!("PORT={port}"),
+            format!("BAILEYS={}", version.name()),
+            format!("WHATSAPP_WS_URL={}", lab.simulator().websocket()),
+            format!("SIMULATOR_ROOT={}", lab.simulator().root()),
+        ];
         let (auth_info, logs) = (mount("auth_info"), mount("logs"));
         let removal = engine.removes(&name);
         let words = ["run", "--detach", "--name", &name, "--network", "host", "--restart", "unless-stopped"];
-        let rest = ["--volume", &auth_info, "--volume", &logs, "--env", &setting, "--env", &url, IMAGE];
-        engine.docker(&[&words[..], &rest[..]].concat()).await;
+        let mounts = ["--volume", &auth_info, "--volume", &logs];
+        let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--env", setting.as_str()]).collect();
+        engine.docker(&[&words[..], &mounts[..], &settings[..], &[IMAGE]].concat()).await;
         let gateway = Self {
             name,
             phone,

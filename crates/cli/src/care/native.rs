@@ -139,6 +139,7 @@ async fn plan(
             freed: outcome.freed,
         });
         (outcome.login_kept, outcome.needs_qr) = (false, true);
+        remains(&mut outcome, |_| false);
         return Ok((outcome, Work::Forget { owner, login }));
     }
     let work = match login {
@@ -183,11 +184,12 @@ fn plan_of_damaged(
         }
     };
     let file = file_name(database);
+    let code = outcome.remaining.first().map(|finding| finding.code.as_str());
     let action = |repair: &Repair, path: &str, description: String| Action {
         repair: repair.word(),
         path: path.to_owned(),
         peer: None,
-        code: outcome.remaining.first().map(|finding| finding.code.as_str()),
+        code,
         description,
         freed: 0,
     };
@@ -206,6 +208,7 @@ fn plan_of_damaged(
             .to_owned(),
     );
     (outcome.login_kept, outcome.needs_qr) = (true, false);
+    remains(outcome, |_| false);
     Ok(Work::GiveBack { owner, archive })
 }
 
@@ -232,20 +235,19 @@ async fn plan_of_rows(
         if let Row::SenderKey { group, .. } = &row {
             rows.insert(Row::SenderKeyMemory { group: group.clone() });
         }
-        let what = match &row {
-            Row::SignalSession(_) => "Signal sessions",
-            Row::SenderKey { .. } => "our own sender key",
-            Row::SenderKeyMemory { .. } => "who has our sender key",
-            Row::PreKey(_) => "a pre-key",
+        let (what, afterwards) = match &row {
+            Row::SignalSession(_) => ("Signal sessions", "negotiated anew with the next message"),
+            Row::SenderKey { .. } => ("our own sender key", "made anew with the next message to the group"),
+            Row::SenderKeyMemory { .. } => ("who has our sender key", "all members are told the next one"),
+            Row::PreKey(_) => ("a pre-key", "WhatsApp has newer ones"),
         };
-        outcome.plan.push(Action {
-            path: file.clone(),
-            description: format!("{what}: {}", action.description),
-            freed: 0,
-            ..action
-        });
+        // Upkeep has reasons of its own.
+        let why = if action.code.is_none() { action.description.as_str() } else { afterwards };
+        let description = format!("{what}: {why}");
+        outcome.plan.push(Action { path: file.clone(), description, freed: 0, ..action });
         rows.insert(row);
     }
+    remains(outcome, |finding| !TOLD_BY_MORE.contains(&finding.code.as_str()));
     Ok(rows.into_iter().collect())
 }
 
@@ -273,6 +275,12 @@ async fn whole<T: Send + 'static>(
         work(&Folder::open(&copied.folder())?, &options)
     })
     .await
+}
+
+/// What a plan leaves, once it is carried out.
+fn remains(outcome: &mut Outcome, stays: impl Fn(&Finding) -> bool) {
+    outcome.remaining.retain(|finding| stays(finding));
+    outcome.healthy = outcome.remaining.iter().all(|finding| finding.severity != Severity::Error);
 }
 
 fn judged(outcome: &mut Outcome, report: Report) {
@@ -308,7 +316,6 @@ async fn give_back(
     outcome.login_kept = restored.login_kept;
     outcome.needs_qr = !restored.login_kept;
     outcome.healthy = restored.login_kept;
-    outcome.remaining.clear();
     Ok(())
 }
 
@@ -336,10 +343,7 @@ async fn forget(
     let rows = transfer::open_rows(&owner.auth_info).await.context("cannot open the gateway's rows")?;
     let forgotten = offline::forget(&owner.auth_info, &owner.session, &rows, now_ms()).await;
     rows.close().await;
-    forgotten.with_context(|| format!("cannot remove session {}", owner.session))?;
-    outcome.healthy = true;
-    outcome.remaining.clear();
-    Ok(())
+    forgotten.with_context(|| format!("cannot remove session {}", owner.session))
 }
 
 /// Backups are often on another mount.
