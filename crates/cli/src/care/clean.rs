@@ -179,10 +179,12 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
         return vec![(places.command("logs"), why)];
     }
     if outcome.applied {
-        return vec![(
-            "start the gateway again".to_owned(),
-            "and watch its log for `connection.update: open`",
-        )];
+        let then = if outcome.needs_qr {
+            "and scan the QR code that it shows"
+        } else {
+            "and watch its log for `connection.update: open`"
+        };
+        return vec![("start the gateway again".to_owned(), then)];
     }
     Vec::new()
 }
