@@ -168,7 +168,7 @@ fn write(file: &Path, content: &[u8]) -> Result<(), String> {
 
 /// Whether libFuzzer only says how it comes along: new coverage, what to put into a dictionary, statistics.
 fn is_progress(line: &str) -> bool {
-    ["#", "\"", "stat::"].iter().any(|start| line.starts_with(start))
+    ["#", "\"", "stat::", "\tNEW_FUNC"].iter().any(|start| line.starts_with(start))
 }
 
 /// What libFuzzer says of itself, line by line.
