@@ -130,7 +130,8 @@ impl Ward {
         crate::table::write(&Row {
             fault,
             measured: Measured {
-                noticed_ms: Some(noticed - bad_ms),
+                // Baileys 7 logs a failure a moment before it reports the message.
+                noticed_ms: Some((noticed - bad_ms).max(0)),
                 mended_ms: open - bad_ms,
                 downtime_ms: open - stopped,
                 lost: lost.len(),
