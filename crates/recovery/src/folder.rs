@@ -86,9 +86,16 @@ impl SessionFolder {
         // the troubles are judged again here instead of naming contacts outright.
         let options = self.options(&order.troubles, &[]);
         let full = order.rung == Rung::FullReset;
+        let extent = match (full, dry_run) {
+            (true, _) => Extent::Everything,
+            // What is only stale is no reason to stop a gateway,
+            (false, true) => Extent::Damaged,
+            // and goes along when it stands still anyway.
+            (false, false) => Extent::Stale,
+        };
         let approve = |outcome: &Outcome| full || outcome.login_kept;
         let how = CleanOptions {
-            extent: if full { Extent::Everything } else { Extent::Damaged },
+            extent,
             dry_run,
             shelf: &self.shelf,
             label: &self.label,
@@ -118,5 +125,42 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(CareError(format!("the examination broke off: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[tokio::test]
+    async fn stale_files_go_along_with_a_cure_and_never_cause_one() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = SessionFolder {
+            auth_info: data.path().join("auth_info"),
+            store: None,
+            shelf: data.path().join("backups"),
+            label: "auth_info".to_owned(),
+            passphrase: None,
+            clock: Arc::new(SystemClock),
+        };
+        std::fs::create_dir(&folder.auth_info).unwrap();
+        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys6");
+        for item in std::fs::read_dir(fixture).unwrap().map(Result::unwrap) {
+            std::fs::copy(item.path(), folder.auth_info.join(item.file_name())).unwrap();
+        }
+        let leftover = folder.auth_info.join("creds.json.tmp");
+        std::fs::write(&leftover, "half a file").unwrap();
+        let order = Order { rung: Rung::Records, troubles: Vec::new() };
+        let plan = folder.plan(&order).await.unwrap().plan;
+        assert!(plan.iter().all(|step| step.path != "creds.json.tmp"), "{plan:?}");
+
+        let session = folder.auth_info.join("session-6281100000002.0.json");
+        let content = std::fs::read(&session).unwrap();
+        std::fs::write(&session, &content[..content.len() / 2]).unwrap();
+        let mended = folder.mend(&order).await.unwrap();
+        assert!(mended.applied && mended.login_kept && mended.healthy, "{mended:?}");
+        assert!(!leftover.exists() && !session.exists());
+        assert!(folder.auth_info.join("pre-key-4.json").exists(), "what may be used stays");
     }
 }

@@ -83,9 +83,10 @@ async fn reach(engine: &Engine, container: &Container) -> Reach {
         return Reach::Report(format!("{} is mounted read-only", layout.auth_info.display()));
     }
     match Checkout::of(engine, container, &layout, Purpose::Read).await {
-        Ok(checkout) if wakeeper_native::database_in(checkout.auth_info()).is_some() => {
-            Reach::Report("it runs wakeeper's own gateway, whose store is not mended from outside".to_owned())
-        }
+        Ok(checkout) if wakeeper_native::database_in(checkout.auth_info()).is_some() => Reach::Report(
+            "it runs wakeeper's own gateway, which mends itself; `wakeeper clean` does what it cannot"
+                .to_owned(),
+        ),
         _ => Reach::Full,
     }
 }
