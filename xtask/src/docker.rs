@@ -165,6 +165,11 @@ impl Drop for Engine {
             std::thread::sleep(Duration::from_millis(100));
         }
         self.network.remove();
+        // The daemon leaves it mounted, and nobody could remove the workspace.
+        if let Ok(folder) = folder() {
+            let mount = folder.join("exec/netns/default");
+            let _ = program("umount", &[&mount.to_string_lossy()]).stderr(Stdio::null()).status();
+        }
     }
 }
 
