@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use wakeeper_e2e::Phone;
+
 use crate::checkout::{Checkout, Compose, NAME};
 use crate::commands::{CLEAN, HEALTH, RUN, START, STOP};
 
@@ -12,9 +14,8 @@ fn database(checkout: &Checkout) -> PathBuf {
     checkout.folder().join("auth_info/sessions/default/engine.db")
 }
 
-/// G02: the disk ate pages of the database, and the login survives.
-#[tokio::test]
-async fn a_damaged_database_costs_no_login() {
+/// The guide's container, linked to a phone, and somebody who wrote to it.
+async fn linked() -> (Checkout, Phone, Phone) {
     let checkout = Checkout::fresh(Compose::V1).await;
     let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
     checkout.guide(RUN).await.code(0);
@@ -23,6 +24,13 @@ async fn a_damaged_database_costs_no_login() {
     checkout.link(&phone).await;
     friend.send_text(&phone.address.jid(), "before").await;
     checkout.wait_received(&friend, "before").await;
+    (checkout, phone, friend)
+}
+
+/// G02: the disk ate pages of the database, and the login survives.
+#[tokio::test]
+async fn a_damaged_database_costs_no_login() {
+    let (checkout, phone, friend) = linked().await;
     checkout.shell("./docker-session-manager.sh backup create").await.code(0);
     checkout.guide(STOP).await.code(0);
     let mut content = std::fs::read(database(&checkout)).expect("the database");
@@ -44,14 +52,7 @@ async fn a_damaged_database_costs_no_login() {
 /// G02 and G24: what is stale is looked for, one contact is negotiated anew, and everything goes only when that is said.
 #[tokio::test]
 async fn upkeep_and_the_complete_reset() {
-    let checkout = Checkout::fresh(Compose::V1).await;
-    let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
-    checkout.guide(RUN).await.code(0);
-    checkout.engine.wait_health(NAME, "healthy").await;
-    let phone = checkout.phone().await;
-    checkout.link(&phone).await;
-    friend.send_text(&phone.address.jid(), "before").await;
-    checkout.wait_received(&friend, "before").await;
+    let (checkout, phone, friend) = linked().await;
     let manager = async |words: &str| checkout.shell(&format!("./docker-session-manager.sh {words}")).await;
     manager("clean --stale").await.code(0).shows("Nothing to mend");
     manager(&format!("clean --peer {FRIEND}")).await.code(0).shows("no new QR code is needed");

@@ -98,7 +98,9 @@ impl<S: Sessions> Upkeep<S> {
     /// Backs up what is due, one session after the other. Answers how long nothing will be.
     async fn round(&mut self) -> Duration {
         let sessions = self.sessions.all().await;
-        self.schedules.retain(|name, _| sessions.iter().any(|session| session.name() == name));
+        let is_there = |name: &str| sessions.iter().any(|session| session.name() == name);
+        self.schedules.retain(|name, _| is_there(name));
+        self.record.lock().retain(|name, _| is_there(name));
         for session in &sessions {
             let name = session.name();
             if !self.schedules.contains_key(name) {

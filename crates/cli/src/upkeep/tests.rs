@@ -140,12 +140,14 @@ async fn sessions_come_and_go_and_one_without_a_login_is_looked_at_every_minute(
     let patient = story.admit("s", None, vec![nothing(), nothing(), Ok(made())]);
     story.until(10 * MINUTE).await;
     assert_eq!(*patient.backed_up.lock().unwrap(), [0, MINUTE, 2 * MINUTE]);
-    let late = story.admit("late", None, vec![Ok(made())]);
-    story.until(11 * MINUTE).await;
+    let late = story.admit("late", None, vec![Err(anyhow!("no room left"))]);
+    story.until(10 * MINUTE + MINUTE / 2).await;
     assert_eq!(late.backed_up.lock().unwrap().len(), 1);
+    assert_eq!(story.upkeep.record().evidence()["failing"], 1);
     story.ward.0.lock().unwrap().retain(|patient| patient.name != "late");
     story.until(3 * HOUR).await;
     assert_eq!(late.backed_up.lock().unwrap().len(), 1);
+    assert_eq!(story.upkeep.record().evidence()["failing"], 0, "it is gone");
     assert_eq!(patient.backed_up.lock().unwrap().len(), 5);
 }
 
