@@ -134,9 +134,15 @@ impl Phone {
         self.post("scan", json!({"qr": qr})).await;
     }
 
-    /// Links the device that shows this pairing code.
+    /// Links the device that shows this pairing code. Baileys 6 shows it before the server has heard of it.
     pub async fn confirm_code(&self, code: &str) {
-        self.post("confirm-code", json!({"code": code})).await;
+        let heard = eventually("the pairing by code to begin", PATIENCE, async || {
+            match self.try_post("confirm-code", &json!({"code": code})).await {
+                Err(error) if error.contains("no_pairing_by_code") => Err(error),
+                answered => Ok(answered),
+            }
+        });
+        heard.await.unwrap_or_else(|error| panic!("confirm-code {code}: {error}"));
     }
 
     /// Sends a text and returns the message's id.
@@ -159,9 +165,13 @@ impl Phone {
 
     /// Calls `POST /sim/phones/{number}/{action}`.
     pub async fn post(&self, action: &str, body: Value) -> Value {
-        let url = format!("{}/sim/phones/{}/{action}", self.base, self.address.number);
-        let answer = read(self.client.post(url).json(&body)).await;
+        let answer = self.try_post(action, &body).await;
         answer.unwrap_or_else(|error| panic!("{action} {body}: {error}"))
+    }
+
+    async fn try_post(&self, action: &str, body: &Value) -> Result<Value, String> {
+        let url = format!("{}/sim/phones/{}/{action}", self.base, self.address.number);
+        read(self.client.post(url).json(body)).await
     }
 }
 
