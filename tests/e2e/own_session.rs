@@ -186,4 +186,18 @@ async fn everything_goes_when_that_is_wanted_and_a_qr_code_comes() {
     assert!(gateway.messages(&format!("{BEN}@c.us")).await.is_empty(), "chats of another number");
     let now = gateway.call(Method::GET, "/api/sessions/default", None).await;
     assert_eq!(now["config"]["metadata"]["shop"], "12", "{now:#}");
+
+    // The backup that is left is of another number: a damaged database does not bring that back.
+    stop(&mut anna).await;
+    let session = session(&mut anna);
+    damage(&session.join("engine.db"));
+    for item in std::fs::read_dir(folder.join("session_backups")).expect("backups") {
+        let path = item.expect("a backup").path();
+        if path.to_string_lossy() != backup {
+            std::fs::remove_file(path).expect("remove a backup");
+        }
+    }
+    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    assert_eq!((code, &outcome["plan"], &outcome["applied"]), (Some(1), &json!([]), &json!(false)));
+    assert!(session.join("engine.db").exists());
 }

@@ -27,53 +27,38 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
 /// Examines a session database. Never writes; its gateway may run.
 ///
 /// # Errors
-/// When the private folder cannot be made. What is wrong with the database is in the report.
+/// When it cannot be looked at: no permission, no room for a copy. What is wrong with the database is in the report.
 pub async fn examine(database: &Path, options: &Options<'_>) -> Result<Report, NativeError> {
     let folder = database.parent().unwrap_or_else(|| Path::new("."));
     let mode = std::fs::metadata(database).map_err(io("examine", database))?.permissions().mode();
     let mut view = NativeView {
         path: database.to_owned(),
         file: database.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        problems: Vec::new(),
+        problems: rows::check(database).await?,
+        unreadable: None,
         session: None,
         left_out: Vec::new(),
         moved: folder.join(MOVED_MARKER).exists(),
         mode,
     };
-    if let Err(error) = look(database, &mut view, options.now_ms).await? {
-        view.problems.push(error.to_string());
+    if view.problems.is_empty() {
+        look(database, &mut view, options.now_ms).await?;
     }
     Ok(native_report(&view, options))
 }
 
-async fn look(
-    database: &Path,
-    view: &mut NativeView,
-    now_ms: i64,
-) -> Result<Result<(), NativeError>, NativeError> {
+async fn look(database: &Path, view: &mut NativeView, now_ms: i64) -> Result<(), NativeError> {
     // Keys are copied: the folder is 0700 and gone when this returns.
-    let scratch = tempfile::tempdir().map_err(io("make a private folder beside", database))?;
+    let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
     let copy = scratch.path().join(DATABASE);
-    Ok(async {
-        let mut connection = rows::connect(database, true).await?;
-        match rows::integrity(&mut connection).await {
-            Ok(problems) => view.problems = problems,
-            Err(error) => view.problems.push(error.to_string()),
+    rows::copy(database, &copy).await?;
+    match read(&copy, now_ms).await {
+        Ok(reading) => {
+            view.session = Some(reading.session);
+            view.left_out = reading.left_out;
         }
-        drop(connection);
-        if !view.problems.is_empty() {
-            return Ok(());
-        }
-        rows::copy(database, &copy).await?;
-        match read(&copy, now_ms).await {
-            Ok(reading) => {
-                view.session = Some(reading.session);
-                view.left_out = reading.left_out;
-                Ok(())
-            }
-            Err(NativeError::NoLogin { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        Err(NativeError::NoLogin { .. }) => {}
+        Err(error) => view.unreadable = Some(error.to_string()),
     }
-    .await)
+    Ok(())
 }

@@ -25,13 +25,32 @@ pub(crate) struct Keys {
 pub(crate) type MacRow = (String, Vec<u8>, Vec<u8>);
 
 pub(crate) async fn connect(database: &Path, read_only: bool) -> Result<SqliteConnection, NativeError> {
-    SqliteConnectOptions::new()
-        .filename(database)
-        .create_if_missing(false)
-        .read_only(read_only)
-        .connect()
-        .await
-        .map_err(store("open", database))
+    options(database, read_only).connect().await.map_err(store("open", database))
+}
+
+fn options(database: &Path, read_only: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(database).create_if_missing(false).read_only(read_only)
+}
+
+/// What SQLite finds wrong with a database that may be in use.
+///
+/// # Errors
+/// When it cannot be looked at, which says nothing of its state: no permission, no room, no time.
+pub(crate) async fn check(database: &Path) -> Result<Vec<String>, NativeError> {
+    let looked = async {
+        let mut connection = options(database, true).connect().await?;
+        integrity(&mut connection).await
+    };
+    match looked.await {
+        Err(error) if is_corruption(&error) => Ok(vec![error.to_string()]),
+        looked => looked.map_err(store("examine", database)),
+    }
+}
+
+/// `SQLITE_CORRUPT` or `SQLITE_NOTADB`, in the low byte of the extended result code (sqlite.org/rescode.html).
+fn is_corruption(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 /// Lists the keys of all rows.

@@ -275,3 +275,24 @@ async fn rows_are_taken_out_and_nothing_else() {
     let freed = wakeeper_native::remove(&database, &[]).await.unwrap();
     assert!(freed < page, "nothing is left to give back: {freed}");
 }
+
+/// What cannot be looked at now, or by this version, is not called damaged: `clean` would replace it.
+#[tokio::test]
+async fn only_what_sqlite_finds_broken_is_to_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+    for sql in ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    let busy = wakeeper_native::examine(&database, &Options::at(NOW_MS)).await.unwrap_err().to_string();
+    assert!(busy.contains("locked") && busy.contains(DATABASE), "{busy}");
+    for sql in ["ROLLBACK", "ALTER TABLE sessions RENAME TO sessions_of_a_newer_version"] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let report = wakeeper_native::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    assert_eq!(report.credentials, wakeeper_session::examine::CredentialsState::Damaged);
+    assert!(!report.healthy && report.findings.iter().all(|f| !f.repair.is_automatic()), "{report:#?}");
+}

@@ -11,11 +11,12 @@ use anyhow::Context;
 use wakeeper_gateway::engine::{offline, transfer};
 use wakeeper_gateway::model::SessionName;
 use wakeeper_native::{Copied, Row};
+use wakeeper_session::backup::Shelf;
 use wakeeper_session::clean::Outcome;
 use wakeeper_session::examine::{CredentialsState, Examination};
-use wakeeper_session::repair::{self, Action, Extent, Plan};
+use wakeeper_session::repair::{self, Action, Constraint, Extent, Plan, RestoredCredentials};
 use wakeeper_session::restore::What;
-use wakeeper_session::source::Folder;
+use wakeeper_session::source::{Folder, Limits};
 use wakeeper_session::{Finding, Repair, Report, Severity};
 
 use super::clean::{Order, announce};
@@ -143,7 +144,7 @@ async fn plan(
         return Ok((outcome, Work::Forget { owner, login }));
     }
     let work = match login {
-        CredentialsState::Damaged => plan_of_damaged(database, owner, places, &mut outcome)?,
+        CredentialsState::Damaged => plan_of_damaged(database, owner, places, &mut outcome).await?,
         CredentialsState::Sound => {
             let rows = plan_of_rows(database, places, evidence, extent, &mut outcome).await?;
             if rows.is_empty() { Work::Nothing } else { Work::TakeOut(rows) }
@@ -154,7 +155,7 @@ async fn plan(
 }
 
 /// A damaged database is replaced by the login of the newest backup; without one it is not touched.
-fn plan_of_damaged(
+async fn plan_of_damaged(
     database: &Path,
     owner: Option<Owner>,
     places: &Places,
@@ -163,11 +164,15 @@ fn plan_of_damaged(
     let owner = owner.with_context(|| no_owner(database))?;
     let by_hand = |reason: String| {
         format!(
-            "The database is damaged and cannot be replaced: {reason}. Nothing is touched: look for a backup elsewhere, \
+            "The database cannot be used, and is not replaced: {reason}. Nothing is touched: look for a backup elsewhere, \
              and name it: {}",
             places.command("restore ARCHIVE")
         )
     };
+    if !outcome.remaining.iter().any(|finding| finding.repair == Repair::RestoreCredentials) {
+        outcome.notes.push(by_hand("SQLite finds nothing wrong with it".to_owned()));
+        return Ok(Work::Nothing);
+    }
     if owner.session != SessionName::default_session() {
         let reason = format!(
             "session {} is not the default one. Restore its backup into a folder of its own and import that",
@@ -176,12 +181,12 @@ fn plan_of_damaged(
         outcome.notes.push(by_hand(reason));
         return Ok(Work::Nothing);
     }
-    let archive = match restore::newest_sound(places) {
-        Ok(archive) => archive,
-        Err(error) => {
-            outcome.notes.push(by_hand(error.to_string()));
-            return Ok(Work::Nothing);
-        }
+    let number = offline::number(&owner.auth_info, &owner.session).await;
+    let searched = places.clone();
+    let Some(archive) = blocking(move || Ok(newest_of(&searched, number))).await? else {
+        let reason = format!("no backup of its login can be read in {}", places.backups.display());
+        outcome.notes.push(by_hand(reason));
+        return Ok(Work::Nothing);
     };
     let file = file_name(database);
     let code = outcome.remaining.first().map(|finding| finding.code.as_str());
@@ -210,6 +215,19 @@ fn plan_of_damaged(
     (outcome.login_kept, outcome.needs_qr) = (true, false);
     remains(outcome, |_| false);
     Ok(Work::GiveBack { owner, archive })
+}
+
+/// The newest backup that holds a sound login of this number; of any, when the number is not known.
+fn newest_of(places: &Places, number: Option<String>) -> Option<PathBuf> {
+    let constraint = Constraint { users: number.into_iter().collect(), ..Constraint::default() };
+    let accepted = Shelf::at(&places.backups).find_file(
+        Some(&places.label),
+        "creds.json",
+        places.passphrase.as_ref(),
+        &Limits::default(),
+        |_, text| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint),
+    );
+    accepted.map(|(path, _)| path)
 }
 
 /// Rows that should go, judged as the files that Baileys would keep.

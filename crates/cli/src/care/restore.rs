@@ -29,8 +29,7 @@ pub fn run(
     Ok(restore(&archive, &places.auth_info, &options, &how)?)
 }
 
-/// The newest backup with a sound login that can be opened.
-pub(super) fn newest_sound(places: &Places) -> anyhow::Result<PathBuf> {
+fn newest_sound(places: &Places) -> anyhow::Result<PathBuf> {
     let backups = Shelf::at(&places.backups).list(
         Some(&places.label),
         places.passphrase.as_ref(),

@@ -3,14 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_storage::{Desired, SessionRow, Storage};
+use wakeeper_storage::{Desired, SessionRow, Storage, read_sqlite};
 
 use super::{EngineError, credentials, registry};
-use crate::model::SessionName;
+use crate::model::{Me, SessionName};
 
 /// Where a session of a folder of sessions is kept.
 pub fn session_folder(auth_info: &Path, session: &SessionName) -> PathBuf {
     credentials::folder(auth_info, session)
+}
+
+/// The phone number that a session was linked to last, as far as the gateway's rows can be read.
+pub async fn number(auth_info: &Path, session: &SessionName) -> Option<String> {
+    let storage = read_sqlite(auth_info.join(crate::gateway::DATABASE)).await.ok()?;
+    let row = storage.session(session.as_str()).await;
+    storage.close().await;
+    let me: Me = serde_json::from_str(&row.ok()??.me_json?).ok()?;
+    let id = me.id.to_string();
+    id.split('@').next().map(str::to_owned)
 }
 
 /// Moves a session's login and Signal state aside, into a folder of that name beside them, so that the session can be

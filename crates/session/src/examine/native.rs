@@ -23,6 +23,8 @@ pub struct NativeView {
     pub file: String,
     /// What SQLite finds wrong.
     pub problems: Vec<String>,
+    /// Why it cannot be read although SQLite finds nothing wrong: another version may have written it.
+    pub unreadable: Option<String>,
     /// What it holds; `None` when it was never linked, or cannot be read.
     pub session: Option<Session>,
     /// Rows that cannot be read.
@@ -43,7 +45,7 @@ pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
         found.extend(view.session.iter().flat_map(|session| of_model(view, session, options)));
     }
     found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
-    let damaged = found.iter().any(|finding| finding.severity == Severity::Error && (finding.peer.is_none()));
+    let damaged = view.unreadable.is_some() || found.iter().any(|f| f.repair == Repair::RestoreCredentials);
     Report {
         path: view.path.clone(),
         format: Format::Native,
@@ -69,11 +71,12 @@ fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Findin
     found
         .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| Finding {
-            path: view.file.clone(),
-            repair: match &finding.peer {
-                Some(_) => Repair::Manual("nothing to do: the next message negotiates it anew"),
-                None => Repair::RestoreCredentials,
+            repair: match (finding.path.as_str(), finding.severity) {
+                // Nothing works without them, so the rest is given up for them.
+                ("creds.json", Severity::Error) => Repair::RestoreCredentials,
+                _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),
             },
+            path: view.file.clone(),
             ..finding
         })
         .collect()
