@@ -186,11 +186,11 @@ impl<R: Read> Reader<R> {
             EntryType::Directory => Kind::Folder,
             _ => Kind::Other,
         };
-        let broken = |_| TarError::Broken("a header in it cannot be read");
-        let mode = header.mode().map_err(broken)? & 0o7777;
-        let uid = records.uid.map_or_else(|| header.uid().map_err(broken), Ok)?;
-        let gid = records.gid.map_or_else(|| header.gid().map_err(broken), Ok)?;
-        let mtime = header.mtime().map_err(broken)?;
+        let fields = header.as_old();
+        let mode = field(&fields.mode, || header.mode().map(u64::from))? as u32 & 0o7777;
+        let uid = records.uid.map_or_else(|| field(&fields.uid, || header.uid()), Ok)?;
+        let gid = records.gid.map_or_else(|| field(&fields.gid, || header.gid()), Ok)?;
+        let mtime = field(&fields.mtime, || header.mtime())?;
         Ok(Entry { reader: self, name, kind, size, mode, uid, gid, mtime })
     }
 
@@ -311,6 +311,14 @@ impl<R: Read> Read for Entry<'_, R> {
             other => io::Error::new(io::ErrorKind::InvalidData, other),
         })
     }
+}
+
+/// A number; what was left empty is 0.
+fn field(bytes: &[u8], read: impl Fn() -> io::Result<u64>) -> Result<u64, TarError> {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(0);
+    }
+    read().map_err(|_| TarError::Broken("a header in it cannot be read"))
 }
 
 fn size_of(header: &Header) -> Result<u64, TarError> {

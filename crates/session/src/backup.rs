@@ -45,6 +45,17 @@ pub enum BackupError {
         /// The file.
         name: String,
     },
+    /// More than an archive may hold.
+    #[error(
+        "the session has {files} files of {bytes} bytes together, and one backup holds at most 200000 files of 800 MB; \
+         copy the folder by other means"
+    )]
+    TooLarge {
+        /// Its files.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// The archive could not be read back.
     #[error("the backup {path} is not sound: {reason}")]
     Unsound {

@@ -21,6 +21,10 @@ use crate::formats::baileys::name::Name;
 use crate::repair::{self, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
 
+mod left_out;
+
+use left_out::LeftOut;
+
 /// What to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What<'a> {
@@ -141,14 +145,14 @@ pub fn restore(
         notes: Vec::new(),
     };
     let overlay = match how.what {
-        What::Credentials => lasting(archive, present.as_ref(), options)?,
+        What::Credentials => lasting(archive, present.as_ref(), options, &mut restored.notes)?,
         What::All { force } => {
             everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
         }
     };
     for (name, change) in overlay.changes() {
         match change {
-            Change::Put(_) => restored.written.push(name.clone()),
+            Change::Put(_) | Change::Supplied(_) => restored.written.push(name.clone()),
             _ => restored.removed.push(name.clone()),
         }
     }
@@ -162,7 +166,13 @@ pub fn restore(
         return Ok(restored);
     };
     let backed_up = back_up(&folder, present.as_ref(), options, how, &mut restored)?;
-    let applied = repair::apply(&folder, &overlay, &backed_up)?;
+    let applied = repair::apply_supplied(&folder, &overlay, &backed_up, &mut |take| {
+        let supplied = archive::read(archive, options.passphrase, &options.limits, |member| {
+            let told = |error: ApplyError| ArchiveError::Io(std::io::Error::other(error.to_string()));
+            member.session_file().map_or(Ok(()), |name| take(name, member.content).map_err(told))
+        });
+        supplied.map(drop).map_err(|error| error.to_string())
+    })?;
     restored.applied = true;
     restored
         .notes
@@ -199,7 +209,9 @@ fn lasting(
     archive: &Path,
     present: Option<&Examination>,
     options: &Options<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<Overlay, RestoreError> {
+    let mut left_out = LeftOut::default();
     let wanted = |name: &str| {
         let found = present.and_then(|present| present.inventory.files.get(name));
         found.is_none_or(|file| file.findings.iter().any(|finding| finding.severity == Severity::Error))
@@ -211,14 +223,15 @@ fn lasting(
             match Name::parse(name) {
                 Name::Credentials => creds = Some(member.content.to_vec()),
                 kind if is_lasting(&kind) && wanted(name) => {
-                    overlay.put(name, member.content.to_vec());
+                    overlay.put_supplied(name, member.row.sha256.to_ascii_lowercase());
                 }
-                _ => {}
+                kind => left_out.see(name, &kind),
             }
         }
         Ok(())
     })
     .map_err(refused(archive))?;
+    left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
     let next = present.and_then(|present| present.inventory.greatest_pre_key()).map_or(0, |id| id + 1);
     let current =
@@ -255,6 +268,11 @@ fn is_lasting(name: &Name) -> bool {
     )
 }
 
+/// Whether a file with this content is in the folder already.
+fn is_there(folder: Option<&Folder>, name: &str, content: &[u8], options: &Options<'_>) -> bool {
+    folder.and_then(|folder| folder.read(name, &options.limits).ok()).as_deref() == Some(content)
+}
+
 /// Everything as it was backed up, and nothing else of Baileys' own.
 fn everything(
     archive: &Path,
@@ -265,16 +283,19 @@ fn everything(
     notes: &mut Vec<String>,
 ) -> Result<Overlay, RestoreError> {
     let mut overlay = Overlay::default();
+    let mut left_out = LeftOut::default();
     let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
-        if let Some(name) = member.session_file().filter(|name| Name::parse(name) != Name::Own) {
-            let same = folder.and_then(|folder| folder.read(name, &options.limits).ok());
-            if same.as_deref() != Some(member.content) {
-                overlay.put(name, member.content.to_vec());
-            }
+        let Some(name) = member.session_file() else { return Ok(()) };
+        let kind = Name::parse(name);
+        if !kind.is_baileys() {
+            left_out.see(name, &kind);
+        } else if !is_there(folder, name, member.content, options) {
+            overlay.put_supplied(name, member.row.sha256.to_ascii_lowercase());
         }
         Ok(())
     })
     .map_err(refused(archive))?;
+    left_out.tell(&manifest, options, notes);
     if force.is_none() {
         same_account(present, &manifest, options)?;
     }

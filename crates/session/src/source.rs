@@ -18,13 +18,13 @@ pub struct Limits {
     /// Entries of a folder or an archive.
     pub entries: usize,
     /// Bytes of one file. The largest genuine one seen is a sender key of 0.5 MB; app-state versions of old
-    /// accounts reach a few megabytes.
+    /// accounts reach a few megabytes. Larger ones are findings and are not read.
     pub file: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 2_000_000, file: 64 << 20 }
+        Self { entries: 2_000_000, file: 16 << 20 }
     }
 }
 

@@ -111,6 +111,20 @@ fn records_name_the_entry_and_say_whose_it_is() {
 }
 
 #[test]
+fn what_was_left_empty_is_nobodys() {
+    let mut header = Header::new_gnu();
+    header.set_size(0);
+    header.as_old_mut().name[0] = b'a';
+    header.set_cksum();
+    let mut reader = Reader::new(&header.as_bytes()[..], BOUNDS);
+    let entry = reader.next_entry().unwrap().unwrap();
+    assert_eq!((entry.uid, entry.gid, entry.mode, entry.mtime), (0, 0, 0, 0));
+    header.as_old_mut().uid[0] = b'x';
+    header.set_cksum();
+    assert!(Reader::new(&header.as_bytes()[..], BOUNDS).next_entry().is_err());
+}
+
+#[test]
 fn a_long_name_is_refused_before_it_is_read() {
     for size in [302, 1 << 20, 1 << 30, 1 << 60] {
         let start = header(EntryType::GNULongName, "././@LongLink", size).as_bytes().to_vec();

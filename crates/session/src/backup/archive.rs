@@ -1,16 +1,23 @@
 //! The archive itself, read as hostile input: it may have come from anywhere. Members must be plain files, named
 //! in the manifest, within bounds, unlike each other, and hash to what the manifest says.
+//!
+//! Everything is read as a stream. What is in memory at one time is the manifest's rows, one member, and what zstd keeps;
+//! each has its bound, and so have the sums, so that an archive of a few kilobytes cannot take gigabytes or minutes.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader, TarError, shown};
 
-use super::manifest::{FileRow, LAYOUT, Manifest};
+use super::manifest::read::{self as manifest_text, Refused};
+use super::manifest::{FileRow, Manifest, Summary};
 use crate::secret::Passphrase;
 use crate::source::Limits;
+
+mod content;
+
+pub(super) use content::SCRYPT;
 
 /// The manifest's name in the archive.
 pub(super) const MANIFEST: &str = "wakeeper-backup.json";
@@ -18,14 +25,22 @@ pub(super) const MANIFEST: &str = "wakeeper-backup.json";
 pub(crate) const SESSION: &str = "session/";
 /// Where the store is.
 pub(crate) const STORE: &str = "store/";
-/// A manifest of 300,000 files has about 64 MB.
-const MANIFEST_LIMIT: u64 = 256 << 20;
-/// The first bytes of an age file.
-const AGE: &[u8] = b"age-encryption.org/";
-/// The first bytes of a zstd frame.
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// scrypt's cost is two to this power; age itself chooses about 18.
-const MAX_SCRYPT: u8 = 22;
+/// Bytes of one member. Members that are longer than [`Limits::file`] are compared and not handed out: the store, and
+/// what older versions took along.
+pub(super) const MEMBER: u64 = 64 << 20;
+/// Bytes of everything in an archive, headers included.
+const TOTAL: u64 = 1 << 30;
+/// Bytes of the files that are put into one: 200,000 files have headers and filling of 200 MB.
+pub(super) const CONTENT: u64 = 800_000_000;
+/// What a tar stream may hold at most; names are `session/` and a file name of at most 255 bytes.
+const BOUNDS: Bounds = Bounds {
+    total: TOTAL,
+    entries: manifest_text::FILES + 1,
+    entry: MEMBER,
+    name: 264,
+    extensions: 16 << 10,
+    records: 64,
+};
 
 /// Why an archive was refused.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +60,30 @@ pub enum ArchiveError {
     /// The passphrase does not open it.
     #[error("the passphrase does not open it")]
     WrongPassphrase,
+    /// To open it would take too long.
+    #[error("opening it takes an scrypt work factor of {required}, more than the limit of {limit}")]
+    Work {
+        /// The power of two that it asks for.
+        required: u8,
+        /// The greatest that is taken.
+        limit: u8,
+    },
+    /// Its file is larger than any backup.
+    #[error("its file is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// It was not opened.
+    #[error("it was not looked into: the newer ones beside it took more reading than one command does")]
+    NotLookedInto,
+    /// The tar stream is broken, or holds more than any backup.
+    #[error("{0}")]
+    Tar(TarError),
     /// Something in it is not what an honest archive holds.
     #[error("member {member}: {reason}")]
     Member {
-        /// The member's path, shortened.
+        /// The member's path, escaped and shortened.
         member: String,
         /// What is wrong.
         reason: &'static str,
@@ -61,7 +96,16 @@ pub enum ArchiveError {
     Missing(usize),
 }
 
-/// One file of the archive, its hash already compared.
+impl From<TarError> for ArchiveError {
+    fn from(error: TarError) -> Self {
+        match error {
+            TarError::Io(error) => Self::Io(error),
+            error => Self::Tar(error),
+        }
+    }
+}
+
+/// One file of the session in the archive, its hash already compared.
 pub struct Member<'a> {
     /// Its row in the manifest.
     pub row: &'a FileRow,
@@ -70,111 +114,238 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Its name in the session folder, unless it is the store.
+    /// Its name in the session folder.
     pub fn session_file(&self) -> Option<&str> {
         self.row.path.strip_prefix(SESSION)
     }
+}
 
-    /// Its name, when it is the store.
-    pub fn store_file(&self) -> Option<&str> {
-        self.row.path.strip_prefix(STORE)
+/// What one command may spend on the archives of a folder, however many there are and whatever they say.
+#[derive(Debug)]
+pub(super) struct Effort {
+    /// Bytes that may still come out of decompression.
+    bytes: u64,
+    /// Encrypted archives that may still be opened: about a second each.
+    opened: u32,
+}
+
+impl Effort {
+    /// For looking into the manifests of a folder: a shelf of genuine ones takes a small part of it.
+    pub(super) fn of_a_list() -> Self {
+        Self { bytes: 1 << 30, opened: 32 }
+    }
+
+    /// For looking for a file in archives that have to be read to their ends.
+    pub(super) fn of_a_search() -> Self {
+        Self { bytes: 3 * TOTAL, opened: 16 }
+    }
+
+    fn of_one() -> Self {
+        Self { bytes: TOTAL, opened: 1 }
+    }
+
+    fn start(&mut self, encrypted: bool, needed: u64) -> Result<(), ArchiveError> {
+        if self.bytes < needed || (encrypted && self.opened == 0) {
+            return Err(ArchiveError::NotLookedInto);
+        }
+        self.opened -= u32::from(encrypted);
+        Ok(())
     }
 }
 
-/// Reads a whole archive and hands over its files one by one.
+/// Reads a whole archive and hands over the session's files one by one.
 pub fn read(
     path: &Path,
     passphrase: Option<&Passphrase>,
     limits: &Limits,
     each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
 ) -> Result<Manifest, ArchiveError> {
-    read_stream(open(path)?, passphrase, limits, each)
+    read_with(path, passphrase, limits, &mut Effort::of_one(), each)
 }
 
-/// Reads a whole archive from anywhere and hands over its files one by one.
+/// The same, out of what may be spent on several.
+pub(super) fn read_with(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+    effort: &mut Effort,
+    each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
+) -> Result<Manifest, ArchiveError> {
+    effort.start(is_encrypted(path)? && passphrase.is_some(), TOTAL)?;
+    let mut spent = 0;
+    let result = read_counted(content::open(path)?, passphrase, limits, &mut spent, each);
+    effort.bytes = effort.bytes.saturating_sub(spent);
+    result
+}
+
+/// Reads a whole archive from anywhere and hands over the session's files one by one.
 pub fn read_stream(
     stream: impl BufRead,
     passphrase: Option<&Passphrase>,
     limits: &Limits,
+    each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
+) -> Result<Manifest, ArchiveError> {
+    read_counted(stream, passphrase, limits, &mut 0, each)
+}
+
+fn read_counted(
+    stream: impl BufRead,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+    spent: &mut u64,
+    each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
+) -> Result<Manifest, ArchiveError> {
+    let mut archive = Reader::new(content::of(stream, passphrase)?, BOUNDS);
+    let result = read_members(&mut archive, limits, each);
+    *spent = archive.bytes_read();
+    result
+}
+
+fn read_members<R: Read>(
+    archive: &mut Reader<R>,
+    limits: &Limits,
     mut each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
 ) -> Result<Manifest, ArchiveError> {
-    let mut archive = tar::Archive::new(content(stream, passphrase)?);
-    let mut entries = archive.entries().map_err(|_| ArchiveError::NotABackup)?;
-    let manifest = manifest(&mut entries, limits)?;
-    let mut expected: BTreeMap<&str, &FileRow> =
-        manifest.files.iter().map(|row| (row.path.as_str(), row)).collect();
-    if expected.len() != manifest.files.len() {
-        return Err(member(MANIFEST, "it names a file twice"));
-    }
+    let manifest: Manifest = first(archive)?;
+    check(&manifest, limits)?;
+    let mut expected = Expected::of(&manifest)?;
     let mut content = Vec::new();
-    for entry in entries {
-        let mut entry = entry?;
-        let path = member_path(&entry)?;
-        let row =
-            expected.remove(path.as_str()).ok_or_else(|| member(&path, "the manifest does not name it"))?;
-        if row.len > limits.file || entry.size() != row.len {
+    while let Some(mut entry) = archive.next_entry()? {
+        let path = member_path(&entry)?.to_owned();
+        let row = expected.take(&path).ok_or_else(|| member(&path, "the manifest does not name it"))?;
+        if entry.size != row.len {
             return Err(member(&path, "it is not as long as the manifest says"));
         }
-        content.clear();
-        entry.read_to_end(&mut content)?;
-        if hex::encode(Sha256::digest(&content)) != row.sha256 {
-            return Err(ArchiveError::Hash(path));
+        let keep = path.starts_with(SESSION) && row.len <= limits.file;
+        if !hash_of(&mut entry, keep.then_some(&mut content))?.eq_ignore_ascii_case(&row.sha256) {
+            return Err(ArchiveError::Hash(shown(&path)));
         }
-        each(Member { row, content: &content })?;
+        if keep {
+            each(Member { row, content: &content })?;
+        }
     }
-    match expected.len() {
+    archive.finish()?;
+    match expected.left {
         0 => Ok(manifest),
         missing => Err(ArchiveError::Missing(missing)),
     }
 }
 
-/// Reads only the manifest; nothing is compared.
-pub fn read_manifest(
+/// The SHA-256 of a member, in hex; its content too where that is wanted.
+fn hash_of<R: Read>(
+    entry: &mut Entry<'_, R>,
+    mut keep: Option<&mut Vec<u8>>,
+) -> Result<String, ArchiveError> {
+    let mut hash = Sha256::new();
+    let mut room = [0; 16 << 10];
+    if let Some(content) = &mut keep {
+        content.clear();
+    }
+    loop {
+        match entry.piece(&mut room)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            read => {
+                hash.update(&room[..read]);
+                if let Some(content) = &mut keep {
+                    content.extend_from_slice(&room[..read]);
+                }
+            }
+        }
+    }
+}
+
+/// The rows that have not come yet, found by their paths.
+struct Expected<'m> {
+    files: &'m [FileRow],
+    /// Positions of the rows, sorted by path, and whether each has come.
+    order: Vec<(u32, bool)>,
+    left: usize,
+}
+
+impl<'m> Expected<'m> {
+    fn of(manifest: &'m Manifest) -> Result<Self, ArchiveError> {
+        let files = manifest.files.as_slice();
+        let mut order: Vec<(u32, bool)> = (0..).take(files.len()).map(|at| (at, false)).collect();
+        order.sort_unstable_by_key(|(at, _)| files[*at as usize].path.as_str());
+        if order.windows(2).any(|two| files[two[0].0 as usize].path == files[two[1].0 as usize].path) {
+            return Err(member(MANIFEST, "it names a file twice"));
+        }
+        Ok(Self { files, order, left: files.len() })
+    }
+
+    fn take(&mut self, path: &str) -> Option<&'m FileRow> {
+        let found = self.order.binary_search_by_key(&path, |(at, _)| self.files[*at as usize].path.as_str());
+        let (at, came) = &mut self.order[found.ok()?];
+        if std::mem::replace(came, true) {
+            return None;
+        }
+        self.left -= 1;
+        Some(&self.files[*at as usize])
+    }
+}
+
+/// Reads only what the manifest tells at a glance; nothing is compared, and nothing behind it is decompressed.
+pub(super) fn summary(
     path: &Path,
     passphrase: Option<&Passphrase>,
     limits: &Limits,
-) -> Result<Manifest, ArchiveError> {
-    let mut archive = tar::Archive::new(content(open(path)?, passphrase)?);
-    let mut entries = archive.entries().map_err(|_| ArchiveError::NotABackup)?;
-    manifest(&mut entries, limits)
+    effort: &mut Effort,
+) -> Result<Summary, ArchiveError> {
+    effort.start(is_encrypted(path)? && passphrase.is_some(), manifest_text::BYTES)?;
+    let mut archive = Reader::new(content::of(content::open(path)?, passphrase)?, BOUNDS);
+    let result = first(&mut archive).and_then(|summary: Summary| match summary.files > limits.entries {
+        true => Err(member(MANIFEST, "it names too many files")),
+        false => Ok(summary),
+    });
+    effort.bytes = effort.bytes.saturating_sub(archive.bytes_read());
+    result
 }
 
 /// Whether a file begins as an encrypted backup does.
 pub fn is_encrypted(path: &Path) -> std::io::Result<bool> {
     let mut start = [0; 19];
-    let mut file = open_plain(path)?;
-    Ok(file.read_exact(&mut start).is_ok() && start == *AGE)
+    let mut file = content::open_plain(path)?;
+    Ok(file.read_exact(&mut start).is_ok() && start == *content::AGE)
 }
 
-fn manifest<R: Read>(entries: &mut tar::Entries<'_, R>, limits: &Limits) -> Result<Manifest, ArchiveError> {
-    let first = entries.next().ok_or(ArchiveError::NotABackup)?;
-    let mut first = first.map_err(|error| broken(error, ArchiveError::NotABackup))?;
-    if member_path(&first).ok().as_deref() != Some(MANIFEST) {
+/// The manifest, which comes first.
+fn first<R: Read, T>(archive: &mut Reader<R>) -> Result<T, ArchiveError>
+where
+    T: serde::de::DeserializeOwned + manifest_text::Layered,
+{
+    let entry = match archive.next_entry() {
+        Ok(Some(entry)) => entry,
+        Ok(None) | Err(TarError::Broken(_)) => return Err(ArchiveError::NotABackup),
+        Err(TarError::Io(error)) => return Err(broken(error)),
+        Err(error) => return Err(error.into()),
+    };
+    if member_path(&entry).ok() != Some(MANIFEST) {
         return Err(ArchiveError::NotABackup);
     }
-    if first.size() > MANIFEST_LIMIT {
+    if entry.size > manifest_text::BYTES {
         return Err(member(MANIFEST, "it is too large"));
     }
-    let mut text = Vec::new();
-    first.read_to_end(&mut text)?;
-    let layout = serde_json::from_slice::<Layout>(&text).map_err(|_| ArchiveError::NotABackup)?.layout;
-    if layout > LAYOUT {
-        return Err(ArchiveError::Newer(layout));
-    }
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|_| member(MANIFEST, "it is not a manifest"))?;
+    manifest_text::read(entry).map_err(|refused| match refused {
+        Refused::Newer(layout) => ArchiveError::Newer(layout),
+        Refused::NoLayout => ArchiveError::NotABackup,
+        Refused::Because(reason) => member(MANIFEST, reason),
+        Refused::Stream(error) => ArchiveError::Io(error),
+    })
+}
+
+/// What the rows say, before anything behind them is read.
+fn check(manifest: &Manifest, limits: &Limits) -> Result<(), ArchiveError> {
     if manifest.files.len() > limits.entries {
         return Err(member(MANIFEST, "it names too many files"));
     }
-    match manifest.files.iter().find(|row| !is_plain(&row.path)) {
-        Some(row) => Err(member(&row.path, "its name leads out of the session")),
-        None => Ok(manifest),
+    if let Some(row) = manifest.files.iter().find(|row| !is_plain(&row.path)) {
+        return Err(member(&row.path, "its name leads out of the session"));
     }
-}
-
-#[derive(serde::Deserialize)]
-struct Layout {
-    layout: u32,
+    let sum = manifest.files.iter().try_fold(0_u64, |sum, row| sum.checked_add(row.len));
+    if sum.is_none_or(|sum| sum > TOTAL) {
+        return Err(ArchiveError::Tar(TarError::Total { limit: TOTAL }));
+    }
+    Ok(())
 }
 
 /// `session/<name>` or `store/<name>`, the name without any way out.
@@ -183,70 +354,26 @@ fn is_plain(path: &str) -> bool {
     name.is_some_and(|name| name.len() <= 255 && crate::source::is_plain(name))
 }
 
-fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String, ArchiveError> {
-    let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    match entry.header().entry_type() {
-        tar::EntryType::Regular => Ok(path),
-        _ => Err(member(&path, "it is not a regular file")),
+fn member_path<'e, R: Read>(entry: &'e Entry<'_, R>) -> Result<&'e str, ArchiveError> {
+    match std::str::from_utf8(&entry.name) {
+        Ok(path) if entry.kind == Kind::File => Ok(path),
+        Ok(path) => Err(member(path, "it is not a regular file")),
+        Err(_) => Err(member(&String::from_utf8_lossy(&entry.name), "its name is not Unicode")),
     }
 }
 
 fn member(path: &str, reason: &'static str) -> ArchiveError {
-    ArchiveError::Member { member: path.chars().take(120).collect(), reason }
+    ArchiveError::Member { member: shown(path), reason }
 }
 
-fn broken(error: std::io::Error, otherwise: ArchiveError) -> ArchiveError {
+/// Why the very beginning cannot be read.
+fn broken(error: std::io::Error) -> ArchiveError {
     match error.kind() {
-        std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData => otherwise,
+        // What zstd says of a window that is larger than it was allowed.
+        std::io::ErrorKind::Other if error.to_string().contains("too much memory") => ArchiveError::Io(error),
+        std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData => ArchiveError::NotABackup,
         _ => ArchiveError::Io(error),
     }
-}
-
-/// Opens a file without waiting on a pipe.
-fn open_plain(path: &Path) -> std::io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    Ok(file)
-}
-
-fn open(path: &Path) -> Result<BufReader<File>, ArchiveError> {
-    Ok(BufReader::with_capacity(1 << 16, open_plain(path)?))
-}
-
-/// The tar stream inside.
-fn content<'s>(
-    mut file: impl BufRead + 's,
-    passphrase: Option<&Passphrase>,
-) -> Result<Box<dyn Read + 's>, ArchiveError> {
-    let start = file.fill_buf()?;
-    if start.starts_with(AGE) {
-        let passphrase = passphrase.ok_or(ArchiveError::PassphraseNeeded)?;
-        return Ok(Box::new(decompress(decrypt(file, passphrase)?)?));
-    }
-    if !start.starts_with(ZSTD) {
-        return Err(ArchiveError::NotABackup);
-    }
-    Ok(Box::new(decompress(file)?))
-}
-
-fn decrypt<R: Read>(file: R, passphrase: &Passphrase) -> Result<impl Read + use<R>, ArchiveError> {
-    let wrong = |_| ArchiveError::WrongPassphrase;
-    let mut identity = age::scrypt::Identity::new(passphrase.expose().to_owned().into());
-    // The cost is the archive's choice; an absurd one would hold us for hours.
-    identity.set_max_work_factor(MAX_SCRYPT);
-    let decryptor = age::Decryptor::new(file).map_err(wrong)?;
-    decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(wrong)
-}
-
-fn decompress<R: Read>(compressed: R) -> Result<impl Read + use<R>, ArchiveError> {
-    let mut decoder = zstd::stream::read::Decoder::new(compressed)?;
-    // 32 MB: what a hostile archive may make us hold.
-    decoder.window_log_max(25)?;
-    Ok(decoder)
 }
 
 /// The archive's path and those of its neighbours share this shape; see [`super::shelf`].

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::BackupError;
 use super::archive::{self, MANIFEST, SESSION, STORE};
+use super::manifest::read::{BYTES, FILES, LEFT_OUT};
 use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
 use super::shelf::Shelf;
 use crate::examine::{Examination, Options};
@@ -149,6 +150,18 @@ impl Stock {
         if let Some((file, entry)) = options.store.and_then(open_store) {
             manifest.files.push(row(STORE, file, &entry)?);
         }
+        if manifest.left_out.len() > LEFT_OUT {
+            let more = manifest.left_out.len() - LEFT_OUT + 1;
+            manifest.left_out.truncate(LEFT_OUT - 1);
+            manifest
+                .left_out
+                .push(LeftOut { name: format!("and {more} more"), reason: "not listed".to_owned() });
+        }
+        let bytes = manifest.files.iter().map(|row| row.len).sum();
+        // What could not be read back is not written. The rest of an archive's bytes are headers, of 1 KiB at most.
+        if manifest.files.len() > FILES || bytes > archive::CONTENT {
+            return Err(BackupError::TooLarge { files: manifest.files.len(), bytes });
+        }
         manifest.content = content_hash(&manifest.files);
         Ok(manifest)
     }
@@ -158,7 +171,8 @@ impl Stock {
 fn open_store(path: &Path) -> Option<(File, Entry)> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = Folder::open(parent.unwrap_or_else(|| Path::new("."))).ok()?;
-    folder.open_file(path.file_name()?.to_str()?, &Limits::default()).ok()
+    let limits = Limits { file: archive::MEMBER, ..Limits::default() };
+    folder.open_file(path.file_name()?.to_str()?, &limits).ok()
 }
 
 fn row(area: &str, file: File, entry: &Entry) -> Result<FileRow, BackupError> {
@@ -198,7 +212,12 @@ fn write(
     let synced = match how.passphrase {
         None => fill(folder, options, manifest, &file)?,
         Some(passphrase) => {
-            let encryptor = age::Encryptor::with_user_passphrase(passphrase.expose().to_owned().into());
+            let mut recipient = age::scrypt::Recipient::new(passphrase.expose().to_owned().into());
+            // The same on every machine, so that what one writes another one reads.
+            recipient.set_work_factor(archive::SCRYPT);
+            let recipients = std::iter::once(&recipient as &dyn age::Recipient);
+            let encryptor = age::Encryptor::with_recipients(recipients)
+                .map_err(|error| io(std::io::Error::other(error)))?;
             let output = encryptor.wrap_output(&file).map_err(&io)?;
             fill(folder, options, manifest, output)?.finish().map_err(&io)?
         }
@@ -216,6 +235,10 @@ fn fill<W: Write>(
     let encoder = zstd::stream::write::Encoder::new(output, LEVEL).map_err(&io)?;
     let mut tar = tar::Builder::new(encoder);
     let text = serde_json::to_vec(manifest).map_err(|error| io(error.into()))?;
+    if text.len() as u64 > BYTES {
+        let bytes = manifest.files.iter().map(|row| row.len).sum();
+        return Err(BackupError::TooLarge { files: manifest.files.len(), bytes });
+    }
     append(&mut tar, MANIFEST, &text, manifest.created_ms).map_err(&io)?;
     for row in &manifest.files {
         let changing = || BackupError::Changing { name: row.path.clone() };

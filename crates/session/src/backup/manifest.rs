@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(super) mod read;
+
+pub use read::Summary;
+
 use crate::examine::CredentialsState;
 use crate::formats::baileys::Version;
 
@@ -40,10 +44,21 @@ pub struct Manifest {
     /// One hash over names, lengths and hashes of all files: equal contents have equal ones.
     pub content: String,
     /// The files, in the order of the archive.
+    #[serde(deserialize_with = "read::rows::<_, _, { read::FILES }>")]
     pub files: Vec<FileRow>,
     /// Entries of the folder that are not files, and so are not in the archive.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "read::rows::<_, _, { read::LEFT_OUT }>"
+    )]
     pub left_out: Vec<LeftOut>,
+}
+
+impl read::Layered for Manifest {
+    fn layout(&self) -> u32 {
+        self.layout
+    }
 }
 
 /// One file of a backup.

@@ -117,6 +117,7 @@ mod tests {
             files: None,
             signal_sessions: None,
             account: None,
+            passed_over: false,
             problem: None,
         }
     }

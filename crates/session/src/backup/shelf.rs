@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::BackupError;
-use super::archive::{self, ArchiveError};
+use super::archive::{self, ArchiveError, Effort};
 use super::manifest::Manifest;
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
 use crate::stamp;
+
+/// A folder may be in reach of others, who may fill it. So many archives, the newest, are seen.
+const ARCHIVES: usize = 10_000;
 
 /// A folder of backups.
 #[derive(Debug, Clone)]
@@ -47,6 +50,9 @@ pub struct BackupInfo {
     /// Which login, see [`super::manifest::account_mark`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// It was not looked into, because too many newer ones are large or encrypted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub passed_over: bool,
     /// Why its manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -55,8 +61,8 @@ pub struct BackupInfo {
 impl BackupInfo {
     /// It may hold a sound login: what cannot be looked into may be the last one.
     pub fn may_hold_login(&self) -> bool {
-        self.credentials
-            .map_or(self.encrypted && self.problem.is_none(), |state| state == CredentialsState::Sound)
+        let unknown = self.passed_over || (self.encrypted && self.problem.is_none());
+        self.credentials.map_or(unknown, |state| state == CredentialsState::Sound)
     }
 
     /// It may hold a session without any error.
@@ -108,9 +114,12 @@ impl Shelf {
             let named = item.file_name().to_str().and_then(parse_name);
             if let Some((of, ms)) = named.filter(|(of, _)| label.is_none_or(|label| label == of)) {
                 found.push((item.path(), of, ms));
+                if found.len() == 2 * ARCHIVES {
+                    keep_newest(&mut found);
+                }
             }
         }
-        found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
+        keep_newest(&mut found);
         Ok(found)
     }
 
@@ -132,8 +141,9 @@ impl Shelf {
         passphrase: Option<&Passphrase>,
         limits: &Limits,
     ) -> Result<Vec<BackupInfo>, BackupError> {
-        let archives = self.archives(label)?;
-        Ok(archives.into_iter().map(|(path, label, ms)| info(path, label, ms, passphrase, limits)).collect())
+        let mut effort = Effort::of_a_list();
+        let archives = self.archives(label)?.into_iter();
+        Ok(archives.map(|(path, label, ms)| info(path, label, ms, passphrase, limits, &mut effort)).collect())
     }
 
     /// The newest backup of a session, if it holds exactly this content.
@@ -160,9 +170,10 @@ impl Shelf {
         limits: &Limits,
         mut accept: impl FnMut(&Manifest, &[u8]) -> Option<T>,
     ) -> Option<(PathBuf, T)> {
+        let mut effort = Effort::of_a_search();
         for (path, ..) in self.archives(label).unwrap_or_default() {
             let mut content = None;
-            let manifest = archive::read(&path, passphrase, limits, |member| {
+            let manifest = archive::read_with(&path, passphrase, limits, &mut effort, |member| {
                 if member.session_file() == Some(name) {
                     content = Some(member.content.to_vec());
                 }
@@ -183,16 +194,22 @@ impl Shelf {
     }
 }
 
+fn keep_newest(found: &mut Vec<(PathBuf, String, i64)>) {
+    found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
+    found.truncate(ARCHIVES);
+}
+
 fn info(
     path: PathBuf,
     label: String,
     created_ms: i64,
     passphrase: Option<&Passphrase>,
     limits: &Limits,
+    effort: &mut Effort,
 ) -> BackupInfo {
     let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let encrypted = archive::is_encrypted(&path).unwrap_or(false);
-    let manifest = archive::read_manifest(&path, passphrase, limits);
+    let summary = archive::summary(&path, passphrase, limits, effort);
     let mut info = BackupInfo {
         path,
         label,
@@ -204,17 +221,19 @@ fn info(
         files: None,
         signal_sessions: None,
         account: None,
+        passed_over: false,
         problem: None,
     };
-    match manifest {
-        Ok(manifest) => {
-            info.credentials = Some(manifest.credentials);
-            info.errors = manifest.errors;
-            info.files = Some(manifest.files.len());
-            info.signal_sessions = Some(manifest.signal_sessions);
-            info.account = manifest.account;
+    match summary {
+        Ok(summary) => {
+            info.credentials = Some(summary.credentials);
+            info.errors = summary.errors;
+            info.files = Some(summary.files);
+            info.signal_sessions = Some(summary.signal_sessions);
+            info.account = summary.account;
         }
         Err(ArchiveError::PassphraseNeeded) => {}
+        Err(ArchiveError::NotLookedInto) => info.passed_over = true,
         Err(error) => info.problem = Some(error.to_string()),
     }
     info
@@ -224,5 +243,9 @@ fn info(
 fn parse_name(name: &str) -> Option<(String, i64)> {
     let stem = name.strip_suffix(".tar.zst").or_else(|| name.strip_suffix(".tar.zst.age"))?;
     let (label, time) = stem.rsplit_once('_')?;
+    // It is shown to people; what steers their terminals is no name that was given here.
+    if !label.chars().all(wakeeper_bounded_tar::is_shown_plainly) {
+        return None;
+    }
     Some((label.to_owned(), stamp::parse(time)?))
 }

@@ -15,6 +15,11 @@ use crate::source::Limits;
 /// How many backups are looked through for a file that never changes: an encrypted one takes about a second to open.
 const LOOKED_THROUGH: usize = 8;
 
+/// Bytes of a file that never changes. Genuine ones have about 200.
+const LASTING: usize = 16 << 10;
+/// Bytes of such files that are kept of one backup: 20,000 of them.
+const LASTING_SUM: usize = 4 << 20;
+
 /// Backups of one session, read when they are first needed.
 pub struct BackupSources<'a> {
     shelf: Shelf,
@@ -55,11 +60,14 @@ impl<'a> BackupSources<'a> {
 
     fn lasting_of(&self, path: &Path) -> Option<Lasting> {
         let mut files = BTreeMap::new();
+        let mut room = LASTING_SUM;
         let manifest = archive::read(path, self.passphrase, &Limits::default(), |member| {
             let lasting = member
                 .session_file()
                 .filter(|name| matches!(Name::parse(name), Name::PreKey(_) | Name::AppStateKey { .. }));
-            if let Some(name) = lasting.filter(|name| is_sound(name, member.content)) {
+            let fits = member.content.len() <= LASTING.min(room);
+            if let Some(name) = lasting.filter(|name| fits && is_sound(name, member.content)) {
+                room -= member.content.len();
                 files.insert(name.to_owned(), member.content.to_vec());
             }
             Ok(())

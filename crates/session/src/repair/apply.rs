@@ -30,6 +30,9 @@ pub enum ApplyError {
     /// A file is not what the backup holds.
     #[error("{0} changed since the backup was made: stop what is running on the session")]
     Changed(String),
+    /// What gives the new contents does not, or no longer, hold them.
+    #[error("the new content of {0} could not be read again: {1}")]
+    NotSupplied(String, String),
     /// The file system refused.
     #[error("cannot {action} {name}: {reason}")]
     Io {
@@ -94,19 +97,33 @@ enum What {
 /// Called before every change on disk; an error stands for the machine stopping there.
 pub(super) type Hook<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;
 
-/// Applies the changes. `backed_up` holds the hash of every file in the backup that was made before: what is not
-/// in it, or differs from it, is not touched.
+/// Hands over names and contents one by one, and stops at the first error. Its own error is what it could not read.
+pub type Supply<'a> =
+    &'a mut dyn FnMut(&mut dyn FnMut(&str, &[u8]) -> Result<(), ApplyError>) -> Result<(), String>;
+
+/// Applies changes whose contents are all known.
 pub fn apply(
     folder: &Folder,
     overlay: &Overlay,
     backed_up: &BTreeMap<String, String>,
+) -> Result<Applied, ApplyError> {
+    apply_supplied(folder, overlay, backed_up, &mut |_| Ok(()))
+}
+
+/// Applies the changes. `backed_up` holds the hash of every file in the backup that was made before: what is not
+/// in it, or differs from it, is not touched.
+pub fn apply_supplied(
+    folder: &Folder,
+    overlay: &Overlay,
+    backed_up: &BTreeMap<String, String>,
+    supply: Supply<'_>,
 ) -> Result<Applied, ApplyError> {
     if overlay.is_empty() {
         return Ok(Applied::default());
     }
     let _lock = lock(folder)?;
     finish_or_undo(folder, &mut || Ok(()))?;
-    let result = run(folder, overlay, backed_up, &mut || Ok(()));
+    let result = run(folder, overlay, backed_up, supply, &mut || Ok(()));
     if result.is_err() {
         // The failure is what counts; the next run tries this again.
         let _ = finish_or_undo(folder, &mut || Ok(()));
@@ -144,10 +161,12 @@ pub(super) fn run(
     folder: &Folder,
     overlay: &Overlay,
     backed_up: &BTreeMap<String, String>,
+    supply: Supply<'_>,
     hook: Hook<'_>,
 ) -> Result<Applied, ApplyError> {
     let staging = Staging::make(folder, hook)?;
     let mut steps = Vec::new();
+    let mut awaited = BTreeMap::new();
     for (index, (name, change)) in overlay.changes().iter().enumerate() {
         // What is only moved aside is not lost, and may be of any size.
         let aside = matches!(change, Change::Aside(_));
@@ -161,16 +180,53 @@ pub(super) fn run(
                 staging.write(folder, &staged, name, content, hook)?;
                 What::Put { staged, sha256: hash(content) }
             }
+            Change::Supplied(sha256) => {
+                let staged = format!("new-{index}");
+                awaited.insert(name.as_str(), (staged.clone(), sha256.as_str()));
+                What::Put { staged, sha256: sha256.clone() }
+            }
             Change::Remove => What::Remove,
             Change::Aside(to) => What::Aside { to: to.clone() },
             Change::Mode(mode) => What::Mode { mode: *mode },
         };
         steps.push(Step { name: name.clone(), before, what });
     }
+    stage_supplied(&staging, folder, awaited, supply, hook)?;
     // Files are written before others are removed: a rename never leaves less than there was.
     steps.sort_by_key(|step| matches!(step.what, What::Remove));
     staging.commit(&Journal { steps }, hook)?;
     finish_or_undo(folder, hook)
+}
+
+/// Stages what is handed over; all that is awaited must come, and be what it was.
+fn stage_supplied(
+    staging: &Staging,
+    folder: &Folder,
+    mut awaited: BTreeMap<&str, (String, &str)>,
+    supply: Supply<'_>,
+    hook: Hook<'_>,
+) -> Result<(), ApplyError> {
+    let Some(first) = awaited.keys().next().map(|name| (*name).to_owned()) else { return Ok(()) };
+    let mut failed = None;
+    let supplied = supply(&mut |name, content| {
+        let Some((staged, sha256)) = awaited.remove(name) else { return Ok(()) };
+        if hash(content) != sha256 {
+            return Err(ApplyError::NotSupplied(name.to_owned(), "it changed meanwhile".to_owned()));
+        }
+        staging.write(folder, &staged, name, content, hook).map_err(|error| {
+            let told = ApplyError::NotSupplied(name.to_owned(), error.to_string());
+            failed = Some(error);
+            told
+        })
+    });
+    match (failed, supplied, awaited.keys().next()) {
+        (Some(error), ..) => Err(error),
+        (None, Err(reason), _) => Err(ApplyError::NotSupplied(first, reason)),
+        (None, Ok(()), Some(missing)) => {
+            Err(ApplyError::NotSupplied((*missing).to_owned(), "it is not there any more".to_owned()))
+        }
+        (None, Ok(()), None) => Ok(()),
+    }
 }
 
 /// Carries on with a committed journal, or removes a staging area that was never committed.

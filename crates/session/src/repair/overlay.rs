@@ -15,6 +15,9 @@ pub struct Overlay {
 pub enum Change {
     /// The file will have this content.
     Put(Vec<u8>),
+    /// The file will have the content of this SHA-256 (hex), which is handed over when the change is made: everything
+    /// that a backup gives back would be too much to hold.
+    Supplied(String),
     /// The file will be gone.
     Remove,
     /// What stands there will be moved out of the way under another name.
@@ -28,7 +31,7 @@ impl Overlay {
     pub fn read(&self, folder: &Folder, limits: &Limits, name: &str) -> Option<Vec<u8>> {
         match self.changes.get(name) {
             Some(Change::Put(content)) => Some(content.clone()),
-            Some(Change::Remove | Change::Aside(_)) => None,
+            Some(Change::Remove | Change::Aside(_) | Change::Supplied(_)) => None,
             Some(Change::Mode(_)) | None => folder.read(name, limits).ok(),
         }
     }
@@ -36,6 +39,11 @@ impl Overlay {
     /// Gives a file this content.
     pub fn put(&mut self, name: &str, content: Vec<u8>) {
         self.set(name, Change::Put(content));
+    }
+
+    /// Gives a file the content of this SHA-256, which [`super::apply_supplied`] is handed.
+    pub fn put_supplied(&mut self, name: &str, sha256: String) {
+        self.set(name, Change::Supplied(sha256));
     }
 
     /// Removes a file, or moves aside what is none.

@@ -93,6 +93,8 @@ impl Name {
             return Self::Own;
         }
         name.strip_suffix(".json")
+            // Every id that Baileys writes is of such characters: numbers, JIDs and base64.
+            .filter(|stem| stem.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'))
             .and_then(|stem| CATEGORIES.iter().find_map(|c| Some((*c, stem.strip_prefix(c)?))))
             .and_then(|(category, id)| Self::of(category, id))
             .unwrap_or_else(|| if is_temporary(name) { Self::Temporary } else { Self::Unknown })
@@ -227,6 +229,10 @@ mod tests {
     fn names_that_lie_are_unknown() {
         for name in [
             "session-.json",
+            "lid-mapping-1\u{1b}[2J.json",
+            "app-state-sync-key-a\nb.json",
+            "device-list-1\u{202e}.json",
+            "tctoken-a b.json",
             "session-x.0.json",
             "pre-key-007.json",
             "pre-key--1.json",
