@@ -13,6 +13,7 @@ use wakeeper_session::formats::baileys::Version;
 use wakeeper_session::transfer::{self, LeftOut};
 
 use crate::error::{NativeError, io, store};
+use crate::snapshot::{self, Found};
 use crate::{DATABASE, SIDE_FILES, read, rows};
 
 /// A copy in a private folder that is gone when the value is dropped.
@@ -30,23 +31,46 @@ impl Copied {
     }
 }
 
+/// How a store is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copying {
+    /// Byte by byte, through handles on regular files; SQLite opens only the copy. For every store that this process does
+    /// not have open itself.
+    ByHandle,
+    /// By SQLite. For the store of a gateway in its own process: to close a second handle on a database gives up the locks
+    /// of the whole process (sqlite.org/howtocorrupt.html, 2.2), so it must be SQLite's own.
+    InProcess,
+}
+
 /// Copies a store as it is at one moment, also while its gateway writes. Two copies of a store that nobody wrote to in
 /// between are equal.
 ///
 /// # Errors
 /// When it holds no login, is damaged, or cannot be copied.
-pub async fn copy_as_baileys(database: &Path) -> Result<Copied, NativeError> {
-    // Keys are copied: the folder is 0700 and gone with the value.
-    let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
+pub async fn copy_as_baileys(database: &Path, copying: Copying) -> Result<Copied, NativeError> {
+    let (scratch, changed_ms) = match copying {
+        Copying::ByHandle => match snapshot::take(database).await? {
+            Found::Copied(taken) => {
+                let changed_ms = taken.changed_ms;
+                (taken.into_scratch(), changed_ms)
+            }
+            Found::Other(kind) => {
+                return Err(store("back up", database)(format!("it is {} instead of a file", kind.word())));
+            }
+        },
+        Copying::InProcess => {
+            // Keys are copied: the folder is 0700 and gone with the value.
+            let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
+            // What Baileys dates and this store does not is dated by the store's last change.
+            let changed_ms = changed_ms(database)?;
+            rows::copy(database, &scratch.path().join(DATABASE)).await?;
+            (scratch, changed_ms)
+        }
+    };
     let copy = scratch.path().join(DATABASE);
-    // What Baileys dates and this store does not is dated by the store's last change.
-    let changed_ms = changed_ms(database)?;
-    rows::copy(database, &copy).await?;
-    let mut connection = rows::connect(&copy, true).await?;
-    if let Some(problem) = rows::integrity(&mut connection).await.map_err(store("check", database))?.first() {
+    if let Some(problem) = rows::check(&copy).await?.first() {
         return Err(store("back up", database)(problem));
     }
-    drop(connection);
     let reading = read(&copy, changed_ms).await?;
     let copied = Copied { scratch, left_out: reading.left_out };
     let folder = copied.folder();

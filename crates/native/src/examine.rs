@@ -1,19 +1,21 @@
-//! Examines a store without changing it: what it holds is copied into a private folder first and read there.
+//! Examines a store without changing it, nor anything beside it: it is copied into a private folder first and read there.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use wakeeper_session::Report;
 use wakeeper_session::examine::{NativeView, Options, native_report};
 use wakeeper_session::formats::baileys::name::MOVED_MARKER;
+use wakeeper_session::source::EntryKind;
 
-use crate::error::{NativeError, io};
+use crate::error::NativeError;
+use crate::snapshot::{self, Found, Snapshot};
 use crate::{DATABASE, read, rows};
 
 /// The session database that a path means: itself, the one in the folder, or that of session `default` when the folder is
-/// a gateway's; `None` when it means none.
+/// a gateway's; `None` when it means none. What stands there may be something else than a file: that is a finding.
 pub fn database_in(path: &Path) -> Option<PathBuf> {
-    if path.is_file() {
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    if is_there(path) && !path.is_dir() {
         return path.file_name().is_some_and(|name| name == DATABASE).then(|| path.to_owned());
     }
     // A Baileys session in a gateway's folder is what is meant as long as it is there.
@@ -21,37 +23,40 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
     if !path.join("creds.json").exists() {
         places.push(path.join("sessions/default").join(DATABASE));
     }
-    places.into_iter().find(|database| database.is_file())
+    places.into_iter().find(|database| is_there(database))
 }
 
-/// Examines a session database. Never writes; its gateway may run.
+/// Examines a session database. Never writes; its gateway may run, but not in this process.
 ///
 /// # Errors
 /// When it cannot be looked at: no permission, no room for a copy. What is wrong with the database is in the report.
 pub async fn examine(database: &Path, options: &Options<'_>) -> Result<Report, NativeError> {
-    let folder = database.parent().unwrap_or_else(|| Path::new("."));
-    let mode = std::fs::metadata(database).map_err(io("examine", database))?.permissions().mode();
+    let (folder, file) = snapshot::open_folder(database)?;
     let mut view = NativeView {
         path: database.to_owned(),
-        file: database.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        problems: rows::check(database).await?,
+        file,
+        kind: EntryKind::File,
+        problems: Vec::new(),
         unreadable: None,
         session: None,
         left_out: Vec::new(),
-        moved: folder.join(MOVED_MARKER).exists(),
-        mode,
+        moved: folder.entry(MOVED_MARKER).is_ok(),
+        mode: 0o600,
     };
-    if view.problems.is_empty() {
-        look(database, &mut view, options.now_ms).await?;
+    match snapshot::take(database).await? {
+        Found::Other(kind) => view.kind = kind,
+        Found::Copied(taken) => look(&taken, &mut view, options.now_ms).await?,
     }
     Ok(native_report(&view, options))
 }
 
-async fn look(database: &Path, view: &mut NativeView, now_ms: i64) -> Result<(), NativeError> {
-    // Keys are copied: the folder is 0700 and gone when this returns.
-    let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
-    let copy = scratch.path().join(DATABASE);
-    rows::copy(database, &copy).await?;
+async fn look(taken: &Snapshot, view: &mut NativeView, now_ms: i64) -> Result<(), NativeError> {
+    let copy = taken.database();
+    view.mode = taken.mode;
+    view.problems = rows::check(&copy).await?;
+    if !view.problems.is_empty() {
+        return Ok(());
+    }
     match read(&copy, now_ms).await {
         Ok(reading) => {
             view.session = Some(reading.session);

@@ -12,10 +12,11 @@ mod read;
 mod rows;
 mod sender_key;
 mod signal;
+mod snapshot;
 mod upkeep;
 mod write;
 
-pub use backup::{Copied, copy_as_baileys};
+pub use backup::{Copied, Copying, copy_as_baileys};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};

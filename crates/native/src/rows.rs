@@ -29,22 +29,44 @@ pub(crate) async fn connect(database: &Path, read_only: bool) -> Result<SqliteCo
 }
 
 fn options(database: &Path, read_only: bool) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(database).create_if_missing(false).read_only(read_only)
+    SqliteConnectOptions::new()
+        .filename(database)
+        .create_if_missing(false)
+        .read_only(read_only)
+        // Functions that a schema calls are the schema's writer's choice, and a cell may lie about its size.
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
 }
 
-/// What SQLite finds wrong with a database that may be in use.
+/// What is wrong with a database that anybody may have written, and that nobody else has open.
 ///
 /// # Errors
 /// When it cannot be looked at, which says nothing of its state: no permission, no room, no time.
 pub(crate) async fn check(database: &Path) -> Result<Vec<String>, NativeError> {
     let looked = async {
-        let mut connection = options(database, true).connect().await?;
-        integrity(&mut connection).await
+        let mut connection = options(database, false).connect().await?;
+        // The log is moved into the copy now, so that nobody who opens it later has to.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+        let problems = integrity(&mut connection).await?;
+        if problems.is_empty() { foreign_parts(&mut connection).await } else { Ok(problems) }
     };
     match looked.await {
         Err(error) if is_corruption(&error) => Ok(vec![error.to_string()]),
         looked => looked.map_err(store("examine", database)),
     }
+}
+
+/// What a store never has, and what would run when it is read or written: triggers, views, and tables that are code.
+async fn foreign_parts(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT type, name FROM sqlite_schema WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%' LIMIT 20",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(kind, name)| format!("it holds the {kind} {name}, which no session database has"))
+        .collect())
 }
 
 /// `SQLITE_CORRUPT` or `SQLITE_NOTADB`, in the low byte of the extended result code (sqlite.org/rescode.html).

@@ -244,6 +244,9 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
 
 /// Findings about wakeeper's own store.
 pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
+    if let Some(other) = file_not_regular::detect_database(view) {
+        return vec![other];
+    }
     native_database_damaged::detect(view).into_iter().chain(native_row_unreadable::detect(view)).collect()
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use wakeeper_native::Copying;
 use wakeeper_session::backup::retention::Pruned;
 use wakeeper_session::backup::{
     self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
@@ -30,17 +31,20 @@ pub async fn create_of(
         let (places, evidence) = (places.clone(), evidence.clone());
         return blocking(move || create(&places, &evidence, always, console)).await;
     };
-    create_native(&database, places, move |places| create(places, &Evidence::default(), always, console))
-        .await
+    create_native(&database, Copying::ByHandle, places, move |places| {
+        create(places, &Evidence::default(), always, console)
+    })
+    .await
 }
 
 /// Backs a session of the gateway up, as a folder that Baileys could run on; `create` backs that folder up.
 pub async fn create_native(
     database: &Path,
+    copying: Copying,
     places: &Places,
     create: impl FnOnce(&Places) -> anyhow::Result<Created> + Send + 'static,
 ) -> anyhow::Result<Created> {
-    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let copied = wakeeper_native::copy_as_baileys(database, copying).await?;
     let places = Places {
         auth_info: copied.folder(),
         // Messages are rows of the gateway; what an older Baileys left in its store is not this session's.

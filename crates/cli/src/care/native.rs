@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use wakeeper_gateway::engine::{offline, transfer};
 use wakeeper_gateway::model::SessionName;
-use wakeeper_native::{Copied, Row};
+use wakeeper_native::{Copied, Copying, Row};
 use wakeeper_session::backup::Shelf;
 use wakeeper_session::clean::Outcome;
 use wakeeper_session::examine::{CredentialsState, Examination};
@@ -69,7 +69,7 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
     if report.credentials != CredentialsState::Sound || !told {
         return Ok(report);
     }
-    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let copied = wakeeper_native::copy_as_baileys(database, Copying::ByHandle).await?;
     let whole = whole(copied, places, evidence, |folder, options| {
         Ok(wakeeper_session::examine(folder.path(), options)?)
     })
@@ -238,7 +238,7 @@ async fn plan_of_rows(
     extent: Extent,
     outcome: &mut Outcome,
 ) -> anyhow::Result<Vec<Row>> {
-    let copied = wakeeper_native::copy_as_baileys(database).await?;
+    let copied = wakeeper_native::copy_as_baileys(database, Copying::ByHandle).await?;
     let planned: Plan = whole(copied, places, evidence, move |folder, options| {
         let examination = Examination::of_folder(folder, options)?;
         Ok(repair::plan(folder, examination, options, &(), extent)?)
@@ -311,7 +311,7 @@ fn judged(outcome: &mut Outcome, report: Report) {
 
 async fn back_up(database: &Path, places: &Places) -> anyhow::Result<Option<PathBuf>> {
     let create = |places: &Places| backup::create(places, &Evidence::default(), false, Console::silent());
-    let created = backup::create_native(database, places, create)
+    let created = backup::create_native(database, Copying::ByHandle, places, create)
         .await
         .context("nothing was changed, because the backup failed")?;
     Ok(Some(created.path))

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use wakeeper_bounded_tar::{is_shown_plainly, shown_whole};
 use wakeeper_session::{Finding, Report, Severity};
 
 /// Findings of one kind that are shown in full; a folder of thousands may have thousands alike.
@@ -29,7 +30,24 @@ pub enum Tone {
     Faint,
 }
 
+/// Stands for the end of a tone until a line is put on the page. These are no characters (Unicode 23.7), and a name that
+/// holds one all the same can only change a colour.
+const PLAIN: char = '\u{fdef}';
+
 impl Tone {
+    const ALL: [Self; 5] = [Self::Strong, Self::Good, Self::Warning, Self::Bad, Self::Faint];
+
+    /// Stands for the beginning of a tone.
+    fn mark(self) -> char {
+        match self {
+            Self::Strong => '\u{fdd0}',
+            Self::Good => '\u{fdd1}',
+            Self::Warning => '\u{fdd2}',
+            Self::Bad => '\u{fdd3}',
+            Self::Faint => '\u{fdd4}',
+        }
+    }
+
     fn code(self) -> &'static str {
         match self {
             Self::Strong => "1",
@@ -61,10 +79,19 @@ impl Page {
         &self.text
     }
 
-    /// A line; what a file name or a log brought in cannot steer the terminal.
+    /// A line; what a file name or a log brought in cannot steer the terminal, nor hide what stands there.
     pub fn line(&mut self, line: impl AsRef<str>) {
-        let plain = line.as_ref().chars().filter(|c| !c.is_control() || (*c == '\u{1b}' && self.colours));
-        self.text.extend(plain);
+        for c in line.as_ref().chars() {
+            match Tone::ALL.into_iter().map(Tone::mark).position(|mark| mark == c) {
+                Some(at) if self.colours => {
+                    let _ = write!(self.text, "\u{1b}[{}m", Tone::ALL[at].code());
+                }
+                None if c == PLAIN && self.colours => self.text.push_str("\u{1b}[0m"),
+                None if is_shown_plainly(c) => self.text.push(c),
+                // Only such marks stay that no page made.
+                _ => self.text.extend(c.escape_unicode()),
+            }
+        }
         self.text.push('\n');
     }
 
@@ -75,10 +102,10 @@ impl Page {
         }
     }
 
-    /// Text in a tone, cleaned of control characters.
+    /// Text in a tone, for a line of the page: what it brought in is escaped, and marks stand for the colours.
     pub fn tone(&self, tone: Tone, text: &str) -> String {
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        if self.colours { format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()) } else { text }
+        let text = shown_whole(text);
+        if self.colours { format!("{}{text}{PLAIN}", tone.mark()) } else { text }
     }
 
     /// A named fact.
@@ -212,12 +239,11 @@ mod tests {
     fn nothing_from_outside_steers_the_terminal() {
         let mut page = Page::new(true);
         let tinted = page.tone(Tone::Bad, "evil\u{1b}[2Jname");
-        assert_eq!(tinted, "\u{1b}[31mevil[2Jname\u{1b}[0m");
+        page.line(format!("{tinted}: a\u{1b}[2J\u{202e}b\r"));
+        assert_eq!(page.text(), "\u{1b}[31mevil\\u{1b}[2Jname\u{1b}[0m: a\\u{1b}[2J\\u{202e}b\\u{d}\n");
         let mut plain = Page::new(false);
-        plain.line("a\u{1b}[2Jb\rc");
-        assert_eq!(plain.text(), "a[2Jbc\n");
-        page.line("x\ry");
-        assert_eq!(page.text(), "xy\n");
+        plain.line("a\u{1b}[2Jb\rc\u{9b}d\u{2028}\u{fdd0}");
+        assert_eq!(plain.text(), "a\\u{1b}[2Jb\\u{d}c\\u{9b}d\\u{2028}\\u{fdd0}\n");
     }
 
     #[test]

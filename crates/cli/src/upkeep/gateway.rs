@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wakeeper_native::NativeError;
+use wakeeper_native::{Copying, NativeError};
 
 use super::routine::{Outcome, Routine, Sessions, newest_ms, settle};
 use crate::care::{Places, backup};
@@ -71,7 +71,8 @@ impl Routine for GatewaySession {
         if self.folder.join(wakeeper_session::formats::baileys::name::MOVED_MARKER).exists() {
             return Ok(Outcome::Nothing("it was moved elsewhere".to_owned()));
         }
-        match backup::create_native(&database, &self.places, backup::create_routine).await {
+        match backup::create_native(&database, Copying::InProcess, &self.places, backup::create_routine).await
+        {
             Ok(created) => settle(self.places.clone(), created, self.prune).await,
             Err(error) => match error.downcast_ref::<NativeError>() {
                 Some(NativeError::NoLogin { .. }) => Ok(Outcome::Nothing("it is not linked".to_owned())),

@@ -1,8 +1,10 @@
 //! Working on a copy: what the engine hands out as a tar stream, changed here, and what goes back.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -14,6 +16,7 @@ use bollard::query_parameters::{
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader, TarError, shown};
 
 use super::VolumeError;
 use crate::container::Container;
@@ -22,8 +25,10 @@ use crate::error::EngineError;
 
 /// No session is larger; what is, is something else.
 const BYTES: u64 = 4 << 30;
-/// No session has more files.
-const FILES: usize = 500_000;
+/// What the stream may hold at most: it is written by the engine, of names, sizes and attributes that the container chose.
+/// Records carry the extended attributes of a file, of which Linux allows 64 KiB.
+const BOUNDS: Bounds =
+    Bounds { total: BYTES, entries: 500_000, entry: 1 << 30, name: 4096, extensions: 1 << 20, records: 1024 };
 /// So many names fit into one command.
 const NAMES: usize = 500;
 
@@ -232,43 +237,28 @@ async fn download(
     Ok(Some(file))
 }
 
-/// Unpacks folders and regular files, and nothing else: no links, nothing outside.
+/// Unpacks folders and regular files, and nothing else: no links, nothing outside, nothing beyond the bounds.
 fn unpack(archive: File, root: &Path) -> Result<BTreeMap<PathBuf, Was>, VolumeError> {
-    let mut archive = tar::Archive::new(archive);
+    let mut archive = Reader::new(BufReader::new(archive), BOUNDS);
     let mut was = BTreeMap::new();
-    let broken = |error: std::io::Error| strange(Path::new("the archive"), &error.to_string());
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
-        let path = entry.path().map_err(broken)?.into_owned();
-        let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-        if path.as_os_str().is_empty() || path.components().any(|part| !matches!(part, Component::Normal(_)))
-        {
-            return Err(strange(&path, "its name leads out of the folder"));
-        }
-        if was.len() >= FILES {
-            return Err(strange(&path, "there are more files than any session has"));
-        }
-        let header = entry.header();
-        let mut then = Was {
-            uid: header.uid().map_err(broken)?,
-            gid: header.gid().map_err(broken)?,
-            mode: header.mode().map_err(broken)? & 0o7777,
-            mtime: header.mtime().map_err(broken)?,
-            content: None,
-        };
+    while let Some(mut entry) = archive.next_entry().map_err(|error| broken(&error))? {
+        let path = inside(&entry.name)?;
+        let mut then =
+            Was { uid: entry.uid, gid: entry.gid, mode: entry.mode, mtime: entry.mtime, content: None };
         let target = root.join(&path);
-        match header.entry_type() {
-            tar::EntryType::Directory => {
+        match entry.kind {
+            Kind::Folder => {
                 std::fs::DirBuilder::new().mode(0o700).create(&target).map_err(local("make", &target))?;
             }
-            tar::EntryType::Regular => {
-                then.content = Some(write_hashed(&mut entry, &target).map_err(local("write", &target))?);
+            Kind::File => {
+                then.content = Some(write_hashed(&mut entry, &target)?);
                 // The examination judges modes, so the copy has the original's.
                 std::fs::set_permissions(&target, private(then.mode & 0o777 | 0o600))
                     .map_err(local("set the mode of", &target))?;
             }
-            _ => {
-                tracing::warn!(path = %path.display(), "left out: it is neither a file nor a folder");
+            Kind::Other => {
+                let path = shown(&path.to_string_lossy());
+                tracing::warn!(path, "left out: it is neither a file nor a folder");
                 continue;
             }
         }
@@ -280,17 +270,33 @@ fn unpack(archive: File, root: &Path) -> Result<BTreeMap<PathBuf, Was>, VolumeEr
     Ok(was)
 }
 
-fn write_hashed(content: &mut impl Read, target: &Path) -> std::io::Result<[u8; 32]> {
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(target)?;
+/// The path that a name in the stream means below the folder.
+fn inside(name: &[u8]) -> Result<PathBuf, VolumeError> {
+    let path = Path::new(OsStr::from_bytes(name));
+    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    if path.as_os_str().is_empty() || path.components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(strange(&path, "its name leads out of the folder"));
+    }
+    Ok(path)
+}
+
+fn broken(error: &TarError) -> VolumeError {
+    strange(Path::new("the archive"), &error.to_string())
+}
+
+fn write_hashed(entry: &mut Entry<'_, BufReader<File>>, target: &Path) -> Result<[u8; 32], VolumeError> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(target);
+    let mut file = file.map_err(local("write", target))?;
     let mut hash = Sha256::new();
     let mut room = vec![0; 64 * 1024];
     loop {
-        let read = content.read(&mut room)?;
-        if read == 0 {
-            return Ok(hash.finalize().into());
+        match entry.piece(&mut room).map_err(|error| broken(&error))? {
+            0 => return Ok(hash.finalize().into()),
+            read => {
+                hash.update(&room[..read]);
+                file.write_all(&room[..read]).map_err(local("write", target))?;
+            }
         }
-        hash.update(&room[..read]);
-        file.write_all(&room[..read])?;
     }
 }
 
@@ -416,7 +422,9 @@ fn local<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) ->
 }
 
 fn strange(path: &Path, reason: &str) -> VolumeError {
-    VolumeError::Strange { path: path.to_owned(), reason: reason.to_owned() }
+    // The container chose the name, and people read it.
+    let path = PathBuf::from(shown(&path.to_string_lossy()));
+    VolumeError::Strange { path, reason: reason.to_owned() }
 }
 
 #[cfg(test)]
@@ -464,6 +472,37 @@ mod tests {
         let changes = Changes::between(&was, root.path()).unwrap();
         assert_eq!(changes.put, [PathBuf::from("a/creds.json"), PathBuf::from("a/new.json")]);
         assert_eq!(changes.removed, [PathBuf::from("a/gone.json")]);
+    }
+
+    /// Each is a header alone: were it believed, gigabytes would be taken for it.
+    #[test]
+    fn what_a_container_announces_is_bounded() {
+        use tar::EntryType::{GNULongName, Regular, XHeader};
+        for (kind, size, expected) in [
+            (GNULongName, 1 << 30, "a name in it"),
+            (XHeader, 1 << 30, "extensions of more than"),
+            (Regular, 2 << 30, "more than the limit"),
+            (Regular, 5 << 30, "more than the limit"),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(size);
+            header.as_old_mut().name[0] = b'a';
+            header.set_cksum();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(header.as_bytes()).unwrap();
+            file.seek(SeekFrom::Start(0)).unwrap();
+            let root = tempfile::tempdir().unwrap();
+            let error = unpack(file, root.path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error} should tell: {expected}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_told_do_not_steer_the_terminal() {
+        let root = tempfile::tempdir().unwrap();
+        let error = unpack(archive(&[("../\u{1b}[2J", Some("x"))]), root.path()).unwrap_err().to_string();
+        assert!(error.contains("\\u{1b}[2J") && !error.contains('\u{1b}'), "{error}");
     }
 
     #[test]

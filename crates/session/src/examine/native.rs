@@ -11,7 +11,7 @@ use crate::finding::{Finding, Repair, Severity};
 use crate::findings;
 use crate::formats::baileys::Version;
 use crate::model::Session;
-use crate::source::Entry;
+use crate::source::{Entry, EntryKind};
 use crate::transfer::{self, LeftOut};
 
 /// What was seen of a store.
@@ -21,6 +21,8 @@ pub struct NativeView {
     pub path: PathBuf,
     /// The database's name in its folder.
     pub file: String,
+    /// What stands there. Only a file is opened.
+    pub kind: EntryKind,
     /// What SQLite finds wrong.
     pub problems: Vec<String>,
     /// Why it cannot be read although SQLite finds nothing wrong: another version may have written it.
@@ -45,7 +47,9 @@ pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
         found.extend(view.session.iter().flat_map(|session| of_model(view, session, options)));
     }
     found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
-    let damaged = view.unreadable.is_some() || found.iter().any(|f| f.repair == Repair::RestoreCredentials);
+    let damaged = view.kind != EntryKind::File
+        || view.unreadable.is_some()
+        || found.iter().any(|f| f.repair == Repair::RestoreCredentials);
     Report {
         path: view.path.clone(),
         format: Format::Native,
