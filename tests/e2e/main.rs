@@ -11,6 +11,7 @@ mod conversation;
 mod crash;
 mod demo;
 mod doctor;
+mod limits;
 mod lock;
 mod messages;
 mod monitor;

@@ -108,6 +108,30 @@ impl Gateway {
         self.process.as_mut().expect("a running gateway").wait_line(text, PATIENCE).await
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("a running gateway").id()
+    }
+
+    /// Memory of its process that is in RAM now, in bytes.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(path).expect("the status of the gateway's process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        kilobytes << 10
+    }
+
+    /// How many descriptors its process has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors").count()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)

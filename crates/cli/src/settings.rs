@@ -32,6 +32,8 @@ pub const DEFAULT_PORT: u16 = 8192;
 const DEFAULT_BODY_LIMIT: usize = 140 << 20;
 /// WhatsApp takes documents of up to 2 GB; a gateway on a small server should not.
 const DEFAULT_MEDIA_LIMIT: u64 = 100 << 20;
+/// Room for files on their way when none is set.
+const DEFAULT_TRANSFER_LIMIT: u64 = 1 << 30;
 /// How often sessions are backed up when nothing else is said.
 const DEFAULT_BACKUP_INTERVAL: Interval = Interval::Every(Duration::from_hours(6));
 /// Docker kills a container 10 s after asking it to stop.
@@ -64,12 +66,16 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Largest request body in bytes.
     pub body_limit: usize,
+    /// Most connections of callers at the same time; `None` follows the limit of descriptors.
+    pub max_connections: Option<usize>,
     /// How long a graceful shutdown may take.
     pub shutdown_timeout: Duration,
     /// The webhook for every session, `WHATSAPP_HOOK_*`.
     pub webhook: Option<WebhookConfig>,
     /// Largest file in bytes that is sent by address, or received.
     pub media_limit: u64,
+    /// Most bytes of all files together that are on their way from callers to WhatsApp.
+    pub transfer_limit: u64,
     /// May files be fetched from loopback and private addresses?
     pub media_from_private_addresses: bool,
     /// The simulator's address, in demo builds.
@@ -125,6 +131,8 @@ impl Settings {
         if let Some(database) = values.get("DATABASE_URL") {
             return Err(database.malformed());
         }
+        let media_limit =
+            values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
         let backup_dir = values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?;
         Ok(Self {
             listen: SocketAddr::new(host, port),
@@ -141,13 +149,11 @@ impl Settings {
             metrics: values.read("METRICS", parse_bool, false)?,
             public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
+            max_connections: values.read("MAX_CONNECTIONS", |text| text.parse().ok().map(Some), None)?,
             shutdown_timeout: values.read("SHUTDOWN_TIMEOUT", parse_duration, DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook(&values)?,
-            media_limit: values.read(
-                "MEDIA_LIMIT",
-                |text| Some(parse_size(text)? as u64),
-                DEFAULT_MEDIA_LIMIT,
-            )?,
+            media_limit,
+            transfer_limit: transfer_limit(&values, media_limit)?,
             media_from_private_addresses: values.read("MEDIA_FROM_PRIVATE_ADDRESSES", parse_bool, false)?,
             websocket_url: websocket_url(&values)?,
             log: LogSettings {
@@ -161,6 +167,21 @@ impl Settings {
             },
         })
     }
+}
+
+/// A file lies on disk twice on its way, as it is and encrypted; with less room than that for the
+/// largest file, it could never be sent.
+fn transfer_limit(values: &Values, media_limit: u64) -> Result<u64, SettingsError> {
+    let least = media_limit.saturating_mul(2).saturating_add(1 << 20);
+    let usual = DEFAULT_TRANSFER_LIMIT.max(least);
+    let wanted = values.read("TRANSFER_LIMIT", |text| Some(parse_size(text)? as u64), usual)?;
+    if wanted < least {
+        return Err(SettingsError::Conflict {
+            name: "TRANSFER_LIMIT",
+            reason: format!("must be at least {least} bytes: twice MEDIA_LIMIT and 1 MB"),
+        });
+    }
+    Ok(wanted)
 }
 
 fn retention(values: &Values) -> Result<Retention, SettingsError> {

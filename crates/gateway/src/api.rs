@@ -3,10 +3,12 @@
 
 pub mod auth;
 mod chats;
+mod divert;
 mod document;
 pub mod error;
 mod extract;
 mod files;
+mod intake;
 mod media;
 mod page;
 mod pairing;
@@ -21,10 +23,11 @@ use std::any::Any;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -38,7 +41,7 @@ use crate::webhook::Webhooks;
 
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
-use extract::BodyLimit;
+use extract::Bodies;
 use state::Api;
 
 pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
@@ -61,27 +64,29 @@ pub fn router(
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
+    let bodies = Bodies::new(config.body_limit, state.sessions.spool().clone());
     let guard = Guard { keys: config.keys, stopping };
-    let served = document.clone();
+    let served = served(&document);
     let docs = SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json").try_it_out_enabled(true));
     public
         .merge(protected)
-        .route("/openapi.json", axum::routing::get(move || async move { Json(served) }))
+        .route("/openapi.json", axum::routing::get(move || std::future::ready(json(&served))))
         .merge(page::router())
-        .merge(Router::from(docs))
+        .merge(Router::from(docs).layer(set_policy(DOCS_POLICY)))
         .fallback(|| async { not_found() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "This path does not know that method")
         })
-        .layer(Extension(BodyLimit(config.body_limit)))
+        .layer(Extension(bodies))
         .layer(middleware::from_fn_with_state(guard, admit))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        .layer(middleware::from_fn(intake::watch))
+        .layer(set_policy(USUAL_POLICY))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .with_state(state)
 }
 
@@ -106,6 +111,32 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())
+}
+
+/// The document as it is served, made once: it has some hundred kilobytes.
+fn served(document: &OpenApiDocument) -> Bytes {
+    serde_json::to_vec(document).map(Bytes::from).unwrap_or_default()
+}
+
+fn json(document: &Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document.clone()).into_response()
+}
+
+/// Answers hold nothing that a browser should run or show inside another page.
+const USUAL_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Swagger UI brings everything along and sets styles from its scripts.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                           img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+                           form-action 'none'; frame-ancestors 'none'";
+
+/// Gives answers a header that they do not set themselves.
+fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+fn set_policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    set(header::CONTENT_SECURITY_POLICY, policy)
 }
 
 fn not_found() -> ApiError {
@@ -137,14 +168,21 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
 /// Counts and times requests by route, never by path: paths hold numbers of people.
 async fn measure(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let method = request.method().as_str().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
-    let labels = [("method", method), ("route", route), ("status", status)];
+    let labels = [("method", method.to_owned()), ("route", route), ("status", status)];
     metrics::counter!("wakeeper_http_requests_total", &labels).increment(1);
     metrics::histogram!("wakeeper_http_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// Anybody may invent methods, and every one would be a new row of every metric for as long as the
+/// process lives.
+fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// The panic's text may hold anything, so it is not answered; the panic hook has logged it.

@@ -63,6 +63,8 @@ pub struct EngineConfig {
     pub client_version: Option<(u32, u32, u32)>,
     /// Largest file sent by URL or received, in bytes.
     pub max_media_bytes: u64,
+    /// Most bytes of all files together that are on their way from callers to WhatsApp.
+    pub max_transfer_bytes: u64,
     /// Lets callers send files from URLs on loopback and private addresses.
     pub allow_private_urls: bool,
     /// How long a send may take before its caller is told so. It goes on in the background.
@@ -88,6 +90,7 @@ impl Default for EngineConfig {
             websocket_url: None,
             client_version: None,
             max_media_bytes: 100 * 1024 * 1024,
+            max_transfer_bytes: 1024 * 1024 * 1024,
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
             first_start: None,

@@ -12,6 +12,7 @@ use wakeeper_storage::{Storage, StorageError, open_sqlite};
 
 use crate::api::{self, ApiConfig};
 use crate::engine::{EngineConfig, EngineError, Lock, Sessions};
+use crate::serving::{self, ServeLimits};
 use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
 
 /// The database of rows, under `auth_info`.
@@ -25,6 +26,8 @@ pub struct GatewayConfig {
     pub webhooks: WebhookSettings,
     /// The HTTP surface.
     pub api: ApiConfig,
+    /// What connections may do.
+    pub serving: ServeLimits,
     /// How long a shutdown may take.
     pub shutdown_timeout: Duration,
 }
@@ -58,6 +61,7 @@ pub struct Gateway {
     webhooks: Webhooks,
     storage: Arc<dyn Storage>,
     stopping: CancellationToken,
+    serving: ServeLimits,
     shutdown_timeout: Duration,
 }
 
@@ -77,7 +81,8 @@ impl Gateway {
         webhooks.start();
         let stopping = CancellationToken::new();
         let router = api::router(config.api, sessions.clone(), webhooks.clone(), stopping.clone());
-        Ok(Self { router, sessions, webhooks, storage, stopping, shutdown_timeout: config.shutdown_timeout })
+        let (serving, shutdown_timeout) = (config.serving, config.shutdown_timeout);
+        Ok(Self { router, sessions, webhooks, storage, stopping, serving, shutdown_timeout })
     }
 
     /// The sessions, for callers in the same process.
@@ -101,10 +106,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let stopping = self.stopping.clone();
         let signal = stopping.clone();
-        let mut serving = tokio::spawn({
-            let router = self.router.clone();
-            async move { axum::serve(listener, router).with_graceful_shutdown(signal.cancelled_owned()).await }
-        });
+        let mut serving = tokio::spawn(serving::serve(listener, self.router.clone(), self.serving, signal));
         let served = tokio::select! {
             () = stop => None,
             ended = &mut serving => Some(ended),
@@ -120,18 +122,13 @@ impl Gateway {
         }
         serving.abort();
         match served {
-            Some(Ok(Err(error))) => Err(GatewayError::Serve(error)),
             Some(Err(error)) => Err(GatewayError::Serve(std::io::Error::other(error))),
-            Some(Ok(Ok(()))) | None => Ok(()),
+            Some(Ok(())) | None => Ok(()),
         }
     }
 
     /// Sends under way end first, then deliveries, then the rows close.
-    async fn shut_down(
-        &self,
-        serving: &mut tokio::task::JoinHandle<std::io::Result<()>>,
-        already_ended: bool,
-    ) {
+    async fn shut_down(&self, serving: &mut tokio::task::JoinHandle<()>, already_ended: bool) {
         self.sessions.shutdown().await;
         self.webhooks.shutdown(self.shutdown_timeout / 3).await;
         // Open connections without a request (keep-alive) must not hold up the end for long.

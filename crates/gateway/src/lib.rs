@@ -7,6 +7,9 @@ pub mod events;
 mod gateway;
 mod message;
 pub mod model;
+pub mod pace;
+pub mod serving;
+pub mod spool;
 pub mod webhook;
 
 pub use gateway::{Gateway, GatewayConfig, GatewayError};

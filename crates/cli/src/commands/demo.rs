@@ -20,6 +20,7 @@ use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyPolicy, kept_or_generated};
 use wakeeper_gateway::engine::{EngineConfig, Lock};
 use wakeeper_gateway::model::{HmacConfig, WebhookConfig};
+use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_simulator::{Simulator, SimulatorConfig};
@@ -143,6 +144,7 @@ fn config(
         },
         webhooks: WebhookSettings { global: vec![webhook], ..WebhookSettings::default() },
         api: ApiConfig { keys, body_limit: 140 << 20, metrics: None, backups: None },
+        serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),
     }
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
+use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
@@ -225,6 +227,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             public_url,
             websocket_url: settings.websocket_url.clone(),
             max_media_bytes: settings.media_limit,
+            max_transfer_bytes: settings.transfer_limit,
             allow_private_urls: settings.media_from_private_addresses,
             first_start: Some(first_start(settings)),
             ..EngineConfig::default()
@@ -234,8 +237,42 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             ..WebhookSettings::default()
         },
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },
+        serving: ServeLimits::with_connections(connections(settings.max_connections)),
         shutdown_timeout: settings.shutdown_timeout,
     })
+}
+
+/// Most connections of callers when none are set.
+const MOST_CONNECTIONS: usize = 1_000;
+
+/// How many connections of callers there may be. Half of the descriptors stay for sessions, files
+/// and webhooks: a gateway without descriptors loses messages, one without connections only callers.
+fn connections(wanted: Option<usize>) -> usize {
+    let descriptors = raised_descriptors();
+    let room = (descriptors / 2).max(1);
+    let chosen = wanted.unwrap_or(MOST_CONNECTIONS);
+    if let Some(wanted) = wanted
+        && wanted > room
+    {
+        tracing::warn!(
+            "MAX_CONNECTIONS is {wanted}, but this process may open only {descriptors} files: it takes {room} \
+             connections. Raise the limit of open files (ulimit -n) or lower MAX_CONNECTIONS"
+        );
+    }
+    chosen.min(room)
+}
+
+/// How many files this process may open, after it asked for as many as it may ask for: shells and
+/// service managers set the first limit low for the sake of old programs.
+fn raised_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize)
 }
 
 /// Keeps the sessions backed up, unless that is switched off.

@@ -8,6 +8,10 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_gateway::serving::{self, ServeLimits};
+
+/// Most connections to the monitor's metrics at the same time.
+const CONNECTIONS: usize = 64;
 
 /// Upper bounds, in seconds, of the buckets that downtimes are counted in.
 const BUCKETS: [f64; 8] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
@@ -45,6 +49,6 @@ pub async fn serve(
         std::future::ready(handle.render())
     };
     let app = Router::new().route("/metrics", get(render)).route("/health", get(|| async { "ok\n" }));
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    serving::serve(listener, app, ServeLimits::with_connections(CONNECTIONS), stop).await;
     Ok(())
 }

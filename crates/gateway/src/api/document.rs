@@ -56,7 +56,7 @@ impl IntoResponses for Failures {
             ("422", "The session is not in a state to do it, or WhatsApp refused"),
             ("429", "Too much at once; see `Retry-After`"),
             ("500", "A fault of the gateway"),
-            ("503", "The gateway is shutting down"),
+            ("503", "The gateway is shutting down, or too much is under way; see `Retry-After`"),
             ("504", "WhatsApp did not answer in time"),
         ]
         .into_iter()

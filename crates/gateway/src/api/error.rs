@@ -11,8 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_storage::StorageError;
 
-use crate::engine::{EngineError, LockError};
+use crate::engine::{EngineError, FetchError, LockError};
 use crate::model::SessionStatus;
+use crate::spool::SpoolError;
 
 /// Stable name of what went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -60,6 +61,8 @@ pub enum ErrorCode {
     Internal,
     /// 502: WhatsApp's servers failed at it.
     Upstream,
+    /// 503: too much is under way in the whole gateway; carries `Retry-After`.
+    Overloaded,
     /// 503: the gateway is shutting down; carries `Retry-After`.
     ShuttingDown,
     /// 504: WhatsApp did not answer in time. Repeat with the same `Idempotency-Key`.
@@ -87,7 +90,7 @@ impl ErrorCode {
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,
-            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -187,6 +190,12 @@ impl ApiError {
             .hint("GET /api/sessions?all=true lists the sessions")
     }
 
+    /// Too much is under way in the whole gateway.
+    #[must_use]
+    pub fn overloaded(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Overloaded, message).retry_after(5)
+    }
+
     /// The gateway is going down.
     #[must_use]
     pub fn shutting_down() -> Self {
@@ -216,6 +225,16 @@ impl From<StorageError> for ApiError {
             return Self::shutting_down();
         }
         internal(&error)
+    }
+}
+
+impl From<SpoolError> for ApiError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full => Self::overloaded("Too many files are on their way at the same time")
+                .hint("the setting TRANSFER_LIMIT sets how many bytes there may be"),
+            SpoolError::Disk { .. } => internal(&error),
+        }
     }
 }
 
@@ -249,6 +268,7 @@ impl From<EngineError> for ApiError {
             ),
             EngineError::NoMedia => Self::new(ErrorCode::FileNotFound, "There is no such file"),
             EngineError::InvalidRequest(reason) => Self::invalid(reason),
+            EngineError::Fetch(FetchError::Spool(error)) => error.into(),
             EngineError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
             EngineError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             EngineError::MediaTransfer { .. } | EngineError::SendFailed { .. } => {

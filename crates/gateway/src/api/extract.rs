@@ -1,26 +1,51 @@
 //! Reads requests strictly and says what is wrong with them without repeating what they held.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{BodyDataStream, HttpBody};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::spool::{Spool, Spooled};
+
+use super::divert::Divert;
 use super::error::{ApiError, ErrorCode};
+use super::intake;
+use super::media::Decoder;
 
-/// A body that pauses for longer than this is given up.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read and thrown away, so that its sender gets to hear
-/// why: one that is cut off in the middle of writing often sees nothing but a reset connection.
-const THROWN_AWAY: usize = 256 << 20;
+/// Most bytes of a body that are kept in memory: everything but the file in it. Texts have at most
+/// 65,536 characters, which JSON may write in 12 bytes each.
+const LONGEST_TEXT: usize = 4 << 20;
+/// Most bytes of all bodies together that are kept in memory.
+const ALL_TEXTS: usize = 32 << 20;
+/// Memory is given out in pieces of so many bytes.
+const PIECE: usize = 16 << 10;
+/// How long a body waits for memory.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So much of a file's base64 text is collected before it is decoded.
+const BASE64_PIECE: usize = 64 << 10;
 
-/// Largest body in bytes; every request carries it.
-#[derive(Clone, Copy)]
-pub(super) struct BodyLimit(pub usize);
+/// What bodies may cost; every request carries it.
+#[derive(Clone)]
+pub(super) struct Bodies {
+    /// Largest body in bytes.
+    limit: usize,
+    texts: Arc<Semaphore>,
+    spool: Spool,
+}
+
+impl Bodies {
+    pub(super) fn new(limit: usize, spool: Spool) -> Self {
+        Self { limit, texts: Arc::new(Semaphore::new(ALL_TEXTS / PIECE)), spool }
+    }
+}
 
 /// A JSON body. Unknown fields are passed over, as WAHA does: its clients send more than they need.
 pub struct Body<T>(pub T);
@@ -30,7 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
-        parse_json(&read(request).await?).map(Self)
+        parse_json(&read(request).await?.text).map(Self)
     }
 }
 
@@ -42,12 +67,25 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let json = require_json(request.headers());
-        let bytes = read(request).await?;
-        if bytes.is_empty() {
+        let read = read(request).await?;
+        if read.text.is_empty() {
             return Ok(Self(T::default()));
         }
         json?;
-        parse_json(&bytes).map(Self)
+        parse_json(&read.text).map(Self)
+    }
+}
+
+/// A JSON body with a file: the bytes of `file.data`, decoded, lie on disk.
+pub(super) struct BodyWithFile<T>(pub T, pub Option<Spooled>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for BodyWithFile<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        require_json(request.headers())?;
+        let (read, file) = read_with_file(request).await?;
+        parse_json(&read.text).map(|body| Self(body, file))
     }
 }
 
@@ -79,34 +117,99 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
         .hint("send the header Content-Type: application/json"))
 }
 
-async fn read(request: Request) -> Result<Bytes, ApiError> {
-    let limit = request.extensions().get::<BodyLimit>().map_or(0, |limit| limit.0);
-    let mut chunks = request.into_body().into_data_stream();
-    let mut bytes = BytesMut::new();
-    loop {
-        let Ok(chunk) = tokio::time::timeout(LONGEST_PAUSE, chunks.next()).await else {
-            return Err(ApiError::invalid("The body stopped before its end"));
-        };
-        match chunk {
-            None => return Ok(bytes.freeze()),
-            Some(Ok(chunk)) if bytes.len() + chunk.len() <= limit => bytes.extend_from_slice(&chunk),
-            Some(Ok(_)) => {
-                drop(bytes);
-                throw_away(chunks).await;
-                return Err(too_large());
-            }
-            Some(Err(_)) => return Err(ApiError::invalid("The body could not be read")),
+/// The text of a body, and the room in memory that it takes until it is dropped.
+#[derive(Default)]
+struct Read {
+    text: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Read {
+    async fn grow(&mut self, bodies: &Bodies) -> Result<(), ApiError> {
+        if self.text.len() > LONGEST_TEXT {
+            return Err(ApiError::new(ErrorCode::TooLarge, "The body is too large")
+                .hint("only the file in it may have more than 4 MB"));
         }
+        let needed = self.text.len() / PIECE;
+        let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if needed <= held {
+            return Ok(());
+        }
+        let more = Arc::clone(&bodies.texts).acquire_many_owned((needed - held) as u32);
+        let Ok(Ok(more)) = tokio::time::timeout(PATIENCE, more).await else {
+            return Err(ApiError::overloaded("Too many requests with large bodies are under way"));
+        };
+        match &mut self.room {
+            Some(room) => room.merge(more),
+            None => self.room = Some(more),
+        }
+        Ok(())
     }
 }
 
-async fn throw_away(mut chunks: axum::body::BodyDataStream) {
-    let mut read = 0;
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(LONGEST_PAUSE, chunks.next()).await {
-        read += chunk.len();
-        if read > THROWN_AWAY {
-            return;
+fn bodies(request: &Request) -> Result<Bodies, ApiError> {
+    let bodies = request.extensions().get::<Bodies>().cloned();
+    bodies.ok_or_else(|| ApiError::new(ErrorCode::Internal, "The gateway does not know its limits"))
+}
+
+/// The chunks of a body up to its limit.
+struct Chunks {
+    stream: BodyDataStream,
+    left: usize,
+}
+
+impl Chunks {
+    fn of(request: Request, limit: usize) -> Result<Self, ApiError> {
+        let body = request.into_body();
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large());
         }
+        Ok(Self { stream: body.into_data_stream(), left: limit })
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let Some(chunk) = self.stream.next().await else { return Ok(None) };
+        let chunk = chunk.map_err(|error| unreadable(&error))?;
+        self.left = self.left.checked_sub(chunk.len()).ok_or_else(too_large)?;
+        Ok(Some(chunk))
+    }
+}
+
+async fn read(request: Request) -> Result<Read, ApiError> {
+    let bodies = bodies(&request)?;
+    let mut chunks = Chunks::of(request, bodies.limit)?;
+    let mut read = Read::default();
+    while let Some(chunk) = chunks.next().await? {
+        read.text.extend_from_slice(&chunk);
+        read.grow(&bodies).await?;
+    }
+    Ok(read)
+}
+
+/// Reads a body whose file goes to disk.
+async fn read_with_file(request: Request) -> Result<(Read, Option<Spooled>), ApiError> {
+    let bodies = bodies(&request)?;
+    let mut chunks = Chunks::of(request, bodies.limit)?;
+    let (mut read, mut divert) = (Read::default(), Divert::default());
+    let (mut decoder, mut draft) = (Decoder::default(), bodies.spool.begin());
+    while let Some(chunk) = chunks.next().await? {
+        divert.feed(&chunk, &mut read.text, decoder.input());
+        read.grow(&bodies).await?;
+        if decoder.input().len() >= BASE64_PIECE {
+            draft.write(&decoder.decode()?).await?;
+        }
+    }
+    if !divert.taken() {
+        return Ok((read, None));
+    }
+    draft.write(&decoder.finish()?).await?;
+    Ok((read, Some(draft.finish().await?)))
+}
+
+fn unreadable(error: &axum::Error) -> ApiError {
+    match intake::too_slow(error) {
+        Some(slow) => ApiError::invalid(format!("The body came too slowly or stopped: {slow}")),
+        None => ApiError::invalid("The body could not be read"),
     }
 }
 

@@ -2,15 +2,21 @@
 
 use std::fmt::Write;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::document::Failures;
 use super::error::ApiError;
 use super::state::Api;
+
+/// So much of a file is in memory while it is answered.
+const PIECE: usize = 64 << 10;
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -40,7 +46,8 @@ async fn file(
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable")),
     ];
-    Ok((headers, media.bytes).into_response())
+    let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(media.file).take(media.length), PIECE);
+    Ok((headers, [(header::CONTENT_LENGTH, media.length)], Body::from_stream(pieces)).into_response())
 }
 
 /// `attachment` with the name percent-encoded (RFC 6266), so that no name can break the header.

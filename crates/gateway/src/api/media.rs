@@ -1,13 +1,17 @@
 //! Files in requests: by URL or as base64.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::model::{FileBody, MediaSource};
+use crate::spool::Spooled;
 
 use super::error::ApiError;
 
@@ -34,10 +38,15 @@ pub(super) struct FileField {
 
 impl FileField {
     /// Checks everything that can be checked before the file is fetched.
-    pub(super) fn check(self) -> Result<FileBody, ApiError> {
+    ///
+    /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which is empty then.
+    pub(super) fn check(self, sent: Option<Spooled>) -> Result<FileBody, ApiError> {
         let source = match (self.url, self.data) {
             (Some(url), None) => MediaSource::Url(check_url(url)?),
-            (None, Some(data)) => MediaSource::Data(decode(&data)?),
+            (None, Some(data)) => match sent {
+                Some(sent) if data.is_empty() && sent.length() > 0 => MediaSource::Spooled(Arc::new(sent)),
+                _ => MediaSource::Data(decode(data.as_bytes())?),
+            },
             _ => return Err(ApiError::invalid("file: give exactly one of url and data")),
         };
         if self.mimetype.as_deref().is_some_and(|kind| !is_mimetype(kind)) {
@@ -59,14 +68,58 @@ fn check_url(url: String) -> Result<String, ApiError> {
     Err(ApiError::invalid("file.url: an http:// or https:// address"))
 }
 
-fn decode(data: &str) -> Result<Bytes, ApiError> {
-    let bytes = LENIENT.decode(data.trim()).map_err(|_| {
-        ApiError::invalid("file.data: not base64").hint("send the bare base64 text, without a data: prefix")
-    })?;
+fn decode(data: &[u8]) -> Result<Bytes, ApiError> {
+    let mut decoder = Decoder::default();
+    decoder.input().extend_from_slice(data);
+    let bytes = decoder.finish()?;
     if bytes.is_empty() {
         return Err(ApiError::invalid("file.data: the file is empty"));
     }
     Ok(Bytes::from(bytes))
+}
+
+/// Decodes base64 that comes in pieces. Space around it is passed over.
+#[derive(Default)]
+pub(super) struct Decoder {
+    input: Vec<u8>,
+    begun: bool,
+}
+
+/// The end may be padding and space, which only the last piece may have.
+const KEPT_BACK: usize = 64;
+
+impl Decoder {
+    /// Where text is added.
+    pub(super) fn input(&mut self) -> &mut Vec<u8> {
+        &mut self.input
+    }
+
+    /// The bytes of what is there, but for the end.
+    pub(super) fn decode(&mut self) -> Result<Vec<u8>, ApiError> {
+        self.skip_space();
+        let ready = self.input.len().saturating_sub(KEPT_BACK) / 4 * 4;
+        let bytes = STANDARD_NO_PAD.decode(&self.input[..ready]).map_err(|_| not_base64())?;
+        self.input.drain(..ready);
+        Ok(bytes)
+    }
+
+    /// The bytes of the rest.
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, ApiError> {
+        self.skip_space();
+        LENIENT.decode(self.input.trim_ascii_end()).map_err(|_| not_base64())
+    }
+
+    fn skip_space(&mut self) {
+        if !self.begun {
+            let space = self.input.len() - self.input.trim_ascii_start().len();
+            self.input.drain(..space);
+            self.begun = !self.input.is_empty();
+        }
+    }
+}
+
+fn not_base64() -> ApiError {
+    ApiError::invalid("file.data: not base64").hint("send the bare base64 text, without a data: prefix")
 }
 
 fn is_mimetype(text: &str) -> bool {
@@ -84,7 +137,7 @@ mod tests {
     use super::*;
 
     fn check(json: &str) -> Result<FileBody, ApiError> {
-        serde_json::from_str::<FileField>(json).unwrap().check()
+        serde_json::from_str::<FileField>(json).unwrap().check(None)
     }
 
     #[test]
@@ -92,6 +145,29 @@ mod tests {
         for data in ["aGVsbG8=", "aGVsbG8", " aGVsbG8=\n"] {
             let file = check(&serde_json::json!({ "data": data }).to_string()).unwrap();
             assert!(matches!(file.source, MediaSource::Data(bytes) if bytes == "hello"));
+        }
+    }
+
+    #[test]
+    fn pieces_decode_as_the_whole_does() {
+        let content: Vec<u8> = (0..10_000u32).map(|number| (number % 251) as u8).collect();
+        for (cut, space) in [(0, ""), (1, " \n"), (2, "\r\n")] {
+            let content = &content[cut..];
+            let text = format!("{space}{}{space}", base64::engine::general_purpose::STANDARD.encode(content));
+            for size in [1, 3, 64, 1000, 20_000] {
+                let (mut decoder, mut decoded) = (Decoder::default(), Vec::new());
+                for piece in text.as_bytes().chunks(size) {
+                    decoder.input().extend_from_slice(piece);
+                    decoded.extend(decoder.decode().unwrap());
+                }
+                decoded.extend(decoder.finish().unwrap());
+                assert!(decoded == content, "{cut} {size}");
+            }
+        }
+        for bad in ["QUJD QUJD", "QUI=QUJD", "QUJD\u{e9}", "*"] {
+            let mut decoder = Decoder::default();
+            decoder.input().extend_from_slice(bad.repeat(100).as_bytes());
+            assert!(decoder.decode().is_err() || decoder.finish().is_err(), "{bad}");
         }
     }
 

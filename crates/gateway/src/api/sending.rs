@@ -12,10 +12,11 @@ use utoipa_axum::routes;
 use crate::model::{
     ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
+use crate::spool::Spooled;
 
 use super::document::Failures;
 use super::error::ApiError;
-use super::extract::Body;
+use super::extract::{Body, BodyWithFile};
 use super::media::FileField;
 use super::state::{Api, field};
 
@@ -154,9 +155,9 @@ async fn send_text(
 async fn send_image(
     State(api): State<Api>,
     headers: HeaderMap,
-    Body(request): Body<MediaRequest>,
+    BodyWithFile(request, sent): BodyWithFile<MediaRequest>,
 ) -> Result<Response, ApiError> {
-    send_media(&api, &headers, request, MediaKind::Image).await
+    send_media(&api, &headers, request, sent, MediaKind::Image).await
 }
 
 /// Send any file as a document
@@ -166,9 +167,9 @@ async fn send_image(
 async fn send_file(
     State(api): State<Api>,
     headers: HeaderMap,
-    Body(request): Body<MediaRequest>,
+    BodyWithFile(request, sent): BodyWithFile<MediaRequest>,
 ) -> Result<Response, ApiError> {
-    send_media(&api, &headers, request, MediaKind::File).await
+    send_media(&api, &headers, request, sent, MediaKind::File).await
 }
 
 /// Send a voice note
@@ -180,9 +181,9 @@ async fn send_file(
 async fn send_voice(
     State(api): State<Api>,
     headers: HeaderMap,
-    Body(request): Body<MediaRequest>,
+    BodyWithFile(request, sent): BodyWithFile<MediaRequest>,
 ) -> Result<Response, ApiError> {
-    send_media(&api, &headers, request, MediaKind::Voice).await
+    send_media(&api, &headers, request, sent, MediaKind::Voice).await
 }
 
 /// Send a video
@@ -192,10 +193,10 @@ async fn send_voice(
 async fn send_video(
     State(api): State<Api>,
     headers: HeaderMap,
-    Body(request): Body<MediaRequest>,
+    BodyWithFile(request, sent): BodyWithFile<MediaRequest>,
 ) -> Result<Response, ApiError> {
     let as_note = request.as_note.unwrap_or(false);
-    send_media(&api, &headers, request, MediaKind::Video { as_note }).await
+    send_media(&api, &headers, request, sent, MediaKind::Video { as_note }).await
 }
 
 /// React to a message
@@ -261,12 +262,13 @@ async fn send_media(
     api: &Api,
     headers: &HeaderMap,
     request: MediaRequest,
+    sent: Option<Spooled>,
     kind: MediaKind,
 ) -> Result<Response, ApiError> {
     let media = crate::model::Media {
         chat: field("chatId", &request.chat_id)?,
         kind,
-        file: request.file.check()?,
+        file: request.file.check(sent)?,
         caption: request.caption.filter(|caption| !caption.is_empty()),
         reply_to: reply_to(request.reply_to)?,
         mentions: mentions(request.mentions)?,

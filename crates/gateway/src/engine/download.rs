@@ -1,14 +1,13 @@
 //! Received files: fetched from WhatsApp's media servers when somebody asks for them.
 
-use bytes::Bytes;
 use wakeeper_storage::MessageRef;
 use whatsapp_rust::download::DownloadParams;
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::wacore::download::Downloadable;
 
 use super::EngineError;
-use super::cache::Cache;
-use super::outbound::Outbound;
+use super::cache::{Bounded, Cache, Kept};
+use super::outbound::{Locks, Outbound, lock};
 use crate::message::{content, media_part};
 use crate::model::{MediaFile, SessionName};
 
@@ -44,15 +43,20 @@ fn extension(mimetype: &str) -> &'static str {
 }
 
 /// Fetches files of one session.
-#[derive(Clone)]
 pub(super) struct Downloads {
     /// Files fetched before.
-    pub cache: Cache,
+    cache: Cache,
     /// Largest file, in bytes.
-    pub limit: u64,
+    limit: u64,
+    /// Held while a file is fetched, by its hash: whoever wants it too waits and finds it kept.
+    under_way: Locks,
 }
 
 impl Downloads {
+    pub(super) fn new(cache: Cache, limit: u64) -> Self {
+        Self { cache, limit, under_way: Locks::default() }
+    }
+
     /// The file that [`url`] names.
     pub(super) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, EngineError> {
         let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
@@ -80,22 +84,36 @@ impl Downloads {
         if parameters.file_length > self.limit {
             return Err(EngineError::TooLarge { limit: self.limit });
         }
-        let bytes = match self.cache.get(&parameters.file_sha256).await {
-            Some(bytes) => bytes,
-            None => self.download(outbound, &parameters).await?,
-        };
-        Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, bytes })
+        let Kept { file, length } = self.kept(outbound, &parameters).await?;
+        Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, file, length })
     }
 
-    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Bytes, EngineError> {
+    async fn kept(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+        if let Some(kept) = self.cache.get(&parameters.file_sha256).await {
+            return Ok(kept);
+        }
+        let _alone = lock(&self.under_way, &hex::encode(&parameters.file_sha256)).await;
+        if let Some(kept) = self.cache.get(&parameters.file_sha256).await {
+            return Ok(kept);
+        }
+        self.download(outbound, parameters).await
+    }
+
+    /// Fetches a file to disk; it is checked against its hashes on the way.
+    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+        let disk = |source| EngineError::Folder {
+            operation: "keep a received file in",
+            path: self.cache.folder().to_owned(),
+            source,
+        };
         let client = outbound.ready().await?;
-        let bytes = client.download_from_params(parameters).await.map_err(|error| {
+        let file = self.cache.begin().await.map_err(disk)?;
+        let writer = Bounded { file: file.as_file().try_clone().map_err(disk)?, limit: self.limit };
+        client.download_from_params_to_writer(parameters, writer).await.map_err(|error| {
             tracing::debug!(session = %outbound.state.name(), %error, "a download failed");
             EngineError::MediaTransfer { operation: "give" }
         })?;
-        let bytes = Bytes::from(bytes);
-        self.cache.put(&parameters.file_sha256, bytes.clone()).await;
-        Ok(bytes)
+        self.cache.keep(&parameters.file_sha256, file).await.map_err(disk)
     }
 }
 

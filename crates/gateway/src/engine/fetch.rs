@@ -8,13 +8,17 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Url};
 
+use crate::pace::{LeastRate, Pace, TooSlow};
+use crate::spool::{Spool, SpoolError, Spooled};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
+/// From the name of a host to the headers of its answer. The file itself may take as long as it
+/// needs, as long as it keeps coming.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const MOST_REDIRECTS: usize = 5;
 
 /// Why a file was not fetched. Does not repeat the URL, which may hold a token.
@@ -38,12 +42,18 @@ pub enum FetchError {
     /// Larger than allowed.
     #[error("the file has more than {0} bytes")]
     TooLarge(u64),
+    /// It came too slowly, or stopped.
+    #[error("the server gives the file too slowly: {0}")]
+    TooSlow(#[from] TooSlow),
+    /// It could not be kept on its way.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
 }
 
 /// A fetched file.
 pub(super) struct Fetched {
     /// The file.
-    pub bytes: Bytes,
+    pub content: Spooled,
     /// What the server says it is.
     pub mimetype: Option<String>,
     /// The last part of the path, when it looks like a file name.
@@ -51,12 +61,16 @@ pub(super) struct Fetched {
 }
 
 /// Limits of a fetch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Limits {
     /// Largest file, in bytes.
     pub max_bytes: u64,
     /// Loopback and private addresses are fine.
     pub allow_private: bool,
+    /// How slowly a file may come.
+    pub least_rate: LeastRate,
+    /// Where files lie on their way.
+    pub spool: Spool,
 }
 
 /// Is the address loopback, private, link-local, multicast or otherwise not public?
@@ -95,18 +109,12 @@ fn private_v6(v6: Ipv6Addr) -> bool {
         || (first == 0x2001 && v6.segments()[1] == 0)
 }
 
-/// Fetches a file.
-pub(super) async fn fetch(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
-    match tokio::time::timeout(TOTAL_TIMEOUT, follow(url, limits)).await {
-        Ok(result) => result,
-        Err(_) => Err(FetchError::Failed("time-out")),
-    }
-}
-
-async fn follow(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
+/// Fetches a file. It goes to disk as it comes.
+pub(super) async fn fetch(url: &str, limits: &Limits) -> Result<Fetched, FetchError> {
     let mut url = Url::parse(url).map_err(|_| FetchError::Malformed)?;
     for _ in 0..=MOST_REDIRECTS {
-        let response = request(&url, limits).await?;
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, request(&url, limits)).await;
+        let response = asked.map_err(|_| FetchError::Failed("time-out"))??;
         let status = response.status();
         if status.is_redirection() {
             let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
@@ -119,13 +127,13 @@ async fn follow(url: &str, limits: Limits) -> Result<Fetched, FetchError> {
         }
         let mimetype =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let bytes = body(response, limits.max_bytes).await?;
-        return Ok(Fetched { bytes, mimetype, filename: filename(&url) });
+        let content = body(response, limits).await?;
+        return Ok(Fetched { content, mimetype, filename: filename(&url) });
     }
     Err(FetchError::Failed("too many redirects"))
 }
 
-async fn request(url: &Url, limits: Limits) -> Result<reqwest::Response, FetchError> {
+async fn request(url: &Url, limits: &Limits) -> Result<reqwest::Response, FetchError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(FetchError::Malformed);
     }
@@ -154,20 +162,26 @@ async fn resolve(url: &Url, host: &str) -> Result<Vec<SocketAddr>, FetchError> {
     if addresses.is_empty() { Err(FetchError::Unresolved) } else { Ok(addresses) }
 }
 
-async fn body(response: reqwest::Response, limit: u64) -> Result<Bytes, FetchError> {
+async fn body(response: reqwest::Response, limits: &Limits) -> Result<Spooled, FetchError> {
+    let limit = limits.max_bytes;
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(FetchError::TooLarge(limit));
     }
     let mut stream = response.bytes_stream();
-    let mut body = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
+    let mut pace = Pace::new(limits.least_rate);
+    let mut draft = limits.spool.begin();
+    let length = |chunk: &Option<Result<bytes::Bytes, _>>| match chunk {
+        Some(Ok(bytes)) => bytes.len(),
+        _ => 0,
+    };
+    while let Some(chunk) = pace.next(stream.next(), length).await? {
         let chunk = chunk.map_err(|_| FetchError::Failed("the file broke off"))?;
-        if (body.len() + chunk.len()) as u64 > limit {
+        if draft.length() + chunk.len() as u64 > limit {
             return Err(FetchError::TooLarge(limit));
         }
-        body.extend_from_slice(&chunk);
+        draft.write(&chunk).await?;
     }
-    Ok(body.freeze())
+    Ok(draft.finish().await?)
 }
 
 fn filename(url: &Url) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Sends: on disk before they leave, answered after the server's acknowledgement, once also across
-//! a crash, in order within a chat.
+//! a crash, in order within a chat: the order in which they were ready, which for files means fetched
+//! and uploaded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -35,7 +36,7 @@ const ACKNOWLEDGE: Duration = Duration::from_secs(30);
 /// Attempts that fail for reasons other than the connection.
 const ATTEMPTS: u32 = 3;
 
-type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
+pub(super) type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
 
 /// The sends of one session.
 pub(super) struct Outbound {
@@ -101,10 +102,11 @@ impl Outbound {
     ) -> Result<Sent, EngineError> {
         let busy = || EngineError::Busy(self.state.name().clone());
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
+        let prepared = self.prepare(outgoing, key.as_ref()).await?;
         let id = Arc::new(OnceLock::new());
         let task = {
             let (this, id) = (Arc::clone(self), Arc::clone(&id));
-            self.tasks.spawn(async move { this.accept(outgoing, key, permit, &id).await })
+            self.tasks.spawn(async move { this.accept(prepared, key, permit, &id).await })
         };
         match tokio::time::timeout(self.patience, task).await {
             Ok(Ok(result)) => result,
@@ -113,6 +115,41 @@ impl Outbound {
                 Some(id) => EngineError::SendTimeout { message_id: String::clone(id) },
                 None => busy(),
             }),
+        }
+    }
+
+    /// Gets what a send needs that may take long: its file is fetched and uploaded here, before the
+    /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
+    /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
+    /// who goes away ends it.
+    async fn prepare(
+        &self,
+        outgoing: Outgoing,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Prepared, EngineError> {
+        let (outgoing, request_hash) = fingerprinted(outgoing).await?;
+        let mut plan = None;
+        // A repeat is answered from its row, also when its file is no longer where it was.
+        if matches!(outgoing, Outgoing::Media(_)) && self.row_of(key).await?.is_none() {
+            let client = self.ready().await?;
+            plan = Some(self.plan(&client, outgoing.clone()).await?);
+        }
+        Ok(Prepared { outgoing, request_hash, plan })
+    }
+
+    async fn plan(&self, client: &Client, outgoing: Outgoing) -> Result<Plan, EngineError> {
+        let planner = Planner { client, state: &self.state, journal: &self.journal, limits: &self.limits };
+        tokio::select! {
+            plan = planner.plan(outgoing) => plan,
+            () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+        }
+    }
+
+    /// The row of an earlier send under the same key.
+    async fn row_of(&self, key: Option<&IdempotencyKey>) -> Result<Option<SendRow>, StorageError> {
+        match key {
+            Some(key) => self.journal.storage().send_by_key(self.state.name().as_str(), key.as_str()).await,
+            None => Ok(None),
         }
     }
 
@@ -169,27 +206,25 @@ impl Outbound {
 
     async fn accept(
         self: &Arc<Self>,
-        outgoing: Outgoing,
+        prepared: Prepared,
         key: Option<IdempotencyKey>,
         _permit: OwnedSemaphorePermit,
         id: &OnceLock<String>,
     ) -> Result<Sent, EngineError> {
+        let Prepared { outgoing, request_hash, plan } = prepared;
         let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
         let _key = match &key {
             Some(key) => Some(lock(&self.keys, key.as_str()).await),
             None => None,
         };
-        let request_hash = fingerprint(&outgoing);
-        if let Some(key) = &key
-            && let Some(row) =
-                self.journal.storage().send_by_key(self.state.name().as_str(), key.as_str()).await?
-        {
+        if let Some(row) = self.row_of(key.as_ref()).await? {
             return self.replay(row, &request_hash).await;
         }
         let client = self.ready().await?;
-        let planner =
-            Planner { client: &client, state: &self.state, journal: &self.journal, limits: self.limits };
-        let plan = planner.plan(outgoing).await?;
+        let plan = match plan {
+            Some(plan) => plan,
+            None => self.plan(&client, outgoing).await?,
+        };
         let now_ms = self.state.clock().now_ms();
         let message_id = client.generate_message_id();
         let row = SendRow {
@@ -402,12 +437,33 @@ impl Outbound {
     }
 }
 
+/// A send that can take its turn.
+struct Prepared {
+    outgoing: Outgoing,
+    request_hash: String,
+    /// Of sends with a file: made already.
+    plan: Option<Plan>,
+}
+
+async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), EngineError> {
+    let broken = |_| EngineError::SendFailed { reason: "its file cannot be read any more" };
+    if !matches!(outgoing, Outgoing::Media(_)) {
+        let hash = fingerprint(&outgoing).map_err(broken)?;
+        return Ok((outgoing, hash));
+    }
+    let read = tokio::task::spawn_blocking(move || {
+        let hash = fingerprint(&outgoing)?;
+        Ok::<_, std::io::Error>((outgoing, hash))
+    });
+    read.await.map_err(|_| EngineError::SendFailed { reason: "the send broke off" })?.map_err(broken)
+}
+
 fn names(address: &Address) -> impl Iterator<Item = String> + '_ {
     [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(crate::model::ChatId::to_wire)
 }
 
 /// Waits for its turn under `name`: first come, first served.
-async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
+pub(super) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
     let lock = {
         let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Few are alive at a time; the dead ones go when they are many.

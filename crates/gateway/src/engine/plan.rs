@@ -1,6 +1,9 @@
 //! What exactly a send sends: made once, before anything leaves, and kept on disk so that it can be
 //! sent again under the same id after a crash.
 
+use std::io::Read;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -10,12 +13,14 @@ use wakeeper_storage::{MessageRef, MessageRow};
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
 use whatsapp_rust::wacore::types::message::AddressingMode;
-use whatsapp_rust::{Client, Jid, UploadOptions, media};
+use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
+use whatsapp_rust::{Client, Jid, media};
 
 use super::EngineError;
-use super::fetch::{self, Limits};
+use super::fetch::{self, FetchError, Limits};
 use super::journal::Journal;
 use super::state::SessionState;
 use crate::message::{
@@ -24,6 +29,7 @@ use crate::message::{
 use crate::model::{
     ChatId, Delete, Edit, FileBody, Media, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Text,
 };
+use crate::spool::Spooled;
 
 /// A message ready to be encrypted.
 #[derive(Clone)]
@@ -56,8 +62,9 @@ impl Plan {
     }
 }
 
-/// Tells one request from another under the same idempotency key.
-pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
+/// Tells one request from another under the same idempotency key. Reading a file that came with
+/// the request blocks.
+pub(super) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         hash.update((part.len() as u64).to_be_bytes());
@@ -83,6 +90,17 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
             match &media.file.source {
                 MediaSource::Url(url) => add(url.as_bytes()),
                 MediaSource::Data(data) => add(data),
+                MediaSource::Spooled(file) => {
+                    hash.update(file.length().to_be_bytes());
+                    let (mut reader, mut piece) = (file.reader(0), vec![0; 64 << 10]);
+                    loop {
+                        let length = reader.read(&mut piece)?;
+                        if length == 0 {
+                            break;
+                        }
+                        hash.update(&piece[..length]);
+                    }
+                }
             }
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
@@ -92,7 +110,7 @@ pub(super) fn fingerprint(outgoing: &Outgoing) -> String {
         Outgoing::Delete(delete) => add_all(vec![delete.message.to_string()]),
         Outgoing::Seen(_) | Outgoing::Typing(_) => {}
     }
-    hex::encode(hash.finalize())
+    Ok(hex::encode(hash.finalize()))
 }
 
 fn optional(id: Option<&MessageId>) -> String {
@@ -108,7 +126,7 @@ pub(super) struct Planner<'a> {
     /// For messages that are answered, edited or deleted.
     pub journal: &'a Journal,
     /// For files by URL.
-    pub limits: Limits,
+    pub limits: &'a Limits,
 }
 
 impl Planner<'_> {
@@ -258,14 +276,7 @@ impl Planner<'_> {
             MediaKind::Voice => MediaType::Audio,
             MediaKind::Video { .. } => MediaType::Video,
         };
-        let uploaded =
-            self.client.upload(file.bytes.to_vec(), media_type, UploadOptions::new()).await.map_err(
-                |error| {
-                    tracing::warn!(session = %self.state.name(), "an upload failed");
-                    tracing::debug!(session = %self.state.name(), %error, "an upload failed");
-                    EngineError::MediaTransfer { operation: "take" }
-                },
-            )?;
+        let uploaded = self.upload(file.source, media_type).await?;
         let caption = media.caption.filter(|caption| !caption.is_empty());
         let mut message = match media.kind {
             MediaKind::Image => media::image_message(
@@ -302,25 +313,87 @@ impl Planner<'_> {
 
     async fn file(&self, file: FileBody) -> Result<Loaded, EngineError> {
         let limit = self.limits.max_bytes;
-        match file.source {
-            MediaSource::Data(bytes) if bytes.len() as u64 > limit => Err(EngineError::TooLarge { limit }),
-            MediaSource::Data(bytes) => {
-                Ok(Loaded { bytes, mimetype: file.mimetype, filename: file.filename })
-            }
+        let length = match &file.source {
+            MediaSource::Data(bytes) => bytes.len() as u64,
+            MediaSource::Spooled(file) => file.length(),
             MediaSource::Url(url) => {
-                let fetched = fetch::fetch(&url, self.limits).await?;
-                Ok(Loaded {
-                    bytes: fetched.bytes,
+                let fetched = fetch::fetch(url, self.limits).await?;
+                return Ok(Loaded {
+                    source: Source::File(Arc::new(fetched.content)),
                     mimetype: file.mimetype.or(fetched.mimetype),
                     filename: file.filename.or(fetched.filename),
-                })
+                });
             }
+        };
+        if length > limit {
+            return Err(EngineError::TooLarge { limit });
+        }
+        let source = match file.source {
+            MediaSource::Spooled(file) => Source::File(file),
+            MediaSource::Data(bytes) => Source::Bytes(bytes),
+            MediaSource::Url(_) => return Err(EngineError::MediaTransfer { operation: "take" }),
+        };
+        Ok(Loaded { source, mimetype: file.mimetype, filename: file.filename })
+    }
+
+    /// Encrypts a file to disk and uploads it from there.
+    async fn upload(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, EngineError> {
+        let sealed_length = encrypted_len(usize::try_from(source.length()).unwrap_or(usize::MAX)) as u64;
+        let (file, room) = self.limits.spool.reserve(sealed_length).await.map_err(FetchError::Spool)?;
+        let sealed = tokio::task::spawn_blocking(move || {
+            let mut writer = std::io::BufWriter::with_capacity(64 << 10, file);
+            let info = encrypt_media_streaming(source.reader(), &mut writer, media_type)?;
+            let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            Ok::<_, whatsapp_rust::anyhow::Error>((file, info))
+        });
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::warn!(session = %self.state.name(), "an upload failed");
+            tracing::debug!(session = %self.state.name(), %error, "an upload failed");
+            EngineError::MediaTransfer { operation: "take" }
+        };
+        let (file, info) = sealed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let sealed = Sealed(Arc::new(Spooled::new(file, sealed_length, room)));
+        self.client.upload_stream(sealed, info, media_type).await.map_err(|error| failed(&error))
+    }
+}
+
+/// A file that is here.
+enum Source {
+    Bytes(Bytes),
+    File(Arc<Spooled>),
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(file) => file.length(),
+        }
+    }
+
+    fn reader(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::Bytes(bytes) => Box::new(std::io::Cursor::new(bytes)),
+            Self::File(file) => Box::new(std::io::BufReader::with_capacity(64 << 10, file.reader(0))),
         }
     }
 }
 
+/// An encrypted file.
+struct Sealed(Arc<Spooled>);
+
+impl UploadSource for Sealed {
+    fn len(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn reader_from(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.0.reader(offset)))
+    }
+}
+
 struct Loaded {
-    bytes: Bytes,
+    source: Source,
     mimetype: Option<String>,
     filename: Option<String>,
 }

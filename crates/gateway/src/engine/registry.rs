@@ -31,6 +31,8 @@ use crate::model::{
     ChatId, IdempotencyKey, MediaFile, MessageQuery, Outgoing, Sent, SessionConfig, SessionInfo, SessionName,
     SessionStatus,
 };
+use crate::pace::LeastRate;
+use crate::spool::Spool;
 use crate::webhook::SessionContext;
 
 /// Commands a session keeps waiting; more are refused as busy.
@@ -49,6 +51,7 @@ struct Shared {
     setup: ClientSetup,
     public_url: Arc<str>,
     journal: Arc<Journal>,
+    spool: Spool,
     handles: RwLock<BTreeMap<SessionName, Arc<Handle>>>,
     /// Held while sessions come and go.
     changing: tokio::sync::Mutex<()>,
@@ -89,11 +92,13 @@ impl Sessions {
         let setup = ClientSetup { websocket_url, version: config.client_version };
         let public_url = config.public_url.as_str().into();
         let journal = Arc::new(Journal::new(storage, events, clock));
+        let spool = Spool::new(&config.auth_info_dir, config.max_transfer_bytes);
         let shared = Shared {
             config,
             setup,
             public_url,
             journal,
+            spool,
             handles: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -159,6 +164,8 @@ impl Sessions {
         let limits = Limits {
             max_bytes: shared.config.max_media_bytes,
             allow_private: shared.config.allow_private_urls,
+            least_rate: LeastRate::default(),
+            spool: shared.spool.clone(),
         };
         let outbound = Arc::new(Outbound::new(OutboundParts {
             state: Arc::clone(&state),
@@ -171,7 +178,7 @@ impl Sessions {
             gone: gone.clone(),
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
-        let downloads = Downloads { cache: Cache::new(&folder), limit: shared.config.max_media_bytes };
+        let downloads = Downloads::new(Cache::new(&folder), shared.config.max_media_bytes);
         let actor = Actor::new(Parts {
             folder,
             setup: shared.setup.clone(),
@@ -388,6 +395,12 @@ impl Sessions {
     pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, EngineError> {
         let handle = self.handle(name)?;
         handle.downloads.file(&handle.outbound, file).await
+    }
+
+    /// Where files lie that callers send.
+    #[must_use]
+    pub fn spool(&self) -> &Spool {
+        &self.shared.spool
     }
 
     /// Committed events as they happen.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::chat::ChatId;
 use super::message_id::MessageId;
+use crate::spool::Spooled;
 
 /// Something to send. `Debug` shows no text, number or file.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +93,8 @@ pub enum MediaSource {
     Url(String),
     /// Came with the request.
     Data(Bytes),
+    /// Came with the request and lies on disk.
+    Spooled(Arc<Spooled>),
 }
 
 /// A reaction.

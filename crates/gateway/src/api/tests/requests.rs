@@ -431,3 +431,25 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         object.prop_map(|fields| serde_json::to_vec(&fields).unwrap()),
     ]
 }
+
+#[tokio::test]
+async fn no_answer_can_be_framed_guessed_at_or_run() {
+    let lab = Lab::open().await;
+    for path in
+        ["/", "/docs/", "/docs/swagger-ui-bundle.js", "/openapi.json", "/ping", "/nothing", "/api/x", "/docs"]
+    {
+        let answer = lab.get(path).await;
+        let header = |name: &str| answer.headers.get(name).map_or("", |value| value.to_str().unwrap());
+        let policy = header("content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("x-frame-options"), "DENY", "{path}");
+    }
+    let docs = lab.get("/docs/").await;
+    let policy = docs.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self';"), "no script but its own: {policy}");
+    let page = String::from_utf8_lossy(&docs.bytes);
+    assert!(page.contains("<script src=") && !page.contains("<script>"), "{page}");
+}

@@ -1,0 +1,133 @@
+//! Serves a router over TCP with bounds that a stranger cannot stretch: how many connections there
+//! are, how long one may stay silent, how slowly it may be read. HTTP/1.1 only.
+//!
+//! What is bounded elsewhere: bodies of requests, by [`crate::pace`] and the API's intake.
+
+mod connection;
+mod crowd;
+mod wire;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use connection::Connection;
+use crowd::Crowd;
+use wire::Wire;
+
+/// How long the listener rests when the system gives it no connection (no descriptor left, as a rule).
+const REST: Duration = Duration::from_millis(100);
+
+/// What connections may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// Most connections at the same time. When they are all taken, a new one takes the place of
+    /// one that waits without a request; when none waits, it is answered 503.
+    pub connections: usize,
+    /// How long a connection may be without a request that is complete up to its body: silent
+    /// from the start, in the middle of its headers, or kept alive between two requests.
+    pub silence: Duration,
+    /// How long an answer may wait for a client that does not read at all.
+    pub unread: Duration,
+    /// Most bytes of a request's headers.
+    pub head: usize,
+    /// How connections end that have not sent everything.
+    pub farewell: Farewell,
+}
+
+/// A connection that is closed before its client has sent everything: what still comes is read and
+/// thrown away for a while, because a socket that is closed over unread bytes resets the
+/// connection, and the client then often loses the answer too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// How long at most.
+    pub total: Duration,
+    /// How long without a byte.
+    pub pause: Duration,
+    /// How many connections at the same time; others are closed at once.
+    pub most: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1_000,
+            silence: Duration::from_secs(30),
+            unread: Duration::from_mins(1),
+            head: 64 << 10,
+            farewell: Farewell { total: Duration::from_secs(30), pause: Duration::from_secs(3), most: 256 },
+        }
+    }
+}
+
+impl ServeLimits {
+    /// The limits for so many connections.
+    #[must_use]
+    pub fn with_connections(connections: usize) -> Self {
+        let usual = Self::default();
+        let most = usual.farewell.most.min(connections / 4).max(1);
+        Self { connections, farewell: Farewell { most, ..usual.farewell }, ..usual }
+    }
+}
+
+/// Serves `router` until `stopping`; then takes no new connection, lets requests under way finish
+/// and returns when all are done.
+/// A listener that fails is tried again.
+pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, stopping: CancellationToken) {
+    let crowd = Crowd::new(limits.connections);
+    let farewells = Arc::new(Semaphore::new(limits.farewell.most));
+    let open = TaskTracker::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            biased;
+            () = stopping.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    after_failure(&error, &crowd).await;
+                    continue;
+                }
+            },
+        };
+        let seat = crowd.admit(peer.ip());
+        let wire = Wire::new(stream, limits, Arc::clone(&farewells), seat.clone());
+        match seat {
+            Some(seat) => {
+                let connection =
+                    Connection { router: router.clone(), limits, seat, stopping: stopping.clone() };
+                open.spawn(connection.run(wire));
+            }
+            None => drop(open.spawn(connection::refuse(wire))),
+        }
+    }
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+/// A client that was gone before it was accepted costs nothing. Everything else means that the
+/// system has no room: one that waits goes, and the listener rests.
+async fn after_failure(error: &io::Error, crowd: &Arc<Crowd>) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::warn!(%error, connections = crowd.count(), "no connection could be accepted; trying again");
+    crowd.dismiss_one();
+    tokio::time::sleep(REST).await;
+}
+
+/// What is set on every accepted socket.
+fn prepare(stream: &TcpStream) {
+    // Answers are small and written at once; waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+}
+
+#[cfg(test)]
+mod tests;
