@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod api;
+mod broken;
 mod conversation;
 mod crash;
 mod demo;
@@ -14,6 +15,7 @@ mod doctor;
 mod lock;
 mod messages;
 mod monitor;
+mod older;
 mod own_session;
 mod pairing;
 mod picture;
