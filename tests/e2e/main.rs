@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod api;
+mod broken;
 mod conversation;
 mod crash;
 mod demo;
@@ -15,6 +16,7 @@ mod limits;
 mod lock;
 mod messages;
 mod monitor;
+mod older;
 mod own_session;
 mod pairing;
 mod picture;

@@ -50,6 +50,8 @@ pub struct Settings {
     pub baileys_store: PathBuf,
     /// Where backups go.
     pub backup_dir: PathBuf,
+    /// Witnesses of how far each login is, outside the data folder; `None` keeps none.
+    pub state_dir: Option<PathBuf>,
     /// How often sessions are backed up; `None` is never.
     pub backup_interval: Option<Duration>,
     /// Which backups pruning keeps.
@@ -139,6 +141,10 @@ impl Settings {
             auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
             baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
             backup_dir: backup_dir.clone(),
+            state_dir: values
+                .get("STATE_DIR")
+                .map(|_| values.read("STATE_DIR", non_empty, PathBuf::new()))
+                .transpose()?,
             backup_interval: values.read("BACKUP_INTERVAL", parse_interval, DEFAULT_BACKUP_INTERVAL)?.every(),
             retention: retention(&values)?,
             care: CareSettings::of(&values, &backup_dir)?,

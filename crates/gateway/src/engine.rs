@@ -16,6 +16,7 @@ mod credentials;
 mod download;
 mod endpoint;
 mod fetch;
+mod generation;
 mod health;
 mod inbox;
 mod inflight;
@@ -28,6 +29,7 @@ mod plan;
 mod presence;
 mod qr;
 mod reading;
+mod recovery;
 mod registry;
 mod signals;
 mod state;
@@ -35,6 +37,7 @@ pub mod transfer;
 
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
+pub use generation::GenerationError;
 pub use health::{EngineHealth, SessionHealth};
 pub use lock::{Lock, LockError};
 pub use qr::terminal_qr;
@@ -47,6 +50,11 @@ use std::time::Duration;
 use wakeeper_storage::StorageError;
 
 use crate::model::{SessionName, SessionStatus};
+
+/// Whether there are sessions in a folder of sessions.
+pub(crate) fn has_sessions(auth_info: &std::path::Path) -> bool {
+    !recovery::on_disk(auth_info).is_empty()
+}
 
 /// How the engine runs.
 #[derive(Clone, Debug)]
@@ -69,6 +77,11 @@ pub struct EngineConfig {
     pub allow_private_urls: bool,
     /// How long a send may take before its caller is told so. It goes on in the background.
     pub send_timeout: Duration,
+    /// A folder outside `auth_info_dir` that keeps a witness of every login, so that an older copy of all of it is told from
+    /// what ran last; `None` when there is no such place.
+    pub state_dir: Option<PathBuf>,
+    /// Why the rows were made anew, when they were: then they do not tell which sessions there were.
+    pub rows_lost: Option<String>,
     /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
     pub first_start: Option<FirstStart>,
 }
@@ -93,6 +106,8 @@ impl Default for EngineConfig {
             max_transfer_bytes: 1024 * 1024 * 1024,
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
+            state_dir: None,
+            rows_lost: None,
             first_start: None,
         }
     }
@@ -126,6 +141,28 @@ pub enum EngineError {
         /// Whose.
         session: SessionName,
         /// What the store said.
+        reason: String,
+    },
+    /// Whether the databases are older copies could not be told or written down, so nothing may be sent.
+    #[error("cannot tell whether session {session} lies here as it ran last: {source}")]
+    Generation {
+        /// Whose.
+        session: SessionName,
+        /// Why.
+        source: Box<GenerationError>,
+    },
+    /// There was a login, and no backup gives it back.
+    #[error(
+        "the login of session {session} is lost: {because}, and {reason}. Nothing was deleted. Put a backup into the backup \
+         folder, or a sound engine.db into the session's folder, and start the session again; to link it anew instead, \
+         delete the session and make it again"
+    )]
+    LoginLost {
+        /// Whose.
+        session: SessionName,
+        /// What is wrong with the database.
+        because: String,
+        /// Why no backup helps.
         reason: String,
     },
     /// The session lives elsewhere now.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wakeeper_storage::{Storage, StorageError, open_sqlite};
+use wakeeper_session::stamp;
+use wakeeper_storage::{Storage, StorageError, open_or_rebuild_sqlite};
 
 use crate::api::{self, ApiConfig};
-use crate::engine::{EngineConfig, EngineError, Lock, Sessions};
+use crate::engine::{self, EngineConfig, EngineError, Lock, Sessions};
 use crate::serving::{self, ServeLimits};
 use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
 
@@ -54,6 +55,32 @@ pub enum GatewayError {
     Serve(#[source] std::io::Error),
 }
 
+/// Opens the rows. Damaged or missing ones do not keep sessions from running: what can be read of them is kept.
+async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Storage>, GatewayError> {
+    let path = engine.auth_info_dir.join(DATABASE);
+    let missing = std::fs::symlink_metadata(&path).is_err();
+    let opened = open_or_rebuild_sqlite(&path, &stamp::of(now_ms)).await;
+    let (storage, rebuilt) = opened.map_err(|source| GatewayError::Storage { path: path.clone(), source })?;
+    if let Some(rebuilt) = rebuilt {
+        let kept: Vec<String> = rebuilt.kept.iter().map(|(table, rows)| format!("{rows} {table}")).collect();
+        tracing::error!(
+            because = rebuilt.because,
+            kept_in = rebuilt.aside.as_ref().map(|aside| aside.display().to_string()),
+            rows = kept.join(", "),
+            "{} was damaged: it is set aside, a new one has the rows that could be read, and sessions are found on the disk",
+            path.display()
+        );
+        engine.rows_lost = Some(rebuilt.because);
+    } else if missing && engine::has_sessions(&engine.auth_info_dir) {
+        tracing::error!(
+            "{} is missing: sessions are found on the disk; messages and settings are gone",
+            path.display()
+        );
+        engine.rows_lost = Some("it was missing".to_owned());
+    }
+    Ok(storage)
+}
+
 /// A running gateway.
 pub struct Gateway {
     router: Router,
@@ -71,10 +98,9 @@ impl Gateway {
     ///
     /// # Errors
     /// When another process holds a session, or something in the folder cannot be opened.
-    pub async fn open(config: GatewayConfig, lock: Lock) -> Result<Self, GatewayError> {
-        let path = config.engine.auth_info_dir.join(DATABASE);
-        let storage = open_sqlite(&path).await.map_err(|source| GatewayError::Storage { path, source })?;
+    pub async fn open(mut config: GatewayConfig, lock: Lock) -> Result<Self, GatewayError> {
         let clock = config.webhooks.clock.clone();
+        let storage = open_rows(&mut config.engine, clock.now_ms()).await?;
         let webhooks = Webhooks::new(Arc::clone(&storage), config.webhooks)?;
         let sessions =
             Sessions::open(config.engine, lock, Arc::clone(&storage), webhooks.sink(), clock).await?;

@@ -6,9 +6,12 @@
 
 mod address;
 mod backup;
+mod condition;
 mod error;
 mod examine;
+pub mod generation;
 mod read;
+pub mod recover;
 mod rows;
 mod sender_key;
 mod signal;
@@ -17,6 +20,7 @@ mod upkeep;
 mod write;
 
 pub use backup::{Copied, Copying, copy_as_baileys};
+pub use condition::{Condition, condition};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};

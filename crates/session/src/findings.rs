@@ -52,7 +52,7 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
-    native_database_damaged, native_row_unreadable,
+    native_database_damaged, native_row_unreadable, older_copy,
 }
 
 /// A file whose text is not one JSON document.
@@ -248,6 +248,16 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         return vec![other];
     }
     native_database_damaged::detect(view).into_iter().chain(native_row_unreadable::detect(view)).collect()
+}
+
+/// The finding that a database is an older copy, which nobody has acted on yet.
+pub fn older_copy(file: &str, evidence: String) -> Finding {
+    older_copy::found(file, evidence)
+}
+
+/// The finding that a database was an older copy, and that its sending chains were negotiated anew.
+pub fn older_copy_settled(file: &str, evidence: String) -> Finding {
+    older_copy::settled(file, evidence)
 }
 
 /// The finding about a place that a session was moved out of.

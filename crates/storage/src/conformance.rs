@@ -1,6 +1,7 @@
 //! What every back end must do: one suite, given a fresh storage for each case.
 
 pub(crate) mod commits;
+pub(crate) mod generations;
 pub(crate) mod incidents;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
@@ -26,6 +27,7 @@ macro_rules! suite {
             sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
             incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
                 alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go;
+            generations: a_generation_is_kept_moves_on_and_goes_with_its_session;
         );
     };
     (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {

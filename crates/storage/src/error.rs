@@ -43,6 +43,22 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether the database itself is damaged, as SQLite says. No room, no permission and a lock are none.
+    pub fn is_damage(&self) -> bool {
+        use sqlx::migrate::MigrateError;
+        let source = match self {
+            Self::Database { source, .. } => source,
+            Self::Migrate { source } => match source.as_ref() {
+                MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+                    return crate::sqlite::rebuild::is_corruption(source);
+                }
+                _ => return false,
+            },
+            _ => return false,
+        };
+        crate::sqlite::rebuild::is_corruption(source)
+    }
+
     /// For `map_err`: names the operation that failed.
     pub(crate) fn during(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| match source {

@@ -1,6 +1,7 @@
 //! The rows themselves, free of any back end.
 
 mod event;
+mod generation;
 mod incident;
 mod message;
 mod outbox;
@@ -8,6 +9,7 @@ mod send;
 mod session;
 
 pub use event::{EventRow, NewEvent};
+pub use generation::GenerationRow;
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
 };

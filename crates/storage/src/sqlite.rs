@@ -4,10 +4,12 @@
 mod commit;
 mod event_rows;
 mod file;
+mod generation_rows;
 mod housekeeping;
 mod incident_rows;
 mod message_rows;
 mod outbox_rows;
+pub(crate) mod rebuild;
 mod send_rows;
 mod session_rows;
 #[cfg(test)]

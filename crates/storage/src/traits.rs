@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use crate::{
     AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow,
-    NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow,
+    GenerationRow, IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef,
+    MessageRow, NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow,
     StorageError,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 /// dropped half-way may still happen.
 #[async_trait]
 pub trait Storage:
-    SessionRows + MessageRows + EventRows + OutboxRows + SendRows + IncidentRows + fmt::Debug
+    SessionRows + MessageRows + EventRows + OutboxRows + SendRows + IncidentRows + GenerationRows + fmt::Debug
 {
     /// Proves that rows can be written and read now; for `/health`.
     async fn check(&self) -> Result<(), StorageError>;
@@ -42,6 +42,28 @@ pub trait SessionRows: Send + Sync {
     /// Forgets a session with its messages, sends, finished deliveries and dead letters. Pending
     /// deliveries stay until their receivers have them. `false` when there was none.
     async fn delete_session(&self, name: &str) -> Result<bool, StorageError>;
+}
+
+/// What each session's databases looked like when they were last seen together.
+#[async_trait]
+pub trait GenerationRows: Send + Sync {
+    /// That of a session, when there is one.
+    async fn generation(&self, session: &str) -> Result<Option<GenerationRow>, StorageError>;
+
+    /// Stores that of a session in place of the last one.
+    async fn put_generation(&self, row: GenerationRow) -> Result<(), StorageError>;
+
+    /// Moves on how far a session's engine is, as long as `run` is the stored one; never back.
+    async fn seen_generation(
+        &self,
+        session: &str,
+        run: &str,
+        writes: i64,
+        written_s: i64,
+    ) -> Result<(), StorageError>;
+
+    /// Forgets that of a session: it lives elsewhere from now on.
+    async fn forget_generation(&self, session: &str) -> Result<(), StorageError>;
 }
 
 /// Messages, and the commit that ties them to their events.

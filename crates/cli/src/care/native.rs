@@ -14,6 +14,7 @@ use wakeeper_native::{Copied, Copying, Row};
 use wakeeper_session::backup::Shelf;
 use wakeeper_session::clean::Outcome;
 use wakeeper_session::examine::{CredentialsState, Examination};
+use wakeeper_session::findings::{older_copy, older_copy_settled};
 use wakeeper_session::repair::{self, Action, Constraint, Extent, Plan, RestoredCredentials};
 use wakeeper_session::restore::What;
 use wakeeper_session::source::{Folder, Limits};
@@ -65,6 +66,13 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
     let mut report = wakeeper_native::examine(database, &evidence.options_without_places())
         .await
         .with_context(|| format!("cannot examine {}", database.display()))?;
+    // Of a damaged one, nothing is told by what it carries.
+    let sound = report.credentials == CredentialsState::Sound;
+    if let Some(owner) = Owner::of(database).filter(|_| sound) {
+        let older = offline::older(&owner.auth_info, &owner.session, places.state.clone()).await;
+        report.findings.extend(copies(database, older, now_ms()));
+        report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    }
     let told = evidence.reached.is_some() || !evidence.peers.is_empty();
     if report.credentials != CredentialsState::Sound || !told {
         return Ok(report);
@@ -80,6 +88,23 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
     report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
     Ok(report)
+}
+
+/// How long it is told that an older copy was noticed and dealt with, milliseconds.
+const TOLD_FOR: i64 = 7 * 86_400_000;
+
+/// What is found of older copies.
+fn copies(database: &Path, older: offline::Older, now_ms: i64) -> Vec<Finding> {
+    let file = file_name(database);
+    if let Some(doubts) = older.doubts {
+        return vec![older_copy(&file, doubts)];
+    }
+    let recent = older.renewed.filter(|(at_ms, _)| now_ms - at_ms < TOLD_FOR);
+    let settled = recent.map(|(at_ms, because)| {
+        let when = backup::when(at_ms, now_ms);
+        older_copy_settled(&file, format!("sending chains were negotiated anew {when}, because {because}"))
+    });
+    settled.into_iter().collect()
 }
 
 /// Cleans a session. Its gateway must be stopped, unless `order` is a dry run.
@@ -103,7 +128,20 @@ pub async fn clean(
         Work::Nothing => {}
         Work::TakeOut(rows) => {
             outcome.backup = back_up(database, places).await?;
+            let owner = Owner::of(database);
+            let in_doubt = match &owner {
+                Some(owner) => offline::older(&owner.auth_info, &owner.session, places.state.clone())
+                    .await
+                    .doubts
+                    .is_some(),
+                None => true,
+            };
             outcome.freed = wakeeper_native::remove(database, &rows).await?;
+            // What is taken out on purpose is no older copy at the next start.
+            if let Some(owner) = owner.filter(|_| !in_doubt) {
+                offline::changed_on_purpose(&owner.auth_info, &owner.session)
+                    .with_context(|| format!("cannot note what was changed in {}", database.display()))?;
+            }
             let report =
                 examine(database, places, &Evidence { peers: Vec::new(), ..evidence.clone() }).await?;
             judged(&mut outcome, report);

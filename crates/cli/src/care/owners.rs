@@ -60,6 +60,12 @@ pub fn of_folder(folder: &Path) -> Vec<String> {
     gateway.into_iter().map(|(_, name)| name).chain(others).collect()
 }
 
+/// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
+fn sessions_held(folder: &Path) -> bool {
+    let Ok(sessions) = File::open(folder.join("sessions")) else { return false };
+    matches!(sessions.try_lock(), Err(TryLockError::WouldBlock))
+}
+
 enum GatewayLock {
     /// No gateway ever ran here.
     None,
@@ -69,6 +75,9 @@ enum GatewayLock {
 
 fn gateway_lock(folder: &Path) -> GatewayLock {
     // Never created here: a folder of Baileys is left without foreign files.
+    if sessions_held(folder) && !folder.join(LOCK_FILE).exists() {
+        return GatewayLock::Held(None);
+    }
     let Ok(mut file) = OpenOptions::new().read(true).write(true).open(folder.join(LOCK_FILE)) else {
         return GatewayLock::None;
     };

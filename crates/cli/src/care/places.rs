@@ -20,6 +20,8 @@ pub struct Places {
     pub label: String,
     /// Which backups pruning keeps.
     pub retention: Retention,
+    /// The folder of witnesses, outside the data folder, when one is set.
+    pub state: Option<PathBuf>,
     /// Encrypts new backups and opens old ones.
     pub passphrase: Option<Passphrase>,
     /// Flags that name these places on a command line, for advice on what to run next; empty or with a blank before.
@@ -37,6 +39,7 @@ impl Places {
             backups: settings.backup_dir.clone(),
             label: label(&settings.auth_info_dir),
             retention: settings.retention,
+            state: settings.state_dir.clone(),
             passphrase: settings.backup_passphrase.clone(),
             flags: String::new(),
             container: None,

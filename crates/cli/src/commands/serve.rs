@@ -20,6 +20,7 @@ use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
+use wakeeper_session::backup::Shelf;
 
 use crate::care::{Places, owners};
 use crate::logging;
@@ -132,6 +133,7 @@ impl Serve {
             let record = upkeep.record();
             Arc::new(move || record.evidence()) as EvidenceSource
         });
+        tell_of_backups(&settings);
         let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         let stopping = CancellationToken::new();
@@ -178,6 +180,36 @@ fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A folder of sessions without anything in it is how people begin anew; one line says what would bring the old session back.
+fn tell_of_backups(settings: &Settings) {
+    let auth_info = &settings.auth_info_dir;
+    let used = ["wakeeper.db", "creds.json", "creds.json.moved"];
+    let sessions =
+        std::fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
+    if sessions || used.iter().any(|name| auth_info.join(name).exists()) {
+        return;
+    }
+    let places = Places::of(settings);
+    let archives = Shelf::at(&places.backups).archives(Some(&places.label)).unwrap_or_default();
+    let Some((newest, ..)) = archives.first() else { return };
+    tracing::info!(
+        "{} is empty, so a new session starts with a QR code. The newest backup of the last one is {}; stop this gateway, \
+         run `wakeeper restore --auth-info-dir {} --backup-dir {} {}`, and start it again to have that login back",
+        auth_info.display(),
+        newest.display(),
+        quoted(auth_info),
+        quoted(&places.backups),
+        quoted(newest),
+    );
+}
+
+/// A path as a shell takes it, from any folder.
+fn quoted(path: &Path) -> String {
+    let text = path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The key policy, and the generated key when there is one.
@@ -229,6 +261,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             max_media_bytes: settings.media_limit,
             max_transfer_bytes: settings.transfer_limit,
             allow_private_urls: settings.media_from_private_addresses,
+            state_dir: settings.state_dir.clone(),
             first_start: Some(first_start(settings)),
             ..EngineConfig::default()
         },

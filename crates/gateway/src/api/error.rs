@@ -283,13 +283,15 @@ impl From<EngineError> for ApiError {
             EngineError::PairingCode { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
             EngineError::Lock(LockError::Held { .. })
             | EngineError::Moved { .. }
-            | EngineError::ImportUnfinished { .. } => Self::new(ErrorCode::Conflict, text),
+            | EngineError::ImportUnfinished { .. }
+            | EngineError::LoginLost { .. } => Self::new(ErrorCode::Conflict, text),
             EngineError::Storage(error) => error.into(),
             EngineError::Lock(LockError::File { .. })
             | EngineError::Endpoint(_)
             | EngineError::Folder { .. }
             | EngineError::FirstStart { .. }
-            | EngineError::EngineDatabase { .. } => internal(&error),
+            | EngineError::EngineDatabase { .. }
+            | EngineError::Generation { .. } => internal(&error),
         }
     }
 }

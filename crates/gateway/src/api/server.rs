@@ -145,9 +145,15 @@ async fn health(State(api): State<Api>) -> Health {
 
 fn storage_evidence(engine: &EngineHealth, took: Duration) -> Result<Value, Value> {
     if engine.storage {
-        return Ok(
-            json!({ "checked": "rows were written and read", "milliseconds": took.as_millis() as u64 }),
-        );
+        let mut evidence =
+            json!({ "checked": "rows were written and read", "milliseconds": took.as_millis() as u64 });
+        // It can serve, so it is no failed check; and yet it is not what it was.
+        if let Some(because) = &engine.rows_lost {
+            evidence["degraded"] = json!(format!(
+                "the database was made anew at the start ({because}); messages and settings may be missing"
+            ));
+        }
+        return Ok(evidence);
     }
     Err(json!({ "message": engine.storage_error.as_deref().unwrap_or("rows cannot be written") }))
 }
@@ -162,6 +168,8 @@ fn session_evidence(sessions: &[SessionHealth]) -> Value {
         "lastReceived": last(|session| session.last_received),
         "lastAcknowledged": last(|session| session.last_acknowledged),
         "lastUndecryptable": last(|session| session.last_undecryptable),
+        "chainsRenewed": sessions.iter().map(|session| session.chains_renewed).sum::<u64>(),
+        "loginsRestored": sessions.iter().map(|session| session.logins_restored).sum::<u64>(),
     })
 }
 

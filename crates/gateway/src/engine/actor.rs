@@ -4,6 +4,8 @@
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
+pub(super) mod older;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,8 @@ pub(super) enum Command {
     Logout(oneshot::Sender<Result<(), EngineError>>),
     /// A pairing code for this phone number.
     PairingCode(String, oneshot::Sender<Result<String, EngineError>>),
+    /// Close at once and stay closed: somebody else owns it now. The reason is shown.
+    Abandon(String),
     /// Flush and leave, keeping what the owner wants for the next boot.
     Shutdown(oneshot::Sender<()>),
 }
@@ -62,6 +66,7 @@ pub(super) enum Command {
 /// What the actor works with.
 pub(super) struct Parts {
     pub folder: PathBuf,
+    pub older: older::Parts,
     pub setup: ClientSetup,
     pub state: Arc<SessionState>,
     pub journal: Arc<Journal>,
@@ -83,6 +88,10 @@ pub(super) struct Actor {
     failures: u32,
     deadline: Option<Instant>,
     retry: Option<Instant>,
+    /// The run of the login since it was judged, as long as this process has it.
+    run: Option<older::Watched>,
+    /// When the lock is looked at, and the rows follow, next.
+    look: Instant,
 }
 
 impl Actor {
@@ -98,6 +107,8 @@ impl Actor {
             failures: 0,
             deadline: None,
             retry: None,
+            run: None,
+            look: Instant::now() + older::LOOK,
         }
     }
 
@@ -105,6 +116,7 @@ impl Actor {
     pub(super) async fn run(mut self) {
         loop {
             let (deadline, retry) = (self.deadline, self.retry);
+            let look = Some(self.look);
             tokio::select! {
                 biased;
                 signalled = self.signals.1.recv() => {
@@ -123,6 +135,7 @@ impl Actor {
                 },
                 () = at(deadline) => self.on_deadline().await,
                 () = at(retry) => self.connect().await,
+                () = at(look) => self.look_around().await,
             }
         }
         self.close().await;
@@ -146,6 +159,7 @@ impl Actor {
                 let _ = done.send(self.log_out().await);
             }
             Command::PairingCode(phone, done) => self.pairing_code(phone, done),
+            Command::Abandon(reason) => self.abandon(reason).await,
             // Handled by the loop, which ends with it.
             Command::Shutdown(done) => {
                 let _ = done.send(());
@@ -201,6 +215,7 @@ impl Actor {
             Err(error) => {
                 let cause = match error {
                     EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
+                    EngineError::LoginLost { .. } => Cause::LoginLost,
                     _ => Cause::Network,
                 };
                 tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
@@ -209,9 +224,11 @@ impl Actor {
         }
     }
 
-    async fn build(&self) -> Result<Connection, EngineError> {
+    async fn build(&mut self) -> Result<Connection, EngineError> {
+        self.prepare_login().await?;
+        let store = credentials::open(&self.parts.folder, self.parts.state.name()).await?;
+        self.begin_run().await?;
         let parts = &self.parts;
-        let store = credentials::open(&parts.folder, parts.state.name()).await?;
         let listener = Listener {
             round: self.round,
             signals: self.signals.0.clone(),
@@ -234,6 +251,7 @@ impl Actor {
             self.parts.state.set_client(None);
             connection.close().await;
         }
+        self.end_run().await;
     }
 
     fn log_close(&self, why: &str) {
@@ -289,6 +307,7 @@ impl Actor {
         self.deadline = None;
         self.parts.state.note(|evidence, now| evidence.connected = Some(now));
         self.remember_account().await;
+        self.mark_linked().await;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, None).await;
     }
@@ -367,6 +386,7 @@ impl Actor {
             }
             Verdict::GiveUp => {
                 self.started = false;
+                self.end_run().await;
                 tracing::error!(session = %self.parts.state.name(), reason, "the session failed");
                 self.enter(SessionStatus::Failed, Some(reason)).await;
             }
@@ -375,6 +395,11 @@ impl Actor {
 
     /// Keeps the credentials of a login that is over aside, so that the next start links anew.
     async fn forget_login(&mut self) {
+        // Its word first: a row that knows no login any more never makes a missing database look like a lost one.
+        self.run = None;
+        self.parts.state.set_me(None);
+        self.tell_webhooks();
+        self.store().await;
         let state = &self.parts.state;
         match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
             Ok(aside) => {
@@ -384,9 +409,6 @@ impl Actor {
                 tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside");
             }
         }
-        state.set_me(None);
-        self.tell_webhooks();
-        self.store().await;
     }
 
     async fn log_out(&mut self) -> Result<(), EngineError> {

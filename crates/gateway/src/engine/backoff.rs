@@ -34,6 +34,8 @@ pub(super) enum Cause {
     Outdated,
     /// The session lives elsewhere now, or it is not known where.
     Moved,
+    /// The login is gone, and no backup gives it back.
+    LoginLost,
 }
 
 /// What to do after a [`Cause`].
@@ -63,9 +65,12 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
             Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
         }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
-        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated | Cause::Moved => {
-            Verdict::GiveUp
-        }
+        Cause::Replaced
+        | Cause::LoggedOut
+        | Cause::Locked
+        | Cause::Outdated
+        | Cause::Moved
+        | Cause::LoginLost => Verdict::GiveUp,
     }
 }
 
@@ -102,6 +107,10 @@ pub(super) fn explain(cause: &Cause) -> String {
         }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
         Cause::Moved => "the session was moved elsewhere; `wakeeper import` brings it back".to_owned(),
+        Cause::LoginLost => {
+            "the login cannot be read, and no backup gives it back; put one back and start the session"
+                .to_owned()
+        }
     }
 }
 
@@ -143,7 +152,14 @@ mod tests {
 
     #[test]
     fn what_only_a_person_can_mend_is_not_fought() {
-        for cause in [Cause::Replaced, Cause::LoggedOut, Cause::Locked, Cause::Outdated, Cause::Moved] {
+        for cause in [
+            Cause::Replaced,
+            Cause::LoggedOut,
+            Cause::Locked,
+            Cause::Outdated,
+            Cause::Moved,
+            Cause::LoginLost,
+        ] {
             assert_eq!(decide(&cause, 0, 0.5), Verdict::GiveUp);
             assert!(!explain(&cause).is_empty());
         }

@@ -9,6 +9,7 @@ use wakeeper_native::{DATABASE, SIDE_FILES};
 use wakeeper_session::formats::baileys::name::MOVED_MARKER;
 use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
 
+use super::generation::NOTE;
 use super::{EngineError, transfer};
 use crate::model::SessionName;
 
@@ -26,12 +27,21 @@ pub(super) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
     auth_info.join("sessions").join(session.as_str())
 }
 
+/// Finishes a move that was cut short, and tells whether the session lives here.
+///
+/// # Errors
+/// When it lives elsewhere, or it is not known where.
+pub(super) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), EngineError> {
+    transfer::settle(folder, session)?;
+    match transfer::moved_to(folder) {
+        Some(to) => Err(EngineError::Moved { session: session.clone(), to }),
+        None => Ok(()),
+    }
+}
+
 /// Opens the engine's database of a session, created 0600 when missing. One that lives elsewhere stays closed.
 pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<SqliteStore>, EngineError> {
-    transfer::settle(folder, session)?;
-    if let Some(to) = transfer::moved_to(folder) {
-        return Err(EngineError::Moved { session: session.clone(), to });
-    }
+    is_ours(folder, session)?;
     let path = folder.join(DATABASE);
     // Made before SQLite does, so that it is never readable by others; its side files inherit the mode.
     OpenOptions::new()
@@ -57,9 +67,16 @@ pub(super) fn set_aside(folder: &Path, now_ms: i64) -> Result<PathBuf, EngineErr
 
 /// Moves the engine's database and its marker aside under a name. Answers where it went.
 pub(super) fn set_aside_as(folder: &Path, name: &str) -> Result<PathBuf, EngineError> {
+    move_aside(folder, name, true)
+}
+
+/// The same; the note of whose login it was goes along only `with_note`. The note goes first, so that what is cut short never
+/// looks like a login that was lost.
+pub(super) fn move_aside(folder: &Path, name: &str, with_note: bool) -> Result<PathBuf, EngineError> {
     let aside = folder.join(name);
     create_folder(&aside)?;
-    for name in [DATABASE].into_iter().chain(SIDE_FILES).chain([MOVED_MARKER]) {
+    let note = [NOTE].into_iter().filter(|_| with_note);
+    for name in note.chain([DATABASE]).chain(SIDE_FILES).chain([MOVED_MARKER]) {
         let from = folder.join(name);
         match std::fs::rename(&from, aside.join(name)) {
             Ok(()) => {}

@@ -14,6 +14,9 @@ pub struct EngineHealth {
     /// What the storage said when it could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_error: Option<String>,
+    /// Why the rows were made anew at the start, when they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_lost: Option<String>,
     /// Every session.
     pub sessions: Vec<SessionHealth>,
 }
@@ -36,11 +39,16 @@ pub struct SessionHealth {
     pub last_acknowledged: Option<i64>,
     /// Sends that wait for the server now.
     pub sends_under_way: usize,
+    /// How often, since the gateway started, an older copy was noticed and all sending chains were negotiated anew.
+    pub chains_renewed: u64,
+    /// How often, since the gateway started, the login was taken from a backup.
+    pub logins_restored: u64,
 }
 
 impl SessionHealth {
     pub(super) fn of(state: &SessionState, sends_under_way: usize) -> Self {
         let evidence = state.evidence();
+        let (chains_renewed, logins_restored) = state.repairs();
         Self {
             name: state.name().clone(),
             status: state.status(),
@@ -49,6 +57,8 @@ impl SessionHealth {
             last_undecryptable: evidence.undecryptable,
             last_acknowledged: evidence.acknowledged,
             sends_under_way,
+            chains_renewed,
+            logins_restored,
         }
     }
 }

@@ -1,9 +1,14 @@
 //! One owner: a lock on the folder of all sessions and one on each session.
+//!
+//! A lock file can be deleted by hand, and then the next process makes another one and locks that. So the folder itself is
+//! locked as well, which nobody deletes without deleting what it holds, and whoever holds a lock looks every few seconds
+//! whether the file at its path is still the one that is locked, and puts it back when it is not.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::EngineError;
 use super::credentials::create_folder;
@@ -14,7 +19,20 @@ const FOLDER_LOCK: &str = "wakeeper.lock";
 /// A held lock; dropped, or its process killed, it is free again.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    what: String,
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Kept for its drop.
+    _folder: File,
+}
+
+/// What a look at a held lock showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing happened to it.
+    Untouched,
+    /// Somebody had deleted or replaced the file; it is there and locked again.
+    PutBack,
 }
 
 /// Why a lock was not taken.
@@ -53,37 +71,79 @@ impl Lock {
     /// # Errors
     /// When another process holds it, or the folder cannot be made.
     pub fn on_folder(folder: &Path) -> Result<Self, EngineError> {
-        create_folder(folder)?;
-        Ok(Self::take(&folder.join(FOLDER_LOCK), folder_name(folder))?)
+        // The folder of all sessions itself is what a move out of it locks; the one inside stands for it here.
+        let sessions = folder.join("sessions");
+        create_folder(&sessions)?;
+        Ok(Self::both(&folder.join(FOLDER_LOCK), &sessions, folder_name(folder))?)
     }
 
-    /// Takes the lock in file `path`, created 0600 when missing, or says who has it.
+    /// Takes the lock in file `path`, created 0600 when missing, and that of the folder it lies in, or says who has it.
     pub(super) fn take(path: &Path, what: String) -> Result<Self, LockError> {
-        let failed = |source| LockError::File { what: what.clone(), path: path.to_owned(), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        match file.try_lock() {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        Self::both(path, folder, what)
+    }
+
+    fn both(path: &Path, folder: &Path, what: String) -> Result<Self, LockError> {
+        let file = lock_file(path, &what)?;
+        let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
+        let handle = File::open(folder).map_err(failed)?;
+        match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let _ = (&mut file).take(32).read_to_string(&mut text);
-                let pid = text.trim().parse().ok();
-                return Err(LockError::Held { what, path: path.to_owned(), pid });
+                return Err(LockError::Held { what, path: folder.to_owned(), pid: None });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            // Some network file systems lock no folders; the file is locked.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, folder = %folder.display(), "the folder itself cannot be locked");
+            }
         }
-        // The process id only helps a person; the lock holds without it.
-        let _ = file.set_len(0);
-        let _ = file.rewind();
-        let _ = writeln!(file, "{}", std::process::id());
-        Ok(Self { _file: file })
+        Ok(Self { what, path: path.to_owned(), file: Mutex::new(file), _folder: handle })
     }
+
+    /// Looks whether the lock file is still the one that is locked, and puts it back when it is not.
+    ///
+    /// # Errors
+    /// When another process has locked what lies there now, or nothing can be put back.
+    pub(super) fn check(&self) -> Result<Kept, LockError> {
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |source| LockError::File { what: self.what.clone(), path: self.path.clone(), source };
+        let ours = held.metadata().map_err(failed)?;
+        let there = std::fs::symlink_metadata(&self.path).ok();
+        if there.is_some_and(|there| there.ino() == ours.ino() && there.dev() == ours.dev()) {
+            return Ok(Kept::Untouched);
+        }
+        *held = lock_file(&self.path, &self.what)?;
+        Ok(Kept::PutBack)
+    }
+}
+
+/// Opens and locks a file, created 0600 when missing, or says who has it.
+fn lock_file(path: &Path, what: &str) -> Result<File, LockError> {
+    let what = what.to_owned();
+    let failed = |source| LockError::File { what: what.clone(), path: path.to_owned(), source };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = (&mut file).take(32).read_to_string(&mut text);
+            let pid = text.trim().parse().ok();
+            return Err(LockError::Held { what, path: path.to_owned(), pid });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    // The process id only helps a person; the lock holds without it.
+    let _ = file.set_len(0);
+    let _ = file.rewind();
+    let _ = writeln!(file, "{}", std::process::id());
+    Ok(file)
 }
 
 /// How error messages call the folder of all sessions.
@@ -106,5 +166,25 @@ mod tests {
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         drop(first);
         assert!(Lock::take(&path, "session default".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_deleted_lock_file_lets_nobody_in_and_is_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::on_folder(folder.path()).unwrap();
+        let path = folder.path().join(FOLDER_LOCK);
+        assert_eq!(first.check().unwrap(), Kept::Untouched);
+        std::fs::remove_file(&path).unwrap();
+        assert!(Lock::on_folder(folder.path()).is_err(), "the folder itself is locked");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(first.check().unwrap(), Kept::PutBack);
+        assert_eq!(first.check().unwrap(), Kept::Untouched);
+        assert!(Lock::on_folder(folder.path()).is_err());
+        // Somebody else was quicker: that is told.
+        std::fs::remove_file(&path).unwrap();
+        let other = lock_file(&path, "the folder").unwrap();
+        assert!(matches!(first.check(), Err(LockError::Held { .. })));
+        drop(other);
+        assert_eq!(first.check().unwrap(), Kept::PutBack);
     }
 }

@@ -5,8 +5,50 @@ use std::sync::Arc;
 
 use wakeeper_storage::{Desired, SessionRow, Storage, read_sqlite};
 
-use super::{EngineError, credentials, registry};
+use super::{EngineError, credentials, generation, registry};
 use crate::model::{Me, SessionName};
+
+/// What tells that a session's databases are older copies, or were put back.
+#[derive(Debug, Default)]
+pub struct Older {
+    /// What does not fit together now, in one sentence; `None` when it all does.
+    pub doubts: Option<String>,
+    /// When the sending chains were last negotiated anew (milliseconds since 1970), and why.
+    pub renewed: Option<(i64, String)>,
+}
+
+/// Looks whether a session's databases are older copies. Reads only; nothing is told of what cannot be read.
+pub async fn older(auth_info: &Path, session: &SessionName, state_dir: Option<PathBuf>) -> Older {
+    let places = generation::Places {
+        session: session.clone(),
+        folder: credentials::folder(auth_info, session),
+        rows: auth_info.join(crate::gateway::DATABASE),
+        witnesses: state_dir,
+    };
+    let Ok(storage) = read_sqlite(&places.rows).await else { return Older::default() };
+    let row = storage.generation(session.as_str()).await;
+    let doubts = generation::doubts(&places, storage.as_ref()).await;
+    storage.close().await;
+    // Rows of an older wakeeper, or damaged ones, say nothing.
+    let (Ok(row), Ok(doubts)) = (row, doubts) else { return Older::default() };
+    Older {
+        doubts: generation::sentence(&doubts),
+        renewed: row.and_then(|row| Some((row.renewed_ms?, row.renewed_because.unwrap_or_default()))),
+    }
+}
+
+/// Notes that a session's database was changed on purpose, by whoever found no doubt about it before.
+///
+/// # Errors
+/// When the note cannot be written; the next start negotiates sending chains anew then.
+pub fn changed_on_purpose(auth_info: &Path, session: &SessionName) -> std::io::Result<()> {
+    let folder = credentials::folder(auth_info, session);
+    let Some(note) = generation::Note::read(&folder).filter(|note| note.engine_changed.is_some()) else {
+        return Ok(());
+    };
+    let engine_changed = generation::changed(&folder.join(wakeeper_native::DATABASE));
+    generation::Note { engine_changed, ..note }.write(&folder)
+}
 
 /// Where a session of a folder of sessions is kept.
 pub fn session_folder(auth_info: &Path, session: &SessionName) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
 
 use super::acks::{self, Job};
-use super::actor::{Actor, Command, Parts};
+use super::actor::{Actor, Command, Parts, older};
 use super::cache::Cache;
 use super::client::ClientSetup;
 use super::download::Downloads;
@@ -21,10 +21,12 @@ use super::health::{EngineHealth, SessionHealth};
 use super::inbox::Inbox;
 use super::inflight::Inflight;
 use super::journal::Journal;
-use super::lock::Lock;
+use super::lock::{Kept, Lock};
 use super::outbound::{Outbound, OutboundParts};
 use super::state::SessionState;
-use super::{EngineConfig, EngineError, credentials, endpoint, presence, reading, transfer};
+use super::{
+    EngineConfig, EngineError, credentials, endpoint, generation, presence, reading, recovery, transfer,
+};
 use crate::clock::Clock;
 use crate::events::EventSink;
 use crate::model::{
@@ -37,6 +39,8 @@ use crate::webhook::SessionContext;
 
 /// Commands a session keeps waiting; more are refused as busy.
 const MAILBOX: usize = 64;
+/// How often the lock on the folder of all sessions is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long sends under way may take at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -106,6 +110,7 @@ impl Sessions {
         };
         let sessions = Self { shared: Arc::new(shared) };
         sessions.load().await?;
+        tokio::spawn(watch(Arc::downgrade(&sessions.shared)));
         Ok(sessions)
     }
 
@@ -120,12 +125,27 @@ impl Sessions {
             self.shared.journal.storage().put_session(row.clone()).await?;
             rows.push(row);
         }
+        self.adopt(&mut rows).await?;
         for row in &rows {
             let Ok(name) = row.name.parse::<SessionName>() else { continue };
             let handle = self.spawn(&name, row)?;
             if row.desired == Desired::Started {
                 handle.tell(Command::Start).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sessions that have a database on the disk and no row: the rows were lost, or are older than the sessions.
+    async fn adopt(&self, rows: &mut Vec<SessionRow>) -> Result<(), EngineError> {
+        for name in recovery::on_disk(&self.shared.config.auth_info_dir) {
+            if rows.iter().any(|row| row.name == name.as_str()) {
+                continue;
+            }
+            tracing::warn!(session = %name, "a session was found on the disk that wakeeper.db does not know; it is started, with settings as new");
+            let row = self.new_row(&name, &SessionConfig::default(), Desired::Started);
+            self.shared.journal.storage().put_session(row.clone()).await?;
+            rows.push(row);
         }
         Ok(())
     }
@@ -179,8 +199,19 @@ impl Sessions {
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
         let downloads = Downloads::new(Cache::new(&folder), shared.config.max_media_bytes);
+        let older = older::Parts {
+            places: generation::Places {
+                session: name.clone(),
+                folder: folder.clone(),
+                rows: shared.config.auth_info_dir.join(crate::gateway::DATABASE),
+                witnesses: shared.config.state_dir.clone(),
+            },
+            backups: shared.config.first_start.as_ref().map(|place| place.backup.clone()),
+            rows_lost: shared.config.rows_lost.is_some(),
+        };
         let actor = Actor::new(Parts {
             folder,
+            older,
             setup: shared.setup.clone(),
             state: Arc::clone(&state),
             journal: Arc::clone(&shared.journal),
@@ -284,6 +315,7 @@ impl Sessions {
             let _ = handle.ask(Command::Logout).await;
         }
         handle.leave().await;
+        recovery::mark_deleted(&credentials::folder(&self.shared.config.auth_info_dir, name))?;
         self.shared.journal.storage().delete_session(name.as_str()).await?;
         self.shared.journal.sink().remove_session(name);
         self.handles_mut().remove(name);
@@ -419,6 +451,7 @@ impl Sessions {
             .collect();
         EngineHealth {
             storage: checked.is_ok(),
+            rows_lost: self.shared.config.rows_lost.clone(),
             storage_error: checked.err().map(|error| error.to_string()),
             sessions,
         }
@@ -464,6 +497,32 @@ impl Handle {
         self.gone.cancel();
         for task in self.tasks.lock().await.drain(..) {
             let _ = task.await;
+        }
+    }
+}
+
+/// Looks every few seconds whether the folder of all sessions is still locked by this process.
+async fn watch(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(shared) = shared.upgrade() else { return };
+        match shared.lock.check() {
+            Ok(Kept::Untouched) => {}
+            Ok(Kept::PutBack) => {
+                tracing::warn!("somebody deleted the lock file of the folder of sessions; it is there again");
+            }
+            Err(error) => {
+                let handles: Vec<_> = shared
+                    .handles
+                    .read()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .values()
+                    .cloned()
+                    .collect();
+                for handle in handles {
+                    let _ = handle.mailbox.send(Command::Abandon(error.to_string())).await;
+                }
+            }
         }
     }
 }

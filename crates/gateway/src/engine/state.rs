@@ -55,6 +55,8 @@ struct Inner {
     qr: Option<Qr>,
     client: Option<Arc<Client>>,
     evidence: Evidence,
+    chains_renewed: u64,
+    logins_restored: u64,
 }
 
 /// The state of one session.
@@ -84,6 +86,8 @@ impl SessionState {
                 qr: None,
                 client: None,
                 evidence: Evidence::default(),
+                chains_renewed: 0,
+                logins_restored: 0,
             }),
             status: watch::Sender::new(SessionStatus::Stopped),
             writing: tokio::sync::Mutex::new(()),
@@ -157,6 +161,23 @@ impl SessionState {
 
     pub(super) fn evidence(&self) -> Evidence {
         self.inner().evidence
+    }
+
+    /// How often this process negotiated all sending chains anew, because an older copy had been put back, and how often it
+    /// took the login from a backup.
+    pub(super) fn repairs(&self) -> (u64, u64) {
+        let inner = self.inner();
+        (inner.chains_renewed, inner.logins_restored)
+    }
+
+    /// Notes that all sending chains are negotiated anew.
+    pub(super) fn note_renewed(&self) {
+        self.inner().chains_renewed += 1;
+    }
+
+    /// Notes that the login was taken from a backup.
+    pub(super) fn note_restored(&self) {
+        self.inner().logins_restored += 1;
     }
 
     /// Notes that something worked, or did not.

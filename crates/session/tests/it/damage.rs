@@ -437,7 +437,7 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 15] = [
     "credentials_not_linked",
     "file_unreadable",
     "folder_changing",
@@ -445,6 +445,7 @@ const ELSEWHERE: [&str; 14] = [
     "folder_not_on_mount",
     "native_database_damaged",
     "native_row_unreadable",
+    "older_copy",
     "ratchet_rolled_back",
     "repair_unfinished",
     "sender_key_unusable_skipped",

@@ -59,6 +59,7 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
     for sql in [
         "DELETE FROM messages WHERE session = $1",
         "DELETE FROM sends WHERE session = $1",
+        "DELETE FROM generations WHERE session = $1",
         // Outbox rows and attempts go with their events.
         "DELETE FROM events WHERE session = $1
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq AND outbox.state = 0)",

@@ -14,7 +14,7 @@ use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::{MoveError, pending};
 use crate::engine::lock::Lock;
-use crate::engine::{EngineError, credentials};
+use crate::engine::{EngineError, credentials, generation};
 use crate::model::SessionName;
 
 /// What an exported session is stored as.
@@ -108,6 +108,7 @@ pub async fn export(
         take_back(&opened, &order.target);
         return Err(error);
     }
+    generation::forget(&order.session, &folder, storage.as_ref()).await?;
     if let Some(row) = storage.session(order.session.as_str()).await? {
         storage
             .put_session(SessionRow { desired: Desired::Stopped, updated_ms: order.now_ms, ..row })

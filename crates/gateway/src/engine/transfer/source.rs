@@ -38,7 +38,7 @@ pub(super) struct Source {
 
 /// Kept for its drop.
 struct Held {
-    _folder: Folder,
+    _folder: Option<Folder>,
     _session: Option<Lock>,
 }
 
@@ -99,7 +99,7 @@ fn baileys(
     now_ms: i64,
 ) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
-    let held = Held { _folder: repair::hold(&folder)?, _session: None };
+    let held = Held { _folder: Some(repair::hold(&folder)?), _session: None };
     let options = Options { store, ..Options::at(now_ms) };
     let reading = transfer::read_folder(&folder, &options)?;
     let backup = match place {
@@ -138,7 +138,7 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
     if let Some(to) = super::moved_to(path) {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
-    let held = Held { _folder: repair::hold(&folder)?, _session: Some(lock) };
+    let held = Held { _folder: None, _session: Some(lock) };
     let reading = wakeeper_native::read(&path.join(wakeeper_native::DATABASE), now_ms).await?;
     Ok(Source {
         format: SourceFormat::Native,

@@ -1,0 +1,207 @@
+//! The judgement itself: what was seen, and what of it does not fit together. No input or output.
+
+use std::fmt;
+
+use wakeeper_native::generation::Mark;
+use wakeeper_storage::GenerationRow;
+
+use super::{Note, Witness};
+
+/// How far the rows may be behind the engine's database after a crash, in seconds. They follow every two seconds.
+const BEHIND_S: i64 = 60;
+
+/// Something that does not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The engine's database is older than the rows.
+    EngineOlder,
+    /// The engine's database carries no mark although this login ran here before.
+    EngineUnmarked,
+    /// The rows are older than the engine's database.
+    RowsOlder,
+    /// The rows know nothing of a login that ran before.
+    RowsUnaware,
+    /// The engine's database is another file than the one that ran last.
+    EngineCopied,
+    /// The database of rows is another file than the one that ran last.
+    RowsCopied,
+    /// The note beside the database is missing or is of another run.
+    NoteUnfit,
+    /// The database was changed since the session was stopped.
+    ChangedSince,
+    /// Files were written back while nothing ran.
+    PutBack,
+    /// The witness outside the folder saw this login go on.
+    WentOn,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EngineOlder => "engine.db is older than wakeeper.db",
+            Self::EngineUnmarked => "engine.db does not carry the mark of this login's last run",
+            Self::RowsOlder => "wakeeper.db is older than engine.db",
+            Self::RowsUnaware => "wakeeper.db knows nothing of this login's last run",
+            Self::EngineCopied => "engine.db is a copy, not the file that ran last",
+            Self::RowsCopied => "wakeeper.db is a copy, not the file that ran last",
+            Self::NoteUnfit => "generation.json is missing or belongs to another run",
+            Self::ChangedSince => "engine.db was changed since the session was stopped",
+            Self::PutBack => "the session's files were written back while nothing ran",
+            Self::WentOn => "this login went on elsewhere on this machine since",
+        })
+    }
+}
+
+/// All doubts in one sentence; `None` without one.
+pub(crate) fn sentence(doubts: &[Doubt]) -> Option<String> {
+    let said: Vec<String> = doubts.iter().map(ToString::to_string).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// What was seen of a session at its start.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub login: String,
+    pub mark: Option<Mark>,
+    pub row: Option<GenerationRow>,
+    pub note: Option<Note>,
+    pub witness: Option<Witness>,
+    pub engine_file: Option<String>,
+    pub rows_file: Option<String>,
+    pub engine_changed: Option<String>,
+    pub note_changed: Option<String>,
+}
+
+impl Seen {
+    /// What does not fit together. Nothing is known of a login that never ran under a wakeeper that keeps marks: that is
+    /// the first start after an update, or after an import, and no doubt.
+    pub(super) fn doubts(&self) -> Vec<Doubt> {
+        let row = self.row.as_ref().filter(|row| row.login == self.login);
+        let note = self.note.as_ref().filter(|note| note.login == self.login);
+        let mut doubts = match (&self.mark, row) {
+            (None, None) => Vec::new(),
+            (None, Some(_)) => vec![Doubt::EngineUnmarked],
+            (Some(_), None) => vec![Doubt::RowsUnaware],
+            (Some(mark), Some(row)) => self.compared(mark, row, note),
+        };
+        let writes = self.mark.as_ref().map_or(0, |mark| mark.writes);
+        let run = self.mark.as_ref().map(|mark| mark.run.as_str());
+        if self.witness.as_ref().is_some_and(|seen| Some(seen.run.as_str()) != run || seen.writes > writes) {
+            doubts.push(Doubt::WentOn);
+        }
+        doubts
+    }
+
+    fn compared(&self, mark: &Mark, row: &GenerationRow, note: Option<&Note>) -> Vec<Doubt> {
+        let mut doubts = Vec::new();
+        if mark.writes < row.writes {
+            doubts.push(Doubt::EngineOlder);
+        } else if mark.run != row.run
+            || (mark.writes > row.writes && mark.written_s > row.written_s + BEHIND_S)
+        {
+            // Between stop and start the count stands still: then the note's run tells which of the two is the older one.
+            let older = note.is_some_and(|note| note.run == row.run);
+            doubts.push(if older { Doubt::EngineOlder } else { Doubt::RowsOlder });
+        }
+        let other = |known: &str, now: &Option<String>| now.as_deref().unwrap_or_default() != known;
+        if other(&row.engine_file, &self.engine_file) {
+            doubts.push(Doubt::EngineCopied);
+        }
+        if other(&row.rows_file, &self.rows_file) {
+            doubts.push(Doubt::RowsCopied);
+        }
+        match note {
+            Some(note) if note.run == mark.run => match &note.engine_changed {
+                Some(changed) if Some(changed) != self.engine_changed.as_ref() => {
+                    doubts.push(Doubt::ChangedSince)
+                }
+                Some(_) => {}
+                // It was killed: the note was last written at its start.
+                None if other(&row.sealed, &self.note_changed) => doubts.push(Doubt::PutBack),
+                None => {}
+            },
+            _ => doubts.push(Doubt::NoteUnfit),
+        }
+        doubts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: &str = "login";
+
+    fn running() -> Seen {
+        let text = |text: &str| Some(text.to_owned());
+        Seen {
+            login: LOGIN.to_owned(),
+            mark: Some(Mark { run: "b".into(), writes: 70, written_s: 1000 }),
+            row: Some(GenerationRow {
+                session: "default".into(),
+                login: LOGIN.into(),
+                run: "b".into(),
+                writes: 68,
+                written_s: 998,
+                engine_file: "e".into(),
+                rows_file: "r".into(),
+                sealed: "s".into(),
+                renewals: 0,
+                renewed_ms: None,
+                renewed_because: None,
+            }),
+            note: Some(Note { run: "b".into(), login: LOGIN.into(), number: None, engine_changed: None }),
+            witness: Some(Witness { run: "b".into(), writes: 68 }),
+            engine_file: text("e"),
+            rows_file: text("r"),
+            engine_changed: text("c"),
+            note_changed: text("s"),
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut Seen)) -> Vec<Doubt> {
+        let mut seen = running();
+        change(&mut seen);
+        seen.doubts()
+    }
+
+    #[test]
+    fn a_restart_and_a_first_start_are_no_doubt() {
+        assert_eq!(running().doubts(), []);
+        let stopped = |seen: &mut Seen| seen.note.as_mut().unwrap().engine_changed = Some("c".into());
+        assert_eq!(changed(stopped), []);
+        assert_eq!(Seen { login: LOGIN.into(), ..Seen::default() }.doubts(), []);
+        let other_login = |seen: &mut Seen| {
+            seen.mark = None;
+            seen.witness = None;
+            seen.login = "another".into();
+        };
+        assert_eq!(changed(other_login), [], "a new login under the old name");
+    }
+
+    #[test]
+    fn each_part_that_was_put_back_alone_is_seen() {
+        let mark = |run: &str, writes| Mark { run: run.into(), writes, written_s: 10 };
+        assert_eq!(
+            changed(|seen| seen.mark = Some(mark("a", 5))),
+            [Doubt::EngineOlder, Doubt::NoteUnfit, Doubt::WentOn]
+        );
+        assert_eq!(changed(|seen| seen.mark = Some(mark("b", 5))), [Doubt::EngineOlder, Doubt::WentOn]);
+        assert_eq!(changed(|seen| seen.mark = None), [Doubt::EngineUnmarked, Doubt::WentOn]);
+        assert_eq!(changed(|seen| seen.row.as_mut().unwrap().run = "a".into()), [Doubt::RowsOlder]);
+        assert_eq!(changed(|seen| seen.row.as_mut().unwrap().written_s = 800), [Doubt::RowsOlder]);
+        assert_eq!(changed(|seen| seen.row = None), [Doubt::RowsUnaware]);
+        assert_eq!(changed(|seen| seen.note = None), [Doubt::NoteUnfit]);
+    }
+
+    #[test]
+    fn a_whole_folder_is_told_by_its_files_and_by_the_witness() {
+        assert_eq!(changed(|seen| seen.engine_file = Some("copy".into())), [Doubt::EngineCopied]);
+        assert_eq!(changed(|seen| seen.rows_file = Some("copy".into())), [Doubt::RowsCopied]);
+        assert_eq!(changed(|seen| seen.note_changed = Some("later".into())), [Doubt::PutBack]);
+        let stopped = |seen: &mut Seen| seen.note.as_mut().unwrap().engine_changed = Some("earlier".into());
+        assert_eq!(changed(stopped), [Doubt::ChangedSince]);
+        assert_eq!(changed(|seen| seen.witness.as_mut().unwrap().writes = 150), [Doubt::WentOn]);
+        assert_eq!(changed(|seen| seen.witness.as_mut().unwrap().run = "c".into()), [Doubt::WentOn]);
+    }
+}

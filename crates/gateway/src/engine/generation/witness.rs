@@ -1,0 +1,34 @@
+//! The witness of a login, in a folder that is not put back together with the session's.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::note::replace;
+
+/// How far a login was on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Witness {
+    /// The run that the engine's database carried.
+    pub run: String,
+    /// Its count.
+    pub writes: i64,
+}
+
+impl Witness {
+    /// The witness in a file. One that cannot be read is none.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Replaces the witness, whose folder is made 0700 when missing. On disk when it returns.
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        replace(folder, name, &serde_json::to_vec(self).map_err(std::io::Error::from)?)
+    }
+}

@@ -1,0 +1,101 @@
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
+
+use super::SqliteStorage;
+use crate::{GenerationRow, GenerationRows, StorageError};
+
+#[async_trait]
+impl GenerationRows for SqliteStorage {
+    async fn generation(&self, session: &str) -> Result<Option<GenerationRow>, StorageError> {
+        query("SELECT * FROM generations WHERE session = $1")
+            .bind(session)
+            .try_map(read)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading a session's generation"))
+    }
+
+    async fn put_generation(&self, row: GenerationRow) -> Result<(), StorageError> {
+        self.writer.write("storing a session's generation", |connection| Box::pin(put(connection, row))).await
+    }
+
+    async fn seen_generation(
+        &self,
+        session: &str,
+        run: &str,
+        writes: i64,
+        written_s: i64,
+    ) -> Result<(), StorageError> {
+        let (session, run) = (session.to_owned(), run.to_owned());
+        self.writer
+            .write("storing how far a session is", move |connection| {
+                Box::pin(async move {
+                    query(
+                        "UPDATE generations SET writes = $3, written_s = $4
+                         WHERE session = $1 AND run = $2 AND writes < $3",
+                    )
+                    .bind(session)
+                    .bind(run)
+                    .bind(writes)
+                    .bind(written_s)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+                })
+            })
+            .await
+    }
+
+    async fn forget_generation(&self, session: &str) -> Result<(), StorageError> {
+        let session = session.to_owned();
+        self.writer
+            .write("forgetting a session's generation", move |connection| {
+                Box::pin(async move {
+                    query("DELETE FROM generations WHERE session = $1")
+                        .bind(session)
+                        .execute(connection)
+                        .await
+                        .map(drop)
+                })
+            })
+            .await
+    }
+}
+
+async fn put(connection: &mut SqliteConnection, row: GenerationRow) -> Result<(), sqlx::Error> {
+    query(
+        "INSERT OR REPLACE INTO generations (session, login, run, writes, written_s, engine_file, rows_file, sealed,
+             renewals, renewed_ms, renewed_because)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(row.session)
+    .bind(row.login)
+    .bind(row.run)
+    .bind(row.writes)
+    .bind(row.written_s)
+    .bind(row.engine_file)
+    .bind(row.rows_file)
+    .bind(row.sealed)
+    .bind(row.renewals)
+    .bind(row.renewed_ms)
+    .bind(row.renewed_because)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+fn read(row: SqliteRow) -> Result<GenerationRow, sqlx::Error> {
+    Ok(GenerationRow {
+        session: row.try_get("session")?,
+        login: row.try_get("login")?,
+        run: row.try_get("run")?,
+        writes: row.try_get("writes")?,
+        written_s: row.try_get("written_s")?,
+        engine_file: row.try_get("engine_file")?,
+        rows_file: row.try_get("rows_file")?,
+        sealed: row.try_get("sealed")?,
+        renewals: row.try_get("renewals")?,
+        renewed_ms: row.try_get("renewed_ms")?,
+        renewed_because: row.try_get("renewed_because")?,
+    })
+}
