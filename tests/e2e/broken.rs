@@ -1,11 +1,13 @@
 //! Databases that are damaged or gone at a start: what can be kept is kept, and it is said.
 
+use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::lab::free_port;
 use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE, Party, Phone};
@@ -187,7 +189,6 @@ async fn a_login_without_a_backup_fails_with_words_and_no_qr_code() {
         }
         forget_side_files(&database);
         let mut file = std::fs::OpenOptions::new();
-        use std::io::Write;
         let file = file.write(true).create_new(true).mode(0o600).open(&database);
         file.and_then(|mut file| file.write_all(&whole)).expect("put the database back");
     }
@@ -332,7 +333,6 @@ async fn a_newer_database_stops_with_a_clear_word() {
         "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
                VALUES (9999, 'later', '2030-01-01', 1, x'00', 0)";
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&rows);
-    use sqlx::{ConnectOptions, Connection};
     let mut connection = options.connect().await.expect("the rows");
     sqlx::query(sql).execute(&mut connection).await.expect("a newer schema");
     connection.close().await.expect("close the rows");

@@ -2,10 +2,12 @@
 //! 201 arrives.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::Value;
-use wakeeper_e2e::{Addressing, Gateway, Lab, Party, Phone};
+use serde_json::{Value, json};
+use wakeeper_e2e::journal::eventually;
+use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE, Party, Phone};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
@@ -95,13 +97,16 @@ impl Scene {
         renewals(&self.gateway().health().await)
     }
 
-    /// Everything arrived, and no key was used twice.
+    /// Everything arrives, and no key was used twice.
     async fn judge(&self) {
+        eventually("everything that was answered 201", PATIENCE, async || {
+            let inbox = self.ben.inbox().await;
+            let arrived = |text: &String| inbox.iter().any(|message| message["text"] == **text);
+            let lost: Vec<_> = self.sent.iter().filter(|text| !arrived(text)).collect();
+            if lost.is_empty() { Ok(()) } else { Err(format!("not there: {lost:?}")) }
+        })
+        .await;
         self.lab.simulator().assert_no_ratchet_reuse().await;
-        let inbox = self.ben.inbox().await;
-        let arrived = |text: &String| inbox.iter().filter(|message| message["text"] == **text).count();
-        let lost: Vec<_> = self.sent.iter().filter(|text| arrived(text) == 0).collect();
-        assert!(lost.is_empty(), "answered 201 and never arrived: {lost:?}");
     }
 }
 
@@ -224,6 +229,41 @@ async fn the_engines_database_alone_of_the_same_run() {
 #[tokio::test]
 async fn the_rows_alone() {
     rolled_back(Back::Rows, How::InPlace, Copied::Stopped, End::Stopped, SINCE).await;
+}
+
+/// Sends that were on disk and not acknowledged go out on the new chains, and arrive once.
+#[tokio::test]
+async fn sends_that_waited_go_out_on_new_chains() {
+    let mut scene = Scene::new().await;
+    scene.send("before", 3).await;
+    assert!(scene.gateway().terminate().await.success());
+    let copy = scene.copy("copy");
+    scene.gateway().start().await;
+    scene.gateway().wait_working().await;
+    scene.send("since the copy", SINCE).await;
+    // The server reads and answers nothing more: it may have what follows, or not.
+    scene.lab.simulator().fault(json!({"kind": "half_open"})).await;
+    for chat in [scene.ben.address.chat_id(), scene.group.clone()] {
+        let text = format!("waits for {chat}");
+        let request = scene.gateway().request(Method::POST, "/api/sendText");
+        let request = request.json(&Gateway::text(&chat, &text)).timeout(Duration::from_secs(3));
+        assert!(request.send().await.is_err(), "nobody acknowledged it");
+        scene.sent.push(text);
+    }
+    scene.gateway().kill().await;
+    scene.put_back(&copy, Back::Engine, How::InPlace);
+    scene.gateway().start().await;
+    scene.gateway().wait_working().await;
+    assert_eq!(scene.renewals().await, 1);
+    let (ben, waited) = (scene.ben.clone(), scene.sent[scene.sent.len() - 2..].to_vec());
+    eventually("the sends that waited", PATIENCE, async || {
+        let inbox = ben.inbox().await;
+        let there = |text: &String| inbox.iter().any(|message| message["text"] == **text);
+        if waited.iter().all(there) { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+    scene.send("after", 5).await;
+    scene.judge().await;
 }
 
 /// Neither a restart nor a kill under traffic is taken for an older copy.

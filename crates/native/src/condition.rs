@@ -33,7 +33,9 @@ pub async fn condition(database: &Path) -> Result<Condition, NativeError> {
         return Ok(plain);
     }
     let problems = rows::check(database).await?;
-    if let Some(first) = problems.first() {
+    // The first line says it; the rest is one line for each page.
+    if let Some(first) = problems.first().and_then(|text| text.lines().find(|line| !line.starts_with("***")))
+    {
         return Ok(Condition::Damaged(format!("SQLite says: {first}")));
     }
     let marked = match generation::marked(database).await {

@@ -84,19 +84,22 @@ impl Lock {
     }
 
     fn both(path: &Path, folder: &Path, what: String) -> Result<Self, LockError> {
-        let file = lock_file(path, &what)?;
+        // The folder first: whoever is refused must not hold the file that its owner looks at, not even for a moment.
         let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
         let handle = File::open(folder).map_err(failed)?;
         match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { what, path: folder.to_owned(), pid: None });
+                // The process that holds it says so in the lock file, unless somebody deleted that.
+                let pid = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+                return Err(LockError::Held { what, path: path.to_owned(), pid });
             }
             // Some network file systems lock no folders; the file is locked.
             Err(TryLockError::Error(error)) => {
                 tracing::debug!(%error, folder = %folder.display(), "the folder itself cannot be locked");
             }
         }
+        let file = lock_file(path, &what)?;
         Ok(Self { what, path: path.to_owned(), file: Mutex::new(file), _folder: handle })
     }
 
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(first.check().unwrap(), Kept::Untouched);
         std::fs::remove_file(&path).unwrap();
         assert!(Lock::on_folder(folder.path()).is_err(), "the folder itself is locked");
-        std::fs::remove_file(&path).unwrap();
+        assert!(!path.exists(), "whoever is refused makes no file");
         assert_eq!(first.check().unwrap(), Kept::PutBack);
         assert_eq!(first.check().unwrap(), Kept::Untouched);
         assert!(Lock::on_folder(folder.path()).is_err());

@@ -62,7 +62,7 @@ pub(super) async fn prepare(subject: Subject<'_>, storage: &dyn Storage) -> Resu
         tracing::warn!(%session, because, kept = ?aside, "the session was never linked; it starts with a QR code");
         return Ok(false);
     }
-    give_back(subject, wanted, because).await?;
+    give_back(subject, &wanted, &because).await?;
     Ok(true)
 }
 
@@ -78,11 +78,11 @@ async fn wanted(subject: Subject<'_>, storage: &dyn Storage) -> Result<Wanted, E
     })
 }
 
-async fn give_back(subject: Subject<'_>, wanted: Wanted, because: String) -> Result<(), EngineError> {
+async fn give_back(subject: Subject<'_>, wanted: &Wanted, because: &str) -> Result<(), EngineError> {
     let Subject { session, now_ms, .. } = subject;
     let lost = |reason: String| EngineError::LoginLost {
         session: session.clone(),
-        because: because.clone(),
+        because: because.to_owned(),
         reason,
     };
     let Some(place) = subject.backups else {
@@ -96,7 +96,7 @@ async fn give_back(subject: Subject<'_>, wanted: Wanted, because: String) -> Res
         Ok(Err(error)) => return Err(lost(error.to_string())),
         Err(error) => return Err(lost(error.to_string())),
     };
-    let Some(found) = found else { return Err(lost(missing(&backups, &wanted))) };
+    let Some(found) = found else { return Err(lost(missing(&backups, wanted))) };
     let aside = set_aside(subject)?;
     // Whole under its name or not there at all: a crash before that is this very case once more at the next start.
     let written = wakeeper_native::write(&found.session, subject.folder, now_ms).await;

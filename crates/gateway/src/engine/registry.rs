@@ -199,16 +199,7 @@ impl Sessions {
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
         let downloads = Downloads::new(Cache::new(&folder), shared.config.max_media_bytes);
-        let older = older::Parts {
-            places: generation::Places {
-                session: name.clone(),
-                folder: folder.clone(),
-                rows: shared.config.auth_info_dir.join(crate::gateway::DATABASE),
-                witnesses: shared.config.state_dir.clone(),
-            },
-            backups: shared.config.first_start.as_ref().map(|place| place.backup.clone()),
-            rows_lost: shared.config.rows_lost.is_some(),
-        };
+        let older = self.older(name, folder.clone());
         let actor = Actor::new(Parts {
             folder,
             older,
@@ -225,6 +216,21 @@ impl Sessions {
         let handle = Arc::new(Handle { state, outbound, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)
+    }
+
+    /// What a session's actor needs to tell an older copy, and to give a login back.
+    fn older(&self, name: &SessionName, folder: std::path::PathBuf) -> older::Parts {
+        let config = &self.shared.config;
+        older::Parts {
+            places: generation::Places {
+                session: name.clone(),
+                folder,
+                rows: config.auth_info_dir.join(crate::gateway::DATABASE),
+                witnesses: config.state_dir.clone(),
+            },
+            backups: config.first_start.as_ref().map(|place| place.backup.clone()),
+            rows_lost: config.rows_lost.is_some(),
+        }
     }
 
     fn handles(&self) -> RwLockReadGuard<'_, BTreeMap<SessionName, Arc<Handle>>> {

@@ -103,25 +103,23 @@ impl Seen {
             let older = note.is_some_and(|note| note.run == row.run);
             doubts.push(if older { Doubt::EngineOlder } else { Doubt::RowsOlder });
         }
-        let other = |known: &str, now: &Option<String>| now.as_deref().unwrap_or_default() != known;
-        if other(&row.engine_file, &self.engine_file) {
+        let other = |known: &str, now: Option<&str>| now.unwrap_or_default() != known;
+        if other(&row.engine_file, self.engine_file.as_deref()) {
             doubts.push(Doubt::EngineCopied);
         }
-        if other(&row.rows_file, &self.rows_file) {
+        if other(&row.rows_file, self.rows_file.as_deref()) {
             doubts.push(Doubt::RowsCopied);
         }
-        match note {
-            Some(note) if note.run == mark.run => match &note.engine_changed {
-                Some(changed) if Some(changed) != self.engine_changed.as_ref() => {
-                    doubts.push(Doubt::ChangedSince)
+        doubts.extend(
+            match note.filter(|note| note.run == mark.run).map(|note| note.engine_changed.as_deref()) {
+                None => Some(Doubt::NoteUnfit),
+                Some(Some(changed)) => {
+                    other(changed, self.engine_changed.as_deref()).then_some(Doubt::ChangedSince)
                 }
-                Some(_) => {}
                 // It was killed: the note was last written at its start.
-                None if other(&row.sealed, &self.note_changed) => doubts.push(Doubt::PutBack),
-                None => {}
+                Some(None) => other(&row.sealed, self.note_changed.as_deref()).then_some(Doubt::PutBack),
             },
-            _ => doubts.push(Doubt::NoteUnfit),
-        }
+        );
         doubts
     }
 }
