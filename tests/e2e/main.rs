@@ -10,6 +10,7 @@ mod api;
 mod conversation;
 mod crash;
 mod demo;
+mod disk;
 mod doctor;
 mod lock;
 mod messages;

@@ -18,6 +18,7 @@ pub mod patient;
 pub mod peer;
 pub mod process;
 pub mod simulator;
+pub mod small_disk;
 pub mod watch;
 pub mod webhook;
 
@@ -30,6 +31,7 @@ pub use party::{Ack, Party};
 pub use patient::Patient;
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
+pub use small_disk::SmallDisk;
 pub use watch::{Watch, Watched};
 pub use webhook::Webhooks;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::state::SessionState;
+use super::store::Closed;
 use crate::model::{SessionName, SessionStatus};
 
 /// The engine's health.
@@ -36,6 +37,9 @@ pub struct SessionHealth {
     pub last_acknowledged: Option<i64>,
     /// Sends that wait for the server now.
     pub sends_under_way: usize,
+    /// What keeps its databases from being written, by the file's name alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
 }
 
 impl SessionHealth {
@@ -49,6 +53,18 @@ impl SessionHealth {
             last_undecryptable: evidence.undecryptable,
             last_acknowledged: evidence.acknowledged,
             sends_under_way,
+            disk: state.trouble().map(|closed| shown(&closed)),
         }
+    }
+}
+
+/// Why a database cannot be written, without the folder: anybody may ask for the health.
+fn shown(closed: &Closed) -> String {
+    match closed.trouble() {
+        Some(trouble) => {
+            let file = trouble.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{file} cannot be written ({}); {}", trouble.cause.name(), trouble.advice())
+        }
+        None => "messages could not be stored; the log says why".to_owned(),
     }
 }

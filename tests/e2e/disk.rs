@@ -1,0 +1,3 @@
+//! What a disk does to a gateway: nothing is lost, nothing is acknowledged that is not stored.
+
+mod full;
