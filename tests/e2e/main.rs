@@ -11,6 +11,7 @@ mod broken;
 mod conversation;
 mod crash;
 mod demo;
+mod disk;
 mod doctor;
 mod limits;
 mod lock;

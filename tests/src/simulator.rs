@@ -163,6 +163,14 @@ impl Phone {
         inbox["messages"].as_array().expect("a list of messages").clone()
     }
 
+    /// Whether a companion device of the receiver confirmed that it has the message of that id.
+    pub async fn confirmed_by_companion(&self, id: &str) -> bool {
+        let url = format!("{}/sim/phones/{}/messages/{id}", self.base, self.address.number);
+        let message = read(self.client.get(url)).await.expect("a sent message");
+        let delivered = message["delivered"].as_array().cloned().unwrap_or_default();
+        delivered.iter().filter_map(Value::as_str).any(|device| device.contains(':'))
+    }
+
     /// Calls `POST /sim/phones/{number}/{action}`.
     pub async fn post(&self, action: &str, body: Value) -> Value {
         let answer = self.try_post(action, &body).await;

@@ -44,6 +44,7 @@ pub fn setup() -> Result<Environment, String> {
     for (tool, version) in CARGO_TOOLS {
         cargo_tool(&tools, tool, version)?;
     }
+    c_compiler()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
@@ -53,6 +54,11 @@ pub fn setup() -> Result<Environment, String> {
 /// Makes sure of a C++ compiler, which libFuzzer is built with.
 pub fn compiler() -> Result<(), String> {
     if first_line("c++", &["--version"]).is_some() { Ok(()) } else { debian(&["g++"]) }
+}
+
+/// Makes sure of a C compiler, which the library that makes disks fail is built with.
+fn c_compiler() -> Result<(), String> {
+    if first_line("cc", &["--version"]).is_some() { Ok(()) } else { debian(&["gcc", "libc6-dev"]) }
 }
 
 fn cargo_tool(tools: &Path, tool: &str, version: &str) -> Result<(), String> {

@@ -7,6 +7,7 @@
 mod acks;
 mod actor;
 mod address;
+mod again;
 mod backoff;
 mod cache;
 mod changes;
@@ -33,7 +34,9 @@ mod recovery;
 mod registry;
 mod signals;
 mod state;
+mod store;
 pub mod transfer;
+mod trouble;
 
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
@@ -45,9 +48,11 @@ pub use registry::Sessions;
 pub use transfer::{BackupPlace, MoveError};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wakeeper_storage::StorageError;
+use wakeeper_storage::disk::DiskTrouble;
 
 use crate::model::{SessionName, SessionStatus};
 
@@ -134,7 +139,13 @@ pub enum EngineError {
     },
     /// The rows could not be read or written.
     #[error("storage failed: {0}")]
-    Storage(#[from] StorageError),
+    Storage(StorageError),
+    /// A database cannot be written: nothing that was asked for is stored.
+    #[error("{trouble}")]
+    Disk {
+        /// Which file, and why.
+        trouble: Arc<DiskTrouble>,
+    },
     /// The engine's own database of a session could not be opened.
     #[error("cannot open the engine database of session {session}: {reason}")]
     EngineDatabase {
@@ -281,4 +292,13 @@ pub enum EngineError {
     /// The session's actor is gone; it was deleted.
     #[error("session {0} was deleted")]
     Gone(SessionName),
+}
+
+impl From<StorageError> for EngineError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Disk { trouble } => Self::Disk { trouble },
+            error => Self::Storage(error),
+        }
+    }
 }

@@ -2,6 +2,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 
+use crate::disk::{DiskCause, DiskTrouble};
+
 /// A storage operation that failed. Carries no row contents: no key, body or phone number.
 #[derive(Debug, Clone, Error)]
 pub enum StorageError {
@@ -37,6 +39,13 @@ pub enum StorageError {
         /// Newest schema version this build knows.
         supported: i64,
     },
+    /// The database cannot be written now. Nothing of the operation is stored, or it is not known to be; once it can be
+    /// written again, later operations succeed.
+    #[error("{trouble}; {}", trouble.advice())]
+    Disk {
+        /// Which file, and why.
+        trouble: Arc<DiskTrouble>,
+    },
     /// The storage was closed.
     #[error("the storage is closed")]
     Closed,
@@ -57,6 +66,22 @@ impl StorageError {
             _ => return false,
         };
         crate::sqlite::rebuild::is_corruption(source)
+    }
+
+    /// What is wrong with the disk, when that is what it is about.
+    #[must_use]
+    pub fn disk_cause(&self) -> Option<DiskCause> {
+        match self {
+            Self::Disk { trouble } => Some(trouble.cause),
+            Self::Database { source, .. } => match &**source {
+                sqlx::Error::Database(error) => DiskCause::of_words(error.message()),
+                sqlx::Error::Io(error) => Some(DiskCause::of_io(error)),
+                sqlx::Error::WorkerCrashed => Some(DiskCause::Failed),
+                _ => None,
+            },
+            Self::OpenFile { source, .. } => Some(DiskCause::of_io(source)),
+            _ => None,
+        }
     }
 
     /// For `map_err`: names the operation that failed.

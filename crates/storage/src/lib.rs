@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod disk;
 mod error;
 mod open;
 mod rows;

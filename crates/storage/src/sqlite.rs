@@ -5,6 +5,7 @@ mod commit;
 mod event_rows;
 mod file;
 mod generation_rows;
+mod home;
 mod housekeeping;
 mod incident_rows;
 mod message_rows;
@@ -24,8 +25,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use self::home::Home;
 use self::writer::Writer;
 use crate::StorageError;
+use crate::disk::{OpenFile, settle_wal};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -67,6 +70,9 @@ impl SqliteStorage {
     /// See [`crate::open_sqlite`].
     pub(crate) async fn open(path: &Path) -> Result<Self, StorageError> {
         file::prepare(path)?;
+        let sound = |source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) };
+        settle_wal(path).map_err(sound)?;
+        let open_file = OpenFile::at(path).map_err(sound)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -79,10 +85,10 @@ impl SqliteStorage {
         MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.read_only(true))
+            .connect_with(options.clone().read_only(true))
             .await
             .map_err(StorageError::during("opening the database for reading"))?;
-        Ok(Self { readers, writer: Writer::start(connection) })
+        Ok(Self { readers, writer: Writer::start(connection, Home::new(open_file, options)) })
     }
 }
 

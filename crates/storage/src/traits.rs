@@ -1,7 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
+use crate::disk::DiskTrouble;
 use crate::{
     AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
     GenerationRow, IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef,
@@ -17,6 +20,9 @@ pub trait Storage:
 {
     /// Proves that rows can be written and read now; for `/health`.
     async fn check(&self) -> Result<(), StorageError>;
+
+    /// Why nothing can be written now; `None` while writes work. Changes by itself when the disk does.
+    fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>>;
 
     /// Forgets old rows, a bounded number at a time. Answers how many went; call again while it is
     /// not zero.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_storage::StorageError;
+use wakeeper_storage::disk::DiskTrouble;
 
 use crate::engine::{EngineError, FetchError, LockError};
 use crate::model::SessionStatus;
@@ -65,6 +66,9 @@ pub enum ErrorCode {
     Overloaded,
     /// 503: the gateway is shutting down; carries `Retry-After`.
     ShuttingDown,
+    /// 503: a database cannot be written, for example because the disk is full. Nothing was stored and nothing was sent;
+    /// carries `Retry-After`.
+    StorageUnavailable,
     /// 504: WhatsApp did not answer in time. Repeat with the same `Idempotency-Key`.
     Timeout,
 }
@@ -90,7 +94,9 @@ impl ErrorCode {
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,
-            Self::Overloaded | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::ShuttingDown | Self::StorageUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -221,10 +227,11 @@ impl IntoResponse for ApiError {
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        if matches!(error, StorageError::Closed) {
-            return Self::shutting_down();
+        match error {
+            StorageError::Closed => Self::shutting_down(),
+            StorageError::Disk { trouble } => disk(&trouble),
+            error => internal(&error),
         }
-        internal(&error)
     }
 }
 
@@ -286,6 +293,7 @@ impl From<EngineError> for ApiError {
             | EngineError::ImportUnfinished { .. }
             | EngineError::LoginLost { .. } => Self::new(ErrorCode::Conflict, text),
             EngineError::Storage(error) => error.into(),
+            EngineError::Disk { trouble } => disk(&trouble),
             EngineError::Lock(LockError::File { .. })
             | EngineError::Endpoint(_)
             | EngineError::Folder { .. }
@@ -294,6 +302,22 @@ impl From<EngineError> for ApiError {
             | EngineError::Generation { .. } => internal(&error),
         }
     }
+}
+
+/// Nothing can be stored, so nothing is promised. The path is the operator's, not the caller's.
+fn disk(trouble: &DiskTrouble) -> ApiError {
+    tracing::warn!(%trouble, "a request was refused");
+    let file = trouble.path.file_name().unwrap_or_default().to_string_lossy();
+    let message = format!(
+        "{file} cannot be written ({}); nothing was stored and nothing was sent",
+        trouble.cause.name()
+    );
+    ApiError::new(ErrorCode::StorageUnavailable, message)
+        .hint(format!(
+            "{}. Then repeat the request, with the same Idempotency-Key if it had one",
+            trouble.advice()
+        ))
+        .retry_after(5)
 }
 
 /// WhatsApp's way to say "slower": 429, and 463 for messages to strangers.

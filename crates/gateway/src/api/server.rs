@@ -131,6 +131,7 @@ async fn health(State(api): State<Api>) -> Health {
     let mut checks = vec![("process", process)];
     if let Ok(engine) = tokio::time::timeout(CHECK_TIMEOUT, api.sessions.health()).await {
         checks.push(("storage", storage_evidence(&engine, asked.elapsed())));
+        checks.push(("disk", disk_evidence(&engine.sessions)));
         checks.push(("sessions", Ok(session_evidence(&engine.sessions))));
     } else {
         let message = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
@@ -156,6 +157,17 @@ fn storage_evidence(engine: &EngineHealth, took: Duration) -> Result<Value, Valu
         return Ok(evidence);
     }
     Err(json!({ "message": engine.storage_error.as_deref().unwrap_or("rows cannot be written") }))
+}
+
+/// Whether every session's own database can be written.
+fn disk_evidence(sessions: &[SessionHealth]) -> Result<Value, Value> {
+    let troubled: Vec<&String> = sessions.iter().filter_map(|session| session.disk.as_ref()).collect();
+    match troubled.first() {
+        None => Ok(
+            json!({ "checked": "the files of every session are those that are open, and their last writes succeeded" }),
+        ),
+        Some(first) => Err(json!({ "message": first, "sessions": troubled.len() })),
+    }
 }
 
 /// How many sessions are in which state, and when something last worked in any of them, in

@@ -67,17 +67,21 @@ pub(super) async fn work(
                     }
                 }
                 Job::Held(held) => receipts.extend(held),
-                Job::Messages(event) => stray(&inbox, &event).await,
+                Job::Messages(event) => stray(&inbox, &event, &gone).await,
             }
         }
-        store(&inbox, receipts).await;
+        store(&inbox, receipts, &gone).await;
     }
 }
 
-async fn stray(inbox: &Inbox, event: &Event) {
+async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     let (Event::Messages(batch), Some(client)) = (event, inbox.state.client()) else { return };
-    if let Err(error) = inbox.commit(&client, &batch.messages).await {
-        tracing::error!(session = %inbox.state.name(), %error, "a message outside WhatsApp's queue was lost");
+    // WhatsApp does not send these again: they wait here for room on the disk.
+    while let Err(error) = inbox.commit(&client, &batch.messages).await {
+        if error.disk_cause().is_none() || !room(inbox, gone).await {
+            tracing::error!(session = %inbox.state.name(), %error, "a message outside WhatsApp's queue was lost");
+            return;
+        }
     }
 }
 
@@ -97,7 +101,15 @@ fn read(inbox: &Inbox, receipt: &Receipt) -> Vec<Receipted> {
     receipt.message_ids.iter().map(|id| Receipted { id: id.clone(), ack, timestamp_s }).collect()
 }
 
-async fn store(inbox: &Inbox, receipts: Vec<Receipted>) {
+/// Waits for room on the disk; `false` when the session ends first.
+async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
+    tokio::select! {
+        () = inbox.journal.pause() => true,
+        () = gone.cancelled() => false,
+    }
+}
+
+async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken) {
     let mut changes = Vec::with_capacity(receipts.len());
     for receipt in receipts {
         match change(inbox, receipt).await {
@@ -108,8 +120,12 @@ async fn store(inbox: &Inbox, receipts: Vec<Receipted>) {
     if changes.is_empty() {
         return;
     }
-    if let Err(error) = inbox.journal.commit(changes).await {
-        tracing::error!(session = %inbox.state.name(), %error, "receipts were not stored");
+    // WhatsApp does not send these again: they wait here for room on the disk.
+    while let Err(error) = inbox.journal.commit(changes.clone()).await {
+        if error.disk_cause().is_none() || !room(inbox, gone).await {
+            tracing::error!(session = %inbox.state.name(), %error, "receipts were not stored");
+            return;
+        }
     }
 }
 

@@ -14,11 +14,14 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wakeeper_storage::Desired;
+use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
+use whatsapp_rust::store::SqliteStore;
 
 use super::acks::Job;
 use super::address;
+use super::again::Again;
 use super::backoff::{self, Cause, Verdict};
 use super::client::{self, ClientSetup};
 use super::connection::Connection;
@@ -29,6 +32,8 @@ use super::outbound::Outbound;
 use super::qr;
 use super::signals::{Listener, Signal, Signalled};
 use super::state::SessionState;
+use super::store::{Closed, EngineStore};
+use super::trouble::Trouble;
 use super::{EngineError, lock::Lock};
 use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
@@ -49,9 +54,9 @@ const LOGOUT: Duration = Duration::from_secs(15);
 /// What a session can be told.
 pub(super) enum Command {
     /// Connect, and stay connected.
-    Start(oneshot::Sender<()>),
+    Start(oneshot::Sender<Result<(), EngineError>>),
     /// Disconnect; the login stays.
-    Stop(oneshot::Sender<()>),
+    Stop(oneshot::Sender<Result<(), EngineError>>),
     /// Unlink the device. Linking again needs a new QR code, which is shown when the session was
     /// started.
     Logout(oneshot::Sender<Result<(), EngineError>>),
@@ -92,6 +97,7 @@ pub(super) struct Actor {
     run: Option<older::Watched>,
     /// When the lock is looked at, and the rows follow, next.
     look: Instant,
+    trouble: Option<Trouble>,
 }
 
 impl Actor {
@@ -109,6 +115,7 @@ impl Actor {
             retry: None,
             run: None,
             look: Instant::now() + older::LOOK,
+            trouble: None,
         }
     }
 
@@ -145,15 +152,15 @@ impl Actor {
     async fn on_command(&mut self, command: Command) {
         match command {
             Command::Start(done) => {
-                self.start().await;
-                let _ = done.send(());
+                let _ = done.send(self.start().await);
             }
             Command::Stop(done) => {
-                self.want(Desired::Stopped).await;
+                let wanted = self.want(Desired::Stopped).await;
                 self.started = false;
                 self.close().await;
+                self.parts.state.forget_trouble();
                 self.enter(SessionStatus::Stopped, None).await;
-                let _ = done.send(());
+                let _ = done.send(wanted);
             }
             Command::Logout(done) => {
                 let _ = done.send(self.log_out().await);
@@ -167,10 +174,10 @@ impl Actor {
         }
     }
 
-    async fn start(&mut self) {
-        self.want(Desired::Started).await;
+    async fn start(&mut self) -> Result<(), EngineError> {
+        let wanted = self.want(Desired::Started).await;
         if self.started && self.connection.is_some() {
-            return;
+            return wanted;
         }
         self.started = true;
         self.failures = 0;
@@ -182,14 +189,16 @@ impl Actor {
             }
         }
         self.connect().await;
+        wanted
     }
 
-    async fn want(&self, desired: Desired) {
+    /// Notes what the owner wants. It is done in any case; an error says that a restart would not know of it yet.
+    async fn want(&self, desired: Desired) -> Result<(), EngineError> {
         if self.parts.state.desired() == desired {
-            return;
+            return Ok(());
         }
         self.parts.state.set_desired(desired);
-        self.store().await;
+        Ok(self.parts.state.store(&self.parts.journal).await?)
     }
 
     async fn store(&self) {
@@ -201,6 +210,9 @@ impl Actor {
     /// Makes a client and sets it running.
     async fn connect(&mut self) {
         self.retry = None;
+        if !self.disk_is_well().await {
+            return;
+        }
         self.cause = None;
         self.round += 1;
         if self.failures < FAILURES_SHOWN {
@@ -209,9 +221,12 @@ impl Actor {
         self.deadline = Some(Instant::now() + CONNECT);
         match self.build().await {
             Ok(connection) => {
+                self.trouble = None;
                 self.parts.state.set_client(Some(Arc::clone(&connection.client)));
+                self.parts.state.set_gate(connection.store.gate().clone());
                 self.connection = Some(connection);
             }
+            Err(EngineError::Disk { trouble }) => self.troubled(Closed::Disk(trouble), None).await,
             Err(error) => {
                 let cause = match error {
                     EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
@@ -226,8 +241,13 @@ impl Actor {
 
     async fn build(&mut self) -> Result<Connection, EngineError> {
         self.prepare_login().await?;
-        let store = credentials::open(&self.parts.folder, self.parts.state.name()).await?;
-        self.begin_run().await?;
+        let parts = &self.parts;
+        let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
+        let store = credentials::open(&parts.folder, parts.state.name(), Some(ledger)).await?;
+        if let Err(error) = self.begin_run().await {
+            store.leave().await;
+            return Err(error);
+        }
         let parts = &self.parts;
         let listener = Listener {
             round: self.round,
@@ -236,8 +256,75 @@ impl Actor {
             inflight: Arc::clone(&parts.outbound.inflight),
             state: Arc::clone(&parts.state),
         };
-        let bot = client::build(&parts.setup, &parts.state, store, parts.inbox.clone(), listener).await?;
-        Ok(Connection::start(self.round, bot, self.signals.0.clone()))
+        let bot =
+            client::build(&parts.setup, &parts.state, Arc::clone(&store), parts.inbox.clone(), listener)
+                .await;
+        let bot = match bot {
+            Ok(bot) => bot,
+            Err(error) => {
+                store.leave().await;
+                return Err(error);
+            }
+        };
+        let rows = parts.journal.storage().disk();
+        Ok(Connection::start(self.round, bot, store, rows, self.signals.0.clone()))
+    }
+
+    /// A database cannot be written: the client is given up with all it holds in memory. A new one starts from what is on
+    /// disk, when that can be written again.
+    async fn on_disk(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        self.round += 1;
+        let engine = Arc::clone(&connection.store);
+        let closed = engine.gate().closed_by().unwrap_or(Closed::Left);
+        // Callers hear of it before the client is gone, which may take a while.
+        self.parts.state.set_client(None);
+        self.troubled(closed.clone(), None).await;
+        let store = connection.close().await;
+        self.troubled(closed, Some((engine, store))).await;
+    }
+
+    /// Says what is wrong with the disk, and tries again after a wait.
+    async fn troubled(
+        &mut self,
+        closed: Closed,
+        engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>,
+    ) {
+        let closed = match closed {
+            Closed::Disk(trouble) => Closed::Disk(Arc::new(DiskTrouble::clone(&trouble).looked_into())),
+            other => other,
+        };
+        self.deadline = None;
+        let reason = closed.to_string();
+        self.parts.state.set_trouble(closed.clone());
+        match (&mut self.trouble, engine) {
+            (Some(trouble), None) => trouble.because(closed),
+            (_, engine) => self.trouble = Some(Trouble::new(closed, engine)),
+        }
+        let wait = self.trouble.as_mut().map(|trouble| trouble.next_wait(rand::random()));
+        self.retry = wait.filter(|_| self.started).map(|wait| Instant::now() + wait);
+        if self.parts.state.status() != SessionStatus::Failed {
+            tracing::error!(session = %self.parts.state.name(), reason, "the session is closed until what comes in can be stored");
+        }
+        self.enter(SessionStatus::Failed, Some(reason)).await;
+    }
+
+    /// Whether nothing keeps this session's databases from being written; if something does, it is tried again later.
+    async fn disk_is_well(&mut self) -> bool {
+        let Some(trouble) = &self.trouble else { return true };
+        let database = self.parts.folder.join(wakeeper_native::DATABASE);
+        let rows = self.parts.journal.storage().disk().borrow().clone();
+        let over = trouble.over(&database, rows);
+        match over {
+            Ok(()) => {
+                self.parts.state.forget_trouble();
+                true
+            }
+            Err(still) => {
+                self.troubled(Closed::Disk(still), None).await;
+                false
+            }
+        }
     }
 
     /// Flushes and closes the client, if there is one.
@@ -249,7 +336,7 @@ impl Actor {
             self.round += 1;
             self.log_close("by this gateway");
             self.parts.state.set_client(None);
-            connection.close().await;
+            drop(connection.close().await);
         }
         self.end_run().await;
     }
@@ -290,6 +377,7 @@ impl Actor {
             Signal::Closed(why) => self.on_closed(why).await,
             Signal::Final(cause) => self.cause = Some(cause),
             Signal::PushName => self.remember_account().await,
+            Signal::Disk => self.on_disk().await,
             Signal::Ended => self.on_ended().await,
         }
     }
@@ -355,7 +443,13 @@ impl Actor {
     async fn on_ended(&mut self) {
         self.log_close("for good");
         self.deadline = None;
-        self.connection = None;
+        if self.connection.as_ref().is_some_and(|connection| connection.store.gate().closed_by().is_some()) {
+            return self.on_disk().await;
+        }
+        if let Some(connection) = self.connection.take() {
+            self.round += 1;
+            drop(connection.close().await);
+        }
         self.parts.state.set_client(None);
         let cause = self.cause.take().unwrap_or(Cause::Network);
         if matches!(cause, Cause::LoggedOut | Cause::Locked) {
@@ -425,7 +519,7 @@ impl Actor {
         if tokio::time::timeout(LOGOUT, connection.client.logout()).await.is_err() {
             tracing::warn!(session = %self.parts.state.name(), "WhatsApp did not confirm the logout; remove the device on the phone too");
         }
-        connection.close().await;
+        drop(connection.close().await);
         self.forget_login().await;
         if self.started {
             self.connect().await;

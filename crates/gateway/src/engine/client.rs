@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use whatsapp_rust::TokioRuntime;
 use whatsapp_rust::bot::Bot;
-use whatsapp_rust::store::SqliteStore;
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use super::EngineError;
-use super::inbox::Inbox;
+use super::inbox::{Doorkeeper, Inbox};
 use super::signals::Listener;
 use super::state::SessionState;
+use super::store::{Closed, EngineStore, GatedTransports};
 
 /// The version claimed to a simulator, which does not serve WhatsApp's version file.
 #[cfg(feature = "demo")]
@@ -31,7 +31,7 @@ pub(super) struct ClientSetup {
 pub(super) async fn build(
     setup: &ClientSetup,
     state: &SessionState,
-    store: Arc<SqliteStore>,
+    store: Arc<EngineStore>,
     inbox: Inbox,
     listener: Listener,
 ) -> Result<Bot, EngineError> {
@@ -43,12 +43,13 @@ pub(super) async fn build(
     if let Some(url) = &setup.websocket_url {
         transport = transport.with_url(url.clone());
     }
+    let gate = store.gate().clone();
     let mut builder = Bot::builder()
-        .with_backend_arc(store)
-        .with_transport_factory(transport)
+        .with_backend_arc(Arc::clone(&store) as _)
+        .with_transport_factory(GatedTransports::new(transport, gate.clone()))
         .with_runtime(TokioRuntime)
         .with_device_props(device)
-        .with_inbound_durability_hook(inbox)
+        .with_inbound_durability_hook(Doorkeeper { inbox, gate })
         .with_event_handler(listener)
         .skip_history_sync();
     #[cfg(feature = "demo")]
@@ -58,9 +59,9 @@ pub(super) async fn build(
     if let Some(version) = version(setup) {
         builder = builder.with_version(version);
     }
-    builder.build().await.map_err(|error| EngineError::EngineDatabase {
-        session: state.name().clone(),
-        reason: error.to_string(),
+    builder.build().await.map_err(|error| match store.gate().closed_by().as_ref().and_then(Closed::trouble) {
+        Some(trouble) => EngineError::Disk { trouble: Arc::clone(trouble) },
+        None => EngineError::EngineDatabase { session: state.name().clone(), reason: error.to_string() },
     })
 }
 

@@ -4,38 +4,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::Client;
 use whatsapp_rust::bot::Bot;
+use whatsapp_rust::store::SqliteStore;
 
 use super::signals::{Signal, Signalled};
+use super::store::{Closed, EngineStore, Gate};
 
 /// How long a client may take to flush and leave.
 const LEAVE: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether the database is still at its path.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A running client.
 pub(super) struct Connection {
     /// The client.
     pub client: Arc<Client>,
+    /// Its database.
+    pub store: Arc<EngineStore>,
     task: JoinHandle<()>,
+    watch: JoinHandle<()>,
 }
 
 impl Connection {
     /// Starts the client; its end is signalled.
-    pub(super) fn start(round: u64, bot: Bot, signals: UnboundedSender<Signalled>) -> Self {
+    pub(super) fn start(
+        round: u64,
+        bot: Bot,
+        store: Arc<EngineStore>,
+        rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
+        signals: UnboundedSender<Signalled>,
+    ) -> Self {
         let client = bot.client();
+        let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, signals.clone()));
         let task = tokio::spawn(async move {
             bot.run().await;
             let _ = signals.send(Signalled { round, signal: Signal::Ended });
         });
-        Self { client, task }
+        Self { client, store, task, watch }
     }
 
-    /// Flushes ratchets and receipts, closes the connection and waits for the run loop to end.
-    pub(super) async fn close(self) {
+    /// Flushes ratchets and receipts, closes the connection and waits for the run loop to end. When the gate is closed,
+    /// nothing is flushed: every write is refused.
+    ///
+    /// Gives back the connection to the database, which nobody uses any more.
+    pub(super) async fn close(self) -> Option<Arc<SqliteStore>> {
         let mut task = self.task;
+        self.watch.abort();
         let leave = async {
-            if let Err(error) = self.client.flush_pending_signal_state().await {
+            if self.store.gate().closed_by().is_none()
+                && let Err(error) = self.client.flush_pending_signal_state().await
+            {
                 tracing::warn!(%error, "Signal state was not flushed before closing; the client does it once more");
             }
             self.client.disconnect().await;
@@ -45,5 +68,29 @@ impl Connection {
             tracing::warn!("a client did not leave in time and is abandoned");
             task.abort();
         }
+        self.store.leave().await
     }
+}
+
+/// Closes the gate when a database is in trouble that no write has met yet, and tells the session's actor when it is closed.
+async fn watch_disk(
+    gate: Gate,
+    mut rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
+    round: u64,
+    signals: UnboundedSender<Signalled>,
+) {
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        if let Some(trouble) = rows.borrow_and_update().clone() {
+            gate.close(Closed::Disk(trouble));
+        }
+        tokio::select! {
+            biased;
+            () = gate.closed() => break,
+            // The sender lives as long as the rows are open.
+            Ok(()) = rows.changed() => {}
+            _ = ticks.tick() => drop(gate.look()),
+        }
+    }
+    let _ = signals.send(Signalled { round, signal: Signal::Disk });
 }

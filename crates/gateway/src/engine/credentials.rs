@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use wakeeper_native::{DATABASE, SIDE_FILES};
 use wakeeper_session::formats::baileys::name::MOVED_MARKER;
-use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
+use wakeeper_storage::disk::{DiskCause, DiskTrouble};
+use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use super::generation::NOTE;
+use super::store::{self, EngineStore, Ledger};
 use super::{EngineError, transfer};
 use crate::model::SessionName;
 
@@ -40,23 +42,29 @@ pub(super) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), Engine
 }
 
 /// Opens the engine's database of a session, created 0600 when missing. One that lives elsewhere stays closed.
-pub(super) async fn open(folder: &Path, session: &SessionName) -> Result<Arc<SqliteStore>, EngineError> {
+pub(super) async fn open(
+    folder: &Path,
+    session: &SessionName,
+    ledger: Option<Arc<dyn Ledger>>,
+) -> Result<Arc<EngineStore>, EngineError> {
     is_ours(folder, session)?;
     let path = folder.join(DATABASE);
     // Made before SQLite does, so that it is never readable by others; its side files inherit the mode.
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|source| EngineError::Folder { operation: "create", path: path.clone(), source })?;
+    OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(|source| {
+        match DiskCause::of_io(&source) {
+            DiskCause::Gone | DiskCause::Failed => {
+                EngineError::Folder { operation: "create", path: path.clone(), source }
+            }
+            cause => EngineError::Disk { trouble: Arc::new(DiskTrouble::new(&path, cause)) },
+        }
+    })?;
     // FULL: a ratchet that was on disk before a power cut must be there after it (a reused key is
     // worse than a slow disk).
     let config = SqliteStoreConfig { synchronous: Synchronous::Full, ..SqliteStoreConfig::default() };
-    SqliteStore::with_config(&path.to_string_lossy(), config)
-        .await
-        .map(Arc::new)
-        .map_err(|error| EngineError::EngineDatabase { session: session.clone(), reason: error.to_string() })
+    EngineStore::open(&path, config, ledger).await.map_err(|error| match store::opening_cause(&error) {
+        Some(cause) => EngineError::Disk { trouble: Arc::new(DiskTrouble::new(&path, cause).looked_into()) },
+        None => EngineError::EngineDatabase { session: session.clone(), reason: error.to_string() },
+    })
 }
 
 /// Moves the engine's database of a logged-out session aside, so that the next start links anew and
@@ -98,7 +106,7 @@ mod tests {
         let name: SessionName = "default".parse().unwrap();
         let folder = folder(root.path(), &name);
         create_folder(&folder).unwrap();
-        let store = open(&folder, &name).await.unwrap();
+        let store = open(&folder, &name, None).await.unwrap();
         for file in std::fs::read_dir(&folder).unwrap() {
             let mode = file.unwrap().metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "others must not read it");

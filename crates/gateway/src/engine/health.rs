@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::state::SessionState;
+use super::store::Closed;
 use crate::model::{SessionName, SessionStatus};
 
 /// The engine's health.
@@ -43,6 +44,9 @@ pub struct SessionHealth {
     pub chains_renewed: u64,
     /// How often, since the gateway started, the login was taken from a backup.
     pub logins_restored: u64,
+    /// What keeps its databases from being written, by the file's name alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
 }
 
 impl SessionHealth {
@@ -59,6 +63,18 @@ impl SessionHealth {
             sends_under_way,
             chains_renewed,
             logins_restored,
+            disk: state.trouble().map(|closed| shown(&closed)),
         }
+    }
+}
+
+/// Why a database cannot be written, without the folder: anybody may ask for the health.
+fn shown(closed: &Closed) -> String {
+    match closed.trouble() {
+        Some(trouble) => {
+            let file = trouble.path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{file} cannot be written ({}); {}", trouble.cause.name(), trouble.advice())
+        }
+        None => "messages could not be stored; the log says why".to_owned(),
     }
 }

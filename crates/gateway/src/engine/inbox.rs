@@ -12,6 +12,7 @@ use super::changes::{Letter, tell};
 use super::download;
 use super::journal::Journal;
 use super::state::SessionState;
+use super::store::{Closed, Gate};
 use crate::message::{Facts, WireKey, media_part};
 use crate::model::{Ack, ChatId, ChatKind, MessageId};
 
@@ -26,10 +27,24 @@ pub(super) struct Inbox {
     pub public_url: Arc<str>,
 }
 
+/// The inbox of one client: what it cannot store closes the client's gate before the client hears of it.
+pub(super) struct Doorkeeper {
+    /// The session's inbox.
+    pub inbox: Inbox,
+    /// The client's gate.
+    pub gate: Gate,
+}
+
 #[async_trait]
-impl InboundDurabilityHook for Inbox {
+impl InboundDurabilityHook for Doorkeeper {
     async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
-        Ok(self.commit(&client, batch).await?)
+        self.gate.look().map_err(|closed| anyhow::anyhow!("{closed}"))?;
+        if let Err(error) = self.inbox.commit(&client, batch).await {
+            self.gate.close(Closed::from(&error));
+            return Err(error.into());
+        }
+        // The acknowledgement rests on both databases; this one may have gone meanwhile.
+        self.gate.look().map_err(|closed| anyhow::anyhow!("{closed}"))
     }
 }
 

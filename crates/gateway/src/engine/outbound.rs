@@ -23,6 +23,7 @@ use super::inflight::{Acknowledged, Inflight};
 use super::journal::Journal;
 use super::plan::{Plan, Planner, fingerprint};
 use super::state::SessionState;
+use super::store::Closed;
 use super::{EngineError, download};
 use crate::message::{Facts, WireKey, media_part};
 use crate::model::{Ack, IdempotencyKey, MessageId, Outgoing, Sent, SessionStatus};
@@ -211,6 +212,7 @@ impl Outbound {
         _permit: OwnedSemaphorePermit,
         id: &OnceLock<String>,
     ) -> Result<Sent, EngineError> {
+        self.storable()?;
         let Prepared { outgoing, request_hash, plan } = prepared;
         let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
         let _key = match &key {
@@ -221,6 +223,7 @@ impl Outbound {
             return self.replay(row, &request_hash).await;
         }
         let client = self.ready().await?;
+        self.storable()?;
         let plan = match plan {
             Some(plan) => plan,
             None => self.plan(&client, outgoing).await?,
@@ -245,6 +248,17 @@ impl Outbound {
                 let payload = self.deliver(&plan, &message_id).await?;
                 Ok(Sent { payload, replayed: false })
             }
+        }
+    }
+
+    /// Refuses a send that could not be stored, before anything of it leaves.
+    fn storable(&self) -> Result<(), EngineError> {
+        if let Some(trouble) = self.journal.storage().disk().borrow().clone() {
+            return Err(EngineError::Disk { trouble });
+        }
+        match self.state.trouble().as_ref().and_then(Closed::trouble) {
+            Some(trouble) => Err(EngineError::Disk { trouble: Arc::clone(trouble) }),
+            None => Ok(()),
         }
     }
 
@@ -342,7 +356,8 @@ impl Outbound {
         id: &str,
         failures: &mut u32,
     ) -> Result<(), EngineError> {
-        if !client.is_connected() || !client.is_logged_in() {
+        // A client that could not store its ratchets did not send: the send waits for its successor.
+        if self.state.trouble().is_some() || !client.is_connected() || !client.is_logged_in() {
             // The status follows the connection within moments; then the loop waits for it.
             let _ = tokio::time::timeout(Duration::from_millis(500), self.state.until_not_working()).await;
             return Ok(());
@@ -366,11 +381,14 @@ impl Outbound {
     async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
         let response = json!({"error": reason}).to_string();
         let now_ms = self.state.clock().now_ms();
-        let storage = self.journal.storage();
-        storage
-            .update_send(self.state.name().as_str(), id, SendState::Failed, Some(response), now_ms)
-            .await
-            .map(|_| ())
+        let change = Change::Send {
+            session: self.state.name().as_str().to_owned(),
+            message_id: id.to_owned(),
+            state: SendState::Failed,
+            response_json: Some(response),
+            now_ms,
+        };
+        self.journal.commit_patiently(vec![change]).await
     }
 
     /// The server has it: stores the message, its events and the answer in one go.
@@ -383,7 +401,12 @@ impl Outbound {
     ) -> Result<Value, EngineError> {
         let now_ms = self.state.clock().now_ms();
         let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
-        let told = tell(&self.journal, client, self.state.name(), &letter).await?;
+        let told = loop {
+            match tell(&self.journal, client, self.state.name(), &letter).await {
+                Err(error) if error.disk_cause().is_some() => self.journal.pause().await,
+                told => break told?,
+            }
+        };
         let payload =
             told.as_ref().map_or_else(|| json!({"id": letter.facts.id}), |told| told.payload.clone());
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
@@ -394,7 +417,9 @@ impl Outbound {
             response_json: Some(payload.to_string()),
             now_ms,
         });
-        self.journal.commit(changes).await?;
+        // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
+        // row still says that it was accepted, so a process that dies here goes on with it under the same id.
+        self.journal.commit_patiently(changes).await?;
         self.state.note(|evidence, now| evidence.acknowledged = Some(now));
         Ok(payload)
     }

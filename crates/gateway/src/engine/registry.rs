@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
 
 use super::acks::{self, Job};
@@ -110,7 +111,11 @@ impl Sessions {
         };
         let sessions = Self { shared: Arc::new(shared) };
         sessions.load().await?;
-        tokio::spawn(watch(Arc::downgrade(&sessions.shared)));
+        tokio::spawn(watch_lock(Arc::downgrade(&sessions.shared)));
+        tokio::spawn(care_for_rows(
+            Arc::downgrade(&sessions.shared),
+            sessions.shared.journal.storage().disk(),
+        ));
         Ok(sessions)
     }
 
@@ -130,7 +135,7 @@ impl Sessions {
             let Ok(name) = row.name.parse::<SessionName>() else { continue };
             let handle = self.spawn(&name, row)?;
             if row.desired == Desired::Started {
-                handle.tell(Command::Start).await?;
+                handle.ask(Command::Start).await??;
             }
         }
         Ok(())
@@ -286,7 +291,7 @@ impl Sessions {
         self.shared.journal.storage().put_session(row.clone()).await?;
         let handle = self.spawn(&name, &row)?;
         if start {
-            handle.tell(Command::Start).await?;
+            handle.ask(Command::Start).await??;
         }
         Ok(handle.state.info())
     }
@@ -303,8 +308,13 @@ impl Sessions {
         let handle = self.handle(name)?;
         let context = SessionContext::new(name.as_str(), &config, handle.state.me().as_ref())
             .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+        let before = handle.state.config();
         handle.state.set_config(config);
-        handle.state.store(&self.shared.journal).await?;
+        if let Err(error) = handle.state.store(&self.shared.journal).await {
+            // What the caller is told is what counts.
+            handle.state.set_config(before);
+            return Err(error.into());
+        }
         self.shared.journal.sink().set_session(name, context);
         Ok(handle.state.info())
     }
@@ -316,6 +326,10 @@ impl Sessions {
     pub async fn delete(&self, name: &SessionName) -> Result<(), EngineError> {
         let _changing = self.shared.changing.lock().await;
         let handle = self.handle(name)?;
+        // Asked before the login is given up: an answer that it is gone must be true after a restart too.
+        if let Some(trouble) = self.shared.journal.storage().disk().borrow().clone() {
+            return Err(EngineError::Disk { trouble });
+        }
         if handle.state.status() == SessionStatus::Working {
             // Not confirmed by WhatsApp, the owner still wants it gone.
             let _ = handle.ask(Command::Logout).await;
@@ -334,7 +348,7 @@ impl Sessions {
     /// When it is unknown.
     pub async fn start(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
         let handle = self.handle(name)?;
-        handle.tell(Command::Start).await?;
+        handle.ask(Command::Start).await??;
         Ok(handle.state.info())
     }
 
@@ -344,7 +358,7 @@ impl Sessions {
     /// When it is unknown.
     pub async fn stop(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
         let handle = self.handle(name)?;
-        handle.tell(Command::Stop).await?;
+        handle.ask(Command::Stop).await??;
         Ok(handle.state.info())
     }
 
@@ -479,11 +493,6 @@ impl Sessions {
 }
 
 impl Handle {
-    /// Gives a command and waits until it is done.
-    async fn tell(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> Result<(), EngineError> {
-        self.ask(command).await
-    }
-
     /// Gives a command and waits for its answer.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, EngineError> {
         let (sender, receiver) = oneshot::channel();
@@ -508,7 +517,7 @@ impl Handle {
 }
 
 /// Looks every few seconds whether the folder of all sessions is still locked by this process.
-async fn watch(shared: Weak<Shared>) {
+async fn watch_lock(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let Some(shared) = shared.upgrade() else { return };
@@ -528,6 +537,22 @@ async fn watch(shared: Weak<Shared>) {
                 for handle in handles {
                     let _ = handle.mailbox.send(Command::Abandon(error.to_string())).await;
                 }
+            }
+        }
+    }
+}
+
+/// Whenever the rows can be written again, stores what had to wait: changes of status, and rows of sessions.
+async fn care_for_rows(shared: Weak<Shared>, mut disk: watch::Receiver<Option<Arc<DiskTrouble>>>) {
+    while disk.wait_for(Option::is_some).await.is_ok() && disk.wait_for(Option::is_none).await.is_ok() {
+        // Held only meanwhile: the locks of the folder go with the last owner.
+        let Some(sessions) = shared.upgrade().map(|shared| Sessions { shared }) else { return };
+        let journal = &sessions.shared.journal;
+        journal.catch_up().await;
+        let states: Vec<_> = sessions.handles().values().map(|handle| Arc::clone(&handle.state)).collect();
+        for state in states {
+            if let Err(error) = state.store_if_unstored(journal).await {
+                tracing::error!(session = %state.name(), %error, "the session's row was not stored");
             }
         }
     }

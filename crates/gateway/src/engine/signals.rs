@@ -35,6 +35,8 @@ pub(super) enum Signal {
     Final(Cause),
     /// The account's own name changed.
     PushName,
+    /// A database cannot be written; the client's gate is closed.
+    Disk,
     /// The client's run loop is over.
     Ended,
 }

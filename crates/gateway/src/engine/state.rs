@@ -1,6 +1,7 @@
 //! What is known of a session, shared between its actor, its sends and its callers.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use wakeeper_storage::{Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
 use super::journal::Journal;
+use super::store::{Closed, Gate};
 use crate::clock::Clock;
 use crate::model::{
     ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps,
@@ -54,6 +56,8 @@ struct Inner {
     statuses: VecDeque<StatusChange>,
     qr: Option<Qr>,
     client: Option<Arc<Client>>,
+    gate: Option<Gate>,
+    trouble: Option<Closed>,
     evidence: Evidence,
     chains_renewed: u64,
     logins_restored: u64,
@@ -67,6 +71,8 @@ pub(super) struct SessionState {
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
     writing: tokio::sync::Mutex<()>,
+    /// The row on disk is older than what is known here.
+    unstored: AtomicBool,
 }
 
 impl SessionState {
@@ -85,12 +91,15 @@ impl SessionState {
                 statuses,
                 qr: None,
                 client: None,
+                gate: None,
+                trouble: None,
                 evidence: Evidence::default(),
                 chains_renewed: 0,
                 logins_restored: 0,
             }),
             status: watch::Sender::new(SessionStatus::Stopped),
             writing: tokio::sync::Mutex::new(()),
+            unstored: AtomicBool::new(false),
         }
     }
 
@@ -141,6 +150,27 @@ impl SessionState {
 
     pub(super) fn set_client(&self, client: Option<Arc<Client>>) {
         self.inner().client = client;
+    }
+
+    pub(super) fn set_gate(&self, gate: Gate) {
+        self.inner().gate = Some(gate);
+    }
+
+    pub(super) fn set_trouble(&self, trouble: Closed) {
+        self.inner().trouble = Some(trouble);
+    }
+
+    pub(super) fn forget_trouble(&self) {
+        let mut inner = self.inner();
+        inner.trouble = None;
+        inner.gate = None;
+    }
+
+    /// What keeps this session's databases from being written: known as soon as the gate is closed.
+    pub(super) fn trouble(&self) -> Option<Closed> {
+        let inner = self.inner();
+        let closed = inner.gate.as_ref().and_then(Gate::closed_by);
+        inner.trouble.clone().or_else(|| closed.filter(|closed| !matches!(closed, Closed::Left)))
     }
 
     /// The client, connected or not.
@@ -234,7 +264,14 @@ impl SessionState {
                 me_json: inner.me.as_ref().and_then(|me| serde_json::to_string(me).ok()),
             }
         };
-        journal.storage().put_session(row).await
+        let stored = journal.storage().put_session(row).await;
+        self.unstored.store(stored.is_err(), Ordering::Release);
+        stored
+    }
+
+    /// Writes the row again when the last attempt failed.
+    pub(super) async fn store_if_unstored(&self, journal: &Journal) -> Result<(), StorageError> {
+        if self.unstored.load(Ordering::Acquire) { self.store(journal).await } else { Ok(()) }
     }
 
     /// Waits until the session works and gives its client. While it is starting, at most `patience`;

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, query, query_scalar};
+use tokio::sync::watch;
 
 use super::SqliteStorage;
+use crate::disk::DiskTrouble;
 use crate::{Retention, Storage, StorageError};
 
 #[async_trait]
@@ -13,6 +17,10 @@ impl Storage for SqliteStorage {
             .await
             .map(drop)
             .map_err(StorageError::during("reading the probe row"))
+    }
+
+    fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>> {
+        self.writer.disk()
     }
 
     async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
@@ -28,7 +36,7 @@ impl Storage for SqliteStorage {
     }
 }
 
-async fn write_probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn write_probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     query("INSERT INTO probe (id, writes) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET writes = probe.writes + 1")
         .execute(connection)
         .await

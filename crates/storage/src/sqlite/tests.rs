@@ -6,6 +6,7 @@ use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::conformance::suite;
+use crate::disk::DiskCause;
 use crate::{
     Desired, IncidentQuery, NewIncident, SessionRow, Storage, StorageError, open_sqlite, read_sqlite,
 };
@@ -121,4 +122,35 @@ async fn a_reader_sees_what_another_process_writes_and_changes_nothing() {
     let missing = opened.folder.path().join("none.db");
     assert!(matches!(read_sqlite(&missing).await, Err(StorageError::OpenFile { .. })));
     assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_database_that_is_moved_away_takes_no_writes_until_it_is_back() {
+    let opened = open().await;
+    opened.storage.put_session(session()).await.unwrap();
+    let (file, aside) = (opened.file(), opened.folder.path().join("aside"));
+    std::fs::rename(&file, &aside).unwrap();
+    let refused =
+        opened.storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap_err();
+    assert_eq!(refused.disk_cause(), Some(DiskCause::Gone), "{refused}");
+    let mut disk = opened.storage.disk();
+    assert_eq!(disk.borrow_and_update().as_ref().unwrap().path, file);
+    assert!(opened.storage.check().await.is_err());
+    assert!(!file.exists(), "nothing new is made in its place");
+    std::fs::rename(&aside, &file).unwrap();
+    disk.wait_for(Option::is_none).await.unwrap();
+    opened.storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    assert_eq!(opened.storage.sessions().await.unwrap().len(), 2);
+    opened.storage.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_vanishes_is_noticed_without_a_write() {
+    let opened = open().await;
+    opened.storage.put_session(session()).await.unwrap();
+    std::fs::remove_file(opened.file().with_file_name("wakeeper.db-wal")).unwrap();
+    let mut disk = opened.storage.disk();
+    let trouble = disk.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert_eq!(trouble.cause, DiskCause::Gone);
+    assert!(trouble.path.to_string_lossy().ends_with("-wal"), "{trouble}");
 }

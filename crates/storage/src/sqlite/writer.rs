@@ -1,12 +1,21 @@
 //! The one writer. Requests that arrive while a transaction is being synced are written together in
 //! the next one, so that many callers share one disk sync; each is answered only after it.
+//!
+//! When the disk fails a group, all requests in it fail, the connection is thrown away, and later requests are refused
+//! until a write succeeds on a new one: see [`Home`].
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::home::Home;
 use crate::StorageError;
+use crate::disk::DiskTrouble;
 
 /// Requests in one transaction at most: bounds how long the first of them waits.
 const GROUP: usize = 256;
@@ -16,8 +25,12 @@ const QUEUE: usize = 1024;
 
 /// A request in the queue, its result type hidden.
 trait Request: Send {
-    /// Runs the work and keeps its result; `false` when it failed.
-    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
+    /// Runs the work and keeps its result; `false` when it failed by itself, an error when the disk did: then
+    /// nothing of the transaction can be trusted.
+    fn run<'c>(
+        &'c mut self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<bool, StorageError>>;
 
     /// Answers the caller: with what the work said when the transaction was committed, else with `failure`.
     fn answer(self: Box<Self>, failure: Option<StorageError>);
@@ -35,13 +48,21 @@ where
     T: Send,
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
 {
-    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
+    fn run<'c>(
+        &'c mut self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<bool, StorageError>> {
         Box::pin(async move {
-            let Some(work) = self.work.take() else { return false };
+            let Some(work) = self.work.take() else { return Ok(false) };
             let result = work(connection).await.map_err(StorageError::during(self.operation));
+            if let Err(error) = &result
+                && error.disk_cause().is_some()
+            {
+                return Err(error.clone());
+            }
             let succeeded = result.is_ok();
             self.result = Some(result);
-            succeeded
+            Ok(succeeded)
         })
     }
 
@@ -61,19 +82,26 @@ where
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Request>>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    disk: watch::Receiver<Option<Arc<DiskTrouble>>>,
 }
 
 impl Writer {
     /// A writer that never writes.
     pub(super) fn closed() -> Self {
-        Self { queue: Mutex::new(None), task: Mutex::new(None) }
+        Self { queue: Mutex::new(None), task: Mutex::new(None), disk: watch::Sender::new(None).subscribe() }
     }
 
     /// Starts the task that owns the writing connection.
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    pub(super) fn start(connection: SqliteConnection, home: Home) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(write_groups(connection, requests));
-        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)) }
+        let disk = home.disk();
+        let task = tokio::spawn(write_groups(connection, home, requests));
+        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), disk }
+    }
+
+    /// Why nothing can be written now.
+    pub(super) fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>> {
+        self.disk.clone()
     }
 
     /// Runs `work` in a transaction that it may share with others; answers once that is on disk.
@@ -101,22 +129,99 @@ impl Writer {
     }
 }
 
-async fn write_groups(mut connection: SqliteConnection, mut requests: mpsc::Receiver<Box<dyn Request>>) {
+/// How often an idle writer looks whether its file is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+async fn write_groups(
+    connection: SqliteConnection,
+    mut home: Home,
+    mut requests: mpsc::Receiver<Box<dyn Request>>,
+) {
+    let mut connection = Some(connection);
     let mut group = Vec::with_capacity(GROUP);
-    while requests.recv_many(&mut group, GROUP).await > 0 {
-        let outcome = write_group(&mut connection, &mut group).await;
-        if let Err(error) = &outcome {
-            tracing::error!(%error, requests = group.len(), "a group of writes failed");
-            // SQLite may have rolled back by itself already (disk full); then this fails harmlessly.
-            let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
-        }
-        let failure = outcome.err();
-        for request in group.drain(..) {
-            request.answer(failure.clone());
+    let mut next = Instant::now() + LOOK;
+    loop {
+        tokio::select! {
+            biased;
+            count = requests.recv_many(&mut group, GROUP) => match count {
+                0 => break,
+                _ => next = serve(&mut connection, &mut home, &mut group, next).await,
+            },
+            () = tokio::time::sleep_until(next) => next = look(&mut connection, &mut home).await,
         }
     }
-    if let Err(error) = connection.close().await {
+    if let Some(connection) = connection
+        && let Err(error) = connection.close().await
+    {
         tracing::warn!(%error, "closing the database failed");
+    }
+}
+
+/// Writes a group, or refuses it while nothing can be written. Answers when to look at the file next.
+async fn serve(
+    connection: &mut Option<SqliteConnection>,
+    home: &mut Home,
+    group: &mut Vec<Box<dyn Request>>,
+    next: Instant,
+) -> Instant {
+    if let Some(trouble) = home.trouble() {
+        answer(group, Some(StorageError::Disk { trouble }));
+        return next;
+    }
+    // Before anything is acknowledged because of this write: it must not go to a file that nobody will find.
+    if let Err(trouble) = home.check() {
+        let next = home.failed(trouble);
+        answer(group, home.trouble().map(|trouble| StorageError::Disk { trouble }));
+        return next;
+    }
+    let outcome = match connection.as_mut() {
+        Some(open) => write_group(open, group).await,
+        None => Err(StorageError::Closed),
+    };
+    let Err(error) = outcome else {
+        answer(group, None);
+        return next;
+    };
+    tracing::error!(%error, requests = group.len(), "a group of writes failed");
+    let Some(trouble) = home.diagnose(&error) else {
+        if let Some(open) = connection.as_mut() {
+            // SQLite may have rolled back by itself already; then this fails harmlessly.
+            let _ = sqlx::query("ROLLBACK").execute(open).await;
+        }
+        answer(group, Some(error));
+        return next;
+    };
+    let next = home.failed(trouble);
+    if let Some(failed) = connection.take() {
+        let _ = failed.close().await;
+    }
+    answer(group, home.trouble().map(|trouble| StorageError::Disk { trouble }));
+    next
+}
+
+/// Looks whether the file is still there and, when nothing could be written, whether it can be now.
+async fn look(connection: &mut Option<SqliteConnection>, home: &mut Home) -> Instant {
+    if home.trouble().is_none() {
+        return match home.check() {
+            Ok(()) => Instant::now() + LOOK,
+            Err(trouble) => home.failed(trouble),
+        };
+    }
+    match home.reopen(connection.take()).await {
+        Ok(opened) => {
+            *connection = Some(opened);
+            Instant::now() + LOOK
+        }
+        Err((trouble, kept)) => {
+            *connection = kept;
+            home.failed(trouble)
+        }
+    }
+}
+
+fn answer(group: &mut Vec<Box<dyn Request>>, failure: Option<StorageError>) {
+    for request in group.drain(..) {
+        request.answer(failure.clone());
     }
 }
 
@@ -127,7 +232,7 @@ async fn write_group(
     execute(connection, "BEGIN IMMEDIATE", "beginning a transaction").await?;
     for request in group.iter_mut() {
         execute(connection, "SAVEPOINT request", "setting a savepoint").await?;
-        if !request.run(connection).await {
+        if !request.run(connection).await? {
             execute(connection, "ROLLBACK TO request", "rolling back to a savepoint").await?;
         }
         execute(connection, "RELEASE request", "releasing a savepoint").await?;

@@ -1,0 +1,48 @@
+use super::*;
+use whatsapp_rust::wacore::store::traits::{PendingInboundRow, SignalStore};
+
+async fn opened() -> (tempfile::TempDir, Arc<EngineStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engine.db");
+    std::fs::File::create(&path).unwrap();
+    let store = EngineStore::open(&path, SqliteStoreConfig::default(), None).await.unwrap();
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_closed_gate_refuses_writes_and_reads() {
+    let (_folder, store) = opened().await;
+    store.put_session("a.1", b"one").await.unwrap();
+    store.gate().close(Closed::Rows("the disk is full".into()));
+    assert!(store.put_session("a.1", b"two").await.is_err());
+    // A duplicate whose row cannot be looked up is not acknowledged.
+    assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err());
+    let inner = store.leave().await.unwrap();
+    assert_eq!(inner.get_session("a.1").await.unwrap().unwrap(), &b"one"[..]);
+    assert!(store.leave().await.is_none(), "the connection is given back once");
+}
+
+#[tokio::test]
+async fn a_removed_database_closes_the_gate_before_anything_is_written() {
+    let (folder, store) = opened().await;
+    std::fs::rename(folder.path().join("engine.db"), folder.path().join("aside")).unwrap();
+    let row = PendingInboundRow { chat: "c", sender: "s", id: "i", message: b"m" };
+    assert!(store.store_pending_inbound_batch(&[row]).await.is_err());
+    let closed = store.gate().closed_by().unwrap();
+    assert_eq!(closed.trouble().unwrap().cause, DiskCause::Gone);
+}
+
+#[tokio::test]
+async fn whoever_leaves_waits_for_what_is_under_way() {
+    let (_folder, store) = opened().await;
+    let writing = store.writing().unwrap();
+    let leaving = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.leave().await.is_some() }
+    });
+    store.gate().closed().await;
+    assert!(store.writing().is_err());
+    assert!(!leaving.is_finished());
+    drop(writing);
+    assert!(leaving.await.unwrap());
+}

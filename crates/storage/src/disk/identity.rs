@@ -1,0 +1,118 @@
+//! Whether the file at a path is still the one that is open.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::{DiskCause, DiskTrouble};
+
+/// Device and inode.
+type Id = (u64, u64);
+
+/// A database that is open, by the identity of its file. An inode that is open is not given to another file, so equal
+/// numbers mean the same file; a file that was removed is not found at its path.
+#[derive(Debug)]
+pub struct OpenFile {
+    path: PathBuf,
+    wal: PathBuf,
+    id: Id,
+    /// Of the write-ahead log, once there is one.
+    wal_id: Mutex<Option<Id>>,
+}
+
+impl OpenFile {
+    /// Remembers the file at `path`, which is open or about to be opened.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be looked at.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        let id = (metadata.dev(), metadata.ino());
+        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None) })
+    }
+
+    /// The database's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks whether the database is still there. One `stat`.
+    ///
+    /// # Errors
+    /// When it was removed, moved or replaced.
+    pub fn check(&self) -> Result<(), DiskTrouble> {
+        if look(&self.path) == Some(self.id) {
+            return Ok(());
+        }
+        Err(DiskTrouble::new(&self.path, DiskCause::Gone))
+    }
+
+    /// The same for the database and its write-ahead log, for whoever holds a connection all the time: SQLite removes
+    /// the log only with the last one.
+    ///
+    /// # Errors
+    /// When one of them was removed, moved or replaced.
+    pub fn check_with_wal(&self) -> Result<(), DiskTrouble> {
+        self.check()?;
+        let found = look(&self.wal);
+        let mut known = self.wal_id.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            None => *known = found,
+            Some(_) if *known == found => {}
+            Some(_) => return Err(DiskTrouble::new(&self.wal, DiskCause::Gone)),
+        }
+        Ok(())
+    }
+}
+
+/// The write-ahead log of a database.
+pub(super) fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn look(path: &Path) -> Option<Id> {
+    let metadata = std::fs::metadata(path).ok()?;
+    (metadata.nlink() > 0).then(|| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_a_moved_and_a_replaced_file_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "one").unwrap();
+        let kept = std::fs::File::open(&path).unwrap();
+        let open = OpenFile::at(&path).unwrap();
+        open.check().unwrap();
+        let aside = folder.path().join("aside");
+        std::fs::rename(&path, &aside).unwrap();
+        assert_eq!(open.check().unwrap_err().cause, DiskCause::Gone);
+        std::fs::write(&path, "another").unwrap();
+        assert_eq!(open.check().unwrap_err().cause, DiskCause::Gone, "another file took its place");
+        std::fs::rename(&aside, &path).unwrap();
+        open.check().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(open.check().is_err());
+        drop(kept);
+    }
+
+    #[test]
+    fn a_log_that_vanishes_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "").unwrap();
+        let open = OpenFile::at(&path).unwrap();
+        open.check_with_wal().unwrap();
+        std::fs::write(wal_of(&path), "log").unwrap();
+        open.check_with_wal().unwrap();
+        std::fs::remove_file(wal_of(&path)).unwrap();
+        assert_eq!(open.check_with_wal().unwrap_err().path, wal_of(&path));
+    }
+}

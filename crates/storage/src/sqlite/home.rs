@@ -1,0 +1,123 @@
+//! Where the writer's connection comes from, and what is done when it failed.
+//!
+//! The readers stay connected meanwhile: as long as one connection is open, the index of the write-ahead log lives on, and
+//! it ends with the last commit whose sync succeeded. What a failed commit left behind it is written over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::housekeeping::write_probe;
+use crate::StorageError;
+use crate::disk::{DiskCause, DiskTrouble, OpenFile, probe};
+
+/// Wait before the first attempt at writing again; it doubles up to [`MOST`].
+const FIRST: Duration = Duration::from_millis(250);
+const MOST: Duration = Duration::from_secs(4);
+/// How long an attempt waits for another process's lock.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// The database's file, and how to open it.
+pub(super) struct Home {
+    file: OpenFile,
+    options: SqliteConnectOptions,
+    trouble: watch::Sender<Option<Arc<DiskTrouble>>>,
+    wait: Duration,
+}
+
+impl Home {
+    pub(super) fn new(file: OpenFile, options: SqliteConnectOptions) -> Self {
+        Self { file, options, trouble: watch::Sender::new(None), wait: FIRST }
+    }
+
+    /// Why nothing can be written now.
+    pub(super) fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>> {
+        self.trouble.subscribe()
+    }
+
+    /// The trouble that writes are refused for.
+    pub(super) fn trouble(&self) -> Option<Arc<DiskTrouble>> {
+        self.trouble.borrow().clone()
+    }
+
+    /// Looks whether the file is still the one that is open.
+    pub(super) fn check(&self) -> Result<(), DiskTrouble> {
+        self.file.check_with_wal()
+    }
+
+    /// The trouble that a failed operation tells of; `None` when it was not the disk.
+    pub(super) fn diagnose(&self, error: &StorageError) -> Option<DiskTrouble> {
+        let cause = error.disk_cause()?;
+        Some(DiskTrouble::new(self.file.path(), cause).looked_into())
+    }
+
+    /// From now on writes are refused. Answers when to try again.
+    pub(super) fn failed(&mut self, trouble: DiskTrouble) -> Instant {
+        if self.trouble().as_deref() != Some(&trouble) {
+            tracing::error!(%trouble, "nothing can be stored; {}", trouble.advice());
+            self.trouble.send_replace(Some(Arc::new(trouble)));
+        }
+        let wait = self.wait;
+        self.wait = (wait * 2).min(MOST);
+        Instant::now() + wait
+    }
+
+    /// From now on writes work.
+    fn works(&mut self) {
+        self.wait = FIRST;
+        if let Some(trouble) = self.trouble.send_replace(None) {
+            tracing::info!(path = %trouble.path.display(), "what comes in can be stored again");
+        }
+    }
+
+    /// Tries to write again: a file beside the database first, then a row in it, both synced.
+    ///
+    /// A connection whose file is gone is kept: the rows may be reachable only through it. Any other that failed was closed.
+    pub(super) async fn reopen(
+        &mut self,
+        kept: Option<SqliteConnection>,
+    ) -> Result<SqliteConnection, (DiskTrouble, Option<SqliteConnection>)> {
+        if let Err(trouble) = self.check() {
+            return Err((trouble, kept));
+        }
+        if let Err(error) = probe(self.file.path()) {
+            return Err((DiskTrouble::new(self.file.path(), DiskCause::of_io(&error)), kept));
+        }
+        let connection = match kept {
+            Some(connection) => Ok(connection),
+            None => self.options.clone().busy_timeout(BUSY).connect().await,
+        };
+        let opened = match connection {
+            Ok(mut connection) => match self.prove(&mut connection).await {
+                Ok(()) => Ok(connection),
+                Err(error) => {
+                    let _ = connection.close().await;
+                    Err(error)
+                }
+            },
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(connection) => {
+                self.works();
+                Ok(connection)
+            }
+            Err(error) => {
+                let error = StorageError::during("opening the database again")(error);
+                let trouble = self.diagnose(&error);
+                Err((trouble.unwrap_or_else(|| DiskTrouble::new(self.file.path(), DiskCause::Failed)), None))
+            }
+        }
+    }
+
+    /// Moves the log into the database, then commits a row. A reader that is in the way only leaves the log longer.
+    async fn prove(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
+        write_probe(connection).await?;
+        sqlx::query("PRAGMA busy_timeout = 10000").execute(connection).await.map(drop)
+    }
+}

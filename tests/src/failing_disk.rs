@@ -1,0 +1,60 @@
+//! The preloaded library that makes a gateway's disk fail: `tests/preload/failing_disk.c`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::gateway::Gateway;
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/failing_disk.c");
+
+/// The rules of one gateway's disk.
+pub struct FailingDisk {
+    rules: PathBuf,
+}
+
+impl FailingDisk {
+    /// Has the gateway's next process preload the library; nothing fails until there are rules.
+    pub fn under(gateway: &mut Gateway, folder: &Path) -> Self {
+        let rules = folder.join("rules");
+        gateway.set("LD_PRELOAD", library().to_string_lossy());
+        gateway.set("FAILING_DISK", rules.to_string_lossy());
+        let disk = Self { rules };
+        disk.set("");
+        disk
+    }
+
+    /// Replaces the rules; they count from the next call on.
+    pub fn set(&self, rules: &str) {
+        let new = self.rules.with_extension("new");
+        std::fs::write(&new, rules).expect("a file of rules");
+        std::fs::rename(&new, &self.rules).expect("a file of rules");
+    }
+
+    /// How often a rule struck so far.
+    pub fn strikes(&self) -> usize {
+        let mut log = self.rules.as_os_str().to_owned();
+        log.push(".log");
+        std::fs::read_to_string(log).unwrap_or_default().lines().count()
+    }
+}
+
+/// Builds the library once.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let test = std::env::current_exe().expect("the test's own path");
+        let folder = test.ancestors().nth(2).expect("a target folder");
+        let library = folder.join("libfailing_disk.so");
+        // Built under a name of its own: tests of other processes may build it now too.
+        let fresh = folder.join(format!("libfailing_disk.{}.so", std::process::id()));
+        let output = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+            .args([fresh.as_os_str(), SOURCE.as_ref(), "-ldl".as_ref()])
+            .output()
+            .expect("a C compiler; `cargo xtask setup` installs one");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::rename(&fresh, &library).expect("the built library");
+        library
+    })
+}
