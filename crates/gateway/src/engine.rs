@@ -31,6 +31,7 @@ mod reading;
 mod registry;
 mod signals;
 mod state;
+mod tasks;
 pub mod transfer;
 
 pub use endpoint::EndpointError;

@@ -27,6 +27,7 @@ use super::outbound::Outbound;
 use super::qr;
 use super::signals::{Listener, Signal, Signalled};
 use super::state::SessionState;
+use super::tasks::ClientTasks;
 use super::{EngineError, lock::Lock};
 use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
@@ -219,8 +220,11 @@ impl Actor {
             inflight: Arc::clone(&parts.outbound.inflight),
             state: Arc::clone(&parts.state),
         };
-        let bot = client::build(&parts.setup, &parts.state, store, parts.inbox.clone(), listener).await?;
-        Ok(Connection::start(self.round, bot, self.signals.0.clone()))
+        let (tasks, inbox) = (ClientTasks::default(), parts.inbox.clone());
+        let bot = client::build(&parts.setup, &parts.state, store, inbox, listener, tasks.clone())
+            .await
+            .inspect_err(|_| tasks.abandon())?;
+        Ok(Connection::start(self.round, bot, tasks, self.signals.0.clone()))
     }
 
     /// Flushes and closes the client, if there is one.
@@ -336,8 +340,10 @@ impl Actor {
     async fn on_ended(&mut self) {
         self.log_close("for good");
         self.deadline = None;
-        self.connection = None;
         self.parts.state.set_client(None);
+        if let Some(connection) = self.connection.take() {
+            connection.ended().await;
+        }
         let cause = self.cause.take().unwrap_or(Cause::Network);
         if matches!(cause, Cause::LoggedOut | Cause::Locked) {
             self.forget_login().await;
@@ -415,18 +421,22 @@ impl Actor {
 
     fn pairing_code(&self, phone: String, done: oneshot::Sender<Result<String, EngineError>>) {
         let state = &self.parts.state;
-        match (state.status(), state.client()) {
-            (SessionStatus::ScanQrCode, Some(client)) => {
+        let not_ready = |status| EngineError::NotReady {
+            session: state.name().clone(),
+            status,
+            expected: vec![SessionStatus::ScanQrCode],
+        };
+        match (state.status(), &self.connection) {
+            (SessionStatus::ScanQrCode, Some(connection)) => {
+                let (client, tasks) = (Arc::clone(&connection.client), connection.tasks().clone());
+                let ended = not_ready(SessionStatus::Stopped);
                 tokio::spawn(async move {
-                    let _ = done.send(request_pairing_code(&client, phone).await);
+                    let code = tasks.within(async { request_pairing_code(&client, phone).await }).await;
+                    let _ = done.send(code.unwrap_or(Err(ended)));
                 });
             }
             (status, _) => {
-                let _ = done.send(Err(EngineError::NotReady {
-                    session: state.name().clone(),
-                    status,
-                    expected: vec![SessionStatus::ScanQrCode],
-                }));
+                let _ = done.send(Err(not_ready(status)));
             }
         }
     }
