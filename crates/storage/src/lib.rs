@@ -18,9 +18,12 @@ mod traits;
 pub use error::StorageError;
 pub use open::{open_sqlite, read_sqlite};
 pub use rows::{
-    AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord,
-    Desired, EventRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, Lane,
-    MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts,
-    OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow, SortOrder, Verdict,
+    AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
+    DeadLetterQuery, DeliveryRecord, Desired, EventRow, IncidentQuery, IncidentRow, IncidentState,
+    IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent,
+    NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow,
+    SortOrder, Verdict,
 };
-pub use traits::{EventRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows, Storage};
+pub use traits::{
+    AccountRows, EventRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows, Storage,
+};

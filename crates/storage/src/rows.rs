@@ -1,5 +1,6 @@
 //! The rows themselves, free of any back end.
 
+mod account;
 mod event;
 mod incident;
 mod message;
@@ -7,6 +8,8 @@ mod outbox;
 mod send;
 mod session;
 
+pub(crate) use account::set_apart;
+pub use account::{AccountChange, AccountRow};
 pub use event::{EventRow, NewEvent};
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
