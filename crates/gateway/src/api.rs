@@ -15,6 +15,7 @@ mod sending;
 mod server;
 mod sessions;
 mod state;
+mod strict;
 mod webhooks;
 
 use std::any::Any;

@@ -15,6 +15,7 @@ use wakeeper_storage::Desired;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 
+use super::account;
 use super::acks::Job;
 use super::address;
 use super::backoff::{self, Cause, Verdict};
@@ -202,6 +203,7 @@ impl Actor {
             Err(error) => {
                 let cause = match error {
                     EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
+                    EngineError::Proxy { .. } => Cause::Proxy,
                     _ => Cause::Network,
                 };
                 tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
@@ -212,6 +214,9 @@ impl Actor {
 
     async fn build(&self) -> Result<Connection, EngineError> {
         let parts = &self.parts;
+        if parts.state.config().asks_for_proxy() {
+            return Err(EngineError::Proxy { session: parts.state.name().clone() });
+        }
         let store = credentials::open(&parts.folder, parts.state.name()).await?;
         let listener = Listener {
             round: self.round,
@@ -288,13 +293,30 @@ impl Actor {
     }
 
     async fn on_open(&mut self) {
+        if !self.settle_account().await {
+            return;
+        }
         self.failures = 0;
         self.cause = None;
         self.deadline = None;
         self.parts.state.note(|evidence, now| evidence.connected = Some(now));
         self.remember_account().await;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
-        self.enter(SessionStatus::Working, None).await;
+        self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+    }
+
+    /// Sets the rows of another number apart. When that fails, the session must not work: `false`.
+    async fn settle_account(&mut self) -> bool {
+        let Some(client) = self.parts.state.client() else { return false };
+        let Err(error) = account::settle(&self.parts.state, &self.parts.journal, &client).await else {
+            return true;
+        };
+        drop(client);
+        tracing::error!(session = %self.parts.state.name(), %error, "the rows of another account were not set apart");
+        self.close().await;
+        let reason = "its rows cannot be written, so it is not known whose they are; trying again";
+        self.give_up(Cause::Network, Some(reason.to_owned())).await;
+        false
     }
 
     /// The client lost its connection and tries again by itself.
@@ -382,7 +404,9 @@ impl Actor {
     /// Keeps the credentials of a login that is over aside, so that the next start links anew.
     async fn forget_login(&mut self) {
         let state = &self.parts.state;
-        match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
+        let account = state.account().lock().await.as_ref().map(|account| account.id.clone());
+        let account = account.or_else(|| state.own_id().map(|id| id.to_string()));
+        match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {
                 tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");
             }
@@ -390,7 +414,17 @@ impl Actor {
                 tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside");
             }
         }
+        match credentials::prune_set_aside(&self.parts.folder, state.clock().now_ms()) {
+            Ok(0) => {}
+            Ok(removed) => {
+                tracing::info!(session = %state.name(), removed, "old credentials that were kept aside are removed");
+            }
+            Err(error) => {
+                tracing::warn!(session = %state.name(), %error, "old credentials that are kept aside stay");
+            }
+        }
         state.set_me(None);
+        state.set_note(None);
         self.tell_webhooks();
         self.store().await;
     }

@@ -34,6 +34,8 @@ pub(super) enum Cause {
     Outdated,
     /// The session lives elsewhere now, or it is not known where.
     Moved,
+    /// Its settings ask for a proxy.
+    Proxy,
 }
 
 /// What to do after a [`Cause`].
@@ -63,9 +65,12 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
             Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
         }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
-        Cause::Replaced | Cause::LoggedOut | Cause::Locked | Cause::Outdated | Cause::Moved => {
-            Verdict::GiveUp
-        }
+        Cause::Replaced
+        | Cause::LoggedOut
+        | Cause::Locked
+        | Cause::Outdated
+        | Cause::Moved
+        | Cause::Proxy => Verdict::GiveUp,
     }
 }
 
@@ -101,6 +106,7 @@ pub(super) fn explain(cause: &Cause) -> String {
             "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned()
         }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
+        Cause::Proxy => "its settings ask for a proxy, which this version cannot use".to_owned(),
         Cause::Moved => "the session was moved elsewhere; `wakeeper import` brings it back".to_owned(),
     }
 }

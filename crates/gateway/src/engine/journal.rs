@@ -66,8 +66,11 @@ impl Journal {
     /// Tells the world of a session's status. A failure is logged: the status itself stands.
     pub(super) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
-        let payload =
+        let mut payload =
             serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});
+        if let Some(reason) = info.reason {
+            payload["reason"] = Value::from(reason);
+        }
         let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload) else { return };
         if let Err(error) = self.commit(vec![Change::Events(vec![event])]).await {
             tracing::error!(session = %info.name, %error, "a change of status could not be stored");

@@ -11,7 +11,7 @@ use whatsapp_rust::anyhow::{self, anyhow};
 use whatsapp_rust::async_trait;
 use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 
-use super::fetch::is_private;
+use crate::addresses::is_private;
 
 /// Fetches from, and uploads to, nearby hosts alone.
 pub(super) struct NearbyHttpClient {

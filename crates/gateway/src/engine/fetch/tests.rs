@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 
 use super::*;
+use crate::addresses::is_private;
 
 const NEARBY: Limits = Limits { max_bytes: 1000, allow_private: true };
 const PUBLIC_ONLY: Limits = Limits { max_bytes: 1000, allow_private: false };
