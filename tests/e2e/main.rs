@@ -6,6 +6,7 @@
 // Tests say what is wrong by panicking.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod answers;
 mod api;
 mod broken;
 mod conversation;

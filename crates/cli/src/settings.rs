@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use wakeeper_gateway::addresses::{AddressPolicy, AllowedTarget};
 use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
 use wakeeper_session::backup::Retention;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// The webhook for every session, `WHATSAPP_HOOK_*`.
     pub webhook: Option<WebhookConfig>,
+    /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
+    pub webhook_addresses: AddressPolicy,
     /// Largest file in bytes that is sent by address, or received.
     pub media_limit: u64,
     /// Most bytes of all files together that are on their way from callers to WhatsApp.
@@ -135,6 +138,7 @@ impl Settings {
         }
         let media_limit =
             values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
+        let webhook_addresses = webhook_addresses(&values)?;
         let backup_dir = values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?;
         Ok(Self {
             listen: SocketAddr::new(host, port),
@@ -157,7 +161,8 @@ impl Settings {
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
             max_connections: values.read("MAX_CONNECTIONS", |text| text.parse().ok().map(Some), None)?,
             shutdown_timeout: values.read("SHUTDOWN_TIMEOUT", parse_duration, DEFAULT_SHUTDOWN_TIMEOUT)?,
-            webhook: webhook(&values)?,
+            webhook: webhook(&values, &webhook_addresses)?,
+            webhook_addresses,
             media_limit,
             transfer_limit: transfer_limit(&values, media_limit)?,
             media_from_private_addresses: values.read("MEDIA_FROM_PRIVATE_ADDRESSES", parse_bool, false)?,
@@ -234,7 +239,23 @@ const WEBHOOK: [&str; 7] = [
     "WHATSAPP_HOOK_CUSTOM_HEADERS",
 ];
 
-fn webhook(values: &Values) -> Result<Option<WebhookConfig>, SettingsError> {
+fn webhook_addresses(values: &Values) -> Result<AddressPolicy, SettingsError> {
+    let private = values.read("WEBHOOK_PRIVATE_ADDRESSES", parse_bool, true)?;
+    let allowed = values.read("WEBHOOK_ALLOWED_TARGETS", parse_targets, Vec::new())?;
+    if private && !allowed.is_empty() {
+        return Err(SettingsError::Conflict {
+            name: "WEBHOOK_ALLOWED_TARGETS",
+            reason: "has no effect unless WEBHOOK_PRIVATE_ADDRESSES is false".to_owned(),
+        });
+    }
+    Ok(AddressPolicy { private, allowed })
+}
+
+fn parse_targets(text: &str) -> Option<Vec<AllowedTarget>> {
+    text.split(',').map(|target| target.trim().parse().ok()).collect()
+}
+
+fn webhook(values: &Values, allowed: &AddressPolicy) -> Result<Option<WebhookConfig>, SettingsError> {
     let [address, events, key, policy, delay, attempts, headers] = WEBHOOK;
     let Some(url) = values.get(address) else {
         return match WEBHOOK.into_iter().find(|name| values.get(name).is_some()) {
@@ -248,7 +269,7 @@ fn webhook(values: &Values) -> Result<Option<WebhookConfig>, SettingsError> {
     let config = WebhookConfig {
         url: url.text.clone(),
         events: values.read(events, parse_events, vec!["*".to_owned()])?,
-        hmac: values.get(key).map(|value| HmacConfig { key: Some(value.text.clone()) }),
+        hmac: values.get(key).map(|value| HmacConfig { key: Some(value.text.as_str().into()) }),
         retries: Some(RetriesConfig {
             policy: values.read(policy, |text| parse_policy(text).map(Some), None)?,
             delay_seconds: number(delay)?,
@@ -256,16 +277,24 @@ fn webhook(values: &Values) -> Result<Option<WebhookConfig>, SettingsError> {
         }),
         custom_headers: values.read(headers, |text| parse_headers(text).map(Some), None)?,
     };
-    match check_webhooks(std::slice::from_ref(&config)) {
+    match check_webhooks(std::slice::from_ref(&config), allowed) {
         Ok(()) => Ok(Some(config)),
         Err(error) => {
             let name = match error {
+                WebhookConfigError::Refused(_)
+                | WebhookConfigError::ReservedHeader(_)
+                | WebhookConfigError::HeaderName
+                | WebhookConfigError::HeaderValue(_) => {
+                    let name =
+                        if matches!(error, WebhookConfigError::Refused(_)) { address } else { headers };
+                    return Err(SettingsError::Conflict { name, reason: error.to_string() });
+                }
                 WebhookConfigError::Url => address,
                 WebhookConfigError::Event => events,
                 WebhookConfigError::Key => key,
                 WebhookConfigError::Delay => delay,
                 WebhookConfigError::Attempts => attempts,
-                WebhookConfigError::Header => headers,
+                WebhookConfigError::Headers => headers,
             };
             Err(values.get(name).unwrap_or(url).malformed())
         }
@@ -320,7 +349,7 @@ fn parse_headers(text: &str) -> Option<Vec<CustomHeader>> {
     let pairs = text.split(';').filter(|pair| !pair.trim().is_empty());
     let header = |pair: &str| {
         let (name, value) = pair.split_once(':')?;
-        Some(CustomHeader { name: name.trim().to_owned(), value: value.trim().to_owned() })
+        Some(CustomHeader { name: name.trim().to_owned(), value: value.trim().into() })
     };
     pairs.map(header).collect()
 }

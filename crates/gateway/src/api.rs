@@ -17,6 +17,7 @@ mod sending;
 mod server;
 mod sessions;
 mod state;
+mod strict;
 mod webhooks;
 
 use std::any::Any;

@@ -4,6 +4,7 @@
 //! its connection; sends run beside it, one at a time per chat; inbound messages are committed to
 //! storage before WhatsApp hears that they arrived.
 
+mod account;
 mod acks;
 mod actor;
 mod address;
@@ -35,6 +36,7 @@ mod registry;
 mod signals;
 mod state;
 mod store;
+mod tasks;
 pub mod transfer;
 mod trouble;
 
@@ -187,6 +189,18 @@ pub enum EngineError {
         /// Where it lives.
         to: String,
     },
+    /// A proxy is asked for, and this version cannot use one.
+    #[error(
+        "session {session} has a proxy in its settings, and this version cannot use one. It does not connect without \
+         it: take the proxy out of the settings (PUT /api/sessions/{session}), and it starts"
+    )]
+    Proxy {
+        /// Whose.
+        session: SessionName,
+    },
+    /// The session was linked to another phone number since the request was made.
+    #[error("another phone number was linked in the session's place; nothing was sent from it")]
+    OtherAccount,
     /// An import was cut short, and its source is out of reach.
     #[error(
         "the import of session {session} was interrupted, and {} cannot be looked at: it is not known which of the two \

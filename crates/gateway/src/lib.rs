@@ -1,5 +1,6 @@
 //! The WhatsApp HTTP gateway.
 
+pub mod addresses;
 pub mod api;
 pub mod clock;
 pub mod engine;

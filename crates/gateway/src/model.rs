@@ -4,10 +4,12 @@
 mod chat;
 mod config;
 mod event;
+mod kept_secrets;
 mod media;
 mod message_id;
 mod outgoing;
 mod query;
+mod secret;
 mod session;
 
 pub use chat::{ChatId, ChatIdError, ChatKind};
@@ -16,6 +18,7 @@ pub use config::{
     SessionConfig, WebhookConfig,
 };
 pub use event::{Ack, EventName, EventNameError, UnknownAck};
+pub use kept_secrets::NoStoredSecret;
 pub use media::MediaFile;
 pub use message_id::{MessageId, MessageIdError};
 pub use outgoing::{
@@ -23,4 +26,5 @@ pub use outgoing::{
     Reaction, Seen, Sent, Text, Typing,
 };
 pub use query::MessageQuery;
+pub use secret::{PLACEHOLDER, Secret};
 pub use session::{Me, SessionInfo, SessionName, SessionNameError, SessionStatus, StatusChange, Timestamps};

@@ -7,10 +7,10 @@
 //!
 //! **Where webhooks may point.** Whoever holds the API key chooses the addresses, and receivers on
 //! the same machine or network are the common case (n8n beside the gateway), so loopback and
-//! private addresses are allowed. To keep that power small: only `http` and `https`, no redirects
-//! followed, nothing but the status code of an answer is kept or shown, and proxies from the
-//! environment are not used. Where API keys are handed to people who must not reach the internal
-//! network, fence the gateway's network off.
+//! private addresses are allowed unless [`WebhookSettings::addresses`] confines them; what names
+//! resolve to is checked at every connection. The metadata services of clouds are never allowed.
+//! Only `http` and `https`, no redirects followed, nothing but the status code of an answer is kept
+//! or shown, and proxies from the environment are not used.
 
 mod delivery;
 mod dispatcher;
@@ -35,6 +35,7 @@ pub use self::housekeeping::RetentionSettings;
 pub use self::registry::SessionContext;
 pub use self::subscription::{WebhookConfigError, check_webhooks};
 pub(crate) use self::{dispatcher::Dispatcher, registry::Registry};
+use crate::addresses::AddressPolicy;
 use crate::clock::Clock;
 use crate::events::{Environment, EventSink};
 use crate::model::WebhookConfig;
@@ -50,6 +51,8 @@ pub struct WebhookSettings {
     pub timeout: Duration,
     /// How long finished rows are kept.
     pub retention: RetentionSettings,
+    /// Where deliveries may go.
+    pub addresses: AddressPolicy,
     /// The time of day.
     pub clock: Clock,
 }
@@ -61,6 +64,7 @@ impl Default for WebhookSettings {
             environment: Environment::default(),
             timeout: Duration::from_secs(30),
             retention: RetentionSettings::default(),
+            addresses: AddressPolicy::open(),
             clock: Clock::system(),
         }
     }
@@ -88,6 +92,7 @@ pub struct Webhooks {
     dispatcher: Dispatcher,
     sink: EventSink,
     retention: RetentionSettings,
+    addresses: AddressPolicy,
     clock: Clock,
 }
 
@@ -103,13 +108,28 @@ impl Webhooks {
     /// # Errors
     /// [`WebhookError::Config`] and [`WebhookError::Client`].
     pub fn new(storage: Arc<dyn Storage>, settings: WebhookSettings) -> Result<Self, WebhookError> {
-        let WebhookSettings { global, environment, timeout, retention, clock } = settings;
+        let WebhookSettings { global, environment, timeout, retention, addresses, clock } = settings;
+        check_webhooks(&global, &addresses)?;
         let registry = Arc::new(Registry::new(&global)?);
-        let client = delivery::client(timeout)?;
-        let dispatcher = Dispatcher::new(Arc::clone(&storage), Arc::clone(&registry), client, clock.clone());
+        let client = delivery::client(timeout, addresses.clone())?;
+        let dispatcher = Dispatcher::new(
+            Arc::clone(&storage),
+            Arc::clone(&registry),
+            client,
+            addresses.clone(),
+            clock.clone(),
+        );
         let sink =
             EventSink::new(Arc::clone(&storage), registry, dispatcher.clone(), environment, clock.clone());
-        Ok(Self { storage, dispatcher, sink, retention, clock })
+        Ok(Self { storage, dispatcher, sink, retention, addresses, clock })
+    }
+
+    /// Checks webhooks that a caller wants, also against [`WebhookSettings::addresses`].
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, configs: &[WebhookConfig]) -> Result<(), WebhookConfigError> {
+        check_webhooks(configs, &self.addresses)
     }
 
     /// Where the engine's events go.

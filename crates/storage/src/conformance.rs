@@ -1,5 +1,6 @@
 //! What every back end must do: one suite, given a fresh storage for each case.
 
+pub(crate) mod accounts;
 pub(crate) mod commits;
 pub(crate) mod generations;
 pub(crate) mod incidents;
@@ -17,6 +18,8 @@ macro_rules! suite {
     ($open:path) => {
         crate::conformance::suite!(@cases $open;
             sessions: keeps_replaces_and_lists, deleting_takes_what_is_not_owed;
+            accounts: an_account_is_kept, rows_of_a_former_account_are_set_apart_and_come_back,
+                deleting_a_session_takes_former_accounts_too;
             commits: a_redelivered_message_makes_no_second_event, acks_only_rise,
                 edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
                 concurrent_commits_all_land, pages_and_filters;

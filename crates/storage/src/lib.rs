@@ -19,13 +19,14 @@ mod traits;
 pub use error::StorageError;
 pub use open::{open_or_rebuild_sqlite, open_sqlite, read_sqlite};
 pub use rows::{
-    AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord,
-    Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep,
-    IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent, NewIncident,
-    NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow, SortOrder,
-    Verdict,
+    AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
+    DeadLetterQuery, DeliveryRecord, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
+    IncidentState, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate,
+    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
+    SessionRow, SortOrder, Verdict,
 };
 pub use sqlite::rebuild::Rebuilt;
 pub use traits::{
-    EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows, Storage,
+    AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
+    Storage,
 };

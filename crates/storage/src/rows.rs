@@ -1,5 +1,6 @@
 //! The rows themselves, free of any back end.
 
+mod account;
 mod event;
 mod generation;
 mod incident;
@@ -8,6 +9,8 @@ mod outbox;
 mod send;
 mod session;
 
+pub(crate) use account::set_apart;
+pub use account::{AccountChange, AccountRow};
 pub use event::{EventRow, NewEvent};
 pub use generation::GenerationRow;
 pub use incident::{

@@ -1,6 +1,7 @@
 //! The embedded back end: SQLite in WAL mode, one writer that groups commits, a few readers.
 #![allow(clippy::needless_pass_by_value, reason = "sqlx hands rows to `try_map` by value")]
 
+mod account_rows;
 mod commit;
 mod event_rows;
 mod file;

@@ -6,17 +6,25 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    GenerationRow, IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef,
-    MessageRow, NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState, SessionRow,
-    StorageError,
+    AccountChange, AccountRow, AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery,
+    DeliveryRecord, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane,
+    MessageQuery, MessageRef, MessageRow, NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun,
+    SendRow, SendState, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
 /// dropped half-way may still happen.
 #[async_trait]
 pub trait Storage:
-    SessionRows + MessageRows + EventRows + OutboxRows + SendRows + IncidentRows + GenerationRows + fmt::Debug
+    SessionRows
+    + AccountRows
+    + MessageRows
+    + EventRows
+    + OutboxRows
+    + SendRows
+    + IncidentRows
+    + GenerationRows
+    + fmt::Debug
 {
     /// Proves that rows can be written and read now; for `/health`.
     async fn check(&self) -> Result<(), StorageError>;
@@ -70,6 +78,21 @@ pub trait GenerationRows: Send + Sync {
 
     /// Forgets that of a session: it lives elsewhere from now on.
     async fn forget_generation(&self, session: &str) -> Result<(), StorageError>;
+}
+
+/// Whose the rows of a session are.
+#[async_trait]
+pub trait AccountRows: Send + Sync {
+    /// The account that was linked last, also after a logout.
+    async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError>;
+
+    /// Stores whose the rows of a session are.
+    async fn put_account(&self, session: &str, account: AccountRow) -> Result<(), StorageError>;
+
+    /// Another account takes a session's place, all or nothing: unfinished sends of the former fail; its messages,
+    /// sends and events are set apart, so that no read of the session finds them; those that were set apart for the
+    /// present one come back. What is owed to receivers still arrives.
+    async fn change_account(&self, change: AccountChange) -> Result<(), StorageError>;
 }
 
 /// Messages, and the commit that ties them to their events.
@@ -167,7 +190,9 @@ pub trait SendRows: Send + Sync {
     /// One send by its stanza id.
     async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError>;
 
-    /// One send by the caller's key, so that a known request is answered before any work is done.
+    /// One send by the caller's key, so that a known request is answered before any work is done. The `session` of
+    /// a send of a former account (see [`AccountRows::change_account`]) is another than was asked for: its key stays
+    /// taken, so that a repeated request never goes out from another number.
     async fn send_by_key(
         &self,
         session: &str,

@@ -130,7 +130,7 @@ fn config(
     let webhook = WebhookConfig {
         url: ear.url(),
         events: vec!["*".to_owned()],
-        hmac: Some(HmacConfig { key: Some(ear.key().to_owned()) }),
+        hmac: Some(HmacConfig { key: Some(ear.key().into()) }),
         retries: None,
         custom_headers: None,
     };

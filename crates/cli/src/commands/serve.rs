@@ -267,6 +267,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
         },
         webhooks: WebhookSettings {
             global: settings.webhook.clone().into_iter().collect(),
+            addresses: settings.webhook_addresses.clone(),
             ..WebhookSettings::default()
         },
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },

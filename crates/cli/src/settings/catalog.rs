@@ -132,6 +132,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", Kind::Number(1, 86_400)),
     setting("WHATSAPP_HOOK_RETRIES_ATTEMPTS", Kind::Number(1, 1_000)),
     secret("WHATSAPP_HOOK_CUSTOM_HEADERS", Kind::Text("Name:value pairs separated by semicolons")),
+    setting("WEBHOOK_PRIVATE_ADDRESSES", Kind::Bool),
+    setting(
+        "WEBHOOK_ALLOWED_TARGETS",
+        Kind::Text(
+            "host names, addresses and networks such as n8n, 10.0.0.7 and 10.1.0.0/16, separated by commas",
+        ),
+    ),
     setting(
         "WHATSAPP_WS_URL",
         Kind::Text("in demo builds only: ws:// or wss:// and a loopback or private host"),
@@ -155,6 +162,8 @@ const OWN_PREFIXES: &[&str] = &[
     "BACKUP_",
     "AUTO_CLEANUP",
     "MONITOR_ALERT",
+    "WEBHOOK_PRIVATE",
+    "WEBHOOK_ALLOWED",
 ];
 
 /// Does that environment name belong to wakeeper?

@@ -173,8 +173,43 @@ fn webhook_settings_are_read_and_need_the_address() {
     let retries = hook.retries.unwrap();
     assert_eq!((retries.delay_seconds, retries.attempts), (Some(3), Some(7)));
     let headers = hook.custom_headers.unwrap();
-    assert_eq!((headers.len(), headers[0].value.as_str()), (2, "abc:def"));
+    assert_eq!((headers.len(), headers[0].value.expose()), (2, "abc:def"));
     assert!(refusal(&[("WHATSAPP_HOOK_EVENTS", "*")]).contains("WHATSAPP_HOOK_URL"));
+}
+
+#[test]
+fn headers_that_are_not_the_owners_are_refused_by_name_and_without_their_values() {
+    fn hook(headers: &str) -> String {
+        refusal(&[("WHATSAPP_HOOK_URL", "http://n8n:5678/hook"), ("WHATSAPP_HOOK_CUSTOM_HEADERS", headers)])
+    }
+    for name in ["X-Webhook-Hmac", "webhook-signature", "HOST", "te", "Proxy-Authorization"] {
+        let message = hook(&format!("X-Token:t0p; {name}:s3cret"));
+        assert!(message.contains("WHATSAPP_HOOK_CUSTOM_HEADERS") && message.contains(name), "{message}");
+        assert!(!message.contains("t0p") && !message.contains("s3cret"), "{message}");
+    }
+    let message = hook("X-Token: t0p\nt0p");
+    assert!(message.contains("X-Token") && !message.contains("t0p"), "{message}");
+}
+
+#[test]
+fn webhooks_are_confined_when_the_settings_say_so() {
+    let url = ("WHATSAPP_HOOK_URL", "http://10.1.2.3:5678/hook?token=t0p");
+    let confined = ("WEBHOOK_PRIVATE_ADDRESSES", "false");
+    let message = refusal(&[url, confined]);
+    assert!(message.contains("WHATSAPP_HOOK_URL") && message.contains("private"), "{message}");
+    assert!(!message.contains("t0p"), "{message}");
+    let settings = resolve(&[url, confined, ("WEBHOOK_ALLOWED_TARGETS", "n8n, 10.1.0.0/16")]).unwrap();
+    assert!(!settings.webhook_addresses.private && settings.webhook_addresses.allowed.len() == 2);
+    assert!(resolve(&[url]).unwrap().webhook_addresses.private);
+    for bad in ["a b", "10.0.0.0/99", "http://n8n", "n8n,,x"] {
+        assert!(
+            refusal(&[confined, ("WEBHOOK_ALLOWED_TARGETS", bad)]).contains("WEBHOOK_ALLOWED_TARGETS"),
+            "{bad}"
+        );
+    }
+    assert!(refusal(&[("WEBHOOK_ALLOWED_TARGETS", "n8n")]).contains("WEBHOOK_PRIVATE_ADDRESSES"));
+    let metadata = refusal(&[("WHATSAPP_HOOK_URL", "http://169.254.169.254/")]);
+    assert!(metadata.contains("WHATSAPP_HOOK_URL") && metadata.contains("metadata"), "{metadata}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::extract::{Body, Parameters};
 use super::sending;
 use super::state::{Api, field};
+use super::strict::NotBuilt;
 
 /// Most messages in one answer.
 const MOST_MESSAGES: u32 = 1_000;
@@ -61,6 +62,11 @@ struct EditRequest {
     text: String,
     /// People to mention, by chat id.
     mentions: Option<Vec<String>>,
+    /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
+    #[serde(rename = "linkPreview")]
+    _link_preview: Option<bool>,
+    #[serde(default, rename = "linkPreviewHighQuality")]
+    _link_preview_high_quality: NotBuilt,
 }
 
 /// Read stored messages, newest first

@@ -261,6 +261,13 @@ impl From<EngineError> for ApiError {
             EngineError::Busy(_) => {
                 Self::new(ErrorCode::RateLimited, "Too much is under way in this session").retry_after(1)
             }
+            EngineError::OtherAccount => Self::new(
+                ErrorCode::Conflict,
+                "Another phone number was linked in the session's place; nothing was sent from it",
+            )
+            .hint(
+                "look at the session's me; to send from that number, send again with a new Idempotency-Key",
+            ),
             EngineError::IdempotencyConflict => {
                 Self::new(ErrorCode::IdempotencyConflict, "The Idempotency-Key was used for another request")
                     .hint("use a new key for every message")
@@ -290,6 +297,7 @@ impl From<EngineError> for ApiError {
             EngineError::PairingCode { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
             EngineError::Lock(LockError::Held { .. })
             | EngineError::Moved { .. }
+            | EngineError::Proxy { .. }
             | EngineError::ImportUnfinished { .. }
             | EngineError::LoginLost { .. } => Self::new(ErrorCode::Conflict, text),
             EngineError::Storage(error) => error.into(),

@@ -19,6 +19,7 @@ use super::divert::Divert;
 use super::error::{ApiError, ErrorCode};
 use super::intake;
 use super::media::Decoder;
+use super::strict;
 
 /// Most bytes of a body that are kept in memory: everything but the file in it. Texts have at most
 /// 65,536 characters, which JSON may write in 12 bytes each.
@@ -47,7 +48,7 @@ impl Bodies {
     }
 }
 
-/// A JSON body. Unknown fields are passed over, as WAHA does: its clients send more than they need.
+/// A JSON body. A field that is unknown, at any depth, is refused by its name; see [`super::strict`].
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -55,7 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
-        parse_json(&read(request).await?.text).map(Self)
+        strict::from_slice(&read(request).await?.text).map(Self)
     }
 }
 
@@ -72,7 +73,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
             return Ok(Self(T::default()));
         }
         json?;
-        parse_json(&read.text).map(Self)
+        strict::from_slice(&read.text).map(Self)
     }
 }
 
@@ -85,9 +86,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for BodyWithFile<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         require_json(request.headers())?;
         let (read, file) = read_with_file(request).await?;
-        parse_json(&read.text).map(|body| Self(body, file))
+        strict::from_slice(&read.text).map(|body| Self(body, file))
     }
 }
+
+/// No body, or an empty object.
+#[derive(Default, serde::Deserialize)]
+pub(super) struct NoFields {}
 
 /// The query string.
 pub struct Parameters<T>(pub T);
@@ -99,7 +104,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
         let Query(parameters) =
             Query::from_request_parts(parts, state).await.map_err(|error: QueryRejection| {
                 let text = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-                ApiError::invalid(format!("Bad query parameter: {}", without_values(&text)))
+                ApiError::invalid(format!("Bad query parameter: {}", strict::without_values(&text)))
             })?;
         Ok(Self(parameters))
     }
@@ -217,80 +222,4 @@ fn unreadable(error: &axum::Error) -> ApiError {
 fn too_large() -> ApiError {
     ApiError::new(ErrorCode::TooLarge, "The body is too large")
         .hint("the setting REQUEST_BODY_LIMIT sets the limit; large files can be sent by url")
-}
-
-fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        if !error.is_data() {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            return ApiError::new(ErrorCode::InvalidJson, format!("The body is not valid JSON: {place}"));
-        }
-        let reason = without_values(&error.to_string());
-        // A path of `.` is the body itself.
-        if path == "." { ApiError::invalid(reason) } else { ApiError::invalid(format!("{path}: {reason}")) }
-    })?;
-    reader.end().map_err(|_| {
-        ApiError::new(ErrorCode::InvalidJson, "The body is not valid JSON: text after the end")
-    })?;
-    Ok(value)
-}
-
-/// Turns serde's ``invalid type: string "hello", expected u32 at line 1 column 9`` into
-/// `expected u32`. What is cut off is the caller's data.
-fn without_values(text: &str) -> String {
-    let text = text.rfind(" at line ").map_or(text, |end| &text[..end]);
-    if let Some(start) = text.rfind("expected ") {
-        return text[start..].to_owned();
-    }
-    if text.starts_with("missing field ") {
-        return text.to_owned();
-    }
-    "not a value that is allowed here".to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    struct Sample {
-        #[serde(rename = "chatId")]
-        _chat_id: String,
-        #[serde(default, rename = "limit")]
-        _limit: u32,
-    }
-
-    fn refusal(body: &str) -> ErrorBodyText {
-        let error = parse_json::<Sample>(body.as_bytes()).expect_err("refused");
-        (error.code(), format!("{error:?}"))
-    }
-
-    type ErrorBodyText = (ErrorCode, String);
-
-    #[test]
-    fn names_the_field_and_the_expectation_but_not_the_value() {
-        let (code, text) = refusal(r#"{"chatId":"a","limit":"private words, expected nothing"}"#);
-        assert_eq!(code, ErrorCode::InvalidRequest);
-        assert!(text.contains("limit: expected u32"), "{text}");
-        assert!(!text.contains("private"), "{text}");
-        let (_, text) = refusal(r#"{"limit":1}"#);
-        assert!(text.contains("missing field `chatId`"), "{text}");
-    }
-
-    #[test]
-    fn tells_broken_json_from_wrong_fields() {
-        for body in ["", "{", "{\"chatId\":}", "{\"chatId\":\"a\"} {}", "\u{feff}{}"] {
-            assert_eq!(refusal(body).0, ErrorCode::InvalidJson, "{body}");
-        }
-        for body in ["[]", "null", "3", "{\"chatId\":3}"] {
-            assert_eq!(refusal(body).0, ErrorCode::InvalidRequest, "{body}");
-        }
-        let deep = "[".repeat(100_000);
-        assert_eq!(refusal(&format!("{{\"chatId\":\"a\",\"x\":{deep}")).0, ErrorCode::InvalidJson);
-    }
 }

@@ -37,6 +37,12 @@ pub(super) struct FileField {
 }
 
 impl FileField {
+    /// Does the caller say that it is of this type?
+    pub(super) fn is_of(&self, kind: &str) -> bool {
+        let essence = self.mimetype.as_deref().and_then(|mimetype| mimetype.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(kind))
+    }
+
     /// Checks everything that can be checked before the file is fetched.
     ///
     /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which is empty then.

@@ -16,6 +16,7 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::{Body, Parameters};
 use super::qr_image;
 use super::state::Api;
+use super::strict::NotBuilt;
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -64,6 +65,8 @@ struct CodeRequest {
     /// The phone's number in international form.
     #[schema(example = "628111222333")]
     phone_number: String,
+    #[serde(default, rename = "method")]
+    _method: NotBuilt,
 }
 
 /// A code to type into the phone.

@@ -19,6 +19,7 @@ use super::error::ApiError;
 use super::extract::{Body, BodyWithFile};
 use super::media::FileField;
 use super::state::{Api, field};
+use super::strict::NotBuilt;
 
 /// Header that names a send for repeats.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -62,6 +63,13 @@ struct TextRequest {
     reply_to: Option<String>,
     /// People to mention, by chat id; their `@number` must stand in the text.
     mentions: Option<Vec<String>>,
+    /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
+    #[serde(rename = "linkPreview")]
+    _link_preview: Option<bool>,
+    #[serde(default, rename = "linkPreviewHighQuality")]
+    _link_preview_high_quality: NotBuilt,
+    #[serde(default, rename = "id")]
+    _id: NotBuilt,
 }
 
 /// A file to send.
@@ -85,6 +93,9 @@ struct MediaRequest {
     /// With videos: a round video note.
     #[serde(rename = "asNote")]
     as_note: Option<bool>,
+    /// With voice notes and videos: `true` only for files that phones play as they are (`audio/ogg` with Opus,
+    /// `video/mp4`), because nothing is converted.
+    convert: Option<bool>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -265,6 +276,7 @@ async fn send_media(
     sent: Option<Spooled>,
     kind: MediaKind,
 ) -> Result<Response, ApiError> {
+    check_fits(&request, kind)?;
     let media = crate::model::Media {
         chat: field("chatId", &request.chat_id)?,
         kind,
@@ -277,6 +289,31 @@ async fn send_media(
         check_length("caption", caption)?;
     }
     send(api, headers, &request.session, Outgoing::Media(media), StatusCode::CREATED).await
+}
+
+/// Refuses what this kind of message cannot have: dropped silently, the receiver would miss it.
+fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
+    let (voice, video) = (kind == MediaKind::Voice, matches!(kind, MediaKind::Video { .. }));
+    if request.as_note == Some(true) && !video {
+        return Err(ApiError::invalid("asNote: only videos can be video notes"));
+    }
+    if voice && request.caption.as_deref().is_some_and(|caption| !caption.is_empty()) {
+        return Err(
+            ApiError::invalid("caption: a voice note has none").hint("send the text as a message of its own")
+        );
+    }
+    if request.convert == Some(true) {
+        let fits = if voice { "audio/ogg" } else { "video/mp4" };
+        if !(voice || video) {
+            return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
+        }
+        if !request.file.is_of(fits) {
+            return Err(ApiError::invalid("convert: converting is not supported by this version").hint(
+                format!("send a file of the type {fits} and say so in file.mimetype, or send convert: false"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Sends and answers the message as WAHA shows it.

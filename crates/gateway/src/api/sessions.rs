@@ -4,18 +4,17 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::model::{Me, SessionConfig, SessionInfo, SessionName};
-use crate::webhook::check_webhooks;
 
 use super::document::Failures;
 use super::error::ApiError;
-use super::extract::{Body, OptionalBody, Parameters};
+use super::extract::{Body, NoFields, OptionalBody, Parameters};
 use super::state::{Api, field};
+use super::strict::{self, NotBuilt};
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -46,41 +45,113 @@ struct NewSession {
     /// Start it at once; so it is when missing.
     start: Option<bool>,
     /// Its settings.
-    #[schema(value_type = Option<SessionConfig>)]
-    config: Value,
+    config: Option<SessionConfig>,
+    #[serde(rename = "apps")]
+    _apps: NotBuilt,
 }
 
 /// New settings of a session.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct SessionChange {
-    /// Replace the old ones.
-    #[schema(value_type = Option<SessionConfig>)]
-    config: Value,
+    /// Replace the old ones, all of them; without it they stay as they are. A secret that is given back as the
+    /// placeholder stays, too.
+    config: Option<SessionConfig>,
+    #[serde(rename = "apps")]
+    _apps: NotBuilt,
 }
 
-/// WAHA's clients write `null` for what they leave out.
-fn config(mut value: Value) -> Result<SessionConfig, ApiError> {
-    drop_nulls(&mut value);
-    if value.is_null() {
-        return Ok(SessionConfig::default());
+/// How to log out.
+#[derive(Default, Deserialize, ToSchema)]
+struct LogoutRequest {
+    #[serde(rename = "apps")]
+    _apps: Option<LogoutApps>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+struct LogoutApps {
+    #[serde(default, rename = "purge")]
+    _purge: NotBuilt,
+}
+
+/// What WAHA's other engines are told, as far as it asks for what wakeeper does anyway.
+mod elsewhere {
+    use serde::Deserialize;
+
+    use super::NotBuilt;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct Noweb {
+        pub mark_online: Option<bool>,
+        #[serde(rename = "store")]
+        _store: Option<Store>,
     }
-    let config: SessionConfig = serde_path_to_error::deserialize(value).map_err(|error| {
-        ApiError::invalid(format!("config.{}: missing, or of a wrong type", error.path()))
-    })?;
-    check_webhooks(&config.webhooks).map_err(|error| ApiError::invalid(error.to_string()))?;
-    Ok(config)
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Store {
+        /// Messages are stored anyway.
+        #[serde(rename = "enabled")]
+        _enabled: Option<bool>,
+        #[serde(default, rename = "fullSync")]
+        _full_sync: NotBuilt,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Gows {
+        pub storage: Option<Storage>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct Storage {
+        pub messages: Option<bool>,
+        #[serde(default, rename = "groups")]
+        _groups: NotBuilt,
+        #[serde(default, rename = "chats")]
+        _chats: NotBuilt,
+        #[serde(default, rename = "labels")]
+        _labels: NotBuilt,
+        #[serde(default, rename = "contacts")]
+        _contacts: NotBuilt,
+        #[serde(default, rename = "messageSecrets")]
+        _message_secrets: NotBuilt,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Webjs {
+        #[serde(default, rename = "tagsEventsOn")]
+        _tags_events_on: NotBuilt,
+    }
 }
 
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(drop_nulls);
+/// Checks what can be checked of a config before the session is looked at.
+fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
+    if let Some(debug) = config.debug.clone() {
+        strict::from_value::<NotBuilt>("config.debug", debug)
+            .map_err(|error| error.hint("leave it out; the setting RUST_LOG sets what is logged"))?;
+    }
+    if let Some(noweb) = config.noweb.clone() {
+        let noweb: elsewhere::Noweb = strict::from_value("config.noweb", noweb)?;
+        if noweb.mark_online == Some(false) {
+            return Err(ApiError::invalid(
+                "config.noweb.markOnline: staying offline is not supported by this version",
+            ));
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
+    if let Some(gows) = config.gows.clone() {
+        let gows: elsewhere::Gows = strict::from_value("config.gows", gows)?;
+        if gows.storage.and_then(|storage| storage.messages) == Some(false) {
+            return Err(ApiError::invalid("config.gows.storage.messages: messages are always stored")
+                .hint("config.ignore leaves groups, channels, broadcasts or status updates out"));
+        }
+    }
+    if let Some(webjs) = config.webjs.clone() {
+        strict::from_value::<elsewhere::Webjs>("config.webjs", webjs)?;
+    }
+    api.webhooks.check(&config.webhooks).map_err(|error| ApiError::invalid(error.to_string()))?;
+    Ok(config)
 }
 
 /// List sessions
@@ -102,7 +173,7 @@ async fn create(
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let name = new.name.unwrap_or_else(|| format!("session_{}", uuid::Uuid::now_v7().simple()));
     let name: SessionName = field("name", &name)?;
-    let config = config(new.config)?;
+    let config = check(&api, new.config.unwrap_or_default())?;
     let info = api.sessions.create(name, config, new.start.unwrap_or(true)).await?;
     Ok((StatusCode::CREATED, Json(info)))
 }
@@ -116,6 +187,9 @@ async fn read(State(api): State<Api>, Path(session): Path<String>) -> Result<Jso
 }
 
 /// Change a session's settings
+///
+/// Answers show secrets as `********`. Given back so they stay, as long as the webhook's address and the header's
+/// name are the same; another address needs the secret itself.
 #[utoipa::path(put, path = "/api/sessions/{session}", tag = "sessions", request_body = SessionChange,
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "The session", body = SessionInfo), Failures))]
@@ -124,8 +198,9 @@ async fn update(
     Path(session): Path<String>,
     Body(change): Body<SessionChange>,
 ) -> Result<Json<SessionInfo>, ApiError> {
-    let (name, _) = api.session(&session)?;
-    let config = config(change.config)?;
+    let (name, info) = api.session(&session)?;
+    let Some(config) = change.config else { return Ok(Json(info)) };
+    let config = check(&api, config)?;
     Ok(Json(api.sessions.update(&name, config).await?))
 }
 
@@ -157,6 +232,7 @@ async fn me(State(api): State<Api>, Path(session): Path<String>) -> Result<Json<
 async fn start(
     State(api): State<Api>,
     Path(session): Path<String>,
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session)?;
     Ok((StatusCode::CREATED, Json(api.sessions.start(&name).await?)))
@@ -169,6 +245,7 @@ async fn start(
 async fn stop(
     State(api): State<Api>,
     Path(session): Path<String>,
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session)?;
     Ok((StatusCode::CREATED, Json(api.sessions.stop(&name).await?)))
@@ -181,6 +258,7 @@ async fn stop(
 async fn restart(
     State(api): State<Api>,
     Path(session): Path<String>,
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session)?;
     Ok((StatusCode::CREATED, Json(api.sessions.restart(&name).await?)))
@@ -190,11 +268,13 @@ async fn restart(
 ///
 /// Unlinks the device from the phone. Linking again needs a new QR code.
 #[utoipa::path(post, path = "/api/sessions/{session}/logout", tag = "sessions",
+    request_body(content = Option<LogoutRequest>),
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 201, description = "The session", body = SessionInfo), Failures))]
 async fn logout(
     State(api): State<Api>,
     Path(session): Path<String>,
+    OptionalBody(LogoutRequest { .. }): OptionalBody<LogoutRequest>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session)?;
     Ok((StatusCode::CREATED, Json(api.sessions.logout(&name).await?)))

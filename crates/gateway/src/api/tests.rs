@@ -29,4 +29,6 @@ fn every_path_under_api_asks_for_the_key_and_tells_of_errors() {
 
 // Sessions need a server to connect to, and only demo builds may connect to one of this machine.
 #[cfg(feature = "demo")]
+mod answers;
+#[cfg(feature = "demo")]
 mod requests;

@@ -19,6 +19,7 @@ use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 use whatsapp_rust::store::SqliteStore;
 
+use super::account;
 use super::acks::Job;
 use super::address;
 use super::again::Again;
@@ -34,6 +35,7 @@ use super::signals::{Listener, Signal, Signalled};
 use super::state::SessionState;
 use super::store::{Closed, EngineStore};
 use super::trouble::Trouble;
+use super::tasks::ClientTasks;
 use super::{EngineError, lock::Lock};
 use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
@@ -231,6 +233,7 @@ impl Actor {
                 let cause = match error {
                     EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
                     EngineError::LoginLost { .. } => Cause::LoginLost,
+                    EngineError::Proxy { .. } => Cause::Proxy,
                     _ => Cause::Network,
                 };
                 tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
@@ -240,6 +243,9 @@ impl Actor {
     }
 
     async fn build(&mut self) -> Result<Connection, EngineError> {
+        if self.parts.state.config().asks_for_proxy() {
+            return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
+        }
         self.prepare_login().await?;
         let parts = &self.parts;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
@@ -256,18 +262,20 @@ impl Actor {
             inflight: Arc::clone(&parts.outbound.inflight),
             state: Arc::clone(&parts.state),
         };
+        let (tasks, inbox) = (ClientTasks::default(), parts.inbox.clone());
         let bot =
-            client::build(&parts.setup, &parts.state, Arc::clone(&store), parts.inbox.clone(), listener)
+            client::build(&parts.setup, &parts.state, Arc::clone(&store), inbox, listener, tasks.clone())
                 .await;
         let bot = match bot {
             Ok(bot) => bot,
             Err(error) => {
+                tasks.end(Duration::ZERO).await;
                 store.leave().await;
                 return Err(error);
             }
         };
         let rows = parts.journal.storage().disk();
-        Ok(Connection::start(self.round, bot, store, rows, self.signals.0.clone()))
+        Ok(Connection::start(self.round, bot, tasks, store, rows, self.signals.0.clone()))
     }
 
     /// A database cannot be written: the client is given up with all it holds in memory. A new one starts from what is on
@@ -390,6 +398,9 @@ impl Actor {
     }
 
     async fn on_open(&mut self) {
+        if !self.settle_account().await {
+            return;
+        }
         self.failures = 0;
         self.cause = None;
         self.deadline = None;
@@ -397,7 +408,21 @@ impl Actor {
         self.remember_account().await;
         self.mark_linked().await;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
-        self.enter(SessionStatus::Working, None).await;
+        self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+    }
+
+    /// Sets the rows of another number apart. When that fails, the session must not work: `false`.
+    async fn settle_account(&mut self) -> bool {
+        let Some(client) = self.parts.state.client() else { return false };
+        let Err(error) = account::settle(&self.parts.state, &self.parts.journal, &client).await else {
+            return true;
+        };
+        drop(client);
+        tracing::error!(session = %self.parts.state.name(), %error, "the rows of another account were not set apart");
+        self.close().await;
+        let reason = "its rows cannot be written, so it is not known whose they are; trying again";
+        self.give_up(Cause::Network, Some(reason.to_owned())).await;
+        false
     }
 
     /// The client lost its connection and tries again by itself.
@@ -446,11 +471,11 @@ impl Actor {
         if self.connection.as_ref().is_some_and(|connection| connection.store.gate().closed_by().is_some()) {
             return self.on_disk().await;
         }
+        self.parts.state.set_client(None);
         if let Some(connection) = self.connection.take() {
             self.round += 1;
-            drop(connection.close().await);
+            drop(connection.ended().await);
         }
-        self.parts.state.set_client(None);
         let cause = self.cause.take().unwrap_or(Cause::Network);
         if matches!(cause, Cause::LoggedOut | Cause::Locked) {
             self.forget_login().await;
@@ -495,7 +520,9 @@ impl Actor {
         self.tell_webhooks();
         self.store().await;
         let state = &self.parts.state;
-        match credentials::set_aside(&self.parts.folder, state.clock().now_ms()) {
+        let account = state.account().lock().await.as_ref().map(|account| account.id.clone());
+        let account = account.or_else(|| state.own_id().map(|id| id.to_string()));
+        match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {
                 tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");
             }
@@ -503,6 +530,16 @@ impl Actor {
                 tracing::error!(session = %state.name(), %error, "the old credentials could not be kept aside");
             }
         }
+        match credentials::prune_set_aside(&self.parts.folder, state.clock().now_ms()) {
+            Ok(0) => {}
+            Ok(removed) => {
+                tracing::info!(session = %state.name(), removed, "old credentials that were kept aside are removed");
+            }
+            Err(error) => {
+                tracing::warn!(session = %state.name(), %error, "old credentials that are kept aside stay");
+            }
+        }
+        state.set_note(None);
     }
 
     async fn log_out(&mut self) -> Result<(), EngineError> {
@@ -531,18 +568,22 @@ impl Actor {
 
     fn pairing_code(&self, phone: String, done: oneshot::Sender<Result<String, EngineError>>) {
         let state = &self.parts.state;
-        match (state.status(), state.client()) {
-            (SessionStatus::ScanQrCode, Some(client)) => {
+        let not_ready = |status| EngineError::NotReady {
+            session: state.name().clone(),
+            status,
+            expected: vec![SessionStatus::ScanQrCode],
+        };
+        match (state.status(), &self.connection) {
+            (SessionStatus::ScanQrCode, Some(connection)) => {
+                let (client, tasks) = (Arc::clone(&connection.client), connection.tasks().clone());
+                let ended = not_ready(SessionStatus::Stopped);
                 tokio::spawn(async move {
-                    let _ = done.send(request_pairing_code(&client, phone).await);
+                    let code = tasks.within(async { request_pairing_code(&client, phone).await }).await;
+                    let _ = done.send(code.unwrap_or(Err(ended)));
                 });
             }
             (status, _) => {
-                let _ = done.send(Err(EngineError::NotReady {
-                    session: state.name().clone(),
-                    status,
-                    expected: vec![SessionStatus::ScanQrCode],
-                }));
+                let _ = done.send(Err(not_ready(status)));
             }
         }
     }

@@ -36,6 +36,8 @@ pub(super) enum Cause {
     Moved,
     /// The login is gone, and no backup gives it back.
     LoginLost,
+    /// Its settings ask for a proxy.
+    Proxy,
 }
 
 /// What to do after a [`Cause`].
@@ -70,7 +72,8 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
         | Cause::Locked
         | Cause::Outdated
         | Cause::Moved
-        | Cause::LoginLost => Verdict::GiveUp,
+        | Cause::LoginLost
+        | Cause::Proxy => Verdict::GiveUp,
     }
 }
 
@@ -106,6 +109,7 @@ pub(super) fn explain(cause: &Cause) -> String {
             "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned()
         }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
+        Cause::Proxy => "its settings ask for a proxy, which this version cannot use".to_owned(),
         Cause::Moved => "the session was moved elsewhere; `wakeeper import` brings it back".to_owned(),
         Cause::LoginLost => {
             "the login cannot be read, and no backup gives it back; put one back and start the session"

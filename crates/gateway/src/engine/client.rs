@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use whatsapp_rust::TokioRuntime;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
@@ -13,6 +12,7 @@ use super::inbox::{Doorkeeper, Inbox};
 use super::signals::Listener;
 use super::state::SessionState;
 use super::store::{Closed, EngineStore, GatedTransports};
+use super::tasks::ClientTasks;
 
 /// The version claimed to a simulator, which does not serve WhatsApp's version file.
 #[cfg(feature = "demo")]
@@ -34,6 +34,7 @@ pub(super) async fn build(
     store: Arc<EngineStore>,
     inbox: Inbox,
     listener: Listener,
+    tasks: ClientTasks,
 ) -> Result<Bot, EngineError> {
     let shown = state.config().client.unwrap_or_default();
     let device = DevicePropsOverride::new()
@@ -47,7 +48,7 @@ pub(super) async fn build(
     let mut builder = Bot::builder()
         .with_backend_arc(Arc::clone(&store) as _)
         .with_transport_factory(GatedTransports::new(transport, gate.clone()))
-        .with_runtime(TokioRuntime)
+        .with_runtime(tasks)
         .with_device_props(device)
         .with_inbound_durability_hook(Doorkeeper { inbox, gate })
         .with_event_handler(listener)

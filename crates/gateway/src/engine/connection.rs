@@ -13,9 +13,14 @@ use whatsapp_rust::store::SqliteStore;
 
 use super::signals::{Signal, Signalled};
 use super::store::{Closed, EngineStore, Gate};
+use super::tasks::ClientTasks;
 
 /// How long a client may take to flush and leave.
 const LEAVE: Duration = Duration::from_secs(15);
+/// How long the run loop of a client that was connected may take to end after that.
+const LAST_TURN: Duration = Duration::from_secs(2);
+/// How long the tasks of a linked client may take to finish what they hold.
+const FINISH: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether the database is still at its path.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,15 +31,18 @@ pub(super) struct Connection {
     pub client: Arc<Client>,
     /// Its database.
     pub store: Arc<EngineStore>,
-    task: JoinHandle<()>,
+    /// The run loop, until it was seen to end.
+    task: Option<JoinHandle<()>>,
+    tasks: ClientTasks,
     watch: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Starts the client; its end is signalled.
+    /// Starts the client, whose runtime is `tasks`; its end is signalled.
     pub(super) fn start(
         round: u64,
         bot: Bot,
+        tasks: ClientTasks,
         store: Arc<EngineStore>,
         rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
         signals: UnboundedSender<Signalled>,
@@ -45,16 +53,21 @@ impl Connection {
             bot.run().await;
             let _ = signals.send(Signalled { round, signal: Signal::Ended });
         });
-        Self { client, store, task, watch }
+        Self { client, store, task: Some(task), tasks, watch }
     }
 
-    /// Flushes ratchets and receipts, closes the connection and waits for the run loop to end. When the gate is closed,
-    /// nothing is flushed: every write is refused.
+    /// The client's tasks.
+    pub(super) fn tasks(&self) -> &ClientTasks {
+        &self.tasks
+    }
+
+    /// Flushes ratchets and receipts, closes the connection, and waits until nothing of the client runs any more. When the
+    /// gate is closed, nothing is flushed: every write is refused.
     ///
     /// Gives back the connection to the database, which nobody uses any more.
-    pub(super) async fn close(self) -> Option<Arc<SqliteStore>> {
-        let mut task = self.task;
+    pub(super) async fn close(mut self) -> Option<Arc<SqliteStore>> {
         self.watch.abort();
+        let connected = self.client.is_connected();
         let leave = async {
             if self.store.gate().closed_by().is_none()
                 && let Err(error) = self.client.flush_pending_signal_state().await
@@ -62,13 +75,34 @@ impl Connection {
                 tracing::warn!(%error, "Signal state was not flushed before closing; the client does it once more");
             }
             self.client.disconnect().await;
-            let _ = (&mut task).await;
         };
         if tokio::time::timeout(LEAVE, leave).await.is_err() {
             tracing::warn!("a client did not leave in time and is abandoned");
-            task.abort();
+        } else if connected
+            && let Some(task) = &mut self.task
+            && tokio::time::timeout(LAST_TURN, task).await.is_ok()
+        {
+            self.task = None;
         }
-        self.store.leave().await
+        self.ended().await
+    }
+
+    /// Ends the run loop, if it still runs, and waits until nothing of the client runs any more, so that its database is
+    /// closed before anybody opens, moves or removes it. Gives back the connection to the database.
+    pub(super) async fn ended(self) -> Option<Arc<SqliteStore>> {
+        let Self { client, store, task, tasks, watch } = self;
+        watch.abort();
+        // Only a linked client has anything to lose, and only when it can still be written.
+        let keeps = client.pn().is_some() && store.gate().closed_by().is_none();
+        let grace = if keeps { FINISH } else { Duration::ZERO };
+        drop(client);
+        if let Some(task) = task {
+            // One that still tries to reach its server notices the end only after its own time-out.
+            task.abort();
+            let _ = task.await;
+        }
+        tasks.end(grace).await;
+        store.leave().await
     }
 }
 

@@ -1,6 +1,8 @@
 //! A session's folder and the engine's database in it.
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +15,17 @@ use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 use super::generation::NOTE;
 use super::store::{self, EngineStore, Ledger};
 use super::{EngineError, transfer};
+
 use crate::model::SessionName;
+
+/// How the folders of logins begin that were set aside; the time follows, in milliseconds since 1970.
+const LOGGED_OUT: &str = "logged-out-";
+/// In such a folder: whose login it is.
+const ACCOUNT: &str = "account";
+/// So many logins that are over are kept at least.
+const LOGINS_KEPT: usize = 5;
+/// For so long every login that is over is kept.
+const LOGINS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Creates a folder, 0700, when it is missing.
 pub(super) fn create_folder(path: &Path) -> Result<(), EngineError> {
@@ -68,9 +80,47 @@ pub(super) async fn open(
 }
 
 /// Moves the engine's database of a logged-out session aside, so that the next start links anew and
-/// nothing is lost. Answers where it went.
-pub(super) fn set_aside(folder: &Path, now_ms: i64) -> Result<PathBuf, EngineError> {
-    set_aside_as(folder, &format!("logged-out-{now_ms}"))
+/// nothing is lost. `account` says whose login it is. Answers where it went.
+pub(super) fn set_aside(folder: &Path, account: Option<&str>, now_ms: i64) -> Result<PathBuf, EngineError> {
+    let aside = set_aside_as(folder, &format!("{LOGGED_OUT}{now_ms}"))?;
+    if let Some(account) = account {
+        let path = aside.join(ACCOUNT);
+        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        written
+            .and_then(|mut file| file.write_all(account.as_bytes()))
+            .map_err(|source| EngineError::Folder { operation: "write", path, source })?;
+    }
+    Ok(aside)
+}
+
+/// Removes old logins that were set aside, so that a session which is linked again and again does not fill the disk.
+/// The newest [`LOGINS_KEPT`] stay, those that are younger than [`LOGINS_KEPT_MS`], and of every account the newest,
+/// which may be the only copy of its login. Answers how many went.
+pub(super) fn prune_set_aside(folder: &Path, now_ms: i64) -> std::io::Result<usize> {
+    let mut found: Vec<(i64, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(LOGGED_OUT));
+        let number = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        // Not followed when it is a link: what it leads to is not ours.
+        if let (Some(Ok(at_ms)), true) = (number.map(str::parse), entry.file_type()?.is_dir()) {
+            found.push((at_ms, entry.path()));
+        }
+    }
+    found.sort();
+    let (mut accounts, mut removed) = (HashSet::new(), 0);
+    for (place, (at_ms, path)) in found.into_iter().rev().enumerate() {
+        // One that does not say whose it is may be anybody's; the newest of them stands for all.
+        let newest_of_account =
+            accounts.insert(std::fs::read_to_string(path.join(ACCOUNT)).unwrap_or_default());
+        let young = now_ms.saturating_sub(at_ms) < LOGINS_KEPT_MS;
+        if place >= LOGINS_KEPT && !newest_of_account && !young {
+            std::fs::remove_dir_all(path)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Moves the engine's database and its marker aside under a name. Answers where it went.
@@ -113,8 +163,41 @@ mod tests {
         }
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         drop(store);
-        let aside = set_aside(&folder, 5).unwrap();
+        let aside = set_aside(&folder, Some("628111000001@c.us"), 5).unwrap();
         assert!(aside.join(DATABASE).exists());
         assert!(!folder.join(DATABASE).exists());
+    }
+
+    #[test]
+    fn old_logins_go_but_never_the_newest_of_an_account() {
+        let root = tempfile::tempdir().unwrap();
+        let day = 24 * 60 * 60 * 1000;
+        let make = |account: Option<&str>, at_ms: i64| {
+            std::fs::write(root.path().join(DATABASE), "a login").unwrap();
+            set_aside(root.path(), account, at_ms).unwrap()
+        };
+        let only_copy = make(Some("a"), day);
+        let unknown: Vec<_> = (2..5).map(|at| make(None, at * day)).collect();
+        let many: Vec<_> = (10..20).map(|at| make(Some("b"), at * day)).collect();
+        for name in ["logged-out-", "logged-out-x1", "before-import-1"] {
+            create_folder(&root.path().join(name)).unwrap();
+        }
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), root.path().join("logged-out-1")).unwrap();
+
+        assert_eq!(prune_set_aside(root.path(), 20 * day).unwrap(), 0, "all are young");
+        let young = make(Some("b"), 99 * day);
+        assert_eq!(prune_set_aside(root.path(), 100 * day).unwrap(), 2 + 6);
+        assert!(only_copy.join(DATABASE).exists(), "the only copy of a login");
+        assert!(young.exists() && elsewhere.path().exists());
+        assert_eq!(unknown.iter().filter(|path| path.exists()).count(), 1);
+        assert_eq!(
+            many.iter().map(|path| path.exists()).collect::<Vec<_>>(),
+            [[false; 6].as_slice(), &[true; 4]].concat()
+        );
+        for name in ["logged-out-", "logged-out-x1", "before-import-1"] {
+            assert!(root.path().join(name).exists(), "{name}");
+        }
+        assert_eq!(prune_set_aside(root.path(), 100 * day).unwrap(), 0);
     }
 }

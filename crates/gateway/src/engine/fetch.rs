@@ -5,13 +5,14 @@
 //! connection goes to exactly the checked addresses. Redirects are followed by hand, with the same
 //! checks.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Url};
 
+use crate::addresses::AddressPolicy;
 use crate::pace::{LeastRate, Pace, TooSlow};
 use crate::spool::{Spool, SpoolError, Spooled};
 
@@ -73,42 +74,6 @@ pub(super) struct Limits {
     pub spool: Spool,
 }
 
-/// Is the address loopback, private, link-local, multicast or otherwise not public?
-pub(super) fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => private_v4(v4),
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| private_v6(v6), private_v4),
-    }
-}
-
-fn private_v4(v4: Ipv4Addr) -> bool {
-    let [a, b, c, _] = v4.octets();
-    v4.is_private()
-        || v4.is_loopback()
-        || v4.is_link_local()
-        || v4.is_broadcast()
-        || v4.is_documentation()
-        || v4.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 198 && (18..20).contains(&b))
-        || (a, b, c) == (192, 0, 0)
-}
-
-fn private_v6(v6: Ipv6Addr) -> bool {
-    let first = v6.segments()[0];
-    v6.is_loopback()
-        || v6.is_unspecified()
-        || v6.is_multicast()
-        || v6.is_unique_local()
-        || v6.is_unicast_link_local()
-        // 6to4, NAT64 and Teredo carry IPv4 addresses past the checks above.
-        || first == 0x2002
-        || (first == 0x64 && v6.segments()[1] == 0xff9b)
-        || (first == 0x2001 && v6.segments()[1] == 0)
-}
-
 /// Fetches a file. It goes to disk as it comes.
 pub(super) async fn fetch(url: &str, limits: &Limits) -> Result<Fetched, FetchError> {
     let mut url = Url::parse(url).map_err(|_| FetchError::Malformed)?;
@@ -139,7 +104,8 @@ async fn request(url: &Url, limits: &Limits) -> Result<reqwest::Response, FetchE
     }
     let host = url.host_str().ok_or(FetchError::Malformed)?;
     let addresses = resolve(url, host).await?;
-    if !limits.allow_private && addresses.iter().any(|address| is_private(address.ip())) {
+    let policy = AddressPolicy { private: limits.allow_private, allowed: Vec::new() };
+    if addresses.iter().any(|address| policy.check(host, address.ip()).is_err()) {
         return Err(FetchError::PrivateAddress);
     }
     let client = Client::builder()

@@ -7,6 +7,7 @@ use whatsapp_rust::prelude::InboundMessage;
 use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
 use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
 
+use super::account;
 use super::address::{self, Address};
 use super::changes::{Letter, tell};
 use super::download;
@@ -51,6 +52,7 @@ impl InboundDurabilityHook for Doorkeeper {
 impl Inbox {
     /// Commits a batch with its events; a message that was committed before changes nothing.
     pub(super) async fn commit(&self, client: &Client, batch: &[InboundMessage]) -> Result<(), StorageError> {
+        account::settle(&self.state, &self.journal, client).await?;
         let mut changes: Vec<Change> = Vec::with_capacity(batch.len());
         for inbound in batch {
             let Some(letter) = self.letter(client, inbound).await else {
@@ -81,7 +83,7 @@ impl Inbox {
         if self.ignored(chat.id.kind()) {
             return None;
         }
-        let me = self.state.me().or_else(|| address::me(client));
+        let me = address::me(client).or_else(|| self.state.me());
         let sender = match &me {
             Some(me) if source.is_from_me => Address { id: me.id.clone(), alt: me.lid.clone() },
             _ => address::resolve(client, &source.sender, source.sender_alt.as_ref()).await?,

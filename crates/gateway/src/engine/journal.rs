@@ -136,8 +136,11 @@ impl Journal {
     /// Tells the world of a session's status. One that cannot be stored now is kept and stored when there is room.
     pub(super) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
-        let payload =
+        let mut payload =
             serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});
+        if let Some(reason) = info.reason {
+            payload["reason"] = Value::from(reason);
+        }
         let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload) else { return };
         let _in_order = self.announcing.lock().await;
         self.store_held().await;

@@ -15,7 +15,7 @@ use whatsapp_rust::async_trait;
 use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::wacore::net::{StreamingHttpResponse, UploadBody};
 
-use super::fetch::is_private;
+use crate::addresses::is_private;
 
 /// So much of a file is in memory while it is uploaded.
 const PIECE: usize = 64 << 10;

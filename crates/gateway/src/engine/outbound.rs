@@ -15,6 +15,7 @@ use wakeeper_storage::{Change, SendBegun, SendRow, SendState, StorageError};
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
+use super::account;
 use super::acks::Job;
 use super::address::{self, Address};
 use super::changes::{Letter, tell};
@@ -103,11 +104,12 @@ impl Outbound {
     ) -> Result<Sent, EngineError> {
         let busy = || EngineError::Busy(self.state.name().clone());
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
+        let account = self.state.account_changes();
         let prepared = self.prepare(outgoing, key.as_ref()).await?;
         let id = Arc::new(OnceLock::new());
         let task = {
             let (this, id) = (Arc::clone(self), Arc::clone(&id));
-            self.tasks.spawn(async move { this.accept(prepared, key, permit, &id).await })
+            self.tasks.spawn(async move { this.accept(prepared, key, account, permit, &id).await })
         };
         match tokio::time::timeout(self.patience, task).await {
             Ok(Ok(result)) => result,
@@ -156,6 +158,7 @@ impl Outbound {
 
     /// Goes on with sends that an earlier process accepted and did not finish, in their order.
     pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StorageError> {
+        let account = self.state.account_changes();
         let rows = self.journal.storage().unfinished_sends(self.state.name().as_str()).await?;
         if !rows.is_empty() {
             tracing::info!(session = %self.state.name(), count = rows.len(), "going on with unfinished sends");
@@ -180,7 +183,7 @@ impl Outbound {
             let this = Arc::clone(self);
             self.tasks.spawn(async move {
                 for row in queue {
-                    this.resume_one(row).await;
+                    this.resume_one(row, account).await;
                 }
                 drop(chat);
             });
@@ -188,13 +191,13 @@ impl Outbound {
         Ok(())
     }
 
-    async fn resume_one(&self, row: SendRow) {
+    async fn resume_one(&self, row: SendRow, account: u64) {
         let _key = match row.idempotency_key.as_deref() {
             Some(key) => Some(lock(&self.keys, key).await),
             None => None,
         };
         let Some(plan) = Plan::from_json(&row.request_json) else { return };
-        if let Err(error) = self.deliver(&plan, &row.message_id).await {
+        if let Err(error) = self.deliver(&plan, &row.message_id, account).await {
             tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
         }
     }
@@ -209,6 +212,7 @@ impl Outbound {
         self: &Arc<Self>,
         prepared: Prepared,
         key: Option<IdempotencyKey>,
+        account: u64,
         _permit: OwnedSemaphorePermit,
         id: &OnceLock<String>,
     ) -> Result<Sent, EngineError> {
@@ -220,7 +224,7 @@ impl Outbound {
             None => None,
         };
         if let Some(row) = self.row_of(key.as_ref()).await? {
-            return self.replay(row, &request_hash).await;
+            return self.replay(row, &request_hash, account).await;
         }
         let client = self.ready().await?;
         self.storable()?;
@@ -228,6 +232,9 @@ impl Outbound {
             Some(plan) => plan,
             None => self.plan(&client, outgoing).await?,
         };
+        if self.state.account_changes() != account {
+            return Err(EngineError::OtherAccount);
+        }
         let now_ms = self.state.clock().now_ms();
         let message_id = client.generate_message_id();
         let row = SendRow {
@@ -242,10 +249,10 @@ impl Outbound {
             updated_ms: now_ms,
         };
         match self.journal.storage().begin_send(row).await? {
-            SendBegun::Existing(row) => self.replay(row, &request_hash).await,
+            SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
                 let _ = id.set(message_id.clone());
-                let payload = self.deliver(&plan, &message_id).await?;
+                let payload = self.deliver(&plan, &message_id, account).await?;
                 Ok(Sent { payload, replayed: false })
             }
         }
@@ -272,7 +279,16 @@ impl Outbound {
     }
 
     /// Answers a request whose key is known.
-    async fn replay(self: &Arc<Self>, row: SendRow, request_hash: &str) -> Result<Sent, EngineError> {
+    async fn replay(
+        self: &Arc<Self>,
+        row: SendRow,
+        request_hash: &str,
+        account: u64,
+    ) -> Result<Sent, EngineError> {
+        if row.session != self.state.name().as_str() {
+            // Accepted for the number that was linked before.
+            return Err(EngineError::OtherAccount);
+        }
         if row.request_hash != request_hash {
             return Err(EngineError::IdempotencyConflict);
         }
@@ -286,19 +302,26 @@ impl Outbound {
             SendState::Accepted | SendState::Sent => {
                 let plan = Plan::from_json(&row.request_json)
                     .ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
-                let payload = self.deliver(&plan, &row.message_id).await?;
+                let payload = self.deliver(&plan, &row.message_id, account).await?;
                 Ok(Sent { payload, replayed: true })
             }
         }
     }
 
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
-    async fn deliver(&self, plan: &Plan, id: &str) -> Result<Value, EngineError> {
+    async fn deliver(&self, plan: &Plan, id: &str, account: u64) -> Result<Value, EngineError> {
         self.inflight.begin(id);
-        let result = tokio::select! {
-            result = self.attempts(plan, id) => result,
+        let mut result = tokio::select! {
+            biased;
+            () = self.state.until_other_account(account) => Err(EngineError::OtherAccount),
             () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+            result = self.attempts(plan, id, account) => result,
         };
+        if matches!(result, Err(EngineError::OtherAccount))
+            && let Err(error) = self.fail(id, account::REASON).await
+        {
+            result = Err(error.into());
+        }
         let held = self.inflight.end(id);
         if !held.is_empty() {
             let _ = self.jobs.send(Job::Held(held));
@@ -306,7 +329,7 @@ impl Outbound {
         result
     }
 
-    async fn attempts(&self, plan: &Plan, id: &str) -> Result<Value, EngineError> {
+    async fn attempts(&self, plan: &Plan, id: &str, account: u64) -> Result<Value, EngineError> {
         let to: Jid = plan
             .chat
             .to_wire()
@@ -319,6 +342,10 @@ impl Outbound {
                 .until_working()
                 .await
                 .ok_or_else(|| EngineError::Gone(self.state.name().clone()))?;
+            // The number changes before the session works for it, so whoever sees it work sees the change.
+            if self.state.account_changes() != account {
+                return Err(EngineError::OtherAccount);
+            }
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
             match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {

@@ -159,7 +159,7 @@ impl Sessions {
         let now_ms = self.shared.journal.clock().now_ms();
         SessionRow {
             name: name.as_str().to_owned(),
-            config_json: serde_json::to_string(config).unwrap_or_else(|_| "{}".to_owned()),
+            config_json: config.to_stored(),
             desired,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -286,6 +286,7 @@ impl Sessions {
             Err(EngineError::UnknownSession(_)) => {}
             Err(error) => return Err(error),
         }
+        let config = acceptable(config, &SessionConfig::default())?;
         let desired = if start { Desired::Started } else { Desired::Stopped };
         let row = self.new_row(&name, &config, desired);
         self.shared.journal.storage().put_session(row.clone()).await?;
@@ -296,7 +297,7 @@ impl Sessions {
         Ok(handle.state.info())
     }
 
-    /// Replaces a session's settings. What concerns the device's looks counts from the next link on.
+    /// Replaces a session's settings; secrets that are given as the placeholder stay. What concerns the device's looks counts from the next link on.
     ///
     /// # Errors
     /// When it is unknown, a webhook in it cannot work, or it cannot be stored.
@@ -306,9 +307,11 @@ impl Sessions {
         config: SessionConfig,
     ) -> Result<SessionInfo, EngineError> {
         let handle = self.handle(name)?;
+        let _alone = handle.state.configuring().lock().await;
+        let before = handle.state.config();
+        let config = acceptable(config, &before)?;
         let context = SessionContext::new(name.as_str(), &config, handle.state.me().as_ref())
             .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
-        let before = handle.state.config();
         handle.state.set_config(config);
         if let Err(error) = handle.state.store(&self.shared.journal).await {
             // What the caller is told is what counts.
@@ -316,6 +319,10 @@ impl Sessions {
             return Err(error.into());
         }
         self.shared.journal.sink().set_session(name, context);
+        if before.asks_for_proxy() && handle.state.desired() == Desired::Started {
+            // It stood still for the proxy's sake alone.
+            handle.tell(Command::Start).await?;
+        }
         Ok(handle.state.info())
     }
 
@@ -556,6 +563,20 @@ async fn care_for_rows(shared: Weak<Shared>, mut disk: watch::Receiver<Option<Ar
             }
         }
     }
+}
+
+/// Settings that can be kept and worked with; `before` holds the secrets that placeholders stand for.
+fn acceptable(mut config: SessionConfig, before: &SessionConfig) -> Result<SessionConfig, EngineError> {
+    if config.asks_for_proxy() {
+        return Err(EngineError::InvalidRequest(
+            "config.proxy: proxies are not supported by this version; the session would connect without it. Leave \
+             it out, or send it as null"
+                .to_owned(),
+        ));
+    }
+    config.proxy = None;
+    config.keep_secrets(before).map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+    Ok(config)
 }
 
 /// Removes a session's folder, if there is one.

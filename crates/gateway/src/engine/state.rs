@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use wakeeper_storage::{Desired, SessionRow, StorageError};
+use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
 use super::journal::Journal;
@@ -53,6 +53,8 @@ struct Inner {
     config: SessionConfig,
     me: Option<Me>,
     reason: Option<String>,
+    /// What a person must know for as long as the session works.
+    note: Option<String>,
     statuses: VecDeque<StatusChange>,
     qr: Option<Qr>,
     client: Option<Arc<Client>>,
@@ -73,21 +75,29 @@ pub(super) struct SessionState {
     writing: tokio::sync::Mutex<()>,
     /// The row on disk is older than what is known here.
     unstored: AtomicBool,
+    /// Held while the settings are changed, which rests on what they were.
+    configuring: tokio::sync::Mutex<()>,
+    /// Whose the session's rows are, once that is known; held while they change hands.
+    account: tokio::sync::Mutex<Option<AccountRow>>,
+    /// How often they did since the start.
+    accounts: watch::Sender<u64>,
 }
 
 impl SessionState {
     pub(super) fn new(row: &SessionRow, name: SessionName, clock: Clock) -> Self {
         let now = clock.now_ms();
         let statuses = VecDeque::from([StatusChange { status: SessionStatus::Stopped, timestamp: now }]);
+        let config = stored_config(row, &name);
         Self {
             name,
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
                 created_ms: row.created_ms,
-                config: serde_json::from_str(&row.config_json).unwrap_or_default(),
+                config,
                 me: row.me_json.as_deref().and_then(|me| serde_json::from_str(me).ok()),
                 reason: None,
+                note: None,
                 statuses,
                 qr: None,
                 client: None,
@@ -100,6 +110,9 @@ impl SessionState {
             status: watch::Sender::new(SessionStatus::Stopped),
             writing: tokio::sync::Mutex::new(()),
             unstored: AtomicBool::new(false),
+            configuring: tokio::sync::Mutex::new(()),
+            account: tokio::sync::Mutex::new(None),
+            accounts: watch::Sender::new(0),
         }
     }
 
@@ -216,6 +229,37 @@ impl SessionState {
         change(&mut self.inner().evidence, now);
     }
 
+    pub(super) fn configuring(&self) -> &tokio::sync::Mutex<()> {
+        &self.configuring
+    }
+
+    pub(super) fn account(&self) -> &tokio::sync::Mutex<Option<AccountRow>> {
+        &self.account
+    }
+
+    /// The rows are another account's from now on. Said before the session works for it.
+    pub(super) fn account_changed(&self) {
+        self.accounts.send_modify(|changes| *changes += 1);
+    }
+
+    /// How often the rows changed hands; a send belongs to the account of its time.
+    pub(super) fn account_changes(&self) -> u64 {
+        *self.accounts.borrow()
+    }
+
+    /// Waits until the rows have changed hands since `changes` was read.
+    pub(super) async fn until_other_account(&self, changes: u64) {
+        let _ = self.accounts.subscribe().wait_for(|now| *now != changes).await;
+    }
+
+    pub(super) fn note_for_people(&self) -> Option<String> {
+        self.inner().note.clone()
+    }
+
+    pub(super) fn set_note(&self, note: Option<String>) {
+        self.inner().note = note;
+    }
+
     /// Sets status and reason; `true` when the status changed.
     pub(super) fn set_status(&self, status: SessionStatus, reason: Option<String>) -> bool {
         let now = self.clock.now_ms();
@@ -257,7 +301,7 @@ impl SessionState {
             let inner = self.inner();
             SessionRow {
                 name: self.name.as_str().to_owned(),
-                config_json: serde_json::to_string(&inner.config).unwrap_or_else(|_| "{}".to_owned()),
+                config_json: inner.config.to_stored(),
                 desired: inner.desired,
                 created_ms: inner.created_ms,
                 updated_ms: self.clock.now_ms(),
@@ -313,4 +357,12 @@ impl SessionState {
         let mut status = self.status.subscribe();
         let _ = status.wait_for(wanted).await;
     }
+}
+
+fn stored_config(row: &SessionRow, name: &SessionName) -> SessionConfig {
+    serde_json::from_str(&row.config_json).unwrap_or_else(|error: serde_json::Error| {
+        tracing::error!(session = %name, line = error.line(), column = error.column(),
+            "the session's stored settings cannot be read; it has none until they are given again");
+        SessionConfig::default()
+    })
 }

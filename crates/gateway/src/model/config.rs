@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Settings of one session. Fields of WAHA that wakeeper has no use for are kept and given back.
+use super::secret::{Secret, shown_address};
+
+/// Settings of one session. Answers show the secrets in them as `********`.
+// Only `to_stored` writes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionConfig {
     /// Where this session's events go.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<WebhookConfig>,
     /// Labels of the caller, repeated in every event.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// Kept, not yet used.
+    /// Not supported by this version, which refuses it: a session never connects past a proxy that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<ProxyConfig>,
     /// Chats whose messages are neither stored nor reported.
@@ -24,17 +28,77 @@ pub struct SessionConfig {
     /// How the device shows in the phone's list of linked devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientConfig>,
-    /// Everything else.
-    #[serde(flatten)]
-    #[schema(ignore)]
-    pub other: BTreeMap<String, serde_json::Value>,
+    /// Of WAHA; `RUST_LOG` sets what is logged here, so only `false` is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    pub debug: Option<Value>,
+    /// For another engine of WAHA. Accepted where it asks for what wakeeper does anyway, and given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub noweb: Option<Value>,
+    /// For another engine of WAHA; see `noweb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub gows: Option<Value>,
+    /// For another engine of WAHA; see `noweb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub webjs: Option<Value>,
 }
 
-/// One receiver of events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+/// WAHA's clients write `null` for what they leave out.
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let labels = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?;
+    Ok(labels.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+impl SessionConfig {
+    /// The JSON that is stored, secrets included. For the session's row and nothing else.
+    #[must_use]
+    pub fn to_stored(&self) -> String {
+        let mut stored = serde_json::to_value(self).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+        for (index, webhook) in self.webhooks.iter().enumerate() {
+            let into = &mut stored["webhooks"][index];
+            into["url"] = Value::from(webhook.url.clone());
+            if let Some(key) = webhook.hmac.as_ref().and_then(|hmac| hmac.key.as_ref()) {
+                into["hmac"]["key"] = Value::from(key.expose());
+            }
+            for (index, header) in webhook.custom_headers.iter().flatten().enumerate() {
+                into["customHeaders"][index]["value"] = Value::from(header.value.expose());
+            }
+        }
+        if let Some(password) = self.proxy.as_ref().and_then(|proxy| proxy.password.as_ref()) {
+            stored["proxy"]["password"] = Value::from(password.expose());
+        }
+        stored.to_string()
+    }
+
+    /// Is a proxy asked for? An empty one, as forms send it, asks for none.
+    #[must_use]
+    pub fn asks_for_proxy(&self) -> bool {
+        self.proxy.as_ref().is_some_and(|proxy| {
+            let empty = |text: Option<&str>| text.is_none_or(str::is_empty);
+            !(proxy.server.trim().is_empty()
+                && empty(proxy.username.as_deref())
+                && empty(proxy.password.as_ref().map(Secret::expose)))
+        })
+    }
+}
+
+/// One receiver of events. `Debug` hides the address, which often holds a token.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookConfig {
-    /// Where to POST, `http` or `https`.
+    /// Where to POST, `http` or `https`. A password in it is a secret.
+    #[serde(serialize_with = "without_password")]
     pub url: String,
     /// Names of events, or `*`.
     pub events: Vec<String>,
@@ -44,22 +108,27 @@ pub struct WebhookConfig {
     /// What happens when the receiver does not answer 2xx.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<RetriesConfig>,
-    /// Headers added to every request.
+    /// Headers added to every request; those of the signature and of the connection are not the caller's to set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_headers: Option<Vec<CustomHeader>>,
 }
 
-/// The key that signs webhook bodies. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HmacConfig {
-    /// The shared secret.
-    pub key: Option<String>,
+impl fmt::Debug for WebhookConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookConfig").field("events", &self.events).finish_non_exhaustive()
+    }
 }
 
-impl fmt::Debug for HmacConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HmacConfig").field("key", &self.key.as_ref().map(|_| "..")).finish()
-    }
+fn without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown_address(url))
+}
+
+/// The key that signs webhook bodies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HmacConfig {
+    /// The shared secret.
+    #[serde(default)]
+    pub key: Option<Secret>,
 }
 
 /// How the waits between attempts grow.
@@ -89,22 +158,16 @@ pub struct RetriesConfig {
     pub attempts: Option<u32>,
 }
 
-/// One added header. `Debug` hides the value, which is often a token.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// One added header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CustomHeader {
     /// Its name.
     pub name: String,
-    /// Its value.
-    pub value: String,
+    /// Its value, which is often a token.
+    pub value: Secret,
 }
 
-impl fmt::Debug for CustomHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CustomHeader").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// A proxy for the session's connection. `Debug` hides the password.
+/// A proxy for the session's connection.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProxyConfig {
     /// `host:port`.
@@ -114,12 +177,13 @@ pub struct ProxyConfig {
     pub username: Option<String>,
     /// Password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
+    pub password: Option<Secret>,
 }
 
 impl fmt::Debug for ProxyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProxyConfig").field("server", &self.server).finish_non_exhaustive()
+        // People write the password into the address, too.
+        f.debug_struct("ProxyConfig").finish_non_exhaustive()
     }
 }
 
@@ -128,12 +192,16 @@ impl fmt::Debug for ProxyConfig {
 #[serde(default)]
 pub struct IgnoreConfig {
     /// Status updates.
+    #[serde(deserialize_with = "null_as_default")]
     pub status: bool,
     /// Groups.
+    #[serde(deserialize_with = "null_as_default")]
     pub groups: bool,
     /// Channels.
+    #[serde(deserialize_with = "null_as_default")]
     pub channels: bool,
     /// Broadcast lists.
+    #[serde(deserialize_with = "null_as_default")]
     pub broadcast: bool,
 }
 
@@ -168,13 +236,61 @@ mod tests {
                 "customHeaders": [{"name": "X-A", "value": "b"}]
             }]
         });
-        let mut without_null = text.clone();
-        without_null["ignore"] = serde_json::json!({"groups": true});
-        let config: SessionConfig = serde_json::from_value(without_null).unwrap();
+        let config: SessionConfig = serde_json::from_value(text.clone()).unwrap();
         assert_eq!(config.webhooks[0].retries.unwrap().policy, Some(RetryPolicy::Exponential));
         let back = serde_json::to_value(&config).unwrap();
         assert_eq!(back["noweb"], text["noweb"]);
-        assert_eq!(back["webhooks"], text["webhooks"]);
+        let mut shown = text["webhooks"].clone();
+        shown[0]["hmac"]["key"] = "********".into();
+        shown[0]["customHeaders"][0]["value"] = "********".into();
+        assert_eq!(back["webhooks"], shown);
         assert!(!format!("{config:?}").contains("secret"));
+
+        let stored: Value = serde_json::from_str(&config.to_stored()).unwrap();
+        assert_eq!(stored["webhooks"], text["webhooks"]);
+        assert_eq!(serde_json::from_value::<SessionConfig>(stored).unwrap(), config);
+    }
+
+    #[test]
+    fn every_secret_is_stored_and_none_is_shown() {
+        let given = serde_json::json!({
+            "proxy": {"server": "proxy:3128", "username": "u", "password": "hush-1"},
+            "webhooks": [{
+                "url": "http://bot:hush-2@n8n:5678/hook",
+                "events": ["*"],
+                "hmac": {"key": "hush-3"},
+                "customHeaders": [{"name": "Authorization", "value": "hush-4"}, {"name": "X-A", "value": "hush-5"}]
+            }]
+        });
+        let config: SessionConfig = serde_json::from_value(given).unwrap();
+        for shown in [serde_json::to_string(&config).unwrap(), format!("{config:?}")] {
+            assert!(!shown.contains("hush"), "{shown}");
+        }
+        let stored = config.to_stored();
+        for number in 1..=5 {
+            assert!(stored.contains(&format!("hush-{number}")), "{number}");
+        }
+        assert_eq!(serde_json::from_str::<SessionConfig>(&stored).unwrap(), config);
+    }
+
+    #[test]
+    fn null_is_the_same_as_nothing() {
+        let nulls = serde_json::json!({
+            "webhooks": null, "metadata": {"a": null, "b": "c"}, "proxy": null, "client": null,
+            "ignore": {"status": null, "groups": true, "channels": null, "broadcast": null},
+        });
+        let config: SessionConfig = serde_json::from_value(nulls).unwrap();
+        assert_eq!(config.metadata, BTreeMap::from([("b".to_owned(), "c".to_owned())]));
+        assert!(config.ignore.unwrap().groups && !config.ignore.unwrap().status);
+    }
+
+    #[test]
+    fn an_empty_proxy_asks_for_nothing() {
+        let asks = |proxy: Value| {
+            let config: SessionConfig = serde_json::from_value(serde_json::json!({"proxy": proxy})).unwrap();
+            config.asks_for_proxy()
+        };
+        assert!(!asks(Value::Null) && !asks(serde_json::json!({"server": "", "password": null})));
+        assert!(asks(serde_json::json!({"server": "proxy:3128"})));
     }
 }

@@ -1,5 +1,6 @@
 //! One HTTP request to a receiver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use super::retry::Outcome;
 use super::signature;
 use super::subscription::Subscription;
+use crate::addresses::{AddressPolicy, CheckedResolver, RefusedAddress};
 
 /// Bytes of an answer that are read, so that the connection can be used again.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -33,8 +35,9 @@ impl Attempted {
 }
 
 /// The client that all deliveries share.
-pub(super) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
+pub(super) fn client(timeout: Duration, policy: AddressPolicy) -> Result<Client, reqwest::Error> {
     Client::builder()
+        .dns_resolver(Arc::new(CheckedResolver { policy }))
         .user_agent(concat!("wakeeper/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry body and signature to a place nobody configured.
         .redirect(reqwest::redirect::Policy::none())
@@ -48,12 +51,18 @@ pub(super) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
 /// Sends one event once.
 pub(super) async fn attempt(
     client: &Client,
+    policy: &AddressPolicy,
     subscription: &Subscription,
     event_id: &str,
     body: String,
     now_ms: i64,
 ) -> Attempted {
     let started = Instant::now();
+    // The client's resolver is asked for names only.
+    if let Err(refused) = policy.check_url(&subscription.url) {
+        let outcome = Outcome::Failed { why: refused.to_string(), retry_after: None };
+        return Attempted { outcome, status: None, duration: started.elapsed() };
+    }
     let headers = headers(subscription, event_id, body.as_bytes(), now_ms);
     let request = client.post(subscription.url.clone()).headers(headers).body(body);
     let (outcome, status) = match request.send().await {
@@ -63,7 +72,7 @@ pub(super) async fn attempt(
             drain(answer).await;
             (outcome, Some(status.as_u16()))
         }
-        Err(error) => (Outcome::Failed { why: describe(&error).to_owned(), retry_after: None }, None),
+        Err(error) => (Outcome::Failed { why: describe(&error), retry_after: None }, None),
     };
     Attempted { outcome, status, duration: started.elapsed() }
 }
@@ -117,12 +126,20 @@ async fn drain(mut answer: Response) {
 }
 
 /// In words of ours: the client's own message names the address, which may hold a token.
-fn describe(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
+fn describe(error: &reqwest::Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(refused) = inner.downcast_ref::<RefusedAddress>() {
+            return refused.to_string();
+        }
+        cause = inner.source();
+    }
+    let why = if error.is_timeout() {
         "the receiver did not answer in time"
     } else if error.is_connect() {
         "no connection to the receiver"
     } else {
         "the connection broke before an answer"
-    }
+    };
+    why.to_owned()
 }

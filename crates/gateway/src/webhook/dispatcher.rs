@@ -17,6 +17,7 @@ use super::lane;
 use super::receivers::Receivers;
 use super::registry::Registry;
 use super::subscription::Subscription;
+use crate::addresses::AddressPolicy;
 use crate::clock::Clock;
 
 /// Lanes of one subscription that are worked on at once.
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub registry: Arc<Registry>,
     pub receivers: Receivers,
     pub client: Client,
+    /// Where it may connect to.
+    pub policy: AddressPolicy,
     pub clock: Clock,
     /// No new deliveries.
     pub stop: CancellationToken,
@@ -62,13 +65,20 @@ struct Signal {
 }
 
 impl Dispatcher {
-    pub fn new(storage: Arc<dyn Storage>, registry: Arc<Registry>, client: Client, clock: Clock) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        registry: Arc<Registry>,
+        client: Client,
+        policy: AddressPolicy,
+        clock: Clock,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 storage,
                 registry,
                 receivers: Receivers::new(),
                 client,
+                policy,
                 clock,
                 stop: CancellationToken::new(),
                 abort: CancellationToken::new(),

@@ -74,7 +74,9 @@ impl Turn<'_> {
         let number = attempts.saturating_add(1);
         let started_ms = self.shared.clock.now_ms();
         let attempted = tokio::select! {
-            attempted = delivery::attempt(&self.shared.client, self.subscription, &event_id, body, started_ms) => attempted,
+            attempted = delivery::attempt(
+                &self.shared.client, &self.shared.policy, self.subscription, &event_id, body, started_ms,
+            ) => attempted,
             () = self.shared.abort.cancelled() => return false,
         };
         let now_ms = self.shared.clock.now_ms();

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::retry::Retries;
-use crate::model::{EventName, WebhookConfig};
+use crate::addresses::{AddressPolicy, RefusedAddress};
+use crate::model::{CustomHeader, EventName, Secret, WebhookConfig};
 
 /// Longest wait between attempts and most attempts that a configuration may ask for.
 const MAX_DELAY_SECONDS: u32 = 24 * 60 * 60;
@@ -17,9 +18,27 @@ const MAX_ATTEMPTS: u32 = 1000;
 /// Added headers at most.
 const MAX_HEADERS: usize = 50;
 
-/// Headers that belong to the HTTP client.
-const RESERVED: [&str; 6] =
-    ["host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade"];
+/// Headers of the connection, of the body and of what carries it (RFC 9110, section 7.6.1): the HTTP client's alone.
+const RESERVED: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Beginnings of names that are the gateway's: its signature must not be anybody's to write.
+const RESERVED_PREFIXES: [&str; 3] = ["x-webhook-", "webhook-", "proxy-"];
+
+/// Longest header name that an error repeats.
+const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
@@ -66,20 +85,45 @@ pub enum WebhookConfigError {
     /// A number of attempts out of bounds.
     #[error("a webhook's retries.attempts must be 1 to {MAX_ATTEMPTS}")]
     Attempts,
-    /// A header that cannot be sent or is not the owner's to set.
-    #[error("a webhook's customHeaders hold a name or value that cannot be sent, or more than {MAX_HEADERS}")]
-    Header,
+    /// More headers than are sent.
+    #[error("a webhook's customHeaders must be at most {MAX_HEADERS}")]
+    Headers,
+    /// A header's name that cannot be sent.
+    #[error("a webhook's customHeaders hold a name that is no header name")]
+    HeaderName,
+    /// A header's value that cannot be sent.
+    #[error(
+        "a webhook's customHeaders hold a value for {0} that cannot be sent: no line breaks or control characters"
+    )]
+    HeaderValue(String),
+    /// A header that is not the owner's to set.
+    #[error("a webhook's customHeaders must not set {0}: it belongs to the signature or to the connection")]
+    ReservedHeader(String),
+    /// The address may not be connected to.
+    #[error("a webhook's url is not allowed: {0}")]
+    Refused(RefusedAddress),
     /// A key that signs nothing.
     #[error("a webhook's hmac.key must not be empty")]
     Key,
 }
 
-/// Checks webhooks without keeping anything, for answering a request that brings them.
+/// Checks webhooks without keeping anything, for answering a request that brings them. Names are not resolved: every
+/// delivery does that, and checks again.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn check_webhooks(configs: &[WebhookConfig]) -> Result<(), WebhookConfigError> {
-    subscriptions("", configs).map(drop)
+pub fn check_webhooks(configs: &[WebhookConfig], policy: &AddressPolicy) -> Result<(), WebhookConfigError> {
+    for config in configs {
+        let custom = config.custom_headers.as_deref().unwrap_or_default();
+        if custom.len() > MAX_HEADERS {
+            return Err(WebhookConfigError::Headers);
+        }
+        custom.iter().try_for_each(|custom| header(custom).map(drop))?;
+    }
+    for made in subscriptions("", configs)? {
+        policy.check_url(&made.url).map_err(WebhookConfigError::Refused)?;
+    }
+    Ok(())
 }
 
 /// Where a subscription comes from decides its key: the same receiver keeps its key across
@@ -137,13 +181,13 @@ impl Subscription {
         if !(1..=MAX_ATTEMPTS).contains(&retries.attempts) {
             return Err(WebhookConfigError::Attempts);
         }
-        let key = config.hmac.as_ref().and_then(|hmac| hmac.key.as_deref());
+        let key = config.hmac.as_ref().and_then(|hmac| hmac.key.as_ref()).map(Secret::expose);
         if key.is_some_and(str::is_empty) {
             return Err(WebhookConfigError::Key);
         }
         Ok(Self {
             key: format!("{scope}/{}", hex::encode(&Sha256::digest(config.url.as_bytes())[..8])),
-            headers: headers(config)?,
+            headers: headers(scope, config),
             secret: key.map(SecretString::from),
             events: events(&config.events)?,
             retries,
@@ -184,28 +228,39 @@ fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
     Ok(Events::Named(names.to_vec()))
 }
 
-fn headers(config: &WebhookConfig) -> Result<HeaderMap, WebhookConfigError> {
+/// The headers that can be sent. Those that are not the owner's to set were stored by an older version.
+fn headers(scope: &str, config: &WebhookConfig) -> HeaderMap {
     let custom = config.custom_headers.as_deref().unwrap_or_default();
-    if custom.len() > MAX_HEADERS {
-        return Err(WebhookConfigError::Header);
-    }
     let mut headers = HeaderMap::with_capacity(custom.len());
-    for header in custom {
-        let name: HeaderName = header.name.parse().map_err(|_| WebhookConfigError::Header)?;
-        if RESERVED.contains(&name.as_str()) {
-            return Err(WebhookConfigError::Header);
+    for custom in custom.iter().take(MAX_HEADERS) {
+        match header(custom) {
+            Ok((name, value)) => {
+                headers.append(name, value);
+            }
+            Err(error) => tracing::warn!(session = scope, %error, "a header of a webhook is left out"),
         }
-        let mut value = HeaderValue::from_str(&header.value).map_err(|_| WebhookConfigError::Header)?;
-        value.set_sensitive(true);
-        headers.append(name, value);
     }
-    Ok(headers)
+    headers
+}
+
+fn header(custom: &CustomHeader) -> Result<(HeaderName, HeaderValue), WebhookConfigError> {
+    let name: HeaderName = custom.name.parse().map_err(|_| WebhookConfigError::HeaderName)?;
+    let shown = || custom.name.chars().take(LONGEST_NAME).collect();
+    let reserved = RESERVED.contains(&name.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+    if reserved {
+        return Err(WebhookConfigError::ReservedHeader(shown()));
+    }
+    let mut value =
+        HeaderValue::from_str(custom.value.expose()).map_err(|_| WebhookConfigError::HeaderValue(shown()))?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CustomHeader, HmacConfig, RetriesConfig};
+    use crate::model::{HmacConfig, RetriesConfig};
 
     fn config(url: &str) -> WebhookConfig {
         WebhookConfig {
@@ -232,20 +287,85 @@ mod tests {
         cases.push((WebhookConfig { retries: retries(90_000, 1), ..good() }, WebhookConfigError::Delay));
         cases.push((WebhookConfig { retries: retries(1, 0), ..good() }, WebhookConfigError::Attempts));
         cases.push((
-            WebhookConfig { hmac: Some(HmacConfig { key: Some(String::new()) }), ..good() },
+            WebhookConfig { hmac: Some(HmacConfig { key: Some("".into()) }), ..good() },
             WebhookConfigError::Key,
         ));
-        for (name, value) in [("a b", "c"), ("X-A", "line\nbreak"), ("Content-Length", "7")] {
-            let header = CustomHeader { name: name.to_owned(), value: value.to_owned() };
-            cases.push((
-                WebhookConfig { custom_headers: Some(vec![header]), ..good() },
-                WebhookConfigError::Header,
-            ));
-        }
         for (config, expected) in cases {
-            assert_eq!(check_webhooks(std::slice::from_ref(&config)), Err(expected), "{config:?}");
+            assert_eq!(check(std::slice::from_ref(&config)), Err(expected), "{config:?}");
         }
-        assert_eq!(check_webhooks(&[good()]), Ok(()));
+        assert_eq!(check(&[good()]), Ok(()));
+    }
+
+    fn check(configs: &[WebhookConfig]) -> Result<(), WebhookConfigError> {
+        check_webhooks(configs, &AddressPolicy::open())
+    }
+
+    fn with_header(name: &str, value: &str) -> WebhookConfig {
+        let header = CustomHeader { name: name.to_owned(), value: value.into() };
+        WebhookConfig { custom_headers: Some(vec![header]), ..config("http://n8n:5678/webhook") }
+    }
+
+    #[test]
+    fn headers_of_the_signature_and_the_connection_are_refused_by_name() {
+        for name in [
+            "X-Webhook-Hmac",
+            "x-webhook-anything",
+            "webhook-signature",
+            "WEBHOOK-ID",
+            "Host",
+            "content-LENGTH",
+            "Content-Type",
+            "Content-Encoding",
+            "Transfer-Encoding",
+            "Connection",
+            "Expect",
+            "TE",
+            "Trailer",
+            "Upgrade",
+            "Keep-Alive",
+            "Proxy-Authorization",
+            "Proxy-Connection",
+        ] {
+            let refused = check(&[with_header(name, "v")]).unwrap_err();
+            assert_eq!(refused, WebhookConfigError::ReservedHeader(name.to_owned()));
+            assert!(refused.to_string().contains(name), "{refused}");
+        }
+        for value in ["hush\nhush", "hush\rhush", "nul\0", "a\u{7f}"] {
+            let refused = check(&[with_header("X-A", value)]).unwrap_err();
+            assert_eq!(refused, WebhookConfigError::HeaderValue("X-A".to_owned()), "{value:?}");
+            assert!(!refused.to_string().contains("hush"));
+        }
+        for name in ["a b", "", "a:b", "a\r\nb"] {
+            assert_eq!(check(&[with_header(name, "v")]), Err(WebhookConfigError::HeaderName), "{name:?}");
+        }
+        for name in ["Authorization", "X-Api-Key", "Cookie", "User-Agent", "X-Webhook"] {
+            assert_eq!(check(&[with_header(name, "Bearer v")]), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_older_version_stored_is_left_out_and_the_rest_is_sent() {
+        let mut stored = with_header("X-Webhook-Hmac", "forged");
+        let header = |name: &str| CustomHeader { name: name.to_owned(), value: "v".into() };
+        stored.custom_headers.as_mut().unwrap().extend([header("X-Mine"), header("Expect")]);
+        let made = subscriptions("s", &[stored]).unwrap();
+        assert_eq!(made[0].headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-mine"]);
+    }
+
+    #[test]
+    fn addresses_in_numbers_are_refused_at_once() {
+        let metadata = config("http://169.254.169.254/latest/meta-data/");
+        let refused = Err(WebhookConfigError::Refused(RefusedAddress::Metadata));
+        assert_eq!(check(std::slice::from_ref(&metadata)), refused);
+        let confined = AddressPolicy::default();
+        for url in ["http://127.0.0.1:5678/", "http://[::ffff:10.0.0.1]/", "http://0x7f000001/"] {
+            assert_eq!(
+                check_webhooks(&[config(url)], &confined),
+                Err(WebhookConfigError::Refused(RefusedAddress::Private)),
+                "{url}"
+            );
+            assert_eq!(check(&[config(url)]), Ok(()), "{url}");
+        }
     }
 
     #[test]
@@ -254,7 +374,7 @@ mod tests {
             subscriptions(scope, configs).unwrap().into_iter().map(|made| made.key).collect::<Vec<_>>()
         };
         let plain = config("http://a/hook?token=t0p");
-        let signed = WebhookConfig { hmac: Some(HmacConfig { key: Some("k".to_owned()) }), ..plain.clone() };
+        let signed = WebhookConfig { hmac: Some(HmacConfig { key: Some("k".into()) }), ..plain.clone() };
         assert_eq!(key("default", std::slice::from_ref(&plain)), key("default", &[signed]));
         assert_ne!(key("default", std::slice::from_ref(&plain)), key("other", std::slice::from_ref(&plain)));
         let twice = key("default", &[plain.clone(), plain.clone()]);
@@ -273,7 +393,7 @@ mod tests {
     #[test]
     fn secrets_stay_out_of_debug() {
         let config = WebhookConfig {
-            hmac: Some(HmacConfig { key: Some("hushhush".to_owned()) }),
+            hmac: Some(HmacConfig { key: Some("hushhush".into()) }),
             ..config("http://a/?token=hushhush")
         };
         assert!(!format!("{:?}", subscriptions("s", &[config]).unwrap()).contains("hushhush"));

@@ -1,5 +1,6 @@
 //! The dispatcher against real receivers on real sockets.
 
+mod confined;
 mod delivery;
 mod order;
 mod receiver;
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 use wakeeper_storage::{Change, Storage, open_sqlite};
 
 use super::{SessionContext, WebhookSettings, Webhooks};
+use crate::addresses::AddressPolicy;
 use crate::model::{EventName, SessionName};
 
 /// Longest wait for anything that must happen; only a failing test waits so long.
@@ -34,6 +36,18 @@ impl Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
         let settings = WebhookSettings { timeout: PATIENCE * 3, ..WebhookSettings::default() };
+        let made = Webhooks::new(Arc::clone(&storage), settings).unwrap();
+        let rig = Self { storage, webhooks: made, folder };
+        rig.configure(&webhooks);
+        rig
+    }
+
+    /// With these webhooks of the session `default`, which may go to `addresses` only.
+    async fn confined(addresses: AddressPolicy, webhooks: Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
+        let settings = WebhookSettings { addresses, ..WebhookSettings::default() };
         let made = Webhooks::new(Arc::clone(&storage), settings).unwrap();
         let rig = Self { storage, webhooks: made, folder };
         rig.configure(&webhooks);

@@ -3,6 +3,8 @@
 // Clippy lets tests unwrap; in the helpers beside them it has to be told.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
+mod descriptors;
 mod durability;
 mod faults;
 mod talk;

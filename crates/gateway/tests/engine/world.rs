@@ -104,18 +104,17 @@ impl Engine {
     }
 
     pub async fn try_open(simulator: &Simulator, folder: &Path) -> Result<Self, EngineError> {
+        Self::with_config(config(simulator, folder), folder).await
+    }
+
+    pub async fn with_config(config: EngineConfig, folder: &Path) -> Result<Self, EngineError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let lock = Lock::on_folder(folder)?;
         let storage = storage(folder).await;
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let events = webhooks.sink().subscribe();
-        let sessions = Sessions::open(
-            config(simulator, folder),
-            lock,
-            Arc::clone(&storage),
-            webhooks.sink(),
-            Clock::system(),
-        )
-        .await?;
+        let sessions =
+            Sessions::open(config, lock, Arc::clone(&storage), webhooks.sink(), Clock::system()).await?;
         Ok(Self { sessions, storage, events })
     }
 

@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection, query};
 
 use super::{SqliteStorage, unknown};
 use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
@@ -43,9 +45,7 @@ impl SendRows for SqliteStorage {
         session: &str,
         idempotency_key: &str,
     ) -> Result<Option<SendRow>, StorageError> {
-        query("SELECT * FROM sends WHERE session = $1 AND idempotency_key = $2")
-            .bind(session)
-            .bind(idempotency_key)
+        by_key(session, idempotency_key)
             .try_map(read)
             .fetch_optional(&self.readers)
             .await
@@ -62,14 +62,20 @@ impl SendRows for SqliteStorage {
     }
 }
 
+/// The session's own send first, then those of its former accounts: `0` is the character after `/`.
+fn by_key<'q>(session: &'q str, key: &'q str) -> Query<'q, Sqlite, SqliteArguments> {
+    query(
+        "SELECT * FROM sends WHERE idempotency_key = $2
+             AND (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))
+         ORDER BY session LIMIT 1",
+    )
+    .bind(session)
+    .bind(key)
+}
+
 async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBegun, sqlx::Error> {
-    if row.idempotency_key.is_some() {
-        let existing = query("SELECT * FROM sends WHERE session = $1 AND idempotency_key = $2")
-            .bind(&row.session)
-            .bind(&row.idempotency_key)
-            .try_map(read)
-            .fetch_optional(&mut *connection)
-            .await?;
+    if let Some(key) = &row.idempotency_key {
+        let existing = by_key(&row.session, key).try_map(read).fetch_optional(&mut *connection).await?;
         if let Some(existing) = existing {
             return Ok(SendBegun::Existing(existing));
         }

@@ -57,13 +57,16 @@ async fn put(connection: &mut SqliteConnection, row: SessionRow) -> Result<(), s
 async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool, sqlx::Error> {
     let deleted = query("DELETE FROM sessions WHERE name = $1").bind(&name).execute(&mut *connection).await?;
     for sql in [
-        "DELETE FROM messages WHERE session = $1",
-        "DELETE FROM sends WHERE session = $1",
         "DELETE FROM generations WHERE session = $1",
+        "DELETE FROM session_accounts WHERE session = $1",
+        // Those of former accounts too, which are set apart under `<session>/<account>`; `0` comes after `/`.
+        "DELETE FROM messages WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0')",
+        "DELETE FROM sends WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0')",
         // Outbox rows and attempts go with their events.
-        "DELETE FROM events WHERE session = $1
+        "DELETE FROM events WHERE (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq AND outbox.state = 0)",
-        "DELETE FROM outbox WHERE state = 2 AND seq IN (SELECT seq FROM events WHERE session = $1)",
+        "DELETE FROM outbox WHERE state = 2 AND seq IN (SELECT seq FROM events
+             WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0'))",
     ] {
         query(sql).bind(&name).execute(&mut *connection).await?;
     }

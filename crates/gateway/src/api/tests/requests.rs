@@ -16,40 +16,50 @@ use crate::webhook::WebhookSettings;
 
 use super::*;
 
-const KEY: &str = "key-of-the-api-tests";
+pub(super) const KEY: &str = "key-of-the-api-tests";
 const BODY_LIMIT: usize = 64 * 1024;
-const TO: &str = "491701000002@c.us";
+pub(super) const TO: &str = "491701000002@c.us";
 
-struct Lab {
+pub(super) struct Lab {
     router: Router,
-    sessions: Sessions,
+    pub sessions: Sessions,
     stopping: CancellationToken,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub status: StatusCode,
     headers: axum::http::HeaderMap,
     bytes: bytes::Bytes,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
 }
 
 impl Lab {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         Self::with_keys(KeyPolicy::required(&SecretString::from(KEY))).await
     }
 
     async fn with_keys(keys: KeyPolicy) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
+        Self::on(folder, keys, WebhookSettings::default()).await
+    }
+
+    pub async fn with_webhooks(webhooks: WebhookSettings) -> Self {
+        let keys = KeyPolicy::required(&SecretString::from(KEY));
+        Self::on(tempfile::tempdir().unwrap(), keys, webhooks).await
+    }
+
+    /// A gateway on a folder that may have been used before.
+    pub async fn on(folder: tempfile::TempDir, keys: KeyPolicy, webhooks: WebhookSettings) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let lock = Lock::on_folder(folder.path()).unwrap();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
-        let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
+        let webhooks = Webhooks::new(Arc::clone(&storage), webhooks).unwrap();
         let engine = EngineConfig {
             auth_info_dir: folder.path().to_owned(),
             // Nobody listens on port 1.
@@ -60,30 +70,30 @@ impl Lab {
         let stopping = CancellationToken::new();
         let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None };
         let router = router(config, sessions.clone(), webhooks, stopping.clone());
-        Self { router, sessions, stopping, _folder: folder }
+        Self { router, sessions, stopping, folder }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, bytes }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.ask(request(Method::GET, path, None)).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
         self.ask(request(method, path, Some(body.to_string().into_bytes()))).await
     }
 
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         self.sessions.list(true).into_iter().map(|session| session.name.to_string()).collect()
     }
 }
 
-fn request(method: Method, path: &str, body: Option<Vec<u8>>) -> Request<Body> {
+pub(super) fn request(method: Method, path: &str, body: Option<Vec<u8>>) -> Request<Body> {
     let builder = Request::builder().method(method).uri(path).header("X-Api-Key", KEY);
     match body {
         Some(body) => builder.header("Content-Type", "application/json").body(Body::from(body)),
@@ -92,7 +102,7 @@ fn request(method: Method, path: &str, body: Option<Vec<u8>>) -> Request<Body> {
     .unwrap()
 }
 
-fn assert_error(what: &str, answer: &Answer, status: u16, code: &str) {
+pub(super) fn assert_error(what: &str, answer: &Answer, status: u16, code: &str) {
     let body = answer.json();
     assert_eq!((answer.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{what}: {body}");
     assert_eq!(body["statusCode"], status, "{what}");

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 
 use super::*;
+use crate::addresses::is_private;
 
 fn limits(allow_private: bool) -> Limits {
     let least_rate = LeastRate { bytes: 500, window: Duration::from_secs(1) };

@@ -1,0 +1,86 @@
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
+
+use super::SqliteStorage;
+use crate::rows::set_apart;
+use crate::{AccountChange, AccountRow, AccountRows, StorageError};
+
+#[async_trait]
+impl AccountRows for SqliteStorage {
+    async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError> {
+        query("SELECT * FROM session_accounts WHERE session = $1")
+            .bind(session)
+            .try_map(read)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading the account of a session"))
+    }
+
+    async fn put_account(&self, session: &str, account: AccountRow) -> Result<(), StorageError> {
+        let session = session.to_owned();
+        self.writer
+            .write("storing the account of a session", |connection| {
+                Box::pin(async move { put(connection, &session, &account).await })
+            })
+            .await
+    }
+
+    async fn change_account(&self, change: AccountChange) -> Result<(), StorageError> {
+        self.writer
+            .write("setting rows of a former account apart", |connection| {
+                Box::pin(async move { apply(connection, &change).await })
+            })
+            .await
+    }
+}
+
+async fn put(
+    connection: &mut SqliteConnection,
+    session: &str,
+    account: &AccountRow,
+) -> Result<(), sqlx::Error> {
+    query(
+        "INSERT INTO session_accounts (session, id, lid) VALUES ($1, $2, $3)
+         ON CONFLICT (session) DO UPDATE SET id = excluded.id, lid = excluded.lid",
+    )
+    .bind(session)
+    .bind(&account.id)
+    .bind(&account.lid)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn apply(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(), sqlx::Error> {
+    query(
+        "UPDATE sends SET state = 3, response_json = json_object('error', $2), updated_ms = $3
+         WHERE session = $1 AND state < 2",
+    )
+    .bind(&change.session)
+    .bind(&change.reason)
+    .bind(change.now_ms)
+    .execute(&mut *connection)
+    .await?;
+    let former = set_apart(&change.session, &change.former);
+    let present = set_apart(&change.session, &change.present);
+    rename(connection, &change.session, &former).await?;
+    // An account that comes back finds its rows.
+    rename(connection, &present, &change.session).await?;
+    put(connection, &change.session, &change.present).await
+}
+
+/// Lanes keep the session's name: what is owed to receivers still arrives, in order.
+async fn rename(connection: &mut SqliteConnection, from: &str, to: &str) -> Result<(), sqlx::Error> {
+    for sql in [
+        "UPDATE OR REPLACE messages SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE sends SET session = $2 WHERE session = $1",
+        "UPDATE events SET session = $2 WHERE session = $1",
+    ] {
+        query(sql).bind(from).bind(to).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn read(row: SqliteRow) -> Result<AccountRow, sqlx::Error> {
+    Ok(AccountRow { id: row.try_get("id")?, lid: row.try_get("lid")? })
+}
