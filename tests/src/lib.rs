@@ -18,6 +18,7 @@ pub mod patient;
 pub mod peer;
 pub mod process;
 pub mod simulator;
+pub mod story;
 pub mod watch;
 pub mod webhook;
 
@@ -30,6 +31,7 @@ pub use party::{Ack, Party};
 pub use patient::Patient;
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
+pub use story::told;
 pub use watch::{Watch, Watched};
 pub use webhook::Webhooks;
 
