@@ -9,7 +9,7 @@ mod ratchets;
 mod upgrade;
 
 use wakeeper_e2e::patient::{contents, talk};
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Patient};
+use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Patient, told};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
@@ -30,16 +30,18 @@ async fn recovered(anna: &mut Patient<'_>, ben: &Party, version: Baileys) {
 }
 
 async fn a_healthy_folder_is_left_byte_identical(version: Baileys) {
-    let lab = Lab::start(Addressing::PhoneNumber).await;
-    let (mut anna, ben) = talking(&lab, version).await;
-    anna.kill().await;
-    let before = contents(&anna.folder());
-    for command in ["health", "clean"] {
-        let (code, document) = anna.doctor(&[command, "--log", &anna.log().to_string_lossy()]).await;
-        assert_eq!(code, 0, "{document}");
-        assert_eq!(contents(&anna.folder()), before, "{command}");
-    }
-    recovered(&mut anna, &ben, version).await;
+    told(Addressing::PhoneNumber, async |lab: &Lab| {
+        let (mut anna, ben) = talking(lab, version).await;
+        anna.kill().await;
+        let before = contents(&anna.folder());
+        for command in ["health", "clean"] {
+            let (code, document) = anna.doctor(&[command, "--log", &anna.log().to_string_lossy()]).await;
+            assert_eq!(code, 0, "{document}");
+            assert_eq!(contents(&anna.folder()), before, "{command}");
+        }
+        recovered(&mut anna, &ben, version).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,26 +1,30 @@
 //! Baileys with the gateway, and Baileys with Baileys, through the simulator.
 
-use wakeeper_e2e::{Addressing, Baileys, Lab};
+use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use crate::conversation::tell;
 
 async fn with_gateway(version: Baileys, addressing: Addressing) {
-    let lab = Lab::start(addressing).await;
-    let mut gateway = lab.linked_gateway("gateway", "491701000001").await;
-    let mut peer = lab.linked_peer("baileys", version, "491701000002").await;
-    let contact = lab.contact("contact", "491701000003").await;
-    tell(&mut gateway, &mut peer, &contact).await;
-    gateway.as_gateway().1.assert_all_signed();
-    lab.simulator().assert_no_ratchet_reuse().await;
+    told(addressing, async |lab: &Lab| {
+        let mut gateway = lab.linked_gateway("gateway", "491701000001").await;
+        let mut peer = lab.linked_peer("baileys", version, "491701000002").await;
+        let contact = lab.contact("contact", "491701000003").await;
+        tell(&mut gateway, &mut peer, &contact).await;
+        gateway.as_gateway().1.assert_all_signed();
+        lab.simulator().assert_no_ratchet_reuse().await;
+    })
+    .await;
 }
 
 async fn with_baileys(version: Baileys, addressing: Addressing) {
-    let lab = Lab::start(addressing).await;
-    let mut a = lab.linked_peer("anna", version, "491701000001").await;
-    let mut b = lab.linked_peer("ben", version, "491701000002").await;
-    let contact = lab.contact("contact", "491701000003").await;
-    tell(&mut a, &mut b, &contact).await;
-    lab.simulator().assert_no_ratchet_reuse().await;
+    told(addressing, async |lab: &Lab| {
+        let mut a = lab.linked_peer("anna", version, "491701000001").await;
+        let mut b = lab.linked_peer("ben", version, "491701000002").await;
+        let contact = lab.contact("contact", "491701000003").await;
+        tell(&mut a, &mut b, &contact).await;
+        lab.simulator().assert_no_ratchet_reuse().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Value, json};
 use wakeeper_e2e::party::{Chat, Message, Seen};
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Peer, Webhooks};
+use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Peer, Webhooks, told};
 
 /// Messages each way, after each move.
 const TEXTS: usize = 10;
@@ -165,81 +165,84 @@ async fn json_of(lab: &Lab, arguments: &[&str]) -> Value {
 
 /// The whole story for one version of Baileys.
 async fn there_and_back(version: Baileys, friend: Baileys, addressing: Addressing) {
-    let lab = Lab::start(addressing).await;
-    let anna = lab.linked_peer("anna", version, "6281200000001").await;
-    let friends = Friends {
-        carl: lab.linked_peer("carl", friend, "6281200000002").await,
-        dora: lab.contact("dora", "6281200000003").await,
-    };
-    let members = friends.each().map(|friend| friend.address().jid());
-    let made =
-        anna.as_peer().call("create-group", json!({"subject": "moving", "participants": members})).await;
-    let group = Chat::Group(made["id"].as_str().expect("a group has an id").to_owned());
-    friends.talk_with(&anna, &group, "on Baileys").await;
-    let mut lost = Vec::new();
-    for friend in friends.each() {
-        lost.push(lose_one(&lab, &anna, friend).await);
-    }
+    told(addressing, async |lab: &Lab| {
+        let anna = lab.linked_peer("anna", version, "6281200000001").await;
+        lab.tend("6281200000001");
+        let friends = Friends {
+            carl: lab.linked_peer("carl", friend, "6281200000002").await,
+            dora: lab.contact("dora", "6281200000003").await,
+        };
+        let members = friends.each().map(|friend| friend.address().jid());
+        let made =
+            anna.as_peer().call("create-group", json!({"subject": "moving", "participants": members})).await;
+        let group = Chat::Group(made["id"].as_str().expect("a group has an id").to_owned());
+        friends.talk_with(&anna, &group, "on Baileys").await;
+        let mut lost = Vec::new();
+        for friend in friends.each() {
+            lost.push(lose_one(lab, &anna, friend).await);
+        }
 
-    // Into wakeeper.
-    let phone = anna.phone.clone();
-    let auth = lab.folder().join("anna");
-    let away = Party::phone("anna", phone.clone());
-    anna.into_peer().stop().await;
-    let mut waiting = friends.write_to(&away, &group, "on the way to wakeeper").await;
-    let webhooks = Webhooks::start().await;
-    let mut gateway = lab.gateway("anna-gateway", &webhooks);
-    let data = gateway.folder().to_owned();
-    let imported =
-        json_of(&lab, &["import", folder_of(&auth), "--data-dir", folder_of(&data), "--json"]).await;
-    assert_eq!(imported["needs_qr"], false, "{imported}");
-    assert_eq!(imported["left_out"], json!([]), "{imported}");
-    assert!(imported["moved"]["skipped_message_keys"].as_u64() >= Some(2), "{imported}");
-    assert!(!auth.join("creds.json").exists() && auth.join(".wakeeper-moved.json").exists());
-    gateway.start().await;
-    gateway.wait_working().await;
-    let mut anna = Party::gateway("anna-gateway", phone.clone(), gateway, webhooks);
-    for (waiting, lost) in waiting.iter_mut().zip(lost) {
-        waiting.private.insert(0, lost);
-        waiting.arrives_at(&anna).await;
-    }
-    no_retries(&anna.as_gateway().0.health().await);
-    friends.talk_with(&anna, &group, "on wakeeper").await;
-    no_retries(&anna.as_gateway().0.health().await);
+        // Into wakeeper.
+        let phone = anna.phone.clone();
+        let auth = lab.folder().join("anna");
+        let away = Party::phone("anna", phone.clone());
+        anna.into_peer().stop().await;
+        let mut waiting = friends.write_to(&away, &group, "on the way to wakeeper").await;
+        let webhooks = Webhooks::start().await;
+        let mut gateway = lab.gateway("anna-gateway", &webhooks);
+        let data = gateway.folder().to_owned();
+        let imported =
+            json_of(lab, &["import", folder_of(&auth), "--data-dir", folder_of(&data), "--json"]).await;
+        assert_eq!(imported["needs_qr"], false, "{imported}");
+        assert_eq!(imported["left_out"], json!([]), "{imported}");
+        assert!(imported["moved"]["skipped_message_keys"].as_u64() >= Some(2), "{imported}");
+        assert!(!auth.join("creds.json").exists() && auth.join(".wakeeper-moved.json").exists());
+        gateway.start().await;
+        gateway.wait_working().await;
+        let mut anna = Party::gateway("anna-gateway", phone.clone(), gateway, webhooks);
+        for (waiting, lost) in waiting.iter_mut().zip(lost) {
+            waiting.private.insert(0, lost);
+            waiting.arrives_at(&anna).await;
+        }
+        no_retries(&anna.as_gateway().0.health().await);
+        friends.talk_with(&anna, &group, "on wakeeper").await;
+        no_retries(&anna.as_gateway().0.health().await);
 
-    // And back to Baileys, in a new folder.
-    anna.go_offline().await;
-    let waiting = friends.write_to(&away, &group, "on the way back").await;
-    let back = lab.folder().join("anna-back");
-    let format = ["--format", "baileys", "--baileys", version.name(), "--json"];
-    let arguments = ["export", folder_of(&back), "--data-dir", folder_of(&data)];
-    let exported = json_of(&lab, &[&arguments[..], &format[..]].concat()).await;
-    assert_eq!(exported["needs_qr"], false, "{exported}");
-    assert_eq!(exported["left_out"], json!([]), "{exported}");
-    let peer = lab.peer("anna-back", version).await;
-    peer.call("connect", json!({})).await;
-    peer.call("wait-open", json!({})).await;
-    let again = Party::baileys("anna-back", phone, peer);
-    for waiting in &waiting {
-        waiting.arrives_at(&again).await;
-    }
-    friends.talk_with(&again, &group, "on Baileys again").await;
+        // And back to Baileys, in a new folder.
+        anna.go_offline().await;
+        let waiting = friends.write_to(&away, &group, "on the way back").await;
+        let back = lab.folder().join("anna-back");
+        let format = ["--format", "baileys", "--baileys", version.name(), "--json"];
+        let arguments = ["export", folder_of(&back), "--data-dir", folder_of(&data)];
+        let exported = json_of(lab, &[&arguments[..], &format[..]].concat()).await;
+        assert_eq!(exported["needs_qr"], false, "{exported}");
+        assert_eq!(exported["left_out"], json!([]), "{exported}");
+        let peer = lab.peer("anna-back", version).await;
+        peer.call("connect", json!({})).await;
+        peer.call("wait-open", json!({})).await;
+        let again = Party::baileys("anna-back", phone, peer);
+        for waiting in &waiting {
+            waiting.arrives_at(&again).await;
+        }
+        friends.talk_with(&again, &group, "on Baileys again").await;
 
-    // The one that was left does not start.
-    let (gateway, _) = anna.as_gateway();
-    gateway.start().await;
-    gateway.wait_status("STOPPED").await;
-    gateway.call(Method::POST, "/api/sessions/default/start", None).await;
-    gateway.wait_status("FAILED").await;
-    gateway.wait_line("was moved to").await;
-    assert_eq!(again.as_peer().count("qr"), 0, "no QR code");
-    no_trouble(&lab.logs(), "carl");
-    // Where chats are addressed by LID, Baileys 6 has Bad MACs of its own, which its retries heal: before any move, too.
-    if (version, addressing) != (Baileys::Six, Addressing::Lid) {
-        no_trouble(&lab.logs(), "anna");
-        no_trouble(&lab.logs(), "anna-back");
-    }
-    lab.simulator().assert_no_ratchet_reuse().await;
+        // The one that was left does not start.
+        let (gateway, _) = anna.as_gateway();
+        gateway.start().await;
+        gateway.wait_status("STOPPED").await;
+        gateway.call(Method::POST, "/api/sessions/default/start", None).await;
+        gateway.wait_status("FAILED").await;
+        gateway.wait_line("was moved to").await;
+        assert_eq!(again.as_peer().count("qr"), 0, "no QR code");
+        no_trouble(&lab.logs(), "carl");
+        // Where chats are addressed by LID, Baileys 6 has Bad MACs of its own, which its retries heal: before any move, too.
+        if (version, addressing) != (Baileys::Six, Addressing::Lid) {
+            no_trouble(&lab.logs(), "anna");
+            no_trouble(&lab.logs(), "anna-back");
+        }
+        lab.simulator().assert_no_ratchet_reuse().await;
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -264,38 +267,40 @@ async fn baileys_6_moves_in_and_back_where_chats_are_addressed_by_lid() {
 
 #[tokio::test]
 async fn a_gateway_takes_over_what_it_finds_at_its_first_start() {
-    let lab = Lab::start(Addressing::PhoneNumber).await;
-    let webhooks = Webhooks::start().await;
-    let mut gateway = lab.gateway("gateway", &webhooks);
-    let auth_info = gateway.folder().join("auth_info");
-    // Baileys lives where the gateway will look for its own sessions.
-    let phone = lab.simulator().phone("6281200000011", "eva").await;
-    let peer = lab.peer("eva", Baileys::Seven).await;
-    peer.link(&phone).await;
-    let eva = Party::baileys("eva", phone.clone(), peer);
-    let dora = lab.contact("dora", "6281200000012").await;
-    talk(&eva, &dora, "on Baileys").await;
-    let store = json!({"chats": [], "contacts": {}, "messages": {dora.address().jid(): [{
+    told(Addressing::PhoneNumber, async |lab: &Lab| {
+        let webhooks = Webhooks::start().await;
+        let mut gateway = lab.gateway("gateway", &webhooks);
+        let auth_info = gateway.folder().join("auth_info");
+        // Baileys lives where the gateway will look for its own sessions.
+        let phone = lab.simulator().phone("6281200000011", "eva").await;
+        let peer = lab.peer("eva", Baileys::Seven).await;
+        peer.link(&phone).await;
+        let eva = Party::baileys("eva", phone.clone(), peer);
+        let dora = lab.contact("dora", "6281200000012").await;
+        talk(&eva, &dora, "on Baileys").await;
+        let store = json!({"chats": [], "contacts": {}, "messages": {dora.address().jid(): [{
         "key": {"remoteJid": dora.address().jid(), "fromMe": false, "id": "OLD1"},
         "message": {"conversation": "from the old days"}, "messageTimestamp": 1_700_000_000}]}});
-    std::fs::write(gateway.folder().join("baileys_store.json"), store.to_string()).unwrap();
-    eva.into_peer().stop().await;
-    std::fs::rename(lab.folder().join("eva"), &auth_info).unwrap();
+        std::fs::write(gateway.folder().join("baileys_store.json"), store.to_string()).unwrap();
+        eva.into_peer().stop().await;
+        std::fs::rename(lab.folder().join("eva"), &auth_info).unwrap();
 
-    gateway.start().await;
-    gateway.wait_line("no new QR code is needed").await;
-    gateway.wait_working().await;
-    let backups: Vec<_> = std::fs::read_dir(gateway.folder().join("session_backups")).unwrap().collect();
-    assert_eq!(backups.len(), 1, "its files are in a backup");
-    assert!(auth_info.join(".wakeeper-moved.json").exists() && !auth_info.join("creds.json").exists());
-    let messages = gateway.messages(&dora.address().chat_id()).await;
-    assert!(messages.iter().any(|message| message["body"] == "from the old days"), "{messages:?}");
-    let mut eva = Party::gateway("eva", phone, gateway, webhooks);
-    talk(&eva, &dora, "on wakeeper").await;
+        gateway.start().await;
+        gateway.wait_line("no new QR code is needed").await;
+        gateway.wait_working().await;
+        let backups: Vec<_> = std::fs::read_dir(gateway.folder().join("session_backups")).unwrap().collect();
+        assert_eq!(backups.len(), 1, "its files are in a backup");
+        assert!(auth_info.join(".wakeeper-moved.json").exists() && !auth_info.join("creds.json").exists());
+        let messages = gateway.messages(&dora.address().chat_id()).await;
+        assert!(messages.iter().any(|message| message["body"] == "from the old days"), "{messages:?}");
+        let mut eva = Party::gateway("eva", phone, gateway, webhooks);
+        talk(&eva, &dora, "on wakeeper").await;
 
-    // The second start has nothing to take over.
-    eva.go_offline().await;
-    eva.go_online().await;
-    talk(&eva, &dora, "after a restart").await;
-    lab.simulator().assert_no_ratchet_reuse().await;
+        // The second start has nothing to take over.
+        eva.go_offline().await;
+        eva.go_online().await;
+        talk(&eva, &dora, "after a restart").await;
+        lab.simulator().assert_no_ratchet_reuse().await;
+    })
+    .await;
 }

@@ -1,7 +1,8 @@
 //! One test's world: a temporary folder, the simulator, and whoever joins it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +12,7 @@ use crate::gateway::Gateway;
 use crate::party::Party;
 use crate::peer::{Baileys, Peer, PeerSettings};
 use crate::simulator::{Addressing, Simulator};
+use crate::story::Client;
 use crate::webhook::Webhooks;
 
 /// Lines of each log that a failed test prints.
@@ -61,6 +63,8 @@ pub struct Lab {
     folder: Option<TempDir>,
     binary: Binary,
     simulator: Arc<Simulator>,
+    clients: Mutex<Vec<Client>>,
+    failed: AtomicBool,
 }
 
 impl Lab {
@@ -73,12 +77,35 @@ impl Lab {
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).expect("a folder for logs");
         let simulator = Simulator::start(&binary, folder.path(), &logs, 7, addressing).await;
-        Self { folder: Some(folder), binary, simulator: Arc::new(simulator) }
+        Self {
+            folder: Some(folder),
+            binary,
+            simulator: Arc::new(simulator),
+            clients: Mutex::default(),
+            failed: AtomicBool::new(false),
+        }
     }
 
     /// The simulator.
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// The Baileys 7 clients that were linked here.
+    pub fn clients(&self) -> Vec<Client> {
+        self.clients.lock().expect("the clients").clone()
+    }
+
+    /// Says that wakeeper touches this account's session, so that what it does wrong may be our fault.
+    pub fn tend(&self, number: &str) {
+        for client in self.clients.lock().expect("the clients").iter_mut() {
+            client.tended |= client.address.number == number;
+        }
+    }
+
+    /// Keeps and shows everything of this test, as after a panic.
+    pub fn keep(&self) {
+        self.failed.store(true, Ordering::Relaxed);
     }
 
     /// The built program.
@@ -146,6 +173,10 @@ impl Lab {
         let phone = self.simulator.phone(number, name).await;
         let peer = self.peer(name, version).await;
         peer.link(&phone).await;
+        if version == Baileys::Seven {
+            let client = Client { name: name.to_owned(), address: phone.address.clone(), tended: false };
+            self.clients.lock().expect("the clients").push(client);
+        }
         Party::baileys(name, phone, peer)
     }
 
@@ -157,7 +188,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.failed.load(Ordering::Relaxed) {
             return;
         }
         let Some(folder) = self.folder.take() else { return };

@@ -20,6 +20,7 @@ pub mod peer;
 pub mod process;
 pub mod simulator;
 pub mod small_disk;
+pub mod story;
 pub mod watch;
 pub mod webhook;
 
@@ -34,6 +35,7 @@ pub use patient::Patient;
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
 pub use small_disk::SmallDisk;
+pub use story::told;
 pub use watch::{Watch, Watched};
 pub use webhook::Webhooks;
 

@@ -29,6 +29,7 @@ impl<'l> Patient<'l> {
     /// Starts a Baileys client, links it to a new phone, and waits until it is open.
     pub async fn linked(lab: &'l Lab, name: &str, version: Baileys, number: &str) -> Self {
         let party = lab.linked_peer(name, version, number).await;
+        lab.tend(number);
         let phone = party.phone.clone();
         Self { lab, name: name.to_owned(), phone, party: Some(party) }
     }

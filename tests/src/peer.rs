@@ -40,6 +40,7 @@ type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
 /// A running client.
 pub struct Peer {
     name: String,
+    version: Baileys,
     process: Process,
     stdin: AsyncMutex<ChildStdin>,
     calls: AtomicU64,
@@ -82,7 +83,12 @@ impl Peer {
         tokio::spawn(sort(Arc::clone(process.lines()), Arc::clone(&pending), Arc::clone(&events)));
         process.wait_line("\"event\":\"ready\"", PATIENCE).await;
         let name = settings.name.to_owned();
-        Self { name, process, stdin, calls: AtomicU64::new(1), pending, events }
+        Self { name, version: settings.version, process, stdin, calls: AtomicU64::new(1), pending, events }
+    }
+
+    /// Which Baileys it is.
+    pub fn version(&self) -> Baileys {
+        self.version
     }
 
     /// Everything that happened at this client.

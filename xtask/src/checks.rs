@@ -100,6 +100,7 @@ pub fn ci() -> ExitCode {
     let mut tally = Tally::default();
     let mut failures = Failures::default();
     let started = Instant::now();
+    let told_again = crate::told_again::begin();
     let environment = match system::setup() {
         Ok(environment) => environment,
         Err(reason) => {
@@ -147,6 +148,10 @@ pub fn ci() -> ExitCode {
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS), &mut failures)));
     failures.print();
+    match told_again.and_then(|()| crate::told_again::closing_lines()) {
+        Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
+        Err(reason) => tally.add(one(Err(reason), &mut failures)),
+    }
     println!("all checks and tests took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed == 0 && tally.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,6 +6,7 @@ mod docker;
 mod fuzz;
 mod run;
 mod system;
+mod told_again;
 
 use std::process::ExitCode;
 

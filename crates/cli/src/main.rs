@@ -49,5 +49,8 @@ fn main() -> ExitCode {
 /// One line on standard error: what failed and, behind it, why.
 #[expect(clippy::print_stderr, reason = "this is where the program talks to its caller")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    let told = format!("{error:#}");
+    // Names in it may come from a container, an archive or a log.
+    let told: Vec<_> = told.lines().map(wakeeper_bounded_tar::shown_whole).collect();
+    eprintln!("error: {}", told.join("\n"));
 }

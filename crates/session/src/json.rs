@@ -9,13 +9,16 @@
 //!   replaces a few bytes and leaves all others alone;
 //! * depth and node count are bounded, because the text may be hostile.
 
+pub(crate) mod guard;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// Deepest nesting read. Baileys itself needs 8.
 pub const MAX_DEPTH: usize = 96;
-/// Most values in one text. A session record with forty full sessions has about 90,000.
-pub const MAX_NODES: usize = 2_000_000;
+/// Most values in one text. A session record with forty full sessions has about 90,000, an app-state version of five
+/// megabytes 140,000. Each takes up to 80 bytes of memory.
+pub const MAX_NODES: usize = 400_000;
 
 /// How a text fails to be one JSON document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

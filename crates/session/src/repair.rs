@@ -12,7 +12,7 @@ mod overlay;
 mod plan;
 mod stale;
 
-pub use apply::{Applied, ApplyError, Supply, apply, apply_supplied, hold, is_locked, recover};
+pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
 pub(crate) use mend::is_sound;
 pub use overlay::{Change, Overlay};

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wakeeper_e2e::party::Chat;
 use wakeeper_e2e::patient::talk_in_group;
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party};
+use wakeeper_e2e::{Addressing, Baileys, Lab, Party, told};
 
 use super::damage::{files, tear};
 use super::{recovered, talking};
@@ -16,24 +16,26 @@ pub async fn group(maker: &Party, other: &Party) -> Chat {
 }
 
 async fn torn_sender_keys(version: Baileys) {
-    let lab = Lab::start(Addressing::PhoneNumber).await;
-    let (mut anna, ben) = talking(&lab, version).await;
-    let group = group(&ben, anna.party()).await;
-    talk_in_group("before", &group, [&ben, anna.party()]).await;
-    anna.kill().await;
-    // Our own and Ben's.
-    let torn: Vec<_> = files(&anna.folder(), "sender-key-1");
-    assert!(torn.len() >= 2, "{torn:?}");
-    for file in &torn {
-        tear(file);
-    }
-    assert_eq!(anna.doctor(&["health"]).await.0, 1);
-    let cured = anna.clean(&[]).await;
-    assert!(cured.iter().any(|code| code == "file_truncated"), "{cured:?}");
-    assert!(cured.iter().any(|code| code == "sender_key_memory_orphan"), "{cured:?}");
-    recovered(&mut anna, &ben, version).await;
-    let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
-    anna.assert_no_ratchet_went_back(&ids).await;
+    told(Addressing::PhoneNumber, async |lab: &Lab| {
+        let (mut anna, ben) = talking(lab, version).await;
+        let group = group(&ben, anna.party()).await;
+        talk_in_group("before", &group, [&ben, anna.party()]).await;
+        anna.kill().await;
+        // Our own and Ben's.
+        let torn: Vec<_> = files(&anna.folder(), "sender-key-1");
+        assert!(torn.len() >= 2, "{torn:?}");
+        for file in &torn {
+            tear(file);
+        }
+        assert_eq!(anna.doctor(&["health"]).await.0, 1);
+        let cured = anna.clean(&[]).await;
+        assert!(cured.iter().any(|code| code == "file_truncated"), "{cured:?}");
+        assert!(cured.iter().any(|code| code == "sender_key_memory_orphan"), "{cured:?}");
+        recovered(&mut anna, &ben, version).await;
+        let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
+        anna.assert_no_ratchet_went_back(&ids).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,32 +3,34 @@
 use serde_json::json;
 use wakeeper_e2e::party::Message;
 use wakeeper_e2e::patient::talk;
-use wakeeper_e2e::{Addressing, Baileys, Lab};
+use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::{ANNA, BEN, recovered, talking};
 
 async fn contaminated_by_a_late_message(version: Baileys) {
-    let lab = Lab::start(Addressing::PhoneNumber).await;
-    let (mut anna, ben) = talking(&lab, version).await;
-    // Ben's message to the Baileys client, not to her phone, is lost on its way and comes again at Anna's next login.
-    lab.simulator().fault(json!({"kind": "lost", "target": format!("{ANNA}:1")})).await;
-    let late = "sent before, arrives late".to_owned();
-    ben.send(&anna.party().chat(), &Message::Text(late.clone())).await;
-    // Meanwhile Ben cannot decrypt Anna's message, asks for it again, and a new session is negotiated.
-    lab.simulator().fault(json!({"kind": "corrupted", "target": format!("{BEN}:1"), "count": 2})).await;
-    let again = "needs a retry".to_owned();
-    anna.party().send(&ben.chat(), &Message::Text(again.clone())).await;
-    ben.wait_texts(anna.party().address(), &[again]).await;
-    anna.kill().await;
-    anna.start(version).await;
-    anna.party().wait_texts(ben.address(), &[late]).await;
-    anna.kill().await;
+    told(Addressing::PhoneNumber, async |lab: &Lab| {
+        let (mut anna, ben) = talking(lab, version).await;
+        // Ben's message to the Baileys client, not to her phone, is lost on its way and comes again at Anna's next login.
+        lab.simulator().fault(json!({"kind": "lost", "target": format!("{ANNA}:1")})).await;
+        let late = "sent before, arrives late".to_owned();
+        ben.send(&anna.party().chat(), &Message::Text(late.clone())).await;
+        // Meanwhile Ben cannot decrypt Anna's message, asks for it again, and a new session is negotiated.
+        lab.simulator().fault(json!({"kind": "corrupted", "target": format!("{BEN}:1"), "count": 2})).await;
+        let again = "needs a retry".to_owned();
+        anna.party().send(&ben.chat(), &Message::Text(again.clone())).await;
+        ben.wait_texts(anna.party().address(), &[again]).await;
+        anna.kill().await;
+        anna.start(version).await;
+        anna.party().wait_texts(ben.address(), &[late]).await;
+        anna.kill().await;
 
-    let (code, health) = anna.doctor(&["health"]).await;
-    assert_eq!(code, 1, "{health}");
-    assert_eq!(anna.clean(&[]).await, ["signal_session_contaminated"]);
-    recovered(&mut anna, &ben, version).await;
-    talk("and on", anna.party(), &ben).await;
+        let (code, health) = anna.doctor(&["health"]).await;
+        assert_eq!(code, 1, "{health}");
+        assert_eq!(anna.clean(&[]).await, ["signal_session_contaminated"]);
+        recovered(&mut anna, &ben, version).await;
+        talk("and on", anna.party(), &ben).await;
+    })
+    .await;
 }
 
 #[tokio::test]

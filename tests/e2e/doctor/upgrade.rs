@@ -1,22 +1,24 @@
 //! Baileys 6 is replaced by Baileys 7 on the same folder, and back.
 
 use wakeeper_e2e::patient::talk_in_group;
-use wakeeper_e2e::{Addressing, Baileys, Lab};
+use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::groups::group;
 use super::{recovered, talking};
 
 async fn another_version(addressing: Addressing, before: Baileys, after: Baileys) {
-    let lab = Lab::start(addressing).await;
-    let (mut anna, ben) = talking(&lab, before).await;
-    let group = group(&ben, anna.party()).await;
-    talk_in_group("before", &group, [&ben, anna.party()]).await;
-    anna.kill().await;
-    let cured = anna.clean(&["--baileys", after.name()]).await;
-    assert!(cured.iter().any(|code| code == "sender_key_other_version"), "{cured:?}");
-    recovered(&mut anna, &ben, after).await;
-    let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
-    anna.assert_no_ratchet_went_back(&ids).await;
+    told(addressing, async |lab: &Lab| {
+        let (mut anna, ben) = talking(lab, before).await;
+        let group = group(&ben, anna.party()).await;
+        talk_in_group("before", &group, [&ben, anna.party()]).await;
+        anna.kill().await;
+        let cured = anna.clean(&["--baileys", after.name()]).await;
+        assert!(cured.iter().any(|code| code == "sender_key_other_version"), "{cured:?}");
+        recovered(&mut anna, &ben, after).await;
+        let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
+        anna.assert_no_ratchet_went_back(&ids).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -202,8 +202,7 @@ fn nothing_follows_the_end() {
     assert!(read(tail.as_slice(), BOUNDS).unwrap_err().to_string().contains("follows its end"));
     let filled = [file("a", b"1"), vec![0; 20 * BLOCK]].concat();
     assert_eq!(read(filled.as_slice(), BOUNDS).unwrap().len(), 1);
-    let (stream, _) = (file("a", b"1").into_iter().chain(end()).collect::<Vec<_>>(), ());
-    let endless = io::Cursor::new(stream).chain(io::repeat(0));
+    let endless = io::Cursor::new([file("a", b"1"), end()].concat()).chain(io::repeat(0));
     assert!(read(endless, Bounds { total: u64::MAX, ..BOUNDS }).is_err(), "zeros without end");
 }
 

@@ -38,7 +38,7 @@ impl Console {
     pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> anyhow::Result<()> {
         if self.json {
             let text = serde_json::to_string(document).context("cannot write the result as JSON")?;
-            return print(&format!("{text}\n"));
+            return print(&format!("{}\n", plain_json(&text)));
         }
         self.page(page)
     }
@@ -77,6 +77,19 @@ pub fn agrees(question: &str, flag: &str) -> anyhow::Result<bool> {
     Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
+/// The same document without characters that steer a terminal or hide what stands there: JSON has an escape for each.
+fn plain_json(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if wakeeper_bounded_tar::is_shown_plainly(c) {
+            plain.push(c);
+        } else {
+            plain.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    plain
+}
+
 fn print(text: &str) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -107,5 +120,18 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_json;
+
+    #[test]
+    fn documents_stay_the_same_and_steer_nothing() {
+        let document = serde_json::json!({"path": "a\u{9b}2J\u{202e}b\u{7f}\u{e0001}é漢\"\\\n"});
+        let text = plain_json(&document.to_string());
+        assert!(text.chars().all(wakeeper_bounded_tar::is_shown_plainly), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }

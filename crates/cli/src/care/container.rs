@@ -255,7 +255,7 @@ pub fn health_words(output: &str) -> String {
 /// Says what happens, on standard error: standard output belongs to the result.
 #[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]
 pub fn say(text: &str) {
-    eprintln!("-- {text}");
+    eprintln!("-- {}", wakeeper_bounded_tar::shown_whole(text));
 }
 
 /// From here on a Ctrl-C or a SIGTERM does not end the program: half a repair and a stopped container would be left.

@@ -49,7 +49,7 @@ impl Target {
 
 #[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]
 fn notice(target: &ContainerTarget) {
-    let folder = target.here.auth_info.display();
+    let folder = wakeeper_bounded_tar::shown_whole(&target.here.auth_info.to_string_lossy());
     eprintln!("-- there is no container {}; this is about the folder {folder}", target.name);
 }
 

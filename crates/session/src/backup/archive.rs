@@ -140,6 +140,11 @@ impl Effort {
         Self { bytes: 3 * TOTAL, opened: 16 }
     }
 
+    #[cfg(test)]
+    pub(super) fn just_for_one_manifest() -> Self {
+        Self { bytes: manifest_text::BYTES, opened: 0 }
+    }
+
     fn of_one() -> Self {
         Self { bytes: TOTAL, opened: 1 }
     }
@@ -293,9 +298,9 @@ pub(super) fn summary(
 ) -> Result<Summary, ArchiveError> {
     effort.start(is_encrypted(path)? && passphrase.is_some(), manifest_text::BYTES)?;
     let mut archive = Reader::new(content::of(content::open(path)?, passphrase)?, BOUNDS);
-    let result = first(&mut archive).and_then(|summary: Summary| match summary.files > limits.entries {
-        true => Err(member(MANIFEST, "it names too many files")),
-        false => Ok(summary),
+    let few = |summary: &Summary| summary.files <= limits.entries;
+    let result = first(&mut archive).and_then(|summary| {
+        few(&summary).then_some(summary).ok_or_else(|| member(MANIFEST, "it names too many files"))
     });
     effort.bytes = effort.bytes.saturating_sub(archive.bytes_read());
     result

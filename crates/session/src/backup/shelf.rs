@@ -141,9 +141,18 @@ impl Shelf {
         passphrase: Option<&Passphrase>,
         limits: &Limits,
     ) -> Result<Vec<BackupInfo>, BackupError> {
-        let mut effort = Effort::of_a_list();
+        self.list_within(label, passphrase, limits, &mut Effort::of_a_list())
+    }
+
+    fn list_within(
+        &self,
+        label: Option<&str>,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+        effort: &mut Effort,
+    ) -> Result<Vec<BackupInfo>, BackupError> {
         let archives = self.archives(label)?.into_iter();
-        Ok(archives.map(|(path, label, ms)| info(path, label, ms, passphrase, limits, &mut effort)).collect())
+        Ok(archives.map(|(path, label, ms)| info(path, label, ms, passphrase, limits, effort)).collect())
     }
 
     /// The newest backup of a session, if it holds exactly this content.
@@ -248,4 +257,46 @@ fn parse_name(name: &str) -> Option<(String, i64)> {
         return None;
     }
     Some((label.to_owned(), stamp::parse(time)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive() -> Vec<u8> {
+        let text = r#"{"layout":1,"wakeeper":"1","created_ms":1,"label":"web","format":"baileys",
+            "credentials":"damaged","signal_sessions":0,"content":"","files":[]}"#;
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        tar.append_data(&mut header, "wakeeper-backup.json", text.as_bytes()).unwrap();
+        zstd::encode_all(tar.into_inner().unwrap().as_slice(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_list_takes_a_bounded_effort_and_says_what_it_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..5 {
+            std::fs::write(dir.path().join(format!("web_2031010{}T000000000Z.tar.zst", n + 1)), archive())
+                .unwrap();
+        }
+        let shelf = Shelf::at(dir.path());
+        let looked_into = |effort: &mut Effort| {
+            let list = shelf.list_within(None, None, &Limits::default(), effort).unwrap();
+            assert_eq!(list.len(), 5);
+            // What was not looked into may hold the last login, and is never removed for that.
+            assert!(list.iter().all(|info| info.passed_over == info.may_hold_login()));
+            list.iter().map(|info| !info.passed_over).collect::<Vec<_>>()
+        };
+        assert_eq!(looked_into(&mut Effort::of_a_list()), [true; 5]);
+        assert_eq!(looked_into(&mut Effort::just_for_one_manifest()), [true, false, false, false, false]);
+    }
+
+    #[test]
+    fn names_that_steer_a_terminal_are_no_archives() {
+        assert!(parse_name("web_20310101T000000000Z.tar.zst").is_some());
+        for label in ["w\u{1b}[2J", "w\n", "\u{202e}w"] {
+            assert_eq!(parse_name(&format!("{label}_20310101T000000000Z.tar.zst")), None, "{label:?}");
+        }
+    }
 }

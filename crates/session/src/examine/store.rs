@@ -1,6 +1,5 @@
 //! `baileys_store.json`, read through. That there is none is nothing wrong: many gateways keep none.
 
-use std::io::BufReader;
 use std::path::Path;
 
 use crate::finding::Finding;
@@ -21,9 +20,7 @@ pub(super) fn examine(path: &Path) -> (Option<StoreSummary>, Vec<Finding>) {
     let Ok(entry) = folder.entry(name) else { return (None, Vec::new()) };
     let limits = Limits { file: STORE_LIMIT, ..Limits::default() };
     let content = match folder.open_file(name, &limits) {
-        Ok((file, _)) => {
-            baileys_store::read(BufReader::with_capacity(1 << 16, file)).map_err(|error| error.to_string())
-        }
+        Ok((file, _)) => baileys_store::read(file).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     let findings = findings::for_store(&shown, &entry, content.as_ref().map(|_| ()).map_err(String::as_str));

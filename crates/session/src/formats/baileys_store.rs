@@ -10,10 +10,17 @@ mod message;
 pub use items::messages;
 pub use message::StoredMessage;
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+use crate::json::guard::Guard;
+
+/// Bytes of one name or value. The largest genuine ones are previews of pictures.
+const LONGEST: usize = 8 << 20;
+/// Nesting: quotes hold quotes.
+const DEEPEST: usize = 120;
 
 /// What a store holds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +57,8 @@ pub enum StoreError {
 pub fn read(reader: impl Read) -> Result<StoreSummary, StoreError> {
     use serde_json::error::Category;
     let mut summary = StoreSummary::default();
-    let mut json = serde_json::Deserializer::from_reader(reader);
+    let guard = Guard::new(reader, LONGEST, DEEPEST);
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, guard));
     let result = Store(&mut summary).deserialize(&mut json).and_then(|()| json.end());
     match result {
         Ok(()) => Ok(summary),
@@ -172,6 +180,18 @@ impl<'de> Visitor<'de> for Items {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_or_value_without_end_is_not_held() {
+        for start in ["{\"", "{\"chats\":[{\"id\":\"", "{\"unknown\":1"] {
+            let endless = std::io::Cursor::new(start).chain(std::io::repeat(b'1'));
+            let refused = read(endless);
+            assert!(
+                matches!(&refused, Err(StoreError::Io(why)) if why.contains("too long")),
+                "{start}: {refused:?}"
+            );
+        }
+    }
 
     #[test]
     fn counts_both_shapes() {

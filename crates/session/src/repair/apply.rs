@@ -97,9 +97,11 @@ enum What {
 /// Called before every change on disk; an error stands for the machine stopping there.
 pub(super) type Hook<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;
 
+/// Takes a name and its content.
+pub type Take<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), ApplyError>;
+
 /// Hands over names and contents one by one, and stops at the first error. Its own error is what it could not read.
-pub type Supply<'a> =
-    &'a mut dyn FnMut(&mut dyn FnMut(&str, &[u8]) -> Result<(), ApplyError>) -> Result<(), String>;
+pub type Supply<'a> = &'a mut dyn FnMut(Take<'_>) -> Result<(), String>;
 
 /// Applies changes whose contents are all known.
 pub fn apply(

@@ -279,6 +279,95 @@ fn archives_that_lie_are_refused() {
     refused(Forged::new(|m| m.layout = 9), "newer wakeeper");
 }
 
+/// Names that would do harm where they land, or on the terminal of whoever reads about them.
+const FOREIGN: [&str; 12] = [
+    ".wakeeper-moved.json",
+    "wakeeper-moved.json",
+    "engine.db",
+    "engine.db-wal",
+    "wakeeper.db",
+    "wakeeper.lock",
+    "creds.json.bak",
+    "authorized_keys",
+    "lid-mapping-1\u{1b}[2J.json",
+    "device-list-1\n2.json",
+    "tctoken-\u{202e}nosj.json",
+    "app-state-sync-key-a b.json",
+];
+
+#[test]
+fn only_names_of_a_session_are_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let known = "pre-key-7.json";
+    let mut forged = Forged::new(|m| {
+        m.files.extend(FOREIGN.iter().map(|name| row(&format!("session/{name}"), b"x")));
+        m.files.push(row(&format!("session/{known}"), b"{}"));
+    });
+    for name in FOREIGN {
+        forged.member(&format!("session/{name}"), tar::EntryType::Regular, b"x");
+    }
+    forged.member(&format!("session/{known}"), tar::EntryType::Regular, b"{}");
+    let path = forged.write(dir.path());
+    let shelf = tempfile::tempdir().unwrap();
+    for force in [None, Some("a test")] {
+        let target = dir.path().join(format!("target-{}", force.is_some()));
+        let all = What::All { force };
+        let restored = restore(&path, &target, &Options::at(NOW_MS), &how(&shelf, all)).unwrap();
+        assert_eq!(contents(&target).into_keys().collect::<Vec<_>>(), [known]);
+        assert_eq!(restored.written, [known]);
+        let told = restored.notes.iter().find(|note| note.starts_with("Not restored")).unwrap();
+        assert!(told.contains(".wakeeper-moved.json") && told.contains("and 7 more"), "{told}");
+        assert!(restored.notes.iter().all(|note| !note.contains(['\u{1b}', '\n', '\u{202e}'])), "{told}");
+    }
+}
+
+/// Everything a restore writes is handed over a second time, so that nothing has to be held.
+#[test]
+fn an_archive_that_changes_between_reading_and_writing_changes_nothing() {
+    use std::collections::BTreeMap;
+    use wakeeper_session::repair::{ApplyError, Overlay, Take, apply_supplied};
+    use wakeeper_session::source::Folder;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let mut overlay = Overlay::default();
+    let sha256 = row("a", b"right").sha256;
+    overlay.put_supplied("pre-key-1.json", sha256.clone());
+    overlay.put_supplied("pre-key-2.json", sha256);
+    for supplied in
+        [&[("pre-key-1.json", "right")][..], &[("pre-key-1.json", "wrong"), ("pre-key-2.json", "right")]]
+    {
+        let mut supply = |take: Take<'_>| {
+            supplied
+                .iter()
+                .try_for_each(|(name, text)| take(name, text.as_bytes()))
+                .map_err(|e| e.to_string())
+        };
+        let refused = apply_supplied(&folder, &overlay, &BTreeMap::new(), &mut supply).unwrap_err();
+        assert!(matches!(refused, ApplyError::NotSupplied(..)), "{refused}");
+        assert!(contents(dir.path()).is_empty() && folder.entry(".wakeeper-repair").is_err());
+    }
+}
+
+#[test]
+fn scrypts_work_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    // Only the header counts: nothing is worked out for it.
+    let header = "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 20\n\
+                  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+    let path = dir.path().join("web_20310101T000000000Z.tar.zst.age");
+    std::fs::write(&path, [header.as_bytes(), &[0; 64]].concat()).unwrap();
+    let passphrase = Passphrase::new("secret".to_owned());
+    let started = std::time::Instant::now();
+    let refused = archive::read(&path, Some(&passphrase), &Limits::default(), |_| Ok(())).unwrap_err();
+    assert!(refused.to_string().contains("work factor of 20"), "{refused}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    // A header without end is not read to its end.
+    let endless = [&b"age-encryption.org/v1\n"[..], &b"-> x y\nAAAA\n".repeat(1 << 16)].concat();
+    std::fs::write(&path, endless).unwrap();
+    let refused = archive::read(&path, Some(&passphrase), &Limits::default(), |_| Ok(())).unwrap_err();
+    assert!(matches!(refused, archive::ArchiveError::NotABackup), "{refused}");
+}
+
 #[test]
 fn other_files_are_no_backups() {
     let dir = tempfile::tempdir().unwrap();

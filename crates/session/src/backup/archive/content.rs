@@ -19,7 +19,7 @@ const WINDOW: u32 = 23;
 /// Bytes of an archive's file.
 const COMPRESSED: u64 = 1 << 30;
 /// Bytes of age's header. With a passphrase it has about 200; a parser of long ones works in squares.
-const AGE_HEADER: u64 = 16 << 10;
+const AGE_HEADER: u64 = 2 << 10;
 /// The first bytes of an age file.
 pub(super) const AGE: &[u8] = b"age-encryption.org/";
 /// The first bytes of a zstd frame.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::LAYOUT;
 use crate::examine::CredentialsState;
+use crate::json::guard::{Exceeded, Guard};
 
 /// Bytes of a manifest. One of 200,000 files has about 40 MB.
 pub(crate) const BYTES: u64 = 48 << 20;
@@ -71,9 +72,10 @@ impl Layered for Summary {
 
 /// Reads a manifest, or a part of one, from its member.
 pub(crate) fn read<T: DeserializeOwned + Layered>(member: impl Read) -> Result<T, Refused> {
-    let mut guard = Guard { inner: member, head: Vec::new(), string: None, token: 0, depth: 0 };
-    let parsed: Result<T, _> = serde_json::from_reader(BufReader::with_capacity(1 << 14, &mut guard));
-    match (parsed, layout_of(&guard.head)) {
+    let mut head = Head { inner: member, head: Vec::new() };
+    let guard = Guard::new(&mut head, TOKEN, DEPTH);
+    let parsed: Result<T, _> = serde_json::from_reader(BufReader::with_capacity(1 << 14, guard));
+    match (parsed, layout_of(&head.head)) {
         // A later layout may have another shape.
         (_, Some(layout)) if layout > LAYOUT => Err(Refused::Newer(layout)),
         (Ok(parsed), _) if parsed.layout() > LAYOUT => Err(Refused::Newer(parsed.layout())),
@@ -178,60 +180,17 @@ fn layout_of(head: &[u8]) -> Option<u32> {
     found.get()
 }
 
-/// Refuses text that would make its parser keep much. Only brackets and quotes need to be understood for that.
-struct Guard<R> {
+/// Remembers the beginning.
+struct Head<R> {
     inner: R,
     head: Vec<u8>,
-    /// Inside a string: whether the byte before was a backslash.
-    string: Option<bool>,
-    /// Bytes since the last bracket, comma or quote.
-    token: usize,
-    depth: usize,
 }
 
-#[derive(Debug)]
-struct Exceeded(&'static str);
-
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Exceeded {}
-
-impl<R> Guard<R> {
-    fn check(&mut self, byte: u8) -> Result<(), &'static str> {
-        self.token += 1;
-        match (self.string, byte) {
-            (Some(true), _) => self.string = Some(false),
-            (Some(false), b'\\') => self.string = Some(true),
-            (Some(false), b'"') => (self.string, self.token) = (None, 0),
-            (Some(false), _) => {}
-            (None, b'"') => (self.string, self.token) = (Some(false), 0),
-            (None, b'{' | b'[') => (self.depth, self.token) = (self.depth + 1, 0),
-            (None, b'}' | b']') => (self.depth, self.token) = (self.depth.saturating_sub(1), 0),
-            (None, b',') => self.token = 0,
-            (None, _) => {}
-        }
-        if self.depth > DEPTH {
-            return Err("it is nested too deeply");
-        }
-        if self.token > TOKEN {
-            return Err("a name or value in it is too long");
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Guard<R> {
+impl<R: Read> Read for Head<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(room)?;
         let missing = HEAD - self.head.len();
         self.head.extend(&room[..read.min(missing)]);
-        for byte in &room[..read] {
-            self.check(*byte).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, Exceeded(what)))?;
-        }
         Ok(read)
     }
 }
