@@ -41,13 +41,6 @@ impl SmallDisk {
     pub fn empty(&self) {
         std::fs::remove_file(self.path.join(FILLER)).expect("the file that fills the disk");
     }
-
-    /// Makes it read-only, or writable again. `false` when the kernel refuses, because files are open for writing.
-    pub fn remount(&self, options: &str) -> bool {
-        let options = format!("remount,{options}");
-        let status = Command::new("mount").args(["-o", &options]).arg(&self.path).status();
-        status.expect("mount runs").success()
-    }
 }
 
 impl Drop for SmallDisk {

@@ -346,6 +346,10 @@ async fn table(causes: &[Cause]) {
     for &cause in causes {
         for database in [Database::Engine, Database::Rows] {
             for kind in KINDS {
+                if cause == Cause::Gone && matches!(kind, Kind::Offline) {
+                    // A database that is missing when a session starts is another matter: nobody has it open.
+                    continue;
+                }
                 // A commit is several writes, and one sync.
                 let most = if cause == Cause::Sync { 3 } else { 6 };
                 let cell = Cell { cause, database, kind, after: rng.random_range(0..most) };

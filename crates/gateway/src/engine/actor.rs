@@ -223,7 +223,9 @@ impl Actor {
         self.deadline = Some(Instant::now() + CONNECT);
         match self.build().await {
             Ok(connection) => {
-                self.trouble = None;
+                if let Some(trouble) = &mut self.trouble {
+                    trouble.reopened();
+                }
                 self.parts.state.set_client(Some(Arc::clone(&connection.client)));
                 self.parts.state.set_gate(connection.store.gate().clone());
                 self.connection = Some(connection);
@@ -304,11 +306,10 @@ impl Actor {
         };
         self.deadline = None;
         let reason = closed.to_string();
-        self.parts.state.set_trouble(closed.clone());
-        match (&mut self.trouble, engine) {
-            (Some(trouble), None) => trouble.because(closed),
-            (_, engine) => self.trouble = Some(Trouble::new(closed, engine)),
+        if self.trouble.is_none() || engine.is_some() {
+            self.trouble = Some(Trouble::new(&closed, engine, self.trouble.as_ref()));
         }
+        self.parts.state.set_trouble(closed);
         let wait = self.trouble.as_mut().map(|trouble| trouble.next_wait(rand::random()));
         self.retry = wait.filter(|_| self.started).map(|wait| Instant::now() + wait);
         if self.parts.state.status() != SessionStatus::Failed {
@@ -402,6 +403,7 @@ impl Actor {
             return;
         }
         self.failures = 0;
+        self.trouble = None;
         self.cause = None;
         self.deadline = None;
         self.parts.state.note(|evidence, now| evidence.connected = Some(now));

@@ -123,7 +123,10 @@ async fn watch_disk(
             () = gate.closed() => break,
             // The sender lives as long as the rows are open.
             Ok(()) = rows.changed() => {}
-            _ = ticks.tick() => drop(gate.look()),
+            _ = ticks.tick() => {
+                // A closed gate ends the loop.
+                let _ = gate.look();
+            }
         }
     }
     let _ = signals.send(Signalled { round, signal: Signal::Disk });

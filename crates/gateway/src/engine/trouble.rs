@@ -15,25 +15,29 @@ const MOST: Duration = Duration::from_secs(5);
 
 /// What is kept while a session's disk is in trouble.
 pub(super) struct Trouble {
-    /// Why.
-    pub closed: Closed,
     wait: Duration,
     /// The session's database, when it was open.
     kept: Option<Kept>,
 }
 
-/// A database that vanished from its path lives on while it is open: whoever moved it can put it back.
+/// The database that was open.
 struct Kept {
     engine: Arc<EngineStore>,
+    /// One that vanished from its path lives on while it is open: whoever moved it can put it back.
     _store: Option<Arc<SqliteStore>>,
 }
 
 impl Trouble {
-    /// `engine` and `store` are those of the client that was given up.
-    pub(super) fn new(closed: Closed, engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>) -> Self {
+    /// `engine` and `store` are those of the client that was given up; `before` is a trouble that did not end with an open
+    /// connection, whose waits go on growing.
+    pub(super) fn new(
+        closed: &Closed,
+        engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>,
+        before: Option<&Self>,
+    ) -> Self {
         let gone = closed.trouble().is_some_and(|trouble| trouble.cause == DiskCause::Gone);
-        let kept = engine.filter(|_| gone).map(|(engine, store)| Kept { engine, _store: store });
-        Self { closed, wait: FIRST, kept }
+        let kept = engine.map(|(engine, store)| Kept { engine, _store: store.filter(|_| gone) });
+        Self { wait: before.map_or(FIRST, |before| before.wait), kept }
     }
 
     /// How long to wait before the next attempt. `dice` is a random number in `0.0..1.0`.
@@ -43,9 +47,9 @@ impl Trouble {
         wait.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// Another reason took the place of the first; the waits go on growing.
-    pub(super) fn because(&mut self, closed: Closed) {
-        self.closed = closed;
+    /// The database was opened again, from its path.
+    pub(super) fn reopened(&mut self) {
+        self.kept = None;
     }
 
     /// Whether writes to the session's folder work again; `rows` is what keeps the rows from being written. What is open
