@@ -79,7 +79,8 @@ pub(super) struct Run {
     places: Places,
     login: String,
     number: Option<String>,
-    run: String,
+    /// What it is known by.
+    word: String,
 }
 
 /// What the start of a run found.
@@ -151,9 +152,9 @@ async fn mark(
     // One that is not linked has no chains, and gets its mark when it is.
     let Some(identity) = marked.identity else { return Ok(Begun::default()) };
     let run =
-        Run { places: places.clone(), login: account_mark(&identity), number: marked.number, run: word() };
+        Run { places: places.clone(), login: account_mark(&identity), number: marked.number, word: word() };
     let in_doubt = !doubts.is_empty();
-    let (mark, renewed) = native::begin(&places.database(), &run.run, in_doubt).await?;
+    let (mark, renewed) = native::begin(&places.database(), &run.word, in_doubt).await?;
     run.note(None)?;
     let last = storage.generation(places.session.as_str()).await?.filter(|row| row.login == run.login);
     let (renewals, renewed_ms, renewed_because) =
@@ -176,10 +177,12 @@ impl Run {
     /// When something cannot be read or written; the next call makes up for it.
     pub(super) async fn seen(&self, storage: &dyn Storage, last: &mut i64) -> Result<(), GenerationError> {
         let Some(mark) = native::marked(&self.places.database()).await?.mark else { return Ok(()) };
-        if mark.writes == *last || mark.run != self.run {
+        if mark.writes == *last || mark.run != self.word {
             return Ok(());
         }
-        storage.seen_generation(self.places.session.as_str(), &self.run, mark.writes, mark.written_s).await?;
+        storage
+            .seen_generation(self.places.session.as_str(), &self.word, mark.writes, mark.written_s)
+            .await?;
         self.witness(&mark);
         *last = mark.writes;
         Ok(())
@@ -196,12 +199,12 @@ impl Run {
             return Ok(());
         }
         let row = storage.generation(self.places.session.as_str()).await?;
-        let Some(row) = row.filter(|row| row.run == self.run) else { return Ok(()) };
-        if native::marked(&database).await?.mark.is_none_or(|mark| mark.run != self.run) {
+        let Some(row) = row.filter(|row| row.run == self.word) else { return Ok(()) };
+        if native::marked(&database).await?.mark.is_none_or(|mark| mark.run != self.word) {
             return Ok(());
         }
-        self.run = word();
-        let Some(mark) = native::end(&database, &self.run).await? else { return Ok(()) };
+        self.word = word();
+        let Some(mark) = native::end(&database, &self.word).await? else { return Ok(()) };
         self.note(note::changed(&database))?;
         let ended = self.row(&mark);
         storage
@@ -220,7 +223,7 @@ impl Run {
         GenerationRow {
             session: self.places.session.as_str().to_owned(),
             login: self.login.clone(),
-            run: self.run.clone(),
+            run: self.word.clone(),
             writes: mark.writes,
             written_s: mark.written_s,
             engine_file: note::file(&self.places.database()).unwrap_or_default(),
@@ -234,7 +237,7 @@ impl Run {
 
     fn note(&self, engine_changed: Option<String>) -> Result<(), GenerationError> {
         let note = Note {
-            run: self.run.clone(),
+            run: self.word.clone(),
             login: self.login.clone(),
             number: self.number.clone(),
             engine_changed,
@@ -249,7 +252,7 @@ impl Run {
     /// The witness only helps: without one, the others still see what they can.
     fn witness(&self, mark: &Mark) {
         let Some(path) = self.places.witness(&self.login) else { return };
-        if let Err(error) = (Witness { run: self.run.clone(), writes: mark.writes }).write(&path) {
+        if let Err(error) = (Witness { run: self.word.clone(), writes: mark.writes }).write(&path) {
             tracing::warn!(session = %self.places.session, path = %path.display(), %error,
                 "the state folder cannot be written: an older copy of everything may go unseen (setting STATE_DIR)");
         }

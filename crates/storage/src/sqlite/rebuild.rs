@@ -78,7 +78,9 @@ async fn look(path: &Path, size: u64) -> Result<Option<String>, sqlx::Error> {
     let check = if size <= CHECKED_WHOLE { "PRAGMA quick_check(1)" } else { "PRAGMA quick_check(sessions)" };
     let found: Vec<(String,)> = sqlx::query_as(check).fetch_all(&mut connection).await?;
     connection.close().await?;
-    Ok(found.into_iter().map(|(line,)| line).find(|line| line != "ok"))
+    // The first line that says it; the rest is one line for each page.
+    let mut lines = found.iter().flat_map(|(text,)| text.lines());
+    Ok(lines.find(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned))
 }
 
 /// `SQLITE_CORRUPT` or `SQLITE_NOTADB`, in the low byte of the extended result code (sqlite.org/rescode.html).
