@@ -9,7 +9,8 @@ use rustix::fs::OFlags;
 use crate::error::FsError;
 use crate::folder::Folder;
 
-/// Opens a folder that only this user may write to, and makes it (0700), with those above it, when it is missing.
+/// Opens a folder that only this user may use, and makes it (0700), with those above it, when it is missing. One that
+/// others may only look into is closed to them.
 /// Notes that are acted on later live in such folders only.
 ///
 /// # Errors
@@ -30,10 +31,15 @@ pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
         );
         return Err(FsError::NotPrivate(text));
     }
-    if stat.st_mode & 0o077 != 0 {
-        let text =
-            format!("other users may look into {0} or write to it; run: chmod 700 {0}", path.display());
+    if stat.st_mode & 0o022 != 0 {
+        let text = format!(
+            "other users may write to {0}, so nothing in it can be trusted; look what is there, and run: chmod 700 {0}",
+            path.display()
+        );
         return Err(FsError::NotPrivate(text));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        rustix::fs::fchmod(folder.fd(), rustix::fs::Mode::from_raw_mode(0o700))?;
     }
     Ok(folder)
 }
@@ -92,6 +98,8 @@ mod tests {
         let made = own_folder(&path).unwrap();
         assert_eq!(made.stat().unwrap().st_mode & 0o777, 0o700);
         assert!(own_folder(&path).is_ok());
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(own_folder(&path).unwrap().stat().unwrap().st_mode & 0o777, 0o700);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o770)).unwrap();
         assert!(own_folder(&path).unwrap_err().to_string().contains("chmod 700"));
         let link = base.path().join("link");

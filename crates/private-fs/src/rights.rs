@@ -29,6 +29,11 @@ impl Rights {
         (geteuid().is_root() && uid != 0).then_some(Self { uid, gid, root_in_container })
     }
 
+    /// Root's, for what a container that runs as root may do in its folder anyway.
+    pub(crate) fn root() -> Self {
+        Self { uid: 0, gid: 0, root_in_container: true }
+    }
+
     /// Puts them on, for this thread and until the value is dropped. May be nested.
     ///
     /// # Errors

@@ -3,14 +3,12 @@
 use std::fs::File;
 use std::io::Write;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::error::FsError;
 use crate::folder::{Folder, Trust, plain};
-
-/// Folders in folders that are given away; sessions are flat.
-const DEPTH: usize = 4;
+use crate::rights::Rights;
 
 impl Folder {
     /// Makes a file that only its owner may use (0600). One that is there already is left alone.
@@ -40,6 +38,16 @@ impl Folder {
         placed
     }
 
+    /// Makes a folder that only its owner may use (0700); one that is there already is left alone.
+    pub fn make_folder(&self, name: &str) -> Result<(), FsError> {
+        plain(name)?;
+        let _entered = self.enter()?;
+        match rustix::fs::mkdirat(self.fd(), name, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Renames an entry; what has the new name already is replaced.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), FsError> {
         plain(from)?;
@@ -60,69 +68,42 @@ impl Folder {
         Ok(rustix::fs::fsync(self.fd())?)
     }
 
-    /// Gives what this process made in the folder, and below it, to whom the folder belongs to. Only root can, and only
-    /// root makes files that their container cannot read. Files are given by their handle: never a link, nor a file that
-    /// has other names, which may be somebody else's.
-    pub fn give_to_owner(&self) -> Result<(), FsError> {
-        let owner = self.stat()?;
-        if rustix::process::geteuid().is_root() && owner.st_uid != 0 {
-            self.give_below(owner.st_uid, owner.st_gid, 0)?;
-        }
-        Ok(())
+    /// Sets the permission bits of a regular file, by its handle.
+    pub fn set_mode(&self, name: &str, mode: u32) -> Result<(), FsError> {
+        let (file, _) = self.open_file(name)?;
+        let mode = Mode::from_raw_mode(mode & 0o777);
+        self.as_owner_or_container(|| rustix::fs::fchmod(&file, mode))
     }
 
-    /// Gives one file of the folder, as [`Self::give_to_owner`] does.
-    pub fn give_file_to_owner(&self, name: &str) -> Result<(), FsError> {
-        let owner = self.stat()?;
-        if rustix::process::geteuid().is_root() && owner.st_uid != 0 {
-            self.give(name, owner.st_uid, owner.st_gid, 0)?;
+    /// Gives a file that was just made here the owner and the permission bits of the one whose place it takes. With the
+    /// rights of the folder's owner nothing can be given to others: what is made stays the owner's.
+    pub fn make_like(&self, file: &File, uid: u32, gid: u32, mode: u32) -> Result<(), FsError> {
+        let own = rustix::fs::fstat(file)?;
+        // Before it is given away: afterwards it is another's.
+        rustix::fs::fchmod(file, Mode::from_raw_mode(mode & 0o777))?;
+        let confined = matches!(self.trust(), Trust::Nobody(Some(rights)) if !rights.root_in_container);
+        if confined || (own.st_uid, own.st_gid) == (uid, gid) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn give_below(&self, uid: u32, gid: u32, depth: usize) -> Result<(), FsError> {
-        let mut names = Vec::new();
-        self.list(|name, stat| {
-            let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            if let Ok(name) = name.into_string()
-                && (stat.st_uid == 0 || is_folder)
-            {
-                names.push(name);
-            }
-            true
-        })?;
-        for name in names {
-            match self.give(&name, uid, gid, depth) {
-                // Gone meanwhile, or not a file of ours.
-                Ok(()) | Err(FsError::Missing | FsError::NotRegular | FsError::LeadsOut | FsError::Mount) => {
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn give(&self, name: &str, uid: u32, gid: u32, depth: usize) -> Result<(), FsError> {
-        let as_root = self.trusted(Trust::Operator)?;
         let (owner, group) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        match as_root.open_file(name) {
-            Ok((file, stat)) if stat.st_uid == 0 && stat.st_nlink == 1 => {
-                Ok(rustix::fs::fchown(&file, owner, group)?)
+        self.as_owner_or_container(|| rustix::fs::fchown(file, owner, group))
+    }
+
+    /// As the folder's owner; what that one may not do, a container that runs as root may.
+    pub(crate) fn as_owner_or_container<T>(
+        &self,
+        work: impl Fn() -> rustix::io::Result<T>,
+    ) -> Result<T, FsError> {
+        let done = {
+            let _entered = self.enter()?;
+            work()
+        };
+        match (done, self.trust()) {
+            (Err(Errno::ACCESS | Errno::PERM), Trust::Nobody(Some(rights))) if rights.root_in_container => {
+                let _root = Rights::root().wear()?;
+                Ok(work()?)
             }
-            Ok(_) => Ok(()),
-            Err(FsError::NotRegular) if depth < DEPTH => {
-                let folder = match as_root.below(std::path::Path::new(name)) {
-                    Err(FsError::Io(error)) if Errno::from_io_error(&error) == Some(Errno::NOTDIR) => {
-                        return Err(FsError::NotRegular);
-                    }
-                    folder => folder?,
-                };
-                if folder.stat()?.st_uid == 0 {
-                    rustix::fs::fchown(folder.fd(), owner, group)?;
-                }
-                folder.give_below(uid, gid, depth + 1)
-            }
-            Err(error) => Err(error),
+            (done, _) => Ok(done?),
         }
     }
 }

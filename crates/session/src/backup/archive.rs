@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wakeeper_private_fs::{Folder, FsError};
 
 use super::manifest::{FileRow, LAYOUT, Manifest};
 use crate::secret::Passphrase;
@@ -204,12 +205,8 @@ fn broken(error: std::io::Error, otherwise: ArchiveError) -> ArchiveError {
 
 /// Opens a file without waiting on a pipe.
 fn open_plain(path: &Path) -> std::io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
+    // On a container's own shelf it must be a file of that shelf, and no link to another one.
+    let (file, _) = Folder::file_named(path).map_err(FsError::into_io)?;
     Ok(file)
 }
 
