@@ -64,7 +64,8 @@ enum Work {
 pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> anyhow::Result<Report> {
     let mut report = wakeeper_native::examine(database, &evidence.options_without_places())
         .await
-        .with_context(|| format!("cannot examine {}", database.display()))?;
+        .with_context(|| format!("cannot examine {}", wakeeper_private_fs::shown(database).display()))?;
+    report.path = wakeeper_private_fs::shown(&report.path);
     let told = evidence.reached.is_some() || !evidence.peers.is_empty();
     if report.credentials != CredentialsState::Sound || !told {
         return Ok(report);
@@ -184,7 +185,10 @@ async fn plan_of_damaged(
     let number = offline::number(&owner.auth_info, &owner.session).await;
     let searched = places.clone();
     let Some(archive) = blocking(move || Ok(newest_of(&searched, number))).await? else {
-        let reason = format!("no backup of its login can be read in {}", places.backups.display());
+        let reason = format!(
+            "no backup of its login can be read in {}",
+            wakeeper_private_fs::shown(&places.backups).display()
+        );
         outcome.notes.push(by_hand(reason));
         return Ok(Work::Nothing);
     };
@@ -203,7 +207,7 @@ async fn plan_of_damaged(
         action(
             &Repair::RestoreCredentials,
             "creds.json",
-            format!("take the login from {}", archive.display()),
+            format!("take the login from {}", wakeeper_private_fs::shown(&archive).display()),
         ),
     ];
     outcome.plan.extend(actions);
@@ -324,13 +328,20 @@ async fn give_back(
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let aside = offline::set_login_aside(&owner.auth_info, &owner.session, &format!("damaged-{}", now_ms()))?;
-    outcome.notes.push(format!("The damaged database is kept in {}.", aside.display()));
+    outcome
+        .notes
+        .push(format!("The damaged database is kept in {}.", wakeeper_private_fs::shown(&aside).display()));
     let places = Places { auth_info: owner.auth_info.clone(), ..places.clone() };
     let restored = blocking(move || {
         restore::run(&places, Some(&archive), What::Credentials, false, &Evidence::default())
     })
     .await
-    .with_context(|| format!("the damaged database was moved to {}, and then", aside.display()))?;
+    .with_context(|| {
+        format!(
+            "the damaged database was moved to {}, and then",
+            wakeeper_private_fs::shown(&aside).display()
+        )
+    })?;
     outcome.login_kept = restored.login_kept;
     outcome.needs_qr = !restored.login_kept;
     outcome.healthy = restored.login_kept;
@@ -349,11 +360,16 @@ async fn forget(
         CredentialsState::Damaged => {
             let kept = places.backups.join(format!("{}-damaged-{}", places.label, now_ms()));
             let aside = offline::set_login_aside(&owner.auth_info, &owner.session, "damaged")?;
-            move_folder(&aside, &kept)
-                .with_context(|| format!("cannot move {} to {}", aside.display(), kept.display()))?;
+            move_folder(&aside, &kept).with_context(|| {
+                format!(
+                    "cannot move {} to {}",
+                    wakeeper_private_fs::shown(&aside).display(),
+                    wakeeper_private_fs::shown(&kept).display()
+                )
+            })?;
             outcome.notes.push(format!(
                 "No backup can be made of a damaged database; it is kept in {}.",
-                kept.display()
+                wakeeper_private_fs::shown(&kept).display()
             ));
         }
         CredentialsState::Missing => {}
@@ -364,14 +380,31 @@ async fn forget(
     forgotten.with_context(|| format!("cannot remove session {}", owner.session))
 }
 
-/// Backups are often on another mount.
+/// Backups are often on another mount, and that may be a container's: what is made there is made by handle.
 fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
-    for item in std::fs::read_dir(from)? {
-        let item = item?;
-        std::fs::copy(item.path(), to.join(item.file_name()))?;
+    use wakeeper_private_fs::{Folder, FsError};
+    let name = to.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parent = to.parent().unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
+    let copied = || {
+        let (source, shelf) = (Folder::named(from)?, Folder::named(parent)?);
+        shelf.make_folder(name)?;
+        let kept = shelf.below(Path::new(name))?;
+        let mut names = Vec::new();
+        source.list(|name, _| {
+            names.extend(name.into_string());
+            true
+        })?;
+        for name in names {
+            let (mut file, _) = source.open_file(&name)?;
+            std::io::copy(&mut file, &mut kept.create(&name)?)?;
+        }
+        Ok::<_, FsError>(())
+    };
+    copied().map_err(FsError::into_io)?;
     std::fs::remove_dir_all(from)
 }
 
@@ -393,6 +426,6 @@ fn file_name(database: &Path) -> String {
 fn no_owner(database: &Path) -> String {
     format!(
         "{} lies in no gateway's folder; `wakeeper import` makes it a gateway's session",
-        database.display()
+        wakeeper_private_fs::shown(database).display()
     )
 }

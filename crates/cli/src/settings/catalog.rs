@@ -79,6 +79,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("AUTH_INFO_DIR", PATH),
     setting("BAILEYS_STORE", PATH),
     setting("BACKUP_DIR", PATH),
+    setting("STATE_DIR", PATH),
     setting("LOG_DIR", Kind::Text("a path, or off")),
     secret("DATABASE_URL", Kind::Text("unset: this version stores its rows in SQLite under AUTH_INFO_DIR")),
     secret(
