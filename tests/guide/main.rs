@@ -8,6 +8,7 @@ mod build;
 mod checkout;
 mod commands;
 mod compose;
+mod confined;
 mod container;
 // Shared with the tests of the monitor.
 #[path = "../monitor/damage.rs"]

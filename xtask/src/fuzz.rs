@@ -14,7 +14,7 @@ const INSTRUMENTATION: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-c
 /// The target with a bug on purpose, and how long it may take to find it.
 const PLANTED: (&str, u64) = ("planted", 120);
 /// The targets.
-const TARGETS: [&str; 4] = ["file", "log", "store", "archive"];
+const TARGETS: [&str; 5] = ["file", "log", "store", "archive", "walker"];
 /// The longest input; a session file is seldom longer.
 const MAX_LENGTH: usize = 16 * 1024;
 

@@ -9,6 +9,7 @@ pub mod error;
 mod source;
 mod value;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,8 +52,10 @@ pub struct Settings {
     pub baileys_store: PathBuf,
     /// Where backups go.
     pub backup_dir: PathBuf,
-    /// Witnesses of how far each login is, outside the data folder; `None` keeps none.
-    pub state_dir: Option<PathBuf>,
+    /// Folder of notes on containers that are stopped for the time of a repair; nobody else may write to it.
+    pub state_dir: PathBuf,
+    /// `STATE_DIR`, when it is set: there the gateway also keeps how far each login is.
+    pub witness_dir: Option<PathBuf>,
     /// How often sessions are backed up; `None` is never.
     pub backup_interval: Option<Duration>,
     /// Which backups pruning keeps.
@@ -122,9 +125,22 @@ pub enum LogFolder {
     Off,
 }
 
+/// Where this user's programs keep their state. Never below the data folder, which may be mounted into a container.
+fn usual_state_dir(environment: &[(OsString, OsString)]) -> PathBuf {
+    let variable = |wanted: &str| {
+        let found = environment.iter().find(|(name, value)| name == wanted && !value.is_empty());
+        found.map(|(_, value)| PathBuf::from(value)).filter(|path| path.is_absolute())
+    };
+    variable("XDG_STATE_HOME")
+        .or_else(|| Some(variable("HOME")?.join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib"))
+        .join("wakeeper")
+}
+
 impl Settings {
     /// Reads, checks and types all settings.
     pub fn resolve(sources: Sources) -> Result<Self, SettingsError> {
+        let state_dir = usual_state_dir(&sources.environment);
         let values = Values::collect(sources)?;
         let data_dir = values.read("DATA_DIR", non_empty, PathBuf::from("."))?;
         let api_key = api_key(&values)?;
@@ -145,10 +161,11 @@ impl Settings {
             auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
             baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
             backup_dir: backup_dir.clone(),
-            state_dir: values
+            witness_dir: values
                 .get("STATE_DIR")
                 .map(|_| values.read("STATE_DIR", non_empty, PathBuf::new()))
                 .transpose()?,
+            state_dir: values.read("STATE_DIR", non_empty, state_dir)?,
             backup_interval: values.read("BACKUP_INTERVAL", parse_interval, DEFAULT_BACKUP_INTERVAL)?.every(),
             retention: retention(&values)?,
             care: CareSettings::of(&values, &backup_dir)?,

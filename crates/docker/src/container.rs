@@ -36,6 +36,9 @@ pub struct Container {
     pub oom_killed: bool,
     /// Why the engine could not start it.
     pub error: Option<String>,
+    /// Its main process, as the engine's machine counts, while it runs.
+    #[serde(skip)]
+    pub pid: Option<i32>,
     /// When it was started last, nanoseconds since 1970.
     pub started_ns: Option<i64>,
     /// When it ended last, nanoseconds since 1970.
@@ -198,6 +201,7 @@ impl Container {
             image_id: response.image.unwrap_or_default(),
             status,
             health: state.health.and_then(health_of),
+            pid: state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0),
             exit_code: state.exit_code.filter(|_| ended),
             oom_killed: state.oom_killed.unwrap_or(false),
             error: state.error.filter(|error| !error.is_empty()),
@@ -230,6 +234,12 @@ impl Container {
     /// Its main process runs, frozen or not.
     pub fn is_up(&self) -> bool {
         matches!(self.status, Status::Running | Status::Paused | Status::Restarting)
+    }
+
+    /// Its processes start as root, whom nothing in its mounts is kept from.
+    pub fn runs_as_root(&self) -> bool {
+        let user = self.user.split(':').next().unwrap_or_default();
+        matches!(user, "" | "root") || user.parse() == Ok(0)
     }
 
     /// Someone said that wakeeper may care for it.

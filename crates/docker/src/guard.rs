@@ -1,14 +1,15 @@
 //! Keeps a container stopped while its files are worked on, and starts it again whatever happens.
 //!
 //! The promise holds on errors and panics (the guard starts it when it is dropped), when a person interrupts (dropping
-//! again) and after a crash or a power cut: a note on disk says what was stopped, and the next run reads it.
+//! again) and after a crash or a power cut: a note on disk says what was stopped, and the next run reads it. A note makes
+//! us start a container, so notes are read only in a folder that nobody but this user can write to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use wakeeper_private_fs::{Folder, FsError};
 
 use crate::container::Container;
 use crate::endpoint::Endpoint;
@@ -76,24 +77,28 @@ pub struct Stopped {
     ran: bool,
     patience: Patience,
     /// Present, and locked, until the container runs again.
-    note: Option<(PathBuf, File)>,
+    note: Option<(Folder, String, File)>,
 }
 
 impl Stopped {
-    /// Stops a container, with a note of it in `notes`, a folder that outlives this process.
+    /// Stops a container, with a note of it in `notes`, a folder that outlives this process and is this user's own
+    /// ([`own_folder`](wakeeper_private_fs::own_folder)).
     pub async fn hold(
         engine: &Engine,
         container: &Container,
-        notes: &Path,
+        notes: &Folder,
         patience: Patience,
     ) -> Result<Self, StoppedError> {
         let name = container.name.clone();
         if container.auto_remove && container.is_up() {
             return Err(StoppedError::Vanishes { name });
         }
-        let path = note_path(notes, &name);
-        let failed = |reason| StoppedError::Note { path: path.clone(), reason };
-        let mut file = open_note(&path).map_err(failed)?;
+        let note_name = note_name(&name);
+        let failed = |error: FsError| StoppedError::Note {
+            path: notes.shown().join(&note_name),
+            reason: error.into_io(),
+        };
+        let mut file = open_note(notes, &note_name).map_err(failed)?;
         if file.try_lock().is_err() {
             return Err(StoppedError::Busy { name });
         }
@@ -108,9 +113,9 @@ impl Stopped {
         };
         if ran {
             let note = Note { container: name, id: container.id.clone() };
-            write_note(&mut file, &path, &note).map_err(failed)?;
+            write_note(&mut file, notes, &note).map_err(failed)?;
         }
-        stopped.note = Some((path, file));
+        stopped.note = Some((notes.clone(), note_name, file));
         // From here on a drop starts it again.
         engine.stop(&container.id, patience).await?;
         Ok(stopped)
@@ -151,19 +156,21 @@ impl Stopped {
     }
 
     fn forget(&mut self) {
-        if let Some((path, _lock)) = self.note.take() {
-            let _ = std::fs::remove_file(path);
-        }
+        self.remove_note();
         self.ran = false;
+    }
+
+    fn remove_note(&mut self) {
+        if let Some((notes, name, _lock)) = self.note.take() {
+            let _ = notes.remove(&name);
+        }
     }
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
         if !self.ran {
-            if let Some((path, _lock)) = self.note.take() {
-                let _ = std::fs::remove_file(path);
-            }
+            self.remove_note();
             return;
         }
         // A runtime of its own: the one this was made in may be ending.
@@ -196,13 +203,18 @@ fn start_blocking(endpoint: Endpoint, id: &str) -> Result<(), String> {
 
 /// Starts every container that a process which is no more had stopped for its work. Returns their names, and what
 /// could not be started.
-pub async fn recover(engine: &Engine, notes: &Path) -> (Vec<String>, Vec<EngineError>) {
+pub async fn recover(engine: &Engine, notes: &Folder) -> (Vec<String>, Vec<EngineError>) {
     let (mut started, mut failed) = (Vec::new(), Vec::new());
-    let Ok(entries) = std::fs::read_dir(notes) else { return (started, failed) };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let is_note =
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(NOTE));
-        let Some((note, lock)) = is_note.then(|| abandoned(&path)).flatten() else { continue };
+    let mut names = Vec::new();
+    let listed = notes.list(|name, _| {
+        names.extend(name.into_string().ok().filter(|name| name.starts_with(NOTE)));
+        true
+    });
+    if listed.is_err() {
+        return (started, failed);
+    }
+    for name in names {
+        let Some((note, lock)) = abandoned(notes, &name) else { continue };
         // By name first: it may have been made anew meanwhile.
         let found = match engine.find(&note.container).await {
             Err(error) if error.is_missing() => engine.find(&note.id).await,
@@ -222,7 +234,7 @@ pub async fn recover(engine: &Engine, notes: &Path) -> (Vec<String>, Vec<EngineE
         };
         match result {
             Ok(was_started) => {
-                let _ = std::fs::remove_file(&path);
+                let _ = notes.remove(&name);
                 if was_started {
                     started.push(note.container);
                 }
@@ -235,48 +247,36 @@ pub async fn recover(engine: &Engine, notes: &Path) -> (Vec<String>, Vec<EngineE
 }
 
 /// A note whose writer is gone, and the lock on it.
-fn abandoned(path: &Path) -> Option<(Note, File)> {
-    let mut file = OpenOptions::new().read(true).write(true).custom_flags(no_follow()).open(path).ok()?;
+fn abandoned(notes: &Folder, name: &str) -> Option<(Note, File)> {
+    let (mut file, _) = notes.open_to_overwrite(name).ok()?;
     file.try_lock().ok()?;
     let mut text = String::new();
     (&mut file).take(4096).read_to_string(&mut text).ok()?;
     let note = serde_json::from_str(&text).ok();
     if note.is_none() {
         // Written half or not at all, and so before anything was stopped.
-        let _ = std::fs::remove_file(path);
+        let _ = notes.remove(name);
     }
     Some((note?, file))
 }
 
-fn no_follow() -> i32 {
-    rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
+fn note_name(container: &str) -> String {
+    format!("{NOTE}{container}.json")
 }
 
-fn note_path(notes: &Path, name: &str) -> PathBuf {
-    notes.join(format!("{NOTE}{name}.json"))
-}
-
-fn open_note(path: &Path) -> std::io::Result<File> {
-    if let Some(folder) = path.parent()
-        && !folder.exists()
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+/// The note of another process that works on the container is opened too: its lock tells.
+fn open_note(notes: &Folder, name: &str) -> Result<File, FsError> {
+    match notes.create(name) {
+        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Ok(notes.open_to_overwrite(name)?.0)
+        }
+        made => made,
     }
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(no_follow())
-        .open(path)
 }
 
-fn write_note(file: &mut File, path: &Path, note: &Note) -> std::io::Result<()> {
+fn write_note(file: &mut File, notes: &Folder, note: &Note) -> Result<(), FsError> {
     file.set_len(0)?;
-    file.write_all(serde_json::to_string(note)?.as_bytes())?;
+    file.write_all(serde_json::to_string(note).map_err(std::io::Error::from)?.as_bytes())?;
     file.sync_all()?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    notes.sync()
 }

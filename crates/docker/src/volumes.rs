@@ -11,10 +11,16 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::layout::SessionLayout;
 
+use wakeeper_private_fs::{Folder, FsError};
+
 mod copy;
+mod identity;
+mod mirror;
 mod place;
 
 use copy::Copy;
+use mirror::Mirror;
+use place::Spot;
 
 /// Why a session could not be brought here or put back.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,28 @@ pub enum VolumeError {
         container: String,
         /// The path.
         path: PathBuf,
+    },
+    /// The container made its path lead elsewhere.
+    #[error(
+        "{path} of container {container} is not used: {reason}. Whoever writes in the container could make it lead to any \
+         file of this machine; let it be a folder of its own there, or name the real one with the label \
+         whatsapp.session.auth-info"
+    )]
+    LeadsOut {
+        /// The container.
+        container: String,
+        /// The path.
+        path: PathBuf,
+        /// What stands in the way.
+        reason: FsError,
+    },
+    /// The databases of a gateway could not be copied, or put back.
+    #[error("the databases of container {container} cannot be worked on: {reason}")]
+    Databases {
+        /// The container.
+        container: String,
+        /// Why.
+        reason: FsError,
     },
     /// A file of this machine.
     #[error("cannot {action} {path}: {reason}")]
@@ -108,8 +136,10 @@ pub struct Checkout {
 /// Where one part is.
 #[derive(Debug)]
 enum Item {
-    /// The container's own, in place.
-    Here(PathBuf),
+    /// The container's own, in place, by an open handle; and the path that leads through it.
+    Here(Spot, PathBuf),
+    /// A gateway of ours, in place; a copy of its databases is worked on.
+    Mirrored(Mirror, PathBuf),
     /// A copy.
     Copied(Copy),
     /// The container has none; the path leads nowhere.
@@ -119,7 +149,7 @@ enum Item {
 impl Item {
     fn path(&self) -> &Path {
         match self {
-            Self::Here(path) | Self::Absent(path) => path,
+            Self::Here(_, path) | Self::Mirrored(_, path) | Self::Absent(path) => path,
             Self::Copied(copy) => copy.path(),
         }
     }
@@ -134,7 +164,8 @@ impl Checkout {
         purpose: Purpose,
     ) -> Result<Self, VolumeError> {
         check_mount(container, &layout.auth_info, purpose)?;
-        let auth_info = match bring(engine, container, &layout.auth_info, purpose).await? {
+        let found = place::folder(engine, container, &layout.auth_info, purpose).await?;
+        let auth_info = match bring(engine, container, &layout.auth_info, found).await? {
             Item::Absent(_) => {
                 let path = layout.auth_info.clone();
                 return Err(VolumeError::NoSession { container: container.name.clone(), path });
@@ -143,11 +174,12 @@ impl Checkout {
         };
         // The store is an extra: one that cannot be changed is looked at all the same.
         let purpose = check_mount(container, &layout.store, purpose).map_or(Purpose::Read, |()| purpose);
-        let store = bring(engine, container, &layout.store, purpose).await?;
+        let found = place::file(engine, container, &layout.store, purpose).await?;
+        let store = bring(engine, container, &layout.store, found).await?;
         Ok(Self { container: container.name.clone(), id: container.id.clone(), auth_info, store })
     }
 
-    /// The session's folder.
+    /// The session's folder. In place it is the path of an open handle, which is good as long as this value lives.
     pub fn auth_info(&self) -> &Path {
         self.auth_info.path()
     }
@@ -159,15 +191,25 @@ impl Checkout {
 
     /// Whether these are the container's own files, and not copies.
     pub fn is_in_place(&self) -> bool {
-        matches!(self.auth_info, Item::Here(_))
+        matches!(self.auth_info, Item::Here(..))
     }
 
-    /// Puts changes and removals back, and gives files that were made here to whom the folder belongs to.
+    /// The handles of what is in place, for whoever needs them longer than this value lives.
+    pub fn handles(&self) -> Vec<Folder> {
+        let held = |item: &Item| match item {
+            Item::Here(spot, _) => Some(spot.folder.clone()),
+            Item::Mirrored(mirror, _) => Some(mirror.handle()),
+            Item::Copied(_) | Item::Absent(_) => None,
+        };
+        [held(&self.auth_info), held(&self.store)].into_iter().flatten().collect()
+    }
+
+    /// Puts changes and removals back. What is in place is the container's already, made with its owner's rights.
     pub async fn put_back(self, engine: &Engine) -> Result<(), VolumeError> {
         for item in [self.auth_info, self.store] {
             match item {
-                Item::Here(path) => place::give_to_owner(&path),
-                Item::Absent(_) => {}
+                Item::Here(..) | Item::Absent(_) => {}
+                Item::Mirrored(mirror, _) => mirrored(&self.container, move || mirror.put_back()).await?,
                 Item::Copied(copy) => copy.put_back(engine, &self.container, &self.id).await?,
             }
         }
@@ -175,19 +217,22 @@ impl Checkout {
     }
 }
 
-/// The folder or file of this machine that a container has at a path, when this process can use it.
-pub async fn local_path(
+/// The folder that a container has at a path, when this process can use it: open, and confined. One that leads out of
+/// its mount is none.
+pub async fn local_folder(
     engine: &Engine,
     container: &Container,
     path: &Path,
     purpose: Purpose,
-) -> Result<Option<PathBuf>, EngineError> {
-    place::local(engine, container, path, purpose).await
-}
-
-/// Gives whatever this process made in a folder to whom the folder belongs to, so that the container can use it.
-pub fn give_to_owner(folder: &Path) {
-    place::give_to_owner(folder);
+) -> Result<Option<Folder>, EngineError> {
+    match place::folder(engine, container, path, purpose).await {
+        Ok(spot) => Ok(spot.map(|spot| spot.folder)),
+        Err(VolumeError::Engine(error)) => Err(error),
+        Err(error) => {
+            tracing::warn!("{error}");
+            Ok(None)
+        }
+    }
 }
 
 fn check_mount(container: &Container, path: &Path, purpose: Purpose) -> Result<(), VolumeError> {
@@ -205,14 +250,34 @@ fn check_mount(container: &Container, path: &Path, purpose: Purpose) -> Result<(
     }
 }
 
+async fn mirrored<T: Send + 'static>(
+    container: &str,
+    work: impl FnOnce() -> Result<T, FsError> + Send + 'static,
+) -> Result<T, VolumeError> {
+    let failed = |reason| VolumeError::Databases { container: container.to_owned(), reason };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| failed(FsError::Io(std::io::Error::other(error))))?.map_err(failed)
+}
+
 async fn bring(
     engine: &Engine,
     container: &Container,
     path: &Path,
-    purpose: Purpose,
+    found: Option<Spot>,
 ) -> Result<Item, VolumeError> {
-    if let Some(path) = place::local(engine, container, path, purpose).await? {
-        return Ok(Item::Here(path));
+    if let Some(spot) = found {
+        if spot.file.is_none() {
+            let folder = spot.folder.clone();
+            if let Some(mirror) = mirrored(&container.name, move || Mirror::of(&folder)).await? {
+                let path = mirror.path();
+                return Ok(Item::Mirrored(mirror, path));
+            }
+        }
+        let here = match &spot.file {
+            None => spot.folder.path(),
+            Some(name) => spot.folder.path().join(name),
+        };
+        return Ok(Item::Here(spot, here));
     }
     match Copy::fetch(engine, container, path).await? {
         Some(copy) => Ok(Item::Copied(copy)),

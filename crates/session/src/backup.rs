@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use crate::examine::{ExamineError, Options, Report, examine};
 use archive::ArchiveError;
+use wakeeper_private_fs::shown;
 
 /// Why a backup could not be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +80,8 @@ pub struct Verified {
 
 /// Reads a backup to its end, compares every hash and examines what it would restore, all in memory.
 pub fn verify(path: &Path, options: &Options<'_>) -> Result<Verified, BackupError> {
-    let unsound = |reason| BackupError::Unsound { path: path.to_owned(), reason };
+    let unsound = |reason| BackupError::Unsound { path: shown(path), reason };
     let manifest = archive::read(path, options.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
     let report = examine(path, options)?;
-    Ok(Verified { path: path.to_owned(), manifest, report })
+    Ok(Verified { path: shown(path), manifest, report })
 }

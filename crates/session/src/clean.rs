@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wakeeper_private_fs::shown;
 
 use crate::backup::{self, BackupError, CreateOptions, Manifest, Stock};
 use crate::examine::{Examination, ExamineError, Options};
@@ -114,13 +115,13 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         CreateOptions { shelf: how.shelf, label: how.label, passphrase: how.passphrase, always: false };
     let backup = backup::create_from(&folder, stock, options, &create)?;
     let applied = repair::apply(&folder, &plan.overlay, &hashes(&backup.manifest))?;
-    outcome.backup = Some(backup.path);
+    outcome.backup = Some(shown(&backup.path));
     // There may be none, or the folder that Docker makes of one that is missing.
     if plan.reset_store
         && let Some(store) = options.store.filter(|store| store.is_file())
     {
         store::reset(store, &backup.manifest)
-            .map_err(|reason| CleanError::Store { path: store.to_owned(), reason })?;
+            .map_err(|reason| CleanError::Store { path: shown(store), reason })?;
     }
     outcome.applied = true;
     outcome

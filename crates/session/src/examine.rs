@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use wakeeper_private_fs::shown;
 
 use crate::address::Address;
 use crate::backup::Reached;
@@ -178,7 +179,7 @@ impl Examination {
         if !path.is_file() {
             // Opening it tells why it cannot be examined.
             Folder::open(path)?;
-            return Err(ExamineError::NotASession { path: path.to_owned() });
+            return Err(ExamineError::NotASession { path: shown(path) });
         }
         Self::of_archive(path, options)
     }
@@ -202,11 +203,11 @@ impl Examination {
             Ok(())
         })
         .map_err(|reason| match reason {
-            ArchiveError::NotABackup => ExamineError::NotASession { path: path.to_owned() },
-            reason => ExamineError::Archive { path: path.to_owned(), reason },
+            ArchiveError::NotABackup => ExamineError::NotASession { path: shown(path) },
+            reason => ExamineError::Archive { path: shown(path), reason },
         })?;
         Ok(Self {
-            path: path.to_owned(),
+            path: shown(path),
             inventory,
             mode: None,
             changed: 0,

@@ -32,7 +32,7 @@ macro_rules! findings {
 
 findings! {
     file_empty, file_all_nul, file_truncated, file_two_writers, file_garbled, file_not_regular,
-    file_unreadable, file_too_large, file_wrong_shape, file_unknown, file_temporary,
+    file_foreign, file_unreadable, file_too_large, file_wrong_shape, file_unknown, file_temporary,
     permissions_open, folder_not_on_mount, folder_many_owners, folder_changing,
     repair_unfinished, session_moved,
     credentials_missing, credentials_torn, credentials_incomplete, credentials_key_invalid,
@@ -92,6 +92,7 @@ pub(crate) struct FolderView<'a> {
 pub(crate) fn for_entry(entry: &Entry, name: &Name, error: Option<&ReadError>) -> Vec<Finding> {
     let read = [
         file_not_regular::detect(entry, name),
+        error.and_then(|error| file_foreign::detect(entry, name, error)),
         error.and_then(|error| file_unreadable::detect(entry, name, error)),
         error.and_then(|error| file_too_large::detect(entry, name, error)),
         file_unknown::detect(entry, name),

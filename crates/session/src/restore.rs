@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wakeeper_private_fs::shown;
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
@@ -121,8 +122,11 @@ pub fn restore(
     how: &RestoreOptions<'_>,
 ) -> Result<Restored, RestoreError> {
     if !how.dry_run {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(target);
-        made.map_err(|reason| RestoreError::Folder { path: target.to_owned(), reason })?;
+        // A container's folder is held open, and there.
+        if !target.is_dir() {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(target);
+            made.map_err(|reason| RestoreError::Folder { path: shown(target), reason })?;
+        }
         let folder = Folder::open(target).map_err(ExamineError::from)?;
         repair::recover(&folder)?;
     }
@@ -133,10 +137,10 @@ pub fn restore(
     };
     let forced = matches!(how.what, What::All { force: Some(_) });
     if present.as_ref().is_some_and(|present| present.inventory.is_moved()) && !forced {
-        return Err(RestoreError::Moved(target.to_owned()));
+        return Err(RestoreError::Moved(shown(target)));
     }
     let mut restored = Restored {
-        from: archive.to_owned(),
+        from: shown(archive),
         backup: None,
         written: Vec::new(),
         removed: Vec::new(),
@@ -196,12 +200,12 @@ fn back_up(
     let create =
         CreateOptions { shelf: how.shelf, label: how.label, passphrase: options.passphrase, always: false };
     let created = backup::create(folder, options, &create)?;
-    restored.backup = Some(created.path);
+    restored.backup = Some(shown(&created.path));
     Ok(hashes(&created.manifest))
 }
 
 fn refused(path: &Path) -> impl Fn(ArchiveError) -> RestoreError + '_ {
-    move |reason| RestoreError::Archive { path: path.to_owned(), reason }
+    move |reason| RestoreError::Archive { path: shown(path), reason }
 }
 
 /// The login and what never changes, where it is missing or damaged.
@@ -242,8 +246,7 @@ fn lasting(
         // Older ones of the same login would know less, and skip pre-key ids for nothing.
         return Ok(overlay);
     }
-    let creds =
-        creds.and_then(|text| RestoredCredentials::from_backup(&text, archive.to_owned(), &constraint));
+    let creds = creds.and_then(|text| RestoredCredentials::from_backup(&text, shown(archive), &constraint));
     overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
     Ok(overlay)
 }

@@ -6,11 +6,11 @@
 //! never reads beyond a limit.
 
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::fs::{FileType, Stat};
+use wakeeper_private_fs::{self as private_fs, Entered, FsError};
 
 /// What may be read at most.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,9 @@ pub enum ReadError {
     /// A directory, link, pipe, socket or device.
     #[error("it is not a regular file")]
     NotRegular,
+    /// A hard link to somebody else's file, or a mount: what stands there is not this folder's.
+    #[error("{0}")]
+    Foreign(String),
     /// Longer than [`Limits::file`].
     #[error("it has {len} bytes, more than the limit of {limit}")]
     TooLarge {
@@ -79,13 +82,13 @@ pub enum ReadError {
     Io(#[from] std::io::Error),
 }
 
-impl From<Errno> for ReadError {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::NOENT => Self::Missing,
-            // What `O_NOFOLLOW` says of a link, and opening a socket or a device without driver.
-            Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::ISDIR => Self::NotRegular,
-            other => Self::Io(other.into()),
+impl From<FsError> for ReadError {
+    fn from(error: FsError) -> Self {
+        match error {
+            FsError::Missing => Self::Missing,
+            FsError::NotRegular | FsError::LeadsOut => Self::NotRegular,
+            foreign @ (FsError::Foreign { .. } | FsError::Mount) => Self::Foreign(foreign.to_string()),
+            other => Self::Io(other.into_io()),
         }
     }
 }
@@ -173,56 +176,69 @@ impl Entry {
 /// An open folder.
 #[derive(Debug)]
 pub struct Folder {
-    fd: OwnedFd,
-    path: PathBuf,
+    inner: private_fs::Folder,
 }
 
 impl Folder {
-    /// Opens a folder. The path itself may be a link: its owner named it.
+    /// Opens a folder. The path itself may be a link: the operator named it. A container's folder is named by the path of
+    /// its handle ([`private_fs::Folder::path`]), and stays as confined as that handle is.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| SourceError::Open { path: path.to_owned(), reason: errno.into() })?;
-        Ok(Self { fd, path: path.to_owned() })
+        let inner = private_fs::Folder::named(path)
+            .map_err(|error| SourceError::Open { path: private_fs::shown(path), reason: error.into_io() })?;
+        Ok(Self { inner })
     }
 
-    /// Takes over an open handle on a folder.
-    pub(crate) fn from_fd(fd: OwnedFd, path: PathBuf) -> Self {
-        Self { fd, path }
+    /// A folder in this one, which must not be a link.
+    pub(crate) fn below(&self, name: &str) -> Result<Self, ReadError> {
+        plain_name(name)?;
+        Ok(Self { inner: self.inner.below(Path::new(name))? })
     }
 
-    /// The path it was opened by.
+    /// The same folder by a handle of its own, for locks.
+    pub(crate) fn reopened(&self) -> Result<Self, ReadError> {
+        Ok(Self { inner: self.inner.reopened()? })
+    }
+
+    /// The path that people know it by.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.inner.shown()
     }
 
     /// The handle, for operations relative to the folder.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.inner.fd()
+    }
+
+    /// The folder below all this.
+    pub(crate) fn confined(&self) -> &private_fs::Folder {
+        &self.inner
+    }
+
+    /// Puts on the rights that the folder is used with, for operations on its handle.
+    pub(crate) fn enter(&self) -> Result<Entered, ReadError> {
+        Ok(self.inner.enter()?)
     }
 
     /// The folder's own permission bits, owner and times.
     pub fn itself(&self) -> Result<Entry, ReadError> {
-        Ok(Entry::new(String::new(), &rustix::fs::fstat(&self.fd)?))
+        Ok(Entry::new(String::new(), &self.inner.stat()?))
     }
 
     /// All entries, sorted by name.
     pub fn list(&self, limits: &Limits) -> Result<Vec<Entry>, SourceError> {
-        let failed = |errno: Errno| SourceError::List { path: self.path.clone(), reason: errno.into() };
         let mut entries = Vec::new();
-        for item in Dir::read_from(&self.fd).map_err(failed)? {
-            let item = item.map_err(failed)?;
-            let name = item.file_name();
-            if name.to_bytes() == b"." || name.to_bytes() == b".." {
-                continue;
-            }
-            if entries.len() == limits.entries {
-                return Err(SourceError::TooMany { path: self.path.clone(), limit: limits.entries });
-            }
-            // An entry that vanished since it was listed is no entry.
-            if let Ok(stat) = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let mut too_many = false;
+        let listed = self.inner.list(|name, stat| {
+            too_many = entries.len() == limits.entries;
+            if !too_many {
                 entries.push(Entry::new(name.to_string_lossy().into_owned(), &stat));
             }
+            !too_many
+        });
+        let path = || self.path().to_owned();
+        listed.map_err(|error| SourceError::List { path: path(), reason: error.into_io() })?;
+        if too_many {
+            return Err(SourceError::TooMany { path: path(), limit: limits.entries });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -231,8 +247,7 @@ impl Folder {
     /// What an entry is now.
     pub fn entry(&self, name: &str) -> Result<Entry, ReadError> {
         plain_name(name)?;
-        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(Entry::new(name.to_owned(), &stat))
+        Ok(Entry::new(name.to_owned(), &self.inner.entry(name)?))
     }
 
     /// The whole content of a regular file.
@@ -250,17 +265,12 @@ impl Folder {
     /// Opens a regular file for reading in pieces.
     pub fn open_file(&self, name: &str, limits: &Limits) -> Result<(std::fs::File, Entry), ReadError> {
         plain_name(name)?;
-        // Non-blocking, so that a pipe does not hold us before we can see that it is one.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
-        let entry = Entry::new(name.to_owned(), &rustix::fs::fstat(&fd)?);
-        if entry.kind != EntryKind::File {
-            return Err(ReadError::NotRegular);
-        }
+        let (file, stat) = self.inner.open_file(name)?;
+        let entry = Entry::new(name.to_owned(), &stat);
         if entry.len > limits.file {
             return Err(ReadError::TooLarge { len: entry.len, limit: limits.file });
         }
-        Ok((std::fs::File::from(fd), entry))
+        Ok((file, entry))
     }
 }
 
@@ -276,6 +286,7 @@ fn plain_name(name: &str) -> Result<(), ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::Mode;
     use std::os::unix::fs::symlink;
 
     #[test]

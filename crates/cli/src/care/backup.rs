@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use wakeeper_native::Copying;
+use wakeeper_private_fs::shown;
 use wakeeper_session::backup::retention::Pruned;
 use wakeeper_session::backup::{
     self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
@@ -109,9 +110,9 @@ pub fn create(
 pub fn show_created(page: &mut Page, created: &Created) {
     let manifest = &created.manifest;
     if created.unchanged {
-        page.line(format!("Nothing changed since the newest backup {}.", created.path.display()));
+        page.line(format!("Nothing changed since the newest backup {}.", shown(&created.path).display()));
     } else {
-        page.line(page.tone(Tone::Good, &format!("Backed up to {}", created.path.display())));
+        page.line(page.tone(Tone::Good, &format!("Backed up to {}", shown(&created.path).display())));
     }
     page.fact("holds", plural(manifest.files.len(), "file"));
     page.fact("login", login_word(Some(manifest.credentials)));
@@ -129,13 +130,13 @@ pub fn list(places: &Places, all: bool) -> anyhow::Result<Vec<BackupInfo>> {
 /// The list for people.
 pub fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
     if backups.is_empty() {
-        page.line(format!("No backups in {}.", places.backups.display()));
+        page.line(format!("No backups in {}.", shown(&places.backups).display()));
         page.next(&[(places.command("backup create"), "makes one")]);
         return;
     }
     let now = super::now_ms();
     for backup in backups {
-        page.line(backup.path.display().to_string());
+        page.line(shown(&backup.path).display().to_string());
         page.fact("made", when(backup.created_ms, now));
         page.fact("restores", restores(backup));
         page.fact("size", size(backup.size));
@@ -198,7 +199,7 @@ impl Which {
                 None => bail!(
                     "there is no backup of {} in {}; `{}` makes one",
                     places.label,
-                    places.backups.display(),
+                    shown(&places.backups).display(),
                     places.command("backup create")
                 ),
             },
@@ -209,7 +210,8 @@ impl Which {
 /// An archive by its path, or by its name in the backup folder.
 pub fn named(path: &Path, places: &Places) -> PathBuf {
     let inside = places.backups.join(path);
-    if !path.exists() && inside.exists() { inside } else { path.to_owned() }
+    // A container's backup folder gives only what is in it: see `Folder::file_named`.
+    if !path.exists() && inside.symlink_metadata().is_ok() { inside } else { path.to_owned() }
 }
 
 /// The result of a verification, for people.
@@ -221,7 +223,7 @@ pub fn show_verified(page: &mut Page, verified: &[Verified]) {
         } else {
             page.tone(Tone::Bad, "complete, but what it holds is not healthy")
         };
-        page.line(format!("{}: {verdict}", one.path.display()));
+        page.line(format!("{}: {verdict}", shown(&one.path).display()));
         let hashes = plural(one.manifest.files.len(), "file");
         page.fact("compared", format!("{hashes}, every SHA-256 is what the manifest says"));
         page.fact("login", login_word(Some(report.credentials)));
@@ -235,7 +237,7 @@ pub fn show_verified(page: &mut Page, verified: &[Verified]) {
 pub fn prune(places: &Places, policy: &Retention, dry_run: bool) -> anyhow::Result<Pruned> {
     let shelf = Shelf::at(&places.backups);
     backup::prune(&shelf, &places.label, policy, places.passphrase.as_ref(), dry_run)
-        .with_context(|| format!("cannot prune {}", places.backups.display()))
+        .with_context(|| format!("cannot prune {}", shown(&places.backups).display()))
 }
 
 /// What pruning did, for people.

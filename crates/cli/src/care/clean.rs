@@ -65,7 +65,7 @@ pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console)
         approve: Some(&approve),
     };
     let outcome = clean(&places.auth_info, &options, &how)
-        .with_context(|| format!("cannot clean {}", places.auth_info.display()));
+        .with_context(|| format!("cannot clean {}", wakeeper_private_fs::shown(&places.auth_info).display()));
     match failure.into_inner() {
         Some(error) => Err(error),
         None => outcome,
@@ -123,7 +123,10 @@ pub fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
         let login = if outcome.login_kept { "; the login is sound" } else { "" };
         let mended = if outcome.applied { "" } else { "Nothing to mend" };
         if !mended.is_empty() {
-            page.line(format!("{mended} in {}{login}.", places.auth_info.display()));
+            page.line(format!(
+                "{mended} in {}{login}.",
+                wakeeper_private_fs::shown(&places.auth_info).display()
+            ));
         }
     } else if outcome.applied {
         result(page, outcome, order);

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use futures::TryStreamExt;
 use serde::Serialize;
-use wakeeper_docker::volumes::{give_to_owner, local_path};
+use wakeeper_docker::volumes::local_folder;
 use wakeeper_docker::{
     Checkout, Container, Engine, LogRequest, NotReady, Patience, Purpose, SessionLayout, Stopped, guard,
 };
+use wakeeper_private_fs::{Folder, Trust};
 use wakeeper_session::symptoms::{self, Scanner, Symptom};
 
 use super::evidence::EvidenceFlags;
@@ -80,7 +81,7 @@ impl OpenSession {
         let container = engine.find(&target.name).await?;
         let layout = SessionLayout::of(&container);
         let mut places = places(&engine, &container, &layout, &target.here).await?;
-        start_what_was_left(&engine, &places.backups).await;
+        start_what_was_left(&engine, &places).await;
         // Read before the container stops, because what its stop prints is no symptom.
         let symptoms = match &flags.log {
             Some(path) => super::log::read(path)?,
@@ -104,7 +105,8 @@ impl OpenSession {
                     say(&format!("stopping container {} for the time of the work", container.name));
                 }
                 finish_before_signals()?;
-                let held = Stopped::hold(&engine, &container, &places.backups, Patience::default()).await?;
+                let notes = places.notes().with_context(|| no_notes(&places))?;
+                let held = Stopped::hold(&engine, &container, &notes, Patience::default()).await?;
                 // What it wrote last, it wrote while it stopped.
                 let checkout = Checkout::of(&engine, &container, &layout, purpose).await?;
                 held.still().await?;
@@ -113,6 +115,7 @@ impl OpenSession {
         };
         checkout.auth_info().clone_into(&mut places.auth_info);
         checkout.store().clone_into(&mut places.store);
+        places.handles.extend(checkout.handles());
         let evidence = evidence.with_backups(&places);
         Ok(Self { engine, container, layout, places, evidence, checkout, held })
     }
@@ -121,12 +124,10 @@ impl OpenSession {
     /// told apart from what is wrong with the work.
     pub async fn close(self) -> anyhow::Result<Option<NotReady>> {
         let Some(held) = self.held else {
-            give_to_owner(&self.places.backups);
             return Ok(None);
         };
         held.still().await?;
         self.checkout.put_back(&self.engine).await?;
-        give_to_owner(&self.places.backups);
         if held.ran() {
             say(&format!("starting container {} again", held.name()));
         }
@@ -158,23 +159,38 @@ pub async fn places(
 ) -> anyhow::Result<Places> {
     let name =
         |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let own = local_path(engine, container, &layout.backups, Purpose::Write).await?;
+    let own = local_folder(engine, container, &layout.backups, Purpose::Write).await?;
+    let label = if own.is_some() { name(&layout.auth_info) } else { container.name.clone() };
+    // This machine's own backup folder may be mounted into a container as well.
+    let folder = own.or_else(|| untrusted(&here.backups));
     Ok(Places {
-        label: if own.is_some() {
-            super::places::plain(&name(&layout.auth_info))
-        } else {
-            super::places::plain(&container.name)
-        },
-        backups: own.unwrap_or_else(|| here.backups.clone()),
+        label: super::places::plain(&label),
+        backups: folder.as_ref().map_or_else(|| here.backups.clone(), Folder::path),
+        handles: folder.into_iter().collect(),
         flags: containers::flag_for(&container.name),
         container: Some(container.name.clone()),
         ..here.clone()
     })
 }
 
+/// A folder that the operator named, and nobody's word about what is in it.
+fn untrusted(path: &Path) -> Option<Folder> {
+    Folder::named(path).and_then(|folder| folder.trusted(Trust::Nobody(None))).ok()
+}
+
+/// What to do when there is no place for notes.
+pub fn no_notes(places: &Places) -> String {
+    format!(
+        "nothing was stopped: there is no safe place in {} for the note that the container must be started again; name \
+         another folder with STATE_DIR",
+        places.state.display()
+    )
+}
+
 /// A crash may have left containers stopped.
-async fn start_what_was_left(engine: &Engine, notes: &Path) {
-    let (started, failed) = guard::recover(engine, notes).await;
+async fn start_what_was_left(engine: &Engine, places: &Places) {
+    let Some(notes) = places.notes_if_any() else { return };
+    let (started, failed) = guard::recover(engine, &notes).await;
     for name in started {
         say(&format!("container {name} had been left stopped by an interrupted run; it was started again"));
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use wakeeper_private_fs::{Folder, Trust};
 use wakeeper_session::backup::{BackupInfo, Shelf};
 use wakeeper_session::examine::CredentialsState;
 use wakeeper_session::source::Limits;
@@ -30,7 +31,15 @@ pub struct Health {
 
 /// The database of the gateway's own session, when that is what the places hold.
 pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
-    wakeeper_native::database_in(&places.auth_info)
+    database_in(&places.auth_info)
+}
+
+/// The same for a folder. SQLite opens by path, so a folder that a container can write to holds none for us: of a gateway
+/// in a container a private copy is worked on, which is no longer the container's.
+pub fn database_in(folder: &std::path::Path) -> Option<std::path::PathBuf> {
+    let opened = Folder::named(folder);
+    let is_containers = opened.is_ok_and(|folder| matches!(folder.trust(), Trust::Nobody(_)));
+    (!is_containers).then(|| wakeeper_native::database_in(folder)).flatten()
 }
 
 /// Examines everything that belongs to a session, Baileys' or wakeeper's own.
@@ -48,8 +57,9 @@ pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow:
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
     let options = Options { progress: Some(&tell), ..evidence.options(places) };
-    let report = examine(&places.auth_info, &options)
-        .with_context(|| format!("cannot examine {}", places.auth_info.display()))?;
+    let report = examine(&places.auth_info, &options).with_context(|| {
+        format!("cannot examine {}", wakeeper_private_fs::shown(&places.auth_info).display())
+    })?;
     with_backups(report, places, evidence)
 }
 
@@ -70,7 +80,8 @@ pub fn require_folder(places: &Places) -> anyhow::Result<()> {
     if places.auth_info.is_dir() {
         return Ok(());
     }
-    let shown = places.auth_info.display();
+    let shown = wakeeper_private_fs::shown(&places.auth_info);
+    let shown = shown.display();
     if places.auth_info.exists() {
         bail!("{shown} is a file, not a session folder");
     }

@@ -65,14 +65,15 @@ enum Work {
 pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> anyhow::Result<Report> {
     let mut report = wakeeper_native::examine(database, &evidence.options_without_places())
         .await
-        .with_context(|| format!("cannot examine {}", database.display()))?;
-    // Of a damaged one, nothing is told by what it carries.
-    let sound = report.credentials == CredentialsState::Sound;
-    if let Some(owner) = Owner::of(database).filter(|_| sound) {
-        let older = offline::older(&owner.auth_info, &owner.session, places.state.clone()).await;
+        .with_context(|| format!("cannot examine {}", wakeeper_private_fs::shown(database).display()))?;
+    // Of a damaged one, nothing is told by what it carries; nor by a copy of a container's.
+    let told = report.credentials == CredentialsState::Sound && places.container.is_none();
+    if let Some(owner) = Owner::of(database).filter(|_| told) {
+        let older = offline::older(&owner.auth_info, &owner.session, places.witnesses.clone()).await;
         report.findings.extend(copies(database, older, now_ms()));
         report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     }
+    report.path = wakeeper_private_fs::shown(&report.path);
     let told = evidence.reached.is_some() || !evidence.peers.is_empty();
     if report.credentials != CredentialsState::Sound || !told {
         return Ok(report);
@@ -222,7 +223,10 @@ async fn plan_of_damaged(
     let number = offline::number(&owner.auth_info, &owner.session).await;
     let searched = places.clone();
     let Some(archive) = blocking(move || Ok(newest_of(&searched, number))).await? else {
-        let reason = format!("no backup of its login can be read in {}", places.backups.display());
+        let reason = format!(
+            "no backup of its login can be read in {}",
+            wakeeper_private_fs::shown(&places.backups).display()
+        );
         outcome.notes.push(by_hand(reason));
         return Ok(Work::Nothing);
     };
@@ -241,7 +245,7 @@ async fn plan_of_damaged(
         action(
             &Repair::RestoreCredentials,
             "creds.json",
-            format!("take the login from {}", archive.display()),
+            format!("take the login from {}", wakeeper_private_fs::shown(&archive).display()),
         ),
     ];
     outcome.plan.extend(actions);
@@ -362,13 +366,20 @@ async fn give_back(
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let aside = offline::set_login_aside(&owner.auth_info, &owner.session, &format!("damaged-{}", now_ms()))?;
-    outcome.notes.push(format!("The damaged database is kept in {}.", aside.display()));
+    outcome
+        .notes
+        .push(format!("The damaged database is kept in {}.", wakeeper_private_fs::shown(&aside).display()));
     let places = Places { auth_info: owner.auth_info.clone(), ..places.clone() };
     let restored = blocking(move || {
         restore::run(&places, Some(&archive), What::Credentials, false, &Evidence::default())
     })
     .await
-    .with_context(|| format!("the damaged database was moved to {}, and then", aside.display()))?;
+    .with_context(|| {
+        format!(
+            "the damaged database was moved to {}, and then",
+            wakeeper_private_fs::shown(&aside).display()
+        )
+    })?;
     outcome.login_kept = restored.login_kept;
     outcome.needs_qr = !restored.login_kept;
     outcome.healthy = restored.login_kept;
@@ -387,11 +398,16 @@ async fn forget(
         CredentialsState::Damaged => {
             let kept = places.backups.join(format!("{}-damaged-{}", places.label, now_ms()));
             let aside = offline::set_login_aside(&owner.auth_info, &owner.session, "damaged")?;
-            move_folder(&aside, &kept)
-                .with_context(|| format!("cannot move {} to {}", aside.display(), kept.display()))?;
+            move_folder(&aside, &kept).with_context(|| {
+                format!(
+                    "cannot move {} to {}",
+                    wakeeper_private_fs::shown(&aside).display(),
+                    wakeeper_private_fs::shown(&kept).display()
+                )
+            })?;
             outcome.notes.push(format!(
                 "No backup can be made of a damaged database; it is kept in {}.",
-                kept.display()
+                wakeeper_private_fs::shown(&kept).display()
             ));
         }
         CredentialsState::Missing => {}
@@ -402,14 +418,31 @@ async fn forget(
     forgotten.with_context(|| format!("cannot remove session {}", owner.session))
 }
 
-/// Backups are often on another mount.
+/// Backups are often on another mount, and that may be a container's: what is made there is made by handle.
 fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
-    for item in std::fs::read_dir(from)? {
-        let item = item?;
-        std::fs::copy(item.path(), to.join(item.file_name()))?;
+    use wakeeper_private_fs::{Folder, FsError};
+    let name = to.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parent = to.parent().unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
+    let copied = || {
+        let (source, shelf) = (Folder::named(from)?, Folder::named(parent)?);
+        shelf.make_folder(name)?;
+        let kept = shelf.below(Path::new(name))?;
+        let mut names = Vec::new();
+        source.list(|name, _| {
+            names.extend(name.into_string());
+            true
+        })?;
+        for name in names {
+            let (mut file, _) = source.open_file(&name)?;
+            std::io::copy(&mut file, &mut kept.create(&name)?)?;
+        }
+        Ok::<_, FsError>(())
+    };
+    copied().map_err(FsError::into_io)?;
     std::fs::remove_dir_all(from)
 }
 
@@ -431,6 +464,6 @@ fn file_name(database: &Path) -> String {
 fn no_owner(database: &Path) -> String {
     format!(
         "{} lies in no gateway's folder; `wakeeper import` makes it a gateway's session",
-        database.display()
+        wakeeper_private_fs::shown(database).display()
     )
 }

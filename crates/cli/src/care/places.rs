@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use wakeeper_private_fs::{Folder, FsError};
 use wakeeper_session::backup::Retention;
 use wakeeper_session::secret::Passphrase;
 
@@ -21,13 +22,17 @@ pub struct Places {
     /// Which backups pruning keeps.
     pub retention: Retention,
     /// The folder of witnesses, outside the data folder, when one is set.
-    pub state: Option<PathBuf>,
+    pub witnesses: Option<PathBuf>,
     /// Encrypts new backups and opens old ones.
     pub passphrase: Option<Passphrase>,
     /// Flags that name these places on a command line, for advice on what to run next; empty or with a blank before.
     pub flags: String,
     /// The container that the session is in, if it is in one.
     pub container: Option<String>,
+    /// Folder of notes on what was stopped for the time of a repair.
+    pub state: PathBuf,
+    /// A container's folders, open: the paths above lead through these handles, whatever happens to the folders' names.
+    pub handles: Vec<Folder>,
 }
 
 impl Places {
@@ -39,11 +44,25 @@ impl Places {
             backups: settings.backup_dir.clone(),
             label: label(&settings.auth_info_dir),
             retention: settings.retention,
-            state: settings.state_dir.clone(),
+            witnesses: settings.witness_dir.clone(),
             passphrase: settings.backup_passphrase.clone(),
             flags: String::new(),
             container: None,
+            state: settings.state_dir.clone(),
+            handles: Vec::new(),
         }
+    }
+
+    /// The folder of notes on what was stopped. It is read and acted on, so nobody else may write to it; a container's
+    /// mounts are no place for it.
+    pub fn notes(&self) -> Result<Folder, FsError> {
+        wakeeper_private_fs::own_folder(&self.state)
+    }
+
+    /// The folder of notes, when anything was ever stopped.
+    pub fn notes_if_any(&self) -> Option<Folder> {
+        let folder = self.state.is_dir().then(|| self.notes())?;
+        folder.inspect_err(|error| tracing::warn!("notes on stopped containers are not read: {error}")).ok()
     }
 
     /// A command for these places, as a person would type it.

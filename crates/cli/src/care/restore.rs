@@ -40,12 +40,12 @@ fn newest_sound(places: &Places) -> anyhow::Result<PathBuf> {
         Some(backup) => Ok(backup.path),
         None if locked > 0 => bail!(
             "no backup in {} can be read without a passphrase; give BACKUP_PASSPHRASE or name an archive",
-            places.backups.display()
+            wakeeper_private_fs::shown(&places.backups).display()
         ),
         None => bail!(
             "no backup of {} with a sound login in {}; name an archive to use another one",
             places.label,
-            places.backups.display()
+            wakeeper_private_fs::shown(&places.backups).display()
         ),
     }
 }

@@ -154,7 +154,11 @@ impl Verify {
         let verified = backup::verify(&places, &which, &evidence)?;
         close(session).await?;
         if verified.is_empty() {
-            bail!("there is no backup of {} in {}", places.label, places.backups.display());
+            bail!(
+                "there is no backup of {} in {}",
+                places.label,
+                wakeeper_private_fs::shown(&places.backups).display()
+            );
         }
         console.show(&verified, |page| backup::show_verified(page, &verified))?;
         Ok(verdict(verified.iter().all(|verified| verified.report.healthy)))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
+use wakeeper_private_fs::{FsError, own_folder};
 use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
 
@@ -198,15 +199,22 @@ fn folder(shared: &Shared) -> SessionFolder {
 
 /// One monitor at a time: two would mend the same session.
 fn lock(state: &Path) -> anyhow::Result<File> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    const NAME: &str = "monitor.lock";
     let shown = state.display();
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state).with_context(|| {
-        format!("cannot make {shown}; set MONITOR_STATE_DIR to a folder that can be written")
-    })?;
-    let file =
-        File::options().create(true).append(true).mode(0o600).open(state.join("monitor.lock")).with_context(
-            || format!("cannot write in {shown}; set MONITOR_STATE_DIR to a folder that can be written"),
-        )?;
+    let unusable = || {
+        format!(
+            "cannot keep incidents in {shown}; set MONITOR_STATE_DIR to a folder that only this user can write to"
+        )
+    };
+    // What is found in it is believed: a container that can write to the folder above must not have made it.
+    let folder = own_folder(state).with_context(unusable)?;
+    let file = match folder.create(NAME) {
+        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            folder.open_to_overwrite(NAME).map(|(file, _)| file)
+        }
+        made => made,
+    };
+    let file = file.with_context(unusable)?;
     if file.try_lock().is_err() {
         bail!(
             "another wakeeper monitor keeps its incidents in {shown}; stop it, or give this one another --state"

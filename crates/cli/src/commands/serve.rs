@@ -261,7 +261,7 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             max_media_bytes: settings.media_limit,
             max_transfer_bytes: settings.transfer_limit,
             allow_private_urls: settings.media_from_private_addresses,
-            state_dir: settings.state_dir.clone(),
+            state_dir: settings.witness_dir.clone(),
             first_start: Some(first_start(settings)),
             ..EngineConfig::default()
         },

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use wakeeper_docker::volumes::{VolumeError, give_to_owner};
+use wakeeper_docker::volumes::VolumeError;
 use wakeeper_docker::{Checkout, Container, Engine, Patience, Purpose, SessionLayout, Stopped};
+use wakeeper_private_fs::Folder;
 use wakeeper_recovery::{CareError, Clock, Look, ManagedSession, Mended, Order, Reach, SessionFolder};
 use wakeeper_session::symptoms::PeerTrouble;
 
 use super::Shared;
-use crate::care::container::{blocking, places};
+use crate::care::container::{blocking, no_notes, places};
+use crate::care::health::database_in;
 use crate::care::{Places, backup};
 use crate::upkeep::{self, Outcome, Routine};
 
@@ -41,7 +43,7 @@ impl ContainerSession {
         }
     }
 
-    async fn open(&self, purpose: Purpose) -> Result<(Checkout, SessionFolder), CareError> {
+    async fn open(&self, purpose: Purpose) -> Result<(Checkout, Vec<Folder>, SessionFolder), CareError> {
         let (container, layout, places) = self.look().await?;
         let checkout =
             Checkout::of(&self.engine, &container, &layout, purpose).await.map_err(CareError::of)?;
@@ -53,7 +55,8 @@ impl ContainerSession {
             passphrase: places.passphrase,
             clock: Arc::clone(&self.clock),
         };
-        Ok((checkout, folder))
+        // The backup folder may be the container's, and open: as long as the handles are there, so are the paths.
+        Ok((checkout, places.handles, folder))
     }
 
     async fn look(&self) -> Result<(Container, SessionLayout, Places), CareError> {
@@ -83,7 +86,7 @@ async fn reach(engine: &Engine, container: &Container) -> Reach {
         return Reach::Report(format!("{} is mounted read-only", layout.auth_info.display()));
     }
     match Checkout::of(engine, container, &layout, Purpose::Read).await {
-        Ok(checkout) if wakeeper_native::database_in(checkout.auth_info()).is_some() => Reach::Report(
+        Ok(checkout) if database_in(checkout.auth_info()).is_some() => Reach::Report(
             "it runs wakeeper's own gateway, which mends itself; `wakeeper clean` does what it cannot"
                 .to_owned(),
         ),
@@ -102,18 +105,19 @@ impl ManagedSession for ContainerSession {
     }
 
     async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
-        let (_checkout, folder) = self.open(Purpose::Read).await?;
+        let (_checkout, _handles, folder) = self.open(Purpose::Read).await?;
         folder.examine(troubles).await
     }
 
     async fn plan(&self, order: &Order) -> Result<Mended, CareError> {
-        let (_checkout, folder) = self.open(Purpose::Read).await?;
+        let (_checkout, _handles, folder) = self.open(Purpose::Read).await?;
         folder.plan(order).await
     }
 
     async fn stop(&self) -> Result<(), CareError> {
         let (container, _, places) = self.look().await?;
-        let stopped = Stopped::hold(&self.engine, &container, &places.backups, Patience::default()).await;
+        let notes = places.notes().map_err(|error| CareError(format!("{}: {error}", no_notes(&places))))?;
+        let stopped = Stopped::hold(&self.engine, &container, &notes, Patience::default()).await;
         *self.held.lock().await = Some(stopped.map_err(CareError::of)?);
         Ok(())
     }
@@ -123,12 +127,11 @@ impl ManagedSession for ContainerSession {
         let Some(stopped) = held.as_ref() else {
             return Err(CareError(format!("container {} is not held still; nothing is written", self.name)));
         };
-        let (checkout, folder) = self.open(Purpose::Write).await?;
+        let (checkout, _handles, folder) = self.open(Purpose::Write).await?;
         stopped.still().await.map_err(CareError::of)?;
         let mended = folder.mend(order).await?;
         stopped.still().await.map_err(CareError::of)?;
         checkout.put_back(&self.engine).await.map_err(CareError::of)?;
-        give_to_owner(&folder.shelf);
         Ok(mended)
     }
 
@@ -158,10 +161,10 @@ impl Routine for ContainerSession {
             Err(error @ VolumeError::NoSession { .. }) => return Ok(Outcome::Nothing(error.to_string())),
             checkout => checkout?,
         };
-        if wakeeper_native::database_in(checkout.auth_info()).is_some() {
+        if database_in(checkout.auth_info()).is_some() {
             return Ok(Outcome::Nothing("it runs wakeeper's own gateway, which does it itself".to_owned()));
         }
-        if !checkout.auth_info().join("creds.json").exists() {
+        if checkout.auth_info().join("creds.json").symlink_metadata().is_err() {
             return Ok(Outcome::Nothing("there is no login in it".to_owned()));
         }
         let places = Places {
@@ -171,9 +174,6 @@ impl Routine for ContainerSession {
         };
         let copied = places.clone();
         let created = blocking(move || backup::create_routine(&copied)).await?;
-        let shelf = places.backups.clone();
-        let outcome = upkeep::settle(places, created, self.prune).await;
-        give_to_owner(&shelf);
-        outcome
+        upkeep::settle(places, created, self.prune).await
     }
 }

@@ -14,6 +14,7 @@ use wakeeper_recovery::{Caretaker, ManagedSession, Observation, Reach, SessionFo
 use super::container::ContainerSession;
 use super::folder::FolderSession;
 use super::{Shared, events, follow, tail};
+use crate::care::Places;
 use crate::care::container::places;
 use crate::upkeep::{Routine, Sessions};
 
@@ -156,7 +157,7 @@ impl Fleet {
         let name = container.name.clone();
         let layout = SessionLayout::of(container);
         match places(engine, container, &layout, &self.shared.here).await {
-            Ok(places) => start_what_was_left(engine, &places.backups).await,
+            Ok(places) => start_what_was_left(engine, &places).await,
             Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error:#}"),
         }
         let session = ContainerSession::of(engine.clone(), container, &self.shared).await;
@@ -231,8 +232,9 @@ impl Fleet {
 }
 
 /// A monitor that was killed may have left a container stopped.
-async fn start_what_was_left(engine: &Engine, notes: &std::path::Path) {
-    let (started, failed) = guard::recover(engine, notes).await;
+async fn start_what_was_left(engine: &Engine, places: &Places) {
+    let Some(notes) = places.notes_if_any() else { return };
+    let (started, failed) = guard::recover(engine, &notes).await;
     for name in started {
         tracing::warn!("container {name} had been left stopped by an interrupted run; it was started again");
     }

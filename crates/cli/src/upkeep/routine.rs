@@ -66,7 +66,7 @@ pub async fn settle(places: Places, created: Created, prune: bool) -> anyhow::Re
             if verified.report.credentials != created.manifest.credentials {
                 bail!(
                     "{} would not restore the login that was backed up; it is kept for a look at it",
-                    created.path.display()
+                    wakeeper_private_fs::shown(&created.path).display()
                 );
             }
         }
@@ -79,7 +79,7 @@ pub async fn settle(places: Places, created: Created, prune: bool) -> anyhow::Re
             return Ok(Outcome::Unchanged);
         }
         Ok(Outcome::Made {
-            path: created.path,
+            path: wakeeper_private_fs::shown(&created.path),
             files: created.manifest.files.len(),
             errors: created.manifest.errors.unwrap_or(0),
             pruned,

@@ -1,13 +1,13 @@
 //! The API key: where it comes from, where it is kept, and the check.
 
-use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use axum::http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
+use wakeeper_private_fs::{Folder, FsError};
 
 use super::error::{ApiError, ErrorCode};
 
@@ -17,6 +17,8 @@ pub const API_KEY_HEADER: &str = "x-api-key";
 const KEY_FILE: &str = "api_key";
 /// Bytes of randomness in a generated key.
 const KEY_BYTES: usize = 24;
+/// Longer than any key; what follows is not read.
+const KEY_LIMIT: u64 = 4096;
 
 /// The generated key could not be kept or read back.
 #[derive(Debug, thiserror::Error)]
@@ -116,56 +118,38 @@ pub struct GeneratedKey {
     pub path: PathBuf,
 }
 
-/// The key kept under `auth_info`, made and kept (0600) when there is none.
+/// The key kept under `auth_info`, made and kept (0600) when there is none. A link in its place is refused: its target is
+/// somebody else's file, and would become the key.
 pub fn kept_or_generated(auth_info: &Path) -> Result<GeneratedKey, KeyError> {
     let path = auth_info.join(KEY_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => {
+    let unread = |error: FsError| KeyError::Read { path: auth_info.join(KEY_FILE), source: error.into_io() };
+    let folder = Folder::named(auth_info).map_err(unread)?;
+    let mut text = String::new();
+    match folder.open_file(KEY_FILE) {
+        Ok((file, stat)) => {
+            file.take(KEY_LIMIT).read_to_string(&mut text).map_err(FsError::from).map_err(unread)?;
             let text = text.trim();
             if text.is_empty() {
                 return Err(KeyError::Empty { path });
             }
-            make_private(&path).map_err(|source| KeyError::Read { path: path.clone(), source })?;
+            // A key that others on this machine may read is no key.
+            if stat.st_mode & 0o077 != 0 {
+                tracing::warn!(path = %path.display(), "the API key was readable by others; its mode is now 0600");
+                folder.set_mode(KEY_FILE, 0o600).map_err(unread)?;
+            }
             Ok(GeneratedKey { key: SecretString::from(text), is_new: false, path })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(FsError::Missing) => {
             let bytes: [u8; KEY_BYTES] = rand::random();
             let key = hex::encode(bytes);
-            write_private(&path, &key).map_err(|source| KeyError::Write { path: path.clone(), source })?;
+            // Written beside and renamed, so that a crash leaves no empty key.
+            folder
+                .replace(KEY_FILE, format!("{key}\n").as_bytes())
+                .map_err(|error| KeyError::Write { path: path.clone(), source: error.into_io() })?;
             Ok(GeneratedKey { key: SecretString::from(key), is_new: true, path })
         }
-        Err(source) => Err(KeyError::Read { path, source }),
+        Err(error) => Err(unread(error)),
     }
-}
-
-/// Writes beside and renames, so that a crash leaves no empty key.
-fn write_private(path: &Path, key: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&fresh)?;
-    file.write_all(format!("{key}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
-}
-
-/// A key that others on this machine may read is no key.
-#[cfg(unix)]
-fn make_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let shared = fs::metadata(path)?.permissions().mode() & 0o077;
-    if shared == 0 {
-        return Ok(());
-    }
-    tracing::warn!(path = %path.display(), "the API key was readable by others; its mode is now 0600");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn make_private(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -216,6 +200,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_key_is_made_once_and_kept_private() {
+        use std::fs;
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let first = kept_or_generated(folder.path()).unwrap();
@@ -228,5 +213,21 @@ mod tests {
         assert_eq!(fs::metadata(&first.path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&first.path, "\n").unwrap();
         assert!(matches!(kept_or_generated(folder.path()), Err(KeyError::Empty { .. })));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_key_is_refused_and_its_target_left_alone() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let base = tempfile::tempdir().unwrap();
+        let (folder, target) = (base.path().join("auth_info"), base.path().join("somebodys"));
+        std::fs::create_dir(&folder).unwrap();
+        symlink(&target, folder.join(KEY_FILE)).unwrap();
+        // Also one that leads nowhere yet: nothing is written through it.
+        assert!(matches!(kept_or_generated(&folder), Err(KeyError::Read { .. })));
+        assert!(!target.exists());
+        std::fs::write(&target, "the key would be this").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(kept_or_generated(&folder), Err(KeyError::Read { .. })));
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o644);
     }
 }

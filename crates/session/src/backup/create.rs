@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
+use wakeeper_private_fs::shown;
 
 use super::BackupError;
 use super::archive::{self, MANIFEST, SESSION, STORE};
@@ -40,6 +40,7 @@ pub struct CreateOptions<'a> {
 #[derive(Debug, serde::Serialize)]
 pub struct Created {
     /// The archive.
+    #[serde(serialize_with = "super::shelf::as_shown")]
     pub path: PathBuf,
     /// What it holds.
     pub manifest: Manifest,
@@ -73,31 +74,35 @@ pub(crate) fn create_from(
         return Ok(Created { path, manifest, unchanged: true });
     }
     let name = free_name(&shelf, how, options.now_ms);
-    let temporary = shelf.path().join(format!(".{}.tmp", name.display()));
-    let path = shelf.path().join(&name);
-    let written = write(folder, options, how, &manifest, &temporary).and_then(|()| {
-        let unsound = |reason| BackupError::Unsound { path: temporary.clone(), reason };
+    let draft = format!(".{}.tmp", name.display());
+    let (temporary, path) = (shelf.path().join(&draft), shelf.path().join(&name));
+    let place = shelf.folder()?;
+    // What another run of the same moment left; a file of that name that is there is never written into.
+    let _ = place.remove(&draft);
+    let file = place.create(&draft).map_err(shelf.failed("make an archive in"))?;
+    let written = write(folder, options, how, &manifest, (&file, &temporary)).and_then(|()| {
+        let unsound = |reason| BackupError::Unsound { path: shown(&temporary), reason };
         archive::read(&temporary, how.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
-        std::fs::rename(&temporary, &path).map_err(failed("name", &path))?;
+        place.rename(&draft, &name.to_string_lossy()).map_err(shelf.failed("name the archive in"))?;
         shelf.sync()
     });
     if let Err(error) = written {
         // Half an archive is of no use, and its absence no further harm.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = place.remove(&draft);
         return Err(error);
     }
     Ok(Created { path, manifest, unchanged: false })
 }
 
 fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) -> BackupError + 'p {
-    move |reason| BackupError::Io { action, path: path.to_owned(), reason }
+    move |reason| BackupError::Io { action, path: shown(path), reason }
 }
 
 fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
     // Two backups in one millisecond: the next free one.
     (now_ms..now_ms.saturating_add(1_000_000))
         .map(|ms| archive::file_name(how.label, &stamp::of(ms), how.passphrase.is_some()))
-        .find(|name| !shelf.path().join(name).exists())
+        .find(|name| shelf.path().join(name).symlink_metadata().is_err())
         .unwrap_or_default()
 }
 
@@ -203,14 +208,11 @@ fn write(
     options: &Options<'_>,
     how: &CreateOptions<'_>,
     manifest: &Manifest,
-    path: &Path,
+    (file, path): (&File, &Path),
 ) -> Result<(), BackupError> {
     let io = failed("write", path);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(|errno| io(errno.into()))?;
-    let file = File::from(file);
     let synced = match how.passphrase {
-        None => fill(folder, options, manifest, &file)?,
+        None => fill(folder, options, manifest, file)?,
         Some(passphrase) => {
             let mut recipient = age::scrypt::Recipient::new(passphrase.expose().to_owned().into());
             // The same on every machine, so that what one writes another one reads.
@@ -218,7 +220,7 @@ fn write(
             let recipients = std::iter::once(&recipient as &dyn age::Recipient);
             let encryptor = age::Encryptor::with_recipients(recipients)
                 .map_err(|error| io(std::io::Error::other(error)))?;
-            let output = encryptor.wrap_output(&file).map_err(&io)?;
+            let output = encryptor.wrap_output(file).map_err(&io)?;
             fill(folder, options, manifest, output)?.finish().map_err(&io)?
         }
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wakeeper_private_fs::shown;
 
 use super::BackupError;
 use super::shelf::{BackupInfo, Shelf};
@@ -57,27 +58,23 @@ pub fn prune(
     let mut pruned = Pruned::default();
     let newest_ms = backups.first().map_or(0, |backup| backup.created_ms);
     for left in shelf.leftovers(label, newest_ms - UNFINISHED_MS) {
-        let size = std::fs::metadata(&left).map_or(0, |metadata| metadata.len());
+        let size = left.symlink_metadata().map_or(0, |metadata| metadata.len());
         // Whoever else removed it did the same work.
-        if dry_run || std::fs::remove_file(&left).is_ok() {
+        if dry_run || shelf.remove(&left).is_ok() {
             pruned.freed += size;
-            pruned.removed.push(left);
+            pruned.removed.push(shown(&left));
         }
     }
     for (index, backup) in backups.into_iter().enumerate() {
         if keep.contains(&index) {
-            pruned.kept.push(backup.path);
+            pruned.kept.push(shown(&backup.path));
             continue;
         }
         if !dry_run {
-            std::fs::remove_file(&backup.path).map_err(|reason| BackupError::Io {
-                action: "remove",
-                path: backup.path.clone(),
-                reason,
-            })?;
+            shelf.remove(&backup.path)?;
         }
         pruned.freed += backup.size;
-        pruned.removed.push(backup.path);
+        pruned.removed.push(shown(&backup.path));
     }
     Ok(pruned)
 }

@@ -3,7 +3,8 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use wakeeper_private_fs::{Folder, FsError, shown};
 
 use super::BackupError;
 use super::archive::{self, ArchiveError, Effort};
@@ -26,6 +27,7 @@ pub struct Shelf {
 #[derive(Debug, Clone, Serialize)]
 pub struct BackupInfo {
     /// The archive.
+    #[serde(serialize_with = "as_shown")]
     pub path: PathBuf,
     /// The session's name.
     pub label: String,
@@ -79,10 +81,14 @@ impl Shelf {
 
     /// A backup folder, made with mode 0700 when it does not exist.
     pub fn make(path: &Path) -> Result<Self, BackupError> {
+        // One that is held open is there, and may have lost its name.
+        if path.is_dir() {
+            return Ok(Self::at(path));
+        }
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|reason| BackupError::Io {
             action: "make the backup folder",
-            path: path.to_owned(),
+            path: shown(path),
             reason,
         })?;
         Ok(Self::at(path))
@@ -95,13 +101,29 @@ impl Shelf {
 
     /// Makes sure that new names in it survive a loss of power.
     pub(super) fn sync(&self) -> Result<(), BackupError> {
-        let sync = || std::fs::File::open(&self.path)?.sync_all();
-        sync().map_err(|reason| BackupError::Io { action: "sync", path: self.path.clone(), reason })
+        self.folder()?.sync().map_err(self.failed("sync"))
+    }
+
+    /// The folder itself. A container's own is confined: nothing in it leads out.
+    pub(super) fn folder(&self) -> Result<Folder, BackupError> {
+        Folder::named(&self.path).map_err(self.failed("open the backup folder"))
+    }
+
+    pub(super) fn failed(&self, action: &'static str) -> impl Fn(FsError) -> BackupError + '_ {
+        move |error| BackupError::Io { action, path: shown(&self.path), reason: error.into_io() }
+    }
+
+    /// Removes one of its files.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), BackupError> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let failed =
+            |error: FsError| BackupError::Io { action: "remove", path: shown(path), reason: error.into_io() };
+        self.folder()?.remove(name).map_err(failed)
     }
 
     /// The archives by name alone, newest first; of one session, or of all.
     pub fn archives(&self, label: Option<&str>) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
-        let failed = |reason| BackupError::Io { action: "list", path: self.path.clone(), reason };
+        let failed = |reason| BackupError::Io { action: "list", path: shown(&self.path), reason };
         let items = match std::fs::read_dir(&self.path) {
             Ok(items) => items,
             // Nothing was backed up yet.
@@ -195,7 +217,9 @@ impl Shelf {
                         return Some((path, accepted));
                     }
                 }
-                (Err(error), _) => tracing::warn!(backup = %path.display(), %error, "backup passed over"),
+                (Err(error), _) => {
+                    tracing::warn!(backup = %shown(&path).display(), %error, "backup passed over");
+                }
                 (Ok(_), None) => {}
             }
         }
@@ -216,7 +240,7 @@ fn info(
     limits: &Limits,
     effort: &mut Effort,
 ) -> BackupInfo {
-    let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    let size = path.symlink_metadata().map_or(0, |metadata| metadata.len());
     let encrypted = archive::is_encrypted(&path).unwrap_or(false);
     let summary = archive::summary(&path, passphrase, limits, effort);
     let mut info = BackupInfo {
@@ -246,6 +270,11 @@ fn info(
         Err(error) => info.problem = Some(error.to_string()),
     }
     info
+}
+
+/// Writes a path as people know it, not by the handle that leads there.
+pub(super) fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    shown(path).serialize(serializer)
 }
 
 /// Label and time of an archive's name.

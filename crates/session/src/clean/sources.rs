@@ -85,7 +85,7 @@ impl Sources for BackupSources<'_> {
             self.shelf.find_file(label, "creds.json", self.passphrase, &Limits::default(), |_, text| {
                 RestoredCredentials::from_backup(text, PathBuf::new(), constraint)
             })?;
-        Some(RestoredCredentials { from, ..restored })
+        Some(RestoredCredentials { from: wakeeper_private_fs::shown(&from), ..restored })
     }
 
     fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>> {

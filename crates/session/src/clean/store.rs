@@ -3,34 +3,39 @@
 use std::io::Write;
 use std::path::Path;
 
+use wakeeper_private_fs::Folder;
+
 use crate::backup::Manifest;
 use crate::backup::archive::STORE;
 
 const EMPTY: &[u8] = b"{}\n";
 
 /// Replaces the store, provided that the backup holds it. A file that Docker mounts cannot be replaced by a rename,
-/// so it is overwritten then.
+/// so it is overwritten then; through its handle, and only when it is a file of the folder's own.
 pub(super) fn reset(path: &Path, manifest: &Manifest) -> std::io::Result<()> {
     if !manifest.files.iter().any(|row| row.path.starts_with(STORE)) {
         return Err(std::io::Error::other("it could not be backed up, so it is left alone"));
     }
-    let permissions = std::fs::metadata(path)?.permissions();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".wakeeper.tmp");
-    let draft = path.with_file_name(name);
-    let replaced = write(&draft, permissions).and_then(|()| std::fs::rename(&draft, path));
-    if replaced.is_err() {
-        let _ = std::fs::remove_file(&draft);
-        let mut file = std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder =
+        Folder::named(parent.unwrap_or(Path::new("."))).map_err(wakeeper_private_fs::FsError::into_io)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let draft = format!("{name}.wakeeper.tmp");
+    if replace(&folder, &draft, name).is_err() {
+        let _ = folder.remove(&draft);
+        let (mut file, _) = folder.open_to_overwrite(name).map_err(wakeeper_private_fs::FsError::into_io)?;
+        file.set_len(0)?;
         file.write_all(EMPTY)?;
         return file.sync_all();
     }
     Ok(())
 }
 
-fn write(path: &Path, permissions: std::fs::Permissions) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.set_permissions(permissions)?;
+fn replace(folder: &Folder, draft: &str, name: &str) -> Result<(), wakeeper_private_fs::FsError> {
+    let (_, before) = folder.open_file(name)?;
+    let mut file = folder.create(draft)?;
+    folder.make_like(&file, before.st_uid, before.st_gid, before.st_mode)?;
     file.write_all(EMPTY)?;
-    file.sync_all()
+    file.sync_all()?;
+    folder.rename(draft, name)
 }

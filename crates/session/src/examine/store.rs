@@ -12,7 +12,7 @@ const STORE_LIMIT: u64 = 4 << 30;
 
 /// What the store holds, and what is wrong with it.
 pub(super) fn examine(path: &Path) -> (Option<StoreSummary>, Vec<Finding>) {
-    let shown = path.display().to_string();
+    let shown = wakeeper_private_fs::shown(path).display().to_string();
     let name = path.file_name().and_then(|name| name.to_str());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = Folder::open(parent.unwrap_or_else(|| Path::new(".")));

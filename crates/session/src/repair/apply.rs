@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use wakeeper_private_fs::FsError;
 
 use super::overlay::{Change, Overlay};
 use super::plan::aside_name;
@@ -124,6 +125,7 @@ pub fn apply_supplied(
         return Ok(Applied::default());
     }
     let _lock = lock(folder)?;
+    let _entered = folder.enter().map_err(refused("work as the owner of", "."))?;
     finish_or_undo(folder, &mut || Ok(()))?;
     let result = run(folder, overlay, backed_up, supply, &mut || Ok(()));
     if result.is_err() {
@@ -136,6 +138,7 @@ pub fn apply_supplied(
 /// Finishes or takes back a repair that was interrupted.
 pub fn recover(folder: &Folder) -> Result<Applied, ApplyError> {
     let _lock = lock(folder)?;
+    let _entered = folder.enter().map_err(refused("work as the owner of", "."))?;
     finish_or_undo(folder, &mut || Ok(()))
 }
 
@@ -151,7 +154,7 @@ pub fn hold(folder: &Folder) -> Result<Folder, ApplyError> {
 
 /// A lock on the folder itself, so that no lock file is left behind.
 fn lock(folder: &Folder) -> Result<Folder, ApplyError> {
-    let handle = Folder::open(folder.path())?;
+    let handle = folder.reopened().map_err(refused("open", "."))?;
     match rustix::fs::flock(handle.fd(), FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(handle),
         Err(Errno::WOULDBLOCK) => Err(ApplyError::Locked),
@@ -271,10 +274,8 @@ impl Staging {
         match folder.entry(REPAIR_FOLDER) {
             Err(ReadError::Missing) => Ok(None),
             Ok(entry) if entry.kind == EntryKind::Directory => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let fd = rustix::fs::openat(folder.fd(), REPAIR_FOLDER, flags, Mode::empty())
-                    .map_err(|errno| io("open", REPAIR_FOLDER)(errno.into()))?;
-                Ok(Some(Self { inside: Folder::from_fd(fd, folder.path().join(REPAIR_FOLDER)) }))
+                let inside = folder.below(REPAIR_FOLDER).map_err(refused("open", REPAIR_FOLDER))?;
+                Ok(Some(Self { inside }))
             }
             _ => Err(ApplyError::Journal),
         }
@@ -290,19 +291,11 @@ impl Staging {
         hook: Hook<'_>,
     ) -> Result<(), ApplyError> {
         tick(hook, "stage", name)?;
-        let failed = |errno: Errno| io("stage", name)(errno.into());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self.inside.fd(), staged, flags, Mode::from_raw_mode(0o600))
-            .map_err(failed)?;
-        let own = rustix::fs::fstat(&fd).map_err(failed)?;
+        let mut file = self.inside.confined().create(staged).map_err(fs("stage", name))?;
         let model = owner_and_mode(folder, name)?;
         // A file that its gateway cannot read is as good as lost, so failing to give it away is a failure.
-        if (own.st_uid, own.st_gid) != (model.uid, model.gid) {
-            let owner = Some(rustix::fs::Uid::from_raw(model.uid));
-            rustix::fs::fchown(&fd, owner, Some(rustix::fs::Gid::from_raw(model.gid))).map_err(failed)?;
-        }
-        rustix::fs::fchmod(&fd, Mode::from_raw_mode(model.mode)).map_err(failed)?;
-        let mut file = std::fs::File::from(fd);
+        let like = folder.confined().make_like(&file, model.uid, model.gid, model.mode);
+        like.map_err(fs("stage", name))?;
         let half = content.len() / 2;
         file.write_all(&content[..half]).map_err(io("stage", name))?;
         tick(hook, "stage", name)?;
@@ -313,10 +306,7 @@ impl Staging {
     fn commit(&self, journal: &Journal, hook: Hook<'_>) -> Result<(), ApplyError> {
         tick(hook, "write", JOURNAL)?;
         let text = serde_json::to_vec(journal).map_err(|error| io("write", JOURNAL)(error.into()))?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self.inside.fd(), JOURNAL_DRAFT, flags, Mode::from_raw_mode(0o600))
-            .map_err(|errno| io("write", JOURNAL)(errno.into()))?;
-        let mut file = std::fs::File::from(fd);
+        let mut file = self.inside.confined().create(JOURNAL_DRAFT).map_err(fs("write", JOURNAL))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", JOURNAL))?;
         sync(&self.inside, REPAIR_FOLDER, hook)?;
         tick(hook, "commit", JOURNAL)?;
@@ -396,6 +386,17 @@ fn io<'n>(action: &'static str, name: &'n str) -> impl FnOnce(std::io::Error) ->
     move |reason| ApplyError::Io { action, name: name.to_owned(), reason }
 }
 
+fn refused<'n>(action: &'static str, name: &'n str) -> impl FnOnce(ReadError) -> ApplyError + 'n {
+    move |error| match error {
+        ReadError::Io(reason) => io(action, name)(reason),
+        other => io(action, name)(std::io::Error::other(other.to_string())),
+    }
+}
+
+fn fs<'n>(action: &'static str, name: &'n str) -> impl FnOnce(FsError) -> ApplyError + 'n {
+    move |error| io(action, name)(error.into_io())
+}
+
 fn sync(folder: &Folder, name: &str, hook: Hook<'_>) -> Result<(), ApplyError> {
     tick(hook, "sync", name)?;
     rustix::fs::fsync(folder.fd()).map_err(|errno| io("sync", name)(errno.into()))
@@ -412,10 +413,7 @@ fn rename(folder: &Folder, from: &str, to: &str) -> Result<(), ApplyError> {
 }
 
 fn set_mode(folder: &Folder, name: &str, mode: u32) -> Result<(), ApplyError> {
-    let failed = |errno: Errno| io("set the permissions of", name)(errno.into());
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(folder.fd(), name, flags, Mode::empty()).map_err(failed)?;
-    rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode)).map_err(failed)
+    folder.confined().set_mode(name, mode).map_err(fs("set the permissions of", name))
 }
 
 /// What a new file should look like: the one that it replaces, or, for a new one, the folder's owner and 0600.

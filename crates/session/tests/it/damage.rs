@@ -439,6 +439,7 @@ fn each_note_is_found_and_nothing_is_done() {
 /// Findings whose tests are not in the tables here.
 const ELSEWHERE: [&str; 15] = [
     "credentials_not_linked",
+    "file_foreign",
     "file_unreadable",
     "folder_changing",
     "folder_many_owners",

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use wakeeper_private_fs::{Folder, FsError};
+
 use super::ArchiveError;
 use crate::secret::Passphrase;
 
@@ -25,14 +27,10 @@ pub(super) const AGE: &[u8] = b"age-encryption.org/";
 /// The first bytes of a zstd frame.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Opens a file without waiting on a pipe.
+/// Opens a file without waiting on a pipe. On a container's own shelf it must be a file of that shelf, and no link to
+/// another one.
 pub(super) fn open_plain(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    let (file, _) = Folder::file_named(path).map_err(FsError::into_io)?;
     Ok(file)
 }
 

@@ -1,0 +1,25 @@
+//! Folders that nothing leads out of.
+//!
+//! A folder that another program can write to is data of an enemy: it may hold symbolic links, pipes, devices, hard
+//! links to files of others, and mount points, and all of them can be swapped between a check and a use. So a
+//! [`Folder`] is opened once. Whatever follows goes through its handle, and the kernel checks every component
+//! (`openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS`, `RESOLVE_NO_MAGICLINKS` and `RESOLVE_NO_XDEV`).
+//!
+//! Where this process is root, a folder can be used with the rights of its owner ([`Rights`]), so that the kernel refuses
+//! what the owner could not do either.
+//!
+//! A kernel without `openat2` (before Linux 5.6) is refused with [`FsError::OldKernel`]; there is no weaker way. What is
+//! in a container is then copied through its engine.
+
+mod error;
+mod folder;
+mod held;
+mod private;
+mod rights;
+mod write;
+
+pub use error::FsError;
+pub use folder::{Entered, Folder, Trust};
+pub use held::shown;
+pub use private::{own_folder, read_own, write_own};
+pub use rights::{Rights, Worn};
