@@ -17,5 +17,6 @@ mod monitor;
 mod own_session;
 mod pairing;
 mod picture;
+mod status;
 mod transfer;
 mod upkeep;

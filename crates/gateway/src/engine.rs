@@ -20,8 +20,10 @@ mod health;
 mod inbox;
 mod inflight;
 mod journal;
+mod line;
 mod lock;
 mod media_host;
+mod mending;
 pub mod offline;
 mod outbound;
 mod plan;
@@ -32,6 +34,9 @@ mod registry;
 mod signals;
 mod state;
 pub mod transfer;
+mod transport;
+mod upkeep;
+mod watch;
 
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
@@ -40,6 +45,7 @@ pub use lock::{Lock, LockError};
 pub use qr::terminal_qr;
 pub use registry::Sessions;
 pub use transfer::{BackupPlace, MoveError};
+pub use watch::WatchTimes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +75,8 @@ pub struct EngineConfig {
     pub send_timeout: Duration,
     /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
     pub first_start: Option<FirstStart>,
+    /// How soon a server that went deaf is noticed.
+    pub watch: WatchTimes,
 }
 
 /// What the first start needs to take over a Baileys session.
@@ -91,6 +99,7 @@ impl Default for EngineConfig {
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
             first_start: None,
+            watch: WatchTimes::default(),
         }
     }
 }

@@ -12,6 +12,8 @@ mod read;
 mod rows;
 mod sender_key;
 mod signal;
+mod signed;
+pub mod sound;
 mod upkeep;
 mod write;
 
@@ -19,7 +21,8 @@ pub use backup::{Copied, copy_as_baileys};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};
-pub use upkeep::{Row, remove};
+pub use signed::renew_signed_pre_key;
+pub use upkeep::{Row, damaged, remove};
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.

@@ -52,7 +52,7 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
-    native_database_damaged, native_row_unreadable,
+    native_database_damaged, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
 }
 
 /// A file whose text is not one JSON document.
@@ -244,7 +244,12 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
 
 /// Findings about wakeeper's own store.
 pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
-    native_database_damaged::detect(view).into_iter().chain(native_row_unreadable::detect(view)).collect()
+    native_database_damaged::detect(view)
+        .into_iter()
+        .chain(native_row_unreadable::detect(view))
+        .chain(native_own_sender_key::detect(view))
+        .chain(native_pre_keys_missing::detect(view))
+        .collect()
 }
 
 /// The finding about a place that a session was moved out of.

@@ -86,7 +86,7 @@ impl Sessions {
         clock: Clock,
     ) -> Result<Self, EngineError> {
         let websocket_url = endpoint::check(config.websocket_url.as_deref())?;
-        let setup = ClientSetup { websocket_url, version: config.client_version };
+        let setup = ClientSetup { websocket_url, version: config.client_version, watch: config.watch };
         let public_url = config.public_url.as_str().into();
         let journal = Arc::new(Journal::new(storage, events, clock));
         let shared = Shared {

@@ -5,5 +5,7 @@
 
 mod durability;
 mod faults;
+mod keys;
+mod status;
 mod talk;
 mod world;

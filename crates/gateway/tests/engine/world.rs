@@ -104,18 +104,18 @@ impl Engine {
     }
 
     pub async fn try_open(simulator: &Simulator, folder: &Path) -> Result<Self, EngineError> {
+        Self::try_open_with(config(simulator, folder)).await
+    }
+
+    pub async fn try_open_with(config: EngineConfig) -> Result<Self, EngineError> {
+        let folder = config.auth_info_dir.clone();
+        let folder = folder.as_path();
         let lock = Lock::on_folder(folder)?;
         let storage = storage(folder).await;
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
         let events = webhooks.sink().subscribe();
-        let sessions = Sessions::open(
-            config(simulator, folder),
-            lock,
-            Arc::clone(&storage),
-            webhooks.sink(),
-            Clock::system(),
-        )
-        .await?;
+        let sessions =
+            Sessions::open(config, lock, Arc::clone(&storage), webhooks.sink(), Clock::system()).await?;
         Ok(Self { sessions, storage, events })
     }
 
@@ -191,6 +191,12 @@ impl World {
     pub async fn restart(&mut self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// The same, with another configuration.
+    pub async fn restart_with(&mut self, config: EngineConfig) {
+        self.stop().await;
+        self.engine = Running(Some(Engine::try_open_with(config).await.unwrap()));
     }
 
     /// Opens an engine on the folder of the stopped one.
