@@ -22,5 +22,6 @@ mod older;
 mod own_session;
 mod pairing;
 mod picture;
+mod status;
 mod transfer;
 mod upkeep;

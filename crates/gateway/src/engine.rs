@@ -23,8 +23,10 @@ mod health;
 mod inbox;
 mod inflight;
 mod journal;
+mod line;
 mod lock;
 mod media_host;
+mod mending;
 pub mod offline;
 mod outbound;
 mod plan;
@@ -38,7 +40,10 @@ mod state;
 mod store;
 mod tasks;
 pub mod transfer;
+mod transport;
 mod trouble;
+mod upkeep;
+mod watch;
 
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
@@ -48,6 +53,7 @@ pub use lock::{Lock, LockError};
 pub use qr::terminal_qr;
 pub use registry::Sessions;
 pub use transfer::{BackupPlace, MoveError};
+pub use watch::WatchTimes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +97,8 @@ pub struct EngineConfig {
     pub rows_lost: Option<String>,
     /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
     pub first_start: Option<FirstStart>,
+    /// How soon a server that went deaf is noticed.
+    pub watch: WatchTimes,
 }
 
 /// What the first start needs to take over a Baileys session.
@@ -116,6 +124,7 @@ impl Default for EngineConfig {
             state_dir: None,
             rows_lost: None,
             first_start: None,
+            watch: WatchTimes::default(),
         }
     }
 }

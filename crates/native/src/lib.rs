@@ -15,7 +15,9 @@ pub mod recover;
 mod rows;
 mod sender_key;
 mod signal;
+mod signed;
 mod snapshot;
+pub mod sound;
 mod upkeep;
 mod write;
 
@@ -24,7 +26,8 @@ pub use condition::{Condition, condition};
 pub use error::NativeError;
 pub use examine::{database_in, examine};
 pub use read::{NativeReading, read};
-pub use upkeep::{Row, remove};
+pub use signed::renew_signed_pre_key;
+pub use upkeep::{Row, damaged, remove};
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use wakeeper_session::address::Address;
+use wakeeper_session::examine::OWN_SENDER_KEY;
 use wakeeper_session::formats::baileys::credentials::Account;
 use wakeeper_session::formats::baileys::key_pair::KeyPair as StoredPair;
 use wakeeper_session::model::{
@@ -22,7 +23,7 @@ use whatsapp_rust::waproto::codec;
 
 use crate::error::{NativeError, store};
 use crate::rows::{self, Keys, MacRow};
-use crate::{address, sender_key, signal, write};
+use crate::{address, sender_key, signal, sound, write};
 
 /// A store that was read whole.
 #[derive(Debug)]
@@ -47,8 +48,9 @@ pub async fn read(database: &Path, now_ms: i64) -> Result<NativeReading, NativeE
     let keys = rows::keys(&mut connection, database).await?;
     let macs = rows::macs(&mut connection, database).await?;
     drop(connection);
-    let mut reader =
-        Reader { store: opened, session: Session::new(credentials), left_out: Vec::new(), now_ms };
+    let own = device.as_ref().map(sound::own_addresses).unwrap_or_default();
+    let session = Session::new(credentials);
+    let mut reader = Reader { store: opened, session, left_out: Vec::new(), own, now_ms };
     reader.everything(&keys, macs).await.map_err(&failed)?;
     sender_key::by_device(&mut reader.session);
     Ok(NativeReading { session: reader.session, left_out: reader.left_out })
@@ -58,6 +60,7 @@ struct Reader {
     store: SqliteStore,
     session: Session,
     left_out: Vec<LeftOut>,
+    own: Vec<Address>,
     now_ms: i64,
 }
 
@@ -83,6 +86,14 @@ impl Reader {
 
     async fn pre_keys(&mut self, ids: &[u32]) -> Result<(), StoreError> {
         for (id, record) in self.store.load_prekeys_batch(ids).await? {
+            if let Err(why) = sound::pre_key(&record) {
+                self.leave_out(
+                    &format!("pre-key {id}"),
+                    None,
+                    format!("{why}; whoever uses it writes again"),
+                );
+                continue;
+            }
             let pair = codec::pre_key_record_decode(&record).ok().and_then(|record| {
                 Some(StoredPair {
                     private: Secret::new(record.private_key?.as_slice().try_into().ok()?),
@@ -128,6 +139,12 @@ impl Reader {
             else {
                 continue;
             };
+            if let Some(group) = sound::own_group(key, &self.own)
+                && let Err(why) = sound::sender_key(&bytes, true)
+            {
+                self.leave_out(&format!("{OWN_SENDER_KEY}{group}"), None, why);
+                continue;
+            }
             match sender_key::of_store(&bytes) {
                 Ok(Some(record)) => {
                     self.session.sender_keys.insert(SenderKeyName { group, sender }, record);

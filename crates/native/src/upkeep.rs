@@ -4,10 +4,10 @@ use std::path::Path;
 
 use wakeeper_session::address::Address;
 use wakeeper_session::formats::baileys::name::Name;
-use whatsapp_rust::wacore::store::traits::{ProtocolStore, SignalStore};
+use whatsapp_rust::wacore::store::traits::{DeviceStore, ProtocolStore, SignalStore};
 
 use crate::error::{NativeError, io, store};
-use crate::{address, rows, write};
+use crate::{address, rows, sound, write};
 
 /// A row that a session can do without.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +80,43 @@ pub async fn remove(database: &Path, unwanted: &[Row]) -> Result<u64, NativeErro
     rows::shrink(database).await?;
     rows::settle(database).await?;
     Ok(before.saturating_sub(size()?))
+}
+
+/// The rows of a store that its client cannot use. Looks at a copy: the store may be in use.
+///
+/// # Errors
+/// When the store cannot be copied or read.
+pub async fn damaged(database: &Path) -> Result<Vec<Row>, NativeError> {
+    let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
+    let copy = scratch.path().join(crate::DATABASE);
+    rows::copy(database, &copy).await?;
+    let opened = write::open(&copy).await?;
+    let failed = store("read", database);
+    let own = opened.load().await.map_err(&failed)?.map(|device| sound::own_addresses(&device));
+    let mut connection = rows::connect(&copy, true).await?;
+    let keys = rows::keys(&mut connection, &copy).await?;
+    let mut found = Vec::new();
+    for key in &keys.sender_keys {
+        let Some(record) = opened.get_sender_key(key).await.map_err(&failed)? else { continue };
+        let own = sound::own_group(key, own.as_deref().unwrap_or_default());
+        if sound::sender_key(&record, own.is_some()).is_err()
+            && let Some((group, sender)) = address::of_sender_key(key)
+        {
+            found.push(Row::SenderKey { group, sender });
+        }
+    }
+    for key in &keys.sessions {
+        let Some(record) = opened.get_session(key).await.map_err(&failed)? else { continue };
+        if sound::signal_session(&record).is_err() {
+            found.extend(address::of_row_key(key).map(Row::SignalSession));
+        }
+    }
+    for (id, record) in opened.load_prekeys_batch(&keys.pre_keys).await.map_err(&failed)? {
+        if sound::pre_key(&record).is_err() {
+            found.push(Row::PreKey(id));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a sender key is the device's. Baileys' name for it does not say whether the user is a number or a LID.

@@ -191,6 +191,62 @@ async fn a_row_that_nobody_can_read_is_named() {
     assert_eq!(codes, ["native_row_unreadable"]);
 }
 
+async fn change(database: &Path, statement: &'static str) -> u64 {
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    let changed = sqlx::query(statement).execute(&mut connection).await.unwrap().rows_affected();
+    connection.close().await.unwrap();
+    changed
+}
+
+async fn codes(database: &Path) -> Vec<&'static str> {
+    let report = wakeeper_native::examine(database, &Options::at(NOW_MS)).await.unwrap();
+    report.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_or_damaged_are_found_and_taken_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    assert!(wakeeper_native::damaged(&database).await.unwrap().is_empty());
+    assert!(change(&database, "UPDATE sender_keys SET record = x'ffff'").await >= 1);
+    let before = codes(&database).await;
+    assert!(before.contains(&"native_own_sender_key"), "{before:?}");
+    let rows = wakeeper_native::damaged(&database).await.unwrap();
+    assert!(rows.iter().any(|row| matches!(row, wakeeper_native::Row::SenderKey { .. })), "{rows:?}");
+    wakeeper_native::remove(&database, &rows).await.unwrap();
+    assert!(!codes(&database).await.contains(&"native_own_sender_key"));
+
+    assert!(change(&database, "DELETE FROM prekeys").await >= 1);
+    let found = codes(&database).await;
+    assert!(found.contains(&"native_pre_keys_missing"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_lost_signed_pre_key_is_made_again_and_nothing_else_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(DATABASE);
+    wakeeper_native::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
+    assert!(wakeeper_native::renew_signed_pre_key(&database).await.unwrap().is_none());
+    for damage in [
+        "UPDATE device SET signed_pre_key = x''",
+        "UPDATE device SET signed_pre_key = randomblob(64)",
+        "UPDATE device SET signed_pre_key_signature = x''",
+        "UPDATE device SET signed_pre_key_signature = randomblob(64)",
+    ] {
+        assert_eq!(change(&database, damage).await, 1);
+        assert!(wakeeper_native::renew_signed_pre_key(&database).await.unwrap().is_some(), "{damage}");
+        assert!(wakeeper_native::renew_signed_pre_key(&database).await.unwrap().is_none(), "{damage}");
+        assert!(codes(&database).await.iter().all(|code| !code.starts_with("signed_pre_key")), "{damage}");
+    }
+    // A damaged identity is the end of the login, and not for a new key to hide.
+    assert_eq!(
+        change(&database, "UPDATE device SET identity_key = randomblob(64), signed_pre_key = x''").await,
+        1
+    );
+    assert!(wakeeper_native::renew_signed_pre_key(&database).await.unwrap().is_none());
+}
+
 #[tokio::test]
 async fn sender_keys_of_all_devices_of_an_account_share_a_record() {
     let mut session = baileys("baileys7");

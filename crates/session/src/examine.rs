@@ -28,7 +28,7 @@ mod native;
 mod store;
 
 pub(crate) use file::examine_file;
-pub use native::{NativeView, native_report};
+pub use native::{NativeView, OWN_SENDER_KEY, native_report};
 
 /// What the examiner is told besides the path.
 #[derive(Clone, Copy)]

@@ -52,7 +52,8 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
-    native_database_damaged, native_row_unreadable, older_copy,
+    native_database_damaged, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
+    older_copy,
 }
 
 /// A file whose text is not one JSON document.
@@ -248,7 +249,12 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
     if let Some(other) = file_not_regular::detect_database(view) {
         return vec![other];
     }
-    native_database_damaged::detect(view).into_iter().chain(native_row_unreadable::detect(view)).collect()
+    native_database_damaged::detect(view)
+        .into_iter()
+        .chain(native_row_unreadable::detect(view))
+        .chain(native_own_sender_key::detect(view))
+        .chain(native_pre_keys_missing::detect(view))
+        .collect()
 }
 
 /// The finding that a database is an older copy, which nobody has acted on yet.

@@ -27,6 +27,9 @@ use super::{Console, Evidence, Places, backup, now_ms, restore};
 /// Findings about rows that only the whole of a session, its backups or a person can tell.
 const TOLD_BY_MORE: [&str; 2] = ["ratchet_rolled_back", "signal_session_chosen"];
 
+/// Findings about rows that cannot be read, and are taken out.
+const DAMAGED_ROWS: [&str; 2] = ["native_row_unreadable", "native_own_sender_key"];
+
 /// The gateway that a session belongs to.
 struct Owner {
     auth_info: PathBuf,
@@ -307,7 +310,30 @@ async fn plan_of_rows(
         outcome.plan.push(Action { path: file.clone(), description, freed: 0, ..action });
         rows.insert(row);
     }
-    remains(outcome, |finding| !TOLD_BY_MORE.contains(&finding.code.as_str()));
+    for row in wakeeper_native::damaged(database).await? {
+        let (what, memory) = match &row {
+            Row::SenderKey { group, .. } => {
+                ("a damaged sender key", Some(Row::SenderKeyMemory { group: group.clone() }))
+            }
+            Row::SignalSession(_) => ("damaged Signal sessions", None),
+            _ => ("a damaged pre-key", None),
+        };
+        if rows.insert(row) {
+            outcome.plan.push(Action {
+                repair: Repair::RemoveFile.word(),
+                path: file.clone(),
+                peer: None,
+                code: Some(DAMAGED_ROWS[0]),
+                description: format!("{what}: made or negotiated anew when it is needed"),
+                freed: 0,
+            });
+        }
+        rows.extend(memory);
+    }
+    remains(outcome, |finding| {
+        let code = finding.code.as_str();
+        !TOLD_BY_MORE.contains(&code) && !DAMAGED_ROWS.contains(&code)
+    });
     Ok(rows.into_iter().collect())
 }
 

@@ -174,9 +174,16 @@ fn disk_evidence(sessions: &[SessionHealth]) -> Result<Value, Value> {
 /// milliseconds since 1970. No names: anybody may ask.
 fn session_evidence(sessions: &[SessionHealth]) -> Value {
     let last = |time: fn(&SessionHealth) -> Option<i64>| sessions.iter().filter_map(time).max();
+    let mut ends: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for (cause, count) in sessions.iter().flat_map(|session| &session.connection_ends) {
+        *ends.entry(cause).or_default() += count;
+    }
     json!({
         "states": states(sessions.iter().map(|session| session.status)),
         "lastConnected": last(|session| session.last_connected),
+        "lastHeard": last(|session| session.last_heard),
+        "connectionAttempts": sessions.iter().map(|session| session.connection_attempts).sum::<u64>(),
+        "connectionEnds": ends,
         "lastReceived": last(|session| session.last_received),
         "lastAcknowledged": last(|session| session.last_acknowledged),
         "lastUndecryptable": last(|session| session.last_undecryptable),

@@ -4,6 +4,7 @@
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
+mod ending;
 pub(super) mod older;
 
 use std::path::PathBuf;
@@ -13,29 +14,33 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use wakeeper_storage::Desired;
 use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 use whatsapp_rust::store::SqliteStore;
 
+use self::ending::{FAILURES_SHOWN, SLOW};
 use super::account;
 use super::acks::Job;
 use super::address;
 use super::again::Again;
-use super::backoff::{self, Cause, Verdict};
+use super::backoff::{self, Cause};
 use super::client::{self, ClientSetup};
 use super::connection::Connection;
 use super::credentials;
 use super::inbox::Inbox;
 use super::journal::Journal;
+use super::mending;
 use super::outbound::Outbound;
 use super::qr;
 use super::signals::{Listener, Signal, Signalled};
 use super::state::SessionState;
 use super::store::{Closed, EngineStore};
-use super::trouble::Trouble;
 use super::tasks::ClientTasks;
+use super::trouble::Trouble;
+use super::watch::Watch;
 use super::{EngineError, lock::Lock};
 use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
@@ -48,8 +53,6 @@ const QR_GRACE: Duration = Duration::from_secs(30);
 const PAIRING_CODE: Duration = Duration::from_mins(3);
 /// How long a passkey may take.
 const PASSKEY: Duration = Duration::from_mins(5);
-/// Failures in a row after which the status says `FAILED` (and trying goes on).
-const FAILURES_SHOWN: u32 = 2;
 /// How long logging out at WhatsApp may take.
 const LOGOUT: Duration = Duration::from_secs(15);
 
@@ -100,6 +103,19 @@ pub(super) struct Actor {
     /// When the lock is looked at, and the rows follow, next.
     look: Instant,
     trouble: Option<Trouble>,
+    /// When the reason says what connecting waits for.
+    slow: Option<Instant>,
+    /// When an open connection counts as working, after others that died young.
+    settled: Option<Instant>,
+    /// Since when the connection is open.
+    opened: Option<Instant>,
+    /// Connections in a row that opened and died young.
+    short_lives: u32,
+    /// What the newest failure was, until a connection works.
+    reason: Option<String>,
+    watch: Option<Watch>,
+    /// Looks after the keys while the connection is open.
+    upkeep: Option<AbortOnDropHandle<()>>,
 }
 
 impl Actor {
@@ -118,6 +134,13 @@ impl Actor {
             run: None,
             look: Instant::now() + older::LOOK,
             trouble: None,
+            slow: None,
+            settled: None,
+            opened: None,
+            short_lives: 0,
+            reason: None,
+            watch: None,
+            upkeep: None,
         }
     }
 
@@ -125,6 +148,7 @@ impl Actor {
     pub(super) async fn run(mut self) {
         loop {
             let (deadline, retry) = (self.deadline, self.retry);
+            let (slow, settled, hear) = (self.slow, self.settled, self.watch.as_ref().map(Watch::next));
             let look = Some(self.look);
             tokio::select! {
                 biased;
@@ -143,6 +167,9 @@ impl Actor {
                     None => break,
                 },
                 () = at(deadline) => self.on_deadline().await,
+                () = at(slow) => self.on_slow().await,
+                () = at(settled) => self.works().await,
+                () = at(hear) => self.on_watch().await,
                 () = at(retry) => self.connect().await,
                 () = at(look) => self.look_around().await,
             }
@@ -183,6 +210,8 @@ impl Actor {
         }
         self.started = true;
         self.failures = 0;
+        self.short_lives = 0;
+        self.reason = None;
         if !self.resumed {
             self.resumed = true;
             if let Err(error) = self.parts.outbound.resume().await {
@@ -218,9 +247,11 @@ impl Actor {
         self.cause = None;
         self.round += 1;
         if self.failures < FAILURES_SHOWN {
-            self.enter(SessionStatus::Starting, None).await;
+            self.enter(SessionStatus::Starting, self.reason.clone()).await;
         }
+        self.opened = None;
         self.deadline = Some(Instant::now() + CONNECT);
+        self.slow = Some(Instant::now() + SLOW);
         match self.build().await {
             Ok(connection) => {
                 if let Some(trouble) = &mut self.trouble {
@@ -236,7 +267,7 @@ impl Actor {
                     EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
                     EngineError::LoginLost { .. } => Cause::LoginLost,
                     EngineError::Proxy { .. } => Cause::Proxy,
-                    _ => Cause::Network,
+                    _ => Cause::Engine,
                 };
                 tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
                 self.give_up(cause, Some(error.to_string())).await;
@@ -250,6 +281,7 @@ impl Actor {
         }
         self.prepare_login().await?;
         let parts = &self.parts;
+        mending::renew_signed_pre_key(&parts.folder, parts.state.name()).await;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
         let store = credentials::open(&parts.folder, parts.state.name(), Some(ledger)).await?;
         if let Err(error) = self.begin_run().await {
@@ -265,9 +297,16 @@ impl Actor {
             state: Arc::clone(&parts.state),
         };
         let (tasks, inbox) = (ClientTasks::default(), parts.inbox.clone());
-        let bot =
-            client::build(&parts.setup, &parts.state, Arc::clone(&store), inbox, listener, tasks.clone())
-                .await;
+        let bot = client::build(
+            &parts.setup,
+            &parts.state,
+            Arc::clone(&store),
+            inbox,
+            listener,
+            tasks.clone(),
+            &parts.folder,
+        )
+        .await;
         let bot = match bot {
             Ok(bot) => bot,
             Err(error) => {
@@ -340,6 +379,10 @@ impl Actor {
     async fn close(&mut self) {
         self.deadline = None;
         self.retry = None;
+        self.slow = None;
+        self.settled = None;
+        self.watch = None;
+        self.upkeep = None;
         if let Some(connection) = self.connection.take() {
             // What it signals from now on is stale.
             self.round += 1;
@@ -360,6 +403,8 @@ impl Actor {
         match signal {
             Signal::Qr(raw, valid) => {
                 self.failures = 0;
+                self.slow = None;
+                self.reason = None;
                 qr::log(self.parts.state.name().as_str(), &raw, valid.as_secs());
                 self.parts.state.set_qr(Some(raw), valid);
                 self.deadline = Some(Instant::now() + valid + QR_GRACE);
@@ -375,6 +420,8 @@ impl Actor {
             Signal::Linked => {
                 tracing::info!(session = %self.parts.state.name(), "linked; logging in");
                 self.deadline = Some(Instant::now() + CONNECT);
+                // The server ends this connection now (515), and the login is on the next one.
+                self.cause = Some(Cause::Linked);
                 self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
             }
             Signal::LinkFailed => {
@@ -384,6 +431,7 @@ impl Actor {
             Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
             Signal::Open => self.on_open().await,
             Signal::Closed(why) => self.on_closed(why).await,
+            Signal::StreamError(code) => self.on_stream_error(&code).await,
             Signal::Final(cause) => self.cause = Some(cause),
             Signal::PushName => self.remember_account().await,
             Signal::Disk => self.on_disk().await,
@@ -402,15 +450,11 @@ impl Actor {
         if !self.settle_account().await {
             return;
         }
-        self.failures = 0;
         self.trouble = None;
-        self.cause = None;
-        self.deadline = None;
         self.parts.state.note(|evidence, now| evidence.connected = Some(now));
         self.remember_account().await;
         self.mark_linked().await;
-        tracing::info!(session = %self.parts.state.name(), "connection.update: open");
-        self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+        self.opened().await;
     }
 
     /// Sets the rows of another number apart. When that fails, the session must not work: `false`.
@@ -423,11 +467,11 @@ impl Actor {
         tracing::error!(session = %self.parts.state.name(), %error, "the rows of another account were not set apart");
         self.close().await;
         let reason = "its rows cannot be written, so it is not known whose they are; trying again";
-        self.give_up(Cause::Network, Some(reason.to_owned())).await;
+        self.give_up(Cause::Engine, Some(reason.to_owned())).await;
         false
     }
 
-    /// The client lost its connection and tries again by itself.
+    /// The client lost its connection; its end follows.
     async fn on_closed(&mut self, why: &'static str) {
         self.log_close(why);
         self.deadline = Some(Instant::now() + CONNECT);
@@ -453,63 +497,6 @@ impl Actor {
             Ok(context) => self.parts.journal.sink().set_session(state.name(), context),
             Err(error) => {
                 tracing::error!(session = %state.name(), %error, "the session's webhooks cannot work");
-            }
-        }
-    }
-
-    async fn on_deadline(&mut self) {
-        let cause = match self.parts.state.status() {
-            SessionStatus::ScanQrCode => Cause::QrExpired,
-            _ => Cause::Network,
-        };
-        tracing::warn!(session = %self.parts.state.name(), status = %self.parts.state.status(), "nothing happened in time; making a new connection");
-        self.close().await;
-        self.give_up(cause, None).await;
-    }
-
-    async fn on_ended(&mut self) {
-        self.log_close("for good");
-        self.deadline = None;
-        if self.connection.as_ref().is_some_and(|connection| connection.store.gate().closed_by().is_some()) {
-            return self.on_disk().await;
-        }
-        self.parts.state.set_client(None);
-        if let Some(connection) = self.connection.take() {
-            self.round += 1;
-            drop(connection.ended().await);
-        }
-        let cause = self.cause.take().unwrap_or(Cause::Network);
-        if matches!(cause, Cause::LoggedOut | Cause::Locked) {
-            self.forget_login().await;
-        }
-        self.give_up(cause, None).await;
-    }
-
-    /// After the end of a client: waits and tries again, or stops trying.
-    async fn give_up(&mut self, cause: Cause, detail: Option<String>) {
-        self.deadline = None;
-        self.parts.state.set_client(None);
-        let reason = detail.unwrap_or_else(|| backoff::explain(&cause));
-        match backoff::decide(&cause, self.failures, rand::random()) {
-            Verdict::Retry(wait) => {
-                if cause != Cause::QrExpired {
-                    self.failures = self.failures.saturating_add(1);
-                }
-                self.retry = Some(Instant::now() + wait);
-                tracing::info!(session = %self.parts.state.name(), reason, seconds = wait.as_secs_f32(), "connecting again");
-                let banned = matches!(cause, Cause::Banned { .. });
-                let status = if banned || self.failures >= FAILURES_SHOWN {
-                    SessionStatus::Failed
-                } else {
-                    SessionStatus::Starting
-                };
-                self.enter(status, Some(reason)).await;
-            }
-            Verdict::GiveUp => {
-                self.started = false;
-                self.end_run().await;
-                tracing::error!(session = %self.parts.state.name(), reason, "the session failed");
-                self.enter(SessionStatus::Failed, Some(reason)).await;
             }
         }
     }

@@ -1,8 +1,7 @@
 //! How long to wait before a connection is tried again, by cause.
 //!
-//! While a client lives, whatsapp-rust reconnects by itself (Fibonacci waits with jitter, at once
-//! after a 515). These waits apply when a whole client was given up: one could not connect in time,
-//! or the server said something final for this connection.
+//! A client has one connection. Left to itself, whatsapp-rust would connect again without telling, after a 515 at once and
+//! for ever; so every new connection is made here, and every end has a cause.
 
 use std::time::Duration;
 
@@ -13,9 +12,23 @@ pub(super) enum Cause {
     QrExpired,
     /// Linked; WhatsApp wants a fresh login.
     Linked,
-    /// The network, or no answer in time.
-    Network,
-    /// WhatsApp is overloaded or down (500, 503) or limits us (429).
+    /// No connection came about: why.
+    Unreachable(String),
+    /// The server took the connection and did not let us in: how far it came.
+    Unanswered(String),
+    /// The connection was closed before the login was over: why.
+    ClosedEarly(String),
+    /// A connection that worked was lost: why.
+    Lost(String),
+    /// The connection is open, and the server says nothing any more, not even to pings.
+    Deaf,
+    /// The server wants a new connection (515), other than after linking.
+    RestartRequired,
+    /// The server ends the stream because it goes down (503).
+    Unavailable,
+    /// No client could be made, or its database failed.
+    Engine,
+    /// WhatsApp is overloaded or down (500, 503 to a login) or limits us (429).
     ServerBusy,
     /// A refusal this version does not know.
     Refused(i32),
@@ -51,6 +64,7 @@ pub(super) enum Verdict {
 
 const NETWORK_FIRST: Duration = Duration::from_secs(1);
 const NETWORK_MOST: Duration = Duration::from_mins(1);
+const RESTART_MOST: Duration = Duration::from_mins(5);
 const BUSY_FIRST: Duration = Duration::from_secs(30);
 const BUSY_MOST: Duration = Duration::from_mins(15);
 const BAN_MOST: Duration = Duration::from_hours(24);
@@ -62,7 +76,15 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
         Cause::Linked => Verdict::Retry(Duration::ZERO),
         // Waiting grows here too: with no one scanning, the server is asked ever less often.
         Cause::QrExpired => Verdict::Retry(jittered(NETWORK_FIRST, Duration::from_secs(10), failures, dice)),
-        Cause::Network => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
+        Cause::Unreachable(_)
+        | Cause::Unanswered(_)
+        | Cause::ClosedEarly(_)
+        | Cause::Lost(_)
+        | Cause::Deaf
+        | Cause::Engine => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
+        Cause::RestartRequired | Cause::Unavailable => {
+            Verdict::Retry(jittered(NETWORK_FIRST, RESTART_MOST, failures, dice))
+        }
         Cause::ServerBusy | Cause::Refused(_) => {
             Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
         }
@@ -88,7 +110,18 @@ pub(super) fn explain(cause: &Cause) -> String {
     match cause {
         Cause::QrExpired => "no QR code was scanned in time; showing new ones".to_owned(),
         Cause::Linked => "linked; logging in".to_owned(),
-        Cause::Network => "WhatsApp cannot be reached; trying again".to_owned(),
+        Cause::Unreachable(why) => format!("WhatsApp cannot be reached: {why}; trying again"),
+        Cause::Unanswered(why) => format!("WhatsApp does not let this device log in: {why}; trying again"),
+        Cause::ClosedEarly(why) => {
+            format!("the connection ended before the login was complete: {why}; trying again")
+        }
+        Cause::Lost(why) => format!("the connection was lost: {why}; connecting again"),
+        Cause::Deaf => "WhatsApp does not answer on the open connection; connecting again".to_owned(),
+        Cause::RestartRequired => "WhatsApp wants a new connection (515); connecting again".to_owned(),
+        Cause::Unavailable => {
+            "WhatsApp ended the connection because it is unavailable (503); trying again".to_owned()
+        }
+        Cause::Engine => "the session's database cannot be used; trying again".to_owned(),
         Cause::ServerBusy => "WhatsApp is busy or limits this account; trying again later".to_owned(),
         Cause::Refused(code) => format!("WhatsApp refused the login (code {code}); trying again later"),
         Cause::Banned { remaining } => format!(
@@ -118,6 +151,32 @@ pub(super) fn explain(cause: &Cause) -> String {
     }
 }
 
+impl Cause {
+    /// A name for counting, from a closed set.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::QrExpired => "qr_expired",
+            Self::Linked => "linked",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unanswered(_) => "unanswered",
+            Self::ClosedEarly(_) => "closed_early",
+            Self::Lost(_) => "lost",
+            Self::Deaf => "deaf",
+            Self::RestartRequired => "restart_required",
+            Self::Unavailable => "unavailable",
+            Self::Engine => "engine",
+            Self::ServerBusy => "server_busy",
+            Self::Refused(_) => "refused",
+            Self::Banned { .. } => "banned",
+            Self::Replaced => "replaced",
+            Self::LoggedOut => "logged_out",
+            Self::Locked => "locked",
+            Self::Outdated => "outdated",
+            Self::Moved => "moved",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +191,7 @@ mod tests {
 
     #[test]
     fn network_waits_double_up_to_a_minute() {
-        let waits: Vec<u64> = (0..8).map(|n| wait(&Cause::Network, n, 1.0).as_secs()).collect();
+        let waits: Vec<u64> = (0..8).map(|n| wait(&Cause::Deaf, n, 1.0).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 
@@ -145,7 +204,7 @@ mod tests {
     fn a_busy_server_is_asked_slowly() {
         assert!(wait(&Cause::ServerBusy, 0, 0.0) >= Duration::from_secs(15));
         assert_eq!(wait(&Cause::ServerBusy, 30, 1.0), BUSY_MOST);
-        assert!(wait(&Cause::ServerBusy, 0, 0.5) > wait(&Cause::Network, 0, 0.5));
+        assert!(wait(&Cause::ServerBusy, 0, 0.5) > wait(&Cause::Deaf, 0, 0.5));
     }
 
     #[test]
@@ -172,8 +231,8 @@ mod tests {
     proptest! {
         #[test]
         fn waits_stay_within_half_and_all(failures in 0u32..100, dice in 0.0f64..1.0) {
-            let most = wait(&Cause::Network, failures, 1.0);
-            let taken = wait(&Cause::Network, failures, dice);
+            let most = wait(&Cause::Deaf, failures, 1.0);
+            let taken = wait(&Cause::Deaf, failures, dice);
             prop_assert!(taken <= most && taken >= most / 2);
         }
     }

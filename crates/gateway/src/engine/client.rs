@@ -1,18 +1,20 @@
 //! Building a whatsapp-rust client for a session.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use whatsapp_rust::bot::Bot;
-use whatsapp_rust::transport::TokioWebSocketTransportFactory;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
-use super::EngineError;
 use super::inbox::{Doorkeeper, Inbox};
+use super::mending::{Mender, Mending};
 use super::signals::Listener;
 use super::state::SessionState;
 use super::store::{Closed, EngineStore, GatedTransports};
 use super::tasks::ClientTasks;
+use super::transport::Dialer;
+use super::{EngineError, WatchTimes};
 
 /// The version claimed to a simulator, which does not serve WhatsApp's version file.
 #[cfg(feature = "demo")]
@@ -25,6 +27,8 @@ pub(super) struct ClientSetup {
     pub websocket_url: Option<String>,
     /// The version to claim, when it is not the newest.
     pub version: Option<(u32, u32, u32)>,
+    /// How soon a server that went deaf is noticed.
+    pub watch: WatchTimes,
 }
 
 /// A client ready to run.
@@ -35,18 +39,22 @@ pub(super) async fn build(
     inbox: Inbox,
     listener: Listener,
     tasks: ClientTasks,
+    folder: &Path,
 ) -> Result<Bot, EngineError> {
     let shown = state.config().client.unwrap_or_default();
     let device = DevicePropsOverride::new()
         .with_os(shown.device_name.unwrap_or_else(|| "wakeeper".to_owned()))
         .with_platform_type(platform(shown.browser_name.as_deref()));
-    let mut transport = TokioWebSocketTransportFactory::new();
-    if let Some(url) = &setup.websocket_url {
-        transport = transport.with_url(url.clone());
-    }
+    let mender = Mender {
+        session: state.name().clone(),
+        folder: folder.to_owned(),
+        clock: state.clock().clone(),
+        missing: Arc::clone(state.missing_pre_key()),
+    };
+    let transport = Dialer::new(setup.websocket_url.clone(), Arc::clone(state.line()));
     let gate = store.gate().clone();
     let mut builder = Bot::builder()
-        .with_backend_arc(Arc::clone(&store) as _)
+        .with_backend_arc(Mending::over(Arc::clone(&store) as _, mender))
         .with_transport_factory(GatedTransports::new(transport, gate.clone()))
         .with_runtime(tasks)
         .with_device_props(device)

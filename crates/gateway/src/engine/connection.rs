@@ -1,15 +1,16 @@
 //! One life of a client: from building it until its run loop is over.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wakeeper_storage::disk::DiskTrouble;
-use whatsapp_rust::Client;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::store::SqliteStore;
+use whatsapp_rust::{Client, RawNodeLease};
 
 use super::signals::{Signal, Signalled};
 use super::store::{Closed, EngineStore, Gate};
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     task: Option<JoinHandle<()>>,
     tasks: ClientTasks,
     watch: JoinHandle<()>,
+    /// Keeps stream errors coming, which the client tells nobody otherwise.
+    stanzas: RawNodeLease,
 }
 
 impl Connection {
@@ -49,11 +52,15 @@ impl Connection {
     ) -> Self {
         let client = bot.client();
         let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, signals.clone()));
+        // One client, one connection: the session's actor decides when the next one is made, so that each is seen, counted and
+        // held back by its cause.
+        client.enable_auto_reconnect.store(false, Ordering::Relaxed);
+        let stanzas = client.acquire_raw_node_forwarding();
         let task = tokio::spawn(async move {
             bot.run().await;
             let _ = signals.send(Signalled { round, signal: Signal::Ended });
         });
-        Self { client, store, task: Some(task), tasks, watch }
+        Self { client, store, task: Some(task), tasks, watch, stanzas }
     }
 
     /// The client's tasks.
@@ -90,11 +97,12 @@ impl Connection {
     /// Ends the run loop, if it still runs, and waits until nothing of the client runs any more, so that its database is
     /// closed before anybody opens, moves or removes it. Gives back the connection to the database.
     pub(super) async fn ended(self) -> Option<Arc<SqliteStore>> {
-        let Self { client, store, task, tasks, watch } = self;
+        let Self { client, store, task, tasks, watch, stanzas } = self;
         watch.abort();
         // Only a linked client has anything to lose, and only when it can still be written.
         let keeps = client.pn().is_some() && store.gate().closed_by().is_none();
         let grace = if keeps { FINISH } else { Duration::ZERO };
+        drop(stanzas);
         drop(client);
         if let Some(task) = task {
             // One that still tries to reach its server notices the end only after its own time-out.

@@ -1,5 +1,7 @@
 //! Evidence of health: when things last worked, not whether they should.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,6 +40,15 @@ pub struct SessionHealth {
     pub last_undecryptable: Option<i64>,
     /// The server last acknowledged a send.
     pub last_acknowledged: Option<i64>,
+    /// The server was last heard: anything that it sent, answers to pings too.
+    pub last_heard: Option<i64>,
+    /// How often a connection was tried since this process started.
+    pub connection_attempts: u64,
+    /// How many connections and attempts ended, by cause.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub connection_ends: BTreeMap<&'static str, u64>,
+    /// The newest of these causes.
+    pub last_end: Option<&'static str>,
     /// Sends that wait for the server now.
     pub sends_under_way: usize,
     /// How often, since the gateway started, an older copy was noticed and all sending chains were negotiated anew.
@@ -53,6 +64,7 @@ impl SessionHealth {
     pub(super) fn of(state: &SessionState, sends_under_way: usize) -> Self {
         let evidence = state.evidence();
         let (chains_renewed, logins_restored) = state.repairs();
+        let (connection_ends, last_end) = state.lost();
         Self {
             name: state.name().clone(),
             status: state.status(),
@@ -60,6 +72,10 @@ impl SessionHealth {
             last_received: evidence.inbound,
             last_undecryptable: evidence.undecryptable,
             last_acknowledged: evidence.acknowledged,
+            last_heard: state.line().last_frame(),
+            connection_attempts: state.line().attempts(),
+            connection_ends,
+            last_end,
             sends_under_way,
             chains_renewed,
             logins_restored,

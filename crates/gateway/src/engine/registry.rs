@@ -94,7 +94,7 @@ impl Sessions {
         clock: Clock,
     ) -> Result<Self, EngineError> {
         let websocket_url = endpoint::check(config.websocket_url.as_deref())?;
-        let setup = ClientSetup { websocket_url, version: config.client_version };
+        let setup = ClientSetup { websocket_url, version: config.client_version, watch: config.watch };
         let public_url = config.public_url.as_str().into();
         let journal = Arc::new(Journal::new(storage, events, clock));
         let spool = Spool::new(&config.auth_info_dir, config.max_transfer_bytes);
@@ -321,7 +321,7 @@ impl Sessions {
         self.shared.journal.sink().set_session(name, context);
         if before.asks_for_proxy() && handle.state.desired() == Desired::Started {
             // It stood still for the proxy's sake alone.
-            handle.tell(Command::Start).await?;
+            handle.ask(Command::Start).await??;
         }
         Ok(handle.state.info())
     }

@@ -29,8 +29,10 @@ pub(super) enum Signal {
     PasskeyConfirmation,
     /// Logged in and synchronised.
     Open,
-    /// The connection broke; the client tries again by itself.
+    /// The connection broke.
     Closed(&'static str),
+    /// The server ends the stream, with this code.
+    StreamError(String),
     /// The server said something final.
     Final(Cause),
     /// The account's own name changed.
@@ -99,6 +101,11 @@ impl EventHandler for Listener {
                 self.signal(Signal::Final(Cause::Banned { remaining }));
             }
             Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(failure.reason))),
+            // The client has no event for the codes that it handles by itself.
+            Event::RawNode(node) if node.get().tag.as_ref() == "stream:error" => {
+                let code = node.get().attrs().optional_string("code").map(|code| code.to_string());
+                self.signal(Signal::StreamError(code.unwrap_or_default()));
+            }
             Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
             Event::UndecryptableMessage(failed) => {
                 self.state.note(|evidence, now| evidence.undecryptable = Some(now));
@@ -141,6 +148,7 @@ impl EventHandler for Listener {
             EventKind::ServerAck,
             EventKind::Receipt,
             EventKind::Messages,
+            EventKind::RawNode,
         ])
     }
 }

@@ -1,15 +1,16 @@
 //! What is known of a session, shared between its actor, its sends and its callers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
 use super::journal::Journal;
+use super::line::Line;
 use super::store::{Closed, Gate};
 use crate::clock::Clock;
 use crate::model::{
@@ -63,12 +64,16 @@ struct Inner {
     evidence: Evidence,
     chains_renewed: u64,
     logins_restored: u64,
+    lost: BTreeMap<&'static str, u64>,
+    last_lost: Option<&'static str>,
 }
 
 /// The state of one session.
 pub(super) struct SessionState {
     name: SessionName,
     clock: Clock,
+    line: Arc<Line>,
+    missing_pre_key: Arc<Notify>,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -90,6 +95,8 @@ impl SessionState {
         let config = stored_config(row, &name);
         Self {
             name,
+            line: Arc::new(Line::new(clock.clone())),
+            missing_pre_key: Arc::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -106,6 +113,8 @@ impl SessionState {
                 evidence: Evidence::default(),
                 chains_renewed: 0,
                 logins_restored: 0,
+                lost: BTreeMap::new(),
+                last_lost: None,
             }),
             status: watch::Sender::new(SessionStatus::Stopped),
             writing: tokio::sync::Mutex::new(()),
@@ -126,6 +135,16 @@ impl SessionState {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Told when a message asked for a pre-key that is not there.
+    pub(super) fn missing_pre_key(&self) -> &Arc<Notify> {
+        &self.missing_pre_key
+    }
+
+    /// What is seen of its connection.
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     pub(super) fn status(&self) -> SessionStatus {
@@ -221,6 +240,19 @@ impl SessionState {
     /// Notes that the login was taken from a backup.
     pub(super) fn note_restored(&self) {
         self.inner().logins_restored += 1;
+    }
+
+    /// Counts the end of a connection, or of an attempt to make one.
+    pub(super) fn count_lost(&self, cause: &'static str) {
+        let mut inner = self.inner();
+        *inner.lost.entry(cause).or_default() += 1;
+        inner.last_lost = Some(cause);
+    }
+
+    /// How many connections and attempts ended, by cause, and the newest cause.
+    pub(super) fn lost(&self) -> (BTreeMap<&'static str, u64>, Option<&'static str>) {
+        let inner = self.inner();
+        (inner.lost.clone(), inner.last_lost)
     }
 
     /// Notes that something worked, or did not.

@@ -110,7 +110,7 @@ async fn a_session_that_tries_to_reach_a_silent_server_leaves_none_and_stops_at_
         websocket_url: Some(format!("ws://{address}/ws/chat")),
         ..EngineConfig::default()
     };
-    let engine = Engine::with_config(elsewhere, folder.path()).await.unwrap();
+    let engine = Engine::try_open_with(elsewhere).await.unwrap();
     for _ in 0..CYCLES {
         let (_held, _) = silent.accept().await.unwrap();
         assert_eq!(engine.sessions.get(&session()).unwrap().status, SessionStatus::Starting);

@@ -7,5 +7,7 @@ mod accounts;
 mod descriptors;
 mod durability;
 mod faults;
+mod keys;
+mod status;
 mod talk;
 mod world;

@@ -104,11 +104,13 @@ impl Engine {
     }
 
     pub async fn try_open(simulator: &Simulator, folder: &Path) -> Result<Self, EngineError> {
-        Self::with_config(config(simulator, folder), folder).await
+        Self::try_open_with(config(simulator, folder)).await
     }
 
-    pub async fn with_config(config: EngineConfig, folder: &Path) -> Result<Self, EngineError> {
+    pub async fn try_open_with(config: EngineConfig) -> Result<Self, EngineError> {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = config.auth_info_dir.clone();
+        let folder = folder.as_path();
         let lock = Lock::on_folder(folder)?;
         let storage = storage(folder).await;
         let webhooks = Webhooks::new(Arc::clone(&storage), WebhookSettings::default()).unwrap();
@@ -190,6 +192,12 @@ impl World {
     pub async fn restart(&mut self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// The same, with another configuration.
+    pub async fn restart_with(&mut self, config: EngineConfig) {
+        self.stop().await;
+        self.engine = Running(Some(Engine::try_open_with(config).await.unwrap()));
     }
 
     /// Opens an engine on the folder of the stopped one.

@@ -14,6 +14,9 @@ use crate::model::Session;
 use crate::source::{Entry, EntryKind};
 use crate::transfer::{self, LeftOut};
 
+/// How the path of a row begins that holds our own sender key; the group follows.
+pub const OWN_SENDER_KEY: &str = "our own sender key of ";
+
 /// What was seen of a store.
 #[derive(Debug)]
 pub struct NativeView {
@@ -76,6 +79,10 @@ fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Findin
         .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| Finding {
             repair: match (finding.path.as_str(), finding.severity) {
+                // The one part of a login that the gateway can make anew.
+                _ if finding.code.as_str().starts_with("signed_pre_key") => {
+                    Repair::Manual("start the gateway: it makes a new one and gives it to WhatsApp")
+                }
                 // Nothing works without them, so the rest is given up for them.
                 ("creds.json", Severity::Error) => Repair::RestoreCredentials,
                 _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),

@@ -5,7 +5,7 @@
 //! `Invalid PreKey ID`.
 
 use crate::address::Address;
-use crate::examine::NativeView;
+use crate::examine::{NativeView, OWN_SENDER_KEY};
 use crate::finding::{Code, Finding, Repair};
 
 pub(crate) const CODE: Code = Code("native_row_unreadable");
@@ -14,6 +14,7 @@ pub(crate) fn detect(view: &NativeView) -> Vec<Finding> {
     let cure = Repair::Manual("nothing to do: the next message negotiates it anew");
     view.left_out
         .iter()
+        .filter(|row| !row.path.starts_with(OWN_SENDER_KEY))
         .map(|row| {
             let peer = row.peer.as_deref().and_then(Address::from_jid);
             let evidence = format!("{}: {}", row.path, row.reason);

@@ -445,6 +445,8 @@ const ELSEWHERE: [&str; 15] = [
     "folder_many_owners",
     "folder_not_on_mount",
     "native_database_damaged",
+    "native_own_sender_key",
+    "native_pre_keys_missing",
     "native_row_unreadable",
     "older_copy",
     "ratchet_rolled_back",

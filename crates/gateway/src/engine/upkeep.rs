@@ -1,0 +1,116 @@
+//! Keeps the keys that WhatsApp's server hands out for this device and those in the store the same.
+//!
+//! A contact that writes for the first time takes a one-time pre-key and the signed pre-key from the server. If their private
+//! halves are gone, that message cannot be read. whatsapp-rust compares the two after each login, and only logs what it finds.
+//! Here what is missing is made anew and uploaded: after each login, when a message asked for a pre-key that is gone, and
+//! every few hours.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use wakeeper_native::sound;
+use whatsapp_rust::wacore::iq::prekeys::{DigestKeyBundleResponse, DigestKeyBundleSpec};
+use whatsapp_rust::wacore::store::commands::DeviceCommand;
+use whatsapp_rust::waproto::codec;
+use whatsapp_rust::{Client, IqError};
+
+use crate::model::SessionName;
+
+/// How often the keys are compared without a cause.
+const EVERY: Duration = Duration::from_hours(6);
+/// The least time between two comparisons that messages caused.
+const PAUSE: Duration = Duration::from_secs(30);
+/// With fewer pre-keys on the server whose private halves are here, new ones are made: a tenth of what a device uploads.
+const ENOUGH: usize = 80;
+
+/// What went wrong in a comparison.
+#[derive(Debug, thiserror::Error)]
+enum UpkeepError {
+    #[error("WhatsApp did not tell which keys it has: {0}")]
+    Digest(#[from] IqError),
+    #[error("the engine's database failed: {0}")]
+    Store(#[from] whatsapp_rust::wacore::store::error::StoreError),
+    #[error("pre-keys were not uploaded: {0}")]
+    Upload(String),
+    #[error("the signed pre-key was not replaced: {0}")]
+    Rotation(String),
+}
+
+/// Looks after the keys of a client that is logged in, until the task is ended.
+pub(super) async fn look_after(client: Arc<Client>, session: SessionName, missing: Arc<Notify>) {
+    loop {
+        if let Err(error) = compare(&client, &session).await {
+            tracing::warn!(%session, %error, "the keys on the server were not compared with the stored ones");
+        }
+        tokio::time::sleep(PAUSE).await;
+        let _ = tokio::time::timeout(EVERY, missing.notified()).await;
+    }
+}
+
+async fn compare(client: &Arc<Client>, session: &SessionName) -> Result<(), UpkeepError> {
+    let digest = match client.execute(DigestKeyBundleSpec::new()).await {
+        // The client itself uploads keys where the server has none.
+        Err(IqError::ServerError { code: 404, .. }) => return Ok(()),
+        digest => digest?,
+    };
+    let device = client.persistence_manager().get_device_snapshot();
+    if digest.reg_id != device.registration_id {
+        tracing::warn!(%session, "the server's keys are those of another registration; they are left alone");
+        return Ok(());
+    }
+    if let Err(why) = sound::signed_pre_key(&device) {
+        tracing::warn!(%session, %why, "the signed pre-key is damaged; making a new one");
+        rotate(client).await?;
+    } else if !signed_pre_key_is_here(client, &digest).await? {
+        tracing::warn!(%session, "the server hands out a signed pre-key that is gone; making a new one");
+        rotate(client).await?;
+    }
+    let handed_out: HashSet<u32> = digest.prekey_ids.iter().copied().collect();
+    if handed_out.is_empty() && !device.server_has_prekeys {
+        // Just linked: the client is about to upload its first ones.
+        return Ok(());
+    }
+    let backend = client.persistence_manager().backend();
+    let here = backend.load_prekeys_batch(&digest.prekey_ids).await?.len();
+    if here >= handed_out.len().min(ENOUGH) && here > 0 {
+        return Ok(());
+    }
+    tracing::warn!(%session, on_server = handed_out.len(), here, "pre-keys are gone; making new ones");
+    // Ids count on from what the server has: under an id it knows, contacts may still hold the old key.
+    let highest = handed_out.iter().copied().max().unwrap_or(0);
+    if highest >= client.persistence_manager().get_device_snapshot().next_pre_key_id {
+        let next = highest.saturating_add(1);
+        let command =
+            DeviceCommand::SetPreKeyWatermarks { next_pre_key_id: next, first_unupload_pre_key_id: next };
+        client.persistence_manager().process_command(command).await;
+    }
+    client.refresh_pre_keys().await.map_err(|error| UpkeepError::Upload(error.to_string()))?;
+    metrics::counter!("wakeeper_pre_keys_replaced_total").increment(1);
+    Ok(())
+}
+
+/// Whether the private half of the server's signed pre-key is here.
+async fn signed_pre_key_is_here(
+    client: &Client,
+    digest: &DigestKeyBundleResponse,
+) -> Result<bool, UpkeepError> {
+    let device = client.persistence_manager().get_device_snapshot();
+    if device.signed_pre_key_id == digest.skey_id {
+        return Ok(device.signed_pre_key.public_key.public_key_bytes() == digest.skey_pubkey.as_slice());
+    }
+    // A rotation that was cut short leaves the server with a key that is staged here, and is read with it.
+    let Some(record) = client.persistence_manager().backend().load_signed_prekey(digest.skey_id).await?
+    else {
+        return Ok(false);
+    };
+    let public = codec::signed_pre_key_record_decode(&record).ok().and_then(|record| record.public_key);
+    Ok(public.is_some_and(|public| public.ends_with(&digest.skey_pubkey)))
+}
+
+async fn rotate(client: &Client) -> Result<(), UpkeepError> {
+    client.rotate_signed_pre_key().await.map_err(|error| UpkeepError::Rotation(error.to_string()))?;
+    metrics::counter!("wakeeper_signed_pre_keys_replaced_total").increment(1);
+    Ok(())
+}
