@@ -22,7 +22,7 @@ const SECRET: &[u8] = b"nobody but root may ever read this";
 /// So long the swap between check and use is tried.
 const TRIED: Duration = Duration::from_mins(1);
 /// Renames two entries onto each other, again and again; `renameat2` with `RENAME_EXCHANGE`.
-const SWAP: &str = r#"perl -e '($a, $b) = @ARGV; while (1) { syscall(316, -100, $a, -100, $b, 2); }' --"#;
+const SWAP: &str = r"perl -e '($a, $b) = @ARGV; while (1) { syscall(316, -100, $a, -100, $b, 2); }' --";
 
 /// A container with its data on one mount, as `-v $(pwd)/bot:/app`, and a folder of root's.
 struct Ground {

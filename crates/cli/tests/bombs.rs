@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// What a bomb may take more than a sound archive does.
 const ABOVE_BASELINE_KB: i64 = 64 << 10;
 /// A command ends so soon, also where the machine is busy and the program not optimised.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const MANIFEST: &str = "wakeeper-backup.json";
 
 type Bomb = (&'static str, fn(&mut dyn Write));

@@ -66,18 +66,17 @@ fn is_isatap(part: [u16; 8]) -> bool {
 pub fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_metadata_v4(v4),
-        IpAddr::V6(v6) => match embedded_v4(v6) {
-            Some(v4) => is_metadata_v4(v4),
-            None => {
-                let part = v6.segments();
-                v6.is_unicast_link_local() || part[..2] == [0xfd00, 0xec2] || part[..2] == [0xfd20, 0xce]
-            }
-        },
+        IpAddr::V6(v6) => embedded_v4(v6).map_or_else(|| is_metadata_v6(v6), is_metadata_v4),
     }
 }
 
 fn is_metadata_v4(v4: Ipv4Addr) -> bool {
     v4.is_link_local() || matches!(v4.octets(), [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192])
+}
+
+fn is_metadata_v6(v6: Ipv6Addr) -> bool {
+    let part = v6.segments();
+    v6.is_unicast_link_local() || part[..2] == [0xfd00, 0xec2] || part[..2] == [0xfd20, 0xce]
 }
 
 /// The IPv4 address that an IPv6 address leads to.

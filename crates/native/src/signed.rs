@@ -31,6 +31,10 @@ fn judge(identity: &KeyPair, signed: &[u8], signature: &[u8]) -> Result<(), Unso
     sound::signature(&identity.public_key, &signed.public_key, signature)
 }
 
+/// Of the device's row: its id, its identity key, and its signed pre-key with signature and id.
+#[derive(sqlx::FromRow)]
+struct DeviceKeys(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64);
+
 /// Replaces the signed pre-key of a store that nobody has open, when it cannot be used and the identity can. Answers what was
 /// wrong with it, `None` when nothing was changed.
 ///
@@ -49,14 +53,14 @@ pub async fn renew_signed_pre_key(database: &Path) -> Result<Option<Unsound>, Na
     if table.is_none() {
         return Ok(None);
     }
-    let device: Option<(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+    let device: Option<DeviceKeys> = sqlx::query_as(
         "SELECT id, identity_key, signed_pre_key, signed_pre_key_signature, signed_pre_key_id FROM device \
          ORDER BY id LIMIT 1",
     )
     .fetch_optional(&mut connection)
     .await
     .map_err(&read)?;
-    let Some((row, identity, signed, signature, id)) = device else { return Ok(None) };
+    let Some(DeviceKeys(row, identity, signed, signature, id)) = device else { return Ok(None) };
     // A damaged identity is the end of the login: nothing to make anew for it.
     let Ok(identity) = pair(&identity) else { return Ok(None) };
     let Err(why) = judge(&identity, &signed, &signature) else { return Ok(None) };

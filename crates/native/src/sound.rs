@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn noise_and_emptiness_are_no_records() {
-        let all: [fn(&[u8]) -> Result<(), Unsound>; 4] =
+        type Judge = fn(&[u8]) -> Result<(), Unsound>;
+        let all: [Judge; 4] =
             [|record| sender_key(record, false), signal_session, pre_key, signed_pre_key_record];
         for judge in all {
             for record in [&[][..], &[0; 64], &[0xaa; 64], &[0xff; 3]] {

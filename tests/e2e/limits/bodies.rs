@@ -12,8 +12,11 @@ use super::gateway;
 const KEY: (&str, &str) = ("X-Api-Key", API_KEY);
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// Requests that are refused before their body is read: method, path, headers, status.
-fn refusals() -> Vec<(Method, &'static str, Vec<(&'static str, &'static str)>, u16)> {
+/// Method, path, headers, and the status that it is refused with.
+type Refusal = (Method, &'static str, Vec<(&'static str, &'static str)>, u16);
+
+/// Requests that are refused before their body is read.
+fn refusals() -> Vec<Refusal> {
     vec![
         (Method::POST, "/api/sendText", vec![JSON], 401),
         (Method::POST, "/api/sendText", vec![("X-Api-Key", "wrong"), JSON], 401),
@@ -73,7 +76,7 @@ async fn raw(port: u16, request: Vec<u8>) -> String {
     let written = tokio::time::timeout(Duration::from_secs(20), writer.write_all(&request));
     written.await.expect("the server reads on").expect("no reset");
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(60), reader.read_to_end(&mut answer));
+    let read = tokio::time::timeout(Duration::from_mins(1), reader.read_to_end(&mut answer));
     read.await.expect("the server closes").expect("no reset");
     String::from_utf8_lossy(&answer).into_owned()
 }

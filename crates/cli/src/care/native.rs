@@ -134,7 +134,7 @@ pub async fn clean(
             outcome.backup = back_up(database, places).await?;
             let owner = Owner::of(database);
             let in_doubt = match &owner {
-                Some(owner) => offline::older(&owner.auth_info, &owner.session, places.state.clone())
+                Some(owner) => offline::older(&owner.auth_info, &owner.session, places.witnesses.clone())
                     .await
                     .doubts
                     .is_some(),

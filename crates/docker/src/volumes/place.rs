@@ -37,7 +37,7 @@ pub(super) async fn folder(
 ) -> Result<Option<Spot>, VolumeError> {
     let Some((mount, below)) = usable(engine, container, path) else { return Ok(None) };
     let Some(Source::Folder(source)) = source(mount) else { return Ok(None) };
-    if !is_containers(engine, container, mount, &source.stat().ok()).await {
+    if !is_containers(engine, container, mount, source.stat().ok().as_ref()).await {
         return Ok(None);
     }
     let folder = settled(container, path, confined(container, &source, below))?;
@@ -56,7 +56,7 @@ pub(super) async fn file(
     let (folder, name) = match source(mount) {
         None => return Ok(None),
         Some(Source::File(folder, name, stat)) => {
-            if !below.as_os_str().is_empty() || !is_containers(engine, container, mount, &Some(stat)).await {
+            if !below.as_os_str().is_empty() || !is_containers(engine, container, mount, Some(&stat)).await {
                 return Ok(None);
             }
             (folder, name)
@@ -67,7 +67,7 @@ pub(super) async fn file(
             else {
                 return Ok(None);
             };
-            if !is_containers(engine, container, mount, &source.stat().ok()).await {
+            if !is_containers(engine, container, mount, source.stat().ok().as_ref()).await {
                 return Ok(None);
             }
             let Some(folder) = settled(container, path, confined(container, &source, parent))? else {
@@ -98,7 +98,7 @@ fn source(mount: &Mount) -> Option<Source> {
     is_file.then(|| Source::File(folder, name.to_owned(), stat))
 }
 
-async fn is_containers(engine: &Engine, container: &Container, mount: &Mount, stat: &Option<Stat>) -> bool {
+async fn is_containers(engine: &Engine, container: &Container, mount: &Mount, stat: Option<&Stat>) -> bool {
     let Some(stat) = stat else { return false };
     identity::is_the_same(engine, container, mount, stat).await
 }

@@ -173,6 +173,8 @@ impl Cause {
             Self::Locked => "locked",
             Self::Outdated => "outdated",
             Self::Moved => "moved",
+            Self::LoginLost => "login_lost",
+            Self::Proxy => "proxy",
         }
     }
 }

@@ -55,11 +55,6 @@ impl ClientTasks {
         self.end.cancel();
         self.running.wait().await;
     }
-
-    /// Ends the tasks without waiting for them.
-    pub(super) fn abandon(&self) {
-        self.end.cancel();
-    }
 }
 
 #[async_trait]

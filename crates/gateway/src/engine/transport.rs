@@ -172,7 +172,7 @@ fn closed(reason: &DisconnectReason) -> String {
             "the server closed it".to_owned()
         }
         DisconnectReason::ReadError(error) => error.clone(),
-        _ => "it ended".to_owned(),
+        DisconnectReason::Unknown => "it ended".to_owned(),
     }
 }
 

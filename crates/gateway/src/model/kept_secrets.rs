@@ -53,7 +53,8 @@ impl WebhookConfig {
                 _ => None,
             };
             let kept = kept.filter(|old| !has_placeholder(&old.url));
-            self.url = kept.ok_or_else(|| NoStoredSecret { field: format!("{field}.url") })?.url.clone();
+            let kept = kept.ok_or_else(|| NoStoredSecret { field: format!("{field}.url") })?;
+            self.url.clone_from(&kept.url);
         }
         if let Some(key) = self.hmac.as_mut().and_then(|hmac| hmac.key.as_mut()) {
             let keys = stored.iter().filter_map(|old| old.hmac.as_ref()?.key.as_ref());
