@@ -27,6 +27,11 @@ const MAKE: [&str; 5] = [
          UPDATE wakeeper_generation SET writes = writes + 1, written_s = strftime('%s', 'now') + 0; END",
 ];
 
+/// Whether this is the text of one of our triggers, as SQLite keeps it: without `IF NOT EXISTS`.
+pub(crate) fn is_ours(sql: &str) -> bool {
+    MAKE.iter().any(|own| own.replacen("IF NOT EXISTS ", "", 1) == sql)
+}
+
 /// Ids of pre-keys that may have been given out since an older copy was made are passed over, as for a login from a backup.
 const MARGIN: i64 = 1000;
 

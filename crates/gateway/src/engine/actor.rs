@@ -279,9 +279,10 @@ impl Actor {
         if self.parts.state.config().asks_for_proxy() {
             return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
         }
+        // Without a sound one its login counts as damaged, though it can be made anew.
+        mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await;
         self.prepare_login().await?;
         let parts = &self.parts;
-        mending::renew_signed_pre_key(&parts.folder, parts.state.name()).await;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
         let store = credentials::open(&parts.folder, parts.state.name(), Some(ledger)).await?;
         if let Err(error) = self.begin_run().await {
@@ -503,14 +504,18 @@ impl Actor {
 
     /// Keeps the credentials of a login that is over aside, so that the next start links anew.
     async fn forget_login(&mut self) {
-        // Its word first: a row that knows no login any more never makes a missing database look like a lost one.
-        self.run = None;
-        self.parts.state.set_me(None);
-        self.tell_webhooks();
-        self.store().await;
         let state = &self.parts.state;
         let account = state.account().lock().await.as_ref().map(|account| account.id.clone());
         let account = account.or_else(|| state.own_id().map(|id| id.to_string()));
+        // Its word first: rows that know no login any more never make a missing database look like a lost one.
+        self.run = None;
+        state.set_me(None);
+        self.tell_webhooks();
+        self.store().await;
+        let storage = self.parts.journal.storage();
+        if let Err(error) = storage.forget_generation(state.name().as_str()).await {
+            tracing::error!(session = %state.name(), %error, "the rows still know of the old login");
+        }
         match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {
                 tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");

@@ -48,7 +48,7 @@ pub(super) struct Mender {
 /// again by whoever opens the database next.
 pub(super) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) {
     let database = folder.join(wakeeper_native::DATABASE);
-    if !database.is_file() {
+    if !database.symlink_metadata().is_ok_and(|found| found.is_file()) {
         return;
     }
     match wakeeper_native::renew_signed_pre_key(&database).await {

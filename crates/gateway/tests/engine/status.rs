@@ -132,7 +132,7 @@ async fn a_server_that_answers_each_login_with_503_is_asked_slowly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_drops_each_login_is_asked_slowly() {
-    ended_at_each_login(FaultKind::Dropped, "lost").await;
+    ended_at_each_login(FaultKind::Dropped, "closed_early").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

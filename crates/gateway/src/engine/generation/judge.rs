@@ -96,9 +96,11 @@ impl Seen {
         let mut doubts = Vec::new();
         if mark.writes < row.writes {
             doubts.push(Doubt::EngineOlder);
-        } else if mark.run != row.run
-            || (mark.writes > row.writes && mark.written_s > row.written_s + BEHIND_S)
-        {
+        } else if mark.run == row.run {
+            if mark.writes > row.writes && mark.written_s > row.written_s + BEHIND_S {
+                doubts.push(Doubt::RowsOlder);
+            }
+        } else {
             // Between stop and start the count stands still: then the note's run tells which of the two is the older one.
             let older = note.is_some_and(|note| note.run == row.run);
             doubts.push(if older { Doubt::EngineOlder } else { Doubt::RowsOlder });
