@@ -3,12 +3,12 @@
 //! Every start and every stop of a session chooses a random word, the run. The engine's database carries it together with a
 //! count of all changes of ratchets; the rows carry the run, the count and which files both are; a note beside the engine's
 //! database carries the run and, after a stop, when that database was last changed; where there is a folder for it outside,
-//! a witness carries run and count as well. What does not fit together is an older copy, a copy that somebody started, or a
-//! start that was cut short: in each case the sending chains are negotiated anew before anything is sent, which costs a
+//! a witness carries run and count as well. What does not fit together is an older copy, or a
+//! copy that somebody started: in each case the sending chains are negotiated anew before anything is sent, which costs a
 //! request of pre-keys for each device that is written to. docs/rollback.md says what each of them can see.
 //!
-//! The order is engine, note, rows, witness. A crash in between leaves them apart, which the next start takes for an older
-//! copy: chains are negotiated anew for nothing, and nothing else happens.
+//! The order is: the next run's word in the rows, engine, note, rows, witness. A crash in between leaves an engine that
+//! carries the word which the rows announced: that is a start or a stop that was cut short, and no doubt.
 
 mod judge;
 mod note;
@@ -154,9 +154,12 @@ async fn mark(
     let run =
         Run { places: places.clone(), login: account_mark(&identity), number: marked.number, word: word() };
     let in_doubt = !doubts.is_empty();
+    let last = storage.generation(places.session.as_str()).await?.filter(|row| row.login == run.login);
+    let before =
+        last.clone().unwrap_or_else(|| run.row(&Mark { run: String::new(), writes: 0, written_s: 0 }));
+    storage.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
     let (mark, renewed) = native::begin(&places.database(), &run.word, in_doubt).await?;
     run.note(None)?;
-    let last = storage.generation(places.session.as_str()).await?.filter(|row| row.login == run.login);
     let (renewals, renewed_ms, renewed_because) =
         last.map_or((0, None, None), |row| (row.renewals, row.renewed_ms, row.renewed_because));
     let mut row = GenerationRow { renewals, renewed_ms, renewed_because, ..run.row(&mark) };
@@ -204,6 +207,7 @@ impl Run {
             return Ok(());
         }
         self.word = word();
+        storage.put_generation(GenerationRow { next: Some(self.word.clone()), ..row.clone() }).await?;
         let Some(mark) = native::end(&database, &self.word).await? else { return Ok(()) };
         self.note(note::changed(&database))?;
         let ended = self.row(&mark);
@@ -223,7 +227,8 @@ impl Run {
         GenerationRow {
             session: self.places.session.as_str().to_owned(),
             login: self.login.clone(),
-            run: self.word.clone(),
+            run: mark.run.clone(),
+            next: None,
             writes: mark.writes,
             written_s: mark.written_s,
             engine_file: note::file(&self.places.database()).unwrap_or_default(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use wakeeper_native::sound;
 use whatsapp_rust::wacore::iq::prekeys::{DigestKeyBundleResponse, DigestKeyBundleSpec};
 use whatsapp_rust::wacore::store::commands::DeviceCommand;
@@ -40,12 +41,18 @@ enum UpkeepError {
 
 /// Looks after the keys of a client that is logged in, until the task is ended.
 pub(super) async fn look_after(client: Arc<Client>, session: SessionName, missing: Arc<Notify>) {
+    let mut caused: Option<Instant> = None;
     loop {
         if let Err(error) = compare(&client, &session).await {
             tracing::warn!(%session, %error, "the keys on the server were not compared with the stored ones");
         }
-        tokio::time::sleep(PAUSE).await;
-        let _ = tokio::time::timeout(EVERY, missing.notified()).await;
+        if tokio::time::timeout(EVERY, missing.notified()).await.is_ok() {
+            // The first is looked into at once: its sender tries again within a second, and not often.
+            if let Some(last) = caused {
+                tokio::time::sleep_until(last + PAUSE).await;
+            }
+            caused = Some(Instant::now());
+        }
     }
 }
 

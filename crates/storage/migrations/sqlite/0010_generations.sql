@@ -4,6 +4,7 @@ CREATE TABLE generations (
     session         TEXT PRIMARY KEY NOT NULL,
     login           TEXT NOT NULL,
     run             TEXT NOT NULL,
+    next            TEXT,
     writes          INTEGER NOT NULL,
     written_s       INTEGER NOT NULL,
     engine_file     TEXT NOT NULL,

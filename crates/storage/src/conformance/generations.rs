@@ -7,6 +7,7 @@ fn row(session: &str, run: &str) -> GenerationRow {
         session: session.to_owned(),
         login: "mark".to_owned(),
         run: run.to_owned(),
+        next: Some("the next".to_owned()),
         writes: 5,
         written_s: 100,
         engine_file: "1".to_owned(),

@@ -7,6 +7,9 @@ pub struct GenerationRow {
     pub login: String,
     /// Chosen at random at every start and every stop; the engine's database carries the same word.
     pub run: String,
+    /// The word of the run that is about to begin. Written before the engine's database carries it, so that a start or a
+    /// stop that is cut short is not taken for an older copy.
+    pub next: Option<String>,
     /// How often the engine's database had changed a ratchet when it was last looked at.
     pub writes: i64,
     /// When the last of these changes was made, in seconds since 1970.

@@ -64,13 +64,14 @@ impl GenerationRows for SqliteStorage {
 
 async fn put(connection: &mut SqliteConnection, row: GenerationRow) -> Result<(), sqlx::Error> {
     query(
-        "INSERT OR REPLACE INTO generations (session, login, run, writes, written_s, engine_file, rows_file, sealed,
-             renewals, renewed_ms, renewed_because)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT OR REPLACE INTO generations (session, login, run, next, writes, written_s, engine_file, rows_file,
+             sealed, renewals, renewed_ms, renewed_because)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(row.session)
     .bind(row.login)
     .bind(row.run)
+    .bind(row.next)
     .bind(row.writes)
     .bind(row.written_s)
     .bind(row.engine_file)
@@ -89,6 +90,7 @@ fn read(row: SqliteRow) -> Result<GenerationRow, sqlx::Error> {
         session: row.try_get("session")?,
         login: row.try_get("login")?,
         run: row.try_get("run")?,
+        next: row.try_get("next")?,
         writes: row.try_get("writes")?,
         written_s: row.try_get("written_s")?,
         engine_file: row.try_get("engine_file")?,

@@ -22,6 +22,8 @@ const STABLE: Duration = Duration::from_secs(30);
 pub(super) const SETTLE: Duration = Duration::from_secs(3);
 /// How long connecting may take before its reason says what it waits for.
 pub(super) const SLOW: Duration = Duration::from_secs(8);
+/// Nothing heard for so long before the client left: it left for that.
+const SILENT_MS: i64 = 15_000;
 /// How long an answer to a ping is waited for. The watch counts frames, whichever they are.
 const PING: Duration = Duration::from_secs(30);
 
@@ -149,6 +151,13 @@ impl Actor {
 
     /// Why the client ended, as it was seen from outside.
     fn seen_end(&self) -> Cause {
+        // The client watches its pings, too, and leaves a server that went deaf without a word on why.
+        let heard = self.parts.state.line().last_frame();
+        if self.opened.is_some()
+            && heard.is_some_and(|at| self.parts.state.clock().now_ms() - at >= SILENT_MS)
+        {
+            return Cause::Deaf;
+        }
         match (self.parts.state.line().phase(), self.opened) {
             (Phase::Closed(why), Some(_)) => Cause::Lost(why),
             (_, Some(_)) => Cause::Lost("the server ended it".to_owned()),

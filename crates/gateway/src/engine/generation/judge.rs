@@ -86,7 +86,11 @@ impl Seen {
         };
         let writes = self.mark.as_ref().map_or(0, |mark| mark.writes);
         let run = self.mark.as_ref().map(|mark| mark.run.as_str());
-        if self.witness.as_ref().is_some_and(|seen| Some(seen.run.as_str()) != run || seen.writes > writes) {
+        // The witness follows last: a start or a stop that was cut short leaves the word of the run before.
+        let before =
+            self.mark.as_ref().zip(row).filter(|(mark, row)| moved_on(mark, row)).map(|(_, row)| &*row.run);
+        let known = |word: &str| Some(word) == run || Some(word) == before;
+        if self.witness.as_ref().is_some_and(|seen| !known(&seen.run) || seen.writes > writes) {
             doubts.push(Doubt::WentOn);
         }
         doubts
@@ -96,6 +100,8 @@ impl Seen {
         let mut doubts = Vec::new();
         if mark.writes < row.writes {
             doubts.push(Doubt::EngineOlder);
+        } else if moved_on(mark, row) {
+            // A start or a stop that was cut short.
         } else if mark.run == row.run {
             if mark.writes > row.writes && mark.written_s > row.written_s + BEHIND_S {
                 doubts.push(Doubt::RowsOlder);
@@ -112,6 +118,14 @@ impl Seen {
         if other(&row.rows_file, self.rows_file.as_deref()) {
             doubts.push(Doubt::RowsCopied);
         }
+        if moved_on(mark, row) {
+            let fits = match note {
+                Some(note) => note.run == row.run || note.run == mark.run,
+                None => row.run.is_empty(),
+            };
+            doubts.extend((!fits).then_some(Doubt::NoteUnfit));
+            return doubts;
+        }
         doubts.extend(
             match note.filter(|note| note.run == mark.run).map(|note| note.engine_changed.as_deref()) {
                 None => Some(Doubt::NoteUnfit),
@@ -124,6 +138,11 @@ impl Seen {
         );
         doubts
     }
+}
+
+/// Whether the engine carries the word that the rows announced, and no more came of it.
+fn moved_on(mark: &Mark, row: &GenerationRow) -> bool {
+    row.run != mark.run && row.next.as_deref() == Some(mark.run.as_str())
 }
 
 #[cfg(test)]
@@ -141,6 +160,7 @@ mod tests {
                 session: "default".into(),
                 login: LOGIN.into(),
                 run: "b".into(),
+                next: None,
                 writes: 68,
                 written_s: 998,
                 engine_file: "e".into(),
@@ -192,6 +212,30 @@ mod tests {
         assert_eq!(changed(|seen| seen.row.as_mut().unwrap().written_s = 800), [Doubt::RowsOlder]);
         assert_eq!(changed(|seen| seen.row = None), [Doubt::RowsUnaware]);
         assert_eq!(changed(|seen| seen.note = None), [Doubt::NoteUnfit]);
+    }
+
+    #[test]
+    fn a_start_or_a_stop_that_was_cut_short_is_no_doubt() {
+        // The rows announced "b"; the engine has it, and the rest may or may not.
+        let announced = |note: Option<&str>, witness: &str| {
+            changed(|seen| {
+                let row = seen.row.as_mut().unwrap();
+                (row.run, row.next, row.sealed) = ("a".into(), Some("b".into()), "before".into());
+                match note {
+                    Some(run) => seen.note.as_mut().unwrap().run = run.into(),
+                    None => seen.note = None,
+                }
+                seen.witness.as_mut().unwrap().run = witness.into();
+            })
+        };
+        assert_eq!(announced(Some("a"), "a"), []);
+        assert_eq!(announced(Some("b"), "a"), []);
+        assert_eq!(announced(Some("c"), "a"), [Doubt::NoteUnfit]);
+        assert_eq!(announced(None, "a"), [Doubt::NoteUnfit]);
+        assert_eq!(announced(Some("a"), "c"), [Doubt::WentOn]);
+        // An engine of before that: the announced word never got there.
+        let not_yet = changed(|seen| seen.row.as_mut().unwrap().next = Some("c".into()));
+        assert_eq!(not_yet, []);
     }
 
     #[test]
