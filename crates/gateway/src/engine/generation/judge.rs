@@ -7,9 +7,6 @@ use wakeeper_storage::GenerationRow;
 
 use super::{Note, Witness};
 
-/// How far the rows may be behind the engine's database after a crash, in seconds. They follow every two seconds.
-const BEHIND_S: i64 = 60;
-
 /// Something that does not fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
@@ -101,12 +98,9 @@ impl Seen {
         if mark.writes < row.writes {
             doubts.push(Doubt::EngineOlder);
         } else if moved_on(mark, row) {
-            // A start or a stop that was cut short.
-        } else if mark.run == row.run {
-            if mark.writes > row.writes && mark.written_s > row.written_s + BEHIND_S {
-                doubts.push(Doubt::RowsOlder);
-            }
-        } else {
+            // A start or a stop that was cut short. Rows of the same run that are behind are no doubt either: they follow within
+            // seconds, and the engine, which has the ratchets, is the newer one.
+        } else if mark.run != row.run {
             // Between stop and start the count stands still: then the note's run tells which of the two is the older one.
             let older = note.is_some_and(|note| note.run == row.run);
             doubts.push(if older { Doubt::EngineOlder } else { Doubt::RowsOlder });
@@ -209,7 +203,6 @@ mod tests {
         assert_eq!(changed(|seen| seen.mark = Some(mark("b", 5))), [Doubt::EngineOlder, Doubt::WentOn]);
         assert_eq!(changed(|seen| seen.mark = None), [Doubt::EngineUnmarked, Doubt::WentOn]);
         assert_eq!(changed(|seen| seen.row.as_mut().unwrap().run = "a".into()), [Doubt::RowsOlder]);
-        assert_eq!(changed(|seen| seen.row.as_mut().unwrap().written_s = 800), [Doubt::RowsOlder]);
         assert_eq!(changed(|seen| seen.row = None), [Doubt::RowsUnaware]);
         assert_eq!(changed(|seen| seen.note = None), [Doubt::NoteUnfit]);
     }
