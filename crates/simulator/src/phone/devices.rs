@@ -101,7 +101,7 @@ impl Core {
         let mut state = self.state();
         for user in list.into_iter().flat_map(|list| list.find_all("user")) {
             let Some(device) = user.get("jid").and_then(Jid::parse) else { continue };
-            let Some(bundle) = read_bundle(user) else { continue };
+            let Some(bundle) = read_bundle(user, user) else { continue };
             if let Err(error) = state.cipher.start_session(&device, &bundle) {
                 tracing::warn!(%error, "a device's key bundle is unusable");
             }
@@ -110,15 +110,15 @@ impl Core {
     }
 }
 
-/// Reads `<user>` of a bundle answer.
-pub(super) fn read_bundle(user: &Node) -> Option<Bundle> {
+/// Reads `<user>` of a bundle answer, or `<keys>` of a retry receipt, whose `<registration>` stands beside it.
+pub(super) fn read_bundle(user: &Node, registered: &Node) -> Option<Bundle> {
     let array = |node: &Node, tag: &str| -> Option<[u8; 32]> { node.child_data(tag)?.try_into().ok() };
     let number = |bytes: &[u8]| bytes.iter().fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
     let signed = user.find("skey")?;
     let one_time =
         user.find("key").and_then(|key| Some((number(key.child_data("id")?), array(key, "value")?)));
     Some(Bundle {
-        registration_id: number(user.child_data("registration")?),
+        registration_id: number(registered.child_data("registration")?),
         identity: array(user, "identity")?,
         signed_prekey: (
             number(signed.child_data("id")?),

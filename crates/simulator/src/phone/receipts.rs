@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use buffa::Message;
 
+use super::cipher::Bundle;
 use super::core::Core;
+use super::devices::read_bundle;
 use super::error::PhoneError;
 use super::send::{Prepared, device_sent, enc_node, sender_key_message};
 use crate::jid::Jid;
@@ -28,8 +30,10 @@ impl Core {
             Some("retry") => {
                 let core = Arc::clone(self);
                 let count = receipt.find("retry").and_then(|retry| retry.get("count")?.parse().ok());
+                // Who could not decrypt a message twice sends keys along, as WhatsApp's clients do.
+                let keys = receipt.find("keys").and_then(|keys| read_bundle(keys, receipt));
                 tokio::spawn(async move {
-                    if let Err(error) = core.resend(&id, &device, count.unwrap_or(1)).await {
+                    if let Err(error) = core.resend(&id, &device, count.unwrap_or(1), keys).await {
                         tracing::warn!(%error, "a message could not be sent again");
                     }
                 });
@@ -56,7 +60,13 @@ impl Core {
     }
 
     /// Sends a message again to one device that could not decrypt it, over a new Signal session.
-    async fn resend(&self, id: &str, device: &Jid, count: u32) -> Result<(), PhoneError> {
+    async fn resend(
+        &self,
+        id: &str,
+        device: &Jid,
+        count: u32,
+        keys: Option<Bundle>,
+    ) -> Result<(), PhoneError> {
         if count > MOST_RESENDS {
             return Ok(());
         }
@@ -68,7 +78,10 @@ impl Core {
             Prepared::again(id, chat, &entry.proto).ok_or(PhoneError::UnknownMessage)?
         };
         let _turn = self.turn.lock().await;
-        self.start_sessions(std::slice::from_ref(device)).await?;
+        match keys {
+            Some(keys) => self.state().cipher.start_session(device, &keys)?,
+            None => self.start_sessions(std::slice::from_ref(device)).await?,
+        }
         let stanza = self.resend_stanza(&prepared, device, count)?;
         self.submit(id, stanza).await
     }
