@@ -114,7 +114,8 @@ impl Folder {
             return Ok(self.clone());
         }
         let _entered = self.enter()?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Without `O_NOFOLLOW`: with it, a link at the end would be told as something that is no directory.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = self.walk(path, flags)?;
         Ok(Self::of(fd, self.0.shown.join(path), self.0.trust))
     }
