@@ -247,7 +247,10 @@ async fn a_swap_between_check_and_use_gets_nothing() {
             let said = checkout.shell(&format!("wakeeper {command} --container stranger")).await;
             if said.err.contains("is not used") { refused += 1 } else { worked += 1 }
         }
+        // Whoever looks by path is led out like anybody else: it stands still meanwhile.
+        checkout.shell("docker pause stranger").await.code(0);
         ground.is_unharmed();
+        checkout.shell("docker unpause stranger").await.code(0);
     }
     eprintln!("{worked} commands got at the container's own folder, {refused} were refused");
     assert!(worked > 0 && refused > 0, "{worked} and {refused}: nothing was tried");
