@@ -1,6 +1,8 @@
 //! A connection to one Docker engine, and the containers it knows.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
@@ -22,9 +24,25 @@ const NAMED: usize = 8;
 pub struct Engine {
     pub(crate) docker: Docker,
     endpoint: Endpoint,
+    mounts: Arc<Mutex<HashMap<(String, PathBuf), FileId>>>,
 }
 
+/// Device and inode.
+pub(crate) type FileId = (u64, u64);
+
 impl Engine {
+    /// Remembers which folder or file of this machine a running container was seen to have at a mount's target.
+    pub(crate) fn remember_mount(&self, container: &str, target: &Path, file: FileId) {
+        let mut mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        mounts.insert((container.to_owned(), target.to_owned()), file);
+    }
+
+    /// What it was when the container ran last, as far as this process saw it.
+    pub(crate) fn remembered_mount(&self, container: &str, target: &Path) -> Option<FileId> {
+        let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        mounts.get(&(container.to_owned(), target.to_owned())).copied()
+    }
+
     /// Connects to the engine that the surroundings name, or to the first one that answers at a usual place.
     ///
     /// # Errors
@@ -54,7 +72,7 @@ impl Engine {
         }
         let docker = client(&endpoint).map_err(|error| silent(causes(&error)))?;
         match tokio::time::timeout(FIRST_SIGN, docker.ping()).await {
-            Ok(Ok(_)) => Ok(Self { docker, endpoint }),
+            Ok(Ok(_)) => Ok(Self { docker, endpoint, mounts: Arc::default() }),
             Ok(Err(error)) => Err(silent(causes(&error))),
             Err(_) => Err(silent(format!("no answer within {} s", FIRST_SIGN.as_secs()))),
         }

@@ -2,7 +2,7 @@
 //!
 //! The engine may run in another machine or container than this process; then its paths mean something else here, or
 //! nothing. A running container is asked by its own root folder (`/proc/PID/root`), a stopped one by the engine's: there
-//! the same path must be the same file. Where neither can be looked into, because it runs elsewhere or because this
+//! the same path must be the same file, or the one that this process saw while the container ran. Where neither can be looked into, because it runs elsewhere or because this
 //! process is not root, nothing is proven, and the files are copied through the engine.
 
 use std::path::Path;
@@ -17,7 +17,12 @@ use crate::engine::Engine;
 /// Whether a mount of a container is this very file or folder.
 pub(super) async fn is_the_same(engine: &Engine, container: &Container, mount: &Mount, here: &Stat) -> bool {
     let Endpoint::Unix(socket) = engine.endpoint() else { return false };
-    let (socket, mount, here) = (socket.clone(), mount.clone(), (here.st_dev, here.st_ino));
+    let (socket, target, here) = (socket.clone(), mount.destination.clone(), (here.st_dev, here.st_ino));
+    // A stopped container's mounts are those that it ran with: a target never changes its source.
+    if container.pid.is_none() && engine.remembered_mount(&container.id, &target) == Some(here) {
+        return true;
+    }
+    let mount = mount.clone();
     let asked = match container.pid {
         Some(pid) => Some(pid),
         None => engine_of(&socket).await,
@@ -33,7 +38,11 @@ pub(super) async fn is_the_same(engine: &Engine, container: &Container, mount: &
         };
         seen == Some(here)
     });
-    compared.await.unwrap_or(false)
+    let same = compared.await.unwrap_or(false);
+    if same && runs {
+        engine.remember_mount(&container.id, &target, here);
+    }
+    same
 }
 
 /// Device and inode of a path as a process sees it.
