@@ -70,6 +70,11 @@ async fn health_tells_waiting_from_broken() {
     assert!(body.contains("\"storage\":{") && body.contains("full"), "{body}");
     checkout.guide(CURL).await.code(22);
     disk.empty().await;
+    eventually("the room to be noticed", PATIENCE, async || {
+        let (status, body) = checkout.get("/health").await?;
+        if status == 200 { Ok(()) } else { Err(format!("{status} {body}")) }
+    })
+    .await;
     checkout.engine.wait_health(NAME, "healthy").await;
     checkout.wait_working().await;
     checkout.guide(CURL).await.code(0);
