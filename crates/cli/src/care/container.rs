@@ -101,6 +101,8 @@ impl OpenSession {
         let (checkout, held) = match purpose {
             Purpose::Read => (checkout, None),
             Purpose::Write => {
+                // Every write begins with a backup: where none fits, nothing is stopped for it.
+                has_room(&places.backups)?;
                 if container.is_up() {
                     say(&format!("stopping container {} for the time of the work", container.name));
                 }
@@ -176,6 +178,22 @@ pub async fn places(
 /// A folder that the operator named, and nobody's word about what is in it.
 fn untrusted(path: &Path) -> Option<Folder> {
     Folder::named(path).and_then(|folder| folder.trusted(Trust::Nobody(None))).ok()
+}
+
+/// Proves that the backup folder takes a file, when the folder is there.
+fn has_room(backups: &Path) -> anyhow::Result<()> {
+    if !backups.is_dir() {
+        return Ok(());
+    }
+    let shown = wakeeper_private_fs::shown(backups);
+    let write = || {
+        let mut probe = tempfile::tempfile_in(backups)?;
+        std::io::Write::write_all(&mut probe, &[0; 8192])?;
+        probe.sync_all()
+    };
+    write().with_context(|| {
+        format!("nothing was stopped, because no backup can be written to {}", shown.display())
+    })
 }
 
 /// What to do when there is no place for notes.

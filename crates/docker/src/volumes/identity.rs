@@ -18,8 +18,8 @@ use crate::engine::Engine;
 pub(super) async fn is_the_same(engine: &Engine, container: &Container, mount: &Mount, here: &Stat) -> bool {
     let Endpoint::Unix(socket) = engine.endpoint() else { return false };
     let (socket, target, here) = (socket.clone(), mount.destination.clone(), (here.st_dev, here.st_ino));
-    // A stopped container's mounts are those that it ran with: a target never changes its source.
-    if container.pid.is_none() && engine.remembered_mount(&container.id, &target) == Some(here) {
+    // A container's mounts are those that it was made with: what it was seen to have while it ran, it has when it is stopped.
+    if engine.remembered_mount(&container.id, &target) == Some(here) {
         return true;
     }
     let mount = mount.clone();
