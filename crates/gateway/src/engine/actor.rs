@@ -325,6 +325,7 @@ impl Actor {
     async fn on_disk(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         self.round += 1;
+        self.forget_connection();
         let engine = Arc::clone(&connection.store);
         let closed = engine.gate().closed_by().unwrap_or(Closed::Left);
         // Callers hear of it before the client is gone, which may take a while.
@@ -376,14 +377,19 @@ impl Actor {
         }
     }
 
-    /// Flushes and closes the client, if there is one.
-    async fn close(&mut self) {
+    /// Nothing that was waited for on a connection concerns the next one.
+    fn forget_connection(&mut self) {
         self.deadline = None;
-        self.retry = None;
         self.slow = None;
         self.settled = None;
         self.watch = None;
         self.upkeep = None;
+    }
+
+    /// Flushes and closes the client, if there is one.
+    async fn close(&mut self) {
+        self.retry = None;
+        self.forget_connection();
         if let Some(connection) = self.connection.take() {
             // What it signals from now on is stale.
             self.round += 1;
@@ -545,6 +551,7 @@ impl Actor {
             });
         };
         self.round += 1;
+        self.forget_connection();
         self.log_close("logged out by the owner");
         self.parts.state.set_client(None);
         if tokio::time::timeout(LOGOUT, connection.client.logout()).await.is_err() {

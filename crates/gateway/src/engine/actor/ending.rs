@@ -167,11 +167,7 @@ impl Actor {
 
     /// After the end of a client: waits and tries again, or stops trying.
     pub(super) async fn give_up(&mut self, cause: Cause, detail: Option<String>) {
-        self.deadline = None;
-        self.slow = None;
-        self.watch = None;
-        self.upkeep = None;
-        self.settled = None;
+        self.forget_connection();
         self.parts.state.set_client(None);
         self.parts.state.count_lost(cause.name());
         metrics::counter!("wakeeper_connection_ends_total", "cause" => cause.name()).increment(1);
