@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use wakeeper_e2e::gateway::Gateway;
+use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::{Addressing, Lab};
 
 const ANNA: &str = "491701000001";
@@ -41,14 +42,11 @@ async fn agreed(gateway: &Gateway) -> String {
 /// Waits until the session's status is accepted; all the while the three agree.
 async fn until(gateway: &Gateway, patience: Duration, wanted: impl Fn(&str) -> bool) -> Duration {
     let started = Instant::now();
-    loop {
+    eventually("another status", patience, async || {
         let status = agreed(gateway).await;
-        if wanted(&status) {
-            return started.elapsed();
-        }
-        assert!(started.elapsed() < patience, "{status} after {patience:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        if wanted(&status) { Ok(started.elapsed()) } else { Err(status) }
+    })
+    .await
 }
 
 async fn deaf(kind: &str) {

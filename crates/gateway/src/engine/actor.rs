@@ -4,6 +4,7 @@
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
+mod disk;
 mod ending;
 pub(super) mod older;
 
@@ -16,10 +17,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_storage::Desired;
-use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
-use whatsapp_rust::store::SqliteStore;
 
 use self::ending::{FAILURES_SHOWN, SLOW};
 use super::account;
@@ -37,7 +36,7 @@ use super::outbound::Outbound;
 use super::qr;
 use super::signals::{Listener, Signal, Signalled};
 use super::state::SessionState;
-use super::store::{Closed, EngineStore};
+use super::store::Closed;
 use super::tasks::ClientTasks;
 use super::trouble::Trouble;
 use super::watch::Watch;
@@ -318,63 +317,6 @@ impl Actor {
         };
         let rows = parts.journal.storage().disk();
         Ok(Connection::start(self.round, bot, tasks, store, rows, self.signals.0.clone()))
-    }
-
-    /// A database cannot be written: the client is given up with all it holds in memory. A new one starts from what is on
-    /// disk, when that can be written again.
-    async fn on_disk(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        self.round += 1;
-        self.forget_connection();
-        let engine = Arc::clone(&connection.store);
-        let closed = engine.gate().closed_by().unwrap_or(Closed::Left);
-        // Callers hear of it before the client is gone, which may take a while.
-        self.parts.state.set_client(None);
-        self.troubled(closed.clone(), None).await;
-        let store = connection.close().await;
-        self.troubled(closed, Some((engine, store))).await;
-    }
-
-    /// Says what is wrong with the disk, and tries again after a wait.
-    async fn troubled(
-        &mut self,
-        closed: Closed,
-        engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>,
-    ) {
-        let closed = match closed {
-            Closed::Disk(trouble) => Closed::Disk(Arc::new(DiskTrouble::clone(&trouble).looked_into())),
-            other => other,
-        };
-        self.deadline = None;
-        let reason = closed.to_string();
-        if self.trouble.is_none() || engine.is_some() {
-            self.trouble = Some(Trouble::new(&closed, engine, self.trouble.as_ref()));
-        }
-        self.parts.state.set_trouble(closed);
-        let wait = self.trouble.as_mut().map(|trouble| trouble.next_wait(rand::random()));
-        self.retry = wait.filter(|_| self.started).map(|wait| Instant::now() + wait);
-        if self.parts.state.status() != SessionStatus::Failed {
-            tracing::error!(session = %self.parts.state.name(), reason, "the session is closed until what comes in can be stored");
-        }
-        self.enter(SessionStatus::Failed, Some(reason)).await;
-    }
-
-    /// Whether nothing keeps this session's databases from being written; if something does, it is tried again later.
-    async fn disk_is_well(&mut self) -> bool {
-        let Some(trouble) = &self.trouble else { return true };
-        let database = self.parts.folder.join(wakeeper_native::DATABASE);
-        let rows = self.parts.journal.storage().disk().borrow().clone();
-        let over = trouble.over(&database, rows);
-        match over {
-            Ok(()) => {
-                self.parts.state.forget_trouble();
-                true
-            }
-            Err(still) => {
-                self.troubled(Closed::Disk(still), None).await;
-                false
-            }
-        }
     }
 
     /// Nothing that was waited for on a connection concerns the next one.
