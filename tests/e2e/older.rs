@@ -1,6 +1,8 @@
 //! An older copy of the data folder, or of one of its databases, is started: no key is used twice, and what was answered
 //! 201 arrives.
 
+mod volume;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

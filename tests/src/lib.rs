@@ -21,6 +21,7 @@ pub mod process;
 pub mod simulator;
 pub mod small_disk;
 pub mod story;
+pub mod volume;
 pub mod watch;
 pub mod webhook;
 
@@ -36,6 +37,7 @@ pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};
 pub use small_disk::SmallDisk;
 pub use story::told;
+pub use volume::Volume;
 pub use watch::{Watch, Watched};
 pub use webhook::Webhooks;
 

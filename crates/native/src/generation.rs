@@ -9,6 +9,7 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
+use crate::chains::{self, Epoch};
 use crate::error::{NativeError, io, store};
 use crate::rows;
 
@@ -110,6 +111,24 @@ async fn has(connection: &mut SqliteConnection, table: &str) -> Result<bool, sql
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
+/// How a run began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The mark that the database carries now.
+    pub mark: Mark,
+    /// What was given up.
+    pub renewed: Renewed,
+    /// How far the chains moved on before, and whether they do now.
+    pub epoch: Epoch,
+}
+
+/// That sending chains are negotiated anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// The greatest id of a pre-key that the server has; 0 when it was not asked.
+    pub greatest_pre_key: u32,
+}
+
 /// Sets the mark of a new run, and with `renew` gives up whatever could encrypt with a key that an other copy of this
 /// database used already: all in one transaction. The schema must be there: the client opened the database before.
 ///
@@ -119,18 +138,19 @@ async fn has(connection: &mut SqliteConnection, table: &str) -> Result<bool, sql
 ///
 /// # Errors
 /// When the database cannot be written; nothing has changed then.
-pub async fn begin(database: &Path, run: &str, renew: bool) -> Result<(Mark, Renewed), NativeError> {
+pub async fn begin(database: &Path, run: &str, renew: Option<Renewal>) -> Result<Begun, NativeError> {
     let failed = || store("mark", database);
     let mut connection = rows::connect(database, false).await?;
-    let own = if renew { own_sender_keys(&mut connection).await.map_err(failed())? } else { Vec::new() };
+    let own =
+        if renew.is_some() { own_sender_keys(&mut connection).await.map_err(failed())? } else { Vec::new() };
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed())?;
     let done = async {
-        for sql in MAKE {
-            sqlx::query(sql).execute(&mut *transaction).await?;
+        for sql in MAKE.iter().chain(&chains::MAKE) {
+            sqlx::query(*sql).execute(&mut *transaction).await?;
         }
         let mut renewed = Renewed::default();
-        if renew {
-            renewed = give_up(&mut transaction, &own).await?;
+        if let Some(renewal) = renew {
+            renewed = give_up(&mut transaction, &own, renewal).await?;
         }
         sqlx::query(
             "INSERT INTO wakeeper_generation (id, run, writes, written_s) VALUES (1, ?, 0, 0)
@@ -139,7 +159,9 @@ pub async fn begin(database: &Path, run: &str, renew: bool) -> Result<(Mark, Ren
         .bind(run)
         .execute(&mut *transaction)
         .await?;
-        Ok((read(&mut transaction).await?.mark.ok_or(sqlx::Error::RowNotFound)?, renewed))
+        let epoch = chains::begin(&mut transaction).await?;
+        let mark = read(&mut transaction).await?.mark.ok_or(sqlx::Error::RowNotFound)?;
+        Ok(Begun { mark, renewed, epoch })
     };
     let begun = done.await.map_err(failed())?;
     transaction.commit().await.map_err(failed())?;
@@ -147,19 +169,26 @@ pub async fn begin(database: &Path, run: &str, renew: bool) -> Result<(Mark, Ren
     Ok(begun)
 }
 
-async fn give_up(connection: &mut SqliteConnection, own: &[String]) -> Result<Renewed, sqlx::Error> {
+async fn give_up(
+    connection: &mut SqliteConnection,
+    own: &[String],
+    renewal: Renewal,
+) -> Result<Renewed, sqlx::Error> {
     let devices = sqlx::query("DELETE FROM sessions").execute(&mut *connection).await?.rows_affected();
     for key in own {
         sqlx::query("DELETE FROM sender_keys WHERE address = ?").bind(key).execute(&mut *connection).await?;
     }
     sqlx::query("DELETE FROM sender_key_devices").execute(&mut *connection).await?;
+    chains::forget(&mut *connection).await?;
     // A time long past makes the client renew its signed pre-key at the next login.
     sqlx::query(
-        "UPDATE device SET last_signed_pre_key_rotation_ms = 1, next_pre_key_id = next_pre_key_id + ?1,
+        "UPDATE device SET last_signed_pre_key_rotation_ms = 1,
+             next_pre_key_id = MAX(next_pre_key_id, ?2) + ?1,
              first_unupload_pre_key_id = CASE WHEN first_unupload_pre_key_id > 0
-                 THEN next_pre_key_id + ?1 ELSE 0 END",
+                 THEN MAX(next_pre_key_id, ?2) + ?1 ELSE 0 END",
     )
     .bind(MARGIN)
+    .bind(renewal.greatest_pre_key)
     .execute(connection)
     .await?;
     Ok(Renewed { devices, groups: own.len() as u64 })

@@ -1,7 +1,7 @@
 //! Databases and folders that are removed, moved or replaced under a running gateway.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use wakeeper_e2e::journal::eventually;
@@ -9,6 +9,18 @@ use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE};
 
 /// How soon it must be noticed, on a machine that does other things too.
 const SOON: Duration = Duration::from_secs(8);
+
+/// Longer than the gateway takes to look twice at each of its files and locks.
+const LOOKS: Duration = Duration::from_secs(6);
+
+/// Sees `/health` name the removal for as long as the gateway takes to look at everything twice.
+async fn still_noticed(gateway: &Gateway) {
+    let until = Instant::now() + LOOKS;
+    while Instant::now() < until {
+        noticed(gateway).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
 
 /// Waits until `/health` says 503 and names the removal.
 async fn noticed(gateway: &Gateway) {
@@ -63,6 +75,7 @@ async fn a_file_or_folder_that_vanishes_stops_acknowledgements_until_it_is_back(
         let sent = ann.send_text(&me, &text).await;
         noticed(gateway).await;
         refused(gateway, &chat).await;
+        still_noticed(gateway).await;
         assert!(!Path::new(&path).exists(), "nothing new is made in its place");
         std::fs::rename(&aside, &path).expect("moved back");
         stored(gateway, &chat, &text).await;

@@ -97,6 +97,13 @@ pub(super) struct Actor {
     failures: u32,
     deadline: Option<Instant>,
     retry: Option<Instant>,
+    /// Whether WhatsApp's server was asked for its pre-keys in this run.
+    compared: bool,
+    /// The greatest id of the server's pre-keys, when this copy never made that one.
+    server_ahead: Option<u32>,
+    /// Connections in a row that ended because a message could not be stored, though the disk takes writes; when the last
+    /// one did, in milliseconds since 1970.
+    unstored: (u32, i64),
     /// The run of the login since it was judged, as long as this process has it.
     run: Option<older::Watched>,
     /// When the lock is looked at, and the rows follow, next.
@@ -130,6 +137,9 @@ impl Actor {
             failures: 0,
             deadline: None,
             retry: None,
+            compared: false,
+            server_ahead: None,
+            unstored: (0, 0),
             run: None,
             look: Instant::now() + older::LOOK,
             trouble: None,
@@ -211,15 +221,18 @@ impl Actor {
         self.failures = 0;
         self.short_lives = 0;
         self.reason = None;
-        if !self.resumed {
-            self.resumed = true;
-            if let Err(error) = self.parts.outbound.resume().await {
-                tracing::error!(session = %self.parts.state.name(), %error, "unfinished sends could not be read");
-                self.resumed = false;
-            }
-        }
         self.connect().await;
         wanted
+    }
+
+    /// Goes on with the sends that an earlier process did not finish.
+    async fn resume(&mut self) {
+        if !std::mem::replace(&mut self.resumed, true)
+            && let Err(error) = self.parts.outbound.resume().await
+        {
+            tracing::error!(session = %self.parts.state.name(), %error, "unfinished sends could not be read");
+            self.resumed = false;
+        }
     }
 
     /// Notes what the owner wants. It is done in any case; an error says that a restart would not know of it yet.
@@ -240,9 +253,15 @@ impl Actor {
     /// Makes a client and sets it running.
     async fn connect(&mut self) {
         self.retry = None;
+        match self.is_owner().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(closed) => return self.troubled(closed, None).await,
+        }
         if !self.disk_is_well().await {
             return;
         }
+        self.resume().await;
         self.cause = None;
         self.round += 1;
         if self.failures < FAILURES_SHOWN {
@@ -278,13 +297,16 @@ impl Actor {
         if self.parts.state.config().asks_for_proxy() {
             return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
         }
+        credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
+        let told = self.look_at_files();
+        credentials::settle(&self.parts.folder)?;
         // Without a sound one its login counts as damaged, though it can be made anew.
         mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await;
         self.prepare_login().await?;
         let parts = &self.parts;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
         let store = credentials::open(&parts.folder, parts.state.name(), Some(ledger)).await?;
-        if let Err(error) = self.begin_run().await {
+        if let Err(error) = self.begin_run(told).await {
             store.leave().await;
             return Err(error);
         }
@@ -383,6 +405,7 @@ impl Actor {
             Signal::StreamError(code) => self.on_stream_error(&code).await,
             Signal::Final(cause) => self.cause = Some(cause),
             Signal::PushName => self.remember_account().await,
+            Signal::Compared(compared) => self.on_compared(compared).await,
             Signal::Disk => self.on_disk().await,
             Signal::Ended => self.on_ended().await,
         }

@@ -26,6 +26,9 @@ impl Ledger for Again {
             // This account's devices among themselves: keys and settings, which are no messages.
             return Ok(true);
         }
+        if self.state.passed_over().contains(chat, id) {
+            return Ok(true);
+        }
         let target = MessageRef {
             session: self.state.name().as_str().to_owned(),
             id: id.to_owned(),
@@ -36,9 +39,13 @@ impl Ledger for Again {
         Ok(row.is_some())
     }
 
+    fn asked(&self, chat: &str, id: &str) -> u8 {
+        self.state.asked_again().count(chat, id)
+    }
+
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
         let Some(client) = self.state.client() else { return };
-        tracing::warn!(session = %self.state.name(), message = id, count,
+        tracing::warn!(session = %self.state.name(), id, count,
             "a message was decrypted and not stored, by an earlier process or before the disk failed; its sender is asked for it again");
         if let Err(error) = self.send(&client, chat, sender, id, count).await {
             tracing::warn!(session = %self.state.name(), error, "the request for a message did not go out; WhatsApp delivers it again");

@@ -26,6 +26,12 @@ pub(super) enum Cause {
     RestartRequired,
     /// The server ends the stream because it goes down (503).
     Unavailable,
+    /// A database cannot be written.
+    Disk,
+    /// A message could not be stored, though the disk takes writes.
+    NotStored,
+    /// The server has keys that this copy of the session never made.
+    OlderCopy,
     /// No client could be made, or its database failed.
     Engine,
     /// WhatsApp is overloaded or down (500, 503 to a login) or limits us (429).
@@ -73,7 +79,7 @@ const BAN_MOST: Duration = Duration::from_hours(24);
 /// `0.0..1.0` that spreads the waits of many sessions.
 pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
     match cause {
-        Cause::Linked => Verdict::Retry(Duration::ZERO),
+        Cause::Linked | Cause::OlderCopy => Verdict::Retry(Duration::ZERO),
         // Waiting grows here too: with no one scanning, the server is asked ever less often.
         Cause::QrExpired => Verdict::Retry(jittered(NETWORK_FIRST, Duration::from_secs(10), failures, dice)),
         Cause::Unreachable(_)
@@ -81,8 +87,9 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
         | Cause::ClosedEarly(_)
         | Cause::Lost(_)
         | Cause::Deaf
+        | Cause::Disk
         | Cause::Engine => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
-        Cause::RestartRequired | Cause::Unavailable => {
+        Cause::RestartRequired | Cause::Unavailable | Cause::NotStored => {
             Verdict::Retry(jittered(NETWORK_FIRST, RESTART_MOST, failures, dice))
         }
         Cause::ServerBusy | Cause::Refused(_) => {
@@ -120,6 +127,15 @@ pub(super) fn explain(cause: &Cause) -> String {
         Cause::RestartRequired => "WhatsApp wants a new connection (515); connecting again".to_owned(),
         Cause::Unavailable => {
             "WhatsApp ended the connection because it is unavailable (503); trying again".to_owned()
+        }
+        Cause::Disk => "the disk cannot be written; trying again".to_owned(),
+        Cause::NotStored => {
+            "a message could not be stored, so the connection was left; trying again. If that goes on, restart wakeeper: at \
+             its start it repairs a damaged wakeeper.db"
+                .to_owned()
+        }
+        Cause::OlderCopy => {
+            "this is an older copy of the session; its sending chains are negotiated anew".to_owned()
         }
         Cause::Engine => "the session's database cannot be used; trying again".to_owned(),
         Cause::ServerBusy => "WhatsApp is busy or limits this account; trying again later".to_owned(),
@@ -164,6 +180,9 @@ impl Cause {
             Self::Deaf => "deaf",
             Self::RestartRequired => "restart_required",
             Self::Unavailable => "unavailable",
+            Self::Disk => "disk",
+            Self::NotStored => "not_stored",
+            Self::OlderCopy => "older_copy",
             Self::Engine => "engine",
             Self::ServerBusy => "server_busy",
             Self::Refused(_) => "refused",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use wakeeper_native::{DATABASE, SIDE_FILES};
 use wakeeper_session::formats::baileys::name::MOVED_MARKER;
-use wakeeper_storage::disk::{DiskCause, DiskTrouble};
+use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use super::generation::NOTE;
@@ -51,6 +51,14 @@ pub(super) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), Engine
         Some(to) => Err(EngineError::Moved { session: session.clone(), to }),
         None => Ok(()),
     }
+}
+
+/// Makes sure that what lies in the log beside a session's database is on the disk, before anything reads it.
+pub(super) fn settle(folder: &Path) -> Result<(), EngineError> {
+    let path = folder.join(DATABASE);
+    settle_wal(&path).map_err(|error| EngineError::Disk {
+        trouble: Arc::new(DiskTrouble::new(&path, DiskCause::of_io(&error)).looked_into()),
+    })
 }
 
 /// Opens the engine's database of a session, created 0600 when missing. One that lives elsewhere stays closed.

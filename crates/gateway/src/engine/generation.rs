@@ -17,7 +17,8 @@ mod witness;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_native::generation::{self as native, Mark, Renewed};
+use wakeeper_native::chains::Epoch;
+use wakeeper_native::generation::{self as native, Mark, Renewal, Renewed};
 use wakeeper_native::{DATABASE, NativeError};
 use wakeeper_session::backup::manifest::account_mark;
 use wakeeper_storage::{GenerationRow, Storage, StorageError};
@@ -92,13 +93,35 @@ pub(super) struct Begun {
     pub doubts: Vec<Doubt>,
     /// What is negotiated anew because of it.
     pub renewed: Renewed,
+    /// Which sending chains moved on, and whether they do in this run.
+    pub epoch: Epoch,
+}
+
+/// What is told from outside of the files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// When the engine's database was last changed, read before anything opened it.
+    pub engine_changed: Option<String>,
+    /// The greatest id of the pre-keys that WhatsApp's server has, when this copy never made that one.
+    pub server_ahead: Option<u32>,
+}
+
+impl Told {
+    /// What the files tell before they are opened.
+    pub(super) fn before_opening(places: &Places) -> Self {
+        Self { engine_changed: note::changed(&places.database()), server_ahead: None }
+    }
 }
 
 /// What does not fit together now. Reads only.
 ///
 /// # Errors
 /// When something cannot be read.
-pub(super) async fn doubts(places: &Places, storage: &dyn Storage) -> Result<Vec<Doubt>, GenerationError> {
+pub(super) async fn doubts(
+    places: &Places,
+    storage: &dyn Storage,
+    told: &Told,
+) -> Result<Vec<Doubt>, GenerationError> {
     let marked = native::marked(&places.database()).await?;
     let Some(identity) = marked.identity else { return Ok(Vec::new()) };
     let login = account_mark(&identity);
@@ -109,11 +132,13 @@ pub(super) async fn doubts(places: &Places, storage: &dyn Storage) -> Result<Vec
         witness: places.witness(&login).and_then(|path| Witness::read(&path)),
         engine_file: note::file(&places.database()),
         rows_file: note::file(&places.rows),
-        engine_changed: note::changed(&places.database()),
+        engine_changed: told.engine_changed.clone(),
         note_changed: note::changed(&places.folder.join(NOTE)),
         login,
     };
-    Ok(seen.doubts())
+    let mut doubts = seen.doubts();
+    doubts.extend(told.server_ahead.map(|_| Doubt::ServerAhead));
+    Ok(doubts)
 }
 
 /// Judges what lies on the disk, gives up the sending chains when it is in doubt, and marks the beginning of a run. The
@@ -125,9 +150,11 @@ pub(super) async fn begin(
     places: &Places,
     storage: &Arc<dyn Storage>,
     now_ms: i64,
+    told: Told,
 ) -> Result<Begun, GenerationError> {
-    let doubts = doubts(places, storage.as_ref()).await?;
-    mark(places, storage, now_ms, doubts).await
+    let doubts = doubts(places, storage.as_ref(), &told).await?;
+    let renewal = Renewal { greatest_pre_key: told.server_ahead.unwrap_or(0) };
+    mark(places, storage, now_ms, doubts, renewal).await
 }
 
 /// Marks the beginning of a run of a login that was made by this very process: nothing of it can be older.
@@ -139,7 +166,7 @@ pub(super) async fn begin_linked(
     storage: &Arc<dyn Storage>,
     now_ms: i64,
 ) -> Result<Option<Run>, GenerationError> {
-    Ok(mark(places, storage, now_ms, Vec::new()).await?.run)
+    Ok(mark(places, storage, now_ms, Vec::new(), Renewal::default()).await?.run)
 }
 
 async fn mark(
@@ -147,6 +174,7 @@ async fn mark(
     storage: &Arc<dyn Storage>,
     now_ms: i64,
     doubts: Vec<Doubt>,
+    renewal: Renewal,
 ) -> Result<Begun, GenerationError> {
     let marked = native::marked(&places.database()).await?;
     // One that is not linked has no chains, and gets its mark when it is.
@@ -158,7 +186,8 @@ async fn mark(
     let before =
         last.clone().unwrap_or_else(|| run.row(&Mark { run: String::new(), writes: 0, written_s: 0 }));
     storage.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
-    let (mark, renewed) = native::begin(&places.database(), &run.word, in_doubt).await?;
+    let native::Begun { mark, renewed, epoch } =
+        native::begin(&places.database(), &run.word, in_doubt.then_some(renewal)).await?;
     run.note(None)?;
     let (renewals, renewed_ms, renewed_because) =
         last.map_or((0, None, None), |row| (row.renewals, row.renewed_ms, row.renewed_because));
@@ -170,7 +199,7 @@ async fn mark(
     }
     storage.put_generation(row).await?;
     run.witness(&mark);
-    Ok(Begun { run: Some(run), doubts, renewed })
+    Ok(Begun { run: Some(run), doubts, renewed, epoch })
 }
 
 impl Run {

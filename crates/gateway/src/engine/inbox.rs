@@ -54,23 +54,30 @@ impl Inbox {
     pub(super) async fn commit(&self, client: &Client, batch: &[InboundMessage]) -> Result<(), StorageError> {
         account::settle(&self.state, &self.journal, client).await?;
         let mut changes: Vec<Change> = Vec::with_capacity(batch.len());
+        let mut passed_over = Vec::new();
         for inbound in batch {
             let Some(letter) = self.letter(client, inbound).await else {
                 tracing::debug!(session = %self.state.name(), "a message was passed over: its chat is ignored, or of a kind unknown here");
+                passed_over.push(&inbound.info);
                 continue;
             };
             // An edit or deletion may concern a message of this very batch.
             if !changes.is_empty() && letter_changes_another(&letter) {
                 self.journal.commit(std::mem::take(&mut changes)).await?;
             }
-            if let Some(told) = tell(&self.journal, client, self.state.name(), &letter).await? {
-                changes.push(told.change);
+            match tell(&self.journal, client, self.state.name(), &letter).await? {
+                Some(told) => changes.push(told.change),
+                None => passed_over.push(&inbound.info),
             }
         }
         if !changes.is_empty() {
             self.journal.commit(changes).await.inspect_err(|error| {
                 tracing::error!(session = %self.state.name(), %error, "messages were not stored; WhatsApp will send them again");
             })?;
+        }
+        // Delivered again, these are no messages that were lost.
+        for info in passed_over {
+            self.state.passed_over().count(&info.source.chat.to_string(), &info.id);
         }
         self.state.note(|evidence, now| evidence.inbound = Some(now));
         Ok(())

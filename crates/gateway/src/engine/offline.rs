@@ -27,7 +27,8 @@ pub async fn older(auth_info: &Path, session: &SessionName, state_dir: Option<Pa
     };
     let Ok(storage) = read_sqlite(&places.rows).await else { return Older::default() };
     let row = storage.generation(session.as_str()).await;
-    let doubts = generation::doubts(&places, storage.as_ref()).await;
+    let told = generation::Told::before_opening(&places);
+    let doubts = generation::doubts(&places, storage.as_ref(), &told).await;
     storage.close().await;
     // Rows of an older wakeeper, or damaged ones, say nothing.
     let (Ok(row), Ok(doubts)) = (row, doubts) else { return Older::default() };

@@ -346,6 +346,7 @@ impl Outbound {
             if self.state.account_changes() != account {
                 return Err(EngineError::OtherAccount);
             }
+            self.state.server_witness().before_send(&client, self.state.name()).await;
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
             match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {

@@ -22,7 +22,7 @@ use super::health::{EngineHealth, SessionHealth};
 use super::inbox::Inbox;
 use super::inflight::Inflight;
 use super::journal::Journal;
-use super::lock::{Kept, Lock};
+use super::lock::{Kept, Lock, LockError};
 use super::outbound::{Outbound, OutboundParts};
 use super::state::SessionState;
 use super::{
@@ -533,7 +533,11 @@ async fn watch_lock(shared: Weak<Shared>) {
             Ok(Kept::PutBack) => {
                 tracing::warn!("somebody deleted the lock file of the folder of sessions; it is there again");
             }
-            Err(error) => {
+            // A disk in trouble: each session finds that out by its own files, and comes back.
+            Err(error @ LockError::File { .. }) => {
+                tracing::warn!(%error, "the lock of the folder of sessions was not looked at")
+            }
+            Err(error @ LockError::Held { .. }) => {
                 let handles: Vec<_> = shared
                     .handles
                     .read()

@@ -11,6 +11,7 @@ use super::acks::Job;
 use super::backoff::Cause;
 use super::inflight::{Acknowledged, Inflight};
 use super::state::SessionState;
+use super::upkeep::Compared;
 
 /// Something the session's actor must know.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(super) enum Signal {
     Final(Cause),
     /// The account's own name changed.
     PushName,
+    /// WhatsApp's server was asked which pre-keys it has.
+    Compared(Compared),
     /// A database cannot be written; the client's gate is closed.
     Disk,
     /// The client's run loop is over.

@@ -9,9 +9,11 @@ use tokio::sync::{Notify, watch};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
+use super::chains::Chains;
 use super::journal::Journal;
 use super::line::Line;
-use super::store::{Closed, Gate};
+use super::server_witness::ServerWitness;
+use super::store::{Closed, Gate, Remembered};
 use crate::clock::Clock;
 use crate::model::{
     ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps,
@@ -74,6 +76,10 @@ pub(super) struct SessionState {
     clock: Clock,
     line: Arc<Line>,
     missing_pre_key: Arc<Notify>,
+    chains: Arc<Chains>,
+    server_witness: ServerWitness,
+    asked_again: Remembered,
+    passed_over: Remembered,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -97,6 +103,10 @@ impl SessionState {
             name,
             line: Arc::new(Line::new(clock.clone())),
             missing_pre_key: Arc::default(),
+            chains: Arc::default(),
+            server_witness: ServerWitness::default(),
+            asked_again: Remembered::default(),
+            passed_over: Remembered::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -140,6 +150,26 @@ impl SessionState {
     /// Told when a message asked for a pre-key that is not there.
     pub(super) fn missing_pre_key(&self) -> &Arc<Notify> {
         &self.missing_pre_key
+    }
+
+    /// Which of its sending chains moved on in this run.
+    pub(super) fn chains(&self) -> &Arc<Chains> {
+        &self.chains
+    }
+
+    /// Lets WhatsApp's server know of sends, for older copies to be told by.
+    pub(super) fn server_witness(&self) -> &ServerWitness {
+        &self.server_witness
+    }
+
+    /// Messages that their senders were asked for again, and how often.
+    pub(super) fn asked_again(&self) -> &Remembered {
+        &self.asked_again
+    }
+
+    /// Messages that make no row: of ignored chats, and those that people do not see.
+    pub(super) fn passed_over(&self) -> &Remembered {
+        &self.passed_over
     }
 
     /// What is seen of its connection.

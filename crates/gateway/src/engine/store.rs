@@ -17,7 +17,7 @@ mod secrets;
 mod signal;
 mod transport;
 
-pub(super) use duplicates::Ledger;
+pub(super) use duplicates::{Ledger, Remembered};
 pub(super) use gate::{Closed, Gate};
 pub(super) use transport::GatedTransports;
 
@@ -29,7 +29,6 @@ use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig};
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
 use whatsapp_rust::wacore::store::traits::ProtocolStore;
 
-use duplicates::Asked;
 use gate::Passage;
 
 /// Under this name a row is written to see whether the database takes writes, and removed again.
@@ -42,7 +41,6 @@ pub(super) struct EngineStore {
     store: RwLock<Option<Arc<SqliteStore>>>,
     gate: Gate,
     ledger: Option<Arc<dyn Ledger>>,
-    asked: Asked,
 }
 
 impl EngineStore {
@@ -62,7 +60,7 @@ impl EngineStore {
         store.delete_group_metadata(PROOF).await?;
         let store = RwLock::new(Some(Arc::new(store)));
         let gate = Gate::new(file);
-        Ok(Arc::new(Self { path: path.to_owned(), store, gate, ledger, asked: Asked::default() }))
+        Ok(Arc::new(Self { path: path.to_owned(), store, gate, ledger }))
     }
 
     /// The gate.
@@ -84,7 +82,7 @@ impl EngineStore {
     /// A duplicate that no row waits for; `Ok` when it may be acknowledged.
     async fn duplicate(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
         match &self.ledger {
-            Some(ledger) => self.asked.judge(&**ledger, chat, sender, id).await,
+            Some(ledger) => duplicates::judge(&**ledger, chat, sender, id).await,
             None => Ok(()),
         }
     }

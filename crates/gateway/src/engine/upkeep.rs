@@ -26,11 +26,18 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// With fewer pre-keys on the server whose private halves are here, new ones are made: a tenth of what a device uploads.
 const ENOUGH: usize = 80;
 
+/// How long the server may take to tell which keys it has.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Ids of pre-keys have 24 bits.
+const HALF_OF_IDS: u32 = 1 << 23;
+
 /// What went wrong in a comparison.
 #[derive(Debug, thiserror::Error)]
 enum UpkeepError {
     #[error("WhatsApp did not tell which keys it has: {0}")]
     Digest(#[from] IqError),
+    #[error("WhatsApp did not tell in time which keys it has")]
+    NoAnswer,
     #[error("the engine's database failed: {0}")]
     Store(#[from] whatsapp_rust::wacore::store::error::StoreError),
     #[error("pre-keys were not uploaded: {0}")]
@@ -39,11 +46,49 @@ enum UpkeepError {
     Rotation(String),
 }
 
-/// Looks after the keys of a client that is logged in, until the task is ended.
-pub(super) async fn look_after(client: Arc<Client>, session: SessionName, missing: Arc<Notify>) {
+/// What the server's keys tell of this copy of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// Nothing that this copy did not make.
+    Fits,
+    /// It has a pre-key that this copy never made: the greatest of their ids.
+    Ahead(u32),
+    /// It did not say.
+    Unknown,
+}
+
+/// Looks after the keys of a client that is logged in, until the task is ended. `told` hears of the first comparison,
+/// before any key is made or replaced because of it.
+pub(super) async fn look_after(
+    client: Arc<Client>,
+    session: SessionName,
+    missing: Arc<Notify>,
+    told: impl FnOnce(Compared),
+) {
+    let mut told = Some(told);
     let mut caused: Option<Instant> = None;
     loop {
-        if let Err(error) = compare(&client, &session).await {
+        let digest = match tokio::time::timeout(ANSWER, client.execute(DigestKeyBundleSpec::new())).await {
+            Ok(digest) => digest.map_err(UpkeepError::from),
+            Err(_) => Err(UpkeepError::NoAnswer),
+        };
+        let compared = match &digest {
+            Ok(digest) => judge(digest, &client),
+            // The server has no keys.
+            Err(UpkeepError::Digest(IqError::ServerError { code: 404, .. })) => Compared::Fits,
+            Err(_) => Compared::Unknown,
+        };
+        if let Some(told) = told.take() {
+            told(compared);
+        }
+        let done = match digest {
+            Ok(digest) if !matches!(compared, Compared::Ahead(_)) => repair(&client, &session, digest).await,
+            // An older copy repairs nothing: its client is given up.
+            // The client itself uploads keys where the server has none.
+            Ok(_) | Err(UpkeepError::Digest(IqError::ServerError { code: 404, .. })) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
             tracing::warn!(%session, %error, "the keys on the server were not compared with the stored ones");
         }
         if tokio::time::timeout(EVERY, missing.notified()).await.is_ok() {
@@ -56,12 +101,22 @@ pub(super) async fn look_after(client: Arc<Client>, session: SessionName, missin
     }
 }
 
-async fn compare(client: &Arc<Client>, session: &SessionName) -> Result<(), UpkeepError> {
-    let digest = match client.execute(DigestKeyBundleSpec::new()).await {
-        // The client itself uploads keys where the server has none.
-        Err(IqError::ServerError { code: 404, .. }) => return Ok(()),
-        digest => digest?,
-    };
+/// Whether the server has a key that was made after this copy of the session.
+fn judge(digest: &DigestKeyBundleResponse, client: &Client) -> Compared {
+    let device = client.persistence_manager().get_device_snapshot();
+    let greatest = digest.prekey_ids.iter().copied().max().unwrap_or(0);
+    let next = device.next_pre_key_id;
+    // Ids begin again after the greatest one; a server that is half the range ahead is behind.
+    let ahead = next > 0 && greatest >= next && greatest - next < HALF_OF_IDS;
+    if ahead && digest.reg_id == device.registration_id { Compared::Ahead(greatest) } else { Compared::Fits }
+}
+
+/// Makes and uploads what the server hands out and this device cannot use.
+async fn repair(
+    client: &Arc<Client>,
+    session: &SessionName,
+    digest: DigestKeyBundleResponse,
+) -> Result<(), UpkeepError> {
     let device = client.persistence_manager().get_device_snapshot();
     if digest.reg_id != device.registration_id {
         tracing::warn!(%session, "the server's keys are those of another registration; they are left alone");

@@ -7,6 +7,7 @@ use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::store::SqliteStore;
 
 use super::Actor;
+use crate::engine::backoff::{self, Cause, Verdict};
 use crate::engine::store::{Closed, EngineStore};
 use crate::engine::trouble::Trouble;
 use crate::model::SessionStatus;
@@ -20,11 +21,30 @@ impl Actor {
         self.forget_connection();
         let engine = Arc::clone(&connection.store);
         let closed = engine.gate().closed_by().unwrap_or(Closed::Left);
+        self.count_unstored(&closed);
         // Callers hear of it before the client is gone, which may take a while.
         self.parts.state.set_client(None);
         self.troubled(closed.clone(), None).await;
         let store = connection.close().await;
         self.troubled(closed, Some((engine, store))).await;
+    }
+
+    /// Counts the end of a connection by what could not be stored. A message that can never be stored comes with every
+    /// connection; each takes a login, and they must not follow each other within seconds for ever.
+    fn count_unstored(&mut self, closed: &Closed) {
+        let cause = match closed {
+            Closed::Disk(_) => Cause::Disk,
+            Closed::Rows(_) => Cause::NotStored,
+            Closed::Left => return,
+        };
+        self.parts.state.count_lost(cause.name());
+        metrics::counter!("wakeeper_connection_ends_total", "cause" => cause.name()).increment(1);
+        if matches!(cause, Cause::NotStored) {
+            let stored = self.parts.state.evidence().inbound;
+            let again = stored.is_none_or(|stored| stored <= self.unstored.1);
+            self.unstored.0 = if again { self.unstored.0.saturating_add(1) } else { 0 };
+            self.unstored.1 = self.parts.state.clock().now_ms();
+        }
     }
 
     /// Says what is wrong with the disk, and tries again after a wait.
@@ -42,8 +62,14 @@ impl Actor {
         if self.trouble.is_none() || engine.is_some() {
             self.trouble = Some(Trouble::new(&closed, engine, self.trouble.as_ref()));
         }
+        let mut wait = self.trouble.as_mut().map(|trouble| trouble.next_wait(rand::random()));
+        if matches!(closed, Closed::Rows(_))
+            && let Verdict::Retry(longer) =
+                backoff::decide(&Cause::NotStored, self.unstored.0, rand::random())
+        {
+            wait = Some(longer);
+        }
         self.parts.state.set_trouble(closed);
-        let wait = self.trouble.as_mut().map(|trouble| trouble.next_wait(rand::random()));
         self.retry = wait.filter(|_| self.started).map(|wait| Instant::now() + wait);
         if self.parts.state.status() != SessionStatus::Failed {
             tracing::error!(session = %self.parts.state.name(), reason, "the session is closed until what comes in can be stored");

@@ -10,7 +10,8 @@ use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 use super::Actor;
 use crate::engine::backoff::{self, Cause, Verdict};
 use crate::engine::line::Phase;
-use crate::engine::upkeep;
+use crate::engine::signals::{Signal, Signalled};
+use crate::engine::upkeep::{self, Compared};
 use crate::engine::watch::{Hearing, Watch};
 use crate::model::SessionStatus;
 
@@ -38,7 +39,13 @@ impl Actor {
         self.watch = Some(Watch::new(self.parts.setup.watch, now, frames));
         if let Some(client) = self.parts.state.client() {
             let state = &self.parts.state;
-            let care = upkeep::look_after(client, state.name().clone(), Arc::clone(state.missing_pre_key()));
+            let (signals, round) = (self.signals.0.clone(), self.round);
+            let told = move |compared| {
+                // A closed channel means the session is gone.
+                let _ = signals.send(Signalled { round, signal: Signal::Compared(compared) });
+            };
+            let missing = Arc::clone(state.missing_pre_key());
+            let care = upkeep::look_after(client, state.name().clone(), missing, told);
             self.upkeep = Some(AbortOnDropHandle::new(tokio::spawn(care)));
         }
         if self.short_lives > 0 {
@@ -48,9 +55,29 @@ impl Actor {
         }
     }
 
+    /// The server told which pre-keys it has.
+    pub(super) async fn on_compared(&mut self, compared: Compared) {
+        let Compared::Ahead(greatest) = compared else {
+            // A server that does not say must not keep the session from working.
+            self.compared = true;
+            let waits = self.settled.is_none() && self.opened.is_some();
+            if waits && self.parts.state.status() != SessionStatus::Working {
+                self.works().await;
+            }
+            return;
+        };
+        // Nothing was sent yet in this run; what follows is the start of an older copy.
+        self.server_ahead = Some(greatest);
+        self.lose(Cause::OlderCopy).await;
+    }
+
     /// The connection works, and the status says so.
     pub(super) async fn works(&mut self) {
         self.settled = None;
+        if !self.compared {
+            // Before anything is sent, the server says whether this is an older copy.
+            return;
+        }
         self.cause = None;
         self.reason = None;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wakeeper_storage::disk::DiskCause;
 
 use super::Actor;
 use crate::engine::generation::{self, Doubt, Places, Run};
-use crate::engine::lock::Kept;
+use crate::engine::lock::{Kept, LockError};
 use crate::engine::recovery::{self, Subject};
+use crate::engine::store::Closed;
 use crate::engine::{BackupPlace, EngineError, credentials};
 use crate::model::SessionStatus;
 
@@ -54,14 +56,23 @@ impl Actor {
         Ok(())
     }
 
+    /// What the files tell before anything opens them.
+    pub(super) fn look_at_files(&self) -> generation::Told {
+        generation::Told {
+            server_ahead: self.server_ahead,
+            ..generation::Told::before_opening(&self.parts.older.places)
+        }
+    }
+
     /// Judges the databases, and negotiates the sending chains anew when they are in doubt.
-    pub(super) async fn begin_run(&mut self) -> Result<(), EngineError> {
+    pub(super) async fn begin_run(&mut self, told: generation::Told) -> Result<(), EngineError> {
         if self.run.is_some() {
             return Ok(());
         }
         let state = &self.parts.state;
         let now_ms = state.clock().now_ms();
-        let begun = generation::begin(&self.parts.older.places, self.parts.journal.storage(), now_ms).await;
+        let storage = self.parts.journal.storage();
+        let begun = generation::begin(&self.parts.older.places, storage, now_ms, told).await;
         let begun = begun.map_err(|source| EngineError::Generation {
             session: state.name().clone(),
             source: Box::new(source),
@@ -78,6 +89,9 @@ impl Actor {
                  since the copy was made are not in its rows; see docs/rollback.md"
             );
         }
+        state.chains().begin(begun.epoch);
+        state.server_witness().begin();
+        self.server_ahead = None;
         self.run = begun.run.map(|run| Watched { run, writes: -1 });
         Ok(())
     }
@@ -89,7 +103,11 @@ impl Actor {
         }
         let (places, storage) = (&self.parts.older.places, self.parts.journal.storage());
         match generation::begin_linked(places, storage, self.parts.state.clock().now_ms()).await {
-            Ok(run) => self.run = run.map(|run| Watched { run, writes: -1 }),
+            Ok(run) => {
+                // Made a moment ago: nothing can be older, and its server has no other keys than its own.
+                self.compared = true;
+                self.run = run.map(|run| Watched { run, writes: -1 });
+            }
             Err(error) => {
                 tracing::warn!(session = %self.parts.state.name(), %error, "the beginning of the run was not marked");
             }
@@ -99,14 +117,38 @@ impl Actor {
     /// Looks whether the session is still this process's own, and moves on what the rows know of the run.
     pub(super) async fn look_around(&mut self) {
         self.look = Instant::now() + LOOK;
+        match self.is_owner().await {
+            Ok(true) if self.trouble.is_none() => self.follow().await,
+            Ok(_) => {}
+            Err(closed) => match &self.connection {
+                Some(connection) => {
+                    connection.store.gate().close(closed);
+                    self.on_disk().await;
+                }
+                // Whoever tries to connect looks again.
+                None if self.started && self.trouble.is_none() => self.troubled(closed, None).await,
+                None => {}
+            },
+        }
+    }
+
+    /// Whether the session's lock is this process's own. If another process has it, the session is closed for good.
+    ///
+    /// # Errors
+    /// Why the lock file cannot be put back: the disk is in trouble, which may pass.
+    pub(super) async fn is_owner(&mut self) -> Result<bool, Closed> {
         match self.parts.lock.check() {
-            Ok(Kept::Untouched) => {}
+            Ok(Kept::Untouched) => Ok(true),
             Ok(Kept::PutBack) => {
                 tracing::warn!(session = %self.parts.state.name(), "somebody deleted the lock file of this session; it is there again");
+                Ok(true)
             }
-            Err(error) => return self.abandon(error.to_string()).await,
+            Err(error @ LockError::Held { .. }) => {
+                self.abandon(error.to_string()).await;
+                Ok(false)
+            }
+            Err(LockError::File { path, source, .. }) => Err(Closed::disk(&path, DiskCause::of_io(&source))),
         }
-        self.follow().await;
     }
 
     /// Closes the client and starts nothing: two owners would break the encryption.
@@ -116,14 +158,17 @@ impl Actor {
         }
         tracing::error!(session = %self.parts.state.name(), reason, "the session is closed: it is not this gateway's own any more");
         self.started = false;
+        self.trouble = None;
+        self.parts.state.forget_trouble();
         // Whoever took over writes into the databases now: no mark of an end.
         self.run = None;
         self.close().await;
         self.enter(SessionStatus::Failed, Some(format!("closed: {reason}"))).await;
     }
 
-    /// Moves on what the rows know of the run.
+    /// Moves on what the rows know of the run, and notes which chains moved on.
     async fn follow(&mut self) {
+        self.note_chains().await;
         let storage = self.parts.journal.storage();
         let Some(Watched { run, writes }) = &mut self.run else { return };
         if let Err(error) = run.seen(storage.as_ref(), writes).await {
@@ -131,8 +176,26 @@ impl Actor {
         }
     }
 
+    async fn note_chains(&self) {
+        let state = &self.parts.state;
+        let moved = state.chains().take_unstored();
+        if moved.is_empty() {
+            return;
+        }
+        let database = self.parts.folder.join(wakeeper_native::DATABASE);
+        if let Err(error) = wakeeper_native::chains::stored(&database, &moved).await {
+            tracing::debug!(session = %state.name(), %error, "which chains moved on could not be stored");
+            state.chains().not_stored(moved);
+        }
+    }
+
     /// Marks the end of the run, once its client is gone.
     pub(super) async fn end_run(&mut self) {
+        if self.run.is_none() {
+            return;
+        }
+        self.note_chains().await;
+        self.compared = false;
         let Some(Watched { run, .. }) = self.run.take() else { return };
         if let Err(error) = run.end(self.parts.journal.storage()).await {
             tracing::warn!(session = %self.parts.state.name(), %error,

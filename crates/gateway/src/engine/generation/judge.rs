@@ -30,6 +30,8 @@ pub(crate) enum Doubt {
     PutBack,
     /// The witness outside the folder saw this login go on.
     WentOn,
+    /// WhatsApp's server has a pre-key that this copy never made.
+    ServerAhead,
 }
 
 impl fmt::Display for Doubt {
@@ -45,6 +47,7 @@ impl fmt::Display for Doubt {
             Self::ChangedSince => "engine.db was changed since the session was stopped",
             Self::PutBack => "the session's files were written back while nothing ran",
             Self::WentOn => "this login went on elsewhere on this machine since",
+            Self::ServerAhead => "WhatsApp has pre-keys of this login that this copy never made",
         })
     }
 }
