@@ -364,3 +364,58 @@ async fn deleted_lock_files_let_no_second_gateway_in() {
     .await;
     scene.talk().await;
 }
+
+/// What is wrong with one session's folder is that session's trouble alone, and passes.
+#[tokio::test]
+async fn a_session_that_cannot_be_locked_keeps_no_other_from_running() {
+    let mut scene = Scene::new().await;
+    let body = json!({"name": "shop", "start": true});
+    scene.gateway().call(Method::POST, "/api/sessions", Some(body)).await;
+    scene.stop().await;
+    let shop = scene.path("auth_info/sessions/shop");
+    let aside = scene.path("aside");
+    std::fs::rename(&shop, &aside).expect("moved aside");
+    std::fs::write(&shop, "a file").expect("a file in its place");
+    scene.gateway().start().await;
+    scene.gateway().wait_working().await;
+    scene.talk().await;
+    let status = async |scene: &mut Scene| {
+        let session = scene.gateway().call(Method::GET, "/api/sessions/shop", None).await;
+        (session["status"].as_str().unwrap_or_default().to_owned(), session["reason"].to_string())
+    };
+    let (now, reason) = status(&mut scene).await;
+    assert_eq!(now, "FAILED");
+    assert!(reason.contains("sessions/shop"), "{reason}");
+    std::fs::remove_file(&shop).expect("removed");
+    std::fs::rename(&aside, &shop).expect("moved back");
+    eventually("the session to come back", PATIENCE, async || {
+        let (now, reason) = status(&mut scene).await;
+        if now == "SCAN_QR_CODE" { Ok(()) } else { Err(format!("{now} {reason}")) }
+    })
+    .await;
+}
+
+/// Another wakeeper may use a database by its other name, and both would use the same keys.
+#[tokio::test]
+async fn a_database_with_a_second_name_is_not_used() {
+    let mut scene = Scene::new().await;
+    scene.talk().await;
+    scene.stop().await;
+    let (engine, other) = (scene.engine(), scene.path("other.db"));
+    std::fs::hard_link(&engine, &other).expect("a second name");
+    scene.gateway().start().await;
+    let told = async |scene: &mut Scene| {
+        let info = scene.info().await;
+        if info["reason"].to_string().contains("hard link") { Ok(()) } else { Err(info.to_string()) }
+    };
+    eventually("the reason", PATIENCE, async || told(&mut scene).await).await;
+    std::fs::remove_file(&other).expect("removed");
+    scene.gateway().wait_working().await;
+    scene.talk().await;
+    scene.stop().await;
+    let rows = scene.rows();
+    std::fs::hard_link(&rows, &other).expect("a second name");
+    let mut second = scene.gateway().spawn("second", free_port());
+    assert!(!second.wait_exit(PATIENCE).await.success());
+    second.wait_line("has a second name", PATIENCE).await;
+}

@@ -2,6 +2,7 @@
 //! 201 arrives.
 
 mod volume;
+mod within;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

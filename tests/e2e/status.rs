@@ -77,6 +77,12 @@ async fn a_half_open_connection_is_told_within_a_minute() {
     deaf("half_open").await;
 }
 
+/// The server goes on sending, so the connection looks alive; nothing that is sent reaches it.
+#[tokio::test]
+async fn a_server_that_hears_nothing_is_told_within_a_minute() {
+    deaf("unheard").await;
+}
+
 #[tokio::test]
 async fn every_state_is_told_alike() {
     let lab = Lab::start(Addressing::PhoneNumber).await;

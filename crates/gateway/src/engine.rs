@@ -167,6 +167,16 @@ pub enum EngineError {
         /// What the store said.
         reason: String,
     },
+    /// A database is reached by another name as well, where another wakeeper may use it.
+    #[error(
+        "{} has a second name (a hard link): what changes here changes there, and another wakeeper may use it. Give it a \
+         file of its own: cp -p '{}' '{}.new' && mv '{}.new' '{}'",
+        path.display(), path.display(), path.display(), path.display(), path.display()
+    )]
+    SecondName {
+        /// The database.
+        path: PathBuf,
+    },
     /// Whether the databases are older copies could not be told or written down, so nothing may be sent.
     #[error("cannot tell whether session {session} lies here as it ran last: {source}")]
     Generation {

@@ -1,6 +1,7 @@
 //! The gateway as a whole: opens rows, webhooks and sessions, serves HTTP, shuts down in order.
 
 use std::future::Future;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +59,11 @@ pub enum GatewayError {
 /// Opens the rows. Damaged or missing ones do not keep sessions from running: what can be read of them is kept.
 async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Storage>, GatewayError> {
     let path = engine.auth_info_dir.join(DATABASE);
-    let missing = std::fs::symlink_metadata(&path).is_err();
+    let found = std::fs::symlink_metadata(&path);
+    if found.as_ref().is_ok_and(|found| found.is_file() && found.nlink() > 1) {
+        return Err(EngineError::SecondName { path }.into());
+    }
+    let missing = found.is_err();
     let opened = open_or_rebuild_sqlite(&path, &stamp::of(now_ms)).await;
     let (storage, rebuilt) = opened.map_err(|source| GatewayError::Storage { path: path.clone(), source })?;
     if let Some(rebuilt) = rebuilt {

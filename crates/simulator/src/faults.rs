@@ -107,6 +107,8 @@ pub enum FaultKind {
     Stalled,
     /// The connection stays open and is read, but nothing comes back.
     HalfOpen,
+    /// The connection stays open and brings what the server sends, but nothing that comes from the device is heard.
+    Unheard,
     /// `<stream:error code="515">`: reconnect.
     #[serde(rename = "stream_515", alias = "515", alias = "restart_required")]
     RestartRequired,
@@ -143,6 +145,7 @@ impl FaultKind {
             Self::Dropped
                 | Self::Stalled
                 | Self::HalfOpen
+                | Self::Unheard
                 | Self::RestartRequired
                 | Self::Replaced
                 | Self::LoggedOut

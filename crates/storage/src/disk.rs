@@ -10,6 +10,9 @@ mod probe;
 pub use identity::OpenFile;
 pub use probe::{probe, settle_wal};
 
+pub(crate) use identity::{real, wal_of};
+pub(crate) use probe::sync_folder;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -59,13 +59,13 @@ impl StorageError {
             Self::Database { source, .. } => source,
             Self::Migrate { source } => match source.as_ref() {
                 MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-                    return crate::sqlite::rebuild::is_corruption(source);
+                    return is_corruption(source);
                 }
                 _ => return false,
             },
             _ => return false,
         };
-        crate::sqlite::rebuild::is_corruption(source)
+        is_corruption(source)
     }
 
     /// What is wrong with the disk, when that is what it is about.
@@ -91,4 +91,12 @@ impl StorageError {
             source => Self::Database { operation, source: Arc::new(source) },
         }
     }
+}
+
+/// Whether SQLite says that the file itself is damaged or is no database: `SQLITE_CORRUPT` or `SQLITE_NOTADB`, in the low
+/// byte of the extended result code (<https://sqlite.org/rescode.html>). No room, no permission and a lock are none.
+#[must_use]
+pub fn is_corruption(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }

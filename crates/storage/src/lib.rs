@@ -16,7 +16,7 @@ mod rows;
 mod sqlite;
 mod traits;
 
-pub use error::StorageError;
+pub use error::{StorageError, is_corruption};
 pub use open::{open_or_rebuild_sqlite, open_sqlite, read_sqlite};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
@@ -25,7 +25,7 @@ pub use rows::{
     NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
     SessionRow, SortOrder, Verdict,
 };
-pub use sqlite::rebuild::Rebuilt;
+pub use sqlite::Rebuilt;
 pub use traits::{
     AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
     Storage,

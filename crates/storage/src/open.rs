@@ -1,10 +1,7 @@
 use std::{path::Path, sync::Arc};
 
-use crate::sqlite::{
-    SqliteStorage,
-    rebuild::{self, Rebuilt},
-};
-use crate::{Storage, StorageError};
+use crate::sqlite::{Place, SqliteStorage, rebuild};
+use crate::{Rebuilt, Storage, StorageError};
 
 /// Opens the embedded database at `path`, creating file (0600) and folder (0700) when missing, and
 /// brings its schema up to date.
@@ -15,11 +12,12 @@ use crate::{Storage, StorageError};
 /// [`StorageError::OpenFile`] when the file cannot be made or opened, [`StorageError::NewerDatabase`]
 /// when a newer wakeeper wrote it, [`StorageError::Migrate`] and [`StorageError::Database`] otherwise.
 pub async fn open_sqlite(path: impl AsRef<Path> + Send) -> Result<Arc<dyn Storage>, StorageError> {
-    Ok(Arc::new(SqliteStorage::open(path.as_ref()).await?))
+    Ok(Arc::new(SqliteStorage::open(&Place::ready(path.as_ref())?).await?))
 }
 
 /// As [`open_sqlite`]; a database that is damaged is set aside under a name with `stamp` in it, and a new one takes its place,
-/// with the rows that can still be read. Says so when it happened.
+/// with the rows that can still be read. Says so when it happened, and at every later start until one of the storages that
+/// were opened with that word was closed: a process that was killed may not have told anybody.
 ///
 /// The caller holds the lock on the folder: one process at a time.
 ///
@@ -31,18 +29,20 @@ pub async fn open_or_rebuild_sqlite(
     stamp: &str,
 ) -> Result<(Arc<dyn Storage>, Option<Rebuilt>), StorageError> {
     let path = path.as_ref();
-    if let Some(because) = rebuild::damage(path).await? {
-        let (storage, rebuilt) = rebuild::rebuild(path, because, stamp).await?;
-        return Ok((Arc::new(storage), Some(rebuilt)));
-    }
-    match SqliteStorage::open(path).await {
-        Ok(storage) => Ok((Arc::new(storage), None)),
-        Err(error) if error.is_damage() => {
-            let (storage, rebuilt) = rebuild::rebuild(path, error.to_string(), stamp).await?;
-            Ok((Arc::new(storage), Some(rebuilt)))
-        }
-        Err(error) => Err(error),
-    }
+    let place = Place::ready(path)?;
+    let because = match rebuild::damage(&place).await? {
+        Some(because) => because,
+        None => match SqliteStorage::open_told(&place).await {
+            Err(error) if error.is_damage() => error.to_string(),
+            opened => return opened.map(with_word),
+        },
+    };
+    rebuild::rebuild(&place, because, stamp).await?;
+    SqliteStorage::open_told(&Place::ready(path)?).await.map(with_word)
+}
+
+fn with_word((storage, rebuilt): (SqliteStorage, Option<Rebuilt>)) -> (Arc<dyn Storage>, Option<Rebuilt>) {
+    (Arc::new(storage), rebuilt)
 }
 
 /// Opens the database at `path` for reading only, also while another process writes it; every write fails with

@@ -21,15 +21,17 @@ mod writer;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub(crate) use self::file::Place;
 use self::home::Home;
+pub use self::rebuild::Rebuilt;
 use self::writer::Writer;
 use crate::StorageError;
-use crate::disk::{OpenFile, settle_wal};
+use crate::disk::OpenFile;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -43,6 +45,8 @@ const BUSY: Duration = Duration::from_secs(10);
 pub(crate) struct SqliteStorage {
     readers: SqlitePool,
     writer: Writer,
+    /// Its opener was told that it took the place of a damaged one.
+    told: bool,
 }
 
 impl fmt::Debug for SqliteStorage {
@@ -65,15 +69,23 @@ impl SqliteStorage {
             .connect_with(options)
             .await
             .map_err(StorageError::during("opening the database for reading"))?;
-        Ok(Self { readers, writer: Writer::closed() })
+        Ok(Self { readers, writer: Writer::closed(), told: false })
+    }
+
+    /// As [`SqliteStorage::open`], with what the database says of its making.
+    pub(crate) async fn open_told(place: &Place) -> Result<(Self, Option<Rebuilt>), StorageError> {
+        let mut storage = Self::open(place).await?;
+        let rebuilt = rebuild::told(&storage.readers, place.path()).await?;
+        storage.told = rebuilt.is_some();
+        Ok((storage, rebuilt))
     }
 
     /// See [`crate::open_sqlite`].
-    pub(crate) async fn open(path: &Path) -> Result<Self, StorageError> {
+    pub(crate) async fn open(place: &Place) -> Result<Self, StorageError> {
+        let path = place.path();
         file::prepare(path)?;
-        let sound = |source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) };
-        settle_wal(path).map_err(sound)?;
-        let open_file = OpenFile::at(path).map_err(sound)?;
+        let open_file = OpenFile::at(path)
+            .map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -83,14 +95,33 @@ impl SqliteStorage {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(StorageError::during("opening the database"))?;
-        MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migration_error)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.clone().read_only(true))
-            .await
-            .map_err(StorageError::during("opening the database for reading"))?;
-        Ok(Self { readers, writer: Writer::start(connection, Home::new(open_file, options)) })
+        let readers = match prepare(&mut connection, &options).await {
+            Ok(readers) => readers,
+            Err(error) => {
+                // It is waited for: a connection that ends later would still write to what is set aside meanwhile.
+                let _ = connection.close().await;
+                return Err(error);
+            }
+        };
+        let home = Home::new(open_file, options, readers.clone());
+        Ok(Self { readers, writer: Writer::start(connection, home), told: false })
     }
+}
+
+/// Brings the schema up to date, then connects the first reader. One stays connected: see [`Home`].
+async fn prepare(
+    connection: &mut SqliteConnection,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, StorageError> {
+    MIGRATIONS.run_direct(None, connection, false).await.map_err(migration_error)?;
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone().read_only(true))
+        .await
+        .map_err(StorageError::during("opening the database for reading"))
 }
 
 fn migration_error(error: MigrateError) -> StorageError {

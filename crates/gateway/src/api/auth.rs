@@ -37,6 +37,18 @@ pub enum KeyError {
         /// The key's file.
         path: PathBuf,
     },
+    /// The kept key's file has another name, too.
+    #[error("the API key in {} is a hard link: the same file has another name; delete it to get a new key", path.display())]
+    Shared {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// The kept key is none that could be sent.
+    #[error("the API key in {} is not 1 to 256 visible ASCII characters; write a key there, or delete the file to get a new one", path.display())]
+    Unfit {
+        /// The key's file.
+        path: PathBuf,
+    },
     /// Writing a new key failed.
     #[error("cannot keep the new API key in {}: {source}", path.display())]
     Write {
@@ -118,6 +130,11 @@ pub struct GeneratedKey {
     pub path: PathBuf,
 }
 
+/// Whether a text can be a key: it has to fit into a header.
+fn is_key(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The key kept under `auth_info`, made and kept (0600) when there is none. A link in its place is refused: its target is
 /// somebody else's file, and would become the key.
 pub fn kept_or_generated(auth_info: &Path) -> Result<GeneratedKey, KeyError> {
@@ -127,10 +144,17 @@ pub fn kept_or_generated(auth_info: &Path) -> Result<GeneratedKey, KeyError> {
     let mut text = String::new();
     match folder.open_file(KEY_FILE) {
         Ok((file, stat)) => {
-            file.take(KEY_LIMIT).read_to_string(&mut text).map_err(FsError::from).map_err(unread)?;
+            // Under another name it is somebody else's file, whose content would become the key and whose mode would change.
+            if stat.st_nlink > 1 {
+                return Err(KeyError::Shared { path });
+            }
+            file.take(KEY_LIMIT + 1).read_to_string(&mut text).map_err(FsError::from).map_err(unread)?;
             let text = text.trim();
             if text.is_empty() {
                 return Err(KeyError::Empty { path });
+            }
+            if !is_key(text) {
+                return Err(KeyError::Unfit { path });
             }
             // A key that others on this machine may read is no key.
             if stat.st_mode & 0o077 != 0 {
@@ -229,5 +253,23 @@ mod tests {
         std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(kept_or_generated(&folder), Err(KeyError::Read { .. })));
         assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn a_file_that_has_another_name_or_holds_no_key_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let base = tempfile::tempdir().unwrap();
+        let (folder, other) = (base.path().join("auth_info"), base.path().join("somebodys"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&other, "what is in it").unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::hard_link(&other, folder.join(KEY_FILE)).unwrap();
+        assert!(matches!(kept_or_generated(&folder), Err(KeyError::Shared { .. })));
+        assert_eq!(other.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+        std::fs::remove_file(&other).unwrap();
+        for text in ["what is in it".to_owned(), "a\0b".to_owned(), "k".repeat(257), "k".repeat(5_000_000)] {
+            std::fs::write(folder.join(KEY_FILE), text).unwrap();
+            assert!(matches!(kept_or_generated(&folder), Err(KeyError::Unfit { .. })));
+        }
     }
 }

@@ -307,6 +307,7 @@ impl From<EngineError> for ApiError {
             | EngineError::Folder { .. }
             | EngineError::FirstStart { .. }
             | EngineError::EngineDatabase { .. }
+            | EngineError::SecondName { .. }
             | EngineError::Generation { .. } => internal(&error),
         }
     }

@@ -22,8 +22,8 @@ use super::media::Decoder;
 use super::strict;
 
 /// Most bytes of a body that are kept in memory: everything but the file in it. Texts have at most
-/// 65,536 characters, which JSON may write in 12 bytes each.
-const LONGEST_TEXT: usize = 4 << 20;
+/// 65,536 characters, which JSON may write in 12 bytes each. Read as JSON, a body may take sixteen times its length.
+const LONGEST_TEXT: usize = 1 << 20;
 /// Most bytes of all bodies together that are kept in memory.
 const ALL_TEXTS: usize = 32 << 20;
 /// Memory is given out in pieces of so many bytes.
@@ -133,7 +133,7 @@ impl Read {
     async fn grow(&mut self, bodies: &Bodies) -> Result<(), ApiError> {
         if self.text.len() > LONGEST_TEXT {
             return Err(ApiError::new(ErrorCode::TooLarge, "The body is too large")
-                .hint("only the file in it may have more than 4 MB"));
+                .hint("only the file in it may have more than 1 MB"));
         }
         let needed = self.text.len() / PIECE;
         let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);

@@ -164,7 +164,7 @@ fn disk_evidence(sessions: &[SessionHealth]) -> Result<Value, Value> {
     let troubled: Vec<&String> = sessions.iter().filter_map(|session| session.disk.as_ref()).collect();
     match troubled.first() {
         None => Ok(
-            json!({ "checked": "the files of every session are those that are open, and their last writes succeeded" }),
+            json!({ "checked": "the files that sessions have open are those at their paths, and their last writes succeeded" }),
         ),
         Some(first) => Err(json!({ "message": first, "sessions": troubled.len() })),
     }

@@ -100,6 +100,10 @@ impl<'de> Visitor<'de> for EmptyVisitor {
 /// # Errors
 /// 400, with the place or the field, and never with a value.
 pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Without names no field can be told from another; serde would take a list for the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(refusal("", "the body must be a JSON object, not a list"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = read("", &mut reader)?;
     reader.end().map_err(|_| {
@@ -246,7 +250,7 @@ mod tests {
         for body in ["", "{", "{\"chatId\":}", "{\"chatId\":\"a\"} {}", "\u{feff}{}"] {
             assert_eq!(refused(body).0, ErrorCode::InvalidJson, "{body}");
         }
-        for body in ["[]", "null", "3", "{\"chatId\":3}"] {
+        for body in ["[]", " [\"a\"]", "null", "3", "{\"chatId\":3}"] {
             assert_eq!(refused(body).0, ErrorCode::InvalidRequest, "{body}");
         }
     }

@@ -83,7 +83,8 @@ pub(super) struct Parts {
     pub inbox: Inbox,
     pub jobs: UnboundedSender<Job>,
     pub mailbox: Receiver<Command>,
-    pub lock: Lock,
+    /// Held by this process; without it, nothing connects.
+    pub lock: Option<Lock>,
 }
 
 pub(super) struct Actor {
@@ -390,10 +391,7 @@ impl Actor {
             }
             Signal::Linked => {
                 tracing::info!(session = %self.parts.state.name(), "linked; logging in");
-                self.deadline = Some(Instant::now() + CONNECT);
-                // The server ends this connection now (515), and the login is on the next one.
-                self.cause = Some(Cause::Linked);
-                self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
+                self.logging_in_anew().await;
             }
             Signal::LinkFailed => {
                 tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
@@ -409,6 +407,13 @@ impl Actor {
             Signal::Disk => self.on_disk().await,
             Signal::Ended => self.on_ended().await,
         }
+    }
+
+    /// The phone linked this device: the server ends this connection (515), and the login is on the next one.
+    async fn logging_in_anew(&mut self) {
+        self.deadline = Some(Instant::now() + CONNECT);
+        self.cause = Some(Cause::Linked);
+        self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
     }
 
     async fn passkey(&mut self, status: SessionStatus) {

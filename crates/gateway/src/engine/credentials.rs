@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use super::generation::NOTE;
+use super::lock::Lock;
 use super::store::{self, EngineStore, Ledger};
 use super::{EngineError, transfer};
 
@@ -53,9 +54,18 @@ pub(super) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), Engine
     }
 }
 
+/// Locks a session's folder, made when it is missing.
+pub(super) fn lock(folder: &Path, session: &SessionName) -> Result<Lock, EngineError> {
+    create_folder(folder)?;
+    Ok(Lock::take(&folder.join("session.lock"), format!("session {session}"))?)
+}
+
 /// Makes sure that what lies in the log beside a session's database is on the disk, before anything reads it.
 pub(super) fn settle(folder: &Path) -> Result<(), EngineError> {
     let path = folder.join(DATABASE);
+    if path.symlink_metadata().is_ok_and(|found| found.is_file() && found.nlink() > 1) {
+        return Err(EngineError::SecondName { path });
+    }
     settle_wal(&path).map_err(|error| EngineError::Disk {
         trouble: Arc::new(DiskTrouble::new(&path, DiskCause::of_io(&error)).looked_into()),
     })

@@ -12,6 +12,7 @@
 
 mod judge;
 mod note;
+mod progress;
 mod witness;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use wakeeper_storage::{GenerationRow, Storage, StorageError};
 
 pub(super) use judge::{Doubt, sentence};
 pub(super) use note::{NOTE, Note, changed};
+use progress::{PROGRESS, Progress};
 pub(super) use witness::Witness;
 
 use crate::model::SessionName;
@@ -129,6 +131,7 @@ pub(super) async fn doubts(
         mark: marked.mark,
         row: storage.generation(places.session.as_str()).await?,
         note: Note::read(&places.folder),
+        progress: Progress::read(&places.folder),
         witness: places.witness(&login).and_then(|path| Witness::read(&path)),
         engine_file: note::file(&places.database()),
         rows_file: note::file(&places.rows),
@@ -198,6 +201,7 @@ async fn mark(
         row.renewed_because = sentence(&doubts);
     }
     storage.put_generation(row).await?;
+    run.progress(&mark);
     run.witness(&mark);
     Ok(Begun { run: Some(run), doubts, renewed, epoch })
 }
@@ -215,6 +219,7 @@ impl Run {
         storage
             .seen_generation(self.places.session.as_str(), &self.word, mark.writes, mark.written_s)
             .await?;
+        self.progress(&mark);
         self.witness(&mark);
         *last = mark.writes;
         Ok(())
@@ -248,6 +253,7 @@ impl Run {
                 ..ended
             })
             .await?;
+        self.progress(&mark);
         self.witness(&mark);
         Ok(())
     }
@@ -283,6 +289,14 @@ impl Run {
         })
     }
 
+    /// It only helps: without it, a database that was put back within one run may go unseen here.
+    fn progress(&self, mark: &Mark) {
+        let progress = Progress { run: self.word.clone(), writes: mark.writes };
+        if let Err(error) = progress.write(&self.places.folder) {
+            tracing::debug!(session = %self.places.session, %error, "how far the session has come was not written");
+        }
+    }
+
     /// The witness only helps: without one, the others still see what they can.
     fn witness(&self, mark: &Mark) {
         let Some(path) = self.places.witness(&self.login) else { return };
@@ -304,6 +318,7 @@ pub(super) async fn forget(
 ) -> Result<(), StorageError> {
     // Who the login was is of no use any more.
     let _ = std::fs::remove_file(folder.join(NOTE));
+    let _ = std::fs::remove_file(folder.join(PROGRESS));
     storage.forget_generation(session.as_str()).await
 }
 

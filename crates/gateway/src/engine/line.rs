@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::watch::Heard;
 use crate::clock::Clock;
 
 /// How far an attempt to connect came.
@@ -35,6 +36,7 @@ struct Inner {
     phase: Phase,
     frames: u64,
     frames_before: u64,
+    answers: u64,
     last_frame: Option<i64>,
     attempts: u64,
 }
@@ -54,6 +56,7 @@ impl Line {
             phase: Phase::Idle,
             frames: 0,
             frames_before: 0,
+            answers: 0,
             last_frame: None,
             attempts: 0,
         };
@@ -104,9 +107,15 @@ impl Line {
         }
     }
 
-    /// How many frames came in so far.
-    pub(super) fn frames(&self) -> u64 {
-        self.inner().frames
+    /// The server answered something that this device sent.
+    pub(super) fn answered(&self) {
+        self.inner().answers += 1;
+    }
+
+    /// What was heard so far.
+    pub(super) fn so_far(&self) -> Heard {
+        let inner = self.inner();
+        Heard { frames: inner.frames, answers: inner.answers }
     }
 
     /// When the last frame came in, in milliseconds since 1970.

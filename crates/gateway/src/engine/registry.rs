@@ -133,7 +133,11 @@ impl Sessions {
         self.adopt(&mut rows).await?;
         for row in &rows {
             let Ok(name) = row.name.parse::<SessionName>() else { continue };
-            let handle = self.spawn(&name, row)?;
+            // One session that cannot be locked must not keep the others from running: it says so, and tries again.
+            let lock = self
+                .lock(&name)
+                .inspect_err(|error| tracing::error!(session = %name, %error, "the session is not locked"));
+            let handle = self.spawn(&name, row, lock.ok())?;
             if row.desired == Desired::Started {
                 handle.ask(Command::Start).await??;
             }
@@ -167,12 +171,20 @@ impl Sessions {
         }
     }
 
-    /// Locks a session's folder and sets its actor running.
-    fn spawn(&self, name: &SessionName, row: &SessionRow) -> Result<Arc<Handle>, EngineError> {
+    /// Locks a session's folder, made when it is missing.
+    fn lock(&self, name: &SessionName) -> Result<Lock, EngineError> {
+        credentials::lock(&credentials::folder(&self.shared.config.auth_info_dir, name), name)
+    }
+
+    /// Sets a session's actor running. Without a lock it takes one before it connects.
+    fn spawn(
+        &self,
+        name: &SessionName,
+        row: &SessionRow,
+        lock: Option<Lock>,
+    ) -> Result<Arc<Handle>, EngineError> {
         let shared = &self.shared;
         let folder = credentials::folder(&shared.config.auth_info_dir, name);
-        credentials::create_folder(&folder)?;
-        let lock = Lock::take(&folder.join("session.lock"), format!("session {name}"))?;
         let state = Arc::new(SessionState::new(row, name.clone(), shared.journal.clock().clone()));
         let context = SessionContext::new(name.as_str(), &state.config(), state.me().as_ref())
             .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
@@ -289,8 +301,9 @@ impl Sessions {
         let config = acceptable(config, &SessionConfig::default())?;
         let desired = if start { Desired::Started } else { Desired::Stopped };
         let row = self.new_row(&name, &config, desired);
+        let lock = self.lock(&name)?;
         self.shared.journal.storage().put_session(row.clone()).await?;
-        let handle = self.spawn(&name, &row)?;
+        let handle = self.spawn(&name, &row, Some(lock))?;
         if start {
             handle.ask(Command::Start).await??;
         }
@@ -569,6 +582,9 @@ async fn care_for_rows(shared: Weak<Shared>, mut disk: watch::Receiver<Option<Ar
     }
 }
 
+/// Each event goes to each of them, and each has a queue of its own.
+const MOST_WEBHOOKS: usize = 100;
+
 /// Settings that can be kept and worked with; `before` holds the secrets that placeholders stand for.
 fn acceptable(mut config: SessionConfig, before: &SessionConfig) -> Result<SessionConfig, EngineError> {
     if config.asks_for_proxy() {
@@ -579,6 +595,11 @@ fn acceptable(mut config: SessionConfig, before: &SessionConfig) -> Result<Sessi
         ));
     }
     config.proxy = None;
+    if config.webhooks.len() > MOST_WEBHOOKS {
+        return Err(EngineError::InvalidRequest(format!(
+            "config.webhooks: a session has at most {MOST_WEBHOOKS} webhooks"
+        )));
+    }
     config.keep_secrets(before).map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
     Ok(config)
 }

@@ -114,13 +114,14 @@ impl EventHandler for Listener {
                 self.state.note(|evidence, now| evidence.undecryptable = Some(now));
                 if !failed.is_unavailable {
                     // People search logs for these two words; the client does not tell which of the causes it was.
-                    tracing::warn!(session = %self.state.name(), message = %failed.info.id,
+                    tracing::warn!(session = %self.state.name(), id = %failed.info.id,
                         "a message could not be decrypted (Bad MAC, or no Signal session for it); \
                          its sender is asked to send it again");
                 }
             }
             Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
                 let timestamp_s = ack.timestamp.map(|time| time.timestamp());
+                self.state.line().answered();
                 self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
             }
             Event::Receipt(_) => self.job(Job::Receipt(event)),

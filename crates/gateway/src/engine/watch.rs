@@ -26,14 +26,23 @@ impl Default for WatchTimes {
     }
 }
 
+/// What was heard of a server so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Frames, whatever they held.
+    pub frames: u64,
+    /// Answers to something that this device sent: only they prove that the way to the server is open, too.
+    pub answers: u64,
+}
+
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hearing {
-    /// The server was heard lately.
+    /// The server was heard lately, and hears us.
     Fine,
-    /// It was silent for some time: ping it.
+    /// It was silent for some time, or has not answered for some time: ping it.
     Probe,
-    /// It was silent too long, pings too.
+    /// It was silent too long, pings too; or it has not answered for too long.
     Deaf,
 }
 
@@ -41,15 +50,20 @@ pub(super) enum Hearing {
 #[derive(Debug)]
 pub(super) struct Watch {
     times: WatchTimes,
-    frames: u64,
+    heard: Heard,
     looked: Instant,
+    /// How long no frame came.
     silence: Duration,
+    /// How long no answer came.
+    unanswered: Duration,
+    /// Pings since the last answer.
     probes: u32,
 }
 
 impl Watch {
-    pub(super) fn new(times: WatchTimes, now: Instant, frames: u64) -> Self {
-        Self { times, frames, looked: now, silence: Duration::ZERO, probes: 0 }
+    pub(super) fn new(times: WatchTimes, now: Instant, heard: Heard) -> Self {
+        let (silence, unanswered) = (Duration::ZERO, Duration::ZERO);
+        Self { times, heard, looked: now, silence, unanswered, probes: 0 }
     }
 
     /// When to look next.
@@ -57,28 +71,31 @@ impl Watch {
         self.looked + self.times.tick
     }
 
-    /// Looks at the number of frames that came in so far.
-    pub(super) fn look(&mut self, now: Instant, frames: u64) -> Hearing {
+    /// Looks at what was heard so far.
+    pub(super) fn look(&mut self, now: Instant, heard: Heard) -> Hearing {
         let since = now.saturating_duration_since(self.looked);
         self.looked = now;
-        if frames != self.frames {
-            self.frames = frames;
-            self.silence = Duration::ZERO;
+        let before = std::mem::replace(&mut self.heard, heard);
+        self.silence = if heard.frames == before.frames { self.silence + since } else { Duration::ZERO };
+        if heard.answers == before.answers {
+            self.unanswered += since;
+        } else {
+            self.unanswered = Duration::ZERO;
             self.probes = 0;
-            return Hearing::Fine;
         }
-        if since > self.times.tick * 2 {
+        let longest = self.silence.max(self.unanswered);
+        if since > self.times.tick * 2 && longest > Duration::ZERO {
             // This process did not run, so it could not hear anything either: the server is asked again.
             self.silence = self.silence.min(self.times.probe);
+            self.unanswered = self.unanswered.min(self.times.probe);
             self.probes += 1;
             return Hearing::Probe;
         }
-        self.silence += since;
         // One ping has always had time to be answered, however the ticks fell.
-        if self.silence >= self.times.deaf && self.probes > 1 {
+        if longest >= self.times.deaf && self.probes > 1 {
             return Hearing::Deaf;
         }
-        if self.silence >= self.times.probe {
+        if longest >= self.times.probe {
             self.probes += 1;
             return Hearing::Probe;
         }
@@ -90,36 +107,51 @@ impl Watch {
 mod tests {
     use super::*;
 
+    const AT_FIRST: Heard = Heard { frames: 7, answers: 3 };
+
     fn watch(now: Instant) -> Watch {
-        Watch::new(WatchTimes::default(), now, 7)
+        Watch::new(WatchTimes::default(), now, AT_FIRST)
+    }
+
+    /// Looks until the server counts as deaf; `change` is done before each look. Answers after how long, and what was seen.
+    fn until_deaf(mut change: impl FnMut(&mut Heard)) -> (Duration, Vec<Hearing>) {
+        let start = Instant::now();
+        let (mut watch, mut now, mut heard, mut seen) = (watch(start), start, AT_FIRST, Vec::new());
+        while seen.last() != Some(&Hearing::Deaf) {
+            now = watch.next();
+            change(&mut heard);
+            seen.push(watch.look(now, heard));
+            assert!(seen.len() < 1000, "never deaf");
+        }
+        (now - start, seen)
     }
 
     #[test]
     fn a_deaf_server_is_found_within_a_minute_and_pinged_before() {
-        let start = Instant::now();
-        let mut watch = watch(start);
-        let mut seen = Vec::new();
-        let mut now = start;
-        while seen.last() != Some(&Hearing::Deaf) {
-            now = watch.next();
-            seen.push(watch.look(now, 7));
-        }
-        assert!(now - start < Duration::from_mins(1), "{:?}", now - start);
+        let (took, seen) = until_deaf(|_| {});
+        assert!(took < Duration::from_mins(1), "{took:?}");
+        assert!(seen.contains(&Hearing::Probe));
+    }
+
+    #[test]
+    fn a_server_that_goes_on_sending_and_answers_nothing_is_deaf() {
+        let (took, seen) = until_deaf(|heard| heard.frames += 5);
+        assert!(took < Duration::from_mins(1), "{took:?}");
         assert!(seen.contains(&Hearing::Probe));
     }
 
     #[test]
     fn a_server_that_answers_pings_is_never_deaf() {
         let mut watch = watch(Instant::now());
-        let mut frames = 7;
+        let mut heard = AT_FIRST;
         for _ in 0..10_000 {
-            match watch.look(watch.next(), frames) {
-                Hearing::Probe => frames += 1,
+            match watch.look(watch.next(), heard) {
+                Hearing::Probe => heard = Heard { frames: heard.frames + 1, answers: heard.answers + 1 },
                 Hearing::Deaf => panic!("a false alarm"),
                 Hearing::Fine => {}
             }
         }
-        assert!(frames > 1000);
+        assert!(heard.answers > 1000);
     }
 
     #[test]
@@ -127,21 +159,12 @@ mod tests {
         for ticks in 0..9 {
             let mut watch = watch(Instant::now());
             for _ in 0..ticks {
-                assert_ne!(watch.look(watch.next(), 7), Hearing::Deaf);
+                assert_ne!(watch.look(watch.next(), AT_FIRST), Hearing::Deaf);
             }
             // Asleep for an hour; what came in meanwhile is read a moment after this look.
             let awake = watch.next() + Duration::from_hours(1);
-            assert_ne!(watch.look(awake, 7), Hearing::Deaf, "after {ticks} ticks");
-            assert_eq!(watch.look(watch.next(), 8), Hearing::Fine);
-        }
-    }
-
-    #[test]
-    fn a_clock_that_stands_still_is_no_silence() {
-        let now = Instant::now();
-        let mut watch = watch(now);
-        for _ in 0..100 {
-            assert_eq!(watch.look(now, 7), Hearing::Fine);
+            assert_ne!(watch.look(awake, AT_FIRST), Hearing::Deaf, "after {ticks} ticks");
+            assert_eq!(watch.look(watch.next(), Heard { frames: 8, answers: 4 }), Hearing::Fine);
         }
     }
 }

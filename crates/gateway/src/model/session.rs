@@ -88,6 +88,12 @@ pub enum SessionStatus {
 }
 
 impl SessionStatus {
+    /// Whether it waits for a phone to link this device.
+    #[must_use]
+    pub fn is_linking(self) -> bool {
+        matches!(self, Self::ScanQrCode | Self::PasskeyRequired | Self::PasskeyConfirmationRequired)
+    }
+
     /// The name on the wire, for example `SCAN_QR_CODE`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

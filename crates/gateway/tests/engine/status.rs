@@ -51,7 +51,7 @@ impl Engine {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_deaf_is_noticed_and_left() {
     let mut world = watched().await;
-    for kind in [FaultKind::Stalled, FaultKind::HalfOpen] {
+    for kind in [FaultKind::Stalled, FaultKind::HalfOpen, FaultKind::Unheard] {
         world.simulator.set_fault(Fault::once(kind));
         let reason = world.engine.leaves(SessionStatus::Working).await;
         assert!(reason.contains("does not answer"), "{kind:?}: {reason}");
@@ -62,7 +62,7 @@ async fn a_server_that_goes_deaf_is_noticed_and_left() {
         world.engine.send(text(ANN, &body)).await;
         received_text(&world.ann, &body).await;
     }
-    assert_eq!(world.engine.evidence().await.connection_ends.get("deaf"), Some(&2));
+    assert_eq!(world.engine.evidence().await.connection_ends.get("deaf"), Some(&3));
     assert_eq!(world.simulator.oracle().reuses().len(), 0);
     world.stop().await;
 }

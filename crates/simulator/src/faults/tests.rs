@@ -21,6 +21,7 @@ fn every_kind_is_read_by_its_documented_name() {
         "dropped",
         "stalled",
         "half_open",
+        "unheard",
         "stream_515",
         "515",
         "conflict",

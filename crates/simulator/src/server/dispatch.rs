@@ -16,7 +16,9 @@ impl World {
     /// Takes one stanza of a connection.
     pub fn receive(&mut self, link: Link, stanza: &Node) {
         self.counters.add("stanzas_received");
-        let Some(connection) = self.connections.get(&link) else { return };
+        let Some(connection) = self.connections.get(&link).filter(|connection| !connection.unheard) else {
+            return;
+        };
         match &connection.role {
             Role::Closed => {}
             Role::Registering(_) => self.receive_registering(link, stanza),

@@ -137,6 +137,11 @@ impl World {
             }
             FaultKind::Stalled => self.send(link, Downstream::Stall),
             FaultKind::HalfOpen => self.send(link, Downstream::HalfOpen),
+            FaultKind::Unheard => {
+                if let Some(connection) = self.connections.get_mut(&link) {
+                    connection.unheard = true;
+                }
+            }
             _ => {}
         }
     }

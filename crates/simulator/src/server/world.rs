@@ -50,6 +50,8 @@ pub(super) struct Connection {
     pub role: Role,
     /// A stanza that a fault holds back until the next one has passed it.
     pub held: Option<Node>,
+    /// Fault: whatever the device sends is discarded.
+    pub unheard: bool,
 }
 
 /// What a connection is for.
@@ -159,7 +161,8 @@ impl World {
     ) -> Link {
         self.next_link += 1;
         let link = Link(self.next_link);
-        let connection = Connection { down, dictionary, noise_public, role: Role::Closed, held: None };
+        let connection =
+            Connection { down, dictionary, noise_public, role: Role::Closed, held: None, unheard: false };
         self.connections.insert(link, connection);
         link
     }

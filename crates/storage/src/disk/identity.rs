@@ -65,13 +65,27 @@ impl OpenFile {
         }
         Ok(())
     }
+
+    /// Takes the write-ahead log as it is found next: for whoever closed the last connection, with which SQLite removes
+    /// the log.
+    pub fn forget_wal(&self) {
+        *self.wal_id.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// The write-ahead log of a database.
-pub(super) fn wal_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+pub(crate) fn wal_of(path: &Path) -> PathBuf {
+    let mut name = real(path).into_os_string();
     name.push("-wal");
     name.into()
+}
+
+/// Where a database lies: SQLite keeps its log beside the file that a link leads to, not beside the link.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let linked = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let target =
+        if linked { std::fs::canonicalize(path).ok().filter(|target| target.is_file()) } else { None };
+    target.unwrap_or_else(|| path.to_owned())
 }
 
 fn look(path: &Path) -> Option<Id> {
@@ -114,5 +128,35 @@ mod tests {
         open.check_with_wal().unwrap();
         std::fs::remove_file(wal_of(&path)).unwrap();
         assert_eq!(open.check_with_wal().unwrap_err().path, wal_of(&path));
+    }
+
+    #[test]
+    fn a_log_that_its_owner_removed_is_taken_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "").unwrap();
+        std::fs::write(wal_of(&path), "log").unwrap();
+        let open = OpenFile::at(&path).unwrap();
+        open.check_with_wal().unwrap();
+        std::fs::remove_file(wal_of(&path)).unwrap();
+        open.forget_wal();
+        open.check_with_wal().unwrap();
+        std::fs::write(wal_of(&path), "another").unwrap();
+        open.check_with_wal().unwrap();
+        std::fs::remove_file(wal_of(&path)).unwrap();
+        assert!(open.check_with_wal().is_err());
+    }
+
+    #[test]
+    fn the_log_of_a_linked_database_lies_beside_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, nothing) = (folder.path().join("a.db"), folder.path().join("b.db"));
+        let other = tempfile::tempdir().unwrap();
+        let file = other.path().canonicalize().unwrap().join("c.db");
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::os::unix::fs::symlink("/no/such/file", &nothing).unwrap();
+        assert_eq!(wal_of(&link), file.with_file_name("c.db-wal"));
+        assert_eq!(wal_of(&nothing), folder.path().join("b.db-wal"));
     }
 }

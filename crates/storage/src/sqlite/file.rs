@@ -1,11 +1,35 @@
 use std::{
     fs::{DirBuilder, OpenOptions, Permissions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
+use super::rebuild;
 use crate::StorageError;
+use crate::disk::settle_wal;
+
+/// A database's path, whatever lies there, made ready to be opened to write: a rebuild that was cut short is finished, and
+/// the log that an earlier process left is on the disk. Whoever opens one asks for this, so that nothing does before.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+}
+
+impl Place {
+    /// Makes it ready. The caller holds the lock on the folder, and nothing has the database open.
+    pub(crate) fn ready(path: &Path) -> Result<Self, StorageError> {
+        rebuild::resume(path)
+            .and_then(|()| settle_wal(path))
+            .map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// Makes sure that the file exists, owner-only, before SQLite opens it: SQLite gives its WAL and
 /// shared-memory files the mode of the database file.

@@ -1,19 +1,24 @@
 //! Where the writer's connection comes from, and what is done when it failed.
 //!
-//! The readers stay connected meanwhile: as long as one connection is open, the index of the write-ahead log lives on, and
-//! it ends with the last commit whose sync succeeded. What a failed commit left behind it is written over.
+//! A reader stays connected meanwhile, because the pool keeps one however long it is idle: as long as one connection is
+//! open, the index of the write-ahead log lives on, and it ends with the last commit whose sync succeeded. What a failed
+//! commit left behind it is written over.
+//!
+//! Nothing promises that a reader is there: one that failed may be gone just then. When the writer's connection was the
+//! last, SQLite removed the log with it, or left it when it could not be moved into the database. So its identity is taken
+//! anew, and what is left is settled before a connection reads it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::housekeeping::write_probe;
 use crate::StorageError;
-use crate::disk::{DiskCause, DiskTrouble, OpenFile, probe};
+use crate::disk::{DiskCause, DiskTrouble, OpenFile, probe, settle_wal};
 
 /// Wait before the first attempt at writing again; it doubles up to [`MOST`].
 const FIRST: Duration = Duration::from_millis(250);
@@ -25,13 +30,16 @@ const BUSY: Duration = Duration::from_secs(1);
 pub(super) struct Home {
     file: OpenFile,
     options: SqliteConnectOptions,
+    readers: SqlitePool,
+    /// The last connection may have been closed since a write worked.
+    alone: bool,
     trouble: watch::Sender<Option<Arc<DiskTrouble>>>,
     wait: Duration,
 }
 
 impl Home {
-    pub(super) fn new(file: OpenFile, options: SqliteConnectOptions) -> Self {
-        Self { file, options, trouble: watch::Sender::new(None), wait: FIRST }
+    pub(super) fn new(file: OpenFile, options: SqliteConnectOptions, readers: SqlitePool) -> Self {
+        Self { file, options, readers, alone: false, trouble: watch::Sender::new(None), wait: FIRST }
     }
 
     /// Why nothing can be written now.
@@ -69,9 +77,26 @@ impl Home {
     /// From now on writes work.
     fn works(&mut self) {
         self.wait = FIRST;
+        self.alone = false;
         if let Some(trouble) = self.trouble.send_replace(None) {
             tracing::info!(path = %trouble.path.display(), "what comes in can be stored again");
         }
+    }
+
+    /// Closes a connection that failed.
+    ///
+    /// Whether it was the last is not told by SQLite. No reader before or after is one sign; a log that was there before
+    /// and is not after is another, for a reader that was only about to connect. To think so wrongly costs a moment in
+    /// which a log that somebody else removes is not missed.
+    pub(super) async fn give_up(&mut self, connection: SqliteConnection) {
+        let there = self.check().is_ok();
+        let readers = self.readers.size();
+        let _ = connection.close().await;
+        let last = readers == 0 || self.readers.size() == 0 || (there && self.check().is_err());
+        if last && there {
+            self.file.forget_wal();
+        }
+        self.alone |= last;
     }
 
     /// Tries to write again: a file beside the database first, then a row in it, both synced.
@@ -89,13 +114,13 @@ impl Home {
         }
         let connection = match kept {
             Some(connection) => Ok(connection),
-            None => self.options.clone().busy_timeout(BUSY).connect().await,
+            None => self.connect().await,
         };
         let opened = match connection {
             Ok(mut connection) => match self.prove(&mut connection).await {
                 Ok(()) => Ok(connection),
                 Err(error) => {
-                    let _ = connection.close().await;
+                    self.give_up(connection).await;
                     Err(error)
                 }
             },
@@ -112,6 +137,14 @@ impl Home {
                 Err((trouble.unwrap_or_else(|| DiskTrouble::new(self.file.path(), DiskCause::Failed)), None))
             }
         }
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        if self.alone {
+            // Nobody writes it now. A reader that connected meanwhile finds the same bytes.
+            settle_wal(self.file.path())?;
+        }
+        self.options.clone().busy_timeout(BUSY).connect().await
     }
 
     /// Moves the log into the database, then commits a row. A reader that is in the way only leaves the log longer.

@@ -5,6 +5,7 @@ use sqlx::{SqliteConnection, query, query_scalar};
 use tokio::sync::watch;
 
 use super::SqliteStorage;
+use super::rebuild::forget;
 use crate::disk::DiskTrouble;
 use crate::{Retention, Storage, StorageError};
 
@@ -30,6 +31,13 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) {
+        if self.told {
+            // Closed already, or in trouble: then the next start says it again.
+            let forgotten = self
+                .writer
+                .write("forgetting how the database was made", |connection| Box::pin(forget(connection)));
+            let _ = forgotten.await;
+        }
         // Readers first: the last connection to close folds the WAL in, and readers must not write.
         self.readers.close().await;
         self.writer.close().await;

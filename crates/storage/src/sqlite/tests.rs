@@ -1,14 +1,17 @@
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
+use super::{Place, SqliteStorage};
 use crate::conformance::suite;
 use crate::disk::DiskCause;
 use crate::{
-    Desired, IncidentQuery, NewIncident, SessionRow, Storage, StorageError, open_sqlite, read_sqlite,
+    Desired, IncidentQuery, NewIncident, SessionRow, SessionRows, Storage, StorageError, open_sqlite,
+    read_sqlite,
 };
 
 /// A storage and the folder it lives in.
@@ -153,4 +156,61 @@ async fn a_database_that_vanishes_is_noticed_without_a_write() {
     let trouble = disk.wait_for(Option::is_some).await.unwrap().clone().unwrap();
     assert_eq!(trouble.cause, DiskCause::Gone);
     assert!(trouble.path.to_string_lossy().ends_with("-wal"), "{trouble}");
+}
+
+/// A write that finds no room, by a limit that only its own connection has.
+async fn fail_a_write(storage: &SqliteStorage) {
+    let write = storage.writer.write("finding no room", |connection| {
+        Box::pin(async move {
+            sqlx::query("PRAGMA max_page_count = 1").execute(&mut *connection).await?;
+            sqlx::query("INSERT INTO checkpoints VALUES ('x', hex(zeroblob(1000000)), 1)")
+                .execute(connection)
+                .await
+                .map(drop)
+        })
+    });
+    assert_eq!(write.await.unwrap_err().disk_cause(), Some(DiskCause::Full));
+}
+
+async fn works_again(storage: &SqliteStorage) {
+    let mut disk = storage.disk();
+    let again = disk.wait_for(Option::is_none);
+    tokio::time::timeout(Duration::from_secs(15), again).await.expect("writes work again").unwrap();
+    storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+}
+
+/// With no reader connected, the writer's connection is the last one: SQLite removes the log with it.
+#[tokio::test]
+async fn a_failed_write_without_readers_is_got_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wakeeper.db");
+    let storage = SqliteStorage::open(&Place::ready(&path).unwrap()).await.unwrap();
+    storage.put_session(session()).await.unwrap();
+    storage.readers.close().await;
+    fail_a_write(&storage).await;
+    works_again(&storage).await;
+    // And once more: the new log is known as the old one was.
+    fail_a_write(&storage).await;
+    works_again(&storage).await;
+    std::fs::remove_file(folder.path().join("wakeeper.db-wal")).unwrap();
+    let refused = storage.put_session(session()).await.unwrap_err();
+    assert_eq!(refused.disk_cause(), Some(DiskCause::Gone), "the new log is watched too");
+}
+
+#[tokio::test]
+async fn a_reader_stays_connected_however_long_it_is_idle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wakeeper.db");
+    let storage = SqliteStorage::open(&Place::ready(&path).unwrap()).await.unwrap();
+    let pool = storage.readers.options();
+    assert!(pool.get_min_connections() > 0);
+    assert_eq!((pool.get_idle_timeout(), pool.get_max_lifetime()), (None, None));
+    storage.put_session(session()).await.unwrap();
+    let log = || std::fs::metadata(folder.path().join("wakeeper.db-wal")).unwrap().ino();
+    let before = log();
+    // It has read nothing but what connecting takes.
+    fail_a_write(&storage).await;
+    works_again(&storage).await;
+    assert_eq!(log(), before, "the log outlives the connection that failed");
+    storage.close().await;
 }

@@ -193,7 +193,7 @@ async fn serve(
     };
     let next = home.failed(trouble);
     if let Some(failed) = connection.take() {
-        let _ = failed.close().await;
+        home.give_up(failed).await;
     }
     answer(group, home.trouble().map(|trouble| StorageError::Disk { trouble }));
     next

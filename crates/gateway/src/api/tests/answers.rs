@@ -133,6 +133,21 @@ async fn unknown_fields_are_refused_by_name_everywhere() {
 }
 
 #[tokio::test]
+async fn a_session_has_a_hundred_webhooks_at_most() {
+    let lab = Lab::open().await;
+    let new = |count: usize| {
+        let hooks: Vec<Value> = (0..count).map(|n| webhook(&format!("http://n8n/{n}"))).collect();
+        json!({"name": "x", "start": false, "config": {"webhooks": hooks}})
+    };
+    let answer = lab.call(Method::POST, "/api/sessions", new(101)).await;
+    assert_error("101", &answer, 400, BAD);
+    assert!(answer.json()["message"].as_str().unwrap().contains("at most 100"), "{}", answer.json());
+    assert_eq!(lab.names(), ["default"]);
+    lab.call(Method::POST, "/api/sessions", new(100)).await;
+    assert_eq!(lab.names(), ["default", "x"]);
+}
+
+#[tokio::test]
 async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() {
     let lab = Lab::open().await;
     lab.call(Method::POST, "/api/sessions/default/stop", json!({})).await;

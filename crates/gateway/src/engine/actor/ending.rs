@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
 use super::Actor;
@@ -25,7 +26,7 @@ pub(super) const SETTLE: Duration = Duration::from_secs(3);
 pub(super) const SLOW: Duration = Duration::from_secs(8);
 /// Nothing heard for so long before the client left: it left for that.
 const SILENT_MS: i64 = 15_000;
-/// How long an answer to a ping is waited for. The watch counts frames, whichever they are.
+/// How long an answer to a ping is waited for.
 const PING: Duration = Duration::from_secs(30);
 
 impl Actor {
@@ -35,8 +36,8 @@ impl Actor {
         self.opened = Some(now);
         self.slow = None;
         self.deadline = None;
-        let frames = self.parts.state.line().frames();
-        self.watch = Some(Watch::new(self.parts.setup.watch, now, frames));
+        let heard = self.parts.state.line().so_far();
+        self.watch = Some(Watch::new(self.parts.setup.watch, now, heard));
         if let Some(client) = self.parts.state.client() {
             let state = &self.parts.state;
             let (signals, round) = (self.signals.0.clone(), self.round);
@@ -99,13 +100,19 @@ impl Actor {
     /// Looks whether the server is still heard.
     pub(super) async fn on_watch(&mut self) {
         let Some(watch) = &mut self.watch else { return };
-        match watch.look(Instant::now(), self.parts.state.line().frames()) {
+        match watch.look(Instant::now(), self.parts.state.line().so_far()) {
             Hearing::Fine => {}
             Hearing::Probe => {
                 if let Some(client) = self.parts.state.client() {
+                    let line = Arc::clone(self.parts.state.line());
                     tokio::spawn(async move {
                         let ping = client.execute(KeepaliveSpec::with_timeout(PING));
-                        let _ = tokio::time::timeout(PING, ping).await;
+                        // A refusal is an answer, too.
+                        if let Ok(Ok(_) | Err(IqError::ServerError { .. })) =
+                            tokio::time::timeout(PING, ping).await
+                        {
+                            line.answered();
+                        }
                     });
                 }
             }
@@ -117,6 +124,8 @@ impl Actor {
     pub(super) async fn on_stream_error(&mut self, code: &str) {
         let cause = match code {
             "515" if self.cause == Some(Cause::Linked) => return,
+            // The end of linking, told before the client has dealt with the link itself.
+            "515" if self.parts.state.status().is_linking() => return self.logging_in_anew().await,
             "515" => Cause::RestartRequired,
             "503" => Cause::Unavailable,
             "429" => Cause::ServerBusy,
@@ -210,7 +219,7 @@ impl Actor {
         self.reason = Some(reason.clone());
         match backoff::decide(&cause, self.failures, rand::random()) {
             Verdict::Retry(wait) => {
-                if !matches!(cause, Cause::QrExpired | Cause::Linked) {
+                if !matches!(cause, Cause::QrExpired | Cause::Linked | Cause::OlderCopy) {
                     self.failures = self.failures.saturating_add(1);
                 }
                 self.retry = Some(Instant::now() + wait);

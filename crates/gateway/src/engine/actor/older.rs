@@ -137,17 +137,28 @@ impl Actor {
     /// # Errors
     /// Why the lock file cannot be put back: the disk is in trouble, which may pass.
     pub(super) async fn is_owner(&mut self) -> Result<bool, Closed> {
-        match self.parts.lock.check() {
+        let checked = match &self.parts.lock {
+            Some(lock) => lock.check().map_err(EngineError::from),
+            None => credentials::lock(&self.parts.folder, self.parts.state.name()).map(|lock| {
+                self.parts.lock = Some(lock);
+                Kept::Untouched
+            }),
+        };
+        match checked {
             Ok(Kept::Untouched) => Ok(true),
             Ok(Kept::PutBack) => {
                 tracing::warn!(session = %self.parts.state.name(), "somebody deleted the lock file of this session; it is there again");
                 Ok(true)
             }
-            Err(error @ LockError::Held { .. }) => {
+            Err(EngineError::Lock(error @ LockError::Held { .. })) => {
                 self.abandon(error.to_string()).await;
                 Ok(false)
             }
-            Err(LockError::File { path, source, .. }) => Err(Closed::disk(&path, DiskCause::of_io(&source))),
+            Err(
+                EngineError::Lock(LockError::File { path, source, .. })
+                | EngineError::Folder { path, source, .. },
+            ) => Err(Closed::disk(&path, DiskCause::of_io(&source))),
+            Err(error) => Err(Closed::Rows(error.to_string().into())),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use wakeeper_native::generation::Mark;
 use wakeeper_storage::GenerationRow;
 
+use super::progress::Progress;
 use super::{Note, Witness};
 
 /// Something that does not fit together.
@@ -65,6 +66,7 @@ pub(super) struct Seen {
     pub mark: Option<Mark>,
     pub row: Option<GenerationRow>,
     pub note: Option<Note>,
+    pub progress: Option<Progress>,
     pub witness: Option<Witness>,
     pub engine_file: Option<String>,
     pub rows_file: Option<String>,
@@ -98,7 +100,13 @@ impl Seen {
 
     fn compared(&self, mark: &Mark, row: &GenerationRow, note: Option<&Note>) -> Vec<Doubt> {
         let mut doubts = Vec::new();
-        if mark.writes < row.writes {
+        // Written after both, so neither can be behind it.
+        let came_to =
+            self.progress.as_ref().filter(|progress| progress.run == mark.run).map_or(0, |seen| seen.writes);
+        if row.run == mark.run && row.writes < came_to {
+            doubts.push(Doubt::RowsOlder);
+        }
+        if mark.writes < row.writes.max(came_to) {
             doubts.push(Doubt::EngineOlder);
         } else if moved_on(mark, row) {
             // A start or a stop that was cut short. Rows of the same run that are behind are no doubt either: they follow within
@@ -168,6 +176,7 @@ mod tests {
                 renewed_because: None,
             }),
             note: Some(Note { run: "b".into(), login: LOGIN.into(), number: None, engine_changed: None }),
+            progress: Some(Progress { run: "b".into(), writes: 68 }),
             witness: Some(Witness { run: "b".into(), writes: 68 }),
             engine_file: text("e"),
             rows_file: text("r"),
@@ -208,6 +217,27 @@ mod tests {
         assert_eq!(changed(|seen| seen.row.as_mut().unwrap().run = "a".into()), [Doubt::RowsOlder]);
         assert_eq!(changed(|seen| seen.row = None), [Doubt::RowsUnaware]);
         assert_eq!(changed(|seen| seen.note = None), [Doubt::NoteUnfit]);
+    }
+
+    #[test]
+    fn databases_that_fell_back_within_a_run_are_behind_its_progress() {
+        let mark = |writes| Some(Mark { run: "b".into(), writes, written_s: 10 });
+        let progress = |writes| Some(Progress { run: "b".into(), writes });
+        // Both lost the log beside them.
+        let both = changed(|seen| {
+            seen.mark = mark(5);
+            seen.row.as_mut().unwrap().writes = 4;
+            seen.witness = None;
+        });
+        assert_eq!(both, [Doubt::RowsOlder, Doubt::EngineOlder]);
+        // The rows alone did.
+        assert_eq!(changed(|seen| seen.row.as_mut().unwrap().writes = 4), [Doubt::RowsOlder]);
+        // Killed between the rows and the progress, and after a power cut that lost the progress.
+        for came_to in [None, progress(0), progress(60)] {
+            assert_eq!(changed(|seen| seen.progress = came_to), []);
+        }
+        let other_run = |seen: &mut Seen| seen.progress = Some(Progress { run: "a".into(), writes: 900 });
+        assert_eq!(changed(other_run), []);
     }
 
     #[test]

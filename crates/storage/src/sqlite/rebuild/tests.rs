@@ -1,0 +1,258 @@
+mod crash;
+
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, query, query_as, query_scalar};
+use tempfile::TempDir;
+
+use crate::{
+    AccountRow, Change, Desired, MessageQuery, MessageRow, SessionRow, Storage, StorageError,
+    open_or_rebuild_sqlite, open_sqlite,
+};
+
+/// What the migrations make and a rebuild keeps: everything but the probe and sqlx's own table.
+const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+                      AND name NOT IN ('probe', '_sqlx_migrations') ORDER BY name";
+
+struct Scene {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wakeeper.db");
+        Self { folder, path }
+    }
+
+    async fn connect(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(&self.path).foreign_keys(false);
+        options.connect().await.unwrap()
+    }
+
+    /// The names in the folder, in order; without the index of a log, which SQLite makes when it needs one.
+    fn names(&self) -> Vec<String> {
+        let items = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> = items.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with("-shm"));
+        names.sort();
+        names
+    }
+}
+
+/// A wrong number of free pages: SQLite finds it, and every row can still be read.
+fn damage(path: &Path) {
+    let mut content = std::fs::read(path).unwrap();
+    content[36..40].copy_from_slice(&7_u32.to_be_bytes());
+    std::fs::write(path, content).unwrap();
+}
+
+fn session(name: &str, me_json: Option<&str>) -> SessionRow {
+    SessionRow {
+        name: name.to_owned(),
+        config_json: "{}".to_owned(),
+        desired: Desired::Started,
+        created_ms: 1,
+        updated_ms: 1,
+        me_json: me_json.map(str::to_owned),
+    }
+}
+
+fn message(session: &str, id: &str, to: &str) -> Change {
+    let row = MessageRow {
+        session: session.to_owned(),
+        chat: "628@c.us".to_owned(),
+        id: id.to_owned(),
+        from_me: false,
+        participant: String::new(),
+        sender: "628@c.us".to_owned(),
+        timestamp_s: 1,
+        kind: "text".to_owned(),
+        ack: 0,
+        payload_json: format!(r#"{{"to":"{to}"}}"#),
+        proto: vec![1],
+        edited: false,
+        revoked: false,
+        hidden: false,
+    };
+    Change::Message { row: Box::new(row), updates: vec![], events: vec![] }
+}
+
+fn account(id: &str, lid: Option<&str>) -> Option<AccountRow> {
+    Some(AccountRow { id: id.to_owned(), lid: lid.map(str::to_owned) })
+}
+
+/// Puts a row into every table, whatever its columns are.
+async fn fill(connection: &mut SqliteConnection) -> Vec<String> {
+    let tables: Vec<String> = query_scalar(TABLES).fetch_all(&mut *connection).await.unwrap();
+    for table in &tables {
+        let columns: Vec<(String, String)> = query_as("SELECT name, type FROM pragma_table_info(?)")
+            .bind(table)
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        let values: Vec<&str> = columns
+            .iter()
+            .map(|(name, kind)| match (name.as_str(), kind.as_str()) {
+                ("state", _) => "0",
+                (_, "INTEGER") => "1",
+                (_, "BLOB") => "x'01'",
+                _ => "'x'",
+            })
+            .collect();
+        let sql = format!("INSERT INTO {table} VALUES ({})", values.join(", "));
+        query(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
+    }
+    tables
+}
+
+#[tokio::test]
+async fn a_row_of_every_table_that_the_migrations_make_is_kept() {
+    let scene = Scene::new();
+    open_sqlite(&scene.path).await.unwrap().close().await;
+    let mut connection = scene.connect().await;
+    let tables = fill(&mut connection).await;
+    connection.close().await.unwrap();
+    damage(&scene.path);
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    let rebuilt = rebuilt.expect("the damage is found");
+    storage.close().await;
+    let mut kept: Vec<String> = rebuilt.kept.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+    kept.sort();
+    let expected: Vec<String> = tables.iter().map(|table| format!("{table} 1")).collect();
+    assert_eq!(kept, expected);
+    let mut connection = scene.connect().await;
+    for table in &tables {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let count: i64 = query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(count, 1, "{table}");
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whose_the_rows_are_is_told_by_what_is_left() {
+    let scene = Scene::new();
+    let storage = open_sqlite(&scene.path).await.unwrap();
+    let me = r#"{"id":"621@c.us","lid":"1@lid"}"#;
+    storage.put_session(session("linked", Some(me))).await.unwrap();
+    storage.put_session(session("left", None)).await.unwrap();
+    storage.put_session(session("new", None)).await.unwrap();
+    for (session, id, to) in [
+        ("left", "A", "620@c.us"),
+        ("left", "B", "622@c.us"),
+        // Its own row cannot be read either.
+        ("unknown", "C", "623@c.us"),
+        ("unknown/619@c.us", "D", "619@c.us"),
+    ] {
+        storage.commit(message(session, id, to).into()).await.unwrap();
+    }
+    storage.close().await;
+    let mut connection = scene.connect().await;
+    query("DROP TABLE session_accounts").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    damage(&scene.path);
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert!(rebuilt.is_some());
+    assert_eq!(storage.account("linked").await.unwrap(), account("621@c.us", Some("1@lid")));
+    assert_eq!(storage.account("left").await.unwrap(), account("622@c.us", None));
+    assert_eq!(storage.account("unknown").await.unwrap(), account("623@c.us", None));
+    assert_eq!(storage.account("new").await.unwrap(), None);
+    assert_eq!(storage.account("unknown/619@c.us").await.unwrap(), None);
+    storage.close().await;
+}
+
+/// A folder in the log's place: whoever writes over the log is told so by the system, SQLite says "unable to open".
+#[tokio::test]
+async fn the_log_is_settled_before_the_database_is_opened() {
+    let scene = Scene::new();
+    open_sqlite(&scene.path).await.unwrap().close().await;
+    std::fs::create_dir(scene.path.with_file_name("wakeeper.db-wal")).unwrap();
+    let refused = open_or_rebuild_sqlite(&scene.path, "now").await.map(|_| ()).unwrap_err();
+    assert!(matches!(refused, StorageError::OpenFile { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn copies_that_a_rebuild_left_go_at_the_start() {
+    let scene = Scene::new();
+    open_sqlite(&scene.path).await.unwrap().close().await;
+    for name in
+        ["wakeeper-damaged-then.db.reading", "wakeeper-damaged-then.db.reading-wal", "other.db.reading"]
+    {
+        std::fs::write(scene.folder.path().join(name), "a copy").unwrap();
+    }
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert_eq!(rebuilt, None);
+    storage.close().await;
+    assert_eq!(scene.names(), ["other.db.reading", "wakeeper.db"], "other files are left alone");
+}
+
+/// The rows of a database that was killed are partly in its log only.
+#[tokio::test]
+async fn what_is_only_in_the_log_is_read_and_the_log_is_kept() {
+    let scene = killed().await;
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert!(rebuilt.is_some());
+    assert_eq!(ids(&*storage).await, ["early", "late"]);
+    storage.close().await;
+    assert_eq!(scene.names(), ["wakeeper-damaged-now.db", "wakeeper-damaged-now.db-wal", "wakeeper.db"]);
+}
+
+/// A damaged database with a message in the file and one in the log only.
+async fn killed() -> Scene {
+    let (running, scene) = (Scene::new(), Scene::new());
+    let storage = open_sqlite(&running.path).await.unwrap();
+    storage.put_session(session("default", None)).await.unwrap();
+    storage.commit(message("default", "early", "621@c.us").into()).await.unwrap();
+    storage.close().await;
+    let storage = open_sqlite(&running.path).await.unwrap();
+    let mut content = std::fs::read(&running.path).unwrap();
+    storage.commit(message("default", "late", "621@c.us").into()).await.unwrap();
+    // A page of an index that the log does not have: attempts_by_delivery.
+    let page: u32 = query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'attempts_by_delivery'")
+        .fetch_one(&mut running.connect().await)
+        .await
+        .unwrap();
+    let at = (page as usize - 1) * 4096;
+    content[at..at + 4096].fill(0xaa);
+    std::fs::write(&scene.path, content).unwrap();
+    std::fs::copy(
+        running.path.with_file_name("wakeeper.db-wal"),
+        scene.path.with_file_name("wakeeper.db-wal"),
+    )
+    .unwrap();
+    storage.close().await;
+    scene
+}
+
+async fn ids(storage: &dyn Storage) -> Vec<String> {
+    let query = MessageQuery { limit: 100, ..MessageQuery::default() };
+    let mut ids: Vec<_> =
+        storage.messages("default", query).await.unwrap().into_iter().map(|row| row.id).collect();
+    ids.sort();
+    ids
+}
+
+/// A lane that is no number stops what closes gaps afterwards. What was read is there all the same, and is told.
+#[tokio::test]
+async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
+    let scene = Scene::new();
+    open_sqlite(&scene.path).await.unwrap().close().await;
+    let mut connection = scene.connect().await;
+    let tables = fill(&mut connection).await;
+    query("UPDATE outbox SET lane = 'none'").execute(&mut connection).await.unwrap();
+    query("INSERT INTO attempts VALUES (2, 9, 'nobody', 1, 1, 1, 1, 'x')")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    damage(&scene.path);
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert_eq!(rebuilt.unwrap().kept.len(), tables.len());
+    storage.close().await;
+    let attempts: i64 =
+        query_scalar("SELECT count(*) FROM attempts").fetch_one(&mut scene.connect().await).await.unwrap();
+    assert_eq!(attempts, 1, "an attempt at a delivery that is gone goes too");
+}
