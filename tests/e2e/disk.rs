@@ -3,3 +3,4 @@
 mod full;
 mod gone;
 mod matrix;
+mod unstored;

@@ -31,6 +31,8 @@ pub enum DiskCause {
     Locked,
     /// The file was removed, moved or replaced while it was open.
     Gone,
+    /// The file became shorter while it was open: somebody cut it or wrote another over it.
+    CutShort,
     /// The file is no sound database any more.
     Damaged,
 }
@@ -46,6 +48,7 @@ impl DiskCause {
             Self::Failed => "EIO",
             Self::Locked => "SQLITE_BUSY",
             Self::Gone => "removed or replaced",
+            Self::CutShort => "cut short",
             Self::Damaged => "SQLITE_CORRUPT",
         }
     }
@@ -120,9 +123,12 @@ impl DiskTrouble {
             DiskCause::Failed => "look at that disk; it goes on by itself when a write succeeds",
             DiskCause::Locked => "end the program that holds the lock; it goes on by itself then",
             DiskCause::Gone => {
-                "put the file back where it was, or stop the gateway, put a backup there and start it"
+                "put the file back where it was; or stop the gateway and start it: a login then comes from the newest backup, \
+                 and sessions are found by their folders"
             }
-            DiskCause::Damaged => "stop the gateway and restore a backup",
+            DiskCause::CutShort | DiskCause::Damaged => {
+                "stop the gateway and start it: it keeps what can be read, and takes a login from the newest backup"
+            }
         }
     }
 }
@@ -137,7 +143,7 @@ impl fmt::Display for DiskTrouble {
             DiskCause::ReadOnly => write!(f, "{path} cannot be written: it is read-only ({name})"),
             DiskCause::Failed => write!(f, "the disk that holds {path} failed ({name})"),
             DiskCause::Locked => write!(f, "another process holds the lock of {path} ({name})"),
-            DiskCause::Gone => write!(f, "{path} was {name} while it was open"),
+            DiskCause::Gone | DiskCause::CutShort => write!(f, "{path} was {name} while it was open"),
             DiskCause::Damaged => write!(f, "{path} is damaged ({name})"),
         }
     }
@@ -157,7 +163,9 @@ mod tests {
 
     #[test]
     fn a_trouble_names_file_cause_and_what_to_do() {
-        for cause in [DiskCause::Full, DiskCause::Quota, DiskCause::Gone, DiskCause::Locked] {
+        for cause in
+            [DiskCause::Full, DiskCause::Quota, DiskCause::Gone, DiskCause::CutShort, DiskCause::Locked]
+        {
             let trouble = DiskTrouble::new(Path::new("/data/wakeeper.db"), cause);
             let text = trouble.to_string();
             assert!(text.contains("/data/wakeeper.db") && text.contains(cause.name()), "{text}");

@@ -30,7 +30,8 @@ async fn noticed(gateway: &Gateway) {
             .await
             .map_err(|error| error.to_string())?;
         let text = answer.body.to_string();
-        let named = answer.status == StatusCode::SERVICE_UNAVAILABLE && text.contains("removed or replaced");
+        let told = ["removed or replaced", "cut short"].iter().any(|words| text.contains(words));
+        let named = answer.status == StatusCode::SERVICE_UNAVAILABLE && told;
         if named { Ok(()) } else { Err(format!("{} {text}", answer.status)) }
     })
     .await;
@@ -108,5 +109,23 @@ async fn a_removed_database_stops_acknowledgements_for_good() {
         noticed(gateway).await;
         assert!(!ann.confirmed_by_companion(&id).await, "acknowledged, and stored nowhere");
         assert!(!path.exists(), "nothing new is made in its place");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_cut_short_stops_acknowledgements() {
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    for (n, cut) in ["wakeeper.db", "wakeeper.db-wal", "sessions/default/engine.db"].into_iter().enumerate() {
+        let mut party = lab.linked_gateway(&format!("gateway-{n}"), &format!("49170150000{n}")).await;
+        let me = party.address().jid();
+        let ann = lab.simulator().phone(&format!("49170160000{n}"), "Ann").await;
+        let (gateway, _) = party.as_gateway();
+        let path = gateway.folder().join("auth_info").join(cut);
+        std::fs::OpenOptions::new().write(true).open(&path).expect(cut).set_len(0).expect("cut");
+        noticed(gateway).await;
+        let id = ann.send_text(&me, "nobody stores this").await;
+        // A second look: whatever was on its way has been dealt with by now.
+        noticed(gateway).await;
+        assert!(!ann.confirmed_by_companion(&id).await, "{cut}: acknowledged, and stored nowhere");
     }
 }

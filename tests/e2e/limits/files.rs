@@ -1,5 +1,6 @@
 //! Large files from callers, and to them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use wakeeper_e2e::gateway::{API_KEY, Gateway};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::{Addressing, Lab, PATIENCE, Webhooks};
@@ -46,21 +48,24 @@ async fn unfinished_bodies_take_no_memory() {
     drop(streams);
 }
 
-/// A server of files: one large, one that drips, one slow.
-async fn files(size: usize) -> String {
+/// A server of files: one large, one that drips; and what is told when somebody fetches the one that drips.
+async fn files(size: usize) -> (String, Arc<Notify>) {
+    let fetched = Arc::new(Notify::new());
+    let told = Arc::clone(&fetched);
     let large = move || async move { vec![7u8; size] };
-    let drip = || async {
+    let drip = move || {
+        told.notify_one();
         let pieces = futures::stream::iter(0..600).then(|_| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Ok::<_, std::io::Error>(vec![1u8])
         });
-        Body::from_stream(pieces)
+        std::future::ready(Body::from_stream(pieces))
     };
     let router = Router::new().route("/large.bin", get(large)).route("/drip.bin", get(drip));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}")
+    (format!("http://{address}"), fetched)
 }
 
 async fn linked() -> (Lab, Webhooks, Gateway) {
@@ -79,7 +84,7 @@ async fn linked() -> (Lab, Webhooks, Gateway) {
 #[tokio::test]
 async fn large_files_go_through_without_lying_in_memory() {
     let (_lab, _webhooks, gateway) = linked().await;
-    let base = files(60 << 20).await;
+    let (base, _) = files(60 << 20).await;
     let before = gateway.memory();
     let peak = async {
         let mut peak = 0;
@@ -120,13 +125,12 @@ async fn large_files_go_through_without_lying_in_memory() {
 #[tokio::test]
 async fn a_file_that_drips_holds_up_no_other_send() {
     let (_lab, _webhooks, gateway) = linked().await;
-    let base = files(1).await;
+    let (base, fetched) = files(1).await;
     let chat = format!("{ANN}@c.us");
     let dripping = json!({"chatId": chat, "file": {"url": format!("{base}/drip.bin")}});
     let slow = gateway.answer(gateway.request(Method::POST, "/api/sendFile").json(&dripping));
     let quick = async {
-        // The other send is under way, as far as anybody can tell from outside.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        fetched.notified().await;
         let began = std::time::Instant::now();
         gateway.call(Method::POST, "/api/sendText", Some(Gateway::text(&chat, "quick"))).await;
         began.elapsed()

@@ -28,7 +28,12 @@ async fn noted(scene: &mut Scene) {
     let read = || std::fs::read_to_string(&path).unwrap_or_default();
     let before = read();
     scene.send("one more", 1).await;
-    eventually("the count to move on", PATIENCE, async || if read() == before { Err(read()) } else { Ok(()) }).await;
+    eventually(
+        "the count to move on",
+        PATIENCE,
+        async || if read() == before { Err(read()) } else { Ok(()) },
+    )
+    .await;
 }
 
 /// The gateway is killed, `fall_back` is done to its folder, and it is started again. Answers how often it negotiated its

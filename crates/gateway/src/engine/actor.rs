@@ -98,6 +98,8 @@ pub(super) struct Actor {
     failures: u32,
     deadline: Option<Instant>,
     retry: Option<Instant>,
+    /// The rows still know of a login that is over: until they forget it, a missing database looks like a lost login.
+    remembered: bool,
     /// Whether WhatsApp's server was asked for its pre-keys in this run.
     compared: bool,
     /// The greatest id of the server's pre-keys, when this copy never made that one.
@@ -138,6 +140,7 @@ impl Actor {
             failures: 0,
             deadline: None,
             retry: None,
+            remembered: false,
             compared: false,
             server_ahead: None,
             unstored: (0, 0),
@@ -299,6 +302,10 @@ impl Actor {
             return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
         }
         credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
+        if self.remembered {
+            self.parts.journal.storage().forget_generation(self.parts.state.name().as_str()).await?;
+            self.remembered = false;
+        }
         let told = self.look_at_files();
         credentials::settle(&self.parts.folder)?;
         // Without a sound one its login counts as damaged, though it can be made anew.
@@ -491,6 +498,7 @@ impl Actor {
         let storage = self.parts.journal.storage();
         if let Err(error) = storage.forget_generation(state.name().as_str()).await {
             tracing::error!(session = %state.name(), %error, "the rows still know of the old login");
+            self.remembered = true;
         }
         match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {

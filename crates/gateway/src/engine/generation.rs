@@ -202,7 +202,7 @@ async fn mark(
     }
     storage.put_generation(row).await?;
     run.progress(&mark);
-    run.witness(&mark);
+    run.witness(&mark).await;
     Ok(Begun { run: Some(run), doubts, renewed, epoch })
 }
 
@@ -220,7 +220,7 @@ impl Run {
             .seen_generation(self.places.session.as_str(), &self.word, mark.writes, mark.written_s)
             .await?;
         self.progress(&mark);
-        self.witness(&mark);
+        self.witness(&mark).await;
         *last = mark.writes;
         Ok(())
     }
@@ -254,7 +254,7 @@ impl Run {
             })
             .await?;
         self.progress(&mark);
-        self.witness(&mark);
+        self.witness(&mark).await;
         Ok(())
     }
 
@@ -298,9 +298,13 @@ impl Run {
     }
 
     /// The witness only helps: without one, the others still see what they can.
-    fn witness(&self, mark: &Mark) {
+    async fn witness(&self, mark: &Mark) {
         let Some(path) = self.places.witness(&self.login) else { return };
-        if let Err(error) = (Witness { run: self.word.clone(), writes: mark.writes }).write(&path) {
+        let witness = Witness { run: self.word.clone(), writes: mark.writes };
+        let target = path.clone();
+        // It is synced, on a disk that may be slow.
+        let written = tokio::task::spawn_blocking(move || witness.write(&target)).await;
+        if let Err(error) = written.map_err(std::io::Error::other).flatten() {
             tracing::warn!(session = %self.places.session, path = %path.display(), %error,
                 "the state folder cannot be written: an older copy of everything may go unseen (setting STATE_DIR)");
         }

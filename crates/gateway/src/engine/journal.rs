@@ -107,8 +107,12 @@ impl Journal {
             let first = self.held().front().cloned();
             let Some(event) = first else { return };
             let id = event.id.clone();
-            if self.commit(vec![Change::Events(vec![event])]).await.is_err() {
-                return;
+            if let Err(error) = self.commit(vec![Change::Events(vec![event])]).await {
+                if error.disk_cause().is_some() {
+                    return;
+                }
+                // The disk is well, so it would fail for ever and hold up all that follow.
+                tracing::error!(id, %error, "a change of status cannot be stored; webhooks do not hear of it");
             }
             self.drop_first(&id);
         }
@@ -129,6 +133,10 @@ impl Journal {
         let mut held = self.held();
         if held.len() >= HELD_MOST {
             held.pop_front();
+            tracing::error!(
+                kept = HELD_MOST,
+                "the oldest change of status that waited for room was given up"
+            );
         }
         held.push_back(event);
     }
@@ -148,8 +156,12 @@ impl Journal {
             return self.hold(event);
         }
         if let Err(error) = self.commit(vec![Change::Events(vec![event.clone()])]).await {
-            tracing::error!(session = %info.name, %error, "a change of status could not be stored; it is kept until it can");
-            self.hold(event);
+            if error.disk_cause().is_some() {
+                tracing::error!(session = %info.name, %error, "a change of status could not be stored; it is kept until it can");
+                self.hold(event);
+            } else {
+                tracing::error!(session = %info.name, %error, "a change of status cannot be stored; webhooks do not hear of it");
+            }
         }
     }
 }

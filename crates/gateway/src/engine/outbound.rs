@@ -167,7 +167,9 @@ impl Outbound {
         for row in rows {
             let Some(plan) = Plan::from_json(&row.request_json) else {
                 tracing::error!(session = %self.state.name(), "an unfinished send cannot be read");
-                self.fail(&row.message_id, "its row is damaged").await?;
+                // It waits for room on the disk, for which its caller must not wait.
+                let this = Arc::clone(self);
+                self.tasks.spawn(async move { this.fail(&row.message_id, "its row is damaged").await });
                 continue;
             };
             // Receipts may come before the send is repeated.

@@ -162,6 +162,13 @@ pub(super) fn mark_deleted(folder: &Path) -> Result<(), EngineError> {
         .map_err(|source| EngineError::Folder { operation: "mark as deleted", path, source })
 }
 
+/// Takes the mark away again. One that stays only keeps the session from being found without its row.
+pub(super) fn unmark_deleted(folder: &Path) {
+    if let Err(error) = std::fs::remove_file(folder.join(DELETED)) {
+        tracing::warn!(folder = %folder.display(), %error, "the mark of a deleted session stays, though the session does");
+    }
+}
+
 /// Whether a session's folder is being deleted.
 pub(super) fn is_deleted(folder: &Path) -> bool {
     folder.join(DELETED).exists()

@@ -355,11 +355,16 @@ impl Sessions {
             let _ = handle.ask(Command::Logout).await;
         }
         handle.leave().await;
-        recovery::mark_deleted(&credentials::folder(&self.shared.config.auth_info_dir, name))?;
-        self.shared.journal.storage().delete_session(name.as_str()).await?;
+        let folder = credentials::folder(&self.shared.config.auth_info_dir, name);
+        recovery::mark_deleted(&folder)?;
+        if let Err(error) = self.shared.journal.storage().delete_session(name.as_str()).await {
+            // It lives on, and must be found again when the rows are lost.
+            recovery::unmark_deleted(&folder);
+            return Err(error.into());
+        }
         self.shared.journal.sink().remove_session(name);
         self.handles_mut().remove(name);
-        remove_folder(&credentials::folder(&self.shared.config.auth_info_dir, name))
+        remove_folder(&folder)
     }
 
     /// Starts a session; one that runs already stays as it is.

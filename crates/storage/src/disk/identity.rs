@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{DiskCause, DiskTrouble};
 
@@ -19,6 +19,9 @@ pub struct OpenFile {
     id: Id,
     /// Of the write-ahead log, once there is one.
     wal_id: Mutex<Option<Id>>,
+    /// Length of the database and of its log when they were last looked at: while a database is open, neither becomes
+    /// shorter by itself.
+    lengths: Mutex<(u64, u64)>,
 }
 
 impl OpenFile {
@@ -29,7 +32,8 @@ impl OpenFile {
     pub fn at(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         let id = (metadata.dev(), metadata.ino());
-        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None) })
+        let lengths = Mutex::new((metadata.len(), 0));
+        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None), lengths })
     }
 
     /// The database's path.
@@ -41,35 +45,44 @@ impl OpenFile {
     /// Looks whether the database is still there. One `stat`.
     ///
     /// # Errors
-    /// When it was removed, moved or replaced.
+    /// When it was removed, moved, replaced or cut short.
     pub fn check(&self) -> Result<(), DiskTrouble> {
-        if look(&self.path) == Some(self.id) {
-            return Ok(());
+        match look(&self.path) {
+            Some((id, length)) if id == self.id => grown(&self.path, length, &mut self.lengths().0),
+            _ => Err(DiskTrouble::new(&self.path, DiskCause::Gone)),
         }
-        Err(DiskTrouble::new(&self.path, DiskCause::Gone))
+    }
+
+    fn lengths(&self) -> MutexGuard<'_, (u64, u64)> {
+        self.lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same for the database and its write-ahead log, for whoever holds a connection all the time: SQLite removes
     /// the log only with the last one.
     ///
     /// # Errors
-    /// When one of them was removed, moved or replaced.
+    /// When one of them was removed, moved, replaced or cut short.
     pub fn check_with_wal(&self) -> Result<(), DiskTrouble> {
         self.check()?;
         let found = look(&self.wal);
         let mut known = self.wal_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = found.map(|(id, _)| id);
         match *known {
-            None => *known = found,
-            Some(_) if *known == found => {}
+            None => *known = id,
+            Some(_) if *known == id => {}
             Some(_) => return Err(DiskTrouble::new(&self.wal, DiskCause::Gone)),
         }
-        Ok(())
+        match found {
+            Some((_, length)) => grown(&self.wal, length, &mut self.lengths().1),
+            None => Ok(()),
+        }
     }
 
     /// Takes the write-ahead log as it is found next: for whoever closed the last connection, with which SQLite removes
-    /// the log.
+    /// the log, or is about to empty it.
     pub fn forget_wal(&self) {
         *self.wal_id.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.lengths().1 = 0;
     }
 }
 
@@ -88,14 +101,40 @@ pub(crate) fn real(path: &Path) -> PathBuf {
     target.unwrap_or_else(|| path.to_owned())
 }
 
-fn look(path: &Path) -> Option<Id> {
+fn look(path: &Path) -> Option<(Id, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
-    (metadata.nlink() > 0).then(|| (metadata.dev(), metadata.ino()))
+    (metadata.nlink() > 0).then(|| ((metadata.dev(), metadata.ino()), metadata.len()))
+}
+
+/// Notes the length of a file that may only have grown.
+fn grown(path: &Path, length: u64, known: &mut u64) -> Result<(), DiskTrouble> {
+    if length < *known {
+        return Err(DiskTrouble::new(path, DiskCause::CutShort));
+    }
+    *known = length;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_or_a_log_that_was_cut_short_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "four").unwrap();
+        std::fs::write(wal_of(&path), "a log").unwrap();
+        let open = OpenFile::at(&path).unwrap();
+        open.check_with_wal().unwrap();
+        std::fs::OpenOptions::new().write(true).open(wal_of(&path)).unwrap().set_len(1).unwrap();
+        let trouble = open.check_with_wal().unwrap_err();
+        assert_eq!((trouble.cause, trouble.path), (DiskCause::CutShort, wal_of(&path)));
+        open.forget_wal();
+        open.check_with_wal().unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        assert_eq!(open.check().unwrap_err().cause, DiskCause::CutShort);
+    }
 
     #[test]
     fn a_removed_a_moved_and_a_replaced_file_are_noticed() {

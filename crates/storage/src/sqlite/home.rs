@@ -149,6 +149,7 @@ impl Home {
 
     /// Moves the log into the database, then commits a row. A reader that is in the way only leaves the log longer.
     async fn prove(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        self.file.forget_wal();
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
         write_probe(connection).await?;
         sqlx::query("PRAGMA busy_timeout = 10000").execute(connection).await.map(drop)
