@@ -1,7 +1,7 @@
 //! The whole file system is rolled back: nothing on it tells, and nothing outside of it is kept. What is left is WhatsApp's
 //! server, and the distance that the sending chains keep.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use reqwest::Method;
 use wakeeper_e2e::{Addressing, Gateway, Lab, Volume, Webhooks};
@@ -34,7 +34,7 @@ impl Scene {
         }
     }
 
-    async fn restart_from(&mut self, volume: &Volume, snapshot: &PathBuf) {
+    async fn restart_from(&mut self, volume: &Volume, snapshot: &Path) {
         self.gateway().kill().await;
         volume.roll_back(snapshot);
         self.gateway().start().await;

@@ -553,7 +553,7 @@ async fn watch_lock(shared: Weak<Shared>) {
             }
             // A disk in trouble: each session finds that out by its own files, and comes back.
             Err(error @ LockError::File { .. }) => {
-                tracing::warn!(%error, "the lock of the folder of sessions was not looked at")
+                tracing::warn!(%error, "the lock of the folder of sessions was not looked at");
             }
             Err(error @ LockError::Held { .. }) => {
                 let handles: Vec<_> = shared

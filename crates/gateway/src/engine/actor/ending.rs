@@ -108,7 +108,7 @@ impl Actor {
                     tokio::spawn(async move {
                         let ping = client.execute(KeepaliveSpec::with_timeout(PING));
                         // A refusal is an answer, too.
-                        if let Ok(Ok(_) | Err(IqError::ServerError { .. })) =
+                        if let Ok(Ok(()) | Err(IqError::ServerError { .. })) =
                             tokio::time::timeout(PING, ping).await
                         {
                             line.answered();
