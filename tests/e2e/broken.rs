@@ -316,6 +316,9 @@ async fn rows_that_can_be_read_are_kept() {
     std::fs::write(&rows, content).expect("write the rows");
     scene.gateway().start().await;
     scene.gateway().wait_working().await;
+    let folder = std::fs::read_dir(scene.path("auth_info")).expect("the folder").flatten();
+    let aside = folder.filter(|item| item.file_name().to_string_lossy().starts_with("wakeeper-damaged-"));
+    assert!(aside.count() > 0, "the damaged database is kept");
     let info = scene.info().await;
     assert_eq!(info["config"]["metadata"]["shop"], "12", "{info:#}");
     let chat = scene.ben.address.chat_id();
