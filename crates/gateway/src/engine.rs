@@ -11,7 +11,6 @@ mod address;
 mod again;
 mod backoff;
 mod cache;
-mod chains;
 mod changes;
 mod client;
 mod connection;

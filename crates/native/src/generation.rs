@@ -9,7 +9,6 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
-use crate::chains::{self, Epoch};
 use crate::error::{NativeError, io, store};
 use crate::rows;
 
@@ -118,8 +117,6 @@ pub struct Begun {
     pub mark: Mark,
     /// What was given up.
     pub renewed: Renewed,
-    /// How far the chains moved on before, and whether they do now.
-    pub epoch: Epoch,
 }
 
 /// That sending chains are negotiated anew.
@@ -145,8 +142,8 @@ pub async fn begin(database: &Path, run: &str, renew: Option<Renewal>) -> Result
         if renew.is_some() { own_sender_keys(&mut connection).await.map_err(failed())? } else { Vec::new() };
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed())?;
     let done = async {
-        for sql in MAKE.iter().chain(&chains::MAKE) {
-            sqlx::query(*sql).execute(&mut *transaction).await?;
+        for sql in MAKE {
+            sqlx::query(sql).execute(&mut *transaction).await?;
         }
         let mut renewed = Renewed::default();
         if let Some(renewal) = renew {
@@ -159,9 +156,8 @@ pub async fn begin(database: &Path, run: &str, renew: Option<Renewal>) -> Result
         .bind(run)
         .execute(&mut *transaction)
         .await?;
-        let epoch = chains::begin(&mut transaction).await?;
         let mark = read(&mut transaction).await?.mark.ok_or(sqlx::Error::RowNotFound)?;
-        Ok(Begun { mark, renewed, epoch })
+        Ok(Begun { mark, renewed })
     };
     let begun = done.await.map_err(failed())?;
     transaction.commit().await.map_err(failed())?;
@@ -179,7 +175,6 @@ async fn give_up(
         sqlx::query("DELETE FROM sender_keys WHERE address = ?").bind(key).execute(&mut *connection).await?;
     }
     sqlx::query("DELETE FROM sender_key_devices").execute(&mut *connection).await?;
-    chains::forget(&mut *connection).await?;
     // A time long past makes the client renew its signed pre-key at the next login.
     sqlx::query(
         "UPDATE device SET last_signed_pre_key_rotation_ms = 1,

@@ -6,7 +6,6 @@
 
 mod address;
 mod backup;
-pub mod chains;
 mod condition;
 mod error;
 mod examine;

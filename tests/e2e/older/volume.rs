@@ -1,5 +1,5 @@
 //! The whole file system is rolled back: nothing on it tells, and nothing outside of it is kept. What is left is WhatsApp's
-//! server, and the distance that the sending chains keep.
+//! server.
 
 use std::path::Path;
 
@@ -42,23 +42,6 @@ impl Scene {
     }
 }
 
-/// A snapshot of a running session, and fewer sends since than go out between two uploads: the server has nothing to tell,
-/// and the chains move on by more than that.
-#[tokio::test]
-async fn sends_that_the_server_does_not_tell_of_are_passed_over() {
-    let (mut scene, volume) = on_a_volume().await;
-    let chats = [scene.ben.address.chat_id(), scene.group.clone()];
-    for (n, chat) in chats.iter().enumerate() {
-        scene.send_to(chat, &format!("before {n}"), 3).await;
-        let snapshot = volume.snapshot(&format!("snapshot-{n}"));
-        scene.send_to(chat, &format!("since the snapshot {n}"), 85).await;
-        scene.restart_from(&volume, &snapshot).await;
-        assert_eq!(scene.renewals().await, 0, "nothing tells");
-        scene.send_to(chat, &format!("after {n}"), 100).await;
-    }
-    scene.judge().await;
-}
-
 /// A snapshot of a running session, and more sends since: the server has a pre-key that the copy never made.
 #[tokio::test]
 async fn the_server_tells_of_many_sends() {
@@ -97,7 +80,7 @@ async fn the_server_tells_of_one_send_of_a_later_run() {
     scene.judge().await;
 }
 
-/// Restarts without a send between them neither move the chains on nor upload anything.
+/// Restarts without a send between them upload nothing.
 #[tokio::test]
 async fn restarts_without_sends_cost_nothing() {
     let (mut scene, _volume) = on_a_volume().await;

@@ -55,8 +55,7 @@ async fn fallen_back(fall_back: impl FnOnce(&Path, &Path)) -> u64 {
     renewals
 }
 
-/// What people do against "database is locked". How much is lost depends on when SQLite emptied the logs last; what is left
-/// unseen is passed over.
+/// What people do against "database is locked". How much is lost depends on when SQLite emptied the logs last.
 #[tokio::test]
 async fn the_logs_beside_the_databases_are_deleted() {
     fallen_back(|_, auth_info| {

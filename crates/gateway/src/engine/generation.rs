@@ -18,7 +18,6 @@ mod witness;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_native::chains::Epoch;
 use wakeeper_native::generation::{self as native, Mark, Renewal, Renewed};
 use wakeeper_native::{DATABASE, NativeError};
 use wakeeper_session::backup::manifest::account_mark;
@@ -95,8 +94,6 @@ pub(super) struct Begun {
     pub doubts: Vec<Doubt>,
     /// What is negotiated anew because of it.
     pub renewed: Renewed,
-    /// Which sending chains moved on, and whether they do in this run.
-    pub epoch: Epoch,
 }
 
 /// What is told from outside of the files.
@@ -189,7 +186,7 @@ async fn mark(
     let before =
         last.clone().unwrap_or_else(|| run.row(&Mark { run: String::new(), writes: 0, written_s: 0 }));
     storage.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
-    let native::Begun { mark, renewed, epoch } =
+    let native::Begun { mark, renewed } =
         native::begin(&places.database(), &run.word, in_doubt.then_some(renewal)).await?;
     run.note(None)?;
     let (renewals, renewed_ms, renewed_because) =
@@ -203,7 +200,7 @@ async fn mark(
     storage.put_generation(row).await?;
     run.progress(&mark);
     run.witness(&mark).await;
-    Ok(Begun { run: Some(run), doubts, renewed, epoch })
+    Ok(Begun { run: Some(run), doubts, renewed })
 }
 
 impl Run {

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, OnceCell};
-use wakeeper_native::chains::Chain;
 use wakeeper_native::sound::{self, Unsound};
 use wakeeper_session::address::Address;
 use whatsapp_rust::async_trait;
@@ -23,7 +22,6 @@ use whatsapp_rust::bytes::Bytes;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{Backend, SignalStore};
 
-use super::chains::Chains;
 use super::credentials;
 use crate::clock::Clock;
 use crate::model::SessionName;
@@ -44,8 +42,6 @@ pub(super) struct Mender {
     pub clock: Clock,
     /// Told when a pre-key was asked for and is not there: what the server has should be compared.
     pub missing: Arc<Notify>,
-    /// Sending chains move on when they are read first.
-    pub chains: Arc<Chains>,
 }
 
 /// Makes a signed pre-key for a session whose own is damaged: without one its login would not open. What fails here is said
@@ -90,12 +86,6 @@ impl Mending {
             .await
             .ok()?;
         sound::own_group(row, own)
-    }
-
-    async fn sender_key_stored(&self, row: &str) {
-        if self.own_group(row).await.is_some() {
-            self.mender.chains.stored(Chain::SenderKey(row.to_owned()));
-        }
     }
 
     /// Says that a record is damaged and keeps it. That it cannot be kept must not keep messages from flowing.
@@ -148,26 +138,18 @@ impl SignalStore for Mending {
 
     async fn get_session(&self, address: &str) -> Result<Option<Bytes>> {
         let Some(record) = self.store.get_session(address).await? else { return Ok(None) };
-        let Err(why) = sound::signal_session(&record) else {
-            return Ok(Some(self.mender.chains.loaded(Chain::SignalSession(address.to_owned()), record)));
-        };
+        let Err(why) = sound::signal_session(&record) else { return Ok(Some(record)) };
         self.set_aside("Signal session", address, &record, &why);
         self.store.delete_session(address).await?;
         Ok(None)
     }
 
     async fn put_session(&self, address: &str, session: &[u8]) -> Result<()> {
-        self.store.put_session(address, session).await?;
-        self.mender.chains.stored(Chain::SignalSession(address.to_owned()));
-        Ok(())
+        self.store.put_session(address, session).await
     }
 
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
-        self.store.put_sessions_batch(sessions).await?;
-        for (address, _) in sessions {
-            self.mender.chains.stored(Chain::SignalSession(address.to_string()));
-        }
-        Ok(())
+        self.store.put_sessions_batch(sessions).await
     }
 
     async fn delete_session(&self, address: &str) -> Result<()> {
@@ -246,30 +228,17 @@ impl SignalStore for Mending {
     }
 
     async fn put_sender_key(&self, address: &str, record: &[u8]) -> Result<()> {
-        self.store.put_sender_key(address, record).await?;
-        self.sender_key_stored(address).await;
-        Ok(())
+        self.store.put_sender_key(address, record).await
     }
 
     async fn put_sender_keys_batch(&self, sender_keys: &[(Arc<str>, Bytes)]) -> Result<()> {
-        self.store.put_sender_keys_batch(sender_keys).await?;
-        for (address, _) in sender_keys {
-            self.sender_key_stored(address).await;
-        }
-        Ok(())
+        self.store.put_sender_keys_batch(sender_keys).await
     }
 
     async fn get_sender_key(&self, address: &str) -> Result<Option<Vec<u8>>> {
         let Some(record) = self.store.get_sender_key(address).await? else { return Ok(None) };
         let own = self.own_group(address).await;
-        let Err(why) = sound::sender_key(&record, own.is_some()) else {
-            return Ok(Some(match own {
-                Some(_) => {
-                    self.mender.chains.loaded(Chain::SenderKey(address.to_owned()), record.into()).to_vec()
-                }
-                None => record,
-            }));
-        };
+        let Err(why) = sound::sender_key(&record, own.is_some()) else { return Ok(Some(record)) };
         self.set_aside("sender key", address, &record, &why);
         if let Some(group) = own {
             // Whoever is thought to have a key that is gone would get no other.

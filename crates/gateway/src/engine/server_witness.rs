@@ -1,9 +1,8 @@
 //! WhatsApp's server as a witness of what was sent.
 //!
 //! An older copy of a whole machine cannot tell by itself that it is one. So before the first send of a run, and again after
-//! every hundred or so, one pre-key is made and uploaded. The server tells which pre-keys it has (see [`super::upkeep`]): a
-//! copy that finds one there which it never made knows that this login went on without it. Sends since the last upload are
-//! covered by [`super::chains`].
+//! every 32, one pre-key is made and uploaded. The server tells which pre-keys it has (see [`super::upkeep`]): a
+//! copy that finds one there which it never made knows that this login went on without it.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -19,11 +18,9 @@ use whatsapp_rust::{Client, IqError};
 
 use crate::model::SessionName;
 
-/// After so many sends another pre-key is uploaded. Together with the answers to requests for a message once more, which are
-/// not counted, this must stay below [`wakeeper_native::chains::STEPS`].
-const EVERY: u32 = 96;
-// Both may be sent between what a copy knows and what the server tells: the rest before an upload, and all after it.
-const _: () = assert!(EVERY * 2 < wakeeper_native::chains::STEPS);
+/// After so many sends another pre-key is uploaded. An older copy that is fewer sends old is not told; the client leases 64
+/// counters of each chain in advance, so most such copies use no key twice.
+const EVERY: u32 = 32;
 /// How long sends go out without an upload after one failed.
 const PAUSE: Duration = Duration::from_secs(30);
 /// How long an upload may take.
@@ -140,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_send_of_a_run_and_every_hundredth_is_witnessed() {
+    fn the_first_send_of_a_run_and_every_32nd_is_witnessed() {
         let now = Instant::now();
         let due = |sends, pause| Counted { sends, pause }.is_due(now);
         assert!(due(None, None));

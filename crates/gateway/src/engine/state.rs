@@ -9,7 +9,6 @@ use tokio::sync::{Notify, watch};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
-use super::chains::Chains;
 use super::journal::Journal;
 use super::line::Line;
 use super::server_witness::ServerWitness;
@@ -76,7 +75,6 @@ pub(super) struct SessionState {
     clock: Clock,
     line: Arc<Line>,
     missing_pre_key: Arc<Notify>,
-    chains: Arc<Chains>,
     server_witness: ServerWitness,
     asked_again: Remembered,
     passed_over: Remembered,
@@ -103,7 +101,6 @@ impl SessionState {
             name,
             line: Arc::new(Line::new(clock.clone())),
             missing_pre_key: Arc::default(),
-            chains: Arc::default(),
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
@@ -150,11 +147,6 @@ impl SessionState {
     /// Told when a message asked for a pre-key that is not there.
     pub(super) fn missing_pre_key(&self) -> &Arc<Notify> {
         &self.missing_pre_key
-    }
-
-    /// Which of its sending chains moved on in this run.
-    pub(super) fn chains(&self) -> &Arc<Chains> {
-        &self.chains
     }
 
     /// Lets WhatsApp's server know of sends, for older copies to be told by.

@@ -41,6 +41,8 @@ pub(super) struct EngineStore {
     store: RwLock<Option<Arc<SqliteStore>>>,
     gate: Gate,
     ledger: Option<Arc<dyn Ledger>>,
+    /// Held while a sent message is taken out and put back.
+    taking: tokio::sync::Mutex<()>,
 }
 
 impl EngineStore {
@@ -60,7 +62,13 @@ impl EngineStore {
         store.delete_group_metadata(PROOF).await?;
         let store = RwLock::new(Some(Arc::new(store)));
         let gate = Gate::new(file);
-        Ok(Arc::new(Self { path: path.to_owned(), store, gate, ledger }))
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            store,
+            gate,
+            ledger,
+            taking: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The gate.

@@ -89,7 +89,6 @@ impl Actor {
                  since the copy was made are not in its rows; see docs/rollback.md"
             );
         }
-        state.chains().begin(begun.epoch);
         state.server_witness().begin();
         self.server_ahead = None;
         self.run = begun.run.map(|run| Watched { run, writes: -1 });
@@ -177,26 +176,12 @@ impl Actor {
         self.enter(SessionStatus::Failed, Some(format!("closed: {reason}"))).await;
     }
 
-    /// Moves on what the rows know of the run, and notes which chains moved on.
+    /// Moves on what the rows know of the run.
     async fn follow(&mut self) {
-        self.note_chains().await;
         let storage = self.parts.journal.storage();
         let Some(Watched { run, writes }) = &mut self.run else { return };
         if let Err(error) = run.seen(storage.as_ref(), writes).await {
             tracing::debug!(session = %self.parts.state.name(), %error, "how far the session is could not be stored");
-        }
-    }
-
-    async fn note_chains(&self) {
-        let state = &self.parts.state;
-        let moved = state.chains().take_unstored();
-        if moved.is_empty() {
-            return;
-        }
-        let database = self.parts.folder.join(wakeeper_native::DATABASE);
-        if let Err(error) = wakeeper_native::chains::stored(&database, &moved).await {
-            tracing::debug!(session = %state.name(), %error, "which chains moved on could not be stored");
-            state.chains().not_stored(moved);
         }
     }
 
@@ -205,7 +190,6 @@ impl Actor {
         if self.run.is_none() {
             return;
         }
-        self.note_chains().await;
         self.compared = false;
         let Some(Watched { run, .. }) = self.run.take() else { return };
         if let Err(error) = run.end(self.parts.journal.storage()).await {

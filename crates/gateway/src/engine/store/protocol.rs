@@ -185,8 +185,17 @@ impl ProtocolStore for EngineStore {
     }
 
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
+        // The client takes a message out and puts it back. Of two devices that ask for one message at the same time, the
+        // second would find nothing, and never get it. So it stays until it expires.
+        let _one_at_a_time = self.taking.lock().await;
         let writing = self.writing()?;
-        let result = writing.store().take_sent_message(chat_jid, message_id).await;
+        let store = writing.store();
+        let result = match store.take_sent_message(chat_jid, message_id).await {
+            Ok(Some(payload)) => {
+                store.store_sent_message(chat_jid, message_id, &payload).await.map(|()| Some(payload))
+            }
+            taken => taken,
+        };
         writing.ended(result)
     }
 

@@ -23,6 +23,19 @@ async fn a_closed_gate_refuses_writes_and_reads() {
 }
 
 #[tokio::test]
+async fn a_sent_message_stays_for_the_next_device_that_asks_for_it() {
+    let (_folder, store) = opened().await;
+    store.store_sent_message("chat", "id", b"message").await.unwrap();
+    for _ in 0..3 {
+        let (one, other) =
+            tokio::join!(store.take_sent_message("chat", "id"), store.take_sent_message("chat", "id"));
+        assert_eq!(one.unwrap().as_deref(), Some(&b"message"[..]));
+        assert_eq!(other.unwrap().as_deref(), Some(&b"message"[..]));
+    }
+    assert_eq!(store.take_sent_message("chat", "other").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_removed_database_closes_the_gate_before_anything_is_written() {
     let (folder, store) = opened().await;
     std::fs::rename(folder.path().join("engine.db"), folder.path().join("aside")).unwrap();
