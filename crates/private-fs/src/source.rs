@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
@@ -197,7 +197,9 @@ mod tests {
         let base = ground();
         let at = |name: &str| base.path().join(name);
         let written = ids(&[&at("bot")]);
-        for good in ["bot/data/auth_info", "link/data/auth_info", "again/auth_info", "again/../data/auth_info"] {
+        for good in
+            ["bot/data/auth_info", "link/data/auth_info", "again/auth_info", "again/../data/auth_info"]
+        {
             let Source::Folder(folder) = open_source(&at(good), &written).unwrap() else {
                 panic!("{good} is a folder")
             };
