@@ -61,13 +61,15 @@ impl Engine {
         *self.maps_users.get_or_init(ask).await
     }
 
-    /// What containers write to, as far as it can be seen from here, running or not. Whoever has the whole machine has
-    /// no need of links in it, and is not counted.
+    /// What other containers write to, as far as it can be seen from here, running or not. Whoever has the whole machine
+    /// has no need of links in it, and is not counted.
     pub(crate) async fn written(&self) -> Result<BTreeSet<FileId>, EngineError> {
         let options = ListContainersOptions { all: true, ..Default::default() };
         let list = self.docker.list_containers(Some(options)).await;
         let list = list.map_err(|error| EngineError::of("list its containers", "", error))?;
-        let mounts = list.into_iter().flat_map(|container| container.mounts.unwrap_or_default());
+        let own = own_container(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        let others = list.into_iter().filter(|container| own.is_none() || container.id != own);
+        let mounts = others.flat_map(|container| container.mounts.unwrap_or_default());
         let sources = mounts.filter(|mount| mount.rw.unwrap_or(true)).filter_map(|mount| mount.source);
         let sources: BTreeSet<PathBuf> = sources.map(PathBuf::from).collect();
         let found = sources.iter().filter(|path| path.parent().is_some());
@@ -197,6 +199,13 @@ impl Engine {
     }
 }
 
+/// The container that this process itself runs in: the engine mounts files into it that it keeps by the container's id.
+fn own_container(mounts: &str) -> Option<String> {
+    let line = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/etc/hostname"))?;
+    let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    line.split(' ').nth(3)?.split('/').find(is_id).map(str::to_owned)
+}
+
 fn exists(endpoint: &Endpoint) -> bool {
     matches!(endpoint, Endpoint::Unix(path) if path.exists())
 }
@@ -236,5 +245,23 @@ fn client(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {
                 API_DEFAULT_VERSION,
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_processes_own_container_is_known_by_its_mounts() {
+        let id = "0123456789abcdef".repeat(4);
+        let line = |target: &str| {
+            format!(
+                "26 20 8:1 /var/lib/docker/containers/{id}/hostname {target} rw,relatime - ext4 /dev/sda1 rw\n"
+            )
+        };
+        let shared = "25 20 0:5 / /dev rw - devtmpfs devtmpfs rw\n".to_owned();
+        assert_eq!(own_container(&(shared.clone() + &line("/etc/hostname"))), Some(id.clone()));
+        assert_eq!(own_container(&(shared + &line("/elsewhere"))), None);
     }
 }
