@@ -77,7 +77,7 @@ async fn hard_links_survive_and_other_links_are_not_lost() {
     ground
         .inside("cd /home/app/data/auth && ln pre-key-4.json pre-key-77.json && ln creds.json creds.copy")
         .await;
-    ground.inside("ln -s /home/app /home/app/data/auth/link").await;
+    ground.inside("ln -s creds.json /home/app/data/auth/link").await;
     let facts = "docker exec --user 0 stranger sh -c 'cd /home/app/data/auth && stat --format \"%n %u %a %F\" * && cat *'";
     let before = checkout.shell(facts).await.code(0).out;
     checkout.shell("wakeeper clean --container stranger").await.code(1).complains("would be lost with it");
