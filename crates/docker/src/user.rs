@@ -237,17 +237,16 @@ fn resolve(user: &str, group: Option<&str>, further: &[String], users: &str, gro
     });
     let uid = row.and_then(|row| number(row, 2)).or_else(|| user.parse().ok())?;
     let mut all = Vec::new();
-    let gid = match group {
-        Some(group) => group_of(group)?,
-        None => {
-            if let Some(name) = row.and_then(|row| row.first()) {
-                let lists = |row: &&Vec<String>| {
-                    row.get(3).is_some_and(|members| members.split(',').any(|member| member.trim() == name))
-                };
-                all.extend(groups.iter().filter(lists).filter_map(|row| number(row, 2)));
-            }
-            row.and_then(|row| number(row, 3)).unwrap_or(0)
+    let gid = if let Some(group) = group {
+        group_of(group)?
+    } else {
+        if let Some(name) = row.and_then(|row| row.first()) {
+            let lists = |row: &&Vec<String>| {
+                row.get(3).is_some_and(|members| members.split(',').any(|member| member.trim() == name))
+            };
+            all.extend(groups.iter().filter(lists).filter_map(|row| number(row, 2)));
         }
+        row.and_then(|row| number(row, 3)).unwrap_or(0)
     };
     for name in further {
         all.push(group_of(name)?);

@@ -191,7 +191,7 @@ enum Item {
     /// A gateway of ours, in place; a copy of its databases is worked on.
     Mirrored(Mirror, PathBuf),
     /// A copy.
-    Copied(Copy),
+    Copied(Box<Copy>),
     /// The container has none; the path leads nowhere.
     Absent(PathBuf),
 }
@@ -336,7 +336,7 @@ async fn bring(
         Place::Missing => return Ok(Item::absent(path)),
         Place::Unknown => {
             let copy = Copy::fetch(engine, container, path, purpose).await?;
-            return Ok(copy.map_or_else(|| Item::absent(path), Item::Copied));
+            return Ok(copy.map_or_else(|| Item::absent(path), |copy| Item::Copied(Box::new(copy))));
         }
     };
     let Some(name) = &spot.file else {

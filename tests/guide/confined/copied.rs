@@ -75,7 +75,7 @@ async fn hard_links_survive_and_other_links_are_not_lost() {
     let ground = Ground::in_its_own_layer().await;
     let checkout = &ground.checkout;
     ground
-        .inside("cd /home/app/data/auth && ln pre-key-4.json pre-key-77.json && ln creds.json creds.copy")
+        .inside("cd /home/app/data/auth && ln pre-key-4.json pre-key-77.json && ln pre-key-5.json pre-key-78.json")
         .await;
     ground.inside("ln -s creds.json /home/app/data/auth/link").await;
     let facts = "docker exec --user 0 stranger sh -c 'cd /home/app/data/auth && stat --format \"%n %u %a %F\" * && cat *'";
@@ -85,7 +85,7 @@ async fn hard_links_survive_and_other_links_are_not_lost() {
     ground.inside("rm /home/app/data/auth/link").await;
     checkout.shell("wakeeper clean --container stranger").await.code(0).shows("no new QR code is needed");
     ground
-        .inside("cd /home/app/data/auth && cmp creds.json creds.copy && cmp pre-key-4.json pre-key-77.json")
+        .inside("cd /home/app/data/auth && cmp pre-key-5.json pre-key-78.json && cmp pre-key-4.json pre-key-77.json")
         .await;
     checkout.shell("wakeeper clean --container stranger").await.code(0).shows("Nothing to mend");
 }

@@ -152,7 +152,7 @@ fn hash_of(file: &mut std::fs::File) -> std::io::Result<[u8; 32]> {
 }
 
 fn is_database(name: &Path) -> bool {
-    name.to_str().is_some_and(|name| name.ends_with(".db") || name.ends_with(".db-wal"))
+    name.extension().is_some_and(|extension| extension == "db" || extension == "db-wal")
 }
 
 /// Regular files of the folder itself and of its sessions: databases, and others up to a size.

@@ -94,7 +94,7 @@ fn what_cannot_be_copied_is_told_at_once() {
     if rustix::process::geteuid().is_root() {
         std::fs::set_permissions(base.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let rights = wakeeper_private_fs::Rights::of_user(10_001, 10_001, &[]);
-        std::fs::set_permissions(session.join("note.json"), PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(session.join("note.json"), PermissionsExt::from_mode(0o000)).unwrap();
         let error = Mirror::of(&hold(&base).trusted(Trust::Nobody(rights)).unwrap()).unwrap_err().to_string();
         assert!(error.contains("sessions/default/note.json: Permission denied"), "{error}");
     }
