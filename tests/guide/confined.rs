@@ -268,7 +268,12 @@ async fn a_swap_between_check_and_use_gets_nothing() {
             if said.err.contains("is not used") { refused += 1 } else { worked += 1 }
         }
         // Whoever looks by path is led out like anybody else: it stands still meanwhile.
-        checkout.shell("docker pause stranger").await.code(0);
+        // Processes that rename all the time cannot always be frozen at once.
+        eventually("a container that stands still", PATIENCE, async || {
+            let said = checkout.shell("docker pause stranger").await;
+            if said.code == Some(0) { Ok(()) } else { Err(said) }
+        })
+        .await;
         ground.is_unharmed();
         checkout.shell("docker unpause stranger").await.code(0);
     }

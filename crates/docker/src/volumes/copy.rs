@@ -83,7 +83,7 @@ impl Copy {
         let folder = folder.map_err(local("make a folder for", &std::env::temp_dir()))?;
         let Some(archive) = download(engine, container, remote).await? else { return Ok(None) };
         // A container that runs can have changed the way meanwhile.
-        if !way::leads_there(engine, container, &user, remote, purpose).await? {
+        if container.is_up() && !way::leads_there(engine, container, &user, remote, purpose).await? {
             return Ok(None);
         }
         let (root, may_read) = (folder.path().to_owned(), user.clone());
