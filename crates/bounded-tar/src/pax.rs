@@ -7,6 +7,7 @@ use crate::bounds::TarError;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Records {
     pub path: Option<Vec<u8>>,
+    pub link: Option<Vec<u8>>,
     pub size: Option<u64>,
     pub uid: Option<u64>,
     pub gid: Option<u64>,
@@ -41,6 +42,7 @@ impl Records {
     fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), TarError> {
         match key {
             b"path" => self.path = Some(value.to_vec()),
+            b"linkpath" => self.link = Some(value.to_vec()),
             b"size" => self.size = Some(number(value)?),
             b"uid" => self.uid = Some(number(value)?),
             b"gid" => self.gid = Some(number(value)?),

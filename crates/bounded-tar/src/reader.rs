@@ -1,5 +1,6 @@
 //! The reader: header, extension headers, content, padding; again and again until two blocks of zeros.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use tar::{EntryType, Header};
@@ -23,7 +24,9 @@ pub enum Kind {
     File,
     /// A folder.
     Folder,
-    /// A link, a pipe, a device, or something that only another tar knows.
+    /// One more name of a file that came before in the stream, see [`Entry::link`].
+    HardLink,
+    /// A symbolic link, a pipe, a device, or something that only another tar knows.
     Other,
 }
 
@@ -49,6 +52,8 @@ pub struct Entry<'r, R> {
     pub name: Vec<u8>,
     /// What it is.
     pub kind: Kind,
+    /// What a link leads to, as it stands there: any bytes. Empty for what is no link.
+    pub link: Vec<u8>,
     /// Bytes of its content.
     pub size: u64,
     /// Permission bits.
@@ -65,6 +70,7 @@ pub struct Entry<'r, R> {
 #[derive(Default)]
 struct Extended {
     name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
     records: Records,
     bytes: usize,
     headers: usize,
@@ -102,8 +108,12 @@ impl<R: Read> Reader<R> {
                     let text = self.records_text(size, &mut extended)?;
                     extended.records.read(&text, self.bounds.records)?;
                 }
-                // Long targets of links, and what holds for all entries: neither matters here.
-                EntryType::GNULongLink | EntryType::XGlobalHeader => {
+                EntryType::GNULongLink => {
+                    let size = self.extension(&header, &mut extended)?;
+                    extended.link = Some(self.long_name(size)?);
+                }
+                // What holds for all entries does not matter here.
+                EntryType::XGlobalHeader => {
                     let size = self.extension(&header, &mut extended)?;
                     self.records_text(size, &mut extended)?;
                 }
@@ -172,6 +182,11 @@ impl<R: Read> Reader<R> {
         if name.len() > self.bounds.name {
             return Err(TarError::Name { size: name.len() as u64, limit: self.bounds.name });
         }
+        let link = records.link.or(extended.link).or_else(|| header.link_name_bytes().map(Cow::into_owned));
+        let link = link.unwrap_or_default();
+        if link.len() > self.bounds.name {
+            return Err(TarError::Name { size: link.len() as u64, limit: self.bounds.name });
+        }
         let told = || shown(&String::from_utf8_lossy(&name));
         if records.sparse || header.entry_type() == EntryType::GNUSparse {
             return Err(TarError::Sparse(told()));
@@ -184,6 +199,7 @@ impl<R: Read> Reader<R> {
         let kind = match header.entry_type() {
             EntryType::Regular | EntryType::Continuous => Kind::File,
             EntryType::Directory => Kind::Folder,
+            EntryType::Link => Kind::HardLink,
             _ => Kind::Other,
         };
         let fields = header.as_old();
@@ -191,7 +207,7 @@ impl<R: Read> Reader<R> {
         let uid = records.uid.map_or_else(|| field(&fields.uid, || header.uid()), Ok)?;
         let gid = records.gid.map_or_else(|| field(&fields.gid, || header.gid()), Ok)?;
         let mtime = field(&fields.mtime, || header.mtime())?;
-        Ok(Entry { reader: self, name, kind, size, mode, uid, gid, mtime })
+        Ok(Entry { reader: self, name, kind, link, size, mode, uid, gid, mtime })
     }
 
     /// Refuses content that would go beyond the sum, and remembers that it comes.

@@ -57,6 +57,9 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// The user its processes run as, as the image or the person wrote it; empty is root.
     pub user: String,
+    /// Groups that its processes are in besides, as the person wrote them.
+    #[serde(skip)]
+    pub(crate) further_groups: Vec<String>,
     /// The folder its processes start in.
     pub working_dir: PathBuf,
     /// It is removed when it stops.
@@ -214,6 +217,7 @@ impl Container {
             project: project_of(&labels),
             labels,
             user: config.user.unwrap_or_default(),
+            further_groups: host.group_add.unwrap_or_default(),
             working_dir: config
                 .working_dir
                 .filter(|folder| !folder.is_empty())

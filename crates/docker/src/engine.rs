@@ -1,16 +1,20 @@
 //! A connection to one Docker engine, and the containers it knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::OnceCell;
+use wakeeper_private_fs::FileId;
 
 use crate::container::{Container, LABEL_MANAGED, LABEL_ONE_OFF, LABEL_PROJECT, Project};
 use crate::endpoint::{self, Choice, Endpoint, Surroundings};
 use crate::error::{ConnectError, EngineError, causes};
+use crate::user;
 
 /// Seconds that the engine has to begin an answer.
 const ANSWER_SECONDS: u64 = 60;
@@ -25,10 +29,9 @@ pub struct Engine {
     pub(crate) docker: Docker,
     endpoint: Endpoint,
     mounts: Arc<Mutex<HashMap<(String, PathBuf), FileId>>>,
+    users: user::Seen,
+    maps_users: Arc<OnceCell<bool>>,
 }
-
-/// Device and inode.
-pub(crate) type FileId = (u64, u64);
 
 impl Engine {
     /// Remembers which folder or file of this machine a running container was seen to have at a mount's target.
@@ -41,6 +44,37 @@ impl Engine {
     pub(crate) fn remembered_mount(&self, container: &str, target: &Path) -> Option<FileId> {
         let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
         mounts.get(&(container.to_owned(), target.to_owned())).copied()
+    }
+
+    /// Who containers were seen to run as.
+    pub(crate) fn seen_users(&self) -> &user::Seen {
+        &self.users
+    }
+
+    /// Whether users of its containers have other numbers on its machine. An engine that does not tell has none of it.
+    pub(crate) async fn maps_users(&self) -> bool {
+        let ask = async || {
+            let told = self.docker.info().await.ok().and_then(|info| info.security_options);
+            let maps = |option: &String| option.contains("name=userns") || option.contains("name=rootless");
+            told.unwrap_or_default().iter().any(maps)
+        };
+        *self.maps_users.get_or_init(ask).await
+    }
+
+    /// What other containers write to, as far as it can be seen from here, running or not. Whoever has the whole machine
+    /// has no need of links in it, and is not counted.
+    pub(crate) async fn written(&self) -> Result<BTreeSet<FileId>, EngineError> {
+        let options = ListContainersOptions { all: true, ..Default::default() };
+        let list = self.docker.list_containers(Some(options)).await;
+        let list = list.map_err(|error| EngineError::of("list its containers", "", error))?;
+        let own = own_container(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        let others = list.into_iter().filter(|container| own.is_none() || container.id != own);
+        let mounts = others.flat_map(|container| container.mounts.unwrap_or_default());
+        let sources = mounts.filter(|mount| mount.rw.unwrap_or(true)).filter_map(|mount| mount.source);
+        let sources: BTreeSet<PathBuf> = sources.map(PathBuf::from).collect();
+        let found = sources.iter().filter(|path| path.parent().is_some());
+        let found = found.filter_map(|path| path.metadata().ok());
+        Ok(found.map(|facts| (facts.dev(), facts.ino())).collect())
     }
 
     /// Connects to the engine that the surroundings name, or to the first one that answers at a usual place.
@@ -72,7 +106,13 @@ impl Engine {
         }
         let docker = client(&endpoint).map_err(|error| silent(causes(&error)))?;
         match tokio::time::timeout(FIRST_SIGN, docker.ping()).await {
-            Ok(Ok(_)) => Ok(Self { docker, endpoint, mounts: Arc::default() }),
+            Ok(Ok(_)) => Ok(Self {
+                docker,
+                endpoint,
+                mounts: Arc::default(),
+                users: user::Seen::default(),
+                maps_users: Arc::default(),
+            }),
             Ok(Err(error)) => Err(silent(causes(&error))),
             Err(_) => Err(silent(format!("no answer within {} s", FIRST_SIGN.as_secs()))),
         }
@@ -159,6 +199,13 @@ impl Engine {
     }
 }
 
+/// The container that this process itself runs in: the engine mounts files into it that it keeps by the container's id.
+fn own_container(mounts: &str) -> Option<String> {
+    let line = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/etc/hostname"))?;
+    let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    line.split(' ').nth(3)?.split('/').find(is_id).map(str::to_owned)
+}
+
 fn exists(endpoint: &Endpoint) -> bool {
     matches!(endpoint, Endpoint::Unix(path) if path.exists())
 }
@@ -198,5 +245,23 @@ fn client(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {
                 API_DEFAULT_VERSION,
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_processes_own_container_is_known_by_its_mounts() {
+        let id = "0123456789abcdef".repeat(4);
+        let line = |target: &str| {
+            format!(
+                "26 20 8:1 /var/lib/docker/containers/{id}/hostname {target} rw,relatime - ext4 /dev/sda1 rw\n"
+            )
+        };
+        let shared = "25 20 0:5 / /dev rw - devtmpfs devtmpfs rw\n".to_owned();
+        assert_eq!(own_container(&(shared.clone() + &line("/etc/hostname"))), Some(id.clone()));
+        assert_eq!(own_container(&(shared + &line("/elsewhere"))), None);
     }
 }

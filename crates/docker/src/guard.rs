@@ -36,6 +36,15 @@ pub enum StoppedError {
         /// The system's words.
         reason: std::io::Error,
     },
+    /// A container can write notes there.
+    #[error(
+        "nothing was stopped: {path}, where it would be noted that the container must be started again, lies in what is \
+         mounted into a container; name a folder outside of every container's mounts with STATE_DIR"
+    )]
+    Exposed {
+        /// The folder of notes.
+        path: PathBuf,
+    },
     /// Another process works on it.
     #[error("another wakeeper works on container {name} right now; wait until it is done")]
     Busy {
@@ -92,6 +101,9 @@ impl Stopped {
         let name = container.name.clone();
         if container.auto_remove && container.is_up() {
             return Err(StoppedError::Vanishes { name });
+        }
+        if is_exposed(engine, notes).await? {
+            return Err(StoppedError::Exposed { path: notes.shown().to_owned() });
         }
         let note_name = note_name(&name);
         let failed = |error: FsError| StoppedError::Note {
@@ -210,8 +222,23 @@ pub async fn recover(engine: &Engine, notes: &Folder) -> (Vec<String>, Vec<Engin
         names.extend(name.into_string().ok().filter(|name| name.starts_with(NOTE)));
         true
     });
-    if listed.is_err() {
+    if listed.is_err() || names.is_empty() {
         return (started, failed);
+    }
+    match is_exposed(engine, notes).await {
+        Ok(false) => {}
+        Ok(true) => {
+            let path = notes.shown().display();
+            tracing::warn!(
+                "notes on stopped containers in {path} are not read: it lies in what is mounted into a container; name \
+                 another folder with STATE_DIR"
+            );
+            return (started, failed);
+        }
+        Err(error) => {
+            failed.push(error);
+            return (started, failed);
+        }
     }
     for name in names {
         let Some((note, lock)) = abandoned(notes, &name) else { continue };
@@ -244,6 +271,13 @@ pub async fn recover(engine: &Engine, notes: &Folder) -> (Vec<String>, Vec<Engin
         drop(lock);
     }
     (started, failed)
+}
+
+/// Whether a container can write into the folder of notes, or replace a folder on the way to it.
+async fn is_exposed(engine: &Engine, notes: &Folder) -> Result<bool, EngineError> {
+    let written = engine.written().await?;
+    // A way up that cannot be walked proves nothing.
+    Ok(wakeeper_private_fs::is_below(notes, &written).unwrap_or(true))
 }
 
 /// A note whose writer is gone, and the lock on it.

@@ -7,6 +7,7 @@ pub mod compose;
 pub mod container;
 pub mod endpoint;
 pub mod engine;
+mod entry;
 pub mod error;
 pub mod events;
 pub mod exec;
@@ -17,6 +18,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod moment;
 pub mod stats;
+mod user;
 pub mod volumes;
 
 pub use container::{Container, Health, Mount, MountKind, Project, Status};

@@ -10,6 +10,7 @@ use crate::container::{Container, MountKind};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::layout::SessionLayout;
+use crate::user::User;
 
 use wakeeper_private_fs::{Folder, FsError};
 
@@ -20,7 +21,7 @@ mod place;
 
 use copy::Copy;
 use mirror::Mirror;
-use place::Spot;
+use place::{Place, Spot};
 
 /// Why a session could not be brought here or put back.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,37 @@ pub enum VolumeError {
         /// What stands in the way.
         reason: FsError,
     },
+    /// The container's user may not use what is at its path, so it is none of the container's.
+    #[error(
+        "{path} of container {container} is not used: it belongs to user {uid} and group {gid} (mode {mode:o}), and the \
+         container runs as {user}, who may not use it. Give it to that user with chown and chmod, or let the container \
+         run as its owner (--user, or user: in compose)"
+    )]
+    NotTheirs {
+        /// The container.
+        container: String,
+        /// The path.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u64,
+        /// Of which group.
+        gid: u64,
+        /// Its permission bits.
+        mode: u32,
+        /// Who the container runs as.
+        user: String,
+    },
+    /// Who the container runs as cannot be told, so neither can what it may use.
+    #[error(
+        "container {container} is not worked on: the user {user:?} that it runs as cannot be found in its /etc/passwd and \
+         /etc/group; name the user and the group by their numbers, as in --user 1000:1000"
+    )]
+    UnknownUser {
+        /// The container.
+        container: String,
+        /// The user as it was configured.
+        user: String,
+    },
     /// The databases of a gateway could not be copied, or put back.
     #[error("the databases of container {container} cannot be worked on: {reason}")]
     Databases {
@@ -115,6 +147,25 @@ pub enum VolumeError {
     },
 }
 
+impl VolumeError {
+    /// With owner, group and permission bits of what is there.
+    fn not_theirs(
+        container: &Container,
+        path: &Path,
+        user: &User,
+        (uid, gid, mode): (u64, u64, u32),
+    ) -> Self {
+        Self::NotTheirs {
+            container: container.name.clone(),
+            path: path.to_owned(),
+            uid,
+            gid,
+            mode: mode & 0o7777,
+            user: user.to_string(),
+        }
+    }
+}
+
 /// What a session is brought here for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -128,7 +179,6 @@ pub enum Purpose {
 #[derive(Debug)]
 pub struct Checkout {
     container: String,
-    id: String,
     auth_info: Item,
     store: Item,
 }
@@ -141,12 +191,16 @@ enum Item {
     /// A gateway of ours, in place; a copy of its databases is worked on.
     Mirrored(Mirror, PathBuf),
     /// A copy.
-    Copied(Copy),
+    Copied(Box<Copy>),
     /// The container has none; the path leads nowhere.
     Absent(PathBuf),
 }
 
 impl Item {
+    fn absent(path: &Path) -> Self {
+        Self::Absent(path.join("does-not-exist"))
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Here(_, path) | Self::Mirrored(_, path) | Self::Absent(path) => path,
@@ -165,7 +219,7 @@ impl Checkout {
     ) -> Result<Self, VolumeError> {
         check_mount(container, &layout.auth_info, purpose)?;
         let found = place::folder(engine, container, &layout.auth_info, purpose).await?;
-        let auth_info = match bring(engine, container, &layout.auth_info, found).await? {
+        let auth_info = match bring(engine, container, &layout.auth_info, purpose, found).await? {
             Item::Absent(_) => {
                 let path = layout.auth_info.clone();
                 return Err(VolumeError::NoSession { container: container.name.clone(), path });
@@ -174,9 +228,19 @@ impl Checkout {
         };
         // The store is an extra: one that cannot be changed is looked at all the same.
         let purpose = check_mount(container, &layout.store, purpose).map_or(Purpose::Read, |()| purpose);
-        let found = place::file(engine, container, &layout.store, purpose).await?;
-        let store = bring(engine, container, &layout.store, found).await?;
-        Ok(Self { container: container.name.clone(), id: container.id.clone(), auth_info, store })
+        let store = match place::file(engine, container, &layout.store, purpose).await {
+            Ok(found) => bring(engine, container, &layout.store, purpose, found).await,
+            Err(error) => Err(error),
+        };
+        let store = match store {
+            // Not the container's, so it has none.
+            Err(error @ VolumeError::NotTheirs { .. }) => {
+                tracing::warn!("{error}");
+                Item::absent(&layout.store)
+            }
+            store => store?,
+        };
+        Ok(Self { container: container.name.clone(), auth_info, store })
     }
 
     /// The session's folder. In place it is the path of an open handle, which is good as long as this value lives.
@@ -210,7 +274,7 @@ impl Checkout {
             match item {
                 Item::Here(..) | Item::Absent(_) => {}
                 Item::Mirrored(mirror, _) => mirrored(&self.container, move || mirror.put_back()).await?,
-                Item::Copied(copy) => copy.put_back(engine, &self.container, &self.id).await?,
+                Item::Copied(copy) => copy.put_back(engine, &self.container).await?,
             }
         }
         Ok(())
@@ -218,7 +282,7 @@ impl Checkout {
 }
 
 /// The folder that a container has at a path, when this process can use it: open, and confined. One that leads out of
-/// its mount is none.
+/// its mount, or that the container's user may not use, is none.
 pub async fn local_folder(
     engine: &Engine,
     container: &Container,
@@ -226,7 +290,8 @@ pub async fn local_folder(
     purpose: Purpose,
 ) -> Result<Option<Folder>, EngineError> {
     match place::folder(engine, container, path, purpose).await {
-        Ok(spot) => Ok(spot.map(|spot| spot.folder)),
+        Ok(Place::Here(spot)) => Ok(Some(spot.folder)),
+        Ok(Place::Missing | Place::Unknown) => Ok(None),
         Err(VolumeError::Engine(error)) => Err(error),
         Err(error) => {
             tracing::warn!("{error}");
@@ -263,24 +328,26 @@ async fn bring(
     engine: &Engine,
     container: &Container,
     path: &Path,
-    found: Option<Spot>,
+    purpose: Purpose,
+    found: Place,
 ) -> Result<Item, VolumeError> {
-    if let Some(spot) = found {
-        if spot.file.is_none() {
-            let folder = spot.folder.clone();
-            if let Some(mirror) = mirrored(&container.name, move || Mirror::of(&folder)).await? {
-                let path = mirror.path();
-                return Ok(Item::Mirrored(mirror, path));
-            }
+    let spot = match found {
+        Place::Here(spot) => spot,
+        Place::Missing => return Ok(Item::absent(path)),
+        Place::Unknown => {
+            let copy = Copy::fetch(engine, container, path, purpose).await?;
+            return Ok(copy.map_or_else(|| Item::absent(path), |copy| Item::Copied(Box::new(copy))));
         }
-        let here = match &spot.file {
-            None => spot.folder.path(),
-            Some(name) => spot.folder.path().join(name),
-        };
+    };
+    let Some(name) = &spot.file else {
+        let folder = spot.folder.clone();
+        if let Some(mirror) = mirrored(&container.name, move || Mirror::of(&folder)).await? {
+            let path = mirror.path();
+            return Ok(Item::Mirrored(mirror, path));
+        }
+        let here = spot.folder.path();
         return Ok(Item::Here(spot, here));
-    }
-    match Copy::fetch(engine, container, path).await? {
-        Some(copy) => Ok(Item::Copied(copy)),
-        None => Ok(Item::Absent(path.join("does-not-exist"))),
-    }
+    };
+    let here = spot.folder.path().join(name);
+    Ok(Item::Here(spot, here))
 }

@@ -1,5 +1,7 @@
 //! Why something in a folder was not used.
 
+use std::path::PathBuf;
+
 use rustix::io::Errno;
 
 /// Why something in a folder was not used.
@@ -13,6 +15,15 @@ pub enum FsError {
         "a symbolic link, or a name that leads out of the folder, is on the way; links are not followed here"
     )]
     LeadsOut,
+    /// A symbolic link on the way to what an engine mounts, at a place where somebody whom nobody trusts can put links.
+    #[error(
+        "{} is a symbolic link in a folder that a container or another user can write to; links at such places are not \
+         followed", .at.display()
+    )]
+    Planted {
+        /// The link.
+        at: PathBuf,
+    },
     /// Something else is mounted there.
     #[error("something else is mounted there; mounts inside the folder are not entered")]
     Mount,

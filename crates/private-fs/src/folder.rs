@@ -21,13 +21,16 @@ const CONFINED: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_XDEV);
 
 /// Whose folder it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// The operator's own: a hard link in it is the operator's business, such as a snapshot.
     Operator,
     /// Somebody writes into it whom nobody trusts, such as a container. Hard links to files of others are refused, and
     /// it is used with these rights.
     Nobody(Option<Rights>),
+    /// The container has only a file of it, by a mount of its own: what is there is looked up with this process's rights,
+    /// because the container's user need not be able to enter the folder, and the file is opened with these.
+    File(Rights),
 }
 
 /// An open folder. Cheap to clone; all clones share the handle.
@@ -105,7 +108,7 @@ impl Folder {
         let _entered = self.enter()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.0.fd, ".", flags, Mode::empty())?;
-        Ok(Self::of(fd, self.0.shown.clone(), self.0.trust))
+        Ok(Self::of(fd, self.0.shown.clone(), self.trust()))
     }
 
     /// A folder below this one. Every component is checked.
@@ -117,7 +120,7 @@ impl Folder {
         // Without `O_NOFOLLOW`: with it, a link at the end would be told as something that is no directory.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = self.walk(path, flags)?;
-        Ok(Self::of(fd, self.0.shown.join(path), self.0.trust))
+        Ok(Self::of(fd, self.0.shown.join(path), self.trust()))
     }
 
     /// A path that leads to this folder through its handle, as long as any clone lives.
@@ -132,7 +135,7 @@ impl Folder {
 
     /// Whose it is.
     pub fn trust(&self) -> Trust {
-        self.0.trust
+        self.0.trust.clone()
     }
 
     /// The handle, for operations relative to the folder. Names given to them must be plain.
@@ -142,7 +145,7 @@ impl Folder {
 
     /// Puts on the rights that the folder is used with.
     pub fn enter(&self) -> Result<Entered, FsError> {
-        let worn = match self.0.trust {
+        let worn = match &self.0.trust {
             Trust::Nobody(Some(rights)) => Some(rights.wear()?),
             _ => None,
         };
@@ -215,10 +218,14 @@ impl Folder {
     }
 
     /// A hard link makes somebody else's file look like one of this folder. A file that only has this name is the
-    /// folder's whoever owns it, and the owner's own files are the owner's to link.
+    /// folder's whoever owns it, and the files of its owner and of its user are theirs to link.
     fn refuse_foreign(&self, stat: &Stat) -> Result<(), FsError> {
-        let owner = self.stat()?.st_uid;
-        if self.0.trust != Trust::Operator && stat.st_nlink > 1 && stat.st_uid != owner {
+        let user = match &self.0.trust {
+            Trust::Operator => return Ok(()),
+            Trust::Nobody(rights) => rights.as_ref().map(|rights| rights.uid),
+            Trust::File(rights) => Some(rights.uid),
+        };
+        if stat.st_nlink > 1 && stat.st_uid != self.stat()?.st_uid && user != Some(stat.st_uid) {
             return Err(FsError::Foreign { uid: stat.st_uid });
         }
         Ok(())

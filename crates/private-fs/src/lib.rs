@@ -5,8 +5,8 @@
 //! [`Folder`] is opened once. Whatever follows goes through its handle, and the kernel checks every component
 //! (`openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS`, `RESOLVE_NO_MAGICLINKS` and `RESOLVE_NO_XDEV`).
 //!
-//! Where this process is root, a folder can be used with the rights of its owner ([`Rights`]), so that the kernel refuses
-//! what the owner could not do either.
+//! Where this process is root, a folder can be used with the rights of somebody else, such as a container's user
+//! ([`Rights`]), so that the kernel refuses what that one could not do either.
 //!
 //! A kernel without `openat2` (before Linux 5.6) is refused with [`FsError::OldKernel`]; there is no weaker way. What is
 //! in a container is then copied through its engine.
@@ -16,6 +16,7 @@ mod folder;
 mod held;
 mod private;
 mod rights;
+mod source;
 mod write;
 
 pub use error::FsError;
@@ -23,3 +24,4 @@ pub use folder::{Entered, Folder, Trust};
 pub use held::shown;
 pub use private::{own_folder, read_own, write_own};
 pub use rights::{Rights, Worn};
+pub use source::{FileId, Source, is_below, open_source};

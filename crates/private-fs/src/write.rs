@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use crate::error::FsError;
@@ -22,6 +23,17 @@ impl Folder {
 
     /// Puts a file in the place of whatever has the name, whole or not at all, and on disk when this returns.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), FsError> {
+        self.replace_with(name, None, |file| file.write_all(content))
+    }
+
+    /// The same with a content that is written piece by piece. With `like` the new file has the owner and the permission
+    /// bits that these facts tell, as far as the folder's rights allow.
+    pub fn replace_with(
+        &self,
+        name: &str,
+        like: Option<&Stat>,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<(), FsError> {
         plain(name)?;
         let draft = format!(".{name}.wakeeper.tmp");
         // What an interrupted run left, or somebody put there; never what is behind it.
@@ -30,7 +42,12 @@ impl Folder {
             Err(error) => return Err(error),
         }
         let mut file = self.create(&draft)?;
-        let written = file.write_all(content).and_then(|()| file.sync_all()).map_err(FsError::from);
+        let written = write(&mut file).map_err(FsError::from);
+        let written = written.and_then(|()| match like {
+            Some(like) => self.make_like(&file, like.st_uid, like.st_gid, like.st_mode),
+            None => Ok(()),
+        });
+        let written = written.and_then(|()| Ok(file.sync_all()?));
         let placed = written.and_then(|()| self.rename(&draft, name)).and_then(|()| self.sync());
         if placed.is_err() {
             let _ = self.remove(&draft);
@@ -46,6 +63,22 @@ impl Folder {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// The same, and one that is made belongs to whom this folder belongs to.
+    pub fn make_folder_of_owner(&self, name: &str) -> Result<Self, FsError> {
+        let is_new = matches!(self.entry(name), Err(FsError::Missing));
+        self.make_folder(name)?;
+        let made = self.below(Path::new(name))?;
+        let (own, of) = (self.stat()?, made.stat()?);
+        if is_new && (own.st_uid, own.st_gid) != (of.st_uid, of.st_gid) {
+            let confined = matches!(self.trust(), Trust::Nobody(Some(rights)) if !rights.root_in_container);
+            let (owner, group) = (Some(Uid::from_raw(own.st_uid)), Some(Gid::from_raw(own.st_gid)));
+            if !confined {
+                self.as_owner_or_container(|| rustix::fs::fchown(made.fd(), owner, group))?;
+            }
+        }
+        Ok(made)
     }
 
     /// Renames an entry; what has the new name already is replaced.
@@ -86,6 +119,10 @@ impl Folder {
             return Ok(());
         }
         let (owner, group) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        if matches!(self.trust(), Trust::File(_)) {
+            // The folder is the operator's, so the new file was made with this process's rights.
+            return Ok(rustix::fs::fchown(file, owner, group)?);
+        }
         self.as_owner_or_container(|| rustix::fs::fchown(file, owner, group))
     }
 
@@ -96,6 +133,10 @@ impl Folder {
     ) -> Result<T, FsError> {
         let done = {
             let _entered = self.enter()?;
+            let _file = match self.trust() {
+                Trust::File(rights) => Some(rights.wear()?),
+                _ => None,
+            };
             work()
         };
         match (done, self.trust()) {

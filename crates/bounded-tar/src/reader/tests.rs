@@ -111,6 +111,29 @@ fn records_name_the_entry_and_say_whose_it_is() {
 }
 
 #[test]
+fn a_hard_link_tells_of_which_file_it_is_a_name() {
+    let mut short = header(EntryType::Link, "two", 0);
+    short.as_old_mut().linkname[..3].copy_from_slice(b"one");
+    short.set_cksum();
+    let long = vec![b'n'; 200];
+    let bytes = [
+        short.as_bytes().to_vec(),
+        entry(EntryType::GNULongLink, "././@LongLink", &long),
+        short.as_bytes().to_vec(),
+        entry(EntryType::XHeader, "pax", b"16 linkpath=a/b\n"),
+        short.as_bytes().to_vec(),
+        end(),
+    ]
+    .concat();
+    let mut reader = Reader::new(bytes.as_slice(), BOUNDS);
+    for expected in [&b"one"[..], &long, b"a/b"] {
+        let entry = reader.next_entry().unwrap().unwrap();
+        assert_eq!((entry.kind, entry.link.as_slice()), (Kind::HardLink, expected));
+    }
+    assert!(reader.next_entry().unwrap().is_none());
+}
+
+#[test]
 fn what_was_left_empty_is_nobodys() {
     let mut header = Header::new_gnu();
     header.set_size(0);
@@ -129,6 +152,8 @@ fn a_long_name_is_refused_before_it_is_read() {
     for size in [302, 1 << 20, 1 << 30, 1 << 60] {
         let start = header(EntryType::GNULongName, "././@LongLink", size).as_bytes().to_vec();
         refused_at_once(start, if size < 1 << 20 { "a name in it" } else { "unpacks to more" });
+        let start = header(EntryType::GNULongLink, "././@LongLink", size).as_bytes().to_vec();
+        refused_at_once(start, if size < 1 << 20 { "a name in it" } else { "unpacks to more" });
     }
     let records = [format!("{} path={}\n", 400 + 10, "n".repeat(400)).into_bytes(), Vec::new()].concat();
     let bytes = [entry(EntryType::XHeader, "pax", &records), file("short", b""), end()].concat();
@@ -137,13 +162,13 @@ fn a_long_name_is_refused_before_it_is_read() {
 
 #[test]
 fn extensions_are_refused_before_they_are_read() {
-    for kind in [EntryType::XHeader, EntryType::XGlobalHeader, EntryType::GNULongLink] {
+    for kind in [EntryType::XHeader, EntryType::XGlobalHeader] {
         refused_at_once(header(kind, "pax", 8193).as_bytes().to_vec(), "extensions of more than 8192");
     }
     // Together they are bounded as well.
     let half = vec![b'n'; 4500];
     let start =
-        [entry(EntryType::GNULongLink, "a", &half), entry(EntryType::XGlobalHeader, "b", &half)].concat();
+        [entry(EntryType::XGlobalHeader, "a", &half), entry(EntryType::XGlobalHeader, "b", &half)].concat();
     let error = read(start.as_slice(), BOUNDS).unwrap_err();
     assert!(matches!(error, TarError::Extensions { .. }), "{error}");
     let many = entry(EntryType::XGlobalHeader, "g", b"6 a=b\n").repeat(EXTENSIONS + 1);
