@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use wakeeper_private_fs::FsError;
 use wakeeper_session::mount::is_on_mount;
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.
@@ -36,8 +37,7 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn probe(folder: &Path) -> std::io::Result<()> {
-    let probe = folder.join(".write-probe");
-    fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe))
+    wakeeper_private_fs::probe(folder, ".write-probe").map_err(FsError::into_io)
 }
 
 /// The image's program that gives mounted folders to the user this runs as.

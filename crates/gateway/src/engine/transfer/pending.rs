@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wakeeper_native::{DATABASE, SIDE_FILES};
+use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 use wakeeper_session::source::Folder;
 use wakeeper_session::transfer as moves;
 
@@ -12,6 +13,8 @@ use crate::model::SessionName;
 
 /// The note, in the session's folder.
 const NOTE: &str = "import.json";
+/// Bytes of the note: two names.
+const LONGEST_NOTE: u64 = 64 << 10;
 
 /// What an import under way is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,9 +35,9 @@ impl Pending {
 
     fn of(folder: &Path) -> Result<Option<Self>, EngineError> {
         let path = folder.join(NOTE);
-        match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
+        match read_own(&path, LONGEST_NOTE) {
+            Err(FsError::Missing) => Ok(None),
+            Err(error) => Err(failed("read", &path)(error.into_io())),
             Ok(text) => {
                 serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into()))
             }
@@ -91,9 +94,8 @@ pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
 
 fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = open_own(path, Writing::Over).map_err(FsError::into_io)?;
+    file.set_len(0)?;
     file.write_all(text)?;
     file.sync_all()?;
     match path.parent() {

@@ -11,7 +11,7 @@ use wakeeper_session::source::Folder;
 use wakeeper_session::transfer::{self, LeftOut, Reading, TransferError};
 
 use super::{BackupPlace, MoveError};
-use crate::engine::lock::Lock;
+use crate::engine::lock::Hold;
 
 /// What a session is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -39,7 +39,7 @@ pub(super) struct Source {
 /// Kept for its drop.
 struct Held {
     _folder: Option<Folder>,
-    _session: Option<Lock>,
+    _session: Option<Hold>,
 }
 
 /// Which way a folder is stored.
@@ -134,7 +134,8 @@ fn baileys(
 
 async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
-    let lock = Lock::take(&path.join("session.lock"), format!("the session in {}", path.display()))?;
+    // Somebody else's folder: nothing is written into it that is not part of the move.
+    let lock = Hold::on(path, format!("the session in {}", path.display()))?;
     if let Some(to) = super::moved_to(path) {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
