@@ -149,7 +149,11 @@ pub fn restore(
         notes: Vec::new(),
     };
     let overlay = match how.what {
-        What::Credentials => lasting(archive, present.as_ref(), options, &mut restored.notes)?,
+        What::Credentials => {
+            let mut overlay = lasting(archive, present.as_ref(), options, &mut restored.notes)?;
+            give_up_old_ratchets(present.as_ref(), &mut overlay);
+            overlay
+        }
         What::All { force } => {
             everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
         }
@@ -249,6 +253,19 @@ fn lasting(
     let creds = creds.and_then(|text| RestoredCredentials::from_backup(&text, shown(archive), &constraint));
     overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
     Ok(overlay)
+}
+
+/// Ratchets that were left behind when the session moved into a store within the folder are older than what was used
+/// since: they do not go along when the login comes back.
+fn give_up_old_ratchets(present: Option<&Examination>, overlay: &mut Overlay) {
+    let old = present.filter(|present| {
+        present.inventory.moved_within && !present.inventory.files.contains_key("creds.json")
+    });
+    for file in old.into_iter().flat_map(|present| present.inventory.files.values()) {
+        if file.name.is_ratchet() || matches!(file.name, Name::SenderKeyMemory { .. }) {
+            overlay.take_away(&file.entry.name, file.entry.kind == EntryKind::File);
+        }
+    }
 }
 
 /// Whether the login that is there needs nothing.

@@ -44,7 +44,9 @@ struct Held {
 
 /// Which way a folder is stored.
 pub(super) fn format_of(path: &Path) -> SourceFormat {
-    if path.join(wakeeper_native::DATABASE).is_file() { SourceFormat::Native } else { SourceFormat::Baileys }
+    // Whatever has the database's name: what is not a file is refused with words when it is read.
+    let database = path.join(wakeeper_native::DATABASE).symlink_metadata();
+    if database.is_ok() { SourceFormat::Native } else { SourceFormat::Baileys }
 }
 
 impl Source {
@@ -140,7 +142,7 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };
-    let reading = wakeeper_native::read(&path.join(wakeeper_native::DATABASE), now_ms).await?;
+    let reading = wakeeper_native::read_foreign(&path.join(wakeeper_native::DATABASE), now_ms).await?;
     Ok(Source {
         format: SourceFormat::Native,
         version: None,
