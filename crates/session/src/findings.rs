@@ -52,7 +52,7 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
-    native_database_damaged, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
+    native_database_damaged, native_login_lost, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
     older_copy,
 }
 
@@ -255,6 +255,11 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         .chain(native_own_sender_key::detect(view))
         .chain(native_pre_keys_missing::detect(view))
         .collect()
+}
+
+/// The finding that a session's login is lost, and what tells so.
+pub fn native_login_lost(file: &str, evidence: String) -> Finding {
+    native_login_lost::found(file, evidence)
 }
 
 /// The finding that a database is an older copy, which nobody has acted on yet.

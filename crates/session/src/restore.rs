@@ -21,6 +21,7 @@ use crate::finding::Severity;
 use crate::formats::baileys::name::Name;
 use crate::repair::{self, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
+use crate::transfer::moved_within;
 
 mod left_out;
 
@@ -49,6 +50,8 @@ pub struct RestoreOptions<'a> {
     pub shelf: &'a Path,
     /// The session's name there.
     pub label: &'a str,
+    /// A marker that leads to a place within the folder does not count: what is there makes room.
+    pub makes_room: bool,
 }
 
 /// What was restored.
@@ -131,10 +134,13 @@ pub fn restore(
         repair::recover(&folder)?;
     }
     let folder = Folder::open(target).ok();
-    let present = match &folder {
+    let mut present = match &folder {
         Some(folder) => Some(Examination::of_folder(folder, options)?),
         None => None,
     };
+    if let (Some(folder), Some(present)) = (&folder, &mut present) {
+        present.inventory.moved_within |= how.makes_room && moved_within(folder);
+    }
     let forced = matches!(how.what, What::All { force: Some(_) });
     if present.as_ref().is_some_and(|present| present.inventory.is_moved()) && !forced {
         return Err(RestoreError::Moved(shown(target)));

@@ -9,7 +9,8 @@ mod place;
 
 pub use baileys::{LeftOut, Reading, file_names, read, read_folder, write};
 pub use moved::{
-    MovedMarker, forget_move_within, mark_moved, moved, moved_out, unmark_moved, withdraw_credentials,
+    MovedMarker, forget_move_within, mark_moved, moved, moved_out, moved_within, unmark_moved,
+    withdraw_credentials,
 };
 pub use place::{PlaceError, install};
 

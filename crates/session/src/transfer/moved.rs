@@ -42,6 +42,11 @@ pub fn moved_out(folder: &Folder) -> Option<String> {
     if is_within(folder, &marker) && !is_there(folder, &marker.to) { None } else { Some(marker.to) }
 }
 
+/// Whether the folder's marker leads to a place within it, whatever is there now.
+pub fn moved_within(folder: &Folder) -> bool {
+    moved(folder).is_some_and(|marker| is_within(folder, &marker))
+}
+
 /// Whether a marker of this folder leads to a place within it.
 fn is_within(folder: &Folder, marker: &MovedMarker) -> bool {
     let own = folder.path().canonicalize();

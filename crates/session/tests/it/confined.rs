@@ -129,6 +129,7 @@ fn work_goes_on_where_it_began_and_belongs_to_the_owner() {
         dry_run: false,
         shelf: &shelf.path(),
         label: "web",
+        makes_room: false,
     };
     let options = Options::at(NOW_MS + 1000);
     assert!(restore(&archives[0].0, &auth_info.path(), &options, &how).unwrap().applied);

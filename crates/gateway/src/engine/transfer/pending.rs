@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn what_the_source_gave_up_is_finished() {
         let (_root, target, source, name) = scene();
-        let marker = MovedMarker { to: "here".into(), at_ms: 0, account: "abc".into(), backup: None, within: false };
+        let marker =
+            MovedMarker { to: "here".into(), at_ms: 0, account: "abc".into(), backup: None, within: false };
         moves::mark_moved(&source, &marker).unwrap();
         settle(&target, &name).unwrap();
         assert!(target.join(DATABASE).exists() && !target.join(NOTE).exists());
@@ -147,7 +148,13 @@ mod tests {
     #[test]
     fn another_logins_marker_does_not_count_and_a_lost_source_decides_nothing() {
         let (_root, target, source, name) = scene();
-        let marker = MovedMarker { to: "there".into(), at_ms: 0, account: "other".into(), backup: None, within: false };
+        let marker = MovedMarker {
+            to: "there".into(),
+            at_ms: 0,
+            account: "other".into(),
+            backup: None,
+            within: false,
+        };
         moves::mark_moved(&source, &marker).unwrap();
         std::fs::rename(source.path(), target.join("away")).unwrap();
         let error = settle(&target, &name).unwrap_err();

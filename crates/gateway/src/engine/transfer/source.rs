@@ -67,7 +67,7 @@ impl Source {
     }
 
     /// Marks the source as moved, provided that nobody wrote into it since it was read.
-    pub(super) fn give_up(&self, to: String, now_ms: i64) -> Result<(), MoveError> {
+    pub(super) fn give_up(&self, to: String, within: bool, now_ms: i64) -> Result<(), MoveError> {
         if self
             .reading
             .as_ref()
@@ -80,6 +80,7 @@ impl Source {
             at_ms: now_ms,
             account: self.account(),
             backup: self.backup.as_ref().map(|path| path.display().to_string()),
+            within,
         };
         transfer::mark_moved(&self.folder, &marker)?;
         if self.format == SourceFormat::Baileys {
