@@ -209,7 +209,7 @@ pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
 
 /// Findings that need more than one file.
 pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
-    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 22] = [
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 23] = [
         folder_not_on_mount::detect,
         folder_many_owners::detect,
         folder_changing::detect,
@@ -232,6 +232,7 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
         app_state_key_missing::detect,
         lid_mapping_asymmetric::detect,
         permissions_open::detect_folder,
+        file_unknown::detect_folder,
     ];
     detectors.iter().flat_map(|detect| detect(view)).collect()
 }

@@ -80,6 +80,8 @@ pub struct SenderKeyFacts {
 pub struct Inventory {
     /// By name.
     pub files: BTreeMap<String, FileReport>,
+    /// How many more files there are that Baileys never writes.
+    pub passed_over: usize,
     /// The session once moved to a place within the folder that is gone: what is left here is older than it was.
     pub moved_within: bool,
 }
