@@ -22,6 +22,6 @@ mod write;
 pub use error::FsError;
 pub use folder::{Entered, Folder, Trust};
 pub use held::shown;
-pub use own::{Writing, open_directory, open_own, open_own_to_lock, probe};
+pub use own::{Writing, beneath, open_directory, open_own, open_own_to_lock, probe};
 pub use private::{own_folder, read_own, write_own};
 pub use rights::{Rights, Worn};

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -76,6 +76,31 @@ pub fn probe(folder: &Path, name: &str) -> Result<(), FsError> {
     let written = file.write_all(b"wakeeper");
     rustix::fs::unlinkat(&handle, name, rustix::fs::AtFlags::empty())?;
     Ok(written?)
+}
+
+/// The path of something below a folder that was named. Links are followed in what a person typed; what is added to it
+/// is wakeeper's own choice, and in another user's folder that user would choose where it leads.
+///
+/// # Errors
+/// When a link is on the way in a folder that belongs neither to this user nor to root.
+pub fn beneath(parent: &Path, below: &Path) -> Result<PathBuf, FsError> {
+    let own = rustix::process::geteuid().as_raw();
+    let mut path = parent.to_owned();
+    for part in below.components() {
+        let next = path.join(part);
+        if next.symlink_metadata().is_ok_and(|entry| entry.is_symlink()) {
+            let folder = if path.as_os_str().is_empty() { Path::new(".") } else { &path };
+            let owner = rustix::fs::stat(folder)?.st_uid;
+            if owner != own && owner != 0 {
+                return Err(FsError::NotPrivate(format!(
+                    "{} is a link in a folder of user {owner}, and is not followed; name the folder that is meant itself",
+                    next.display()
+                )));
+            }
+        }
+        path = next;
+    }
+    Ok(path)
 }
 
 /// Without links, and without waiting.
@@ -169,6 +194,22 @@ mod tests {
         assert!(open_directory(&pipe).is_err());
         assert!(open_directory(base.path()).is_ok());
         assert!(matches!(open_own_to_lock(&base.path().join("none")), Err(FsError::Missing)));
+    }
+
+    #[test]
+    fn links_in_folders_of_others_are_not_followed() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let base = tempfile::tempdir().unwrap();
+        std::fs::create_dir(base.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", base.path().join("auth_info")).unwrap();
+        let below = Path::new("auth_info/sessions");
+        assert_eq!(beneath(base.path(), below).unwrap(), base.path().join(below));
+        std::os::unix::fs::chown(base.path(), Some(10_001), None).unwrap();
+        let refused = beneath(base.path(), below).unwrap_err().to_string();
+        assert!(refused.contains("user 10001"), "{refused}");
+        assert!(beneath(base.path(), Path::new("elsewhere/none")).is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use wakeeper_private_fs::{FsError, Writing, open_directory, open_own, open_own_to_lock, read_own};
+use wakeeper_private_fs::{FsError, Writing, beneath, open_directory, open_own, open_own_to_lock, read_own};
 
 use super::EngineError;
 use super::credentials::create_folder;
@@ -100,9 +100,14 @@ impl Lock {
     /// When another process holds it, or the folder cannot be made.
     pub fn on_folder(folder: &Path) -> Result<Self, EngineError> {
         // The folder of all sessions itself is what a move out of it locks; the one inside stands for it here.
-        let sessions = folder.join("sessions");
+        let what = folder_name(folder);
+        let sessions = beneath(folder, Path::new("sessions")).map_err(|error| LockError::File {
+            what: what.clone(),
+            path: folder.join("sessions"),
+            source: error.into_io(),
+        })?;
         create_folder(&sessions)?;
-        Ok(Self::both(&folder.join(FOLDER_LOCK), &sessions, folder_name(folder))?)
+        Ok(Self::both(&folder.join(FOLDER_LOCK), &sessions, what)?)
     }
 
     /// Takes the lock in file `path`, created 0600 when missing, and that of the folder it lies in, or says who has it.

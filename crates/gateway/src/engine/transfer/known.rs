@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_native::DATABASE;
 use wakeeper_native::generation::marked;
-use wakeeper_private_fs::read_own;
+use wakeeper_private_fs::{beneath, read_own};
 use wakeeper_session::backup::manifest::account_mark;
 use wakeeper_storage::{Storage, read_sqlite};
 
@@ -75,6 +75,10 @@ pub(super) async fn known_to(auth_info: &Path, storage: Option<&dyn Storage>) ->
     let mut known = Vec::new();
     for (session, number) in names {
         let folder = credentials::folder(auth_info, &session);
+        // In a folder of others a link may lead to somebody else's session.
+        if beneath(auth_info, &Path::new("sessions").join(session.as_str())).is_err() {
+            continue;
+        }
         let note = note(&folder);
         let row = match storage {
             Some(storage) => storage.generation(session.as_str()).await.ok().flatten(),
