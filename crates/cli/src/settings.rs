@@ -190,14 +190,17 @@ impl Settings {
             log: LogSettings {
                 json: values.read("LOG_FORMAT", |text| Some(text == "json"), false)?,
                 filter: values.read("RUST_LOG", |text| parse_filter(text).map(Some), None)?,
-                folder: values.read(
-                    "LOG_DIR",
-                    parse_log_folder,
-                    LogFolder::IfPresent(data_dir.join("logs")),
-                )?,
+                folder: log_folder(&values, &data_dir)?,
             },
         })
     }
+}
+
+fn log_folder(values: &Values, data_dir: &Path) -> Result<LogFolder, SettingsError> {
+    if values.get("LOG_DIR").is_some() {
+        return values.read("LOG_DIR", parse_log_folder, LogFolder::Off);
+    }
+    Ok(LogFolder::IfPresent(below(values, "LOG_DIR", data_dir, "logs")?))
 }
 
 /// A path that is set, or that name in the data folder.
