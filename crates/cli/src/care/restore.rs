@@ -17,6 +17,8 @@ use super::{Evidence, Places, now_ms};
 
 /// So many archives that say that their login is sound are read to their ends.
 const LOOKED_INTO: usize = 16;
+/// So many that were passed over are told.
+const TOLD: usize = 8;
 
 /// Restores an archive, or the newest one that holds a sound login. Whatever runs on the session must be stopped.
 ///
@@ -158,14 +160,24 @@ fn newest_sound(places: &Places) -> anyhow::Result<Chosen> {
     )?;
     let locked = backups.iter().filter(|backup| backup.encrypted && backup.credentials.is_none()).count();
     let mut passed = Vec::new();
-    let said_sound = backups.into_iter().filter(|b| b.credentials == Some(CredentialsState::Sound));
-    for backup in said_sound.take(LOOKED_INTO) {
-        let why = match login_in(&backup.path, places.passphrase.as_ref(), &Limits::default()) {
-            Ok(login) if login.sound => return Ok(Chosen { archive: backup.path, passed }),
-            Ok(_) => "it holds no sound login, although it says so".to_owned(),
-            Err(error) => error.to_string(),
+    let mut read = 0;
+    for backup in backups {
+        let why = if let Some(problem) = backup.problem {
+            problem
+        } else if backup.credentials != Some(CredentialsState::Sound) || read == LOOKED_INTO {
+            continue;
+        } else {
+            read += 1;
+            match login_in(&backup.path, places.passphrase.as_ref(), &Limits::default()) {
+                Ok(login) if login.sound => return Ok(Chosen { archive: backup.path, passed }),
+                Ok(_) => "it holds no sound login, although it says so".to_owned(),
+                Err(error) => error.to_string(),
+            }
         };
-        passed.push(format!("{} was passed over: {why}", wakeeper_private_fs::shown(&backup.path).display()));
+        if passed.len() < TOLD {
+            let shown = wakeeper_private_fs::shown(&backup.path);
+            passed.push(format!("{} was passed over: {why}", shown.display()));
+        }
     }
     let folder = wakeeper_private_fs::shown(&places.backups);
     let folder = folder.display();
