@@ -24,7 +24,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     } else {
         rest
     };
-    let limits = Limits { entries: 1000, file: 1 << 20 };
+    let limits = Limits { entries: 1000, file: 1 << 20, ..Limits::default() };
     ALLOCATOR.set_limit(ALLOCATOR.allocated() + MEMORY).expect("a limit above what is allocated");
     let _ = read_stream(archive, None, &limits, |member| {
         let name = member.session_file().expect("a file of the session");

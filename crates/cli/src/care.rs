@@ -10,6 +10,7 @@ pub mod console;
 pub mod container;
 pub mod evidence;
 pub mod examine;
+pub mod gateway;
 pub mod health;
 pub mod log;
 pub mod native;

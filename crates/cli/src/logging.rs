@@ -120,7 +120,7 @@ type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// A bare level is meant for wakeeper: its libraries tell too much at `info`, and under names that
 /// change. Whoever writes `target=level` pairs gets exactly those.
-fn directives(filter: &str) -> String {
+pub fn directives(filter: &str) -> String {
     if filter.contains(['=', ',']) { filter.to_owned() } else { format!("warn,wakeeper={filter}") }
 }
 

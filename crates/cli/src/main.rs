@@ -49,8 +49,38 @@ fn main() -> ExitCode {
 /// One line on standard error: what failed and, behind it, why.
 #[expect(clippy::print_stderr, reason = "this is where the program talks to its caller")]
 fn complain(error: &anyhow::Error) {
-    let told = format!("{error:#}");
+    let told = told(error);
     // Names in it may come from a container, an archive or a log.
     let told: Vec<_> = told.lines().map(wakeeper_bounded_tar::shown_whole).collect();
     eprintln!("error: {}", told.join("\n"));
+}
+
+/// What failed and why, each thing once: many an error's own words end with those of its cause.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no such file");
+        let path = std::path::PathBuf::from("key");
+        let error = anyhow::Error::from(SettingsError::SecretFile { name: "API_KEY", path, source: cause() });
+        assert_eq!(
+            told(&error.context("cannot start")),
+            "cannot start: setting API_KEY_FILE: cannot read key: no such file"
+        );
+        assert_eq!(told(&anyhow::Error::from(cause()).context("cannot read")), "cannot read: no such file");
+    }
 }

@@ -11,7 +11,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -46,6 +46,8 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(9);
 pub struct Settings {
     /// Where the gateway listens.
     pub listen: SocketAddr,
+    /// What everything else lies in, unless it is set.
+    pub data_dir: PathBuf,
     /// Sessions, credentials and rows.
     pub auth_info_dir: PathBuf,
     /// The Baileys store that guides mount beside `auth_info`.
@@ -155,11 +157,12 @@ impl Settings {
         let media_limit =
             values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
         let webhook_addresses = webhook_addresses(&values)?;
-        let backup_dir = values.read("BACKUP_DIR", non_empty, data_dir.join("session_backups"))?;
+        let backup_dir = below(&values, "BACKUP_DIR", &data_dir, "session_backups")?;
         Ok(Self {
             listen: SocketAddr::new(host, port),
-            auth_info_dir: values.read("AUTH_INFO_DIR", non_empty, data_dir.join("auth_info"))?,
-            baileys_store: values.read("BAILEYS_STORE", non_empty, data_dir.join("baileys_store.json"))?,
+            auth_info_dir: below(&values, "AUTH_INFO_DIR", &data_dir, "auth_info")?,
+            baileys_store: below(&values, "BAILEYS_STORE", &data_dir, "baileys_store.json")?,
+            data_dir: data_dir.clone(),
             backup_dir: backup_dir.clone(),
             witness_dir: values
                 .get("STATE_DIR")
@@ -187,14 +190,31 @@ impl Settings {
             log: LogSettings {
                 json: values.read("LOG_FORMAT", |text| Some(text == "json"), false)?,
                 filter: values.read("RUST_LOG", |text| parse_filter(text).map(Some), None)?,
-                folder: values.read(
-                    "LOG_DIR",
-                    parse_log_folder,
-                    LogFolder::IfPresent(data_dir.join("logs")),
-                )?,
+                folder: log_folder(&values, &data_dir)?,
             },
         })
     }
+}
+
+fn log_folder(values: &Values, data_dir: &Path) -> Result<LogFolder, SettingsError> {
+    if values.get("LOG_DIR").is_some() {
+        return values.read("LOG_DIR", parse_log_folder, LogFolder::Off);
+    }
+    Ok(LogFolder::IfPresent(below(values, "LOG_DIR", data_dir, "logs")?))
+}
+
+/// A path that is set, or that name in the data folder.
+fn below(
+    values: &Values,
+    setting: &'static str,
+    data_dir: &Path,
+    name: &str,
+) -> Result<PathBuf, SettingsError> {
+    if values.get(setting).is_some() {
+        return values.read(setting, non_empty, PathBuf::new());
+    }
+    wakeeper_private_fs::beneath(data_dir, Path::new(name))
+        .map_err(|error| SettingsError::Conflict { name: setting, reason: error.to_string() })
 }
 
 /// A file lies on disk twice on its way, as it is and encrypted; with less room than that for the
@@ -379,7 +399,7 @@ fn parse_log_folder(text: &str) -> Option<LogFolder> {
 }
 
 fn parse_filter(text: &str) -> Option<String> {
-    tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
+    tracing_subscriber::EnvFilter::try_new(crate::logging::directives(text)).ok().map(|_| text.to_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use wakeeper_private_fs::FsError;
 use wakeeper_session::mount::is_on_mount;
+use wakeeper_storage::disk::DiskCause;
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.
 ///
@@ -25,19 +27,35 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
         })?;
     }
     make_private(folder);
-    probe(folder).with_context(|| {
-        format!(
-            "AUTH_INFO_DIR {shown} is not writable by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
-             run the container as its owner (--user), or mount another folder",
-            user(),
-            user_ids().unwrap_or_else(|| "10001:10001".to_owned()),
-        )
+    probe(folder).map_err(|error| {
+        let told = match cause(&error) {
+            Some(trouble) => format!("AUTH_INFO_DIR {shown}: {trouble}"),
+            None => format!(
+                "AUTH_INFO_DIR {shown} is not writable by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
+                 run the container as its owner (--user), or mount another folder",
+                user(),
+                user_ids().unwrap_or_else(|| "10001:10001".to_owned()),
+            ),
+        };
+        anyhow::Error::from(error).context(told)
     })
 }
 
+/// What is wrong with the disk, when it is not a matter of whose the folder is.
+fn cause(error: &std::io::Error) -> Option<&'static str> {
+    match DiskCause::of_io(error) {
+        DiskCause::Full => Some("its disk is full; free some room on it, and start again"),
+        DiskCause::Quota => Some("the disk quota is used up; raise it or free some room, and start again"),
+        DiskCause::ReadOnly if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+            Some("it is on a read-only file system; mount it writable, and start again")
+        }
+        DiskCause::Failed => Some("its disk failed; look at that disk"),
+        _ => None,
+    }
+}
+
 fn probe(folder: &Path) -> std::io::Result<()> {
-    let probe = folder.join(".write-probe");
-    fs::write(&probe, b"wakeeper").and_then(|()| fs::remove_file(&probe))
+    wakeeper_private_fs::probe(folder, ".write-probe").map_err(FsError::into_io)
 }
 
 /// The image's program that gives mounted folders to the user this runs as.
@@ -125,6 +143,29 @@ pub fn warnings(auth_info: &Path, baileys_store: &Path) -> Vec<String> {
     warnings
 }
 
+/// What is wrong with the place of the witnesses, which are to outlive the data folder and are believed. Nothing where it is
+/// made at the first use.
+pub fn of_witnesses(witnesses: &Path, data_dir: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let shown = witnesses.display();
+    let real = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
+    if real(witnesses).zip(real(data_dir)).is_some_and(|(folder, data)| folder.starts_with(data)) {
+        return Some(format!(
+            "STATE_DIR {shown} lies in the data folder {}: whoever puts back an older copy of that folder puts it back too, \
+             and it is not noticed. Name a folder on another volume",
+            data_dir.display()
+        ));
+    }
+    let mode = fs::metadata(witnesses).ok()?.permissions().mode();
+    (mode & 0o022 != 0).then(|| {
+        format!(
+            "other users may write to STATE_DIR {shown} (mode {:04o}), so what it tells cannot be trusted; run: chmod 700 \
+             {shown}",
+            mode & 0o7777
+        )
+    })
+}
+
 /// Whether this process runs in a container.
 pub fn in_container() -> bool {
     Path::new("/.dockerenv").exists()
@@ -149,6 +190,27 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(prepare_auth_info(&file).expect_err("refused").to_string().contains("is a file"));
+    }
+
+    #[test]
+    fn a_place_for_witnesses_is_outside_and_closed() {
+        use std::os::unix::fs::PermissionsExt;
+        let (data, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert_eq!(of_witnesses(state.path(), data.path()), None);
+        let inside = data.path().join("state");
+        assert!(
+            of_witnesses(&inside, data.path()).is_some_and(|told| told.contains("lies in the data folder"))
+        );
+        fs::set_permissions(state.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(of_witnesses(state.path(), data.path()).is_some_and(|told| told.contains("0777")));
+    }
+
+    #[test]
+    fn the_advice_follows_what_the_disk_says() {
+        let told = |kind: std::io::ErrorKind| cause(&kind.into());
+        assert!(told(std::io::ErrorKind::StorageFull).is_some_and(|told| told.contains("full")));
+        assert!(told(std::io::ErrorKind::ReadOnlyFilesystem).is_some_and(|told| told.contains("read-only")));
+        assert_eq!(told(std::io::ErrorKind::PermissionDenied), None);
     }
 
     #[test]

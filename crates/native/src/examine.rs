@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wakeeper_private_fs::beneath;
 use wakeeper_session::Report;
 use wakeeper_session::examine::{NativeView, Options, native_report};
 use wakeeper_session::formats::baileys::name::MOVED_MARKER;
@@ -21,7 +22,8 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
     // A Baileys session in a gateway's folder is what is meant as long as it is there.
     let mut places = vec![path.join(DATABASE)];
     if !path.join("creds.json").exists() {
-        places.push(path.join("sessions/default").join(DATABASE));
+        // Nobody's link leads to another one's session.
+        places.extend(beneath(path, Path::new("sessions/default")).ok().map(|folder| folder.join(DATABASE)));
     }
     places.into_iter().find(|database| is_there(database))
 }

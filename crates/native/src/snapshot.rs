@@ -162,7 +162,12 @@ fn state(folder: &Folder, name: &str) -> Result<State, ReadError> {
 }
 
 fn open(folder: &Folder, name: &str) -> Result<(File, Entry), ReadError> {
-    folder.open_file(name, &Limits { file: LARGEST, ..Limits::default() })
+    let (file, entry) = folder.open_file(name, &Limits { file: LARGEST, ..Limits::default() })?;
+    // A hard link makes another user's login look like one of this folder.
+    if entry.uid != folder.itself()?.uid && file.metadata()?.nlink() > 1 {
+        return Err(ReadError::Foreign(format!("it is a hard link to a file of user {}", entry.uid)));
+    }
+    Ok((file, entry))
 }
 
 fn log_of(name: &str) -> String {

@@ -36,6 +36,15 @@ pub enum FsError {
         /// Whose file it is.
         uid: u32,
     },
+    /// A file of ours that has other names.
+    #[error("it is a hard link: the same file has other names, so it is not written to; remove it")]
+    Shared,
+    /// A file of ours that is another user's.
+    #[error("it belongs to user {uid}, so it is not written to; remove it")]
+    Others {
+        /// Whose file it is.
+        uid: u32,
+    },
     /// Others may use a folder that has to be private.
     #[error("{0}")]
     NotPrivate(String),

@@ -9,12 +9,12 @@ use rustix::fs::OFlags;
 use crate::error::FsError;
 use crate::folder::Folder;
 
-/// Opens a folder that only this user may use, and makes it (0700), with those above it, when it is missing. One that
-/// others may only look into is closed to them.
+/// Opens a folder that only this user may use, and makes it (0700), with those above it, when it is missing. One without
+/// content that others may only look into is closed to them.
 /// Notes that are acted on later live in such folders only.
 ///
 /// # Errors
-/// When it is a link, belongs to somebody else, or others may write into it.
+/// When it is a link, belongs to somebody else, others may write into it, or they may look into it and it holds something.
 pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     if path.symlink_metadata()?.is_symlink() {
@@ -39,6 +39,21 @@ pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
         return Err(FsError::NotPrivate(text));
     }
     if stat.st_mode & 0o077 != 0 {
+        // What somebody keeps there for others to read stays readable.
+        let mut holds = None;
+        folder.list(|name, _| {
+            holds = Some(name).filter(|name| name != "lost+found");
+            holds.is_none()
+        })?;
+        if let Some(name) = holds {
+            let text = format!(
+                "other users may look into {0}, and it holds {1}: name a folder of its own, or, if nobody else needs what is \
+                 there, run: chmod 700 {0}",
+                path.display(),
+                name.to_string_lossy()
+            );
+            return Err(FsError::NotPrivate(text));
+        }
         rustix::fs::fchmod(folder.fd(), rustix::fs::Mode::from_raw_mode(0o700))?;
     }
     Ok(folder)
@@ -100,6 +115,10 @@ mod tests {
         assert!(own_folder(&path).is_ok());
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         assert_eq!(own_folder(&path).unwrap().stat().unwrap().st_mode & 0o777, 0o700);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::write(path.join("readme"), "for all").unwrap();
+        assert!(own_folder(&path).unwrap_err().to_string().contains("holds readme"));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o755, "left as it is");
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o770)).unwrap();
         assert!(own_folder(&path).unwrap_err().to_string().contains("chmod 700"));
         let link = base.path().join("link");

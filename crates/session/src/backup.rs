@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod create;
+mod login;
 pub mod manifest;
 pub mod reached;
 pub mod retention;
@@ -13,6 +14,7 @@ pub mod shelf;
 
 pub use create::{CreateOptions, Created, create};
 pub(crate) use create::{Stock, create_from};
+pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use reached::Reached;
 pub use retention::{Retention, prune};

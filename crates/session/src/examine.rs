@@ -15,12 +15,13 @@ use crate::backup::archive::ArchiveError;
 use crate::finding::{Finding, Repair, Severity};
 use crate::findings::{self, FolderView};
 use crate::formats::baileys::Version;
-use crate::formats::baileys::name::Name;
+use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::symptoms::PeerTrouble;
+use crate::transfer::moved_out;
 
 mod file;
 mod folder;
@@ -186,7 +187,13 @@ impl Examination {
 
     /// Reads an open folder.
     pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
-        let (inventory, changed) = folder::read(folder, options)?;
+        let (mut inventory, changed) = folder::read(folder, options)?;
+        if let Some(marker) = inventory.files.get_mut(MOVED_MARKER)
+            && moved_out(folder).is_none()
+        {
+            marker.findings.clear();
+            inventory.moved_within = true;
+        }
         let mode = folder.itself().ok().map(|entry| entry.mode);
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
         Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store, store_findings })

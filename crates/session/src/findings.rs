@@ -52,7 +52,7 @@ findings! {
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
-    native_database_damaged, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
+    native_database_damaged, native_login_lost, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
     older_copy,
 }
 
@@ -209,7 +209,7 @@ pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
 
 /// Findings that need more than one file.
 pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
-    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 22] = [
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 23] = [
         folder_not_on_mount::detect,
         folder_many_owners::detect,
         folder_changing::detect,
@@ -232,6 +232,7 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
         app_state_key_missing::detect,
         lid_mapping_asymmetric::detect,
         permissions_open::detect_folder,
+        file_unknown::detect_folder,
     ];
     detectors.iter().flat_map(|detect| detect(view)).collect()
 }
@@ -255,6 +256,11 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         .chain(native_own_sender_key::detect(view))
         .chain(native_pre_keys_missing::detect(view))
         .collect()
+}
+
+/// The finding that a session's login is lost, and what tells so.
+pub fn native_login_lost(file: &str, evidence: String) -> Finding {
+    native_login_lost::found(file, evidence)
 }
 
 /// The finding that a database is an older copy, which nobody has acted on yet.

@@ -80,12 +80,16 @@ pub struct SenderKeyFacts {
 pub struct Inventory {
     /// By name.
     pub files: BTreeMap<String, FileReport>,
+    /// How many more files there are that Baileys never writes.
+    pub passed_over: usize,
+    /// The session once moved to a place within the folder that is gone: what is left here is older than it was.
+    pub moved_within: bool,
 }
 
 impl Inventory {
     /// Whether the session was moved out of the folder.
     pub fn is_moved(&self) -> bool {
-        self.files.contains_key(MOVED_MARKER)
+        self.files.contains_key(MOVED_MARKER) && !self.moved_within
     }
 
     /// The credentials, when `creds.json` could be parsed.

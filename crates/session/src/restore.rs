@@ -21,6 +21,7 @@ use crate::finding::Severity;
 use crate::formats::baileys::name::Name;
 use crate::repair::{self, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
+use crate::transfer::moved_within;
 
 mod left_out;
 
@@ -49,6 +50,8 @@ pub struct RestoreOptions<'a> {
     pub shelf: &'a Path,
     /// The session's name there.
     pub label: &'a str,
+    /// A marker that leads to a place within the folder does not count: what is there makes room.
+    pub makes_room: bool,
 }
 
 /// What was restored.
@@ -131,10 +134,13 @@ pub fn restore(
         repair::recover(&folder)?;
     }
     let folder = Folder::open(target).ok();
-    let present = match &folder {
+    let mut present = match &folder {
         Some(folder) => Some(Examination::of_folder(folder, options)?),
         None => None,
     };
+    if let (Some(folder), Some(present)) = (&folder, &mut present) {
+        present.inventory.moved_within |= how.makes_room && moved_within(folder);
+    }
     let forced = matches!(how.what, What::All { force: Some(_) });
     if present.as_ref().is_some_and(|present| present.inventory.is_moved()) && !forced {
         return Err(RestoreError::Moved(shown(target)));
@@ -149,7 +155,11 @@ pub fn restore(
         notes: Vec::new(),
     };
     let overlay = match how.what {
-        What::Credentials => lasting(archive, present.as_ref(), options, &mut restored.notes)?,
+        What::Credentials => {
+            let mut overlay = lasting(archive, present.as_ref(), options, &mut restored.notes)?;
+            give_up_old_ratchets(present.as_ref(), &mut overlay);
+            overlay
+        }
         What::All { force } => {
             everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
         }
@@ -249,6 +259,19 @@ fn lasting(
     let creds = creds.and_then(|text| RestoredCredentials::from_backup(&text, shown(archive), &constraint));
     overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
     Ok(overlay)
+}
+
+/// Ratchets that were left behind when the session moved into a store within the folder are older than what was used
+/// since: they do not go along when the login comes back.
+fn give_up_old_ratchets(present: Option<&Examination>, overlay: &mut Overlay) {
+    let old = present.filter(|present| {
+        present.inventory.moved_within && !present.inventory.files.contains_key("creds.json")
+    });
+    for file in old.into_iter().flat_map(|present| present.inventory.files.values()) {
+        if file.name.is_ratchet() || matches!(file.name, Name::SenderKeyMemory { .. }) {
+            overlay.take_away(&file.entry.name, file.entry.kind == EntryKind::File);
+        }
+    }
 }
 
 /// Whether the login that is there needs nothing.

@@ -20,13 +20,18 @@ pub struct Limits {
     /// Bytes of one file. The largest genuine one seen is a sender key of 0.5 MB; app-state versions of old
     /// accounts reach a few megabytes. Larger ones are findings and are not read.
     pub file: u64,
+    /// Bytes of all files of a session together. One of 100,000 files has about 300 MB.
+    pub total: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 2_000_000, file: 16 << 20 }
+        Self { entries: 200_000, file: 16 << 20, total: 1 << 30 }
     }
 }
+
+/// Entries that are only counted. More of them take a minute to count.
+const OTHERS: usize = 5_000_000;
 
 /// Why a folder or a file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,19 @@ pub enum SourceError {
         path: PathBuf,
         /// The limit.
         limit: usize,
+    },
+    /// More bytes than [`Limits::total`].
+    #[error(
+        "the files of the session in {path} have {bytes} bytes together, more than the limit of {limit}: no session is so \
+         large. Look what is in the folder; nothing in it was read"
+    )]
+    TooMuch {
+        /// As the caller named it.
+        path: PathBuf,
+        /// Their bytes.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
     },
 }
 
@@ -226,12 +244,27 @@ impl Folder {
 
     /// All entries, sorted by name.
     pub fn list(&self, limits: &Limits) -> Result<Vec<Entry>, SourceError> {
-        let mut entries = Vec::new();
+        Ok(self.list_some(limits, |_| true)?.0)
+    }
+
+    /// The entries with names that are to be kept, sorted by name, and how many others there are.
+    pub(crate) fn list_some(
+        &self,
+        limits: &Limits,
+        mut keep: impl FnMut(&str) -> bool,
+    ) -> Result<(Vec<Entry>, usize), SourceError> {
+        let (mut entries, mut others) = (Vec::new(), 0);
         let mut too_many = false;
         let listed = self.inner.list(|name, stat| {
-            too_many = entries.len() == limits.entries;
-            if !too_many {
-                entries.push(Entry::new(name.to_string_lossy().into_owned(), &stat));
+            let name = name.to_string_lossy();
+            if keep(&name) {
+                too_many = entries.len() == limits.entries;
+                if !too_many {
+                    entries.push(Entry::new(name.into_owned(), &stat));
+                }
+            } else {
+                others += 1;
+                too_many = others == OTHERS;
             }
             !too_many
         });
@@ -241,7 +274,7 @@ impl Folder {
             return Err(SourceError::TooMany { path: path(), limit: limits.entries });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        Ok((entries, others))
     }
 
     /// What an entry is now.
@@ -329,7 +362,7 @@ mod tests {
         std::fs::write(dir.path().join("small"), [7; 10]).unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         assert!(matches!(folder.read("big", &Limits::default()), Err(ReadError::TooLarge { .. })));
-        let tight = Limits { entries: 1, file: 9 };
+        let tight = Limits { entries: 1, file: 9, ..Limits::default() };
         assert!(matches!(folder.read("small", &tight), Err(ReadError::TooLarge { .. })));
         assert!(matches!(folder.list(&tight), Err(SourceError::TooMany { limit: 1, .. })));
     }

@@ -8,7 +8,10 @@ mod moved;
 mod place;
 
 pub use baileys::{LeftOut, Reading, file_names, read, read_folder, write};
-pub use moved::{MovedMarker, mark_moved, moved, unmark_moved, withdraw_credentials};
+pub use moved::{
+    MovedMarker, forget_move_within, mark_moved, moved, moved_out, moved_within, unmark_moved,
+    withdraw_credentials,
+};
 pub use place::{PlaceError, install};
 
 use std::path::PathBuf;

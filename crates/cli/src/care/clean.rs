@@ -8,7 +8,8 @@ use wakeeper_session::clean::{CleanOptions, Outcome, clean};
 use wakeeper_session::repair::Extent;
 
 use super::console::agrees;
-use super::health::{native_database, require_folder};
+use super::gateway;
+use super::health::require_folder;
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
 
@@ -34,11 +35,21 @@ pub async fn run_of(
     order: Order,
     console: Console,
 ) -> anyhow::Result<Outcome> {
-    if let Some(database) = native_database(places) {
-        return super::native::clean(&database, places, evidence, order, console).await;
+    let database = gateway::session_of(places).await;
+    let mut outcome = if let Some(database) = &database {
+        super::native::clean(database, places, evidence, order, console).await?
+    } else {
+        let (places, evidence) = (places.clone(), evidence.clone());
+        super::container::blocking(move || run(&places, &evidence, order, console)).await?
+    };
+    if order.extent == Extent::Everything {
+        return Ok(outcome);
     }
-    let (places, evidence) = (places.clone(), evidence.clone());
-    super::container::blocking(move || run(&places, &evidence, order, console)).await
+    // Only the default session is mended from outside; what is wrong with others is told.
+    let errors = gateway::errors(&gateway::others(places, database.as_deref(), evidence).await?);
+    outcome.healthy &= errors.is_empty();
+    outcome.remaining.extend(errors);
+    Ok(outcome)
 }
 
 /// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].

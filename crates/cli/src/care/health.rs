@@ -9,6 +9,7 @@ use wakeeper_session::source::Limits;
 use wakeeper_session::{Options, Report, examine};
 
 use super::backup::when;
+use super::gateway::{self, Other};
 use super::page::{Page, Tone, heading};
 use super::{Console, Evidence, Places, examine::show_log, log};
 
@@ -18,6 +19,9 @@ pub struct Health {
     /// The examination of its files.
     #[serde(flatten)]
     pub report: Report,
+    /// The other sessions that a gateway keeps in the folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Other>,
     /// Processes or containers that run on it.
     pub owners: Vec<String>,
     /// What its log shows, when one was read.
@@ -37,18 +41,26 @@ pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
 /// The same for a folder. SQLite opens by path, so a folder that a container can write to holds none for us: of a gateway
 /// in a container a private copy is worked on, which is no longer the container's.
 pub fn database_in(folder: &std::path::Path) -> Option<std::path::PathBuf> {
-    let opened = Folder::named(folder);
-    let is_containers = opened.is_ok_and(|folder| matches!(folder.trust(), Trust::Nobody(_)));
-    (!is_containers).then(|| wakeeper_native::database_in(folder)).flatten()
+    (!is_containers(folder)).then(|| wakeeper_native::database_in(folder)).flatten()
+}
+
+/// Whether a container can write to a folder.
+pub fn is_containers(folder: &std::path::Path) -> bool {
+    Folder::named(folder).is_ok_and(|folder| matches!(folder.trust(), Trust::Nobody(_)))
 }
 
 /// Examines everything that belongs to a session, Baileys' or wakeeper's own.
 pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
-    let Some(database) = native_database(places) else {
+    let database = gateway::session_of(places).await;
+    let mut health = if let Some(database) = &database {
+        with_backups(super::native::examine(database, places, evidence).await?, places, evidence)?
+    } else {
         let (places, evidence) = (places.clone(), evidence.clone());
-        return super::container::blocking(move || health(&places, &evidence, console)).await;
+        super::container::blocking(move || health(&places, &evidence, console)).await?
     };
-    with_backups(super::native::examine(&database, places, evidence).await?, places, evidence)
+    health.sessions = gateway::others(places, database.as_deref(), evidence).await?;
+    health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
+    Ok(health)
 }
 
 /// Examines everything that belongs to a session of Baileys.
@@ -68,6 +80,7 @@ fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow:
     let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
     Ok(Health {
         report,
+        sessions: Vec::new(),
         owners: evidence.owners.clone(),
         log: log::summary(&evidence.symptoms),
         backups: backups.len(),
@@ -103,6 +116,11 @@ pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Plac
     }
     show_log(page, evidence);
     page.findings(&health.report.findings);
+    for other in &health.sessions {
+        page.gap();
+        heading(page, &other.report);
+        page.findings(&other.report.findings);
+    }
     page.next(&next_steps(health, places));
 }
 

@@ -12,17 +12,20 @@ use wakeeper_gateway::engine::{offline, transfer};
 use wakeeper_gateway::model::SessionName;
 use wakeeper_native::{Copied, Copying, Row};
 use wakeeper_session::backup::Shelf;
+use wakeeper_session::backup::manifest::account_mark;
 use wakeeper_session::clean::Outcome;
-use wakeeper_session::examine::{CredentialsState, Examination};
+use wakeeper_session::examine::{CredentialsState, Examination, NativeView, native_report};
 use wakeeper_session::findings::{older_copy, older_copy_settled};
+use wakeeper_session::formats::baileys::credentials::Credentials;
+use wakeeper_session::json;
 use wakeeper_session::repair::{self, Action, Constraint, Extent, Plan, RestoredCredentials};
 use wakeeper_session::restore::What;
-use wakeeper_session::source::{Folder, Limits};
+use wakeeper_session::source::{EntryKind, Folder, Limits};
 use wakeeper_session::{Finding, Repair, Report, Severity};
 
 use super::clean::{Order, announce};
 use super::container::blocking;
-use super::{Console, Evidence, Places, backup, now_ms, restore};
+use super::{Console, Evidence, Places, backup, gateway, now_ms, restore};
 
 /// Findings about rows that only the whole of a session, its backups or a person can tell.
 const TOLD_BY_MORE: [&str; 2] = ["ratchet_rolled_back", "signal_session_chosen"];
@@ -66,9 +69,18 @@ enum Work {
 
 /// Examines a session. What its backups, and a person, tell of it is taken into account.
 pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> anyhow::Result<Report> {
-    let mut report = wakeeper_native::examine(database, &evidence.options_without_places())
-        .await
-        .with_context(|| format!("cannot examine {}", wakeeper_private_fs::shown(database).display()))?;
+    let options = evidence.options_without_places();
+    let mut report = if database.symlink_metadata().is_ok() {
+        let examined = wakeeper_native::examine(database, &options).await;
+        examined
+            .with_context(|| format!("cannot examine {}", wakeeper_private_fs::shown(database).display()))?
+    } else {
+        absent(database, &options)
+    };
+    if let Some(lost) = gateway::lost(database, &report).await {
+        report.findings.insert(0, lost);
+        (report.credentials, report.healthy) = (CredentialsState::Damaged, false);
+    }
     // Of a damaged one, nothing is told by what it carries; nor by a copy of a container's.
     let told = report.credentials == CredentialsState::Sound && places.container.is_none();
     if let Some(owner) = Owner::of(database).filter(|_| told) {
@@ -92,6 +104,22 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
     report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
     Ok(report)
+}
+
+/// The report on a database that is not there.
+fn absent(database: &Path, options: &wakeeper_session::Options<'_>) -> Report {
+    let view = NativeView {
+        path: database.to_owned(),
+        file: file_name(database),
+        kind: EntryKind::File,
+        problems: Vec::new(),
+        unreadable: None,
+        session: None,
+        left_out: Vec::new(),
+        moved: false,
+        mode: 0o600,
+    };
+    native_report(&view, options)
 }
 
 /// How long it is told that an older copy was noticed and dealt with, milliseconds.
@@ -223,9 +251,10 @@ async fn plan_of_damaged(
         outcome.notes.push(by_hand(reason));
         return Ok(Work::Nothing);
     }
-    let number = offline::number(&owner.auth_info, &owner.session).await;
+    let known = gateway::known_of(database).await;
+    let (number, login) = known.map(|known| (known.number, known.login)).unwrap_or_default();
     let searched = places.clone();
-    let Some(archive) = blocking(move || Ok(newest_of(&searched, number))).await? else {
+    let Some(archive) = blocking(move || Ok(newest_of(&searched, number, login.as_deref()))).await? else {
         let reason = format!(
             "no backup of its login can be read in {}",
             wakeeper_private_fs::shown(&places.backups).display()
@@ -243,15 +272,17 @@ async fn plan_of_damaged(
         description,
         freed: 0,
     };
+    let is_there = database.symlink_metadata().is_ok();
+    let aside = action(&Repair::RemoveIntruder, &file, "move the damaged database aside".to_owned());
     let actions = [
-        action(&Repair::RemoveIntruder, &file, "move the damaged database aside".to_owned()),
-        action(
+        Some(aside).filter(|_| is_there),
+        Some(action(
             &Repair::RestoreCredentials,
             "creds.json",
             format!("take the login from {}", wakeeper_private_fs::shown(&archive).display()),
-        ),
+        )),
     ];
-    outcome.plan.extend(actions);
+    outcome.plan.extend(actions.into_iter().flatten());
     outcome.notes.push(
         "The gateway takes the login over when it starts. Signal sessions are negotiated anew, at the cost of a retry each; \
          messages and chats stay."
@@ -262,15 +293,19 @@ async fn plan_of_damaged(
     Ok(Work::GiveBack { owner, archive })
 }
 
-/// The newest backup that holds a sound login of this number; of any, when the number is not known.
-fn newest_of(places: &Places, number: Option<String>) -> Option<PathBuf> {
+/// The newest backup that holds a sound login of this number and mark; of any, where they are not known.
+fn newest_of(places: &Places, number: Option<String>, login: Option<&str>) -> Option<PathBuf> {
     let constraint = Constraint { users: number.into_iter().collect(), ..Constraint::default() };
     let accepted = Shelf::at(&places.backups).find_file(
         Some(&places.label),
         "creds.json",
         places.passphrase.as_ref(),
         &Limits::default(),
-        |_, text| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint),
+        |_, text| {
+            let mark = || backup_login(text);
+            let is_it = login.is_none_or(|login| mark().is_some_and(|mark| mark == login));
+            is_it.then(|| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint)).flatten()
+        },
     );
     accepted.map(|(path, _)| path)
 }
@@ -391,25 +426,39 @@ async fn give_back(
     places: &Places,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
-    let aside = offline::set_login_aside(&owner.auth_info, &owner.session, &format!("damaged-{}", now_ms()))?;
-    outcome
-        .notes
-        .push(format!("The damaged database is kept in {}.", wakeeper_private_fs::shown(&aside).display()));
+    let aside = set_aside(owner)?;
+    if let Some(aside) = &aside {
+        outcome.notes.push(format!("The damaged database is kept in {aside}."));
+    }
     let places = Places { auth_info: owner.auth_info.clone(), ..places.clone() };
-    let restored = blocking(move || {
-        restore::run(&places, Some(&archive), What::Credentials, false, &Evidence::default())
-    })
-    .await
-    .with_context(|| {
-        format!(
-            "the damaged database was moved to {}, and then",
-            wakeeper_private_fs::shown(&aside).display()
-        )
-    })?;
+    let restored =
+        blocking(move || restore::run(&places, &archive, What::Credentials, false, &Evidence::default()))
+            .await
+            .with_context(|| match aside {
+                Some(aside) => format!("the damaged database was moved to {aside}, and then"),
+                None => "no login was given back".to_owned(),
+            })?;
     outcome.login_kept = restored.login_kept;
     outcome.needs_qr = !restored.login_kept;
     outcome.healthy = restored.login_kept;
     Ok(())
+}
+
+/// Moves what cannot be used out of the way. Answers where it is, in words.
+fn set_aside(owner: &Owner) -> anyhow::Result<Option<String>> {
+    let folder = offline::session_folder(&owner.auth_info, &owner.session);
+    if folder.join(wakeeper_native::DATABASE).symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let name = format!("damaged-{}", now_ms());
+    let aside = offline::set_login_aside(&owner.auth_info, &owner.session, &name)?;
+    Ok(Some(wakeeper_private_fs::shown(&aside).display().to_string()))
+}
+
+/// The mark of the login in the text of a `creds.json`.
+fn backup_login(text: &[u8]) -> Option<String> {
+    let credentials = Credentials::read(&json::parse(text).ok()?);
+    credentials.identity_public().map(account_mark)
 }
 
 async fn forget(

@@ -2,11 +2,12 @@
 //! what the kernel tells of their open files and working folders.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use wakeeper_private_fs::{open_directory, open_own_to_lock};
 use wakeeper_session::formats::baileys::name::LOCK_FILE;
 
 /// Programs that Baileys runs in.
@@ -62,8 +63,8 @@ pub fn of_folder(folder: &Path) -> Vec<String> {
 
 /// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
 fn sessions_held(folder: &Path) -> bool {
-    let Ok(sessions) = File::open(folder.join("sessions")) else { return false };
-    matches!(sessions.try_lock(), Err(TryLockError::WouldBlock))
+    let Ok(sessions) = open_directory(&folder.join("sessions")) else { return false };
+    matches!(File::from(sessions).try_lock(), Err(TryLockError::WouldBlock))
 }
 
 enum GatewayLock {
@@ -78,7 +79,8 @@ fn gateway_lock(folder: &Path) -> GatewayLock {
     if sessions_held(folder) && !folder.join(LOCK_FILE).exists() {
         return GatewayLock::Held(None);
     }
-    let Ok(mut file) = OpenOptions::new().read(true).write(true).open(folder.join(LOCK_FILE)) else {
+    // Only to lock it: what a link or a pipe in its place leads to is none of ours.
+    let Ok(mut file) = open_own_to_lock(&folder.join(LOCK_FILE)) else {
         return GatewayLock::None;
     };
     match file.try_lock() {
@@ -161,6 +163,17 @@ mod tests {
         reader.wait().unwrap();
         assert!(of_folder(folder.path()).is_empty());
         assert!(claim(folder.path(), false).is_ok());
+    }
+
+    #[test]
+    fn what_stands_in_a_gateways_places_is_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["sessions", LOCK_FILE] {
+            let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().unwrap();
+            assert!(made.success());
+        }
+        assert!(claim(folder.path(), true).is_ok());
+        assert!(of_folder(folder.path()).is_empty());
     }
 
     #[test]

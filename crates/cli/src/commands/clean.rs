@@ -14,7 +14,7 @@ use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
 use crate::care::container::{ContainerTarget, OpenSession, say};
 use crate::care::evidence::EvidenceFlags;
-use crate::care::health::native_database;
+use crate::care::gateway;
 use crate::care::{Console, Evidence, Places, Target, TargetFlags, now_ms, owners};
 
 use super::verdict;
@@ -84,7 +84,7 @@ impl Clean {
         let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
         let evidence = Evidence { peers: self.peers, ..evidence };
         // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
-        if native_database(places).is_some() && !order.dry_run {
+        if gateway::session_of(places).await.is_some() && !order.dry_run {
             let outcome = clean::run_of(places, &evidence, Order { dry_run: true, ..order }, console).await?;
             if outcome.plan.is_empty() {
                 console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;

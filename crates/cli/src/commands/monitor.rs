@@ -14,6 +14,7 @@ use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
 
 use crate::care::Places;
+use crate::care::health::require_folder;
 use crate::containers;
 use crate::logging;
 use crate::monitor::fleet::{Choice, Fleet, WatchedContainers};
@@ -60,6 +61,7 @@ impl Monitor {
     /// Watches until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = self.settings()?;
+        self.require_folders(&settings)?;
         let log_files = logging::init_with_files(&settings.log, "monitor")?;
         logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
@@ -99,6 +101,20 @@ impl Monitor {
         }
         storage.close().await;
         result
+    }
+
+    /// Nothing is made in a folder that a typing error named.
+    fn require_folders(&self, settings: &Settings) -> anyhow::Result<()> {
+        if let Some(folder) = self.data_dir.as_deref().filter(|folder| !folder.is_dir()) {
+            bail!(
+                "there is no folder {}; name the folder that holds auth_info with --data-dir",
+                folder.display()
+            );
+        }
+        if self.log.is_some() {
+            require_folder(&Places::of(settings))?;
+        }
+        Ok(())
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {

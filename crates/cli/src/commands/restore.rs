@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use wakeeper_docker::Purpose;
 use wakeeper_session::restore::{Restored, What};
 
-use crate::care::container::{ContainerTarget, OpenSession, blocking};
+use crate::care::container::{ContainerTarget, OpenSession};
 use crate::care::evidence::EvidenceFlags;
 use crate::care::{Console, Evidence, Places, Target, TargetFlags, owners, restore};
 
@@ -65,12 +65,10 @@ impl Restore {
         match target.present().await? {
             Target::Folder(places) => {
                 let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
-                let claim = if self.dry_run {
-                    None
-                } else {
-                    Some(owners::claim(&places.auth_info, self.assume_stopped)?)
-                };
-                let restored = restore::run(&places, self.archive.as_deref(), what, self.dry_run, &evidence)?;
+                // A dry run fails where the command itself would.
+                let claim = owners::claim(&places.auth_info, self.assume_stopped)?;
+                let archive = self.archive.as_deref();
+                let restored = restore::run_of(&places, archive, what, self.dry_run, &evidence).await?;
                 drop(claim);
                 console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
                 Ok(verdict(restored.login_kept))
@@ -101,12 +99,9 @@ impl Restore {
 
     async fn give_back(&self, session: &OpenSession, dry_run: bool) -> anyhow::Result<(Restored, Places)> {
         let (places, evidence) = (session.places.clone(), session.evidence.clone());
-        let (archive, force) = (self.archive.clone(), self.force.clone());
         let all = self.what == Part::All;
-        blocking(move || {
-            let what = if all { What::All { force: force.as_deref() } } else { What::Credentials };
-            Ok((restore::run(&places, archive.as_deref(), what, dry_run, &evidence)?, places))
-        })
-        .await
+        let what = if all { What::All { force: self.force.as_deref() } } else { What::Credentials };
+        let archive = self.archive.as_deref();
+        Ok((restore::run_of(&places, archive, what, dry_run, &evidence).await?, places))
     }
 }

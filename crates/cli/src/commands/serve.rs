@@ -120,6 +120,11 @@ impl Serve {
         for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
             tracing::warn!("{warning}");
         }
+        if let Some(state) = &settings.witness_dir
+            && let Some(warning) = surroundings::of_witnesses(state, &settings.data_dir)
+        {
+            tracing::warn!("{warning}");
+        }
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop()?);
         // Before the port: a busy one often means a second gateway on the same folder.

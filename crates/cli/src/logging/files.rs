@@ -5,10 +5,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use wakeeper_private_fs::{Writing, open_own};
 use wakeeper_recovery::Clock;
 use wakeeper_session::stamp;
 
@@ -104,7 +105,8 @@ fn append(folder: &Path, program: &str, open: &mut Option<Open>, now_ms: i64, li
     if open.as_ref().is_none_or(|open| open.day != day) {
         make_private(folder)?;
         let path = folder.join(file_name(program, now_ms));
-        let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+        let file = open_own(&path, Writing::Append)
+            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         *open = Some(Open { file, day });
         remove_old(folder, program)?;
     }
@@ -242,6 +244,28 @@ mod tests {
         assert_eq!(names.len(), KEPT + 3, "other files are left alone: {names:?}");
         let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o755, "whoever reads those files still can");
+    }
+
+    #[test]
+    fn what_stands_in_a_log_files_place_is_not_written_to() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) =
+            (folder.path().join("victim"), folder.path().join("wakeeper-serve.2026-01-31.log"));
+        fs::write(&victim, "somebody's").unwrap();
+        symlink(&victim, &path).unwrap();
+        let (_, mut log) = log();
+        log.write_all(b"line\n").unwrap();
+        let refused = log.begin(Some(folder.path())).unwrap_err().to_string();
+        assert!(refused.contains("wakeeper-serve.2026-01-31.log"), "{refused}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "somebody's");
+        // A pipe that nobody reads is no reason to wait.
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let (_, mut log) = self::log();
+        log.write_all(b"line\n").unwrap();
+        assert!(log.begin(Some(folder.path())).is_err());
     }
 
     #[test]

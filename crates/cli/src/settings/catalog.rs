@@ -33,9 +33,11 @@ pub enum Kind {
     Number(u64, u64),
     /// A time such as `60`, `60s`, `15m`, `6h` or `2d`; a bare number is seconds.
     Duration,
+    /// A time as above, of a second at least.
+    Time,
     /// A time as above, or `0` or `off` for never.
     Interval,
-    /// A size in bytes such as `64MB`, `512KB` or `1048576`.
+    /// A size in bytes such as `64MB`, `512KB` or `1048576`, more than nothing.
     Size,
     /// One of these words.
     Word(&'static [&'static str]),
@@ -49,8 +51,9 @@ impl Kind {
             Self::Bool => "true or false".to_owned(),
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
             Self::Duration => "a time such as 60s, 15m or 6h (a bare number is seconds)".to_owned(),
+            Self::Time => "a time such as 60s, 15m or 6h (a bare number is seconds), not 0".to_owned(),
             Self::Interval => "a time such as 6h or 30m (a bare number is seconds), or off".to_owned(),
-            Self::Size => "a size such as 512KB, 64MB or a number of bytes".to_owned(),
+            Self::Size => "a size such as 512KB, 64MB or a number of bytes, not 0".to_owned(),
             Self::Word(words) => words.join(", "),
         }
     }
@@ -93,16 +96,16 @@ pub const SETTINGS: &[Setting] = &[
     setting("TRANSFER_LIMIT", Kind::Size),
     setting("MEDIA_FROM_PRIVATE_ADDRESSES", Kind::Bool),
     setting("MAX_CONNECTIONS", Kind::Number(1, 1_000_000)),
-    setting("SHUTDOWN_TIMEOUT", Kind::Duration),
+    setting("SHUTDOWN_TIMEOUT", Kind::Time),
     setting("SESSION_CLEANUP_ENABLED", Kind::Bool),
     monitor("SESSION_CLEANUP_WAIT", Kind::Duration),
     monitor("SESSION_CLEANUP_VERIFY", Kind::Duration),
     monitor("SESSION_CLEANUP_COOL_DOWN", Kind::Duration),
     monitor("SESSION_CLEANUP_TRIES", Kind::Number(1, 100)),
     monitor("SESSION_ERROR_THRESHOLD", Kind::Number(1, 1_000_000)),
-    monitor("SESSION_ERROR_WINDOW", Kind::Duration),
+    monitor("SESSION_ERROR_WINDOW", Kind::Time),
     monitor("SESSION_ERROR_PEER_THRESHOLD", Kind::Number(1, 64)),
-    monitor("SESSION_ERROR_PEER_WINDOW", Kind::Duration),
+    monitor("SESSION_ERROR_PEER_WINDOW", Kind::Time),
     monitor("AUTO_CLEANUP_ON_ERROR", Kind::Bool),
     monitor("ENABLE_ERROR_MONITORING", Kind::Bool),
     Setting {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use wakeeper_private_fs::{Folder, FsError};
 
 use super::catalog::{self, SETTINGS, Setting};
 use super::error::SettingsError;
@@ -13,7 +16,9 @@ const DEFAULT_CONFIG: &str = "wakeeper.toml";
 /// The environment variable that names the settings file.
 const CONFIG_VARIABLE: &str = "WAKEEPER_CONFIG";
 /// A secret is one line; a larger file is a mistake.
-const SECRET_FILE_LIMIT: usize = 64 * 1024;
+const SECRET_FILE_LIMIT: u64 = 64 << 10;
+/// Bytes of a settings file.
+const CONFIG_LIMIT: u64 = 1 << 20;
 
 /// Everything settings are read from.
 #[derive(Default)]
@@ -111,10 +116,7 @@ fn entry(name: &str, text: String, origin: &Origin) -> Result<Value, SettingsErr
 
 fn secret_file(setting: &'static Setting, path: PathBuf) -> Result<Value, SettingsError> {
     let failed = |source| SettingsError::SecretFile { name: setting.name, path: path.clone(), source };
-    let mut text = std::fs::read_to_string(&path).map_err(failed)?;
-    if text.len() > SECRET_FILE_LIMIT {
-        return Err(failed(std::io::Error::other("larger than 64 KB")));
-    }
+    let mut text = small_file(&path, SECRET_FILE_LIMIT).map_err(failed)?;
     // Editors and `echo` end a file with one newline that is no part of the secret.
     if text.ends_with('\n') {
         text.pop();
@@ -126,6 +128,17 @@ fn secret_file(setting: &'static Setting, path: PathBuf) -> Result<Value, Settin
         return Err(failed(std::io::Error::other("the file is empty")));
     }
     Ok(Value { setting, text, origin: Origin::SecretFile(path) })
+}
+
+/// The text of a file that the operator named. A device or a pipe would never end, or never begin.
+fn small_file(path: &Path, limit: u64) -> std::io::Result<String> {
+    let (file, _) = Folder::file_named(path).map_err(FsError::into_io)?;
+    let mut text = String::new();
+    file.take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("it is larger than {} KB", limit >> 10)));
+    }
+    Ok(text)
 }
 
 /// The environment's entries that concern wakeeper. Compose passes unset variables as empty ones.
@@ -144,7 +157,7 @@ fn environment_entries(environment: Vec<(OsString, OsString)>) -> Vec<(String, S
 }
 
 fn config_entries(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
-    let text = std::fs::read_to_string(path)
+    let text = small_file(path, CONFIG_LIMIT)
         .map_err(|source| SettingsError::ConfigFile { path: path.to_owned(), source })?;
     let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::catalog::SETTINGS;
 use super::*;
 
@@ -275,4 +273,33 @@ fn care_settings_become_rules() {
     assert!(refusal(&[("MONITOR_ALERT_URL", "mailto:me@example.org")]).contains("hidden"));
     assert!(refusal(&[("MONITOR_ALERT_HMAC_KEY", "k")]).contains("MONITOR_ALERT_URL"));
     assert!(refusal(&[("SESSION_ERROR_PEER_TRESHOLD", "3")]).contains("SESSION_ERROR_PEER_THRESHOLD"));
+}
+
+#[test]
+fn nothing_is_refused_where_it_makes_no_sense() {
+    for (name, value) in [
+        ("MEDIA_LIMIT", "0"),
+        ("REQUEST_BODY_LIMIT", "0MB"),
+        ("SHUTDOWN_TIMEOUT", "0s"),
+        ("SESSION_ERROR_WINDOW", "0"),
+    ] {
+        let told = refusal(&[(name, value)]);
+        assert!(told.contains(name) && told.contains("not 0"), "{told}");
+    }
+    assert!(resolve(&[("SESSION_CLEANUP_WAIT", "0")]).is_ok());
+}
+
+#[test]
+fn a_level_that_is_none_names_its_setting() {
+    let told = refusal(&[("RUST_LOG", "nonsense")]);
+    assert!(told.contains("RUST_LOG") && told.contains("debug"), "{told}");
+}
+
+#[test]
+fn a_secrets_file_is_a_file_of_a_few_bytes() {
+    assert!(refusal(&[("API_KEY_FILE", "/dev/zero")]).contains("not a regular file"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(refusal(&[("API_KEY_FILE", path.to_str().unwrap())]).contains("larger than 64 KB"));
 }

@@ -75,7 +75,8 @@ impl Value {
             }
             Kind::Duration => parse_duration(&self.text).is_some(),
             Kind::Interval => parse_interval(&self.text).is_some(),
-            Kind::Size => parse_size(&self.text).is_some(),
+            Kind::Time => parse_duration(&self.text).is_some_and(|time| !time.is_zero()),
+            Kind::Size => parse_size(&self.text).is_some_and(|size| size > 0),
             Kind::Word(words) => words.contains(&self.text.as_str()),
         };
         if sound { Ok(()) } else { Err(self.malformed()) }

@@ -4,15 +4,19 @@
 //! locked as well, which nobody deletes without deleting what it holds, and whoever holds a lock looks every few seconds
 //! whether the file at its path is still the one that is locked, and puts it back when it is not.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use wakeeper_private_fs::{FsError, Writing, beneath, open_directory, open_own, open_own_to_lock, read_own};
 
 use super::EngineError;
 use super::credentials::create_folder;
 
+/// The lock file of a session, in its folder.
+const SESSION_LOCK: &str = "session.lock";
 /// The lock file of the folder of all sessions, inside it.
 const FOLDER_LOCK: &str = "wakeeper.lock";
 
@@ -24,6 +28,30 @@ pub struct Lock {
     file: Mutex<File>,
     /// Kept for its drop.
     _folder: File,
+}
+
+/// A folder that only its content is wanted from, held without writing anything into it; dropped, it is free again.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// Kept for their drop: the folder, and the lock file that a gateway left in it.
+    _files: Vec<File>,
+}
+
+impl Hold {
+    /// Holds the session's folder that lies at `folder`, or says who has it.
+    pub(super) fn on(folder: &Path, what: String) -> Result<Self, LockError> {
+        let path = folder.join(SESSION_LOCK);
+        let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
+        let handle = open_directory(folder).map(File::from).map_err(FsError::into_io).map_err(failed)?;
+        // Where folders cannot be locked, the gateway's own file is what tells.
+        let lock = open_own_to_lock(&path).ok();
+        for file in [Some(&handle), lock.as_ref()].into_iter().flatten() {
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                return Err(LockError::Held { what, pid: pid_in(&path), path });
+            }
+        }
+        Ok(Self { _files: [Some(handle), lock].into_iter().flatten().collect() })
+    }
 }
 
 /// What a look at a held lock showed.
@@ -72,9 +100,14 @@ impl Lock {
     /// When another process holds it, or the folder cannot be made.
     pub fn on_folder(folder: &Path) -> Result<Self, EngineError> {
         // The folder of all sessions itself is what a move out of it locks; the one inside stands for it here.
-        let sessions = folder.join("sessions");
+        let what = folder_name(folder);
+        let sessions = beneath(folder, Path::new("sessions")).map_err(|error| LockError::File {
+            what: what.clone(),
+            path: folder.join("sessions"),
+            source: error.into_io(),
+        })?;
         create_folder(&sessions)?;
-        Ok(Self::both(&folder.join(FOLDER_LOCK), &sessions, folder_name(folder))?)
+        Ok(Self::both(&folder.join(FOLDER_LOCK), &sessions, what)?)
     }
 
     /// Takes the lock in file `path`, created 0600 when missing, and that of the folder it lies in, or says who has it.
@@ -86,13 +119,12 @@ impl Lock {
     fn both(path: &Path, folder: &Path, what: String) -> Result<Self, LockError> {
         // The folder first: whoever is refused must not hold the file that its owner looks at, not even for a moment.
         let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
-        let handle = File::open(folder).map_err(failed)?;
+        let handle = open_directory(folder).map(File::from).map_err(FsError::into_io).map_err(failed)?;
         match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // The process that holds it says so in the lock file, unless somebody deleted that.
-                let pid = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(LockError::Held { what, path: path.to_owned(), pid });
+                return Err(LockError::Held { what, path: path.to_owned(), pid: pid_in(path) });
             }
             // Some network file systems lock no folders; the file is locked.
             Err(TryLockError::Error(error)) => {
@@ -124,14 +156,7 @@ impl Lock {
 fn lock_file(path: &Path, what: &str) -> Result<File, LockError> {
     let what = what.to_owned();
     let failed = |source| LockError::File { what: what.clone(), path: path.to_owned(), source };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
+    let mut file = open_own(path, Writing::Over).map_err(FsError::into_io).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -147,6 +172,11 @@ fn lock_file(path: &Path, what: &str) -> Result<File, LockError> {
     let _ = file.rewind();
     let _ = writeln!(file, "{}", std::process::id());
     Ok(file)
+}
+
+/// The process that holds a lock file, as far as the file says so.
+fn pid_in(path: &Path) -> Option<u32> {
+    String::from_utf8(read_own(path, 32).ok()?).ok()?.trim().parse().ok()
 }
 
 /// How error messages call the folder of all sessions.
@@ -189,5 +219,35 @@ mod tests {
         assert!(matches!(first.check(), Err(LockError::Held { .. })));
         drop(other);
         assert_eq!(first.check().unwrap(), Kept::PutBack);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_in_a_locks_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join(FOLDER_LOCK));
+        std::fs::write(&victim, "somebody's").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(Lock::on_folder(folder.path()).is_err());
+        std::fs::remove_file(&path).unwrap();
+        let lock = Lock::on_folder(folder.path()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(lock.check().is_err(), "not put back through it either");
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "somebody's");
+    }
+
+    #[test]
+    fn a_source_is_held_without_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let hold = Hold::on(folder.path(), "the session".to_owned()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let path = folder.path().join(SESSION_LOCK);
+        assert!(Lock::take(&path, "session default".to_owned()).is_err());
+        drop(hold);
+        let owner = Lock::take(&path, "session default".to_owned()).unwrap();
+        let refused = Hold::on(folder.path(), "the session".to_owned()).unwrap_err().to_string();
+        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        drop(owner);
+        assert!(Hold::on(folder.path(), "the session".to_owned()).is_ok());
     }
 }

@@ -7,14 +7,18 @@
 mod export;
 mod first_start;
 mod import;
+mod known;
 mod messages;
 mod pending;
+mod refused;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use export::{ExportFormat, ExportOrder, Exported, export};
 pub(super) use first_start::at_first_start;
 pub use import::{ImportOrder, Imported, import};
-pub(super) use pending::settle;
+pub use known::{Known, known};
 pub use source::SourceFormat;
 
 use std::path::PathBuf;
@@ -94,6 +98,36 @@ pub enum MoveError {
         /// The session.
         session: SessionName,
     },
+    /// The login is in use here already.
+    #[error(
+        "session {other} of this gateway has the login in {} already, and two sessions of one login break its encryption. \
+         Use session {other}; if it is damaged or lost, name it with --session {other}",
+        path.display()
+    )]
+    Twice {
+        /// The folder that was to be imported.
+        path: PathBuf,
+        /// Who has the login.
+        other: SessionName,
+    },
+    /// The database that is there is damaged, and held another login.
+    #[error(
+        "the database of session {session} is damaged, and held another login: it is not replaced by {}. Name another \
+         session with --session, or restore the backup of this one first",
+        path.display()
+    )]
+    DamagedOther {
+        /// The session.
+        session: SessionName,
+        /// The folder that was to be imported.
+        path: PathBuf,
+    },
+    /// A take-over that failed when the gateway started.
+    #[error(
+        "{0}. Put that right and start the gateway again; to link anew with a QR code instead, move creds.json out of the \
+         folder and start the session again"
+    )]
+    Refused(String),
     /// A thread that worked on files died.
     #[error("a task that read files failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -103,6 +137,16 @@ impl From<EngineError> for MoveError {
     fn from(error: EngineError) -> Self {
         Self::Folder(Box::new(error))
     }
+}
+
+/// Finishes or takes back an import that was cut short, and refuses a session that still waits for what could not be
+/// taken over.
+///
+/// # Errors
+/// When it is not known where the login is, or nothing was taken over.
+pub(super) fn settle(folder: &std::path::Path, session: &SessionName) -> Result<(), EngineError> {
+    pending::settle(folder, session)?;
+    refused::check(folder)
 }
 
 /// Opens the rows of a folder of sessions, whose lock the caller holds.

@@ -120,10 +120,13 @@ impl Member<'_> {
     }
 }
 
+/// What opening an archive costs at least: ten thousand of them are a list.
+const FLOOR: u64 = 32 << 10;
+
 /// What one command may spend on the archives of a folder, however many there are and whatever they say.
 #[derive(Debug)]
 pub(super) struct Effort {
-    /// Bytes that may still come out of decompression.
+    /// Bytes that may still go into decompression, or come out of it, whichever is more.
     bytes: u64,
     /// Encrypted archives that may still be opened: about a second each.
     opened: u32,
@@ -145,6 +148,11 @@ impl Effort {
         Self { bytes: manifest_text::BYTES, opened: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_more_than(&self, bytes: u64) -> bool {
+        self.bytes > bytes
+    }
+
     fn of_one() -> Self {
         Self { bytes: TOTAL, opened: 1 }
     }
@@ -154,6 +162,8 @@ impl Effort {
             return Err(ArchiveError::NotLookedInto);
         }
         self.opened -= u32::from(encrypted);
+        // Whatever is in it, it is opened.
+        self.bytes -= FLOOR.min(self.bytes);
         Ok(())
     }
 }
@@ -200,9 +210,9 @@ fn read_counted(
     spent: &mut u64,
     each: impl FnMut(Member<'_>) -> Result<(), ArchiveError>,
 ) -> Result<Manifest, ArchiveError> {
-    let mut archive = Reader::new(content::of(stream, passphrase)?, BOUNDS);
-    let result = read_members(&mut archive, limits, each);
-    *spent = archive.bytes_read();
+    let (stream, meter) = content::of(stream, passphrase)?;
+    let result = read_members(&mut Reader::new(stream, BOUNDS), limits, each);
+    *spent = meter.spent();
     result
 }
 
@@ -297,12 +307,13 @@ pub(super) fn summary(
     effort: &mut Effort,
 ) -> Result<Summary, ArchiveError> {
     effort.start(is_encrypted(path)? && passphrase.is_some(), manifest_text::BYTES)?;
-    let mut archive = Reader::new(content::of(content::open(path)?, passphrase)?, BOUNDS);
+    let (stream, meter) = content::of(content::open(path)?, passphrase)?;
+    let mut archive = Reader::new(stream, BOUNDS);
     let few = |summary: &Summary| summary.files <= limits.entries;
     let result = first(&mut archive).and_then(|summary| {
         few(&summary).then_some(summary).ok_or_else(|| member(MANIFEST, "it names too many files"))
     });
-    effort.bytes = effort.bytes.saturating_sub(archive.bytes_read());
+    effort.bytes = effort.bytes.saturating_sub(meter.spent());
     result
 }
 

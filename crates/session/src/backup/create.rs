@@ -145,9 +145,17 @@ impl Stock {
     /// Hashes every file; the archive must later hold exactly these bytes.
     fn count(self, folder: &Folder, options: &Options<'_>) -> Result<Manifest, BackupError> {
         let mut manifest = self.manifest;
+        let mut bytes = 0;
         for name in self.names {
+            // Told before everything was read.
+            if manifest.files.len() > FILES || bytes > archive::CONTENT {
+                return Err(BackupError::TooLarge { files: manifest.files.len(), bytes });
+            }
             match folder.open_file(&name, &options.limits) {
-                Ok((file, entry)) => manifest.files.push(row(SESSION, file, &entry)?),
+                Ok((file, entry)) => {
+                    bytes += entry.len;
+                    manifest.files.push(row(SESSION, file, &entry)?);
+                }
                 Err(ReadError::Missing) => {}
                 Err(error) => manifest.left_out.push(LeftOut { name, reason: error.to_string() }),
             }

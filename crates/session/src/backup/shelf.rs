@@ -321,6 +321,31 @@ mod tests {
         assert_eq!(looked_into(&mut Effort::just_for_one_manifest()), [true, false, false, false, false]);
     }
 
+    /// A file of a gigabyte that takes no room: an empty frame, and then what is skipped or empty.
+    fn hollow(path: &Path, after: &[u8]) {
+        let start = [&[0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x00, 0x01, 0, 0], after].concat();
+        std::fs::write(path, start).unwrap();
+        std::fs::File::options().write(true).open(path).unwrap().set_len(1 << 30).unwrap();
+    }
+
+    #[test]
+    fn what_unpacks_to_nothing_costs_little() {
+        let dir = tempfile::tempdir().unwrap();
+        let skipped = [&0x184d_2a50_u32.to_le_bytes()[..], &(1_u32 << 30).to_le_bytes()].concat();
+        hollow(&dir.path().join("web_20310101T000000000Z.tar.zst"), &skipped);
+        // A frame that goes on and on: the zeros behind its header are empty blocks.
+        let path = dir.path().join("web_20310102T000000000Z.tar.zst");
+        std::fs::write(&path, [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58]).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
+        std::fs::write(dir.path().join("web_20300101T000000000Z.tar.zst"), archive()).unwrap();
+        let mut effort = Effort::of_a_list();
+        let list = Shelf::at(dir.path()).list_within(None, None, &Limits::default(), &mut effort).unwrap();
+        let problems: Vec<_> = list.iter().map(|info| info.problem.as_deref()).collect();
+        assert!(problems[0].is_some_and(|problem| problem.contains("unpacks to nothing")), "{problems:?}");
+        assert!(problems[1].is_some() && problems[2].is_none(), "{problems:?}");
+        assert!(effort.is_more_than((1 << 30) - (16 << 20)), "{effort:?}");
+    }
+
     #[test]
     fn names_that_steer_a_terminal_are_no_archives() {
         assert!(parse_name("web_20310101T000000000Z.tar.zst").is_some());

@@ -6,14 +6,21 @@ use super::{Options, examine_file};
 use crate::finding::Severity;
 use crate::formats::baileys::name::Name;
 use crate::inventory::{FileReport, Inventory};
-use crate::source::{Entry, EntryKind, Folder, ReadError, SourceError};
+use crate::source::{Entry, EntryKind, Folder, Limits, ReadError, SourceError};
 
+/// So many files that Baileys never writes are reported one by one; more are counted.
+const UNKNOWN: usize = 1000;
 /// Progress is told every so many files.
 const STEP: usize = 256;
 
 /// Reads the folder; the number is of files that changed meanwhile.
 pub(super) fn read(folder: &Folder, options: &Options<'_>) -> Result<(Inventory, usize), SourceError> {
-    let entries = folder.list(&options.limits)?;
+    let mut unknown = 0;
+    let (entries, passed_over) = folder.list_some(&options.limits, |name| {
+        unknown += usize::from(Name::parse(name) == Name::Unknown);
+        unknown <= UNKNOWN || Name::parse(name) != Name::Unknown
+    })?;
+    bounded(folder, &entries, &options.limits)?;
     let total = entries.len();
     let next = AtomicUsize::new(0);
     let changed = AtomicUsize::new(0);
@@ -32,7 +39,7 @@ pub(super) fn read(folder: &Folder, options: &Options<'_>) -> Result<(Inventory,
             }
         }
     };
-    let mut inventory = Inventory::default();
+    let mut inventory = Inventory { passed_over, ..Inventory::default() };
     std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         for report in work() {
@@ -49,6 +56,16 @@ pub(super) fn read(folder: &Folder, options: &Options<'_>) -> Result<(Inventory,
     });
     read_torn_again(folder, options, &mut inventory, &changed);
     Ok((inventory, changed.into_inner()))
+}
+
+/// Refuses what no session is. Files that are too large alone are not read.
+fn bounded(folder: &Folder, entries: &[Entry], limits: &Limits) -> Result<(), SourceError> {
+    let read = entries.iter().filter(|entry| entry.kind == EntryKind::File && entry.len <= limits.file);
+    let bytes: u64 = read.filter(|entry| Name::parse(&entry.name).is_baileys()).map(|entry| entry.len).sum();
+    if bytes > limits.total {
+        return Err(SourceError::TooMuch { path: folder.path().to_owned(), bytes, limit: limits.total });
+    }
+    Ok(())
 }
 
 /// `None` when the file vanished since it was listed.

@@ -114,6 +114,10 @@ pub fn plan(
     if extent == Extent::Everything {
         return Ok(everything(&examination));
     }
+    // What was left behind is older than what the gateway used since: no ratchet of it may come back with the login.
+    let is_old =
+        examination.inventory.moved_within && !examination.inventory.files.contains_key("creds.json");
+    let extent = if is_old { Extent::Ratchets } else { extent };
     let mut mender = Mender::new(folder, options, sources);
     let mut login = Login::Sound;
     for round in 0.. {

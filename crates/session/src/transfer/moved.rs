@@ -1,10 +1,12 @@
 //! The marker of a folder whose session lives elsewhere.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::TransferError;
-use crate::formats::baileys::name::{MOVED_CREDENTIALS, MOVED_MARKER};
-use crate::source::{Folder, Limits};
+use crate::formats::baileys::name::{MOVED_CREDENTIALS, MOVED_MARKER, SESSIONS};
+use crate::source::{Folder, Limits, ReadError};
 
 /// What the marker says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,58 @@ pub struct MovedMarker {
     /// The backup that was made before, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
+    /// It only moved into a gateway's store within this folder.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub within: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// The database of a session in a gateway's folder.
+const DATABASE: &str = "engine.db";
+
+/// Where the folder's session lives now, when that is another place. A gateway that took over what Baileys left in its
+/// own folder moved it to a place within: once there is no database any more in that place, the session lives nowhere
+/// else, and a backup may give it back.
+pub fn moved_out(folder: &Folder) -> Option<String> {
+    folder.entry(MOVED_MARKER).ok()?;
+    let Some(marker) = moved(folder) else { return Some("another place".to_owned()) };
+    if is_within(folder, &marker) && !is_there(folder, &marker.to) { None } else { Some(marker.to) }
+}
+
+/// Whether the folder's marker leads to a place within it, whatever is there now.
+pub fn moved_within(folder: &Folder) -> bool {
+    moved(folder).is_some_and(|marker| is_within(folder, &marker))
+}
+
+/// Whether a marker of this folder leads to a place within it.
+fn is_within(folder: &Folder, marker: &MovedMarker) -> bool {
+    let own = folder.path().canonicalize();
+    marker.within || own.is_ok_and(|own| Path::new(&marker.to).starts_with(own.join(SESSIONS)))
+}
+
+/// Whether a gateway's session of the folder still has something in its database's place.
+fn is_there(folder: &Folder, to: &str) -> bool {
+    let Some(name) = Path::new(to).file_name().and_then(|name| name.to_str()) else { return true };
+    let session = folder.below(SESSIONS).and_then(|sessions| sessions.below(name));
+    !matches!(session.and_then(|session| session.entry(DATABASE)), Err(ReadError::Missing))
+}
+
+/// Takes away a marker that leads to nowhere else, before the session moves again.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn forget_move_within(folder: &Folder) -> Result<(), TransferError> {
+    if folder.entry(MOVED_MARKER).is_err() || moved_out(folder).is_some() {
+        return Ok(());
+    }
+    match rustix::fs::unlinkat(folder.fd(), MOVED_MARKER, rustix::fs::AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => sync(folder),
+        Err(errno) => Err(failed(folder, "remove", MOVED_MARKER)(errno.into())),
+    }
 }
 
 /// What the folder's marker says, when it has one that can be read.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::TransferError;
 use super::moved::failed;
@@ -72,7 +73,12 @@ pub(super) fn write_file(folder: &Folder, name: &str, content: &[u8]) -> Result<
 
 fn put(folder: &Folder, name: &str, content: &[u8]) -> std::io::Result<()> {
     let draft = format!("{name}.tmp");
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // What an interrupted run left, or somebody put there; never what is behind it.
+    match rustix::fs::unlinkat(folder.fd(), draft.as_str(), AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(folder.fd(), draft.as_str(), flags, Mode::from_raw_mode(0o600))?;
     let mut file = std::fs::File::from(fd);
     file.write_all(content)?;

@@ -21,7 +21,7 @@ fn back_up(dir: &Path, shelf: &Path, now_ms: i64, passphrase: Option<&Passphrase
 }
 
 fn how<'a>(shelf: &'a TempDir, what: What<'a>) -> RestoreOptions<'a> {
-    RestoreOptions { what, dry_run: false, shelf: shelf.path(), label: "web" }
+    RestoreOptions { what, dry_run: false, shelf: shelf.path(), label: "web", makes_room: false }
 }
 
 #[test]

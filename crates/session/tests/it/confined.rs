@@ -129,6 +129,7 @@ fn work_goes_on_where_it_began_and_belongs_to_the_owner() {
         dry_run: false,
         shelf: &shelf.path(),
         label: "web",
+        makes_room: false,
     };
     let options = Options::at(NOW_MS + 1000);
     assert!(restore(&archives[0].0, &auth_info.path(), &options, &how).unwrap().applied);
@@ -194,4 +195,29 @@ fn a_swap_while_it_works_gets_nothing() {
         assert!(!content.windows(SECRET.len()).any(|window| window == SECRET), "{:?}", item.file_name());
     }
     assert_eq!(std::fs::read(ground.at("secret/creds.json")).unwrap(), SECRET);
+}
+
+/// What an enemy fills a folder with costs no more than a session does.
+#[test]
+fn a_folder_of_too_much_is_told_before_it_is_read() {
+    let dir = copy("baileys7");
+    for n in 0..100 {
+        let file = std::fs::File::create(dir.path().join(format!("session-{n}.0.json"))).unwrap();
+        file.set_len(16 << 20).unwrap();
+    }
+    let told = examine(dir.path(), &Options::at(NOW_MS)).unwrap_err().to_string();
+    assert!(told.contains("no session is so large"), "{told}");
+}
+
+#[test]
+fn files_of_others_are_counted_and_a_few_are_named() {
+    let dir = copy("baileys7");
+    for n in 0..1500 {
+        std::fs::write(dir.path().join(format!("{n}-{}", "x".repeat(100))), "").unwrap();
+    }
+    let report = examine(dir.path(), &Options::at(NOW_MS)).unwrap();
+    let unknown: Vec<_> =
+        report.findings.iter().filter(|finding| finding.code.as_str() == "file_unknown").collect();
+    assert_eq!(unknown.len(), 1001);
+    assert!(unknown.iter().any(|finding| finding.path == "." && finding.evidence.starts_with("500 more")));
 }

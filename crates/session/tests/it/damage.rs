@@ -437,7 +437,7 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 18] = [
+const ELSEWHERE: [&str; 19] = [
     "credentials_not_linked",
     "file_foreign",
     "file_unreadable",
@@ -445,6 +445,7 @@ const ELSEWHERE: [&str; 18] = [
     "folder_many_owners",
     "folder_not_on_mount",
     "native_database_damaged",
+    "native_login_lost",
     "native_own_sender_key",
     "native_pre_keys_missing",
     "native_row_unreadable",
@@ -521,6 +522,7 @@ fn a_reset_removes_everything_after_a_backup() {
         dry_run: false,
         shelf: shelf.path(),
         label: "test",
+        makes_room: false,
     };
     wakeeper_session::restore::restore(&outcome.backup.unwrap(), dir.path(), &options, &back).unwrap();
     assert_eq!(contents(dir.path()), before);

@@ -222,7 +222,7 @@ proptest! {
         let create = backup::CreateOptions { shelf: shelf.path(), label: "web", passphrase: None, always: false };
         let created = backup::create(&Folder::open(dir.path()).unwrap(), &options, &create).unwrap();
         let target = tempfile::tempdir().unwrap();
-        let how = RestoreOptions { what: What::All { force: None }, dry_run: false, shelf: shelf.path(), label: "web" };
+        let how = RestoreOptions { what: What::All { force: None }, dry_run: false, shelf: shelf.path(), label: "web", makes_room: false };
         restore(&created.path, target.path(), &options, &how).unwrap();
         prop_assert_eq!(contents(target.path()), contents(dir.path()));
     }

@@ -129,7 +129,8 @@ fn a_moved_folder_is_nobodys_session() {
     let dir = copy("baileys6");
     let folder = Folder::open(dir.path()).unwrap();
     let before = contents(dir.path());
-    let marker = MovedMarker { to: "there".into(), at_ms: NOW_MS, account: "a".into(), backup: None };
+    let marker =
+        MovedMarker { to: "there".into(), at_ms: NOW_MS, account: "a".into(), backup: None, within: false };
     transfer::mark_moved(&folder, &marker).unwrap();
     transfer::withdraw_credentials(&folder).unwrap();
     assert_eq!(transfer::moved(&folder), Some(marker));
@@ -145,6 +146,47 @@ fn a_moved_folder_is_nobodys_session() {
     transfer::unmark_moved(&folder).unwrap();
     assert_eq!(contents(dir.path()), before);
     assert!(examine(dir.path(), &Options::at(NOW_MS)).unwrap().healthy);
+}
+
+#[test]
+fn a_place_within_the_folder_is_no_move_out_once_it_is_gone() {
+    let dir = copy("baileys6");
+    let folder = Folder::open(dir.path()).unwrap();
+    let session = dir.path().canonicalize().unwrap().join("sessions/default");
+    std::fs::create_dir_all(&session).unwrap();
+    std::fs::write(session.join("engine.db"), "the login").unwrap();
+    let to = session.display().to_string();
+    let marker = MovedMarker { to, at_ms: NOW_MS, account: "a".into(), backup: None, within: false };
+    transfer::mark_moved(&folder, &marker).unwrap();
+    assert!(transfer::moved_out(&folder).is_some(), "it lives there");
+    transfer::forget_move_within(&folder).unwrap();
+    std::fs::remove_dir_all(&session).unwrap();
+    let elsewhere = MovedMarker { to: "/elsewhere/sessions/default".into(), ..marker.clone() };
+    transfer::mark_moved(&folder, &elsewhere).unwrap();
+    assert!(transfer::moved_out(&folder).is_some());
+    for marker in [marker.clone(), MovedMarker { within: true, ..elsewhere }] {
+        transfer::mark_moved(&folder, &marker).unwrap();
+        assert_eq!(transfer::moved_out(&folder), None);
+        assert!(transfer::read(dir.path(), &Options::at(NOW_MS)).is_ok());
+        assert!(report(dir.path()).findings.iter().all(|finding| finding.code.as_str() != "session_moved"));
+    }
+    transfer::forget_move_within(&folder).unwrap();
+    assert!(transfer::moved(&folder).is_none());
+}
+
+#[test]
+fn a_draft_is_written_into_no_link_and_waits_for_no_pipe() {
+    let dir = copy("baileys6");
+    let folder = Folder::open(dir.path()).unwrap();
+    let (victim, draft) = (dir.path().join("victim"), dir.path().join(".wakeeper-moved.json.tmp"));
+    std::fs::write(&victim, "somebody's").unwrap();
+    let marker =
+        MovedMarker { to: "there".into(), at_ms: NOW_MS, account: "a".into(), backup: None, within: false };
+    std::fs::hard_link(&victim, &draft).unwrap();
+    transfer::mark_moved(&folder, &marker).unwrap();
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "somebody's");
+    assert!(std::process::Command::new("mkfifo").arg(&draft).status().unwrap().success());
+    transfer::mark_moved(&folder, &marker).unwrap();
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub async fn export(
 ) -> Result<Exported, MoveError> {
     let folder = credentials::folder(&order.auth_info_dir, &order.session);
     let database = folder.join(DATABASE);
-    if !database.is_file() {
+    if !database.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(MoveError::Unknown { session: order.session, folder: order.auth_info_dir });
     }
     let _session_lock = Lock::take(&folder.join("session.lock"), format!("session {}", order.session))?;
@@ -92,6 +92,7 @@ pub async fn export(
         at_ms: order.now_ms,
         account: account_mark(&reading.session.credentials.identity.public),
         backup: None,
+        within: false,
     };
     let give_up = || moves::mark_moved(&opened, &marker).map_err(std::io::Error::other);
     let mut left_out = reading.left_out;

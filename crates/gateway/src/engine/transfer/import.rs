@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_native::DATABASE;
+use wakeeper_native::{Condition, DATABASE};
 use wakeeper_session::formats::baileys::Version;
 use wakeeper_session::model::{Counts, Session};
-use wakeeper_session::transfer::LeftOut;
+use wakeeper_session::transfer::{self as moves, LeftOut};
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::messages::{self, StoreImport};
 use super::pending::{self, Pending};
 use super::source::{Source, SourceFormat};
 use super::{BackupPlace, MoveError};
+use super::{known, refused};
 use crate::engine::credentials;
 use crate::engine::lock::Lock;
 use crate::model::{ChatId, Me, SessionConfig, SessionName};
@@ -81,13 +82,22 @@ pub async fn import(
     pending::settle(&folder, &order.session)?;
     let mut source =
         Source::open(order.source.clone(), order.store.clone(), order.backup.clone(), order.now_ms).await?;
-    make_room(&folder, &order, &source).await?;
+    let account = source.account();
+    let storage_now = storage.as_ref();
+    if let Some(other) = known::holder(&order.auth_info_dir, storage_now, &account, &order.session).await {
+        return Err(MoveError::Twice { path: order.source, other });
+    }
+    make_room(&folder, &order, &source, storage_now).await?;
+    // Of an earlier move: it would tell that this one is over.
+    moves::forget_move_within(&source.folder)?;
     Pending { source: absolute(&order.source), account: source.account() }.leave(&folder)?;
     let known = storage.session(order.session.as_str()).await?.is_some();
     let written = bring_in(&folder, &order, &mut source, storage).await;
     // Once it is given up it is ours: a crash before the note is gone is finished at the next start.
     let given_up = written.and_then(|written| {
-        source.give_up(absolute(&folder).display().to_string(), order.now_ms)?;
+        let to = absolute(&folder);
+        let within = to.starts_with(absolute(&order.source));
+        source.give_up(to.display().to_string(), within, order.now_ms)?;
         Ok(written)
     });
     let (left_out, store) = match given_up {
@@ -102,6 +112,7 @@ pub async fn import(
         }
     };
     pending::done(&folder)?;
+    refused::forget(&folder)?;
     source.session.unite_addresses();
     Ok(Imported {
         session: order.session,
@@ -139,23 +150,31 @@ async fn bring_in(
     Ok((left_out, store))
 }
 
-/// Makes sure that no linked session is in the way. One that was moved out, or never linked, is set aside.
-async fn make_room(folder: &Path, order: &ImportOrder, source: &Source) -> Result<(), MoveError> {
-    let database = folder.join(DATABASE);
-    if !database.exists() {
-        return Ok(());
-    }
-    match wakeeper_native::read(&database, order.now_ms).await {
-        Err(wakeeper_native::NativeError::NoLogin { .. }) => {}
-        Ok(there) if super::moved_to(folder).is_some() => {
-            let ours =
-                there.session.credentials.identity.public == source.session.credentials.identity.public;
-            tracing::info!(session = %order.session, same_login = ours, "the session that was moved out earlier is kept aside");
+/// Makes sure that no linked session is in the way. One that was moved out, or never linked, is set aside, and so is a
+/// damaged database of the same login.
+async fn make_room(
+    folder: &Path,
+    order: &ImportOrder,
+    source: &Source,
+    storage: &dyn Storage,
+) -> Result<(), MoveError> {
+    let aside = match wakeeper_native::condition(&folder.join(DATABASE)).await? {
+        Condition::Missing => return Ok(()),
+        Condition::Sound if super::moved_to(folder).is_none() => {
+            return Err(MoveError::Occupied(order.session.clone()));
         }
-        Ok(_) => return Err(MoveError::Occupied(order.session.clone())),
-        Err(error) => return Err(error.into()),
-    }
-    credentials::set_aside_as(folder, &format!("before-import-{}", order.now_ms))?;
+        Condition::Damaged(_) if super::moved_to(folder).is_none() => {
+            let known = known::of(&order.auth_info_dir, &order.session, storage).await;
+            if known.and_then(|known| known.login).is_some_and(|login| login != source.account()) {
+                let (session, path) = (order.session.clone(), order.source.clone());
+                return Err(MoveError::DamagedOther { session, path });
+            }
+            "damaged"
+        }
+        _ => "before-import",
+    };
+    let aside = credentials::set_aside_as(folder, &format!("{aside}-{}", order.now_ms))?;
+    tracing::info!(session = %order.session, kept = %aside.display(), "what was there before is kept aside");
     Ok(())
 }
 

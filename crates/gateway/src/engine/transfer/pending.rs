@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wakeeper_native::{DATABASE, SIDE_FILES};
+use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 use wakeeper_session::source::Folder;
 use wakeeper_session::transfer as moves;
 
@@ -12,6 +13,8 @@ use crate::model::SessionName;
 
 /// The note, in the session's folder.
 const NOTE: &str = "import.json";
+/// Bytes of the note: two names.
+const LONGEST_NOTE: u64 = 64 << 10;
 
 /// What an import under way is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,9 +35,9 @@ impl Pending {
 
     fn of(folder: &Path) -> Result<Option<Self>, EngineError> {
         let path = folder.join(NOTE);
-        match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
+        match read_own(&path, LONGEST_NOTE) {
+            Err(FsError::Missing) => Ok(None),
+            Err(error) => Err(failed("read", &path)(error.into_io())),
             Ok(text) => {
                 serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into()))
             }
@@ -91,9 +94,8 @@ pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
 
 fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = open_own(path, Writing::Over).map_err(FsError::into_io)?;
+    file.set_len(0)?;
     file.write_all(text)?;
     file.sync_all()?;
     match path.parent() {
@@ -135,7 +137,8 @@ mod tests {
     #[test]
     fn what_the_source_gave_up_is_finished() {
         let (_root, target, source, name) = scene();
-        let marker = MovedMarker { to: "here".into(), at_ms: 0, account: "abc".into(), backup: None };
+        let marker =
+            MovedMarker { to: "here".into(), at_ms: 0, account: "abc".into(), backup: None, within: false };
         moves::mark_moved(&source, &marker).unwrap();
         settle(&target, &name).unwrap();
         assert!(target.join(DATABASE).exists() && !target.join(NOTE).exists());
@@ -145,7 +148,13 @@ mod tests {
     #[test]
     fn another_logins_marker_does_not_count_and_a_lost_source_decides_nothing() {
         let (_root, target, source, name) = scene();
-        let marker = MovedMarker { to: "there".into(), at_ms: 0, account: "other".into(), backup: None };
+        let marker = MovedMarker {
+            to: "there".into(),
+            at_ms: 0,
+            account: "other".into(),
+            backup: None,
+            within: false,
+        };
         moves::mark_moved(&source, &marker).unwrap();
         std::fs::rename(source.path(), target.join("away")).unwrap();
         let error = settle(&target, &name).unwrap_err();

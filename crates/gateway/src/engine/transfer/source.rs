@@ -11,7 +11,7 @@ use wakeeper_session::source::Folder;
 use wakeeper_session::transfer::{self, LeftOut, Reading, TransferError};
 
 use super::{BackupPlace, MoveError};
-use crate::engine::lock::Lock;
+use crate::engine::lock::Hold;
 
 /// What a session is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -39,12 +39,14 @@ pub(super) struct Source {
 /// Kept for its drop.
 struct Held {
     _folder: Option<Folder>,
-    _session: Option<Lock>,
+    _session: Option<Hold>,
 }
 
 /// Which way a folder is stored.
 pub(super) fn format_of(path: &Path) -> SourceFormat {
-    if path.join(wakeeper_native::DATABASE).is_file() { SourceFormat::Native } else { SourceFormat::Baileys }
+    // Whatever has the database's name: what is not a file is refused with words when it is read.
+    let database = path.join(wakeeper_native::DATABASE).symlink_metadata();
+    if database.is_ok() { SourceFormat::Native } else { SourceFormat::Baileys }
 }
 
 impl Source {
@@ -65,7 +67,7 @@ impl Source {
     }
 
     /// Marks the source as moved, provided that nobody wrote into it since it was read.
-    pub(super) fn give_up(&self, to: String, now_ms: i64) -> Result<(), MoveError> {
+    pub(super) fn give_up(&self, to: String, within: bool, now_ms: i64) -> Result<(), MoveError> {
         if self
             .reading
             .as_ref()
@@ -78,6 +80,7 @@ impl Source {
             at_ms: now_ms,
             account: self.account(),
             backup: self.backup.as_ref().map(|path| path.display().to_string()),
+            within,
         };
         transfer::mark_moved(&self.folder, &marker)?;
         if self.format == SourceFormat::Baileys {
@@ -134,12 +137,13 @@ fn baileys(
 
 async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
-    let lock = Lock::take(&path.join("session.lock"), format!("the session in {}", path.display()))?;
+    // Somebody else's folder: nothing is written into it that is not part of the move.
+    let lock = Hold::on(path, format!("the session in {}", path.display()))?;
     if let Some(to) = super::moved_to(path) {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };
-    let reading = wakeeper_native::read(&path.join(wakeeper_native::DATABASE), now_ms).await?;
+    let reading = wakeeper_native::read_foreign(&path.join(wakeeper_native::DATABASE), now_ms).await?;
     Ok(Source {
         format: SourceFormat::Native,
         version: None,

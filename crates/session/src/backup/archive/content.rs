@@ -20,6 +20,8 @@ const MAX_SCRYPT: u8 = 19;
 const WINDOW: u32 = 23;
 /// Bytes of an archive's file.
 const COMPRESSED: u64 = 1 << 30;
+/// Bytes that may be taken beyond twice what came out: zstd makes nothing longer than it was by more than a little.
+const SLACK: u64 = 4 << 20;
 /// Bytes of age's header. With a passphrase it has about 200; a parser of long ones works in squares.
 const AGE_HEADER: u64 = 2 << 10;
 /// The first bytes of an age file.
@@ -42,26 +44,59 @@ pub(super) fn open(path: &Path) -> Result<BufReader<File>, ArchiveError> {
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
+/// What was read of an archive, and what came out of it.
+#[derive(Debug)]
+pub(super) struct Meter {
+    taken: Cell<u64>,
+    out: Cell<u64>,
+    /// So much may be taken.
+    limit: Cell<u64>,
+}
+
+impl Meter {
+    /// What the reading cost: whichever of both is more. A file may hold much that unpacks to nothing.
+    pub(super) fn spent(&self) -> u64 {
+        self.taken.get().max(self.out.get())
+    }
+
+    fn allow(&self, bytes: u64) {
+        self.limit.set(self.taken.get().saturating_add(bytes));
+    }
+
+    fn left(&self) -> io::Result<u64> {
+        let left = self.limit.get().saturating_sub(self.taken.get());
+        if left == 0 {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any backup"));
+        }
+        if self.taken.get() > SLACK + 2 * self.out.get() {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "most of it unpacks to nothing"));
+        }
+        Ok(left)
+    }
+}
+
 /// The tar stream inside.
 pub(super) fn of<'s>(
     mut file: impl BufRead + 's,
     passphrase: Option<&Passphrase>,
-) -> Result<Box<dyn Read + 's>, ArchiveError> {
+) -> Result<(Box<dyn Read + 's>, Rc<Meter>), ArchiveError> {
     let start = file.fill_buf()?;
     let encrypted = start.starts_with(AGE);
     if !encrypted && !start.starts_with(ZSTD) {
         return Err(ArchiveError::NotABackup);
     }
-    let left = Rc::new(Cell::new(COMPRESSED));
-    let file = Bounded { inner: file, left: Rc::clone(&left) };
+    let meter = Rc::new(Meter { taken: Cell::new(0), out: Cell::new(0), limit: Cell::new(COMPRESSED) });
+    let file = Bounded { inner: file, meter: Rc::clone(&meter) };
+    let counted = Rc::clone(&meter);
     if !encrypted {
-        return Ok(Box::new(decompress(file)?));
+        return Ok((Box::new(Counted { inner: decompress(file)?, meter: counted }), meter));
     }
     let passphrase = passphrase.ok_or(ArchiveError::PassphraseNeeded)?;
-    left.set(AGE_HEADER);
+    meter.allow(AGE_HEADER);
     let decryptor = age::Decryptor::new(file).map_err(|_| ArchiveError::NotABackup)?;
-    left.set(COMPRESSED);
-    Ok(Box::new(decompress(decrypt(decryptor, passphrase)?)?))
+    meter.allow(COMPRESSED);
+    let stream = decompress(decrypt(decryptor, passphrase)?)?;
+    Ok((Box::new(Counted { inner: stream, meter: counted }), meter))
 }
 
 fn decrypt<R: Read>(
@@ -80,26 +115,41 @@ fn decrypt<R: Read>(
 }
 
 fn decompress<R: Read>(compressed: R) -> Result<impl Read + use<R>, ArchiveError> {
-    let mut decoder = zstd::stream::read::Decoder::new(compressed)?;
+    // One frame, as every backup is written: those that are skipped may be of any length.
+    let mut decoder = zstd::stream::read::Decoder::new(compressed)?.single_frame();
     decoder.window_log_max(WINDOW)?;
     Ok(decoder)
 }
 
-/// Gives out no more than what is left, which others may change.
+/// Counts what comes out.
+struct Counted<R> {
+    inner: R,
+    meter: Rc<Meter>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(room)?;
+        self.meter.out.set(self.meter.out.get() + read as u64);
+        Ok(read)
+    }
+}
+
+/// Takes no more than the meter allows.
 struct Bounded<R> {
     inner: R,
-    left: Rc<Cell<u64>>,
+    meter: Rc<Meter>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.left.get()).unwrap_or(usize::MAX);
-        if left == 0 && !room.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any backup"));
+        if room.is_empty() {
+            return Ok(0);
         }
+        let left = usize::try_from(self.meter.left()?).unwrap_or(usize::MAX);
         let wanted = room.len().min(left);
         let read = self.inner.read(&mut room[..wanted])?;
-        self.left.set(self.left.get() - read as u64);
+        self.meter.taken.set(self.meter.taken.get() + read as u64);
         Ok(read)
     }
 }

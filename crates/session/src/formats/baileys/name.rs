@@ -5,6 +5,9 @@ use crate::address::Address;
 
 /// The marker that `import` leaves in a folder whose session moved away.
 pub const MOVED_MARKER: &str = ".wakeeper-moved.json";
+
+/// Where a gateway keeps its sessions, in its folder.
+pub const SESSIONS: &str = "sessions";
 /// What `creds.json` is called there, so that Baileys does not find it.
 pub const MOVED_CREDENTIALS: &str = "creds.json.moved";
 /// Where a repair keeps its journal and what it replaces, until it is done.
@@ -167,7 +170,7 @@ impl Name {
 
 /// A gateway whose folder this is keeps its own things beside what Baileys left: its rows, its sessions, its API key.
 fn is_own(name: &str) -> bool {
-    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE, "sessions", "api_key"].contains(&name)
+    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE, SESSIONS, "api_key"].contains(&name)
         || name.strip_prefix("wakeeper.db").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 

@@ -10,13 +10,13 @@ use super::read_files;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::field::decode;
-use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER};
+use crate::formats::baileys::name::{Name, REPAIR_FOLDER};
 use crate::formats::baileys::small;
 use crate::json::{self, Value};
 use crate::model::{SenderKeyName, Session};
 use crate::repair::{self, Change, Extent, Plan};
 use crate::source::{Entry, Folder};
-use crate::transfer::{TransferError, moved};
+use crate::transfer::{TransferError, moved_out};
 
 /// A folder that was read whole.
 #[derive(Debug)]
@@ -67,8 +67,7 @@ pub fn read(path: &Path, options: &Options<'_>) -> Result<Reading, TransferError
 pub fn read_folder(folder: &Folder, options: &Options<'_>) -> Result<Reading, TransferError> {
     let path = folder.path().to_owned();
     let listing = without_own(folder.list(&options.limits).map_err(ExamineError::from)?);
-    if folder.entry(MOVED_MARKER).is_ok() {
-        let to = moved(folder).map_or_else(|| "another place".to_owned(), |marker| marker.to);
+    if let Some(to) = moved_out(folder) {
         return Err(TransferError::Moved { path, to });
     }
     if folder.entry(REPAIR_FOLDER).is_ok() {
