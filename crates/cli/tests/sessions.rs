@@ -96,7 +96,7 @@ fn a_lost_login_is_found_and_given_back() {
     let data = taken_over();
     let folder = data.path().join("auth_info/sessions/default");
     let losses: [&dyn Fn(); 2] = [&|| std::fs::write(folder.join("engine.db"), "").unwrap(), &|| {
-        std::fs::remove_dir_all(&folder).unwrap()
+        std::fs::remove_dir_all(&folder).unwrap();
     }];
     for lose in losses {
         for side in ["engine.db-wal", "engine.db-shm"] {

@@ -80,8 +80,8 @@ fn message(session: &str, id: &str, to: &str) -> Change {
     Change::Message { row: Box::new(row), updates: vec![], events: vec![] }
 }
 
-fn account(id: &str, lid: Option<&str>) -> Option<AccountRow> {
-    Some(AccountRow { id: id.to_owned(), lid: lid.map(str::to_owned) })
+fn account(id: &str, lid: Option<&str>) -> AccountRow {
+    AccountRow { id: id.to_owned(), lid: lid.map(str::to_owned) }
 }
 
 /// Puts a row into every table, whatever its columns are.
@@ -156,9 +156,9 @@ async fn whose_the_rows_are_is_told_by_what_is_left() {
     damage(&scene.path);
     let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
     assert!(rebuilt.is_some());
-    assert_eq!(storage.account("linked").await.unwrap(), account("621@c.us", Some("1@lid")));
-    assert_eq!(storage.account("left").await.unwrap(), account("622@c.us", None));
-    assert_eq!(storage.account("unknown").await.unwrap(), account("623@c.us", None));
+    assert_eq!(storage.account("linked").await.unwrap(), Some(account("621@c.us", Some("1@lid"))));
+    assert_eq!(storage.account("left").await.unwrap(), Some(account("622@c.us", None)));
+    assert_eq!(storage.account("unknown").await.unwrap(), Some(account("623@c.us", None)));
     assert_eq!(storage.account("new").await.unwrap(), None);
     assert_eq!(storage.account("unknown/619@c.us").await.unwrap(), None);
     storage.close().await;
