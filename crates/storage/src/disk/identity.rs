@@ -1,9 +1,10 @@
 //! Whether the file at a path is still the one that is open.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{DiskCause, DiskTrouble};
 
@@ -19,9 +20,11 @@ pub struct OpenFile {
     id: Id,
     /// Of the write-ahead log, once there is one.
     wal_id: Mutex<Option<Id>>,
-    /// Length of the database and of its log when they were last looked at: while a database is open, neither becomes
-    /// shorter by itself.
+    /// Length of the database and of its log when they were last looked at. While a database is open, its log does not
+    /// become shorter by itself, and the database does not become empty (a checkpoint may take pages off its end).
     lengths: Mutex<(u64, u64)>,
+    /// The one of them that was cut short. SQLite would move what is left of it into the database, so nobody goes on with it.
+    cut: OnceLock<PathBuf>,
 }
 
 impl OpenFile {
@@ -33,7 +36,7 @@ impl OpenFile {
         let metadata = std::fs::metadata(path)?;
         let id = (metadata.dev(), metadata.ino());
         let lengths = Mutex::new((metadata.len(), 0));
-        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None), lengths })
+        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None), lengths, cut: OnceLock::new() })
     }
 
     /// The database's path.
@@ -47,8 +50,17 @@ impl OpenFile {
     /// # Errors
     /// When it was removed, moved, replaced or cut short.
     pub fn check(&self) -> Result<(), DiskTrouble> {
+        if let Some(cut) = self.cut.get() {
+            return Err(DiskTrouble::new(cut, DiskCause::CutShort));
+        }
         match look(&self.path) {
-            Some((id, length)) if id == self.id => grown(&self.path, length, &mut self.lengths().0),
+            Some((id, length)) if id == self.id => {
+                let known = std::mem::replace(&mut self.lengths().0, length);
+                if length > 0 || known == 0 {
+                    return Ok(());
+                }
+                Err(self.was_cut(&self.path))
+            }
             _ => Err(DiskTrouble::new(&self.path, DiskCause::Gone)),
         }
     }
@@ -72,10 +84,32 @@ impl OpenFile {
             Some(_) if *known == id => {}
             Some(_) => return Err(DiskTrouble::new(&self.wal, DiskCause::Gone)),
         }
-        match found {
-            Some((_, length)) => grown(&self.wal, length, &mut self.lengths().1),
-            None => Ok(()),
+        let Some((_, length)) = found else { return Ok(()) };
+        let lengths = &mut *self.lengths();
+        if length < lengths.1 {
+            return Err(self.was_cut(&self.wal));
         }
+        lengths.1 = length;
+        Ok(())
+    }
+
+    /// Looks whether the log begins as every log does. One that was emptied is soon as long as before, because SQLite
+    /// writes on where it was, and leaves a hole.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_log(&self) -> Result<(), DiskTrouble> {
+        let mut head = [0; 4];
+        let read = File::open(&self.wal).and_then(|mut file| file.read_exact(&mut head));
+        // Its last bit tells the byte order of its checksums (<https://sqlite.org/fileformat2.html#walformat>).
+        if read.is_ok() && u32::from_be_bytes(head) & !1 != 0x377f_0682 {
+            return Err(self.was_cut(&self.wal));
+        }
+        Ok(())
+    }
+
+    fn was_cut(&self, path: &Path) -> DiskTrouble {
+        DiskTrouble::new(self.cut.get_or_init(|| path.to_owned()), DiskCause::CutShort)
     }
 
     /// Takes the write-ahead log as it is found next: for whoever closed the last connection, with which SQLite removes
@@ -106,34 +140,48 @@ fn look(path: &Path) -> Option<(Id, u64)> {
     (metadata.nlink() > 0).then(|| ((metadata.dev(), metadata.ino()), metadata.len()))
 }
 
-/// Notes the length of a file that may only have grown.
-fn grown(path: &Path, length: u64, known: &mut u64) -> Result<(), DiskTrouble> {
-    if length < *known {
-        return Err(DiskTrouble::new(path, DiskCause::CutShort));
-    }
-    *known = length;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_database_or_a_log_that_was_cut_short_is_noticed() {
+    fn a_database_or_a_log_that_was_cut_short_is_noticed_for_good() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
-        std::fs::write(&path, "four").unwrap();
-        std::fs::write(wal_of(&path), "a log").unwrap();
-        let open = OpenFile::at(&path).unwrap();
+        let wal = wal_of(&path);
+        let opened = || {
+            std::fs::write(&path, "four").unwrap();
+            std::fs::write(&wal, [0x37, 0x7f, 0x06, 0x83, 0, 0]).unwrap();
+            let open = OpenFile::at(&path).unwrap();
+            open.check_with_wal().unwrap();
+            open.check_log().unwrap();
+            open
+        };
+        let cut = |file: &Path, length| {
+            std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap();
+        };
+        let open = opened();
+        cut(&wal, 1);
+        let trouble = DiskTrouble::new(&wal, DiskCause::CutShort);
+        assert_eq!(open.check_with_wal().unwrap_err(), trouble);
+        std::fs::write(&wal, [0x37, 0x7f, 0x06, 0x83, 0, 0]).unwrap();
+        assert_eq!(open.check().unwrap_err(), trouble, "what is left of it must not be used");
+
+        // Written on where it was: as long as before, with a hole.
+        let open = opened();
+        cut(&wal, 0);
+        cut(&wal, 64);
         open.check_with_wal().unwrap();
-        std::fs::OpenOptions::new().write(true).open(wal_of(&path)).unwrap().set_len(1).unwrap();
-        let trouble = open.check_with_wal().unwrap_err();
-        assert_eq!((trouble.cause, trouble.path), (DiskCause::CutShort, wal_of(&path)));
+        assert_eq!(open.check_log().unwrap_err(), trouble);
+
+        let open = opened();
         open.forget_wal();
+        cut(&wal, 0);
         open.check_with_wal().unwrap();
-        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
-        assert_eq!(open.check().unwrap_err().cause, DiskCause::CutShort);
+        cut(&path, 2);
+        open.check().unwrap();
+        cut(&path, 0);
+        assert_eq!(open.check().unwrap_err(), DiskTrouble::new(&path, DiskCause::CutShort));
     }
 
     #[test]

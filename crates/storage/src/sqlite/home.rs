@@ -57,6 +57,11 @@ impl Home {
         self.file.check_with_wal()
     }
 
+    /// Looks whether the log is whole.
+    pub(super) fn check_log(&self) -> Result<(), DiskTrouble> {
+        self.file.check_log()
+    }
+
     /// The trouble that a failed operation tells of; `None` when it was not the disk.
     pub(super) fn diagnose(&self, error: &StorageError) -> Option<DiskTrouble> {
         let cause = error.disk_cause()?;

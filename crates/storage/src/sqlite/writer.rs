@@ -202,7 +202,7 @@ async fn serve(
 /// Looks whether the file is still there and, when nothing could be written, whether it can be now.
 async fn look(connection: &mut Option<SqliteConnection>, home: &mut Home) -> Instant {
     if home.trouble().is_none() {
-        return match home.check() {
+        return match home.check().and_then(|()| home.check_log()) {
             Ok(()) => Instant::now() + LOOK,
             Err(trouble) => home.failed(trouble),
         };
