@@ -45,6 +45,7 @@ pub fn setup() -> Result<Environment, String> {
         cargo_tool(&tools, tool, version)?;
     }
     c_compiler()?;
+    file_systems()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
@@ -59,6 +60,12 @@ pub fn compiler() -> Result<(), String> {
 /// Makes sure of a C compiler, which the library that makes disks fail is built with.
 fn c_compiler() -> Result<(), String> {
     if first_line("cc", &["--version"]).is_some() { Ok(()) } else { debian(&["gcc", "libc6-dev"]) }
+}
+
+/// Makes sure of the program that makes the file systems which tests roll back.
+fn file_systems() -> Result<(), String> {
+    let found = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].iter().any(|path| Path::new(path).exists());
+    if found { Ok(()) } else { debian(&["e2fsprogs"]) }
 }
 
 fn cargo_tool(tools: &Path, tool: &str, version: &str) -> Result<(), String> {
