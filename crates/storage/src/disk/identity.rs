@@ -36,7 +36,14 @@ impl OpenFile {
         let metadata = std::fs::metadata(path)?;
         let id = (metadata.dev(), metadata.ino());
         let lengths = Mutex::new((metadata.len(), 0));
-        Ok(Self { path: path.to_owned(), wal: wal_of(path), id, wal_id: Mutex::new(None), lengths, cut: OnceLock::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            wal: wal_of(path),
+            id,
+            wal_id: Mutex::new(None),
+            lengths,
+            cut: OnceLock::new(),
+        })
     }
 
     /// The database's path.
