@@ -29,7 +29,7 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
     make_private(folder);
     probe(folder).map_err(|error| {
         let told = match cause(&error) {
-            Some(trouble) => format!("AUTH_INFO_DIR {shown}: {trouble}"),
+            Some(trouble) => format!("AUTH_INFO_DIR {shown} is not writable: {trouble}"),
             None => format!(
                 "AUTH_INFO_DIR {shown} is not writable by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
                  run the container as its owner (--user), or mount another folder",
