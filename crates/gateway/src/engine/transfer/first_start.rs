@@ -79,6 +79,10 @@ pub(crate) async fn at_first_start(
             tracing::error!("the Baileys session in {} cannot be taken over: {error}", folder.display());
             Ok(())
         }
+        // A first start that has nothing else to do: whoever mounted the wrong folder hears of it at once.
+        Err(error) if !crate::engine::has_sessions(folder) => {
+            Err(EngineError::FirstStart { folder: folder.clone(), source: Box::new(error) })
+        }
         Err(error) => {
             tracing::error!(%session, "the Baileys session in {} cannot be taken over: {error}", folder.display());
             refused::leave(&target, folder, &error)
