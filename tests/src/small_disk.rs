@@ -45,12 +45,17 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: the gateway may still have its files open.
-        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
+        unmount(&self.path);
     }
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Unmounts a file system, lazily: the gateway may still have its files open.
+pub(crate) fn unmount(path: &Path) {
+    let _ = Command::new("umount").arg("-l").arg(path).status();
+}
+
+/// Runs a program that must succeed.
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().expect("a program that runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?} (this test needs root): {errors}");

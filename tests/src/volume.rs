@@ -1,7 +1,8 @@
 //! A file system in an image, which can be rolled back as a whole. Needs root, as the container tests do.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::small_disk::{run, unmount};
 
 /// A mounted ext4 file system. Dropping it unmounts it.
 pub struct Volume {
@@ -45,13 +46,6 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        // Lazily: the gateway may still have its files open.
-        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
+        unmount(&self.path);
     }
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().expect("a program that runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments:?} (this test needs root): {errors}");
 }
