@@ -8,11 +8,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use wakeeper_e2e::gateway::API_KEY;
+use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::webhook::Delivery;
-use wakeeper_e2e::{Address, Addressing, Gateway, Lab, Phone, Webhooks};
+use wakeeper_e2e::{Address, Addressing, Gateway, Lab, PATIENCE, Phone, Webhooks};
 
 const KILLS: usize = 10;
 /// Messages each way in every chat: with five chats, 500 come in and 500 are sent.
@@ -147,6 +148,46 @@ async fn ten_kills_lose_nothing_and_repeat_nothing() {
     check_inbound(gateway, webhooks, &arrived).await;
     check_outbound(gateway, &sent).await;
     webhooks.assert_all_signed();
+    lab.simulator().assert_no_ratchet_reuse().await;
+}
+
+/// The client acknowledges a request for a message at once, and drops the answer to a group beyond 20 of them: whoever asked
+/// is answered all the same, also by a gateway that was killed in between.
+#[tokio::test]
+async fn who_asked_for_a_message_again_gets_it_after_a_kill() {
+    const SENDS: usize = 40;
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let mut party = lab.linked_gateway("gateway", "491701000001").await;
+    let me = party.address().clone();
+    let ben = lab.simulator().phone("491702000001", "Ben").await;
+    let chat = lab.simulator().group(&ben, "the group", &[&me]).await;
+    let (gateway, _) = party.as_gateway();
+    let send = async |gateway: &Gateway, n: usize| {
+        let body = Gateway::text(&chat, &format!("out {n}"));
+        gateway.call(Method::POST, "/api/sendText", Some(body)).await;
+    };
+    send(gateway, 0).await;
+    lab.simulator().fault(json!({"kind": "corrupted", "target": "491702000001", "count": SENDS})).await;
+    for n in 1..=SENDS {
+        send(gateway, n).await;
+    }
+    let asked = gateway.folder().join("auth_info/sessions/default/asked-again.json");
+    let open = || std::fs::read_to_string(&asked).unwrap_or_default().matches("\"requester\"").count();
+    let some = async || if open() > 5 { Ok(()) } else { Err(open()) };
+    eventually("requests that are not answered", PATIENCE, some).await;
+    gateway.kill().await;
+    assert!(open() > 0, "what was asked for is known after the kill");
+    gateway.start().await;
+    gateway.wait_working().await;
+    let all = async || {
+        let inbox = ben.inbox().await;
+        let there = |n: &usize| inbox.iter().any(|message| message["text"] == format!("out {n}"));
+        let missing: Vec<usize> = (0..=SENDS).filter(|n| !there(n)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} are missing")) }
+    };
+    eventually("every message at who asked for it", DEADLINE, all).await;
+    let none = async || if open() == 0 { Ok(()) } else { Err(open()) };
+    eventually("nothing to be open any more", PATIENCE, none).await;
     lab.simulator().assert_no_ratchet_reuse().await;
 }
 

@@ -14,9 +14,11 @@ use crate::rows;
 
 /// The table, and the triggers that count. `IF NOT EXISTS`: a migration of the client's that makes one of its tables anew
 /// takes our triggers with the old one, and the next start puts them back.
-const MAKE: [&str; 5] = [
+const MAKE: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS wakeeper_generation (
          id INTEGER PRIMARY KEY CHECK (id = 1), run TEXT NOT NULL, writes INTEGER NOT NULL, written_s INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS wakeeper_epoch (
+         id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL, next_pre_key_id INTEGER NOT NULL)",
     "CREATE TRIGGER IF NOT EXISTS wakeeper_session_made AFTER INSERT ON sessions BEGIN
          UPDATE wakeeper_generation SET writes = writes + 1, written_s = strftime('%s', 'now') + 0; END",
     "CREATE TRIGGER IF NOT EXISTS wakeeper_session_moved AFTER UPDATE ON sessions BEGIN
@@ -117,6 +119,8 @@ pub struct Begun {
     pub mark: Mark,
     /// What was given up.
     pub renewed: Renewed,
+    /// The epoch of the sending chains: see [`crate::chains`].
+    pub epoch: u32,
 }
 
 /// That sending chains are negotiated anew.
@@ -157,12 +161,28 @@ pub async fn begin(database: &Path, run: &str, renew: Option<Renewal>) -> Result
         .execute(&mut *transaction)
         .await?;
         let mark = read(&mut transaction).await?.mark.ok_or(sqlx::Error::RowNotFound)?;
-        Ok(Begun { mark, renewed })
+        let epoch = epoch(&mut transaction).await?;
+        Ok(Begun { mark, renewed, epoch })
     };
     let begun = done.await.map_err(failed())?;
     transaction.commit().await.map_err(failed())?;
     connection.close().await.map_err(failed())?;
     Ok(begun)
+}
+
+/// The epoch of the sending chains. A new one begins when pre-keys were made since the last run began, which is done before
+/// anything is sent.
+async fn epoch(connection: &mut SqliteConnection) -> Result<u32, sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO wakeeper_epoch (id, number, next_pre_key_id) SELECT 1, 0, next_pre_key_id FROM device LIMIT 1
+         ON CONFLICT (id) DO UPDATE SET number = number + (next_pre_key_id <> excluded.next_pre_key_id),
+             next_pre_key_id = excluded.next_pre_key_id",
+    )
+    .execute(&mut *connection)
+    .await?;
+    let number: Option<u32> =
+        sqlx::query_scalar("SELECT number FROM wakeeper_epoch").fetch_optional(connection).await?;
+    Ok(number.unwrap_or(0))
 }
 
 async fn give_up(

@@ -6,6 +6,7 @@
 
 mod address;
 mod backup;
+pub mod chains;
 mod condition;
 mod error;
 mod examine;

@@ -5,7 +5,7 @@ use std::path::Path;
 use wakeeper_e2e::PATIENCE;
 use wakeeper_e2e::journal::eventually;
 
-use super::Scene;
+use super::{Scene, forget_side_files};
 
 const DATABASES: [&str; 2] = ["wakeeper.db", "sessions/default/engine.db"];
 
@@ -53,6 +53,16 @@ async fn fallen_back(fall_back: impl FnOnce(&Path, &Path)) -> u64 {
     scene.send("after", 60).await;
     scene.judge().await;
     renewals
+}
+
+/// What people do against "database is locked". How much is lost depends on when SQLite emptied the logs last.
+#[tokio::test]
+async fn the_logs_beside_the_databases_are_deleted() {
+    fallen_back(|_, auth_info| {
+        forget_side_files(auth_info);
+        forget_side_files(&auth_info.join("sessions/default"));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -119,6 +119,8 @@ pub(super) struct Actor {
     watch: Option<Watch>,
     /// Looks after the keys while the connection is open.
     upkeep: Option<AbortOnDropHandle<()>>,
+    /// Answers what devices asked for on earlier connections.
+    answering: Option<AbortOnDropHandle<()>>,
 }
 
 impl Actor {
@@ -148,6 +150,7 @@ impl Actor {
             reason: None,
             watch: None,
             upkeep: None,
+            answering: None,
         }
     }
 
@@ -350,6 +353,7 @@ impl Actor {
         self.settled = None;
         self.watch = None;
         self.upkeep = None;
+        self.answering = None;
     }
 
     /// Flushes and closes the client, if there is one.

@@ -43,6 +43,10 @@ impl Ledger for Again {
         self.state.asked_again().count(chat, id)
     }
 
+    fn repeats_to(&self, group: &str) -> bool {
+        self.state.repeats().contain(group)
+    }
+
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
         let Some(client) = self.state.client() else { return };
         tracing::warn!(session = %self.state.name(), id, count,

@@ -50,6 +50,7 @@ pub(super) async fn build(
         folder: folder.to_owned(),
         clock: state.clock().clone(),
         missing: Arc::clone(state.missing_pre_key()),
+        chains: Arc::clone(state.chains()),
     };
     let transport = Dialer::new(setup.websocket_url.clone(), Arc::clone(state.line()));
     let gate = store.gate().clone();

@@ -94,6 +94,8 @@ pub(super) struct Begun {
     pub doubts: Vec<Doubt>,
     /// What is negotiated anew because of it.
     pub renewed: Renewed,
+    /// The epoch of the sending chains.
+    pub epoch: u32,
 }
 
 /// What is told from outside of the files.
@@ -165,8 +167,8 @@ pub(super) async fn begin_linked(
     places: &Places,
     storage: &Arc<dyn Storage>,
     now_ms: i64,
-) -> Result<Option<Run>, GenerationError> {
-    Ok(mark(places, storage, now_ms, Vec::new(), Renewal::default()).await?.run)
+) -> Result<Begun, GenerationError> {
+    mark(places, storage, now_ms, Vec::new(), Renewal::default()).await
 }
 
 async fn mark(
@@ -186,7 +188,7 @@ async fn mark(
     let before =
         last.clone().unwrap_or_else(|| run.row(&Mark { run: String::new(), writes: 0, written_s: 0 }));
     storage.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
-    let native::Begun { mark, renewed } =
+    let native::Begun { mark, renewed, epoch } =
         native::begin(&places.database(), &run.word, in_doubt.then_some(renewal)).await?;
     run.note(None)?;
     let (renewals, renewed_ms, renewed_because) =
@@ -200,7 +202,7 @@ async fn mark(
     storage.put_generation(row).await?;
     run.progress(&mark);
     run.witness(&mark).await;
-    Ok(Begun { run: Some(run), doubts, renewed })
+    Ok(Begun { run: Some(run), doubts, renewed, epoch })
 }
 
 impl Run {

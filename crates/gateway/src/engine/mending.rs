@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, OnceCell};
+use wakeeper_native::chains::ChainKind;
 use wakeeper_native::sound::{self, Unsound};
 use wakeeper_session::address::Address;
 use whatsapp_rust::async_trait;
@@ -22,6 +23,7 @@ use whatsapp_rust::bytes::Bytes;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{Backend, SignalStore};
 
+use super::chains::Chains;
 use super::credentials;
 use crate::clock::Clock;
 use crate::model::SessionName;
@@ -42,6 +44,8 @@ pub(super) struct Mender {
     pub clock: Clock,
     /// Told when a pre-key was asked for and is not there: what the server has should be compared.
     pub missing: Arc<Notify>,
+    /// Where our sending chains stand.
+    pub chains: Arc<Chains>,
 }
 
 /// Makes a signed pre-key for a session whose own is damaged: without one its login would not open. What fails here is said
@@ -86,6 +90,12 @@ impl Mending {
             .await
             .ok()?;
         sound::own_group(row, own)
+    }
+
+    /// Our own sender key as it is to be stored; `None` for one of somebody else, which never encrypts.
+    async fn sender_key_to_store(&self, row: &str, record: &[u8]) -> Option<Bytes> {
+        self.own_group(row).await?;
+        Some(self.mender.chains.to_store(ChainKind::SenderKey, row, record))
     }
 
     /// Says that a record is damaged and keeps it. That it cannot be kept must not keep messages from flowing.
@@ -138,18 +148,30 @@ impl SignalStore for Mending {
 
     async fn get_session(&self, address: &str) -> Result<Option<Bytes>> {
         let Some(record) = self.store.get_session(address).await? else { return Ok(None) };
-        let Err(why) = sound::signal_session(&record) else { return Ok(Some(record)) };
-        self.set_aside("Signal session", address, &record, &why);
+        match sound::signal_session(&record) {
+            Ok(()) => {
+                let record = self.mender.chains.loaded(ChainKind::SignalSession, address, &record);
+                if record.is_some() {
+                    return Ok(record);
+                }
+            }
+            Err(why) => self.set_aside("Signal session", address, &record, &why),
+        }
         self.store.delete_session(address).await?;
         Ok(None)
     }
 
     async fn put_session(&self, address: &str, session: &[u8]) -> Result<()> {
-        self.store.put_session(address, session).await
+        let stored = self.mender.chains.to_store(ChainKind::SignalSession, address, session);
+        self.store.put_session(address, &stored).await
     }
 
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
-        self.store.put_sessions_batch(sessions).await
+        let chains = &self.mender.chains;
+        let stored = |(address, record): &(Arc<str>, Bytes)| {
+            (Arc::clone(address), chains.to_store(ChainKind::SignalSession, address, record))
+        };
+        self.store.put_sessions_batch(&sessions.iter().map(stored).collect::<Vec<_>>()).await
     }
 
     async fn delete_session(&self, address: &str) -> Result<()> {
@@ -228,18 +250,32 @@ impl SignalStore for Mending {
     }
 
     async fn put_sender_key(&self, address: &str, record: &[u8]) -> Result<()> {
-        self.store.put_sender_key(address, record).await
+        let stored = self.sender_key_to_store(address, record).await;
+        self.store.put_sender_key(address, stored.as_deref().unwrap_or(record)).await
     }
 
     async fn put_sender_keys_batch(&self, sender_keys: &[(Arc<str>, Bytes)]) -> Result<()> {
-        self.store.put_sender_keys_batch(sender_keys).await
+        let mut stored = Vec::with_capacity(sender_keys.len());
+        for (address, record) in sender_keys {
+            let own = self.sender_key_to_store(address, record).await;
+            stored.push((Arc::clone(address), own.unwrap_or_else(|| record.clone())));
+        }
+        self.store.put_sender_keys_batch(&stored).await
     }
 
     async fn get_sender_key(&self, address: &str) -> Result<Option<Vec<u8>>> {
         let Some(record) = self.store.get_sender_key(address).await? else { return Ok(None) };
         let own = self.own_group(address).await;
-        let Err(why) = sound::sender_key(&record, own.is_some()) else { return Ok(Some(record)) };
-        self.set_aside("sender key", address, &record, &why);
+        match (sound::sender_key(&record, own.is_some()), &own) {
+            (Ok(()), None) => return Ok(Some(record)),
+            (Ok(()), Some(_)) => {
+                let record = self.mender.chains.loaded(ChainKind::SenderKey, address, &record);
+                if let Some(record) = record {
+                    return Ok(Some(record.into()));
+                }
+            }
+            (Err(why), _) => self.set_aside("sender key", address, &record, &why),
+        }
         if let Some(group) = own {
             // Whoever is thought to have a key that is gone would get no other.
             self.store.clear_sender_key_devices(&group).await?;

@@ -76,6 +76,13 @@ pub(super) struct OutboundParts {
     pub gone: CancellationToken,
 }
 
+/// Whether WhatsApp may have a send already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Repeat,
+}
+
 impl Outbound {
     pub(super) fn new(parts: OutboundParts) -> Self {
         let OutboundParts { state, journal, inflight, jobs, limits, public_url, patience, gone } = parts;
@@ -199,7 +206,7 @@ impl Outbound {
             None => None,
         };
         let Some(plan) = Plan::from_json(&row.request_json) else { return };
-        if let Err(error) = self.deliver(&plan, &row.message_id, account).await {
+        if let Err(error) = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await {
             tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
         }
     }
@@ -254,7 +261,7 @@ impl Outbound {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
                 let _ = id.set(message_id.clone());
-                let payload = self.deliver(&plan, &message_id, account).await?;
+                let payload = self.deliver(&plan, &message_id, account, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
         }
@@ -304,20 +311,20 @@ impl Outbound {
             SendState::Accepted | SendState::Sent => {
                 let plan = Plan::from_json(&row.request_json)
                     .ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
-                let payload = self.deliver(&plan, &row.message_id, account).await?;
+                let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
             }
         }
     }
 
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
-    async fn deliver(&self, plan: &Plan, id: &str, account: u64) -> Result<Value, EngineError> {
+    async fn deliver(&self, plan: &Plan, id: &str, account: u64, turn: Turn) -> Result<Value, EngineError> {
         self.inflight.begin(id);
         let mut result = tokio::select! {
             biased;
             () = self.state.until_other_account(account) => Err(EngineError::OtherAccount),
             () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
-            result = self.attempts(plan, id, account) => result,
+            result = self.attempts(plan, id, account, turn) => result,
         };
         if matches!(result, Err(EngineError::OtherAccount))
             && let Err(error) = self.fail(id, account::REASON).await
@@ -331,7 +338,13 @@ impl Outbound {
         result
     }
 
-    async fn attempts(&self, plan: &Plan, id: &str, account: u64) -> Result<Value, EngineError> {
+    async fn attempts(
+        &self,
+        plan: &Plan,
+        id: &str,
+        account: u64,
+        mut turn: Turn,
+    ) -> Result<Value, EngineError> {
         let to: Jid = plan
             .chat
             .to_wire()
@@ -349,6 +362,9 @@ impl Outbound {
                 return Err(EngineError::OtherAccount);
             }
             self.state.server_witness().before_send(&client, self.state.name()).await;
+            let repeats = turn == Turn::Repeat && plan.chat.is_group();
+            let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
+            turn = Turn::Repeat;
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
             match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {

@@ -87,6 +87,7 @@ impl EventHandler for Listener {
             Event::PairError(_) | Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
             Event::Connected(_) => self.signal(Signal::Open),
             Event::Disconnected(lost) => {
+                self.state.asked().disconnected();
                 self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
                     "closed by the server"
                 } else {
@@ -109,6 +110,12 @@ impl EventHandler for Listener {
                 let code = node.get().attrs().optional_string("code").map(|code| code.to_string());
                 self.signal(Signal::StreamError(code.unwrap_or_default()));
             }
+            Event::RawNode(node)
+                if node.get().tag.as_ref() == "receipt"
+                    && node.get().attrs().optional_string("type").as_deref() == Some("retry") =>
+            {
+                self.state.asked().note(node.get(), &self.state);
+            }
             Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
             Event::UndecryptableMessage(failed) => {
                 self.state.note(|evidence, now| evidence.undecryptable = Some(now));
@@ -124,7 +131,10 @@ impl EventHandler for Listener {
                 self.state.line().answered();
                 self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
             }
-            Event::Receipt(_) => self.job(Job::Receipt(event)),
+            Event::Receipt(receipt) => {
+                self.state.asked().confirmed(receipt, &self.state);
+                self.job(Job::Receipt(event));
+            }
             // What the durability hook has committed is known already.
             Event::Messages(batch) if !batch.hook_committed => self.job(Job::Messages(event)),
             _ => {}

@@ -9,8 +9,11 @@ use tokio::sync::{Notify, watch};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use whatsapp_rust::Client;
 
+use super::asked::Asked;
+use super::chains::Chains;
 use super::journal::Journal;
 use super::line::Line;
+use super::repeats::Repeats;
 use super::server_witness::ServerWitness;
 use super::store::{Closed, Gate, Remembered};
 use crate::clock::Clock;
@@ -75,6 +78,9 @@ pub(super) struct SessionState {
     clock: Clock,
     line: Arc<Line>,
     missing_pre_key: Arc<Notify>,
+    chains: Arc<Chains>,
+    asked: Asked,
+    repeats: Repeats,
     server_witness: ServerWitness,
     asked_again: Remembered,
     passed_over: Remembered,
@@ -101,6 +107,9 @@ impl SessionState {
             name,
             line: Arc::new(Line::new(clock.clone())),
             missing_pre_key: Arc::default(),
+            chains: Arc::default(),
+            asked: Asked::default(),
+            repeats: Repeats::default(),
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
@@ -147,6 +156,21 @@ impl SessionState {
     /// Told when a message asked for a pre-key that is not there.
     pub(super) fn missing_pre_key(&self) -> &Arc<Notify> {
         &self.missing_pre_key
+    }
+
+    /// Sent messages that devices asked for once more.
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// Groups to which a send is repeated.
+    pub(super) fn repeats(&self) -> &Repeats {
+        &self.repeats
+    }
+
+    /// Where the sending chains stand.
+    pub(super) fn chains(&self) -> &Arc<Chains> {
+        &self.chains
     }
 
     /// Lets WhatsApp's server know of sends, for older copies to be told by.

@@ -9,6 +9,7 @@ use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
 use super::Actor;
+use crate::engine::asked;
 use crate::engine::backoff::{self, Cause, Verdict};
 use crate::engine::line::Phase;
 use crate::engine::signals::{Signal, Signalled};
@@ -83,6 +84,12 @@ impl Actor {
         self.reason = None;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+        if let Some(client) = self.parts.state.client() {
+            self.answering = Some(AbortOnDropHandle::new(tokio::spawn(asked::answer(
+                Arc::clone(&self.parts.state),
+                client,
+            ))));
+        }
     }
 
     /// Connecting takes long: the status says what it waits for.

@@ -89,6 +89,8 @@ impl Actor {
                  since the copy was made are not in its rows; see docs/rollback.md"
             );
         }
+        state.chains().begin(begun.epoch);
+        state.asked().begin(&self.parts.folder, now_ms);
         state.server_witness().begin();
         self.server_ahead = None;
         self.run = begun.run.map(|run| Watched { run, writes: -1 });
@@ -102,10 +104,10 @@ impl Actor {
         }
         let (places, storage) = (&self.parts.older.places, self.parts.journal.storage());
         match generation::begin_linked(places, storage, self.parts.state.clock().now_ms()).await {
-            Ok(run) => {
+            Ok(begun) => {
                 // Made a moment ago: nothing can be older, and its server has no other keys than its own.
                 self.compared = true;
-                self.run = run.map(|run| Watched { run, writes: -1 });
+                self.run = begun.run.map(|run| Watched { run, writes: -1 });
             }
             Err(error) => {
                 tracing::warn!(session = %self.parts.state.name(), %error, "the beginning of the run was not marked");

@@ -60,6 +60,9 @@ pub(in crate::engine) trait Ledger: Send + Sync {
     /// How often a message was asked for, this time included. Outlives a connection: a stanza comes once on each.
     fn asked(&self, chat: &str, id: &str) -> u8;
 
+    /// Whether a send to this group is repeated just now: see [`crate::engine::repeats`].
+    fn repeats_to(&self, group: &str) -> bool;
+
     /// Asks the sender to send a message again, for the `count`th time.
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8);
 }
@@ -108,6 +111,10 @@ mod tests {
 
         fn asked(&self, chat: &str, id: &str) -> u8 {
             self.2.count(chat, id)
+        }
+
+        fn repeats_to(&self, _: &str) -> bool {
+            false
         }
 
         async fn ask_again(&self, _: &str, _: &str, _: &str, count: u8) {

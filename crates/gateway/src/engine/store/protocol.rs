@@ -18,8 +18,14 @@ impl ProtocolStore for EngineStore {
     }
 
     async fn set_sender_key_status(&self, group_jid: &str, entries: &[(&str, bool)]) -> Result<()> {
+        let repeats = self.ledger.as_ref().is_some_and(|ledger| ledger.repeats_to(group_jid));
+        let entries: Vec<(&str, bool)> =
+            entries.iter().copied().filter(|(_, has_key)| !(*has_key && repeats)).collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
         let writing = self.writing()?;
-        let result = writing.store().set_sender_key_status(group_jid, entries).await;
+        let result = writing.store().set_sender_key_status(group_jid, &entries).await;
         writing.ended(result)
     }
 
