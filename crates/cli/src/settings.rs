@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use wakeeper_doctor::backup::Retention;
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_gateway::addresses::{AddressPolicy, AllowedTarget};
 use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
-use wakeeper_session::backup::Retention;
-use wakeeper_session::secret::Passphrase;
 
 pub use care::{AlertSettings, CareSettings};
 pub use error::SettingsError;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wakeeper_session::stamp;
+use wakeeper_doctor::stamp;
 use wakeeper_storage::{Storage, StorageError, open_or_rebuild_sqlite};
 
 use crate::api::{self, ApiConfig};

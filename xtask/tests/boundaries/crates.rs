@@ -17,12 +17,12 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("private-fs", &[]),
     ("simulator", &[]),
     ("docker", &[]),
-    ("session", &[]),
+    ("doctor", &[]),
     ("storage", &[]),
-    ("native", &["session", "storage"]),
-    ("recovery", &["session", "storage"]),
-    ("gateway", &["storage", "session", "native"]),
-    ("cli", &["docker", "gateway", "native", "recovery", "session", "storage", "simulator"]),
+    ("engine-store", &["doctor", "storage"]),
+    ("recovery", &["doctor", "storage"]),
+    ("gateway", &["storage", "doctor", "engine-store"]),
+    ("cli", &["docker", "gateway", "engine-store", "recovery", "doctor", "storage", "simulator"]),
 ];
 
 /// Imports that are to go.
@@ -34,8 +34,8 @@ const KEPT_TO: [(&str, &[&str]); 6] = [
     ("axum", &["cli", "gateway", "simulator"]),
     ("bollard", &["docker"]),
     ("clap", &["cli"]),
-    ("sqlx", &["native", "storage"]),
-    ("whatsapp-rust", &["gateway", "native"]),
+    ("sqlx", &["engine-store", "storage"]),
+    ("whatsapp-rust", &["gateway", "engine-store"]),
 ];
 
 /// A crate below `crates/` and its normal dependencies: name, whether it is optional.

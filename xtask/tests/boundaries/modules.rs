@@ -18,10 +18,10 @@ const MAY_NAME: [(&str, &str, &[&str]); 21] = [
     ("gateway", "engine", &["addresses", "clock", "events", "message", "model", "pace", "spool", "webhook"]),
     ("gateway", "serving", &["pace"]),
     // How a format is read knows nothing of what is judged or repaired.
-    ("session", "formats", &["address", "curve", "json", "secret"]),
+    ("doctor", "formats", &["address", "curve", "json", "secret"]),
     // A finding proposes a repair and makes none.
     (
-        "session",
+        "doctor",
         "findings",
         &[
             "address",
@@ -36,7 +36,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 21] = [
             "symptoms",
         ],
     ),
-    ("session", "symptoms", &["address", "inventory", "json", "stamp"]),
+    ("doctor", "symptoms", &["address", "inventory", "json", "stamp"]),
     // The policy is a pure machine: no clock, no folder, no row.
     ("recovery", "policy", &["kind", "ladder", "rules", "session", "tally"]),
     ("recovery", "session", &["ladder"]),

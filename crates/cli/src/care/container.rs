@@ -10,8 +10,8 @@ use wakeeper_docker::volumes::local_folder;
 use wakeeper_docker::{
     Checkout, Container, Engine, LogRequest, NotReady, Patience, Purpose, SessionLayout, Stopped, guard,
 };
+use wakeeper_doctor::symptoms::{self, Scanner, Symptom};
 use wakeeper_private_fs::{Folder, Trust};
-use wakeeper_session::symptoms::{self, Scanner, Symptom};
 
 use super::evidence::EvidenceFlags;
 use super::page::{Page, Tone};

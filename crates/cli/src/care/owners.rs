@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use wakeeper_doctor::formats::baileys::name::LOCK_FILE;
 use wakeeper_private_fs::{open_directory, open_own_to_lock};
-use wakeeper_session::formats::baileys::name::LOCK_FILE;
 
 /// Programs that Baileys runs in.
 const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];

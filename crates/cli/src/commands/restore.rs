@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wakeeper_docker::Purpose;
-use wakeeper_session::restore::{Restored, What};
+use wakeeper_doctor::restore::{Restored, What};
 
 use crate::care::container::{ContainerTarget, OpenSession};
 use crate::care::evidence::EvidenceFlags;

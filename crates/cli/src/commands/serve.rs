@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_doctor::backup::Shelf;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
@@ -20,7 +21,6 @@ use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
-use wakeeper_session::backup::Shelf;
 
 use crate::care::{Places, owners};
 use crate::logging;

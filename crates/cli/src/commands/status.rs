@@ -144,7 +144,7 @@ fn show(page: &mut Page, report: &Report) {
 }
 
 fn session(page: &mut Page, report: &Report) {
-    use wakeeper_session::Severity;
+    use wakeeper_doctor::Severity;
     page.gap();
     let Some(session) = &report.session else {
         page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));

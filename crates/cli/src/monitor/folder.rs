@@ -1,8 +1,8 @@
 //! A session in a folder of this machine: looked at and reported on, never stopped or mended.
 
 use async_trait::async_trait;
+use wakeeper_doctor::symptoms::PeerTrouble;
 use wakeeper_recovery::{CareError, Look, ManagedSession, Mended, Order, Reach, SessionFolder};
-use wakeeper_session::symptoms::PeerTrouble;
 
 /// A session in a folder.
 pub struct FolderSession {

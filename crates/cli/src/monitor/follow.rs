@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wakeeper_docker::follow::Followed;
 use wakeeper_docker::{Engine, EngineError, LogFollower, LogPosition, LogRequest};
+use wakeeper_doctor::symptoms::{Scanner, Symptom};
 use wakeeper_recovery::Observation;
-use wakeeper_session::symptoms::{Scanner, Symptom};
 
 use super::Shared;
 

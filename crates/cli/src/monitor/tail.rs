@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use wakeeper_doctor::symptoms::Scanner;
 use wakeeper_recovery::Observation;
-use wakeeper_session::symptoms::Scanner;
 
 use super::Shared;
 use super::follow::hand_over;

@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_native::{DATABASE, SIDE_FILES};
-use wakeeper_session::formats::baileys::name::MOVED_MARKER;
+use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
+use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 

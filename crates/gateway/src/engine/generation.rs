@@ -18,9 +18,9 @@ mod witness;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_native::generation::{self as native, Mark, Renewal, Renewed};
-use wakeeper_native::{DATABASE, NativeError};
-use wakeeper_session::backup::manifest::account_mark;
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed};
+use wakeeper_engine_store::{DATABASE, NativeError};
 use wakeeper_storage::{GenerationRow, Storage, StorageError};
 
 pub(super) use judge::{Doubt, sentence};

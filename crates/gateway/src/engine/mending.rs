@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, OnceCell};
-use wakeeper_native::sound::{self, Unsound};
-use wakeeper_session::address::Address;
+use wakeeper_doctor::address::Address;
+use wakeeper_engine_store::sound::{self, Unsound};
 use whatsapp_rust::async_trait;
 use whatsapp_rust::bytes::Bytes;
 use whatsapp_rust::wacore::store::error::Result;
@@ -47,11 +47,11 @@ pub(super) struct Mender {
 /// Makes a signed pre-key for a session whose own is damaged: without one its login would not open. What fails here is said
 /// again by whoever opens the database next.
 pub(super) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) {
-    let database = folder.join(wakeeper_native::DATABASE);
+    let database = folder.join(wakeeper_engine_store::DATABASE);
     if !database.symlink_metadata().is_ok_and(|found| found.is_file()) {
         return;
     }
-    match wakeeper_native::renew_signed_pre_key(&database).await {
+    match wakeeper_engine_store::renew_signed_pre_key(&database).await {
         Ok(None) => {}
         Ok(Some(why)) => {
             metrics::counter!("wakeeper_damaged_keys_total", "kind" => "signed pre-key").increment(1);

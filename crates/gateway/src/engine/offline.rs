@@ -47,7 +47,7 @@ pub fn changed_on_purpose(auth_info: &Path, session: &SessionName) -> std::io::R
     let Some(note) = generation::Note::read(&folder).filter(|note| note.engine_changed.is_some()) else {
         return Ok(());
     };
-    let engine_changed = generation::changed(&folder.join(wakeeper_native::DATABASE));
+    let engine_changed = generation::changed(&folder.join(wakeeper_engine_store::DATABASE));
     generation::Note { engine_changed, ..note }.write(&folder)
 }
 

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wakeeper_native::recover::{self, Backups, Wanted};
-use wakeeper_native::{Condition, DATABASE, NativeError};
+use wakeeper_engine_store::recover::{self, Backups, Wanted};
+use wakeeper_engine_store::{Condition, DATABASE, NativeError};
 use wakeeper_storage::Storage;
 
 use super::credentials::{folder, move_aside};
@@ -43,7 +43,7 @@ pub(super) fn backups_of(place: &BackupPlace, session: &SessionName) -> Backups 
 pub(super) async fn prepare(subject: Subject<'_>, storage: &dyn Storage) -> Result<bool, EngineError> {
     let Subject { session, folder, .. } = subject;
     let database = folder.join(DATABASE);
-    let condition = wakeeper_native::condition(&database).await.map_err(|error| {
+    let condition = wakeeper_engine_store::condition(&database).await.map_err(|error| {
         EngineError::EngineDatabase { session: session.clone(), reason: error.to_string() }
     })?;
     let wanted = wanted(subject, storage).await?;
@@ -99,7 +99,7 @@ async fn give_back(subject: Subject<'_>, wanted: &Wanted, because: &str) -> Resu
     let Some(found) = found else { return Err(lost(missing(&backups, wanted))) };
     let aside = set_aside(subject)?;
     // Whole under its name or not there at all: a crash before that is this very case once more at the next start.
-    let written = wakeeper_native::write(&found.session, subject.folder, now_ms).await;
+    let written = wakeeper_engine_store::write(&found.session, subject.folder, now_ms).await;
     written.map_err(|error: NativeError| EngineError::EngineDatabase {
         session: session.clone(),
         reason: error.to_string(),

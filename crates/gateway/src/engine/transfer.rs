@@ -24,10 +24,10 @@ pub use source::SourceFormat;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wakeeper_session::backup::BackupError;
-use wakeeper_session::repair::ApplyError;
-use wakeeper_session::secret::Passphrase;
-use wakeeper_session::transfer::{PlaceError, TransferError};
+use wakeeper_doctor::backup::BackupError;
+use wakeeper_doctor::repair::ApplyError;
+use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::transfer::{PlaceError, TransferError};
 use wakeeper_storage::{Storage, StorageError, open_sqlite};
 
 use super::{EngineError, LockError};
@@ -61,7 +61,7 @@ pub enum MoveError {
     Backup(#[from] BackupError),
     /// The store could not be written or read.
     #[error(transparent)]
-    Native(#[from] wakeeper_native::NativeError),
+    Native(#[from] wakeeper_engine_store::NativeError),
     /// What was exported could not be put in place.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -159,10 +159,10 @@ pub async fn open_rows(auth_info_dir: &std::path::Path) -> Result<Arc<dyn Storag
 
 /// Whether a session was moved out of its folder, and where to.
 pub(super) fn moved_to(folder: &std::path::Path) -> Option<String> {
-    let opened = wakeeper_session::source::Folder::open(folder).ok()?;
-    opened.entry(wakeeper_session::formats::baileys::name::MOVED_MARKER).ok()?;
+    let opened = wakeeper_doctor::source::Folder::open(folder).ok()?;
+    opened.entry(wakeeper_doctor::formats::baileys::name::MOVED_MARKER).ok()?;
     Some(
-        wakeeper_session::transfer::moved(&opened)
+        wakeeper_doctor::transfer::moved(&opened)
             .map_or_else(|| "another place".to_owned(), |marker| marker.to),
     )
 }

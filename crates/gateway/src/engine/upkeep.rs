@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use wakeeper_native::sound;
+use wakeeper_engine_store::sound;
 use whatsapp_rust::wacore::iq::prekeys::{DigestKeyBundleResponse, DigestKeyBundleSpec};
 use whatsapp_rust::wacore::store::commands::DeviceCommand;
 use whatsapp_rust::waproto::codec;

@@ -80,7 +80,7 @@ impl Actor {
     /// Whether nothing keeps this session's databases from being written; if something does, it is tried again later.
     pub(super) async fn disk_is_well(&mut self) -> bool {
         let Some(trouble) = &self.trouble else { return true };
-        let database = self.parts.folder.join(wakeeper_native::DATABASE);
+        let database = self.parts.folder.join(wakeeper_engine_store::DATABASE);
         let rows = self.parts.journal.storage().disk().borrow().clone();
         let over = trouble.over(&database, rows);
         match over {

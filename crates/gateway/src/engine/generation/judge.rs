@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wakeeper_native::generation::Mark;
+use wakeeper_engine_store::generation::Mark;
 use wakeeper_storage::GenerationRow;
 
 use super::progress::Progress;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_native::DATABASE;
-use wakeeper_session::backup::manifest::account_mark;
-use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::model::Counts;
-use wakeeper_session::source::Folder;
-use wakeeper_session::transfer::{self as moves, LeftOut, MovedMarker};
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::model::Counts;
+use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::transfer::{self as moves, LeftOut, MovedMarker};
+use wakeeper_engine_store::DATABASE;
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::{MoveError, pending};
@@ -81,7 +81,7 @@ pub async fn export(
     if let Some(to) = super::moved_to(&folder) {
         return Err(MoveError::MovedBefore { session: order.session, to });
     }
-    let reading = wakeeper_native::read(&database, order.now_ms).await?;
+    let reading = wakeeper_engine_store::read(&database, order.now_ms).await?;
     let opened = Folder::open(&folder).map_err(|error| EngineError::Folder {
         operation: "open",
         path: folder.clone(),
@@ -132,7 +132,7 @@ pub async fn export(
 
 /// Writes another store. It is found under its name only after the session was given up here.
 async fn native(
-    session: &wakeeper_session::model::Session,
+    session: &wakeeper_doctor::model::Session,
     order: &ExportOrder,
     give_up: impl FnOnce() -> std::io::Result<()>,
 ) -> Result<Vec<LeftOut>, MoveError> {
@@ -144,7 +144,7 @@ async fn native(
     }
     let draft = target.join(".export");
     credentials::create_folder(&draft)?;
-    let written = wakeeper_native::write(session, &draft, order.now_ms).await?;
+    let written = wakeeper_engine_store::write(session, &draft, order.now_ms).await?;
     give_up().map_err(failed("mark the source of"))?;
     std::fs::rename(&written.database, target.join(DATABASE)).map_err(failed("put in place"))?;
     std::fs::remove_dir_all(&draft).map_err(failed("tidy up"))?;

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wakeeper_native::{Condition, DATABASE};
-use wakeeper_session::backup::manifest::account_mark;
-use wakeeper_session::formats::baileys::credentials::Credentials;
-use wakeeper_session::json;
-use wakeeper_session::source::{Folder, Limits};
-use wakeeper_session::transfer::TransferError;
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::formats::baileys::credentials::Credentials;
+use wakeeper_doctor::json;
+use wakeeper_doctor::source::{Folder, Limits};
+use wakeeper_doctor::transfer::TransferError;
+use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_storage::Storage;
 
 use super::{BackupPlace, ImportOrder, MoveError, import, known, refused};
@@ -131,7 +131,7 @@ async fn to_do(
     let target = credentials::folder(folder, session);
     // One that was moved out, or whose import was cut short, is none.
     let is_away = super::moved_to(&target).is_some() || target.join("import.json").exists();
-    let condition = wakeeper_native::condition(&target.join(DATABASE)).await;
+    let condition = wakeeper_engine_store::condition(&target.join(DATABASE)).await;
     let condition = match condition {
         Ok(condition) => condition,
         // The session tells it as well, when it starts.
@@ -162,6 +162,6 @@ fn login_in(folder: &Path) -> Option<String> {
 
 /// Which login a session's database holds.
 async fn held(folder: &Path) -> Option<String> {
-    let marked = wakeeper_native::generation::marked(&folder.join(DATABASE)).await.ok()?;
+    let marked = wakeeper_engine_store::generation::marked(&folder.join(DATABASE)).await.ok()?;
     marked.identity.map(|identity| account_mark(&identity))
 }

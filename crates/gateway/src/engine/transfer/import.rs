@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_native::{Condition, DATABASE};
-use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::model::{Counts, Session};
-use wakeeper_session::transfer::{self as moves, LeftOut};
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::model::{Counts, Session};
+use wakeeper_doctor::transfer::{self as moves, LeftOut};
+use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::messages::{self, StoreImport};
@@ -135,7 +135,7 @@ async fn bring_in(
     source: &mut Source,
     storage: &Arc<dyn Storage>,
 ) -> Result<(Vec<LeftOut>, StoreImport), MoveError> {
-    let written = wakeeper_native::write(&source.session, folder, order.now_ms).await?;
+    let written = wakeeper_engine_store::write(&source.session, folder, order.now_ms).await?;
     let mut left_out = std::mem::take(&mut source.left_out);
     left_out.extend(written.left_out);
     put_row(order, &source.session, storage).await?;
@@ -158,7 +158,7 @@ async fn make_room(
     source: &Source,
     storage: &dyn Storage,
 ) -> Result<(), MoveError> {
-    let aside = match wakeeper_native::condition(&folder.join(DATABASE)).await? {
+    let aside = match wakeeper_engine_store::condition(&folder.join(DATABASE)).await? {
         Condition::Missing => return Ok(()),
         Condition::Sound if super::moved_to(folder).is_none() => {
             return Err(MoveError::Occupied(order.session.clone()));

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wakeeper_native::DATABASE;
-use wakeeper_native::generation::marked;
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_engine_store::DATABASE;
+use wakeeper_engine_store::generation::marked;
 use wakeeper_private_fs::{beneath, read_own};
-use wakeeper_session::backup::manifest::account_mark;
 use wakeeper_storage::{Storage, read_sqlite};
 
 use crate::engine::generation::{NOTE, Note};

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_session::address::Address;
-use wakeeper_session::formats::baileys_store::{self, StoredMessage};
-use wakeeper_session::model::Session;
-use wakeeper_session::source::{Folder, Limits};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::formats::baileys_store::{self, StoredMessage};
+use wakeeper_doctor::model::Session;
+use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_storage::{Change, MessageRow, Storage, StorageError};
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wakeeper_native::{DATABASE, SIDE_FILES};
+use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::transfer as moves;
+use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
-use wakeeper_session::source::Folder;
-use wakeeper_session::transfer as moves;
 
 use crate::engine::EngineError;
 use crate::model::SessionName;
@@ -111,7 +111,7 @@ fn failed<'p>(operation: &'static str, path: &'p Path) -> impl FnOnce(std::io::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wakeeper_session::transfer::MovedMarker;
+    use wakeeper_doctor::transfer::MovedMarker;
 
     fn scene() -> (tempfile::TempDir, PathBuf, Folder, SessionName) {
         let root = tempfile::tempdir().unwrap();

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use wakeeper_session::backup::{self, CreateOptions};
-use wakeeper_session::examine::{ExamineError, Options};
-use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::model::Session;
-use wakeeper_session::repair;
-use wakeeper_session::source::Folder;
-use wakeeper_session::transfer::{self, LeftOut, Reading, TransferError};
+use wakeeper_doctor::backup::{self, CreateOptions};
+use wakeeper_doctor::examine::{ExamineError, Options};
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::model::Session;
+use wakeeper_doctor::repair;
+use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::transfer::{self, LeftOut, Reading, TransferError};
 
 use super::{BackupPlace, MoveError};
 use crate::engine::lock::Hold;
@@ -45,7 +45,7 @@ struct Held {
 /// Which way a folder is stored.
 pub(super) fn format_of(path: &Path) -> SourceFormat {
     // Whatever has the database's name: what is not a file is refused with words when it is read.
-    let database = path.join(wakeeper_native::DATABASE).symlink_metadata();
+    let database = path.join(wakeeper_engine_store::DATABASE).symlink_metadata();
     if database.is_ok() { SourceFormat::Native } else { SourceFormat::Baileys }
 }
 
@@ -143,7 +143,8 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };
-    let reading = wakeeper_native::read_foreign(&path.join(wakeeper_native::DATABASE), now_ms).await?;
+    let reading =
+        wakeeper_engine_store::read_foreign(&path.join(wakeeper_engine_store::DATABASE), now_ms).await?;
     Ok(Source {
         format: SourceFormat::Native,
         version: None,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use wakeeper_native::DATABASE;
-use wakeeper_session::examine::Options;
-use wakeeper_session::formats::baileys::name::MOVED_MARKER;
+use wakeeper_doctor::examine::Options;
+use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
+use wakeeper_engine_store::DATABASE;
 use wakeeper_storage::Storage;
 
 use super::{BackupPlace, Imported, MoveError, at_first_start, import, known, open_rows, settle};
@@ -72,7 +72,7 @@ impl Scene {
 
 /// Baileys' files of one login.
 fn baileys(folder: &Path) {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
     std::fs::create_dir_all(folder).unwrap();
     for item in std::fs::read_dir(fixture).unwrap() {
         let item = item.unwrap();
@@ -83,9 +83,9 @@ fn baileys(folder: &Path) {
 /// A folder with the store of another wakeeper.
 async fn foreign(folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
-    let session = wakeeper_session::transfer::read(&fixture, &Options::at(NOW_MS)).unwrap().session;
-    wakeeper_native::write(&session, folder, NOW_MS).await.unwrap().database
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
+    let session = wakeeper_doctor::transfer::read(&fixture, &Options::at(NOW_MS)).unwrap().session;
+    wakeeper_engine_store::write(&session, folder, NOW_MS).await.unwrap().database
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -172,7 +172,7 @@ async fn a_damaged_database_makes_room_at_the_first_start() {
     scene.start().await.unwrap();
     assert!(!scene.auth_info.join("creds.json").exists());
     assert_eq!(scene.aside("default").len(), 1);
-    assert!(wakeeper_native::read(&database, NOW_MS).await.is_ok());
+    assert!(wakeeper_engine_store::read(&database, NOW_MS).await.is_ok());
     // The same once more: now it is a copy of what runs.
     std::fs::rename(scene.auth_info.join("creds.json.moved"), scene.auth_info.join("creds.json")).unwrap();
     scene.start().await.unwrap();
