@@ -10,7 +10,6 @@ mod extract;
 mod files;
 mod intake;
 mod media;
-mod page;
 mod pairing;
 mod qr_image;
 mod sending;
@@ -73,7 +72,7 @@ pub fn router(
     public
         .merge(protected)
         .route("/openapi.json", axum::routing::get(move || std::future::ready(json(&served))))
-        .merge(page::router())
+        .merge(wakeeper_dashboard::router())
         .merge(Router::from(docs).layer(set_policy(DOCS_POLICY)))
         .fallback(|| async { not_found() })
         .method_not_allowed_fallback(|| async {
