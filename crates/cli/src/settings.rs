@@ -18,7 +18,6 @@ use secrecy::SecretString;
 use wakeeper_doctor::backup::Retention;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_gateway::addresses::{AddressPolicy, AllowedTarget};
-use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
 
 pub use care::{AlertSettings, CareSettings};
@@ -27,6 +26,7 @@ pub use source::Sources;
 use source::Values;
 pub use value::parse_duration;
 use value::{Interval, parse_bool, parse_interval, parse_size};
+use wakeeper_waha::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;

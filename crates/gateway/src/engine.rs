@@ -60,10 +60,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
 use wakeeper_storage::disk::DiskTrouble;
-
-use crate::model::{SessionName, SessionStatus};
+use wakeeper_waha::SessionStatus;
 
 /// Whether there are sessions in a folder of sessions.
 pub(crate) fn has_sessions(auth_info: &std::path::Path) -> bool {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::broadcast;
+use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, Storage, StorageError};
+use wakeeper_waha::EventName;
 
 use self::envelope::Envelope;
 pub use self::envelope::Environment;
-use crate::clock::Clock;
-use crate::model::{EventName, SessionName};
 use crate::webhook::{Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.

@@ -2,7 +2,6 @@
 
 pub mod addresses;
 pub mod api;
-pub mod clock;
 pub mod engine;
 pub mod events;
 mod gateway;

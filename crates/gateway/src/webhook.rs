@@ -29,16 +29,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use wakeeper_model::Clock;
 use wakeeper_storage::{AttemptRow, DeadLetter, DeadLetterQuery, OutboxCounts, Storage, StorageError};
+use wakeeper_waha::WebhookConfig;
 
 pub use self::housekeeping::RetentionSettings;
 pub use self::registry::SessionContext;
 pub use self::subscription::{WebhookConfigError, check_webhooks};
 pub(crate) use self::{dispatcher::Dispatcher, registry::Registry};
 use crate::addresses::AddressPolicy;
-use crate::clock::Clock;
 use crate::events::{Environment, EventSink};
-use crate::model::WebhookConfig;
 
 /// What the webhooks need to know.
 #[derive(Debug, Clone)]

@@ -12,18 +12,20 @@ use crate::source::workspace;
 const SHARED: [&str; 3] = ["bounded-tar", "model", "private-fs"];
 
 /// Every crate, by its folder, and what it may import besides.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("bounded-tar", &[]),
+    ("model", &[]),
     ("private-fs", &[]),
     ("simulator", &[]),
     ("docker", &[]),
     ("doctor", &[]),
     ("storage", &[]),
+    ("waha", &[]),
     ("engine-store", &["doctor", "storage"]),
     ("recovery", &["doctor", "storage"]),
     ("dashboard", &[]),
-    ("gateway", &["dashboard", "doctor", "engine-store", "storage"]),
-    ("cli", &["docker", "gateway", "engine-store", "recovery", "doctor", "storage", "simulator"]),
+    ("gateway", &["dashboard", "doctor", "engine-store", "storage", "waha"]),
+    ("cli", &["docker", "gateway", "engine-store", "recovery", "doctor", "storage", "simulator", "waha"]),
 ];
 
 /// Imports that are to go.
@@ -35,7 +37,7 @@ const KEPT_TO: [(&str, &[&str]); 6] = [
     ("axum", &["cli", "dashboard", "gateway", "simulator"]),
     ("bollard", &["docker"]),
     ("clap", &["cli"]),
-    ("sqlx", &["engine-store", "storage"]),
+    ("sqlx", &["engine-store", "storage", "waha"]),
     ("whatsapp-rust", &["gateway", "engine-store"]),
 ];
 

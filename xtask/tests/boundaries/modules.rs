@@ -6,16 +6,15 @@ use crate::assert_only_known;
 use crate::source::{Source, all};
 
 /// Crate, module, and which other modules of the crate it may name. Modules that are not listed may name any.
-const MAY_NAME: [(&str, &str, &[&str]); 21] = [
+const MAY_NAME: [(&str, &str, &[&str]); 20] = [
     ("gateway", "addresses", &[]),
-    ("gateway", "clock", &[]),
     ("gateway", "pace", &[]),
     ("gateway", "spool", &[]),
     ("gateway", "model", &[]),
-    ("gateway", "message", &["model"]),
-    ("gateway", "webhook", &["addresses", "clock", "events", "model"]),
-    ("gateway", "events", &["clock", "model", "webhook"]),
-    ("gateway", "engine", &["addresses", "clock", "events", "message", "model", "pace", "spool", "webhook"]),
+    ("gateway", "message", &[]),
+    ("gateway", "webhook", &["addresses", "events"]),
+    ("gateway", "events", &["webhook"]),
+    ("gateway", "engine", &["addresses", "events", "message", "model", "pace", "spool", "webhook"]),
     ("gateway", "serving", &["pace"]),
     // How a format is read knows nothing of what is judged or repaired.
     ("doctor", "formats", &["address", "curve", "json", "secret"]),

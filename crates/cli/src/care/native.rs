@@ -21,7 +21,7 @@ use wakeeper_doctor::source::{EntryKind, Folder, Limits};
 use wakeeper_doctor::{Finding, Repair, Report, Severity};
 use wakeeper_engine_store::{Copied, Copying, Row};
 use wakeeper_gateway::engine::{offline, transfer};
-use wakeeper_gateway::model::SessionName;
+use wakeeper_model::SessionName;
 
 use super::clean::{Order, announce};
 use super::container::blocking;

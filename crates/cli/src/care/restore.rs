@@ -8,7 +8,7 @@ use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
 use wakeeper_doctor::source::Limits;
 use wakeeper_gateway::engine::offline;
-use wakeeper_gateway::model::SessionName;
+use wakeeper_model::SessionName;
 
 use super::backup::named;
 use super::gateway::{self, State};

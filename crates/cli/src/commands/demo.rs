@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyPolicy, kept_or_generated};
 use wakeeper_gateway::engine::{EngineConfig, Lock};
-use wakeeper_gateway::model::{HmacConfig, WebhookConfig};
 use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
@@ -34,6 +33,7 @@ use super::serve::listen;
 use ear::Ear;
 use narrator::Narrator;
 use stage::Stage;
+use wakeeper_waha::{HmacConfig, WebhookConfig};
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed
 #[derive(Args)]

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use wakeeper_gateway::engine::transfer::{self, ImportOrder, Imported};
 use wakeeper_gateway::engine::{BackupPlace, Lock};
-use wakeeper_gateway::model::SessionName;
+use wakeeper_model::SessionName;
 
 use crate::care::page::{Page, Tone, plural};
 use crate::care::{Console, Places, TargetFlags, now_ms, owners};

@@ -11,9 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_storage::StorageError;
 use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_waha::SessionStatus;
 
 use crate::engine::{EngineError, FetchError, LockError};
-use crate::model::SessionStatus;
 use crate::spool::SpoolError;
 
 /// Stable name of what went wrong, for programs.

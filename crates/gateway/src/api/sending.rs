@@ -8,10 +8,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_model::{ChatId, MessageId};
 
-use crate::model::{
-    ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing,
-};
+use crate::model::{IdempotencyKey, MediaKind, Outgoing, Reaction, Seen, Sent, Text, Typing};
 use crate::spool::Spooled;
 
 use super::document::Failures;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
+use wakeeper_model::SessionName;
+use wakeeper_waha::SessionInfo;
 
 use crate::engine::Sessions;
-use crate::model::{SessionInfo, SessionName};
 use crate::webhook::Webhooks;
 
 use super::auth::KeyPolicy;

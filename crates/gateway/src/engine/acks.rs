@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
+use wakeeper_model::{Ack, MessageId};
 use wakeeper_storage::{Change, MessageRef};
+use wakeeper_waha::EventName;
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
@@ -13,7 +15,6 @@ use super::address;
 use super::inbox::Inbox;
 use super::inflight::Inflight;
 use crate::message::{Facts, WireKey, ack_payload};
-use crate::model::{Ack, EventName, MessageId};
 
 /// Receipts stored in one commit at most.
 const BATCH: usize = 256;

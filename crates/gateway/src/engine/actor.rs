@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_storage::Desired;
+use wakeeper_waha::SessionStatus;
 
 use self::ending::{FAILURES_SHOWN, SLOW};
 use super::acks::Job;
@@ -38,7 +39,6 @@ use super::tasks::ClientTasks;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use super::{EngineError, lock::Lock};
-use crate::model::SessionStatus;
 
 /// How long connecting, logging in or reconnecting may take before a new client is made.
 const CONNECT: Duration = Duration::from_mins(1);

@@ -3,10 +3,10 @@
 //! Callers see the phone number wherever it is known, because that is what they have; the LID is
 //! shown beside it. On the wire a message keeps the name it came under.
 
+use wakeeper_model::ChatId;
+use wakeeper_waha::Me;
 use whatsapp_rust::wacore_binary::JidExt;
 use whatsapp_rust::{Client, Jid, Server};
-
-use crate::model::{ChatId, Me};
 
 /// A chat or person under both names.
 #[derive(Clone, Debug, PartialEq, Eq)]

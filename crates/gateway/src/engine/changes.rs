@@ -1,7 +1,9 @@
 //! From a message, received or sent, to the rows and events it makes.
 
 use serde_json::Value;
+use wakeeper_model::{ChatId, MessageId, SessionName};
 use wakeeper_storage::{Change, MessageRef, MessageRow, MessageUpdate, StorageError};
+use wakeeper_waha::EventName;
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::{Client, Jid};
 
@@ -10,7 +12,6 @@ use super::journal::Journal;
 use crate::message::{
     Content, Facts, Incoming, edited_payload, message_payload, reaction_payload, read, revoked_payload,
 };
-use crate::model::{ChatId, EventName, MessageId, SessionName};
 
 /// A decrypted message with everything known about it.
 pub(super) struct Letter<'a> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
+use wakeeper_model::SessionName;
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
@@ -16,8 +17,6 @@ use super::generation::NOTE;
 use super::lock::Lock;
 use super::store::{self, EngineStore, Ledger};
 use super::{EngineError, transfer};
-
-use crate::model::SessionName;
 
 /// How the folders of logins begin that were set aside; the time follows, in milliseconds since 1970.
 const LOGGED_OUT: &str = "logged-out-";

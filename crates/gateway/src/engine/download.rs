@@ -1,5 +1,6 @@
 //! Received files: fetched from WhatsApp's media servers when somebody asks for them.
 
+use wakeeper_model::SessionName;
 use wakeeper_storage::MessageRef;
 use whatsapp_rust::download::DownloadParams;
 use whatsapp_rust::prelude::{MessageExt, wa};
@@ -9,7 +10,7 @@ use super::EngineError;
 use super::cache::{Bounded, Cache, Kept};
 use super::outbound::{Locks, Outbound, lock};
 use crate::message::{content, media_part};
-use crate::model::{MediaFile, SessionName};
+use crate::model::MediaFile;
 
 /// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
 /// no phone number, so that access logs hold none.

@@ -26,9 +26,8 @@ use wakeeper_storage::{GenerationRow, Storage, StorageError};
 pub(super) use judge::{Doubt, sentence};
 pub(super) use note::{NOTE, Note, changed};
 use progress::{PROGRESS, Progress};
+use wakeeper_model::SessionName;
 pub(super) use witness::Witness;
-
-use crate::model::SessionName;
 
 /// Why the state on the disk could not be told or marked.
 #[derive(Debug, thiserror::Error)]

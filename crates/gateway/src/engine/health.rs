@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use wakeeper_model::SessionName;
+use wakeeper_waha::SessionStatus;
 
 use super::state::SessionState;
 use super::store::Closed;
-use crate::model::{SessionName, SessionStatus};
 
 /// The engine's health.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wakeeper_model::{Ack, ChatId, ChatKind, MessageId};
 use wakeeper_storage::{Change, StorageError};
 use whatsapp_rust::prelude::InboundMessage;
 use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
@@ -15,7 +16,6 @@ use super::journal::Journal;
 use super::state::SessionState;
 use super::store::{Closed, Gate};
 use crate::message::{Facts, WireKey, media_part};
-use crate::model::{Ack, ChatId, ChatKind, MessageId};
 
 /// Stores what comes in. The client awaits it before it acknowledges a message to WhatsApp.
 #[derive(Clone)]

@@ -81,8 +81,9 @@ impl Inflight {
 
 #[cfg(test)]
 mod tests {
+    use wakeeper_model::Ack;
+
     use super::*;
-    use crate::model::Ack;
 
     fn receipt(id: &str) -> Receipted {
         Receipted { id: id.to_owned(), ack: Ack::Device, timestamp_s: 7 }

@@ -5,8 +5,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use wakeeper_model::Clock;
+
 use super::watch::Heard;
-use crate::clock::Clock;
 
 /// How far an attempt to connect came.
 #[derive(Clone, Debug, PartialEq, Eq)]

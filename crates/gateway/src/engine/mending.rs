@@ -17,14 +17,13 @@ use std::sync::Arc;
 use tokio::sync::{Notify, OnceCell};
 use wakeeper_doctor::address::Address;
 use wakeeper_engine_store::sound::{self, Unsound};
+use wakeeper_model::{Clock, SessionName};
 use whatsapp_rust::async_trait;
 use whatsapp_rust::bytes::Bytes;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{Backend, SignalStore};
 
 use super::credentials;
-use crate::clock::Clock;
-use crate::model::SessionName;
 
 /// Folder of damaged records, in the session's folder.
 const ASIDE: &str = "damaged-keys";

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage, read_sqlite};
+use wakeeper_waha::Me;
 
 use super::{EngineError, credentials, generation, registry};
-use crate::model::{Me, SessionName};
 
 /// What tells that a session's databases are older copies, or were put back.
 #[derive(Debug, Default)]

@@ -11,7 +11,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wakeeper_model::{Ack, MessageId};
 use wakeeper_storage::{Change, SendBegun, SendRow, SendState, StorageError};
+use wakeeper_waha::SessionStatus;
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
@@ -27,7 +29,7 @@ use super::state::SessionState;
 use super::store::Closed;
 use super::{EngineError, download};
 use crate::message::{Facts, WireKey, media_part};
-use crate::model::{Ack, IdempotencyKey, MessageId, Outgoing, Sent, SessionStatus};
+use crate::model::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
 const MOST: usize = 512;
@@ -514,7 +516,7 @@ async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), EngineE
 }
 
 fn names(address: &Address) -> impl Iterator<Item = String> + '_ {
-    [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(crate::model::ChatId::to_wire)
+    [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(wakeeper_model::ChatId::to_wire)
 }
 
 /// Waits for its turn under `name`: first come, first served.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use wakeeper_model::{ChatId, MessageId};
 use wakeeper_storage::{MessageRef, MessageRow};
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
@@ -26,9 +27,7 @@ use super::state::SessionState;
 use crate::message::{
     Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message,
 };
-use crate::model::{
-    ChatId, Delete, Edit, FileBody, Media, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Text,
-};
+use crate::model::{Delete, Edit, FileBody, Media, MediaKind, MediaSource, Outgoing, Reaction, Text};
 use crate::spool::Spooled;
 
 /// A message ready to be encrypted.

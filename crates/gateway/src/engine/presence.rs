@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use wakeeper_model::Ack;
 use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow, SortOrder};
 use whatsapp_rust::Jid;
 
 use super::outbound::Outbound;
 use super::{EngineError, reading};
 use crate::message::WireKey;
-use crate::model::{Ack, Seen, Sent, Typing};
+use crate::model::{Seen, Sent, Typing};
 
 /// Unread messages that one call without ids marks as read at most.
 const MOST: u32 = 1000;

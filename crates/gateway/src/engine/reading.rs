@@ -1,6 +1,7 @@
 //! Reading stored messages.
 
 use serde_json::{Value, json};
+use wakeeper_model::{Ack, ChatId};
 use wakeeper_storage::{MessageQuery as RowQuery, MessageRow, SortOrder};
 
 use super::EngineError;
@@ -8,7 +9,7 @@ use super::address;
 use super::download::Downloads;
 use super::outbound::Outbound;
 use super::state::SessionState;
-use crate::model::{Ack, ChatId, MessageQuery};
+use crate::model::MessageQuery;
 
 /// Every name a chat may be stored under.
 pub(super) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
@@ -66,6 +67,6 @@ fn current(row: &MessageRow) -> Value {
     payload
 }
 
-fn ack(row: &MessageRow) -> Result<Ack, crate::model::UnknownAck> {
-    i8::try_from(row.ack).map_err(|_| crate::model::UnknownAck)?.try_into()
+fn ack(row: &MessageRow) -> Result<Ack, wakeeper_model::UnknownAck> {
+    i8::try_from(row.ack).map_err(|_| wakeeper_model::UnknownAck)?.try_into()
 }

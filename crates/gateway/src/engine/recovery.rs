@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_engine_store::recover::{self, Backups, Wanted};
 use wakeeper_engine_store::{Condition, DATABASE, NativeError};
+use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
+use wakeeper_waha::Me;
 
 use super::credentials::{folder, move_aside};
 use super::generation::Note;
 use super::{BackupPlace, EngineError};
-use crate::model::{Me, SessionName};
 
 /// What is known of the session whose database is looked at.
 #[derive(Clone, Copy)]

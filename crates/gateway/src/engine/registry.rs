@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
+use wakeeper_waha::{SessionConfig, SessionInfo, SessionStatus};
 
 use super::acks::{self, Job};
 use super::actor::{Actor, Command, Parts, older};
@@ -28,12 +30,8 @@ use super::state::SessionState;
 use super::{
     EngineConfig, EngineError, credentials, endpoint, generation, presence, reading, recovery, transfer,
 };
-use crate::clock::Clock;
 use crate::events::EventSink;
-use crate::model::{
-    ChatId, IdempotencyKey, MediaFile, MessageQuery, Outgoing, Sent, SessionConfig, SessionInfo, SessionName,
-    SessionStatus,
-};
+use crate::model::{IdempotencyKey, MediaFile, MessageQuery, Outgoing, Sent};
 use crate::pace::LeastRate;
 use crate::spool::Spool;
 use crate::webhook::SessionContext;

@@ -9,14 +9,13 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wakeeper_model::SessionName;
 use whatsapp_rust::wacore::iq::prekeys::PreKeyUploadSpec;
 use whatsapp_rust::wacore::libsignal::protocol::KeyPair;
 use whatsapp_rust::wacore::libsignal::store::record_helpers::encode_pre_key_record_to;
 use whatsapp_rust::wacore::store::commands::DeviceCommand;
 use whatsapp_rust::wacore::store::error::StoreError;
 use whatsapp_rust::{Client, IqError};
-
-use crate::model::SessionName;
 
 /// After so many sends another pre-key is uploaded. An older copy that is fewer sends old is not told; the client leases 64
 /// counters of each chain in advance, so most such copies use no key twice.

@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
+use wakeeper_waha::{Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
 use whatsapp_rust::Client;
 
 use super::journal::Journal;
 use super::line::Line;
 use super::server_witness::ServerWitness;
 use super::store::{Closed, Gate, Remembered};
-use crate::clock::Clock;
-use crate::model::{
-    ChatId, Me, SessionConfig, SessionInfo, SessionName, SessionStatus, StatusChange, Timestamps,
-};
 
 /// How many changes of status are remembered.
 const STATUSES_KEPT: usize = 20;

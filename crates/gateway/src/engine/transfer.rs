@@ -28,10 +28,10 @@ use wakeeper_doctor::backup::BackupError;
 use wakeeper_doctor::repair::ApplyError;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::transfer::{PlaceError, TransferError};
+use wakeeper_model::SessionName;
 use wakeeper_storage::{Storage, StorageError, open_sqlite};
 
 use super::{EngineError, LockError};
-use crate::model::SessionName;
 
 /// Where the source of a move is backed up.
 #[derive(Clone, Debug)]

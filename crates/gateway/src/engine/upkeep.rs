@@ -12,12 +12,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wakeeper_engine_store::sound;
+use wakeeper_model::SessionName;
 use whatsapp_rust::wacore::iq::prekeys::{DigestKeyBundleResponse, DigestKeyBundleSpec};
 use whatsapp_rust::wacore::store::commands::DeviceCommand;
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, IqError};
-
-use crate::model::SessionName;
 
 /// How often the keys are compared without a cause.
 const EVERY: Duration = Duration::from_hours(6);

@@ -1,9 +1,9 @@
 //! `contextInfo`: quotes and mentions, found inside whatever kind of message carries it.
 
+use wakeeper_model::ChatId;
 use whatsapp_rust::prelude::{MessageExt, wa};
 
 use super::payload::Reply;
-use crate::model::ChatId;
 
 /// The context of an unwrapped message.
 pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {

@@ -1,9 +1,9 @@
 //! Payloads of WAHA's events, which are also the answers of the HTTP surface.
 
 use serde_json::{Value, json};
+use wakeeper_model::{Ack, ChatId, MessageId};
 
 use super::Content;
-use crate::model::{Ack, ChatId, MessageId};
 
 /// A quoted message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
+use wakeeper_model::{Ack, ChatId, MessageId};
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
 
 use super::*;
-use crate::model::{Ack, ChatId, MessageId};
 
 fn chat(text: &str) -> ChatId {
     text.parse().unwrap()

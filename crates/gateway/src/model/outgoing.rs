@@ -5,9 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wakeeper_model::{ChatId, MessageId};
 
-use super::chat::ChatId;
-use super::message_id::MessageId;
 use crate::spool::Spooled;
 
 /// Something to send. `Debug` shows no text, number or file.

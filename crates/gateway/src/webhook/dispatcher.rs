@@ -10,6 +10,7 @@ use reqwest::Client;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{JoinMap, TaskTracker};
+use wakeeper_model::Clock;
 use wakeeper_storage::{Storage, StorageError};
 
 use super::housekeeping::{self, RetentionSettings};
@@ -18,7 +19,6 @@ use super::receivers::Receivers;
 use super::registry::Registry;
 use super::subscription::Subscription;
 use crate::addresses::AddressPolicy;
-use crate::clock::Clock;
 
 /// Lanes of one subscription that are worked on at once.
 const LANES: usize = 8;

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
+use wakeeper_waha::{Me, SessionConfig, WebhookConfig};
 
 use super::subscription::{Subscription, WebhookConfigError, subscriptions};
-use crate::model::{Me, SessionConfig, WebhookConfig};
 
 /// The scope of subscriptions for every session. No session can be called so.
 const GLOBAL: &str = "*";

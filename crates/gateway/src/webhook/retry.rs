@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use wakeeper_storage::Verdict;
-
-use crate::model::{RetriesConfig, RetryPolicy};
+use wakeeper_waha::{RetriesConfig, RetryPolicy};
 
 /// No wait is longer than this, whatever the policy or the receiver says.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);

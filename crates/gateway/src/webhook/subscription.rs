@@ -7,10 +7,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use wakeeper_waha::{CustomHeader, EventName, Secret, WebhookConfig};
 
 use super::retry::Retries;
 use crate::addresses::{AddressPolicy, RefusedAddress};
-use crate::model::{CustomHeader, EventName, Secret, WebhookConfig};
 
 /// Longest wait between attempts and most attempts that a configuration may ask for.
 const MAX_DELAY_SECONDS: u32 = 24 * 60 * 60;
@@ -259,8 +259,9 @@ fn header(custom: &CustomHeader) -> Result<(HeaderName, HeaderValue), WebhookCon
 
 #[cfg(test)]
 mod tests {
+    use wakeeper_waha::{HmacConfig, RetriesConfig};
+
     use super::*;
-    use crate::model::{HmacConfig, RetriesConfig};
 
     fn config(url: &str) -> WebhookConfig {
         WebhookConfig {

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use wakeeper_model::SessionName;
 use wakeeper_storage::{Change, Storage, open_sqlite};
+use wakeeper_waha::EventName;
 
 use super::{SessionContext, WebhookSettings, Webhooks};
 use crate::addresses::AddressPolicy;
-use crate::model::{EventName, SessionName};
 
 /// Longest wait for anything that must happen; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use wakeeper_gateway::engine::EngineError;
-use wakeeper_gateway::model::SessionStatus;
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::Phone;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
+use wakeeper_waha::SessionStatus;
 
 use super::world::*;
 

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wakeeper_gateway::engine::EngineConfig;
-use wakeeper_gateway::model::{SessionConfig, SessionName, SessionStatus};
+use wakeeper_model::SessionName;
 use wakeeper_simulator::server::Addressing;
+use wakeeper_waha::{SessionConfig, SessionStatus};
 
 use super::world::*;
 

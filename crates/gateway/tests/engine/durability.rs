@@ -1,10 +1,10 @@
 //! Restarts and crashes: nothing is lost, nothing is sent twice.
 
 use wakeeper_gateway::engine::EngineError;
-use wakeeper_gateway::model::SessionStatus;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
 use wakeeper_storage::{SendRow, SendState};
+use wakeeper_waha::SessionStatus;
 
 use super::world::*;
 

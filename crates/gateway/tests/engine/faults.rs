@@ -1,10 +1,10 @@
 //! What goes wrong, and what the session makes of it.
 
 use wakeeper_gateway::engine::EngineError;
-use wakeeper_gateway::model::{SessionConfig, SessionStatus};
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
+use wakeeper_waha::{SessionConfig, SessionStatus};
 
 use super::world::*;
 

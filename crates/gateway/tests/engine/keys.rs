@@ -47,7 +47,7 @@ async fn a_damaged_sender_key_is_made_again_and_distributed() {
             world.stop().await;
             assert!(change(world.folder.path(), &[statement]).await >= 2, "there are no sender keys");
             world.start().await;
-            world.engine.status(wakeeper_gateway::model::SessionStatus::Working).await;
+            world.engine.status(wakeeper_waha::SessionStatus::Working).await;
             let body = format!("after {kind}");
             world.engine.send(text(&group, &body)).await;
             for phone in [&world.ann, &ben] {
@@ -75,7 +75,7 @@ async fn a_damaged_signal_session_is_negotiated_anew() {
             Box::leak(statement.replace("sender_keys", "sessions").into_boxed_str());
         assert!(change(world.folder.path(), &[statement]).await >= 1);
         world.start().await;
-        world.engine.status(wakeeper_gateway::model::SessionStatus::Working).await;
+        world.engine.status(wakeeper_waha::SessionStatus::Working).await;
         let body = format!("after {kind}");
         world.engine.send(text(ANN, &body)).await;
         received_text(&world.ann, &body).await;
@@ -114,7 +114,7 @@ async fn one_time_pre_keys_that_are_gone_or_damaged_are_made_again() {
         world.stop().await;
         assert!(change(world.folder.path(), &[way]).await >= 1);
         world.start().await;
-        world.engine.status(wakeeper_gateway::model::SessionStatus::Working).await;
+        world.engine.status(wakeeper_waha::SessionStatus::Working).await;
         first_words(&mut world, &(628_222_000_000 + number).to_string()).await;
         // The second contact gets keys of the new batch.
         first_words(&mut world, &(628_333_000_000 + number).to_string()).await;
@@ -147,7 +147,7 @@ async fn a_signed_pre_key_that_is_gone_or_damaged_is_made_again() {
         world.stop().await;
         assert_eq!(change(world.folder.path(), &[way]).await, 1);
         world.start().await;
-        world.engine.status(wakeeper_gateway::model::SessionStatus::Working).await;
+        world.engine.status(wakeeper_waha::SessionStatus::Working).await;
         first_words(&mut world, &(628_222_000_000 + number).to_string()).await;
         first_words(&mut world, &(628_333_000_000 + number).to_string()).await;
     }

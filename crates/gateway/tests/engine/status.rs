@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use wakeeper_gateway::engine::{EngineConfig, SessionHealth, WatchTimes};
-use wakeeper_gateway::model::SessionStatus;
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
+use wakeeper_waha::SessionStatus;
 
 use super::world::*;
 

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use wakeeper_gateway::model::{
-    Delete, Edit, FileBody, Media, MediaFile, MediaKind, MediaSource, MessageId, Outgoing, Reaction, Seen,
-    SessionStatus, Text,
+    Delete, Edit, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing, Reaction, Seen, Text,
 };
+use wakeeper_model::MessageId;
 use wakeeper_simulator::phone::media::MediaKind as PhoneMedia;
 use wakeeper_simulator::phone::message::{Body, Kind, MediaBody, Outgoing as FromPhone};
 use wakeeper_simulator::server::Addressing;
+use wakeeper_waha::SessionStatus;
 
 use super::world::*;
 

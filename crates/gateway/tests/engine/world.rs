@@ -8,17 +8,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
-use wakeeper_gateway::clock::Clock;
 use wakeeper_gateway::engine::{EngineConfig, EngineError, Lock, Sessions};
-use wakeeper_gateway::model::{
-    ChatId, IdempotencyKey, MessageQuery, Outgoing, Sent, SessionName, SessionStatus, Text,
-};
+use wakeeper_gateway::model::{IdempotencyKey, MessageQuery, Outgoing, Sent, Text};
 use wakeeper_gateway::webhook::{WebhookSettings, Webhooks};
+use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_simulator::phone::Phone;
 use wakeeper_simulator::phone::log::Entry;
 use wakeeper_simulator::server::Addressing;
 use wakeeper_simulator::{Simulator, SimulatorConfig};
 use wakeeper_storage::{EventRow, Storage, open_sqlite};
+use wakeeper_waha::SessionStatus;
 
 /// Nothing here takes longer unless it is broken.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -82,7 +81,7 @@ pub fn key(text: &str) -> IdempotencyKey {
 /// The stanza id of a sent message.
 pub fn stanza_id(sent: &Sent) -> String {
     let id = sent.payload["id"].as_str().unwrap();
-    id.parse::<wakeeper_gateway::model::MessageId>().unwrap().stanza_id
+    id.parse::<wakeeper_model::MessageId>().unwrap().stanza_id
 }
 
 pub async fn storage(folder: &Path) -> Arc<dyn Storage> {

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use wakeeper_model::Clock;
 use wakeeper_storage::open_sqlite;
 
-use crate::clock::Clock;
 use crate::engine::{EngineConfig, Lock};
 use crate::webhook::WebhookSettings;
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_waha::SessionStatus;
 use whatsapp_rust::store::SqliteStore;
 
 use super::Actor;
 use crate::engine::backoff::{self, Cause, Verdict};
 use crate::engine::store::{Closed, EngineStore};
 use crate::engine::trouble::Trouble;
-use crate::model::SessionStatus;
 
 impl Actor {
     /// A database cannot be written: the client is given up with all it holds in memory. A new one starts from what is on

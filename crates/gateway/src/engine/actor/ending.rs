@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use wakeeper_waha::SessionStatus;
 use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
@@ -14,7 +15,6 @@ use crate::engine::line::Phase;
 use crate::engine::signals::{Signal, Signalled};
 use crate::engine::upkeep::{self, Compared};
 use crate::engine::watch::{Hearing, Watch};
-use crate::model::SessionStatus;
 
 /// Failures in a row after which the status says `FAILED` (and trying goes on).
 pub(super) const FAILURES_SHOWN: u32 = 2;

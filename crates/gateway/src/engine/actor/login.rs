@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 
 use super::{Actor, CONNECT, PASSKEY};
 use crate::engine::backoff::{self, Cause};
 use crate::engine::{EngineError, account, address, credentials};
-use crate::model::SessionStatus;
 use crate::webhook::SessionContext;
 
 /// How long logging out at WhatsApp may take.

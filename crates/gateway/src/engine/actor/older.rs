@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wakeeper_storage::disk::DiskCause;
+use wakeeper_waha::SessionStatus;
 
 use super::Actor;
 use crate::engine::generation::{self, Doubt, Places, Run};
@@ -11,7 +12,6 @@ use crate::engine::lock::{Kept, LockError};
 use crate::engine::recovery::{self, Subject};
 use crate::engine::store::Closed;
 use crate::engine::{BackupPlace, EngineError, credentials};
-use crate::model::SessionStatus;
 
 /// How often the lock is looked at, and the rows and the witness follow the engine's database.
 pub(super) const LOOK: Duration = Duration::from_secs(2);

@@ -10,12 +10,12 @@ use wakeeper_doctor::model::Counts;
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self as moves, LeftOut, MovedMarker};
 use wakeeper_engine_store::DATABASE;
+use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::{MoveError, pending};
 use crate::engine::lock::Lock;
 use crate::engine::{EngineError, credentials, generation};
-use crate::model::SessionName;
 
 /// What an exported session is stored as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use wakeeper_doctor::json;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_doctor::transfer::TransferError;
 use wakeeper_engine_store::{Condition, DATABASE};
+use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
 use super::{BackupPlace, ImportOrder, MoveError, import, known, refused};
 use crate::engine::lock::Lock;
 use crate::engine::{EngineConfig, EngineError, credentials};
-use crate::model::SessionName;
 
 /// Imports what Baileys left in the folder, when no session of ours is linked there yet. A take-over that fails is told by
 /// the session itself.

@@ -8,7 +8,9 @@ use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::model::{Counts, Session};
 use wakeeper_doctor::transfer::{self as moves, LeftOut};
 use wakeeper_engine_store::{Condition, DATABASE};
+use wakeeper_model::{ChatId, SessionName};
 use wakeeper_storage::{Desired, SessionRow, Storage};
+use wakeeper_waha::{Me, SessionConfig};
 
 use super::messages::{self, StoreImport};
 use super::pending::{self, Pending};
@@ -17,7 +19,6 @@ use super::{BackupPlace, MoveError};
 use super::{known, refused};
 use crate::engine::credentials;
 use crate::engine::lock::Lock;
-use crate::model::{ChatId, Me, SessionConfig, SessionName};
 
 /// What to import, and as what.
 #[derive(Clone, Debug)]

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_engine_store::DATABASE;
 use wakeeper_engine_store::generation::marked;
+use wakeeper_model::SessionName;
 use wakeeper_private_fs::{beneath, read_own};
 use wakeeper_storage::{Storage, read_sqlite};
+use wakeeper_waha::Me;
 
 use crate::engine::generation::{NOTE, Note};
 use crate::engine::{credentials, recovery};
-use crate::model::{Me, SessionName};
 
 /// Bytes of a note.
 const LONGEST_NOTE: u64 = 64 << 10;

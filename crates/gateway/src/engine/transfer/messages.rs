@@ -8,12 +8,12 @@ use wakeeper_doctor::address::Address;
 use wakeeper_doctor::formats::baileys_store::{self, StoredMessage};
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::source::{Folder, Limits};
+use wakeeper_model::{Ack, ChatId, ChatKind, MessageId, SessionName};
 use wakeeper_storage::{Change, MessageRow, Storage, StorageError};
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use crate::message::{Content, Facts, MediaInfo, WireKey, message_payload};
-use crate::model::{Ack, ChatId, ChatKind, MessageId, SessionName};
 
 /// Messages that are committed together.
 const BATCH: usize = 500;

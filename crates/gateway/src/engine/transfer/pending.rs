@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer as moves;
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
+use wakeeper_model::SessionName;
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 
 use crate::engine::EngineError;
-use crate::model::SessionName;
 
 /// The note, in the session's folder.
 const NOTE: &str = "import.json";

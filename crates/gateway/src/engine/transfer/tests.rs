@@ -8,12 +8,12 @@ use sqlx::{ConnectOptions, Connection};
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
 use wakeeper_engine_store::DATABASE;
+use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
 use super::{BackupPlace, Imported, MoveError, at_first_start, import, known, open_rows, settle};
 use crate::engine::transfer::ImportOrder;
 use crate::engine::{EngineConfig, EngineError, FirstStart, Lock};
-use crate::model::SessionName;
 
 const NOW_MS: i64 = 1_893_456_000_000;
 

@@ -78,9 +78,9 @@ async fn a_repeat_is_the_same_event_byte_for_byte() {
     assert_eq!(receiver.received().len(), 4);
     assert_eq!(rig.webhooks.counts().await.unwrap(), OutboxCounts { pending: 0, dead: 0 });
     let subscription = rig.webhooks.sink().event(
-        &crate::model::SessionName::default_session(),
+        &wakeeper_model::SessionName::default_session(),
         "c",
-        crate::model::EventName::Message,
+        wakeeper_waha::EventName::Message,
         &json!({}),
     );
     let attempts = rig.webhooks.attempts(&id, &subscription.unwrap().subscriptions[0]).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_receiver_that_asks_for_time_gets_it() {
     rig.emit("c", json!({"n": 1})).await;
     receiver.wait_for(1).await;
     let key = rig.storage.pending_subscriptions().await.unwrap().remove(0);
-    let now_ms = crate::clock::Clock::system().now_ms();
+    let now_ms = wakeeper_model::Clock::system().now_ms();
     until(|| async { rig.storage.next_due_ms(&key, now_ms + 2_000_000).await.unwrap().is_some() }).await;
     assert_eq!(receiver.received().len(), 1);
     rig.end().await;

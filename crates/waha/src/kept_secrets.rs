@@ -1,7 +1,7 @@
 //! A change that gives the placeholder back keeps the stored secret, for the same target only.
 
-use reqwest::Url;
 use thiserror::Error;
+use url::Url;
 
 use super::config::{CustomHeader, SessionConfig, WebhookConfig};
 use super::secret::{PLACEHOLDER, Secret, shown_address};

@@ -77,7 +77,7 @@ impl ToSchema for Secret {}
 
 /// The address without the password that may stand in it.
 pub(super) fn shown_address(address: &str) -> String {
-    let Ok(mut url) = reqwest::Url::parse(address) else { return address.to_owned() };
+    let Ok(mut url) = url::Url::parse(address) else { return address.to_owned() };
     if url.password().is_none() || url.set_password(Some(PLACEHOLDER)).is_err() {
         return address.to_owned();
     }

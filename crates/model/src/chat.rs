@@ -99,7 +99,7 @@ impl ChatId {
     }
 
     /// A phone-number chat from digits already known to be good.
-    pub(crate) fn from_parts(user: &str, server: &str) -> Self {
+    fn from_parts(user: &str, server: &str) -> Self {
         let server = if server == "s.whatsapp.net" { "c.us" } else { server };
         Self { text: format!("{user}@{server}"), user_length: user.len() }
     }
