@@ -37,7 +37,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::engine::Sessions;
-use crate::webhook::Webhooks;
 
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
@@ -45,6 +44,7 @@ use extract::Bodies;
 use state::Api;
 
 pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
+use wakeeper_delivery::webhook::Webhooks;
 
 /// Everything that is served. `stopping` turns requests away once it is cancelled.
 pub fn router(

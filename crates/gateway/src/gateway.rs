@@ -9,13 +9,13 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
 use wakeeper_doctor::stamp;
 use wakeeper_storage::{Storage, StorageError, open_or_rebuild_sqlite};
 
 use crate::api::{self, ApiConfig};
 use crate::engine::{self, EngineConfig, EngineError, Lock, Sessions};
 use crate::serving::{self, ServeLimits};
-use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
 
 /// The database of rows, under `auth_info`.
 pub(crate) const DATABASE: &str = "wakeeper.db";

@@ -12,7 +12,7 @@ use crate::source::workspace;
 const SHARED: [&str; 3] = ["bounded-tar", "model", "private-fs"];
 
 /// Every crate, by its folder, and what it may import besides.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("bounded-tar", &[]),
     ("model", &[]),
     ("private-fs", &[]),
@@ -24,8 +24,22 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("engine-store", &["doctor", "storage"]),
     ("recovery", &["doctor", "storage"]),
     ("dashboard", &[]),
-    ("gateway", &["dashboard", "doctor", "engine-store", "storage", "waha"]),
-    ("cli", &["docker", "gateway", "engine-store", "recovery", "doctor", "storage", "simulator", "waha"]),
+    ("delivery", &["storage", "waha"]),
+    ("gateway", &["dashboard", "delivery", "doctor", "engine-store", "storage", "waha"]),
+    (
+        "cli",
+        &[
+            "delivery",
+            "docker",
+            "gateway",
+            "engine-store",
+            "recovery",
+            "doctor",
+            "storage",
+            "simulator",
+            "waha",
+        ],
+    ),
 ];
 
 /// Imports that are to go.

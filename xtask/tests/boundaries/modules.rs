@@ -7,14 +7,14 @@ use crate::source::{Source, all};
 
 /// Crate, module, and which other modules of the crate it may name. Modules that are not listed may name any.
 const MAY_NAME: [(&str, &str, &[&str]); 20] = [
-    ("gateway", "addresses", &[]),
+    ("delivery", "addresses", &[]),
     ("gateway", "pace", &[]),
     ("gateway", "spool", &[]),
     ("gateway", "model", &[]),
     ("gateway", "message", &[]),
-    ("gateway", "webhook", &["addresses", "events"]),
-    ("gateway", "events", &["webhook"]),
-    ("gateway", "engine", &["addresses", "events", "message", "model", "pace", "spool", "webhook"]),
+    ("delivery", "webhook", &["addresses", "events"]),
+    ("delivery", "events", &["webhook"]),
+    ("gateway", "engine", &["message", "model", "pace", "spool"]),
     ("gateway", "serving", &["pace"]),
     // How a format is read knows nothing of what is judged or repaired.
     ("doctor", "formats", &["address", "curve", "json", "secret"]),

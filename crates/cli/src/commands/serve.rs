@@ -13,12 +13,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_doctor::backup::Shelf;
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::serving::ServeLimits;
-use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
 

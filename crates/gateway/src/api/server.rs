@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_delivery::events::Environment;
 use wakeeper_waha::SessionStatus;
 
 use crate::engine::{EngineHealth, SessionHealth};
-use crate::events::Environment;
 
 use super::error::{ApiError, ErrorCode};
 use super::state::Api;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
+use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_model::SessionName;
 use wakeeper_waha::SessionInfo;
 
 use crate::engine::Sessions;
-use crate::webhook::Webhooks;
 
 use super::auth::KeyPolicy;
 use super::error::ApiError;

@@ -1,13 +1,13 @@
 //! Whose the rows of a session are. When another phone number is linked in a session's place, the rows of the former
 //! one are set apart before anything of the new one is stored or sent.
 
+use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_storage::{AccountChange, AccountRow, StorageError};
 use whatsapp_rust::Client;
 
 use super::address;
 use super::journal::Journal;
 use super::state::SessionState;
-use crate::webhook::SessionContext;
 
 /// What callers hear whose sends were accepted for another number.
 pub(super) const REASON: &str =

@@ -46,7 +46,7 @@ pub(super) fn check(url: Option<&str>) -> Result<Option<String>, EndpointError> 
     }
     let host = url.host_str().ok_or(EndpointError::Malformed)?.trim_matches(['[', ']']);
     let private = match host.parse() {
-        Ok(address) => crate::addresses::is_private(address),
+        Ok(address) => wakeeper_delivery::addresses::is_private(address),
         // Names inside a compose network have no dots; a public name always does.
         Err(_) => host == "localhost" || !host.contains('.'),
     };

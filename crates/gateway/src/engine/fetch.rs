@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Url};
+use wakeeper_delivery::addresses::AddressPolicy;
 
-use crate::addresses::AddressPolicy;
 use crate::pace::{LeastRate, Pace, TooSlow};
 use crate::spool::{Spool, SpoolError, Spooled};
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use wakeeper_delivery::events::EventSink;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Change, CommitOutcome, NewEvent, Storage, StorageError};
 use wakeeper_waha::EventName;
 
 use super::state::SessionState;
-use crate::events::EventSink;
 
 /// Wait before a write that the disk refused is tried again.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
+use wakeeper_delivery::addresses::is_private;
 use whatsapp_rust::anyhow::{self, anyhow};
 use whatsapp_rust::async_trait;
 use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 use whatsapp_rust::wacore::net::{StreamingHttpResponse, UploadBody};
-
-use crate::addresses::is_private;
 
 /// So much of a file is in memory while it is uploaded.
 const PIECE: usize = 64 << 10;

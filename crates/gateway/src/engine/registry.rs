@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wakeeper_delivery::events::EventSink;
+use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
@@ -30,11 +32,9 @@ use super::state::SessionState;
 use super::{
     EngineConfig, EngineError, credentials, endpoint, generation, presence, reading, recovery, transfer,
 };
-use crate::events::EventSink;
 use crate::model::{IdempotencyKey, MediaFile, MessageQuery, Outgoing, Sent};
 use crate::pace::LeastRate;
 use crate::spool::Spool;
-use crate::webhook::SessionContext;
 
 /// Commands a session keeps waiting; more are refused as busy.
 const MAILBOX: usize = 64;

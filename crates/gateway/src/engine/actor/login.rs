@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
@@ -12,7 +13,6 @@ use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 use super::{Actor, CONNECT, PASSKEY};
 use crate::engine::backoff::{self, Cause};
 use crate::engine::{EngineError, account, address, credentials};
-use crate::webhook::SessionContext;
 
 /// How long logging out at WhatsApp may take.
 const LOGOUT: Duration = Duration::from_secs(15);

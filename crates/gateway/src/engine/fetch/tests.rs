@@ -2,9 +2,9 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use wakeeper_delivery::addresses::is_private;
 
 use super::*;
-use crate::addresses::is_private;
 
 fn limits(allow_private: bool) -> Limits {
     let least_rate = LeastRate { bytes: 500, window: Duration::from_secs(1) };
