@@ -143,7 +143,7 @@ pub fn ci() -> ExitCode {
     }));
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
-        let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
+        let arguments = ["nextest", "run", "--package", "wakeeper-engine", "--test", "production"];
         tests(&environment, None, &arguments, &mut failures)
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS), &mut failures)));

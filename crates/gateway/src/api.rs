@@ -36,8 +36,6 @@ use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::engine::Sessions;
-
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
 use extract::Bodies;
@@ -45,6 +43,7 @@ use state::Api;
 
 pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_delivery::webhook::Webhooks;
+use wakeeper_engine::Sessions;
 
 /// Everything that is served. `stopping` turns requests away once it is cancelled.
 pub fn router(

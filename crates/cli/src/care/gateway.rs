@@ -7,7 +7,7 @@ use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::native_login_lost;
 use wakeeper_doctor::{Finding, Options, Report, Severity};
-use wakeeper_gateway::engine::transfer::{Known, known};
+use wakeeper_engine::transfer::{Known, known};
 use wakeeper_model::SessionName;
 
 use super::health::{is_containers, native_database};

@@ -19,8 +19,8 @@ use wakeeper_doctor::repair::{self, Action, Constraint, Extent, Plan, RestoredCr
 use wakeeper_doctor::restore::What;
 use wakeeper_doctor::source::{EntryKind, Folder, Limits};
 use wakeeper_doctor::{Finding, Repair, Report, Severity};
+use wakeeper_engine::{offline, transfer};
 use wakeeper_engine_store::{Copied, Copying, Row};
-use wakeeper_gateway::engine::{offline, transfer};
 use wakeeper_model::SessionName;
 
 use super::clean::{Order, announce};

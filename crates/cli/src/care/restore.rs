@@ -7,7 +7,7 @@ use wakeeper_doctor::backup::{Login, Shelf, login_in};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
 use wakeeper_doctor::source::Limits;
-use wakeeper_gateway::engine::offline;
+use wakeeper_engine::offline;
 use wakeeper_model::SessionName;
 
 use super::backup::named;

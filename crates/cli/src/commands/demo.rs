@@ -18,7 +18,6 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyPolicy, kept_or_generated};
-use wakeeper_gateway::engine::{EngineConfig, Lock};
 use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_simulator::{Simulator, SimulatorConfig};
@@ -33,6 +32,7 @@ use ear::Ear;
 use narrator::Narrator;
 use stage::Stage;
 use wakeeper_delivery::webhook::WebhookSettings;
+use wakeeper_engine::{EngineConfig, Lock};
 use wakeeper_waha::{HmacConfig, WebhookConfig};
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed

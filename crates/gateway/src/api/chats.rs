@@ -9,9 +9,8 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_engine::{Delete, Edit, MessageQuery, Outgoing};
 use wakeeper_model::{ChatId, MessageId};
-
-use crate::model::{Delete, Edit, MessageQuery, Outgoing};
 
 use super::document::Failures;
 use super::error::ApiError;

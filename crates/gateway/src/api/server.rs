@@ -13,9 +13,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_delivery::events::Environment;
+use wakeeper_engine::{EngineHealth, SessionHealth};
 use wakeeper_waha::SessionStatus;
-
-use crate::engine::{EngineHealth, SessionHealth};
 
 use super::error::{ApiError, ErrorCode};
 use super::state::Api;

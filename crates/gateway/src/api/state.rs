@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::Webhooks;
+use wakeeper_engine::Sessions;
 use wakeeper_model::SessionName;
 use wakeeper_waha::SessionInfo;
-
-use crate::engine::Sessions;
 
 use super::auth::KeyPolicy;
 use super::error::ApiError;

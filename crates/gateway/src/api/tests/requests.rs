@@ -9,10 +9,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use wakeeper_delivery::webhook::WebhookSettings;
+use wakeeper_engine::{EngineConfig, Lock};
 use wakeeper_model::Clock;
 use wakeeper_storage::open_sqlite;
-
-use crate::engine::{EngineConfig, Lock};
 
 use super::*;
 
