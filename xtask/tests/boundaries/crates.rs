@@ -17,8 +17,8 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("private-fs", &[]),
     ("simulator", &[]),
-    ("docker", &[]),
     ("doctor", &[]),
+    ("containers", &["doctor", "recovery", "storage"]),
     ("storage", &[]),
     ("waha", &[]),
     ("engine-store", &["doctor", "storage"]),
@@ -31,7 +31,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
         "cli",
         &[
             "delivery",
-            "docker",
+            "containers",
             "engine",
             "engine-store",
             "gateway",
@@ -52,7 +52,7 @@ const NOT_YET: [((&str, &str), usize); 3] =
 const KEPT_TO: [(&str, &[&str]); 6] = [
     ("anyhow", &["cli"]),
     ("axum", &["cli", "dashboard", "gateway", "simulator"]),
-    ("bollard", &["docker"]),
+    ("bollard", &["containers"]),
     ("clap", &["cli"]),
     ("sqlx", &["engine-store", "storage", "waha"]),
     ("whatsapp-rust", &["engine", "engine-store"]),

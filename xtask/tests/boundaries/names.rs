@@ -24,7 +24,7 @@ const NOT_YET: [((&str, &str), usize); 11] = [
     (("creds.json", "engine-store"), 3),
     (("creds.json", "recovery"), 1),
     (("engine.db", "cli"), 1),
-    (("engine.db", "docker"), 1),
+    (("engine.db", "containers"), 1),
     (("engine.db", "doctor"), 1),
     (("import.json", "engine"), 1),
     (("session.lock", "engine"), 3),

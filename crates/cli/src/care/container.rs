@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use futures::TryStreamExt;
 use serde::Serialize;
-use wakeeper_docker::volumes::local_folder;
-use wakeeper_docker::{
+use wakeeper_containers::docker::volumes::local_folder;
+use wakeeper_containers::docker::{
     Checkout, Container, Engine, LogRequest, NotReady, Patience, Purpose, SessionLayout, Stopped, guard,
 };
 use wakeeper_doctor::symptoms::{self, Scanner, Symptom};
@@ -43,7 +43,7 @@ pub struct ContainerReport {
     pub status: String,
     /// What its health check says, and said last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub health: Option<wakeeper_docker::Health>,
+    pub health: Option<wakeeper_containers::docker::Health>,
     /// Its image.
     pub image: String,
     /// The session's folder in it.

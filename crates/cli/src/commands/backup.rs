@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use wakeeper_docker::Purpose;
+use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::backup::Retention;
 
 use crate::care::backup::{self, Which};

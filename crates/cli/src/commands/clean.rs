@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use wakeeper_docker::{NotReady, Purpose};
+use wakeeper_containers::docker::{NotReady, Purpose};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wakeeper_docker::Purpose;
+use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
 
 use crate::care::container::{ContainerTarget, OpenSession};

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use wakeeper_docker::stats::Stats;
-use wakeeper_docker::{Container, Purpose};
+use wakeeper_containers::docker::stats::Stats;
+use wakeeper_containers::docker::{Container, Purpose};
 
 use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
