@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use wakeeper_session::curve;
+use wakeeper_doctor::curve;
 
 /// Key pairs to draw from: making one takes longer than writing a file.
 const PAIRS: usize = 2_000;
@@ -25,7 +25,7 @@ pub fn session_name(index: usize) -> String {
 
 /// Makes the folder and returns how many bytes it holds.
 pub fn make(folder: &Path, files: usize) -> anyhow::Result<u64> {
-    let genuine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/session/fixtures/baileys7");
+    let genuine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/doctor/fixtures/baileys7");
     std::fs::DirBuilder::new().mode(0o700).create(folder).context("cannot make the session folder")?;
     let mut templates = Vec::new();
     let mut bytes = 0;
@@ -120,7 +120,7 @@ fn is_key(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wakeeper_session::{Options, Severity, examine};
+    use wakeeper_doctor::{Options, Severity, examine};
 
     #[test]
     fn the_made_folder_is_as_sound_as_a_genuine_one() {

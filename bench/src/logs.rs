@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use wakeeper_session::symptoms::{self, Class};
+use wakeeper_doctor::symptoms::{self, Class};
 
 /// Errors in the log, whatever its size: the worst night that was reported, two hours of it.
 const ERRORS: u64 = 168_000;

@@ -6,8 +6,8 @@
 use std::alloc::System;
 
 use cap::Cap;
-use wakeeper_session::backup::archive::read_stream;
-use wakeeper_session::source::Limits;
+use wakeeper_doctor::backup::archive::read_stream;
+use wakeeper_doctor::source::Limits;
 
 /// What may be allocated while an archive is read, in bytes; the decompressor's 8 MB come on top.
 const MEMORY: usize = 32 << 20;

@@ -1,7 +1,7 @@
 //! Every file of a session folder: the first line is its name, the rest its content.
 #![no_main]
 
-use wakeeper_session::examine::judge;
+use wakeeper_doctor::examine::judge;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());

@@ -1,7 +1,7 @@
 //! Log lines: reading them, and taking secrets out of them.
 #![no_main]
 
-use wakeeper_session::symptoms::{redact, scan, troubles};
+use wakeeper_doctor::symptoms::{redact, scan, troubles};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let symptoms = scan(data).expect("reading memory does not fail");

@@ -1,7 +1,7 @@
 //! `baileys_store.json`.
 #![no_main]
 
-use wakeeper_session::formats::baileys_store::read;
+use wakeeper_doctor::formats::baileys_store::read;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(summary) = read(data) {

@@ -30,7 +30,7 @@ impl Patient {
         let auth_info = lab.folder().join("bot/auth_info");
         std::fs::create_dir_all(&auth_info).expect("a folder for the session");
         let fixture =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/session/fixtures/baileys7");
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/doctor/fixtures/baileys7");
         for item in std::fs::read_dir(fixture).expect("the fixture") {
             let path = item.expect("a file").path();
             std::fs::copy(&path, auth_info.join(path.file_name().expect("a name"))).expect("copy a file");

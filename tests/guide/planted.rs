@@ -18,7 +18,7 @@ pub async fn stranger(checkout: &Checkout, mounts: &str) {
 /// A Baileys session with a Signal session that is torn.
 pub fn plant_session(folder: &Path) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let fixture = fixtures.join("crates/session/fixtures/baileys6");
+    let fixture = fixtures.join("crates/doctor/fixtures/baileys6");
     std::fs::create_dir_all(folder).expect("a folder");
     for (name, content) in contents(&fixture) {
         std::fs::write(folder.join(name), content).expect("a copy");

@@ -40,7 +40,7 @@ impl Printer {
         for file in ["log", "start"] {
             std::fs::write(folder.join("lines").join(file), "").expect("a file to mount");
         }
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/session/fixtures/baileys7");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/doctor/fixtures/baileys7");
         for item in std::fs::read_dir(fixture).expect("the fixture") {
             let path = item.expect("a file").path();
             let copy = folder.join("auth_info").join(path.file_name().expect("a name"));

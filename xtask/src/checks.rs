@@ -143,7 +143,7 @@ pub fn ci() -> ExitCode {
     }));
     // Built without the demo feature, as it is shipped: it must refuse the simulator.
     tally.add(timed("tests of the production build", || {
-        let arguments = ["nextest", "run", "--package", "wakeeper-gateway", "--test", "production"];
+        let arguments = ["nextest", "run", "--package", "wakeeper-engine", "--test", "production"];
         tests(&environment, None, &arguments, &mut failures)
     }));
     tally.add(timed("fuzzing, briefly", || one(fuzz::fuzz(FUZZ_SECONDS), &mut failures)));
@@ -183,7 +183,7 @@ pub fn write_openapi() -> Result<(), String> {
 /// Writes `docs/findings.md` from the findings' own doc comments.
 pub fn write_findings() -> Result<(), String> {
     let mut command =
-        program("cargo", &["test", "--package", "wakeeper-session", "--lib", "the_page_is_up_to_date"]);
+        program("cargo", &["test", "--package", "wakeeper-doctor", "--lib", "the_page_is_up_to_date"]);
     command.env("WAKEEPER_WRITE_FINDINGS", "1");
     succeed(command)
 }

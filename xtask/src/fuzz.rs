@@ -125,7 +125,7 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 
 /// Genuine inputs to begin with.
 fn plant_seeds(target: &str, corpus: &Path) -> Result<(), String> {
-    let session = workspace().join("crates/session");
+    let session = workspace().join("crates/doctor");
     match target {
         "file" => {
             for fixture in files(&session.join("fixtures"))?.into_iter().filter(|path| path.is_dir()) {

@@ -6,7 +6,7 @@ pub mod terminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use wakeeper_docker::{Container, Engine, Surroundings};
+use wakeeper_containers::docker::{Container, Engine, Surroundings};
 
 use crate::care::now_ms;
 
@@ -85,8 +85,8 @@ fn lasting(nanoseconds: i64) -> String {
 
 /// Whether a container is as it should be: it runs, and its health check does not say otherwise.
 pub fn is_well(container: &Container) -> bool {
-    use wakeeper_docker::Status;
-    use wakeeper_docker::container::HealthState;
+    use wakeeper_containers::docker::Status;
+    use wakeeper_containers::docker::container::HealthState;
     let unwell = container.health.as_ref().is_some_and(|health| health.state == HealthState::Unhealthy);
     container.status == Status::Running && !unwell
 }

@@ -2,16 +2,13 @@
 
 pub mod alerts;
 pub mod container;
-pub mod events;
 pub mod fleet;
-pub mod folder;
-pub mod follow;
 pub mod metrics;
-pub mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use wakeeper_containers::watch::Reading;
 use wakeeper_recovery::Clock;
 use wakeeper_storage::Storage;
 
@@ -38,5 +35,14 @@ impl Shared {
     /// The database of incidents that settings name.
     pub fn database(care: &CareSettings) -> PathBuf {
         care.state_dir.join(DATABASE)
+    }
+
+    /// What the readers of logs need.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            storage: Arc::clone(&self.storage),
+            clock: Arc::clone(&self.clock),
+            span: self.care.rules.peer_window,
+        }
     }
 }

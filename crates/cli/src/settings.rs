@@ -15,11 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use wakeeper_gateway::addresses::{AddressPolicy, AllowedTarget};
-use wakeeper_gateway::model::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
-use wakeeper_gateway::webhook::{WebhookConfigError, check_webhooks};
-use wakeeper_session::backup::Retention;
-use wakeeper_session::secret::Passphrase;
+use wakeeper_doctor::backup::Retention;
+use wakeeper_doctor::secret::Passphrase;
 
 pub use care::{AlertSettings, CareSettings};
 pub use error::SettingsError;
@@ -27,6 +24,9 @@ pub use source::Sources;
 use source::Values;
 pub use value::parse_duration;
 use value::{Interval, parse_bool, parse_interval, parse_size};
+use wakeeper_delivery::addresses::{AddressPolicy, AllowedTarget};
+use wakeeper_delivery::webhook::{WebhookConfigError, check_webhooks};
+use wakeeper_waha::{CustomHeader, HmacConfig, RetriesConfig, RetryPolicy, WebhookConfig};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use wakeeper_doctor::mount::is_on_mount;
 use wakeeper_private_fs::FsError;
-use wakeeper_session::mount::is_on_mount;
 use wakeeper_storage::disk::DiskCause;
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.

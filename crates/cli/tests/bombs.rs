@@ -119,7 +119,7 @@ fn data(write: fn(&mut dyn Write)) -> (TempDir, PathBuf) {
     let data = tempfile::tempdir().unwrap();
     let auth_info = data.path().join("auth_info");
     std::fs::create_dir(&auth_info).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
     for item in std::fs::read_dir(fixture).unwrap() {
         let item = item.unwrap();
         std::fs::copy(item.path(), auth_info.join(item.file_name())).unwrap();

@@ -23,7 +23,7 @@ fn data(fixture: &str) -> TempDir {
     let auth_info = data.path().join("auth_info");
     std::fs::create_dir(&auth_info).unwrap();
     std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
     for item in std::fs::read_dir(fixtures.join(fixture)).unwrap() {
         let item = item.unwrap();
         let copy = auth_info.join(item.file_name());
@@ -409,17 +409,17 @@ fn devices_that_an_account_no_longer_has_go_from_the_gateways_own_session_too() 
     let folder = data.path().join("auth_info/sessions/default");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::set_permissions(data.path().join("auth_info"), PermissionsExt::from_mode(0o700)).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
     let mut session =
-        wakeeper_session::transfer::read(&fixture, &wakeeper_session::Options::at(NOW_MS)).unwrap().session;
+        wakeeper_doctor::transfer::read(&fixture, &wakeeper_doctor::Options::at(NOW_MS)).unwrap().session;
     session.unite_addresses();
     let (kept, record) = session.signal_sessions.iter().find(|(peer, _)| !session.is_own(peer)).unwrap();
     let (kept, record) = (kept.clone(), record.clone());
-    let gone = wakeeper_session::address::Address { device: kept.device + 7, ..kept.clone() };
+    let gone = wakeeper_doctor::address::Address { device: kept.device + 7, ..kept.clone() };
     session.signal_sessions.insert(gone.clone(), record);
     session.device_lists.insert(kept.user.clone(), vec![kept.device]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(wakeeper_native::write(&session, &folder, NOW_MS)).unwrap();
+    runtime.block_on(wakeeper_engine_store::write(&session, &folder, NOW_MS)).unwrap();
 
     let output = run(data.path(), &["clean", "--stale", "--dry-run"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
@@ -432,7 +432,7 @@ fn devices_that_an_account_no_longer_has_go_from_the_gateways_own_session_too() 
     assert_eq!(steps[0]["peer"], gone.to_string());
     assert!(outcome["freed"].is_u64() && outcome["backup"].is_string(), "{outcome:#}");
     let database = folder.join("engine.db");
-    let after = runtime.block_on(wakeeper_native::read(&database, NOW_MS)).unwrap().session;
+    let after = runtime.block_on(wakeeper_engine_store::read(&database, NOW_MS)).unwrap().session;
     assert!(after.signal_sessions.contains_key(&kept) && !after.signal_sessions.contains_key(&gone));
     assert_eq!(after.signal_sessions.len() + 1, session.signal_sessions.len());
 }

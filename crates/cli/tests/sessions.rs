@@ -19,7 +19,7 @@ fn taken_over() -> TempDir {
 }
 
 fn baileys(folder: &Path, fixture: &str) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
     std::fs::create_dir_all(folder).unwrap();
     for item in std::fs::read_dir(fixtures.join(fixture)).unwrap() {
         let item = item.unwrap();

@@ -10,7 +10,6 @@ mod extract;
 mod files;
 mod intake;
 mod media;
-mod page;
 mod pairing;
 mod qr_image;
 mod sending;
@@ -37,15 +36,14 @@ use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::engine::Sessions;
-use crate::webhook::Webhooks;
-
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
 use extract::Bodies;
 use state::Api;
 
 pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
+use wakeeper_delivery::webhook::Webhooks;
+use wakeeper_engine::Sessions;
 
 /// Everything that is served. `stopping` turns requests away once it is cancelled.
 pub fn router(
@@ -73,7 +71,7 @@ pub fn router(
     public
         .merge(protected)
         .route("/openapi.json", axum::routing::get(move || std::future::ready(json(&served))))
-        .merge(page::router())
+        .merge(wakeeper_dashboard::router())
         .merge(Router::from(docs).layer(set_policy(DOCS_POLICY)))
         .fallback(|| async { not_found() })
         .method_not_allowed_fallback(|| async {

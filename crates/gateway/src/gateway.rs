@@ -9,16 +9,13 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wakeeper_session::stamp;
-use wakeeper_storage::{Storage, StorageError, open_or_rebuild_sqlite};
+use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
+use wakeeper_doctor::stamp;
+use wakeeper_engine::{EngineConfig, EngineError, Lock, Sessions};
+use wakeeper_storage::{ROWS_DATABASE, Storage, StorageError, open_or_rebuild_sqlite};
 
 use crate::api::{self, ApiConfig};
-use crate::engine::{self, EngineConfig, EngineError, Lock, Sessions};
 use crate::serving::{self, ServeLimits};
-use crate::webhook::{WebhookError, WebhookSettings, Webhooks};
-
-/// The database of rows, under `auth_info`.
-pub(crate) const DATABASE: &str = "wakeeper.db";
 
 /// How a gateway runs.
 pub struct GatewayConfig {
@@ -58,7 +55,7 @@ pub enum GatewayError {
 
 /// Opens the rows. Damaged or missing ones do not keep sessions from running: what can be read of them is kept.
 async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Storage>, GatewayError> {
-    let path = engine.auth_info_dir.join(DATABASE);
+    let path = engine.auth_info_dir.join(ROWS_DATABASE);
     let found = std::fs::symlink_metadata(&path);
     if found.as_ref().is_ok_and(|found| found.is_file() && found.nlink() > 1) {
         return Err(EngineError::SecondName { path }.into());
@@ -76,7 +73,7 @@ async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Sto
             path.display()
         );
         engine.rows_lost = Some(rebuilt.because);
-    } else if missing && engine::has_sessions(&engine.auth_info_dir) {
+    } else if missing && wakeeper_engine::has_sessions(&engine.auth_info_dir) {
         tracing::error!(
             "{} is missing: sessions are found on the disk; messages and settings are gone",
             path.display()

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wakeeper_session::symptoms::Symptom;
+use wakeeper_doctor::symptoms::Symptom;
 use wakeeper_storage::{Storage, StorageError};
 
 use crate::clock::Clock;

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wakeeper_session::address::Address;
-use wakeeper_session::clean::{CleanOptions, Outcome, clean};
-use wakeeper_session::examine::{Examination, Options};
-use wakeeper_session::finding::Severity;
-use wakeeper_session::inventory::Inventory;
-use wakeeper_session::repair::Extent;
-use wakeeper_session::secret::Passphrase;
-use wakeeper_session::symptoms::PeerTrouble;
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::examine::{Examination, Options};
+use wakeeper_doctor::finding::Severity;
+use wakeeper_doctor::inventory::Inventory;
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::clock::Clock;
 use crate::ladder::Rung;
@@ -145,7 +145,7 @@ mod tests {
             clock: Arc::new(SystemClock),
         };
         std::fs::create_dir(&folder.auth_info).unwrap();
-        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys6");
+        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys6");
         for item in std::fs::read_dir(fixture).unwrap().map(Result::unwrap) {
             std::fs::copy(item.path(), folder.auth_info.join(item.file_name())).unwrap();
         }

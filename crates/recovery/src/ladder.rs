@@ -1,7 +1,7 @@
 //! The ladder of least destruction: what a cure touches, from nothing to everything.
 
-use wakeeper_session::finding::{Finding, Repair};
-use wakeeper_session::repair::Action;
+use wakeeper_doctor::finding::{Finding, Repair};
+use wakeeper_doctor::repair::Action;
 
 /// A rung. A higher one is never taken while a lower one fits the evidence and has not failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,8 +14,8 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use wakeeper_session::address::Address;
-use wakeeper_session::symptoms::{Class, PeerTrouble, Symptom};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::symptoms::{Class, PeerTrouble, Symptom};
 use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};

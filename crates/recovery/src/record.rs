@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use wakeeper_session::address::Address;
+use wakeeper_doctor::address::Address;
 use wakeeper_storage::{
     IncidentQuery, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage, StorageError,
 };

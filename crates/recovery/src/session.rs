@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use wakeeper_session::address::Address;
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::finding::{Finding, Severity};
-use wakeeper_session::repair::Action;
-use wakeeper_session::symptoms::PeerTrouble;
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::finding::{Finding, Severity};
+use wakeeper_doctor::repair::Action;
+use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::ladder::Rung;
 

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use wakeeper_session::address::Address;
-use wakeeper_session::symptoms::{Class, PeerTrouble, Symptom};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::symptoms::{Class, PeerTrouble, Symptom};
 
 /// Failures without a message id that are closer together are one message, tried again.
 const SAME_MESSAGE_MS: i64 = 2_000;

@@ -30,3 +30,6 @@ pub use traits::{
     AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
     Storage,
 };
+
+/// The name of the database of rows, in the folder of sessions.
+pub const ROWS_DATABASE: &str = "wakeeper.db";

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use wakeeper_native::Copying;
-use wakeeper_private_fs::shown;
-use wakeeper_session::backup::retention::Pruned;
-use wakeeper_session::backup::{
+use wakeeper_doctor::backup::retention::Pruned;
+use wakeeper_doctor::backup::{
     self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
 };
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::source::{Folder, Limits};
-use wakeeper_session::{Finding, Options};
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::source::{Folder, Limits};
+use wakeeper_doctor::{Finding, Options};
+use wakeeper_engine_store::Copying;
+use wakeeper_private_fs::shown;
 
 use super::container::blocking;
 use super::health::{native_database, require_folder};
@@ -45,7 +45,7 @@ pub async fn create_native(
     places: &Places,
     create: impl FnOnce(&Places) -> anyhow::Result<Created> + Send + 'static,
 ) -> anyhow::Result<Created> {
-    let copied = wakeeper_native::copy_as_baileys(database, copying).await?;
+    let copied = wakeeper_engine_store::copy_as_baileys(database, copying).await?;
     let places = Places {
         auth_info: copied.folder(),
         // Messages are rows of the gateway; what an older Baileys left in its store is not this session's.
@@ -65,7 +65,7 @@ pub fn create_routine(places: &Places) -> anyhow::Result<Created> {
     require_folder(places)?;
     let evidence = Evidence::default().with_backups(places);
     if evidence.reached.is_some() {
-        let report = wakeeper_session::examine(&places.auth_info, &evidence.options(places))?;
+        let report = wakeeper_doctor::examine(&places.auth_info, &evidence.options(places))?;
         let is_behind = |finding: &&Finding| finding.code.as_str() == "ratchet_rolled_back";
         let behind = report.findings.iter().filter(is_behind).count();
         if behind > 0 {

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use anyhow::Context;
-use wakeeper_session::Options;
-use wakeeper_session::clean::{CleanOptions, Outcome, clean};
-use wakeeper_session::repair::Extent;
+use wakeeper_doctor::Options;
+use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::repair::Extent;
 
 use super::console::agrees;
 use super::gateway;
@@ -147,7 +147,7 @@ pub fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
     let errors: Vec<_> = outcome
         .remaining
         .iter()
-        .filter(|f| f.severity == wakeeper_session::Severity::Error)
+        .filter(|f| f.severity == wakeeper_doctor::Severity::Error)
         .cloned()
         .collect();
     if !errors.is_empty() {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use futures::TryStreamExt;
 use serde::Serialize;
-use wakeeper_docker::volumes::local_folder;
-use wakeeper_docker::{
+use wakeeper_containers::docker::volumes::local_folder;
+use wakeeper_containers::docker::{
     Checkout, Container, Engine, LogRequest, NotReady, Patience, Purpose, SessionLayout, Stopped, guard,
 };
+use wakeeper_doctor::symptoms::{self, Scanner, Symptom};
 use wakeeper_private_fs::{Folder, Trust};
-use wakeeper_session::symptoms::{self, Scanner, Symptom};
 
 use super::evidence::EvidenceFlags;
 use super::page::{Page, Tone};
@@ -43,7 +43,7 @@ pub struct ContainerReport {
     pub status: String,
     /// What its health check says, and said last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub health: Option<wakeeper_docker::Health>,
+    pub health: Option<wakeeper_containers::docker::Health>,
     /// Its image.
     pub image: String,
     /// The session's folder in it.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
-use wakeeper_session::address::Address;
-use wakeeper_session::backup::{Reached, Shelf};
-use wakeeper_session::formats::baileys::Version;
-use wakeeper_session::symptoms::{self, PeerTrouble, Symptom};
-use wakeeper_session::{Options, mount};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::backup::{Reached, Shelf};
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::symptoms::{self, PeerTrouble, Symptom};
+use wakeeper_doctor::{Options, mount};
 
 use super::{Places, log, now_ms, owners};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
-use wakeeper_session::secret::Passphrase;
-use wakeeper_session::{Options, Report, examine};
+use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::{Options, Report, examine};
 
 use super::page::{self, Page};
 use super::{Console, Evidence, log};

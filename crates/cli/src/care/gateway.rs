@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wakeeper_gateway::engine::transfer::{Known, known};
-use wakeeper_gateway::model::SessionName;
-use wakeeper_session::backup::manifest::account_mark;
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::findings::native_login_lost;
-use wakeeper_session::{Finding, Options, Report, Severity};
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::findings::native_login_lost;
+use wakeeper_doctor::{Finding, Options, Report, Severity};
+use wakeeper_engine::transfer::{Known, known};
+use wakeeper_model::SessionName;
 
 use super::health::{is_containers, native_database};
 use super::{Evidence, Places, native, now_ms};
@@ -70,12 +70,12 @@ pub async fn state(database: &Path) -> anyhow::Result<State> {
     if database.symlink_metadata().is_err() {
         return Ok(State::Missing);
     }
-    let report = wakeeper_native::examine(database, &Options::at(now_ms())).await?;
+    let report = wakeeper_engine_store::examine(database, &Options::at(now_ms())).await?;
     Ok(match report.credentials {
         CredentialsState::Missing => State::Unlinked,
         CredentialsState::Damaged => State::Damaged,
         CredentialsState::Sound => {
-            let reading = wakeeper_native::read_foreign(database, now_ms()).await?;
+            let reading = wakeeper_engine_store::read_foreign(database, now_ms()).await?;
             State::Sound(account_mark(&reading.session.credentials.identity.public))
         }
     })

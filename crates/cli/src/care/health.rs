@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use wakeeper_doctor::backup::{BackupInfo, Shelf};
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::source::Limits;
+use wakeeper_doctor::{Options, Report, examine};
 use wakeeper_private_fs::{Folder, Trust};
-use wakeeper_session::backup::{BackupInfo, Shelf};
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::source::Limits;
-use wakeeper_session::{Options, Report, examine};
 
 use super::backup::when;
 use super::gateway::{self, Other};
@@ -41,7 +41,7 @@ pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
 /// The same for a folder. SQLite opens by path, so a folder that a container can write to holds none for us: of a gateway
 /// in a container a private copy is worked on, which is no longer the container's.
 pub fn database_in(folder: &std::path::Path) -> Option<std::path::PathBuf> {
-    (!is_containers(folder)).then(|| wakeeper_native::database_in(folder)).flatten()
+    (!is_containers(folder)).then(|| wakeeper_engine_store::database_in(folder)).flatten()
 }
 
 /// Whether a container can write to a folder.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use wakeeper_session::symptoms::{Class, Symptom, scan};
+use wakeeper_doctor::symptoms::{Class, Symptom, scan};
 
 /// Reads a log through; `-` is standard input.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Symptom>> {

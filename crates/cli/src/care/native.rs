@@ -8,20 +8,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wakeeper_gateway::engine::{offline, transfer};
-use wakeeper_gateway::model::SessionName;
-use wakeeper_native::{Copied, Copying, Row};
-use wakeeper_session::backup::Shelf;
-use wakeeper_session::backup::manifest::account_mark;
-use wakeeper_session::clean::Outcome;
-use wakeeper_session::examine::{CredentialsState, Examination, NativeView, native_report};
-use wakeeper_session::findings::{older_copy, older_copy_settled};
-use wakeeper_session::formats::baileys::credentials::Credentials;
-use wakeeper_session::json;
-use wakeeper_session::repair::{self, Action, Constraint, Extent, Plan, RestoredCredentials};
-use wakeeper_session::restore::What;
-use wakeeper_session::source::{EntryKind, Folder, Limits};
-use wakeeper_session::{Finding, Repair, Report, Severity};
+use wakeeper_doctor::backup::Shelf;
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::clean::Outcome;
+use wakeeper_doctor::examine::{CredentialsState, Examination, NativeView, native_report};
+use wakeeper_doctor::findings::{older_copy, older_copy_settled};
+use wakeeper_doctor::formats::baileys::credentials::Credentials;
+use wakeeper_doctor::json;
+use wakeeper_doctor::repair::{self, Action, Constraint, Extent, Plan, RestoredCredentials};
+use wakeeper_doctor::restore::What;
+use wakeeper_doctor::source::{EntryKind, Folder, Limits};
+use wakeeper_doctor::{Finding, Repair, Report, Severity};
+use wakeeper_engine::{offline, transfer};
+use wakeeper_engine_store::{Copied, Copying, Row};
+use wakeeper_model::SessionName;
 
 use super::clean::{Order, announce};
 use super::container::blocking;
@@ -71,7 +71,7 @@ enum Work {
 pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> anyhow::Result<Report> {
     let options = evidence.options_without_places();
     let mut report = if database.symlink_metadata().is_ok() {
-        let examined = wakeeper_native::examine(database, &options).await;
+        let examined = wakeeper_engine_store::examine(database, &options).await;
         examined
             .with_context(|| format!("cannot examine {}", wakeeper_private_fs::shown(database).display()))?
     } else {
@@ -93,9 +93,9 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
     if report.credentials != CredentialsState::Sound || !told {
         return Ok(report);
     }
-    let copied = wakeeper_native::copy_as_baileys(database, Copying::ByHandle).await?;
+    let copied = wakeeper_engine_store::copy_as_baileys(database, Copying::ByHandle).await?;
     let whole = whole(copied, places, evidence, |folder, options| {
-        Ok(wakeeper_session::examine(folder.path(), options)?)
+        Ok(wakeeper_doctor::examine(folder.path(), options)?)
     })
     .await?;
     let file = file_name(database);
@@ -107,7 +107,7 @@ pub async fn examine(database: &Path, places: &Places, evidence: &Evidence) -> a
 }
 
 /// The report on a database that is not there.
-fn absent(database: &Path, options: &wakeeper_session::Options<'_>) -> Report {
+fn absent(database: &Path, options: &wakeeper_doctor::Options<'_>) -> Report {
     let view = NativeView {
         path: database.to_owned(),
         file: file_name(database),
@@ -168,7 +168,7 @@ pub async fn clean(
                     .is_some(),
                 None => true,
             };
-            outcome.freed = wakeeper_native::remove(database, &rows).await?;
+            outcome.freed = wakeeper_engine_store::remove(database, &rows).await?;
             // What is taken out on purpose is no older copy at the next start.
             if let Some(owner) = owner.filter(|_| !in_doubt) {
                 offline::changed_on_purpose(&owner.auth_info, &owner.session)
@@ -318,7 +318,7 @@ async fn plan_of_rows(
     extent: Extent,
     outcome: &mut Outcome,
 ) -> anyhow::Result<Vec<Row>> {
-    let copied = wakeeper_native::copy_as_baileys(database, Copying::ByHandle).await?;
+    let copied = wakeeper_engine_store::copy_as_baileys(database, Copying::ByHandle).await?;
     let planned: Plan = whole(copied, places, evidence, move |folder, options| {
         let examination = Examination::of_folder(folder, options)?;
         Ok(repair::plan(folder, examination, options, &(), extent)?)
@@ -345,7 +345,7 @@ async fn plan_of_rows(
         outcome.plan.push(Action { path: file.clone(), description, freed: 0, ..action });
         rows.insert(row);
     }
-    for row in wakeeper_native::damaged(database).await? {
+    for row in wakeeper_engine_store::damaged(database).await? {
         let (what, memory) = match &row {
             Row::SenderKey { group, .. } => {
                 ("a damaged sender key", Some(Row::SenderKeyMemory { group: group.clone() }))
@@ -377,7 +377,7 @@ async fn whole<T: Send + 'static>(
     copied: Copied,
     places: &Places,
     evidence: &Evidence,
-    work: impl FnOnce(&Folder, &wakeeper_session::Options<'_>) -> anyhow::Result<T> + Send + 'static,
+    work: impl FnOnce(&Folder, &wakeeper_doctor::Options<'_>) -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     // Who runs on the gateway's folder, and whether that is on a mount, says nothing of the copy.
     let evidence = Evidence {
@@ -389,10 +389,8 @@ async fn whole<T: Send + 'static>(
     };
     let passphrase = places.passphrase.clone();
     blocking(move || {
-        let options = wakeeper_session::Options {
-            passphrase: passphrase.as_ref(),
-            ..evidence.options_without_places()
-        };
+        let options =
+            wakeeper_doctor::Options { passphrase: passphrase.as_ref(), ..evidence.options_without_places() };
         work(&Folder::open(&copied.folder())?, &options)
     })
     .await
@@ -447,7 +445,7 @@ async fn give_back(
 /// Moves what cannot be used out of the way. Answers where it is, in words.
 fn set_aside(owner: &Owner) -> anyhow::Result<Option<String>> {
     let folder = offline::session_folder(&owner.auth_info, &owner.session);
-    if folder.join(wakeeper_native::DATABASE).symlink_metadata().is_err() {
+    if folder.join(wakeeper_engine_store::DATABASE).symlink_metadata().is_err() {
         return Ok(None);
     }
     let name = format!("damaged-{}", now_ms());

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use wakeeper_doctor::formats::baileys::name::LOCK_FILE;
 use wakeeper_private_fs::{open_directory, open_own_to_lock};
-use wakeeper_session::formats::baileys::name::LOCK_FILE;
 
 /// Programs that Baileys runs in.
 const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_gateway_is_refused_by_name_and_leaves_a_free_lock() {
         let folder = tempfile::tempdir().unwrap();
-        let gateway = wakeeper_gateway::engine::Lock::on_folder(folder.path()).unwrap();
+        let gateway = wakeeper_engine::Lock::on_folder(folder.path()).unwrap();
         let refusal = claim(folder.path(), true).unwrap_err().to_string();
         assert!(
             refusal.contains("wakeeper gateway") && refusal.contains(&std::process::id().to_string()),
@@ -187,7 +187,7 @@ mod tests {
         );
         drop(gateway);
         let claim = claim(folder.path(), true).unwrap();
-        assert!(wakeeper_gateway::engine::Lock::on_folder(folder.path()).is_err(), "claimed");
+        assert!(wakeeper_engine::Lock::on_folder(folder.path()).is_err(), "claimed");
         drop(claim);
     }
 }

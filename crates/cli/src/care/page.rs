@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use wakeeper_bounded_tar::{is_shown_plainly, shown_whole};
-use wakeeper_session::{Finding, Report, Severity};
+use wakeeper_doctor::{Finding, Report, Severity};
 
 /// Findings of one kind that are shown in full; a folder of thousands may have thousands alike.
 const SHOWN_ALIKE: usize = 5;
@@ -204,7 +204,7 @@ pub fn size(bytes: u64) -> String {
 
 /// The first lines about a session.
 pub fn heading(page: &mut Page, report: &Report) {
-    use wakeeper_session::examine::{CredentialsState, Format};
+    use wakeeper_doctor::examine::{CredentialsState, Format};
     let kind = match (report.format, report.version) {
         (Format::Empty, _) => "no session".to_owned(),
         (Format::Native, _) => "a session of wakeeper".to_owned(),

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use wakeeper_doctor::backup::Retention;
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_private_fs::{Folder, FsError};
-use wakeeper_session::backup::Retention;
-use wakeeper_session::secret::Passphrase;
 
 use crate::settings::Settings;
 

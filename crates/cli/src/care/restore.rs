@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use wakeeper_gateway::engine::offline;
-use wakeeper_gateway::model::SessionName;
-use wakeeper_session::backup::{Login, Shelf, login_in};
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::restore::{RestoreOptions, Restored, What, restore};
-use wakeeper_session::source::Limits;
+use wakeeper_doctor::backup::{Login, Shelf, login_in};
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
+use wakeeper_doctor::source::Limits;
+use wakeeper_engine::offline;
+use wakeeper_model::SessionName;
 
 use super::backup::named;
 use super::gateway::{self, State};

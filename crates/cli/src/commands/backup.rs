@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use wakeeper_docker::Purpose;
-use wakeeper_session::backup::Retention;
+use wakeeper_containers::docker::Purpose;
+use wakeeper_doctor::backup::Retention;
 
 use crate::care::backup::{self, Which};
 use crate::care::container::OpenSession;

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use wakeeper_docker::{NotReady, Purpose};
-use wakeeper_session::address::Address;
-use wakeeper_session::clean::Outcome;
-use wakeeper_session::repair::Extent;
-use wakeeper_session::symptoms::PeerTrouble;
+use wakeeper_containers::docker::{NotReady, Purpose};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::clean::Outcome;
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;

@@ -18,10 +18,7 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyPolicy, kept_or_generated};
-use wakeeper_gateway::engine::{EngineConfig, Lock};
-use wakeeper_gateway::model::{HmacConfig, WebhookConfig};
 use wakeeper_gateway::serving::ServeLimits;
-use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_simulator::{Simulator, SimulatorConfig};
 
@@ -34,6 +31,9 @@ use super::serve::listen;
 use ear::Ear;
 use narrator::Narrator;
 use stage::Stage;
+use wakeeper_delivery::webhook::WebhookSettings;
+use wakeeper_engine::{EngineConfig, Lock};
+use wakeeper_waha::{HmacConfig, WebhookConfig};
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed
 #[derive(Args)]

@@ -39,8 +39,8 @@ impl Examine {
         let (_, settings) = TargetFlags::default().resolve()?;
         let evidence = Evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
         let passphrase = settings.backup_passphrase.as_ref();
-        let report = match wakeeper_native::database_in(&self.path) {
-            Some(database) => wakeeper_native::examine(&database, &evidence.options_without_places())
+        let report = match wakeeper_engine_store::database_in(&self.path) {
+            Some(database) => wakeeper_engine_store::examine(&database, &evidence.options_without_places())
                 .await
                 .with_context(|| format!("cannot examine {}", database.display()))?,
             None => examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?,

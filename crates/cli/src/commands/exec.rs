@@ -9,8 +9,8 @@ use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use wakeeper_docker::exec::Running;
-use wakeeper_docker::{ExecRequest, Output};
+use wakeeper_containers::docker::exec::Running;
+use wakeeper_containers::docker::{ExecRequest, Output};
 
 use crate::containers::terminal::{self, RawTerminal};
 use crate::containers::{ContainerFlag, connect};

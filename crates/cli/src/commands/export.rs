@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use wakeeper_gateway::engine::Lock;
-use wakeeper_gateway::engine::transfer::{self, ExportFormat, ExportOrder, Exported};
-use wakeeper_gateway::model::SessionName;
-use wakeeper_session::formats::baileys::Version;
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_engine::Lock;
+use wakeeper_engine::transfer::{self, ExportFormat, ExportOrder, Exported};
+use wakeeper_model::SessionName;
 
 use crate::care::page::{Page, Tone, plural};
 use crate::care::{Console, TargetFlags, now_ms};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use wakeeper_docker::Purpose;
+use wakeeper_containers::docker::Purpose;
 
 use crate::care::container::{self, ContainerReport, OpenSession};
 use crate::care::evidence::EvidenceFlags;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use wakeeper_gateway::engine::transfer::{self, ImportOrder, Imported};
-use wakeeper_gateway::engine::{BackupPlace, Lock};
-use wakeeper_gateway::model::SessionName;
+use wakeeper_engine::transfer::{self, ImportOrder, Imported};
+use wakeeper_engine::{BackupPlace, Lock};
+use wakeeper_model::SessionName;
 
 use crate::care::page::{Page, Tone, plural};
 use crate::care::{Console, Places, TargetFlags, now_ms, owners};

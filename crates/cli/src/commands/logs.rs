@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use wakeeper_docker::follow::Followed;
-use wakeeper_docker::{LogFollower, LogLine, LogRequest};
+use wakeeper_containers::docker::follow::Followed;
+use wakeeper_containers::docker::{LogFollower, LogLine, LogRequest};
 
 use crate::containers::{ContainerFlag, connect};
 use crate::settings::parse_duration;
@@ -41,7 +41,7 @@ fn since(text: &str) -> Result<i64, String> {
         let now_ns = crate::care::now_ms().saturating_mul(1_000_000);
         now_ns.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
     };
-    wakeeper_docker::moment::parse(text)
+    wakeeper_containers::docker::moment::parse(text)
         .or_else(|| parse_duration(text).map(ago))
         .ok_or_else(|| "a span such as 10m or a time such as 2026-11-25T03:10:00Z is expected".to_owned())
 }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn times_are_written_as_they_are_read() {
         for text in ["1970-01-01T00:00:00.000Z", "2000-02-29T12:30:15.500Z", "2026-11-25T03:10:52.067Z"] {
-            assert_eq!(stamp(wakeeper_docker::moment::parse(text).unwrap()), text);
+            assert_eq!(stamp(wakeeper_containers::docker::moment::parse(text).unwrap()), text);
         }
     }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use wakeeper_docker::Purpose;
-use wakeeper_session::restore::{Restored, What};
+use wakeeper_containers::docker::Purpose;
+use wakeeper_doctor::restore::{Restored, What};
 
 use crate::care::container::{ContainerTarget, OpenSession};
 use crate::care::evidence::EvidenceFlags;

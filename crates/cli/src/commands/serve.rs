@@ -13,14 +13,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_delivery::webhook::WebhookSettings;
+use wakeeper_doctor::backup::Shelf;
+use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
-use wakeeper_gateway::engine::{BackupPlace, EngineConfig, FirstStart, Lock};
 use wakeeper_gateway::serving::ServeLimits;
-use wakeeper_gateway::webhook::WebhookSettings;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
-use wakeeper_session::backup::Shelf;
 
 use crate::care::{Places, owners};
 use crate::logging;
@@ -190,7 +190,7 @@ fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
 /// A folder of sessions without anything in it is how people begin anew; one line says what would bring the old session back.
 fn tell_of_backups(settings: &Settings) {
     let auth_info = &settings.auth_info_dir;
-    let used = ["wakeeper.db", "creds.json", "creds.json.moved"];
+    let used = [wakeeper_storage::ROWS_DATABASE, "creds.json", "creds.json.moved"];
     let sessions =
         std::fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
     if sessions || used.iter().any(|name| auth_info.join(name).exists()) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use wakeeper_docker::Patience;
+use wakeeper_containers::docker::Patience;
 
 use crate::care::Console;
 use crate::containers::{ContainerFlag, connect, lifecycle};

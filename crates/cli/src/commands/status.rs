@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use wakeeper_docker::stats::Stats;
-use wakeeper_docker::{Container, Purpose};
+use wakeeper_containers::docker::stats::Stats;
+use wakeeper_containers::docker::{Container, Purpose};
 
 use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
@@ -144,7 +144,7 @@ fn show(page: &mut Page, report: &Report) {
 }
 
 fn session(page: &mut Page, report: &Report) {
-    use wakeeper_session::Severity;
+    use wakeeper_doctor::Severity;
     page.gap();
     let Some(session) = &report.session else {
         page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));

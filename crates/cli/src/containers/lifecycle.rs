@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use wakeeper_docker::compose::{Compose, ProjectFiles, Tool};
-use wakeeper_docker::{Container, Engine, EngineError, Patience, Project};
+use wakeeper_containers::docker::compose::{Compose, ProjectFiles, Tool};
+use wakeeper_containers::docker::{Container, Engine, EngineError, Patience, Project};
 
 use crate::care::Console;
 use crate::care::page::Tone;
@@ -61,7 +61,9 @@ impl Unit {
                 if let Err(error) = compose.up().await {
                     // Compose says that something failed; the container itself often knows what.
                     return match engine.wait_ready(name, Duration::ZERO).await {
-                        Err(reason @ wakeeper_docker::NotReady::Ended { .. }) => Err(reason).context(error),
+                        Err(reason @ wakeeper_containers::docker::NotReady::Ended { .. }) => {
+                            Err(reason).context(error)
+                        }
                         _ => Err(error.into()),
                     };
                 }

@@ -9,9 +9,9 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use wakeeper_doctor::stamp;
 use wakeeper_private_fs::{Writing, open_own};
 use wakeeper_recovery::Clock;
-use wakeeper_session::stamp;
 
 /// Files that are kept, today's among them.
 const KEPT: usize = 7;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use wakeeper_docker::volumes::VolumeError;
-use wakeeper_docker::{Checkout, Container, Engine, Patience, Purpose, SessionLayout, Stopped};
+use wakeeper_containers::docker::volumes::VolumeError;
+use wakeeper_containers::docker::{Checkout, Container, Engine, Patience, Purpose, SessionLayout, Stopped};
+use wakeeper_doctor::symptoms::PeerTrouble;
 use wakeeper_private_fs::Folder;
 use wakeeper_recovery::{CareError, Clock, Look, ManagedSession, Mended, Order, Reach, SessionFolder};
-use wakeeper_session::symptoms::PeerTrouble;
 
 use super::Shared;
 use crate::care::container::{blocking, no_notes, places};

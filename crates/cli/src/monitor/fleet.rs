@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wakeeper_docker::{Container, ContainerEvent, Engine, EventKind, SessionLayout, guard};
+use wakeeper_containers::docker::{Container, ContainerEvent, Engine, EventKind, SessionLayout, guard};
+use wakeeper_containers::watch::folder::FolderSession;
+use wakeeper_containers::watch::{events, follow, tail};
 use wakeeper_recovery::{Caretaker, ManagedSession, Observation, Reach, SessionFolder};
 
+use super::Shared;
 use super::container::ContainerSession;
-use super::folder::FolderSession;
-use super::{Shared, events, follow, tail};
 use crate::care::Places;
 use crate::care::container::places;
 use crate::upkeep::{Routine, Sessions};
@@ -88,9 +89,9 @@ impl Fleet {
             log.display()
         );
         let to = self.care_for(Arc::new(FolderSession::new(name.to_owned(), folder)));
-        let (shared, stop, key) = (self.shared.clone(), self.stop.clone(), name.to_owned());
+        let (reading, stop, key) = (self.shared.reading(), self.stop.clone(), name.to_owned());
         self.followers.spawn(async move {
-            if let Err(error) = tail::follow(log, &shared, to, stop).await {
+            if let Err(error) = tail::follow(log, &reading, to, stop).await.map_err(anyhow::Error::from) {
                 tracing::error!(session = key, "its log is no longer followed: {error:#}");
             }
             key
@@ -174,9 +175,10 @@ impl Fleet {
         let session = Arc::new(session);
         self.containers.lock().insert(name.clone(), Arc::clone(&session) as Arc<dyn Routine>);
         let to = self.care_for(session);
-        let (shared, stop, engine) = (self.shared.clone(), self.stop.clone(), engine.clone());
+        let (reading, stop, engine) = (self.shared.reading(), self.stop.clone(), engine.clone());
         self.followers.spawn(async move {
-            if let Err(error) = follow::follow(engine, &name, &shared, to, stop).await {
+            let followed = follow::follow(engine, &name, &reading, to, stop).await;
+            if let Err(error) = followed.map_err(anyhow::Error::from) {
                 tracing::error!(container = name, "it is no longer watched: {error:#}");
             }
             name

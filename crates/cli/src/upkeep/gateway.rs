@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wakeeper_native::{Copying, NativeError};
+use wakeeper_engine_store::{Copying, NativeError};
 
 use super::routine::{Outcome, Routine, Sessions, newest_ms, settle};
 use crate::care::{Places, backup};
@@ -64,11 +64,11 @@ impl Routine for GatewaySession {
     }
 
     async fn back_up(&self) -> anyhow::Result<Outcome> {
-        let database = self.folder.join(wakeeper_native::DATABASE);
+        let database = self.folder.join(wakeeper_engine_store::DATABASE);
         if !database.is_file() {
             return Ok(Outcome::Nothing("it was never started".to_owned()));
         }
-        if self.folder.join(wakeeper_session::formats::baileys::name::MOVED_MARKER).exists() {
+        if self.folder.join(wakeeper_doctor::formats::baileys::name::MOVED_MARKER).exists() {
             return Ok(Outcome::Nothing("it was moved elsewhere".to_owned()));
         }
         match backup::create_native(&database, Copying::InProcess, &self.places, backup::create_routine).await

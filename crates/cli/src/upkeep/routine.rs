@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use async_trait::async_trait;
-use wakeeper_session::Options;
-use wakeeper_session::backup::{self, Created, Shelf};
+use wakeeper_doctor::Options;
+use wakeeper_doctor::backup::{self, Created, Shelf};
 
 use crate::care::container::blocking;
 use crate::care::{Places, now_ms};

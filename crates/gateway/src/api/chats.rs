@@ -9,8 +9,8 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::model::{ChatId, Delete, Edit, MessageId, MessageQuery, Outgoing};
+use wakeeper_engine::{Delete, Edit, MessageQuery, Outgoing};
+use wakeeper_model::{ChatId, MessageId};
 
 use super::document::Failures;
 use super::error::ApiError;

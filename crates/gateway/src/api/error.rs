@@ -9,12 +9,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use wakeeper_engine::spool::SpoolError;
+use wakeeper_engine::{EngineError, FetchError, LockError};
 use wakeeper_storage::StorageError;
 use wakeeper_storage::disk::DiskTrouble;
-
-use crate::engine::{EngineError, FetchError, LockError};
-use crate::model::SessionStatus;
-use crate::spool::SpoolError;
+use wakeeper_waha::SessionStatus;
 
 /// Stable name of what went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]

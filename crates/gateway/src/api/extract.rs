@@ -12,8 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::spool::{Spool, Spooled};
+use wakeeper_engine::spool::{Spool, Spooled};
 
 use super::divert::Divert;
 use super::error::{ApiError, ErrorCode};

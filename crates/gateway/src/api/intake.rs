@@ -16,8 +16,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
-
-use crate::pace::{LeastRate, Pace, TooSlow};
+use wakeeper_engine::pace::{LeastRate, Pace, TooSlow};
 
 /// How much of a body that nobody wanted is read, in bytes.
 const DRAINED: u64 = 256 << 10;

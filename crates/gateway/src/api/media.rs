@@ -9,9 +9,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::Deserialize;
 use utoipa::ToSchema;
-
-use crate::model::{FileBody, MediaSource};
-use crate::spool::Spooled;
+use wakeeper_engine::spool::Spooled;
+use wakeeper_engine::{FileBody, MediaSource};
 
 use super::error::ApiError;
 
@@ -67,7 +66,7 @@ impl FileField {
 }
 
 fn check_url(url: String) -> Result<String, ApiError> {
-    let parsed = reqwest::Url::parse(&url).ok();
+    let parsed = url::Url::parse(&url).ok();
     if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Ok(url);
     }

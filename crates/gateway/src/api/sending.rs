@@ -8,11 +8,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::model::{
-    ChatId, IdempotencyKey, MediaKind, MessageId, Outgoing, Reaction, Seen, Sent, Text, Typing,
-};
-use crate::spool::Spooled;
+use wakeeper_engine::spool::Spooled;
+use wakeeper_engine::{IdempotencyKey, MediaKind, Outgoing, Reaction, Seen, Sent, Text, Typing};
+use wakeeper_model::{ChatId, MessageId};
 
 use super::document::Failures;
 use super::error::ApiError;
@@ -277,7 +275,7 @@ async fn send_media(
     kind: MediaKind,
 ) -> Result<Response, ApiError> {
     check_fits(&request, kind)?;
-    let media = crate::model::Media {
+    let media = wakeeper_engine::Media {
         chat: field("chatId", &request.chat_id)?,
         kind,
         file: request.file.check(sent)?,

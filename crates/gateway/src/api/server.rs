@@ -12,10 +12,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::engine::{EngineHealth, SessionHealth};
-use crate::events::Environment;
-use crate::model::SessionStatus;
+use wakeeper_delivery::events::Environment;
+use wakeeper_engine::{EngineHealth, SessionHealth};
+use wakeeper_waha::SessionStatus;
 
 use super::error::{ApiError, ErrorCode};
 use super::state::Api;

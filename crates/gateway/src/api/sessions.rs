@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::model::{Me, SessionConfig, SessionInfo, SessionName};
+use wakeeper_model::SessionName;
+use wakeeper_waha::{Me, SessionConfig, SessionInfo};
 
 use super::document::Failures;
 use super::error::ApiError;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
-
-use crate::engine::Sessions;
-use crate::model::{SessionInfo, SessionName};
-use crate::webhook::Webhooks;
+use wakeeper_delivery::webhook::Webhooks;
+use wakeeper_engine::Sessions;
+use wakeeper_model::SessionName;
+use wakeeper_waha::SessionInfo;
 
 use super::auth::KeyPolicy;
 use super::error::ApiError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wakeeper_session::address::Address;
+use wakeeper_doctor::address::Address;
 
 use crate::ladder::Rung;
 use crate::session::Look;

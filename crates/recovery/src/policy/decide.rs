@@ -1,6 +1,6 @@
 //! From evidence to a cure, and from a cure to the evidence that it helped.
 
-use wakeeper_session::symptoms::{Class, PeerTrouble};
+use wakeeper_doctor::symptoms::{Class, PeerTrouble};
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
@@ -300,7 +300,7 @@ impl Policy {
         self.close_case(Outcome::NothingFound, text);
     }
 
-    fn remember_cure(&mut self, peers: Vec<wakeeper_session::address::Address>, now_ms: i64) {
+    fn remember_cure(&mut self, peers: Vec<wakeeper_doctor::address::Address>, now_ms: i64) {
         if let Some(case) = &mut self.case {
             case.tries += 1;
         }

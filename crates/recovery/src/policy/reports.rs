@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use wakeeper_session::symptoms::Class;
+use wakeeper_doctor::symptoms::Class;
 use wakeeper_storage::IncidentState;
 
 use super::{Decision, Policy, Word};

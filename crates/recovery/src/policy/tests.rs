@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wakeeper_session::address::Address;
-use wakeeper_session::examine::CredentialsState;
-use wakeeper_session::symptoms::{Class, Symptom};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::symptoms::{Class, Symptom};
 
 use super::*;
 use crate::ladder::Rung;
@@ -175,7 +175,7 @@ impl Disk {
 }
 
 /// A finding as the examination makes it; only real examinations make them, so one is made for the purpose.
-fn finding(code: &str, path: &str) -> wakeeper_session::Finding {
+fn finding(code: &str, path: &str) -> wakeeper_doctor::Finding {
     let dir = tempfile::tempdir().unwrap();
     let sample = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     match path {
@@ -186,15 +186,15 @@ fn finding(code: &str, path: &str) -> wakeeper_session::Finding {
         "." => linked_session_without_pre_keys(dir.path()),
         path => sample(path, ""),
     }
-    let report = wakeeper_session::examine(dir.path(), &wakeeper_session::Options::at(T0))
-        .expect("it can be examined");
+    let report =
+        wakeeper_doctor::examine(dir.path(), &wakeeper_doctor::Options::at(T0)).expect("it can be examined");
     let found =
         report.findings.into_iter().find(|finding| finding.code.as_str() == code && finding.path == path);
     found.unwrap_or_else(|| panic!("{path} does not give {code}"))
 }
 
 fn linked_session_without_pre_keys(folder: &std::path::Path) {
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../session/fixtures/baileys7");
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
     for item in std::fs::read_dir(fixture).unwrap().map(Result::unwrap) {
         if !item.file_name().to_string_lossy().starts_with("pre-key-") {
             std::fs::copy(item.path(), folder.join(item.file_name())).unwrap();

@@ -2,12 +2,12 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use wakeeper_delivery::addresses::AddressPolicy;
+use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_storage::{Desired, SessionRow, open_sqlite};
 
 use super::requests::{Lab, TO, assert_error, request};
 use super::*;
-use crate::addresses::AddressPolicy;
-use crate::webhook::WebhookSettings;
 
 const BAD: &str = "invalid_request";
 const PLACEHOLDER: &str = "********";

@@ -1,0 +1,33 @@
+//! Docker Engine client: finds containers that hold WhatsApp sessions, follows their logs and events, stops and
+//! starts them gracefully, and brings the sessions inside them into a local folder and back.
+
+pub mod compose;
+pub mod container;
+pub mod endpoint;
+pub mod engine;
+mod entry;
+pub mod error;
+pub mod events;
+pub mod exec;
+pub mod follow;
+pub mod guard;
+pub mod layout;
+pub mod lifecycle;
+pub mod logs;
+pub mod moment;
+pub mod stats;
+mod user;
+pub mod volumes;
+
+pub use container::{Container, Health, Mount, MountKind, Project, Status};
+pub use endpoint::{Endpoint, Surroundings};
+pub use engine::Engine;
+pub use error::{ConnectError, EngineError};
+pub use events::{ContainerEvent, EventKind};
+pub use exec::{ExecOutput, ExecRequest};
+pub use follow::{LogFollower, LogPosition};
+pub use guard::{Stopped, StoppedError};
+pub use layout::SessionLayout;
+pub use lifecycle::{NotReady, Patience};
+pub use logs::{LogLine, LogRequest, Output};
+pub use volumes::{Checkout, Purpose, VolumeError};

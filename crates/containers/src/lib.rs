@@ -1,0 +1,6 @@
+//! Sessions in containers.
+//!
+//! The crate reads no environment and prints nothing: whoever uses it passes [`docker::Surroundings`] in.
+
+pub mod docker;
+pub mod watch;

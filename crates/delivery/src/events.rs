@@ -1,0 +1,131 @@
+//! From payloads to stored events: what the engine hands its events to.
+//!
+//! [`EventSink::event`] wraps a payload in WAHA's webhook body and decides who must hear of it;
+//! [`EventSink::commit`] writes events together with the messages they tell of, then wakes the
+//! dispatcher and the live streams. The body is rendered once, here, so that every delivery of an
+//! event, also after a restart or an upgrade, sends the same bytes under the same id.
+
+mod envelope;
+mod id;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::broadcast;
+use wakeeper_model::{Clock, SessionName};
+use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, Storage, StorageError};
+use wakeeper_waha::EventName;
+
+use self::envelope::Envelope;
+pub use self::envelope::Environment;
+use crate::webhook::{Dispatcher, Registry, SessionContext};
+
+/// Live events kept for a reader that lags; one that lags further resumes from the event log.
+const LIVE_BUFFER: usize = 1024;
+
+/// Where the engine's events go. Cheap to clone.
+#[derive(Clone)]
+pub struct EventSink {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    storage: Arc<dyn Storage>,
+    registry: Arc<Registry>,
+    dispatcher: Dispatcher,
+    environment: Environment,
+    clock: Clock,
+    live: broadcast::Sender<Arc<EventRow>>,
+}
+
+impl fmt::Debug for EventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSink").finish_non_exhaustive()
+    }
+}
+
+impl EventSink {
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        registry: Arc<Registry>,
+        dispatcher: Dispatcher,
+        environment: Environment,
+        clock: Clock,
+    ) -> Self {
+        let (live, _) = broadcast::channel(LIVE_BUFFER);
+        Self { shared: Arc::new(Shared { storage, registry, dispatcher, environment, clock, live }) }
+    }
+
+    /// Makes a session's webhooks, metadata and account known, replacing what was known before.
+    /// Called for every stored session before it starts, and again on every change.
+    pub fn set_session(&self, session: &SessionName, context: SessionContext) {
+        self.shared.registry.set_session(session.as_str(), context);
+    }
+
+    /// Forgets a deleted session. What is already in the outbox is still delivered.
+    pub fn remove_session(&self, session: &SessionName) {
+        self.shared.registry.remove_session(session.as_str());
+    }
+
+    /// An event ready to be committed. `chat` is the ordering key: events of one chat reach each
+    /// receiver in the order of their commits; events of the whole session use an empty one.
+    ///
+    /// # Errors
+    /// When the payload cannot be written as JSON.
+    pub fn event(
+        &self,
+        session: &SessionName,
+        chat: &str,
+        name: EventName,
+        payload: &Value,
+    ) -> Result<NewEvent, serde_json::Error> {
+        let timestamp_ms = self.shared.clock.now_ms();
+        let audience = self.shared.registry.audience(session.as_str(), name.as_str());
+        let id = id::event_id(timestamp_ms);
+        let body = serde_json::to_string(&Envelope {
+            id: &id,
+            timestamp: timestamp_ms,
+            event: name.as_str(),
+            session: session.as_str(),
+            metadata: &audience.metadata,
+            me: &audience.me,
+            payload,
+            engine: &self.shared.environment.engine,
+            environment: &self.shared.environment,
+        })?;
+        Ok(NewEvent {
+            id,
+            session: session.as_str().to_owned(),
+            chat: chat.to_owned(),
+            name: name.as_str().to_owned(),
+            body,
+            timestamp_ms,
+            subscriptions: audience.subscriptions,
+        })
+    }
+
+    /// Writes a batch. When it answers `Ok`, messages, events and outbox rows are on disk and the
+    /// deliveries are under way; only then may WhatsApp be told.
+    ///
+    /// # Errors
+    /// When the storage could not write; nothing of the batch is stored then.
+    pub async fn commit(&self, batch: impl Into<CommitBatch> + Send) -> Result<CommitOutcome, StorageError> {
+        let outcome = self.shared.storage.commit(batch.into()).await?;
+        for key in &outcome.subscriptions {
+            self.shared.dispatcher.wake(key);
+        }
+        for event in &outcome.events {
+            // No reader is no error.
+            let _ = self.shared.live.send(Arc::new(event.clone()));
+        }
+        Ok(outcome)
+    }
+
+    /// Committed events as they happen. Commits that race may show in either order: `seq` is the
+    /// order, and a reader that lags resumes with [`wakeeper_storage::EventRows::events_after`].
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<EventRow>> {
+        self.shared.live.subscribe()
+    }
+}

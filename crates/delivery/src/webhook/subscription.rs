@@ -1,0 +1,402 @@
+//! One receiver's wishes, checked: where, which events, how signed, how retried.
+
+use std::fmt;
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use wakeeper_waha::{CustomHeader, EventName, Secret, WebhookConfig};
+
+use super::retry::Retries;
+use crate::addresses::{AddressPolicy, RefusedAddress};
+
+/// Longest wait between attempts and most attempts that a configuration may ask for.
+const MAX_DELAY_SECONDS: u32 = 24 * 60 * 60;
+const MAX_ATTEMPTS: u32 = 1000;
+/// Added headers at most.
+const MAX_HEADERS: usize = 50;
+
+/// Headers of the connection, of the body and of what carries it (RFC 9110, section 7.6.1): the HTTP client's alone.
+const RESERVED: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Beginnings of names that are the gateway's: its signature must not be anybody's to write.
+const RESERVED_PREFIXES: [&str; 3] = ["x-webhook-", "webhook-", "proxy-"];
+
+/// Longest header name that an error repeats.
+const LONGEST_NAME: usize = 100;
+
+/// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
+/// for WAHA is accepted.
+const KNOWN_ELSEWHERE: [&str; 22] = [
+    "message.ack.group",
+    "message.waiting",
+    "group.v2.join",
+    "group.v2.leave",
+    "group.v2.update",
+    "group.v2.participants",
+    "presence.update",
+    "poll.vote",
+    "poll.vote.failed",
+    "chat.archive",
+    "call.received",
+    "call.accepted",
+    "call.rejected",
+    "label.upsert",
+    "label.deleted",
+    "label.chat.added",
+    "label.chat.deleted",
+    "event.response",
+    "event.response.failed",
+    "group.join",
+    "group.leave",
+    "state.change",
+];
+
+/// WAHA leaves these out of `*`.
+const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];
+
+/// Why a webhook's configuration is refused. Names the field, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WebhookConfigError {
+    /// Not an absolute `http` or `https` address.
+    #[error("a webhook's url must be an absolute http or https address")]
+    Url,
+    /// An event nobody knows.
+    #[error("a webhook's events name an unknown event; see the documentation, or use * for all")]
+    Event,
+    /// A waiting time out of bounds.
+    #[error("a webhook's retries.delaySeconds must be at most {MAX_DELAY_SECONDS}")]
+    Delay,
+    /// A number of attempts out of bounds.
+    #[error("a webhook's retries.attempts must be 1 to {MAX_ATTEMPTS}")]
+    Attempts,
+    /// More headers than are sent.
+    #[error("a webhook's customHeaders must be at most {MAX_HEADERS}")]
+    Headers,
+    /// A header's name that cannot be sent.
+    #[error("a webhook's customHeaders hold a name that is no header name")]
+    HeaderName,
+    /// A header's value that cannot be sent.
+    #[error(
+        "a webhook's customHeaders hold a value for {0} that cannot be sent: no line breaks or control characters"
+    )]
+    HeaderValue(String),
+    /// A header that is not the owner's to set.
+    #[error("a webhook's customHeaders must not set {0}: it belongs to the signature or to the connection")]
+    ReservedHeader(String),
+    /// The address may not be connected to.
+    #[error("a webhook's url is not allowed: {0}")]
+    Refused(RefusedAddress),
+    /// A key that signs nothing.
+    #[error("a webhook's hmac.key must not be empty")]
+    Key,
+}
+
+/// Checks webhooks without keeping anything, for answering a request that brings them. Names are not resolved: every
+/// delivery does that, and checks again.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_webhooks(configs: &[WebhookConfig], policy: &AddressPolicy) -> Result<(), WebhookConfigError> {
+    for config in configs {
+        let custom = config.custom_headers.as_deref().unwrap_or_default();
+        if custom.len() > MAX_HEADERS {
+            return Err(WebhookConfigError::Headers);
+        }
+        custom.iter().try_for_each(|custom| header(custom).map(drop))?;
+    }
+    for made in subscriptions("", configs)? {
+        policy.check_url(&made.url).map_err(WebhookConfigError::Refused)?;
+    }
+    Ok(())
+}
+
+/// Where a subscription comes from decides its key: the same receiver keeps its key across
+/// restarts and changes of everything but its address, and with the key what is owed to it.
+pub(super) fn subscriptions(
+    scope: &str,
+    configs: &[WebhookConfig],
+) -> Result<Vec<Subscription>, WebhookConfigError> {
+    let mut made: Vec<Subscription> = Vec::with_capacity(configs.len());
+    for config in configs {
+        let mut subscription = Subscription::new(scope, config)?;
+        let base = subscription.key.clone();
+        let mut nth = 1;
+        while made.iter().any(|other| other.key == subscription.key) {
+            nth += 1;
+            subscription.key = format!("{base}-{nth}");
+        }
+        made.push(subscription);
+    }
+    Ok(made)
+}
+
+/// A receiver of events.
+pub(super) struct Subscription {
+    /// Its name in rows and logs: scope and a hash of the address, which may hold a token.
+    pub key: String,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub secret: Option<SecretString>,
+    pub retries: Retries,
+    events: Events,
+}
+
+enum Events {
+    All,
+    Named(Vec<String>),
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    fn new(scope: &str, config: &WebhookConfig) -> Result<Self, WebhookConfigError> {
+        let url = Url::parse(&config.url).map_err(|_| WebhookConfigError::Url)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(WebhookConfigError::Url);
+        }
+        let retries = config.retries.map_or_else(Retries::default, Retries::from);
+        if retries.delay.as_secs() > MAX_DELAY_SECONDS.into() {
+            return Err(WebhookConfigError::Delay);
+        }
+        if !(1..=MAX_ATTEMPTS).contains(&retries.attempts) {
+            return Err(WebhookConfigError::Attempts);
+        }
+        let key = config.hmac.as_ref().and_then(|hmac| hmac.key.as_ref()).map(Secret::expose);
+        if key.is_some_and(str::is_empty) {
+            return Err(WebhookConfigError::Key);
+        }
+        Ok(Self {
+            key: format!("{scope}/{}", hex::encode(&Sha256::digest(config.url.as_bytes())[..8])),
+            headers: headers(scope, config),
+            secret: key.map(SecretString::from),
+            events: events(&config.events)?,
+            retries,
+            url,
+        })
+    }
+
+    /// Must it hear of this event?
+    pub fn wants(&self, event: &str) -> bool {
+        match &self.events {
+            Events::All => !NOT_IN_ALL.contains(&event),
+            Events::Named(names) => names.iter().any(|name| name == event),
+        }
+    }
+
+    /// What receives: the address without its query. Subscriptions of many sessions that share one
+    /// share its limits.
+    pub fn receiver(&self) -> String {
+        let mut address = self.url.clone();
+        address.set_query(None);
+        address.set_fragment(None);
+        address.into()
+    }
+}
+
+fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
+    let known = |name: &str| {
+        name.parse::<EventName>().is_ok() || KNOWN_ELSEWHERE.contains(&name) || NOT_IN_ALL.contains(&name)
+    };
+    if names.iter().any(|name| name != "*" && !known(name)) {
+        return Err(WebhookConfigError::Event);
+    }
+    if names.iter().any(|name| name == "*") {
+        // What `*` leaves out can still be named beside it; one list cannot say both, and nobody
+        // emits those events here.
+        return Ok(Events::All);
+    }
+    Ok(Events::Named(names.to_vec()))
+}
+
+/// The headers that can be sent. Those that are not the owner's to set were stored by an older version.
+fn headers(scope: &str, config: &WebhookConfig) -> HeaderMap {
+    let custom = config.custom_headers.as_deref().unwrap_or_default();
+    let mut headers = HeaderMap::with_capacity(custom.len());
+    for custom in custom.iter().take(MAX_HEADERS) {
+        match header(custom) {
+            Ok((name, value)) => {
+                headers.append(name, value);
+            }
+            Err(error) => tracing::warn!(session = scope, %error, "a header of a webhook is left out"),
+        }
+    }
+    headers
+}
+
+fn header(custom: &CustomHeader) -> Result<(HeaderName, HeaderValue), WebhookConfigError> {
+    let name: HeaderName = custom.name.parse().map_err(|_| WebhookConfigError::HeaderName)?;
+    let shown = || custom.name.chars().take(LONGEST_NAME).collect();
+    let reserved = RESERVED.contains(&name.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+    if reserved {
+        return Err(WebhookConfigError::ReservedHeader(shown()));
+    }
+    let mut value =
+        HeaderValue::from_str(custom.value.expose()).map_err(|_| WebhookConfigError::HeaderValue(shown()))?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use wakeeper_waha::{HmacConfig, RetriesConfig};
+
+    use super::*;
+
+    fn config(url: &str) -> WebhookConfig {
+        WebhookConfig {
+            url: url.to_owned(),
+            events: vec!["message".to_owned()],
+            hmac: None,
+            retries: None,
+            custom_headers: None,
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        let mut cases = Vec::new();
+        for url in ["", "n8n:5678/webhook", "ftp://a/b", "/hook", "http://"] {
+            cases.push((config(url), WebhookConfigError::Url));
+        }
+        let good = || config("http://n8n:5678/webhook");
+        cases
+            .push((WebhookConfig { events: vec!["mesage".to_owned()], ..good() }, WebhookConfigError::Event));
+        let retries = |delay_seconds, attempts| {
+            Some(RetriesConfig { policy: None, delay_seconds: Some(delay_seconds), attempts: Some(attempts) })
+        };
+        cases.push((WebhookConfig { retries: retries(90_000, 1), ..good() }, WebhookConfigError::Delay));
+        cases.push((WebhookConfig { retries: retries(1, 0), ..good() }, WebhookConfigError::Attempts));
+        cases.push((
+            WebhookConfig { hmac: Some(HmacConfig { key: Some("".into()) }), ..good() },
+            WebhookConfigError::Key,
+        ));
+        for (config, expected) in cases {
+            assert_eq!(check(std::slice::from_ref(&config)), Err(expected), "{config:?}");
+        }
+        assert_eq!(check(&[good()]), Ok(()));
+    }
+
+    fn check(configs: &[WebhookConfig]) -> Result<(), WebhookConfigError> {
+        check_webhooks(configs, &AddressPolicy::open())
+    }
+
+    fn with_header(name: &str, value: &str) -> WebhookConfig {
+        let header = CustomHeader { name: name.to_owned(), value: value.into() };
+        WebhookConfig { custom_headers: Some(vec![header]), ..config("http://n8n:5678/webhook") }
+    }
+
+    #[test]
+    fn headers_of_the_signature_and_the_connection_are_refused_by_name() {
+        for name in [
+            "X-Webhook-Hmac",
+            "x-webhook-anything",
+            "webhook-signature",
+            "WEBHOOK-ID",
+            "Host",
+            "content-LENGTH",
+            "Content-Type",
+            "Content-Encoding",
+            "Transfer-Encoding",
+            "Connection",
+            "Expect",
+            "TE",
+            "Trailer",
+            "Upgrade",
+            "Keep-Alive",
+            "Proxy-Authorization",
+            "Proxy-Connection",
+        ] {
+            let refused = check(&[with_header(name, "v")]).unwrap_err();
+            assert_eq!(refused, WebhookConfigError::ReservedHeader(name.to_owned()));
+            assert!(refused.to_string().contains(name), "{refused}");
+        }
+        for value in ["hush\nhush", "hush\rhush", "nul\0", "a\u{7f}"] {
+            let refused = check(&[with_header("X-A", value)]).unwrap_err();
+            assert_eq!(refused, WebhookConfigError::HeaderValue("X-A".to_owned()), "{value:?}");
+            assert!(!refused.to_string().contains("hush"));
+        }
+        for name in ["a b", "", "a:b", "a\r\nb"] {
+            assert_eq!(check(&[with_header(name, "v")]), Err(WebhookConfigError::HeaderName), "{name:?}");
+        }
+        for name in ["Authorization", "X-Api-Key", "Cookie", "User-Agent", "X-Webhook"] {
+            assert_eq!(check(&[with_header(name, "Bearer v")]), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_older_version_stored_is_left_out_and_the_rest_is_sent() {
+        let mut stored = with_header("X-Webhook-Hmac", "forged");
+        let header = |name: &str| CustomHeader { name: name.to_owned(), value: "v".into() };
+        stored.custom_headers.as_mut().unwrap().extend([header("X-Mine"), header("Expect")]);
+        let made = subscriptions("s", &[stored]).unwrap();
+        assert_eq!(made[0].headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-mine"]);
+    }
+
+    #[test]
+    fn addresses_in_numbers_are_refused_at_once() {
+        let metadata = config("http://169.254.169.254/latest/meta-data/");
+        let refused = Err(WebhookConfigError::Refused(RefusedAddress::Metadata));
+        assert_eq!(check(std::slice::from_ref(&metadata)), refused);
+        let confined = AddressPolicy::default();
+        for url in ["http://127.0.0.1:5678/", "http://[::ffff:10.0.0.1]/", "http://0x7f000001/"] {
+            assert_eq!(
+                check_webhooks(&[config(url)], &confined),
+                Err(WebhookConfigError::Refused(RefusedAddress::Private)),
+                "{url}"
+            );
+            assert_eq!(check(&[config(url)]), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn keys_survive_changes_and_tell_receivers_apart() {
+        let key = |scope, configs: &[WebhookConfig]| {
+            subscriptions(scope, configs).unwrap().into_iter().map(|made| made.key).collect::<Vec<_>>()
+        };
+        let plain = config("http://a/hook?token=t0p");
+        let signed = WebhookConfig { hmac: Some(HmacConfig { key: Some("k".into()) }), ..plain.clone() };
+        assert_eq!(key("default", std::slice::from_ref(&plain)), key("default", &[signed]));
+        assert_ne!(key("default", std::slice::from_ref(&plain)), key("other", std::slice::from_ref(&plain)));
+        let twice = key("default", &[plain.clone(), plain.clone()]);
+        assert_ne!(twice[0], twice[1]);
+        assert!(!twice[0].contains("t0p"));
+    }
+
+    #[test]
+    fn star_means_everything_but_what_waha_leaves_out() {
+        let star = WebhookConfig { events: vec!["*".to_owned()], ..config("http://a") };
+        let made = subscriptions("s", &[star, config("http://b")]).unwrap();
+        assert!(made[0].wants("message.any") && !made[0].wants("engine.event"));
+        assert!(made[1].wants("message") && !made[1].wants("message.any"));
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug() {
+        let config = WebhookConfig {
+            hmac: Some(HmacConfig { key: Some("hushhush".into()) }),
+            ..config("http://a/?token=hushhush")
+        };
+        assert!(!format!("{:?}", subscriptions("s", &[config]).unwrap()).contains("hushhush"));
+    }
+}

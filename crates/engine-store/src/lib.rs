@@ -1,0 +1,40 @@
+//! Sessions in the store of the whatsapp-rust client: written, read and examined.
+//!
+//! `wakeeper-doctor` knows the model of a session and is synchronous; the client's store is reached through its own
+//! asynchronous traits. This crate stands between them, so that the schema, its migrations and every encoding stay in the
+//! client's hands: what it reads later is what its own code wrote.
+
+mod address;
+mod backup;
+pub mod chains;
+mod condition;
+mod error;
+mod examine;
+mod foreign;
+pub mod generation;
+mod read;
+pub mod recover;
+mod rows;
+mod sender_key;
+mod signal;
+mod signed;
+mod snapshot;
+pub mod sound;
+mod upkeep;
+mod write;
+
+pub use backup::{Copied, Copying, copy_as_baileys};
+pub use condition::{Condition, condition};
+pub use error::NativeError;
+pub use examine::{database_in, examine};
+pub use foreign::read_foreign;
+pub use read::{NativeReading, read};
+pub use signed::renew_signed_pre_key;
+pub use upkeep::{Row, damaged, remove};
+pub use write::{Written, write};
+
+/// The client's database of a session, inside the session's folder.
+pub const DATABASE: &str = "engine.db";
+
+/// Files that SQLite keeps beside a database.
+pub const SIDE_FILES: [&str; 2] = ["engine.db-wal", "engine.db-shm"];

@@ -1,0 +1,216 @@
+//! From a message, received or sent, to the rows and events it makes.
+
+use serde_json::Value;
+use wakeeper_model::{ChatId, MessageId, SessionName};
+use wakeeper_storage::{Change, MessageRef, MessageRow, MessageUpdate, StorageError};
+use wakeeper_waha::EventName;
+use whatsapp_rust::prelude::wa;
+use whatsapp_rust::{Client, Jid};
+
+use super::address;
+use super::journal::Journal;
+use crate::message::{
+    Content, Facts, Incoming, edited_payload, message_payload, reaction_payload, read, revoked_payload,
+};
+
+/// A decrypted message with everything known about it.
+pub(super) struct Letter<'a> {
+    /// What it says.
+    pub message: &'a wa::Message,
+    /// Who, where, when.
+    pub facts: Facts,
+    /// Who sent it, as callers see them.
+    pub sender: ChatId,
+    /// The sender's other name.
+    pub sender_alt: Option<ChatId>,
+    /// A group's admin deletes somebody else's message, as the server vouched.
+    pub by_admin: bool,
+}
+
+/// What a letter does.
+pub(super) struct Told {
+    /// To the rows, with its events.
+    pub change: Change,
+    /// The payload of its first event, which is also the answer to a send.
+    pub payload: Value,
+}
+
+/// What `letter` does; `None` when it does nothing that people see.
+pub(super) async fn tell(
+    journal: &Journal,
+    client: &Client,
+    session: &SessionName,
+    letter: &Letter<'_>,
+) -> Result<Option<Told>, StorageError> {
+    match read(letter.message) {
+        Incoming::Nothing => Ok(None),
+        Incoming::Message(content) => Ok(Some(message(journal, session, letter, &content))),
+        Incoming::Reaction { target, emoji } => {
+            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
+            let payload = reaction_payload(&letter.facts, &target, &emoji);
+            Ok(Some(told(
+                journal,
+                session,
+                letter,
+                "reaction",
+                EventName::MessageReaction,
+                payload,
+                Vec::new(),
+            )))
+        }
+        Incoming::Edit { target, content, message } => {
+            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
+            edit(journal, session, letter, &target, &content, message).await
+        }
+        Incoming::Revoke { target } => {
+            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
+            revoke(journal, session, letter, &target).await
+        }
+    }
+}
+
+fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, content: &Content) -> Told {
+    let facts = &letter.facts;
+    let payload = message_payload(facts, content);
+    let chat = facts.id.chat.as_str();
+    let names: &[EventName] = if facts.id.from_me {
+        &[EventName::MessageAny]
+    } else {
+        &[EventName::Message, EventName::MessageAny]
+    };
+    let events = names.iter().filter_map(|name| journal.event(session, chat, *name, &payload)).collect();
+    let mut row = row(session, letter, content.kind, &payload);
+    row.proto = whatsapp_rust::waproto::codec::message_to_vec(letter.message);
+    Told { change: Change::Message { row: Box::new(row), updates: Vec::new(), events }, payload }
+}
+
+async fn edit(
+    journal: &Journal,
+    session: &SessionName,
+    letter: &Letter<'_>,
+    target: &MessageId,
+    content: &Content,
+    message: &wa::Message,
+) -> Result<Option<Told>, StorageError> {
+    let reference = reference(session, target);
+    let before = journal.storage().message(&reference).await?;
+    if before.as_ref().is_some_and(|row| !wrote(letter, row)) {
+        tracing::warn!(%session, "an edit of somebody else's message was ignored");
+        return Ok(None);
+    }
+    let payload = edited_payload(&letter.facts, target, content);
+    let updates = before
+        .map(|row| MessageUpdate::Edited {
+            target: reference,
+            payload_json: with_text(&row.payload_json, &payload),
+            // An edited caption comes without the file; the old protobuf still has it.
+            proto: content
+                .media
+                .is_none()
+                .then(|| whatsapp_rust::waproto::codec::message_to_vec(message))
+                .filter(|_| row.kind == "text"),
+        })
+        .into_iter()
+        .collect();
+    Ok(Some(told(journal, session, letter, "edit", EventName::MessageEdited, payload, updates)))
+}
+
+async fn revoke(
+    journal: &Journal,
+    session: &SessionName,
+    letter: &Letter<'_>,
+    target: &MessageId,
+) -> Result<Option<Told>, StorageError> {
+    let reference = reference(session, target);
+    let before = journal.storage().message(&reference).await?;
+    if before.as_ref().is_some_and(|row| !wrote(letter, row) && !letter.by_admin) {
+        tracing::warn!(%session, "a deletion of somebody else's message was ignored");
+        return Ok(None);
+    }
+    let known: Option<Value> = before.as_ref().and_then(|row| serde_json::from_str(&row.payload_json).ok());
+    let payload = revoked_payload(&letter.facts, target, known.as_ref());
+    let updates = before.map(|_| MessageUpdate::Revoked { target: reference }).into_iter().collect();
+    Ok(Some(told(journal, session, letter, "revoke", EventName::MessageRevoked, payload, updates)))
+}
+
+fn told(
+    journal: &Journal,
+    session: &SessionName,
+    letter: &Letter<'_>,
+    kind: &str,
+    name: EventName,
+    payload: Value,
+    updates: Vec<MessageUpdate>,
+) -> Told {
+    let events = journal.event(session, letter.facts.id.chat.as_str(), name, &payload).into_iter().collect();
+    let mut row = row(session, letter, kind, &payload);
+    row.hidden = true;
+    Told { change: Change::Message { row: Box::new(row), updates, events }, payload }
+}
+
+fn row(session: &SessionName, letter: &Letter<'_>, kind: &str, payload: &Value) -> MessageRow {
+    let id = &letter.facts.id;
+    MessageRow {
+        session: session.as_str().to_owned(),
+        chat: id.chat.as_str().to_owned(),
+        id: id.stanza_id.clone(),
+        from_me: id.from_me,
+        participant: id.participant.as_ref().map(ToString::to_string).unwrap_or_default(),
+        sender: letter.sender.as_str().to_owned(),
+        timestamp_s: letter.facts.timestamp_s,
+        kind: kind.to_owned(),
+        ack: i32::from(letter.facts.ack.number()),
+        payload_json: payload.to_string(),
+        proto: Vec::new(),
+        edited: false,
+        revoked: false,
+        hidden: false,
+    }
+}
+
+fn reference(session: &SessionName, id: &MessageId) -> MessageRef {
+    MessageRef {
+        session: session.as_str().to_owned(),
+        id: id.stanza_id.clone(),
+        from_me: Some(id.from_me),
+        chat: Some(id.chat.as_str().to_owned()),
+    }
+}
+
+/// Did the letter's sender write that message?
+fn wrote(letter: &Letter<'_>, row: &MessageRow) -> bool {
+    row.from_me == letter.facts.id.from_me
+        && (row.sender == letter.sender.as_str()
+            || letter.sender_alt.as_ref().is_some_and(|alt| row.sender == alt.as_str()))
+}
+
+/// The payload of a message with the text of its edit.
+fn with_text(before: &str, edit: &Value) -> String {
+    let mut payload: Value = serde_json::from_str(before).unwrap_or_default();
+    if let Value::Object(fields) = &mut payload {
+        for name in ["body", "mentionedIds"] {
+            fields.insert(name.to_owned(), edit[name].clone());
+        }
+    }
+    payload.to_string()
+}
+
+/// The message that a key inside `letter` names. `fromMe` in a key is seen from its writer's side.
+async fn target_id(client: &Client, letter: &Letter<'_>, key: &wa::MessageKey) -> Option<MessageId> {
+    let stanza_id = key.id.clone().filter(|id| !id.is_empty())?;
+    let own_letter = letter.facts.id.from_me;
+    let chat = letter.facts.id.chat.clone();
+    let writers_own = key.from_me.unwrap_or(false);
+    if letter.facts.id.participant.is_none() {
+        return Some(MessageId { from_me: writers_own == own_letter, chat, stanza_id, participant: None });
+    }
+    let author = key.participant.as_deref().and_then(|jid| jid.parse::<Jid>().ok());
+    let (from_me, participant) = match author {
+        Some(jid) if !writers_own => {
+            let from_me = address::is_own(client, &jid);
+            (from_me, address::resolve(client, &jid, None).await.map(|address| address.id))
+        }
+        _ => (own_letter, letter.facts.id.participant.clone()),
+    };
+    Some(MessageId { from_me, chat, stanza_id, participant })
+}

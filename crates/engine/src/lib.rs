@@ -1,0 +1,353 @@
+//! Sessions on WhatsApp: the only code that talks to the whatsapp-rust client.
+//!
+//! [`Sessions`] is the registry and the face of the engine. Every session has one actor that owns
+//! its connection; sends run beside it, one at a time per chat; inbound messages are committed to
+//! storage before WhatsApp hears that they arrived.
+
+mod account;
+mod acks;
+mod actor;
+mod address;
+mod again;
+mod asked;
+mod backoff;
+mod cache;
+mod chains;
+mod changes;
+mod client;
+mod connection;
+mod credentials;
+mod download;
+mod endpoint;
+mod fetch;
+mod generation;
+mod health;
+mod inbox;
+mod inflight;
+mod journal;
+mod line;
+mod lock;
+mod media_file;
+mod media_host;
+mod mending;
+mod message;
+pub mod offline;
+mod outbound;
+mod outgoing;
+pub mod pace;
+mod plan;
+mod presence;
+mod qr;
+mod query;
+mod reading;
+mod recovery;
+mod registry;
+mod repeats;
+mod server_witness;
+mod signals;
+pub mod spool;
+mod state;
+mod store;
+mod tasks;
+pub mod transfer;
+mod transport;
+mod trouble;
+mod upkeep;
+mod watch;
+
+pub use endpoint::EndpointError;
+pub use fetch::FetchError;
+pub use generation::GenerationError;
+pub use health::{EngineHealth, SessionHealth};
+pub use lock::{Lock, LockError};
+pub use media_file::MediaFile;
+pub use outgoing::{
+    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
+    Reaction, Seen, Sent, Text, Typing,
+};
+pub use qr::terminal_qr;
+pub use query::MessageQuery;
+pub use registry::Sessions;
+pub use transfer::{BackupPlace, MoveError};
+pub use watch::WatchTimes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wakeeper_model::SessionName;
+use wakeeper_storage::StorageError;
+use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_waha::SessionStatus;
+
+/// Whether there are sessions in a folder of sessions.
+pub fn has_sessions(auth_info: &std::path::Path) -> bool {
+    !recovery::on_disk(auth_info).is_empty()
+}
+
+/// How the engine runs.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Folder of the sessions, created 0700 when missing.
+    pub auth_info_dir: PathBuf,
+    /// Where callers reach this gateway, for example `http://localhost:8192`; starts the URLs of
+    /// received files.
+    pub public_url: String,
+    /// Another server than WhatsApp's own. Only builds with the feature `demo` accept it, and only
+    /// on loopback and private addresses; such builds need it.
+    pub websocket_url: Option<String>,
+    /// Version of WhatsApp Web to claim; `None` asks WhatsApp for the newest one.
+    pub client_version: Option<(u32, u32, u32)>,
+    /// Largest file sent by URL or received, in bytes.
+    pub max_media_bytes: u64,
+    /// Most bytes of all files together that are on their way from callers to WhatsApp.
+    pub max_transfer_bytes: u64,
+    /// Lets callers send files from URLs on loopback and private addresses.
+    pub allow_private_urls: bool,
+    /// How long a send may take before its caller is told so. It goes on in the background.
+    pub send_timeout: Duration,
+    /// A folder outside `auth_info_dir` that keeps a witness of every login, so that an older copy of all of it is told from
+    /// what ran last; `None` when there is no such place.
+    pub state_dir: Option<PathBuf>,
+    /// Why the rows were made anew, when they were: then they do not tell which sessions there were.
+    pub rows_lost: Option<String>,
+    /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
+    pub first_start: Option<FirstStart>,
+    /// How soon a server that went deaf is noticed.
+    pub watch: WatchTimes,
+}
+
+/// What the first start needs to take over a Baileys session.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// `baileys_store.json`, which need not exist.
+    pub store: Option<PathBuf>,
+    /// Where its files are backed up first.
+    pub backup: BackupPlace,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            auth_info_dir: PathBuf::from("auth_info"),
+            public_url: "http://localhost:8192".to_owned(),
+            websocket_url: None,
+            client_version: None,
+            max_media_bytes: 100 * 1024 * 1024,
+            max_transfer_bytes: 1024 * 1024 * 1024,
+            allow_private_urls: false,
+            send_timeout: Duration::from_mins(1),
+            state_dir: None,
+            rows_lost: None,
+            first_start: None,
+            watch: WatchTimes::default(),
+        }
+    }
+}
+
+/// What went wrong in the engine. No variant carries a message, a key or a full phone number.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// `websocket_url` is not acceptable.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Another process holds the folder or session.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file or folder of a session could not be used.
+    #[error("cannot {operation} {path}: {source}")]
+    Folder {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The rows could not be read or written.
+    #[error("storage failed: {0}")]
+    Storage(StorageError),
+    /// A database cannot be written: nothing that was asked for is stored.
+    #[error("{trouble}")]
+    Disk {
+        /// Which file, and why.
+        trouble: Arc<DiskTrouble>,
+    },
+    /// The engine's own database of a session could not be opened.
+    #[error("cannot open the engine database of session {session}: {reason}")]
+    EngineDatabase {
+        /// Whose.
+        session: SessionName,
+        /// What the store said.
+        reason: String,
+    },
+    /// A database is reached by another name as well, where another wakeeper may use it.
+    #[error(
+        "{} has a second name (a hard link): what changes here changes there, and another wakeeper may use it. Give it a \
+         file of its own: cp -p '{}' '{}.new' && mv '{}.new' '{}'",
+        path.display(), path.display(), path.display(), path.display(), path.display()
+    )]
+    SecondName {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Whether the databases are older copies could not be told or written down, so nothing may be sent.
+    #[error("cannot tell whether session {session} lies here as it ran last: {source}")]
+    Generation {
+        /// Whose.
+        session: SessionName,
+        /// Why.
+        source: Box<GenerationError>,
+    },
+    /// There was a login, and no backup gives it back.
+    #[error(
+        "the login of session {session} is lost: {because}, and {reason}. Nothing was deleted. Put a backup into the backup \
+         folder, or a sound engine.db into the session's folder, and start the session again; to link it anew instead, \
+         delete the session and make it again"
+    )]
+    LoginLost {
+        /// Whose.
+        session: SessionName,
+        /// What is wrong with the database.
+        because: String,
+        /// Why no backup helps.
+        reason: String,
+    },
+    /// The session lives elsewhere now.
+    #[error(
+        "session {session} was moved to {to}; it is not started here, because two owners would break its encryption. \
+         `wakeeper import` brings it back"
+    )]
+    Moved {
+        /// Whose.
+        session: SessionName,
+        /// Where it lives.
+        to: String,
+    },
+    /// A proxy is asked for, and this version cannot use one.
+    #[error(
+        "session {session} has a proxy in its settings, and this version cannot use one. It does not connect without \
+         it: take the proxy out of the settings (PUT /api/sessions/{session}), and it starts"
+    )]
+    Proxy {
+        /// Whose.
+        session: SessionName,
+    },
+    /// The session was linked to another phone number since the request was made.
+    #[error("another phone number was linked in the session's place; nothing was sent from it")]
+    OtherAccount,
+    /// An import was cut short, and its source is out of reach.
+    #[error(
+        "the import of session {session} was interrupted, and {} cannot be looked at: it is not known which of the two \
+         owns the login. Make the folder reachable and start again",
+        from.display()
+    )]
+    ImportUnfinished {
+        /// Whose.
+        session: SessionName,
+        /// The folder that it came from.
+        from: PathBuf,
+    },
+    /// The Baileys session in the folder could not be taken over.
+    #[error("the Baileys session in {} cannot be taken over: {source}", folder.display())]
+    FirstStart {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: Box<MoveError>,
+    },
+    /// No such session.
+    #[error("no session {0}")]
+    UnknownSession(SessionName),
+    /// A session of that name exists already.
+    #[error("session {0} exists already")]
+    SessionExists(SessionName),
+    /// The session is not in a state to do it.
+    #[error("session {session} is {status}")]
+    NotReady {
+        /// Which session.
+        session: SessionName,
+        /// Its status.
+        status: SessionStatus,
+        /// What it would have to be.
+        expected: Vec<SessionStatus>,
+    },
+    /// The gateway is shutting down.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// Too much is under way in this session.
+    #[error("session {0} is busy")]
+    Busy(SessionName),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
+    /// A send under this key ended for good.
+    #[error("a send under this idempotency key failed: {reason}")]
+    FailedBefore {
+        /// Why it failed then.
+        reason: String,
+    },
+    /// The message is not known.
+    #[error("the message is not known")]
+    MessageNotFound,
+    /// The message has no file.
+    #[error("the message has no file")]
+    NoMedia,
+    /// The request makes no sense.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The file to send could not be fetched.
+    #[error("cannot fetch the file: {0}")]
+    Fetch(#[from] FetchError),
+    /// The file is larger than allowed.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A file could not be sent to, or fetched from, WhatsApp's media servers.
+    #[error("WhatsApp's media servers did not {operation} the file")]
+    MediaTransfer {
+        /// `take` or `give`.
+        operation: &'static str,
+    },
+    /// WhatsApp refused the message.
+    #[error("WhatsApp refused the message (code {code})")]
+    Rejected {
+        /// WhatsApp's code, for example `463`.
+        code: String,
+    },
+    /// The engine could not send it.
+    #[error("the message could not be sent: {reason}")]
+    SendFailed {
+        /// Why, in general words.
+        reason: &'static str,
+    },
+    /// WhatsApp did not acknowledge it in time. It will be sent when it can be; asking again under
+    /// the same idempotency key waits for it.
+    #[error("WhatsApp has not acknowledged the message yet")]
+    SendTimeout {
+        /// Its stanza id.
+        message_id: String,
+    },
+    /// WhatsApp gave no pairing code.
+    #[error("WhatsApp gave no pairing code: {reason}")]
+    PairingCode {
+        /// Why.
+        reason: String,
+        /// How long to wait before asking again, when WhatsApp says so.
+        retry_after: Option<Duration>,
+    },
+    /// The session's actor is gone; it was deleted.
+    #[error("session {0} was deleted")]
+    Gone(SessionName),
+}
+
+impl From<StorageError> for EngineError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Disk { trouble } => Self::Disk { trouble },
+            error => Self::Storage(error),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `contextInfo`: quotes and mentions, found inside whatever kind of message carries it.
+
+use wakeeper_model::ChatId;
+use whatsapp_rust::prelude::{MessageExt, wa};
+
+use super::payload::Reply;
+
+/// The context of an unwrapped message.
+pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {
+    macro_rules! first_context {
+        ($($field:ident),*) => {
+            $(if let Some(context) = base.$field.as_option().and_then(|part| part.context_info.as_option()) {
+                return Some(context);
+            })*
+        };
+    }
+    first_context!(
+        extended_text_message,
+        image_message,
+        video_message,
+        ptv_message,
+        audio_message,
+        document_message,
+        sticker_message,
+        location_message,
+        live_location_message,
+        contact_message,
+        contacts_array_message,
+        poll_creation_message,
+        poll_creation_message_v3
+    );
+    None
+}
+
+/// The quote in a context, when the message is a reply.
+pub(super) fn reply(context: &wa::ContextInfo) -> Option<Reply> {
+    let quoted = context.quoted_message.as_option();
+    let stanza_id = context.stanza_id.clone().filter(|id| !id.is_empty())?;
+    let body =
+        quoted.and_then(|quoted| super::content(quoted.get_base_message())).map(|content| content.body);
+    Some(Reply { stanza_id, participant: context.participant.clone(), body })
+}
+
+/// The message a reply quotes.
+pub(crate) struct Quote {
+    /// Its stanza id.
+    pub stanza_id: String,
+    /// Its sender's JID on the wire.
+    pub sender: String,
+    /// Its content.
+    pub message: wa::Message,
+}
+
+/// The context of an outgoing message; `None` when there is nothing to say in it.
+pub(crate) fn quote_context(quote: Option<Quote>, mentions: &[ChatId]) -> Option<wa::ContextInfo> {
+    if quote.is_none() && mentions.is_empty() {
+        return None;
+    }
+    let mut context = match quote {
+        Some(quote) => whatsapp_rust::proto_helpers::build_quote_context(
+            quote.stanza_id,
+            quote.sender,
+            quote.message.get_base_message(),
+        ),
+        None => wa::ContextInfo::default(),
+    };
+    context.mentioned_jid = mentions.iter().map(ChatId::to_wire).collect();
+    Some(context)
+}

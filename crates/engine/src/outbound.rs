@@ -1,0 +1,554 @@
+//! Sends: on disk before they leave, answered after the server's acknowledgement, once also across
+//! a crash, in order within a chat: the order in which they were ready, which for files means fetched
+//! and uploaded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wakeeper_model::{Ack, MessageId};
+use wakeeper_storage::{Change, SendBegun, SendRow, SendState, StorageError};
+use wakeeper_waha::SessionStatus;
+use whatsapp_rust::send::{SendError, SendOptions};
+use whatsapp_rust::{Client, Jid};
+
+use super::account;
+use super::acks::Job;
+use super::address::{self, Address};
+use super::changes::{Letter, tell};
+use super::fetch::Limits;
+use super::inflight::{Acknowledged, Inflight};
+use super::journal::Journal;
+use super::plan::{Plan, Planner, fingerprint};
+use super::state::SessionState;
+use super::store::Closed;
+use super::{EngineError, download};
+use crate::message::{Facts, WireKey, media_part};
+use crate::outgoing::{IdempotencyKey, Outgoing, Sent};
+
+/// Sends of one session under way at the same time.
+const MOST: usize = 512;
+/// How long a caller waits for a session that is starting (as WAHA does).
+const STARTING: Duration = Duration::from_secs(15);
+/// How long the server may take to acknowledge one attempt.
+const ACKNOWLEDGE: Duration = Duration::from_secs(30);
+/// Attempts that fail for reasons other than the connection.
+const ATTEMPTS: u32 = 3;
+
+pub(super) type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
+
+/// The sends of one session.
+pub(super) struct Outbound {
+    /// The session.
+    pub state: Arc<SessionState>,
+    /// Where rows and events go.
+    pub journal: Arc<Journal>,
+    /// Sends that wait for the server.
+    pub inflight: Arc<Inflight>,
+    /// Receipts that waited go back here.
+    pub jobs: UnboundedSender<Job>,
+    /// For files by URL.
+    pub limits: Limits,
+    /// Start of the URLs of files.
+    pub public_url: Arc<str>,
+    /// How long callers wait.
+    pub patience: Duration,
+    /// Ends the sends of a deleted session.
+    pub gone: CancellationToken,
+    permits: Arc<Semaphore>,
+    chats: Locks,
+    keys: Locks,
+    tasks: TaskTracker,
+}
+
+/// What an [`Outbound`] is made of.
+pub(super) struct OutboundParts {
+    pub state: Arc<SessionState>,
+    pub journal: Arc<Journal>,
+    pub inflight: Arc<Inflight>,
+    pub jobs: UnboundedSender<Job>,
+    pub limits: Limits,
+    pub public_url: Arc<str>,
+    pub patience: Duration,
+    pub gone: CancellationToken,
+}
+
+/// Whether WhatsApp may have a send already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Repeat,
+}
+
+impl Outbound {
+    pub(super) fn new(parts: OutboundParts) -> Self {
+        let OutboundParts { state, journal, inflight, jobs, limits, public_url, patience, gone } = parts;
+        Self {
+            state,
+            journal,
+            inflight,
+            jobs,
+            limits,
+            public_url,
+            patience,
+            gone,
+            permits: Arc::new(Semaphore::new(MOST)),
+            chats: Locks::default(),
+            keys: Locks::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Sends, and answers after the server's acknowledgement. The send goes on when the caller goes
+    /// away.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        outgoing: Outgoing,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Sent, EngineError> {
+        let busy = || EngineError::Busy(self.state.name().clone());
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
+        let account = self.state.account_changes();
+        let prepared = self.prepare(outgoing, key.as_ref()).await?;
+        let id = Arc::new(OnceLock::new());
+        let task = {
+            let (this, id) = (Arc::clone(self), Arc::clone(&id));
+            self.tasks.spawn(async move { this.accept(prepared, key, account, permit, &id).await })
+        };
+        match tokio::time::timeout(self.patience, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(EngineError::SendFailed { reason: "the send broke off" }),
+            Err(_) => Err(match id.get() {
+                Some(id) => EngineError::SendTimeout { message_id: String::clone(id) },
+                None => busy(),
+            }),
+        }
+    }
+
+    /// Gets what a send needs that may take long: its file is fetched and uploaded here, before the
+    /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
+    /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
+    /// who goes away ends it.
+    async fn prepare(
+        &self,
+        outgoing: Outgoing,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Prepared, EngineError> {
+        let (outgoing, request_hash) = fingerprinted(outgoing).await?;
+        let mut plan = None;
+        // A repeat is answered from its row, also when its file is no longer where it was.
+        if matches!(outgoing, Outgoing::Media(_)) && self.row_of(key).await?.is_none() {
+            let client = self.ready().await?;
+            plan = Some(self.plan(&client, outgoing.clone()).await?);
+        }
+        Ok(Prepared { outgoing, request_hash, plan })
+    }
+
+    async fn plan(&self, client: &Client, outgoing: Outgoing) -> Result<Plan, EngineError> {
+        let planner = Planner { client, state: &self.state, journal: &self.journal, limits: &self.limits };
+        tokio::select! {
+            plan = planner.plan(outgoing) => plan,
+            () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+        }
+    }
+
+    /// The row of an earlier send under the same key.
+    async fn row_of(&self, key: Option<&IdempotencyKey>) -> Result<Option<SendRow>, StorageError> {
+        match key {
+            Some(key) => self.journal.storage().send_by_key(self.state.name().as_str(), key.as_str()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on with sends that an earlier process accepted and did not finish, in their order.
+    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StorageError> {
+        let account = self.state.account_changes();
+        let rows = self.journal.storage().unfinished_sends(self.state.name().as_str()).await?;
+        if !rows.is_empty() {
+            tracing::info!(session = %self.state.name(), count = rows.len(), "going on with unfinished sends");
+        }
+        let mut chats: Vec<(String, Vec<SendRow>)> = Vec::new();
+        for row in rows {
+            let Some(plan) = Plan::from_json(&row.request_json) else {
+                tracing::error!(session = %self.state.name(), "an unfinished send cannot be read");
+                // It waits for room on the disk, for which its caller must not wait.
+                let this = Arc::clone(self);
+                self.tasks.spawn(async move { this.fail(&row.message_id, "its row is damaged").await });
+                continue;
+            };
+            // Receipts may come before the send is repeated.
+            self.inflight.begin(&row.message_id);
+            match chats.iter_mut().find(|(chat, _)| chat == plan.chat.as_str()) {
+                Some((_, queue)) => queue.push(row),
+                None => chats.push((plan.chat.as_str().to_owned(), vec![row])),
+            }
+        }
+        for (chat, queue) in chats {
+            // Taken before any new send can queue for the chat.
+            let chat = lock(&self.chats, &chat).await;
+            let this = Arc::clone(self);
+            self.tasks.spawn(async move {
+                for row in queue {
+                    this.resume_one(row, account).await;
+                }
+                drop(chat);
+            });
+        }
+        Ok(())
+    }
+
+    async fn resume_one(&self, row: SendRow, account: u64) {
+        let _key = match row.idempotency_key.as_deref() {
+            Some(key) => Some(lock(&self.keys, key).await),
+            None => None,
+        };
+        let Some(plan) = Plan::from_json(&row.request_json) else { return };
+        if let Err(error) = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await {
+            tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
+        }
+    }
+
+    /// Waits until no send is under way, at most `patience`.
+    pub(super) async fn drain(&self, patience: Duration) {
+        self.tasks.close();
+        let _ = tokio::time::timeout(patience, self.tasks.wait()).await;
+    }
+
+    async fn accept(
+        self: &Arc<Self>,
+        prepared: Prepared,
+        key: Option<IdempotencyKey>,
+        account: u64,
+        _permit: OwnedSemaphorePermit,
+        id: &OnceLock<String>,
+    ) -> Result<Sent, EngineError> {
+        self.storable()?;
+        let Prepared { outgoing, request_hash, plan } = prepared;
+        let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
+        let _key = match &key {
+            Some(key) => Some(lock(&self.keys, key.as_str()).await),
+            None => None,
+        };
+        if let Some(row) = self.row_of(key.as_ref()).await? {
+            return self.replay(row, &request_hash, account).await;
+        }
+        let client = self.ready().await?;
+        self.storable()?;
+        let plan = match plan {
+            Some(plan) => plan,
+            None => self.plan(&client, outgoing).await?,
+        };
+        if self.state.account_changes() != account {
+            return Err(EngineError::OtherAccount);
+        }
+        let now_ms = self.state.clock().now_ms();
+        let message_id = client.generate_message_id();
+        let row = SendRow {
+            session: self.state.name().as_str().to_owned(),
+            idempotency_key: key.map(|key| key.as_str().to_owned()),
+            request_hash: request_hash.clone(),
+            message_id: message_id.clone(),
+            state: SendState::Accepted,
+            request_json: plan.to_json(),
+            response_json: None,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        };
+        match self.journal.storage().begin_send(row).await? {
+            SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
+            SendBegun::New => {
+                let _ = id.set(message_id.clone());
+                let payload = self.deliver(&plan, &message_id, account, Turn::First).await?;
+                Ok(Sent { payload, replayed: false })
+            }
+        }
+    }
+
+    /// Refuses a send that could not be stored, before anything of it leaves.
+    fn storable(&self) -> Result<(), EngineError> {
+        if let Some(trouble) = self.journal.storage().disk().borrow().clone() {
+            return Err(EngineError::Disk { trouble });
+        }
+        match self.state.trouble().as_ref().and_then(Closed::trouble) {
+            Some(trouble) => Err(EngineError::Disk { trouble: Arc::clone(trouble) }),
+            None => Ok(()),
+        }
+    }
+
+    /// The client of a session that works, after some patience while it starts.
+    pub(super) async fn ready(&self) -> Result<Arc<Client>, EngineError> {
+        self.state.working(STARTING).await.map_err(|status| EngineError::NotReady {
+            session: self.state.name().clone(),
+            status,
+            expected: vec![SessionStatus::Working],
+        })
+    }
+
+    /// Answers a request whose key is known.
+    async fn replay(
+        self: &Arc<Self>,
+        row: SendRow,
+        request_hash: &str,
+        account: u64,
+    ) -> Result<Sent, EngineError> {
+        if row.session != self.state.name().as_str() {
+            // Accepted for the number that was linked before.
+            return Err(EngineError::OtherAccount);
+        }
+        if row.request_hash != request_hash {
+            return Err(EngineError::IdempotencyConflict);
+        }
+        let response: Value =
+            row.response_json.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        match row.state {
+            SendState::Acked => Ok(Sent { payload: response, replayed: true }),
+            SendState::Failed => Err(EngineError::FailedBefore {
+                reason: response["error"].as_str().unwrap_or("unknown").to_owned(),
+            }),
+            SendState::Accepted | SendState::Sent => {
+                let plan = Plan::from_json(&row.request_json)
+                    .ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+                let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
+                Ok(Sent { payload, replayed: true })
+            }
+        }
+    }
+
+    /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
+    async fn deliver(&self, plan: &Plan, id: &str, account: u64, turn: Turn) -> Result<Value, EngineError> {
+        self.inflight.begin(id);
+        let mut result = tokio::select! {
+            biased;
+            () = self.state.until_other_account(account) => Err(EngineError::OtherAccount),
+            () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+            result = self.attempts(plan, id, account, turn) => result,
+        };
+        if matches!(result, Err(EngineError::OtherAccount))
+            && let Err(error) = self.fail(id, account::REASON).await
+        {
+            result = Err(error.into());
+        }
+        let held = self.inflight.end(id);
+        if !held.is_empty() {
+            let _ = self.jobs.send(Job::Held(held));
+        }
+        result
+    }
+
+    async fn attempts(
+        &self,
+        plan: &Plan,
+        id: &str,
+        account: u64,
+        mut turn: Turn,
+    ) -> Result<Value, EngineError> {
+        let to: Jid = plan
+            .chat
+            .to_wire()
+            .parse()
+            .map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))?;
+        let mut failures = 0;
+        loop {
+            let client = self
+                .state
+                .until_working()
+                .await
+                .ok_or_else(|| EngineError::Gone(self.state.name().clone()))?;
+            // The number changes before the session works for it, so whoever sees it work sees the change.
+            if self.state.account_changes() != account {
+                return Err(EngineError::OtherAccount);
+            }
+            self.state.server_witness().before_send(&client, self.state.name()).await;
+            let repeats = turn == Turn::Repeat && plan.chat.is_group();
+            let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
+            turn = Turn::Repeat;
+            let acknowledged = self.inflight.attempt(id);
+            let options = SendOptions::default().with_message_id(id);
+            match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {
+                Ok(_) => {}
+                Err(error) => {
+                    self.after_error(&client, &error, id, &mut failures).await?;
+                    continue;
+                }
+            }
+            let answer = tokio::select! {
+                answer = acknowledged => answer.ok(),
+                () = self.state.until_not_working() => None,
+                () = tokio::time::sleep(ACKNOWLEDGE) => None,
+            };
+            match answer {
+                Some(Acknowledged { refused: None, timestamp_s }) => {
+                    return self.acknowledged(&client, plan, id, timestamp_s).await;
+                }
+                Some(Acknowledged { refused: Some(code), .. }) => {
+                    self.fail(id, &code).await?;
+                    return Err(EngineError::Rejected { code });
+                }
+                None => {
+                    tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id");
+                }
+            }
+        }
+    }
+
+    /// Decides after a failed attempt: wait for the connection, try again, or give up.
+    async fn after_error(
+        &self,
+        client: &Client,
+        error: &SendError,
+        id: &str,
+        failures: &mut u32,
+    ) -> Result<(), EngineError> {
+        // A client that could not store its ratchets did not send: the send waits for its successor.
+        if self.state.trouble().is_some() || !client.is_connected() || !client.is_logged_in() {
+            // The status follows the connection within moments; then the loop waits for it.
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.state.until_not_working()).await;
+            return Ok(());
+        }
+        *failures += 1;
+        let final_error = matches!(error, SendError::InvalidRequest(_));
+        if !final_error && *failures < ATTEMPTS {
+            tokio::time::sleep(Duration::from_millis(200) * *failures).await;
+            return Ok(());
+        }
+        let reason = match error {
+            SendError::InvalidRequest(_) => "WhatsApp's client refuses this kind of message to this chat",
+            SendError::Iq(_) => "WhatsApp did not tell the receiver's devices",
+            _ => "it could not be encrypted or handed over",
+        };
+        tracing::warn!(session = %self.state.name(), reason, "a send failed");
+        self.fail(id, reason).await?;
+        Err(EngineError::SendFailed { reason })
+    }
+
+    async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
+        let response = json!({"error": reason}).to_string();
+        let now_ms = self.state.clock().now_ms();
+        let change = Change::Send {
+            session: self.state.name().as_str().to_owned(),
+            message_id: id.to_owned(),
+            state: SendState::Failed,
+            response_json: Some(response),
+            now_ms,
+        };
+        self.journal.commit_patiently(vec![change]).await
+    }
+
+    /// The server has it: stores the message, its events and the answer in one go.
+    async fn acknowledged(
+        &self,
+        client: &Client,
+        plan: &Plan,
+        id: &str,
+        timestamp_s: Option<i64>,
+    ) -> Result<Value, EngineError> {
+        let now_ms = self.state.clock().now_ms();
+        let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
+        let told = loop {
+            match tell(&self.journal, client, self.state.name(), &letter).await {
+                Err(error) if error.disk_cause().is_some() => self.journal.pause().await,
+                told => break told?,
+            }
+        };
+        let payload =
+            told.as_ref().map_or_else(|| json!({"id": letter.facts.id}), |told| told.payload.clone());
+        let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
+        changes.push(Change::Send {
+            session: self.state.name().as_str().to_owned(),
+            message_id: id.to_owned(),
+            state: SendState::Acked,
+            response_json: Some(payload.to_string()),
+            now_ms,
+        });
+        // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
+        // row still says that it was accepted, so a process that dies here goes on with it under the same id.
+        self.journal.commit_patiently(changes).await?;
+        self.state.note(|evidence, now| evidence.acknowledged = Some(now));
+        Ok(payload)
+    }
+
+    async fn letter<'a>(&self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
+        let chat = address::resolve_id(client, &plan.chat).await;
+        let me = self.state.me();
+        let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
+        let in_group = chat.id.is_group();
+        let wire_chat = plan.chat.to_wire();
+        let facts = Facts {
+            id: MessageId {
+                from_me: true,
+                chat: chat.id.clone(),
+                stanza_id: id.to_owned(),
+                participant: in_group.then(|| own.clone()),
+            },
+            wire: WireKey {
+                chat_alt: names(&chat).find(|name| *name != wire_chat),
+                chat: wire_chat,
+                participant: None,
+                participant_alt: None,
+            },
+            me: Some(own.clone()),
+            timestamp_s,
+            ack: Ack::Server,
+            from_api: true,
+            push_name: me.as_ref().and_then(|me| me.push_name.clone()),
+            media_url: media_part(&plan.message)
+                .is_some()
+                .then(|| download::url(&self.public_url, self.state.name(), id, &plan.message)),
+        };
+        Letter {
+            message: &plan.message,
+            facts,
+            sender: own,
+            sender_alt: me.and_then(|me| me.lid),
+            by_admin: false,
+        }
+    }
+}
+
+/// A send that can take its turn.
+struct Prepared {
+    outgoing: Outgoing,
+    request_hash: String,
+    /// Of sends with a file: made already.
+    plan: Option<Plan>,
+}
+
+async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), EngineError> {
+    let broken = |_| EngineError::SendFailed { reason: "its file cannot be read any more" };
+    if !matches!(outgoing, Outgoing::Media(_)) {
+        let hash = fingerprint(&outgoing).map_err(broken)?;
+        return Ok((outgoing, hash));
+    }
+    let read = tokio::task::spawn_blocking(move || {
+        let hash = fingerprint(&outgoing)?;
+        Ok::<_, std::io::Error>((outgoing, hash))
+    });
+    read.await.map_err(|_| EngineError::SendFailed { reason: "the send broke off" })?.map_err(broken)
+}
+
+fn names(address: &Address) -> impl Iterator<Item = String> + '_ {
+    [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(wakeeper_model::ChatId::to_wire)
+}
+
+/// Waits for its turn under `name`: first come, first served.
+pub(super) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
+    let lock = {
+        let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Few are alive at a time; the dead ones go when they are many.
+        if locks.len() >= 2 * MOST {
+            locks.retain(|_, lock| lock.strong_count() > 0);
+        }
+        let found = locks.get(name).and_then(Weak::upgrade);
+        found.unwrap_or_else(|| {
+            let lock = Arc::new(tokio::sync::Mutex::new(()));
+            locks.insert(name.to_owned(), Arc::downgrade(&lock));
+            lock
+        })
+    };
+    lock.lock_owned().await
+}

@@ -1,0 +1,167 @@
+//! A Baileys session that lies where the gateway keeps its own becomes session `default` at the first start.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::formats::baileys::credentials::Credentials;
+use wakeeper_doctor::json;
+use wakeeper_doctor::source::{Folder, Limits};
+use wakeeper_doctor::transfer::TransferError;
+use wakeeper_engine_store::{Condition, DATABASE};
+use wakeeper_model::SessionName;
+use wakeeper_storage::Storage;
+
+use super::{BackupPlace, ImportOrder, MoveError, import, known, refused};
+use crate::lock::Lock;
+use crate::{EngineConfig, EngineError, credentials};
+
+/// Imports what Baileys left in the folder, when no session of ours is linked there yet. A take-over that fails is told by
+/// the session itself.
+pub(crate) async fn at_first_start(
+    config: &EngineConfig,
+    lock: &Lock,
+    storage: &Arc<dyn Storage>,
+    now_ms: i64,
+) -> Result<(), EngineError> {
+    let Some(place) = &config.first_start else { return Ok(()) };
+    let (folder, session) = (&config.auth_info_dir, SessionName::default_session());
+    let target = credentials::folder(folder, &session);
+    refused::forget(&target)?;
+    if !folder.join("creds.json").exists() {
+        return Ok(());
+    }
+    let found = login_in(folder);
+    let known = known::of(folder, &session, storage.as_ref()).await;
+    let was = known.filter(super::Known::was_linked).and_then(|known| known.login);
+    let logins = Logins { found: found.as_deref(), was: was.as_deref() };
+    match to_do(folder, &session, &logins, storage.as_ref(), now_ms).await? {
+        ToDo::TakeOver => {}
+        ToDo::Leave(why) => {
+            tracing::warn!("a Baileys session lies in {}, and is left alone: {why}", folder.display());
+            return Ok(());
+        }
+    }
+    tracing::info!("a Baileys session was found in {}; taking it over as session default", folder.display());
+    let order = ImportOrder {
+        source: folder.clone(),
+        store: place.store.clone(),
+        session: session.clone(),
+        auth_info_dir: folder.clone(),
+        backup: Some(BackupPlace::clone(&place.backup)),
+        now_ms,
+    };
+    match import(order, lock, storage).await {
+        Ok(imported) => {
+            let backup = imported.backup.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+            tracing::info!(
+                backup,
+                pre_keys = imported.moved.pre_keys,
+                signal_sessions = imported.moved.signal_sessions,
+                sender_keys = imported.moved.sender_keys,
+                messages = imported.store.messages,
+                left_out = imported.left_out.len(),
+                "the Baileys session is session default now: no new QR code is needed. Its files are in the backup and are \
+                 marked as moved; do not start Baileys on them again"
+            );
+            for left_out in &imported.left_out {
+                tracing::info!(path = left_out.path, reason = left_out.reason, "left behind");
+            }
+            Ok(())
+        }
+        // Never linked: there is nothing to take over, and a QR code is what its owner expects.
+        Err(MoveError::Source(TransferError::NoLogin { reason, .. })) => {
+            tracing::info!(reason, "it holds no login; a new one starts with a QR code");
+            Ok(())
+        }
+        // It was linked before: its own backup may give the login back, when it starts.
+        Err(error) if was.is_some() => {
+            tracing::error!("the Baileys session in {} cannot be taken over: {error}", folder.display());
+            Ok(())
+        }
+        // A first start that has nothing else to do: whoever mounted the wrong folder hears of it at once.
+        Err(error) if !crate::has_sessions(folder) => {
+            Err(EngineError::FirstStart { folder: folder.clone(), source: Box::new(error) })
+        }
+        Err(error) => {
+            tracing::error!(%session, "the Baileys session in {} cannot be taken over: {error}", folder.display());
+            refused::leave(&target, folder, &error)
+        }
+    }
+}
+
+/// What becomes of a Baileys session in the gateway's folder.
+enum ToDo {
+    TakeOver,
+    /// Nothing, and why.
+    Leave(String),
+}
+
+/// The login that lies in the folder, and the one that the session had last.
+struct Logins<'a> {
+    found: Option<&'a str>,
+    was: Option<&'a str>,
+}
+
+async fn to_do(
+    folder: &Path,
+    session: &SessionName,
+    logins: &Logins<'_>,
+    storage: &dyn Storage,
+    now_ms: i64,
+) -> Result<ToDo, EngineError> {
+    let Logins { found, was } = *logins;
+    let copy_of = |name: &SessionName| {
+        ToDo::Leave(format!(
+            "it is a copy of the login of session {name}. Move creds.json out of the folder, and start nothing on it: two \
+             owners of one login break its encryption"
+        ))
+    };
+    let another = |state: &str| {
+        ToDo::Leave(format!(
+            "session {session} {state}. `wakeeper import {} --session NAME` makes it a session of its own",
+            folder.display()
+        ))
+    };
+    if let Some(found) = found
+        && let Some(holder) = known::holder(folder, storage, found, session).await
+    {
+        return Ok(copy_of(&holder));
+    }
+    let target = credentials::folder(folder, session);
+    // One that was moved out, or whose import was cut short, is none.
+    let is_away = super::moved_to(&target).is_some() || target.join("import.json").exists();
+    let condition = wakeeper_engine_store::condition(&target.join(DATABASE)).await;
+    let condition = match condition {
+        Ok(condition) => condition,
+        // The session tells it as well, when it starts.
+        Err(error) => return Ok(ToDo::Leave(error.to_string())),
+    };
+    Ok(match condition {
+        _ if is_away => ToDo::TakeOver,
+        Condition::Sound if found.is_some() && held(&target).await.as_deref() == found => copy_of(session),
+        Condition::Sound => another("is linked already"),
+        _ if was.is_some() && was != found => {
+            another("has another login, and its database is lost or damaged")
+        }
+        Condition::Missing => ToDo::TakeOver,
+        // Out of the way, so that the folder's marker of an earlier move leads nowhere. The note of the login stays.
+        _ => {
+            credentials::move_aside(&target, &format!("damaged-{now_ms}"), false)?;
+            ToDo::TakeOver
+        }
+    })
+}
+
+/// Which login a folder of Baileys holds, when that can be read.
+fn login_in(folder: &Path) -> Option<String> {
+    let text = Folder::open(folder).ok()?.read("creds.json", &Limits::default()).ok()?;
+    let credentials = Credentials::read(&json::parse(&text).ok()?);
+    credentials.identity_public().map(account_mark)
+}
+
+/// Which login a session's database holds.
+async fn held(folder: &Path) -> Option<String> {
+    let marked = wakeeper_engine_store::generation::marked(&folder.join(DATABASE)).await.ok()?;
+    marked.identity.map(|identity| account_mark(&identity))
+}

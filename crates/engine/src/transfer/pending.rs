@@ -1,0 +1,167 @@
+//! The note of an import that is under way.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::transfer as moves;
+use wakeeper_engine_store::{DATABASE, SIDE_FILES};
+use wakeeper_model::SessionName;
+use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
+
+use crate::EngineError;
+
+/// The note, in the session's folder.
+const NOTE: &str = "import.json";
+/// Bytes of the note: two names.
+const LONGEST_NOTE: u64 = 64 << 10;
+
+/// What an import under way is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// The folder that the session comes from.
+    pub source: PathBuf,
+    /// Which login it is.
+    pub account: String,
+}
+
+impl Pending {
+    /// Leaves the note. On disk when it returns.
+    pub(super) fn leave(&self, folder: &Path) -> Result<(), EngineError> {
+        let path = folder.join(NOTE);
+        let text = serde_json::to_vec(self).map_err(std::io::Error::from);
+        text.and_then(|text| write(&path, &text)).map_err(failed("write", &path))
+    }
+
+    fn of(folder: &Path) -> Result<Option<Self>, EngineError> {
+        let path = folder.join(NOTE);
+        match read_own(&path, LONGEST_NOTE) {
+            Err(FsError::Missing) => Ok(None),
+            Err(error) => Err(failed("read", &path)(error.into_io())),
+            Ok(text) => {
+                serde_json::from_slice(&text).map(Some).map_err(|error| failed("read", &path)(error.into()))
+            }
+        }
+    }
+}
+
+/// Removes the note: from here on the session may start.
+pub(super) fn done(folder: &Path) -> Result<(), EngineError> {
+    let path = folder.join(NOTE);
+    std::fs::remove_file(&path)
+        .and_then(|()| std::fs::File::open(folder)?.sync_all())
+        .map_err(failed("remove", &path))
+}
+
+/// Finishes or takes back an import that was cut short, if there is one.
+///
+/// # Errors
+/// When the source cannot be looked at: then it cannot be told whether it was given up already.
+pub(crate) fn settle(folder: &Path, session: &SessionName) -> Result<(), EngineError> {
+    let Some(pending) = Pending::of(folder)? else { return Ok(()) };
+    let source = Folder::open(&pending.source).map_err(|_| EngineError::ImportUnfinished {
+        session: session.clone(),
+        from: pending.source.clone(),
+    })?;
+    if moves::moved(&source).is_some_and(|marker| marker.account == pending.account) {
+        // Given up by its source: it is ours. The credentials may not have been set aside yet.
+        let withdrawn = moves::withdraw_credentials(&source);
+        withdrawn.map_err(|error| {
+            failed("finish the move out of", &pending.source)(std::io::Error::other(error))
+        })?;
+        tracing::info!(%session, "an interrupted import was finished");
+    } else {
+        // Never started here and never given up there: what was written is of no use.
+        discard(folder)?;
+        tracing::info!(%session, "an interrupted import was taken back");
+    }
+    done(folder)
+}
+
+/// Removes a database that never came to life.
+pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
+    for name in [DATABASE].into_iter().chain(SIDE_FILES) {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut file = open_own(path, Writing::Over).map_err(FsError::into_io)?;
+    file.set_len(0)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    match path.parent() {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn failed<'p>(operation: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> EngineError + 'p {
+    move |source| EngineError::Folder { operation, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wakeeper_doctor::transfer::MovedMarker;
+
+    fn scene() -> (tempfile::TempDir, PathBuf, Folder, SessionName) {
+        let root = tempfile::tempdir().unwrap();
+        let (target, source) = (root.path().join("target"), root.path().join("source"));
+        std::fs::create_dir(&target).unwrap();
+        std::fs::create_dir(&source).unwrap();
+        std::fs::write(source.join("creds.json"), "{}").unwrap();
+        std::fs::write(target.join(DATABASE), "half").unwrap();
+        Pending { source: source.clone(), account: "abc".into() }.leave(&target).unwrap();
+        let folder = Folder::open(&source).unwrap();
+        (root, target, folder, "default".parse().unwrap())
+    }
+
+    #[test]
+    fn what_the_source_did_not_give_up_is_taken_back() {
+        let (_root, target, source, name) = scene();
+        settle(&target, &name).unwrap();
+        assert!(!target.join(DATABASE).exists() && !target.join(NOTE).exists());
+        assert!(source.path().join("creds.json").exists());
+        settle(&target, &name).unwrap();
+    }
+
+    #[test]
+    fn what_the_source_gave_up_is_finished() {
+        let (_root, target, source, name) = scene();
+        let marker =
+            MovedMarker { to: "here".into(), at_ms: 0, account: "abc".into(), backup: None, within: false };
+        moves::mark_moved(&source, &marker).unwrap();
+        settle(&target, &name).unwrap();
+        assert!(target.join(DATABASE).exists() && !target.join(NOTE).exists());
+        assert!(!source.path().join("creds.json").exists(), "set aside now");
+    }
+
+    #[test]
+    fn another_logins_marker_does_not_count_and_a_lost_source_decides_nothing() {
+        let (_root, target, source, name) = scene();
+        let marker = MovedMarker {
+            to: "there".into(),
+            at_ms: 0,
+            account: "other".into(),
+            backup: None,
+            within: false,
+        };
+        moves::mark_moved(&source, &marker).unwrap();
+        std::fs::rename(source.path(), target.join("away")).unwrap();
+        let error = settle(&target, &name).unwrap_err();
+        assert!(matches!(error, EngineError::ImportUnfinished { .. }), "{error}");
+        assert!(target.join(DATABASE).exists(), "kept until it is known whose it is");
+        std::fs::rename(target.join("away"), source.path()).unwrap();
+        settle(&target, &name).unwrap();
+        assert!(!target.join(DATABASE).exists());
+    }
+}

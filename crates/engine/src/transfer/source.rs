@@ -1,0 +1,159 @@
+//! What is to be imported: recognised, held, backed up, read.
+
+use std::path::{Path, PathBuf};
+
+use wakeeper_doctor::backup::{self, CreateOptions};
+use wakeeper_doctor::examine::{ExamineError, Options};
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::model::Session;
+use wakeeper_doctor::repair;
+use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::transfer::{self, LeftOut, Reading, TransferError};
+
+use super::{BackupPlace, MoveError};
+use crate::lock::Hold;
+
+/// What a session is stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceFormat {
+    /// Baileys' folder of JSON files.
+    Baileys,
+    /// wakeeper's own store.
+    Native,
+}
+
+/// A source that was read and is held until the value is dropped.
+pub(super) struct Source {
+    pub format: SourceFormat,
+    pub version: Option<Version>,
+    pub folder: Folder,
+    pub session: Session,
+    pub left_out: Vec<LeftOut>,
+    pub notes: Vec<String>,
+    pub backup: Option<PathBuf>,
+    reading: Option<Reading>,
+    _held: Held,
+}
+
+/// Kept for its drop.
+struct Held {
+    _folder: Option<Folder>,
+    _session: Option<Hold>,
+}
+
+/// Which way a folder is stored.
+pub(super) fn format_of(path: &Path) -> SourceFormat {
+    // Whatever has the database's name: what is not a file is refused with words when it is read.
+    let database = path.join(wakeeper_engine_store::DATABASE).symlink_metadata();
+    if database.is_ok() { SourceFormat::Native } else { SourceFormat::Baileys }
+}
+
+impl Source {
+    /// Reads a source, after a verified backup.
+    pub(super) async fn open(
+        path: PathBuf,
+        store: Option<PathBuf>,
+        place: Option<BackupPlace>,
+        now_ms: i64,
+    ) -> Result<Self, MoveError> {
+        match format_of(&path) {
+            SourceFormat::Baileys => {
+                tokio::task::spawn_blocking(move || baileys(&path, store.as_deref(), place.as_ref(), now_ms))
+                    .await?
+            }
+            SourceFormat::Native => native(&path, now_ms).await,
+        }
+    }
+
+    /// Marks the source as moved, provided that nobody wrote into it since it was read.
+    pub(super) fn give_up(&self, to: String, within: bool, now_ms: i64) -> Result<(), MoveError> {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| !reading.is_current(&self.folder, &Options::at(now_ms)))
+        {
+            return Err(TransferError::Changing { path: self.folder.path().to_owned() }.into());
+        }
+        let marker = transfer::MovedMarker {
+            to,
+            at_ms: now_ms,
+            account: self.account(),
+            backup: self.backup.as_ref().map(|path| path.display().to_string()),
+            within,
+        };
+        transfer::mark_moved(&self.folder, &marker)?;
+        if self.format == SourceFormat::Baileys {
+            transfer::withdraw_credentials(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Which login it is.
+    pub(super) fn account(&self) -> String {
+        backup::manifest::account_mark(&self.session.credentials.identity.public)
+    }
+}
+
+fn baileys(
+    path: &Path,
+    store: Option<&Path>,
+    place: Option<&BackupPlace>,
+    now_ms: i64,
+) -> Result<Source, MoveError> {
+    let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
+    let held = Held { _folder: Some(repair::hold(&folder)?), _session: None };
+    let options = Options { store, ..Options::at(now_ms) };
+    let reading = transfer::read_folder(&folder, &options)?;
+    let backup = match place {
+        Some(place) => {
+            let how = CreateOptions {
+                shelf: &place.shelf,
+                label: &place.label,
+                passphrase: place.passphrase.as_ref(),
+                always: false,
+            };
+            let created = backup::create(&folder, &options, &how)?;
+            backup::verify(
+                &created.path,
+                &Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) },
+            )?;
+            Some(created.path)
+        }
+        None => None,
+    };
+    Ok(Source {
+        format: SourceFormat::Baileys,
+        version: reading.version,
+        folder,
+        session: reading.session.clone(),
+        left_out: reading.left_out.clone(),
+        notes: reading.notes.clone(),
+        backup,
+        reading: Some(reading),
+        _held: held,
+    })
+}
+
+async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
+    let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
+    // Somebody else's folder: nothing is written into it that is not part of the move.
+    let lock = Hold::on(path, format!("the session in {}", path.display()))?;
+    if let Some(to) = super::moved_to(path) {
+        return Err(TransferError::Moved { path: path.to_owned(), to }.into());
+    }
+    let held = Held { _folder: None, _session: Some(lock) };
+    let reading =
+        wakeeper_engine_store::read_foreign(&path.join(wakeeper_engine_store::DATABASE), now_ms).await?;
+    Ok(Source {
+        format: SourceFormat::Native,
+        version: None,
+        folder,
+        session: reading.session,
+        left_out: reading.left_out,
+        notes: Vec::new(),
+        backup: None,
+        reading: None,
+        _held: held,
+    })
+}

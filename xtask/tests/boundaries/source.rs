@@ -1,0 +1,65 @@
+//! The workspace's own source text.
+
+use std::path::{Path, PathBuf};
+
+/// A source file of a library or the binary, without its tests and comments.
+pub struct Source {
+    /// The folder below `crates/`.
+    pub krate: String,
+    /// The module below the crate's root that the file belongs to; empty for the root itself.
+    pub module: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The workspace's root.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").to_path_buf()
+}
+
+/// Every source file below `crates/*/src` that is no test.
+pub fn all() -> Vec<Source> {
+    let mut found = Vec::new();
+    for folder in entries(&workspace().join("crates")) {
+        let krate = name(&folder);
+        let root = folder.join("src");
+        for file in below(&root) {
+            let path = file.strip_prefix(&root).expect("below the root").with_extension("");
+            let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+            if file.extension().is_none_or(|kind| kind != "rs") || parts.iter().any(|part| part == "tests") {
+                continue;
+            }
+            let module = match parts[0].as_ref() {
+                "lib" | "main" | "bin" => String::new(),
+                first => first.to_owned(),
+            };
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            found.push(Source { krate: krate.clone(), module, text: production(&text) });
+        }
+    }
+    found
+}
+
+/// Cuts off the tests, which stand last, and comments.
+fn production(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = read.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let paths = entries(folder).into_iter();
+    paths.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+/// The last part of a path, without what follows the dot.
+pub fn name(path: &Path) -> String {
+    path.file_stem().expect("a name").to_string_lossy().into_owned()
+}
