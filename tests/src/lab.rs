@@ -43,17 +43,13 @@ impl Binary {
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command.env_clear().current_dir(folder).env("HOME", folder).env("RUST_BACKTRACE", "1");
-        if let Some(level) = std::env::var_os("E2E_RUST_LOG") {
+        if let Some(mut level) = std::env::var_os("E2E_RUST_LOG") {
+            // The lines that say which port was taken.
+            level.push(",wakeeper::commands::simulator=info,wakeeper::monitor::metrics=info");
             command.env("RUST_LOG", level);
         }
         command
     }
-}
-
-/// A loopback port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// The world of one test. Keep it in the first variable: it must be dropped last.

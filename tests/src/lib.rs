@@ -17,6 +17,7 @@ pub mod lab;
 pub mod party;
 pub mod patient;
 pub mod peer;
+pub mod port;
 pub mod process;
 pub mod simulator;
 pub mod small_disk;
