@@ -90,14 +90,6 @@ impl Watch {
         self.process.kill().await;
     }
 
-    /// The largest memory of its process so far.
-    pub fn peak_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
-            .expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-
     /// Asks its own page, at the address that it prints; the status and the body.
     pub async fn page(&self, path: &str) -> Result<(u16, String), reqwest::Error> {
         let address =
