@@ -19,6 +19,7 @@ pub mod patient;
 pub mod peer;
 pub mod port;
 pub mod process;
+pub mod seeds;
 pub mod simulator;
 pub mod small_disk;
 pub mod story;
