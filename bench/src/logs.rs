@@ -120,7 +120,7 @@ fn ordinary(n: u64) -> String {
 }
 
 /// One message that fails, with an error and a stack for each stored session.
-fn burst(n: u64) -> String {
+pub fn burst(n: u64) -> String {
     use std::fmt::Write;
     let (user, device) = (628_110_000_000 + n % 50, n % 4);
     let mut text = "Failed to decrypt message with any known session...\n".to_owned();

@@ -2,6 +2,7 @@
 //! file, in one run and as ratios, because seconds alone say more about the machine than about the program.
 #![allow(clippy::print_stdout, reason = "a benchmark speaks on the terminal")]
 
+mod burst;
 mod folder;
 mod logs;
 mod measure;
@@ -41,6 +42,8 @@ enum Inner {
         #[arg(default_value_t = 1024)]
         mebibytes: u64,
     },
+    /// Let the monitor read a quiet night and the worst one, and print the memory that it took
+    Burst,
     /// Run a command and print what it took (used by the benchmark itself)
     #[command(hide = true)]
     Measure {
@@ -83,16 +86,21 @@ fn main() -> anyhow::Result<ExitCode> {
     match &arguments.inner {
         Some(Inner::Logs { mebibytes }) if !logs::run(*mebibytes)? => return Ok(ExitCode::FAILURE),
         Some(Inner::Logs { .. }) => {}
+        Some(Inner::Burst) => burst::run(&program(&arguments)?)?,
         Some(Inner::Measure { command }) => measure::here(command)?,
         None => compare(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(arguments: &Arguments) -> anyhow::Result<()> {
-    let program = arguments.wakeeper.canonicalize().with_context(|| {
+fn program(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    arguments.wakeeper.canonicalize().with_context(|| {
         format!("{} is not there: cargo build --release -p wakeeper", arguments.wakeeper.display())
-    })?;
+    })
+}
+
+fn compare(arguments: &Arguments) -> anyhow::Result<()> {
+    let program = program(arguments)?;
     let scratch = tempfile::tempdir().context("cannot make a folder")?;
     let session = scratch.path().join("auth_info");
     let bytes = folder::make(&session, arguments.files)?;

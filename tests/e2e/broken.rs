@@ -9,7 +9,6 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_e2e::journal::eventually;
-use wakeeper_e2e::lab::free_port;
 use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE, Party, Phone};
 
 const ANNA: &str = "491701000001";
@@ -340,7 +339,7 @@ async fn a_newer_database_stops_with_a_clear_word() {
     sqlx::query(sql).execute(&mut connection).await.expect("a newer schema");
     connection.close().await.expect("close the rows");
     let before = std::fs::read(&rows).expect("the rows");
-    let mut refused = scene.gateway().spawn("refused", free_port());
+    let mut refused = scene.gateway().second("refused");
     assert_eq!(refused.wait_exit(Duration::from_secs(30)).await.code(), Some(1));
     let newer = |lines: &[String]| lines.iter().find(|line| line.contains("newer wakeeper")).cloned();
     refused.lines().wait("a clear word", Duration::from_secs(5), newer).await;
@@ -357,7 +356,7 @@ async fn deleted_lock_files_let_no_second_gateway_in() {
     for lock in &locks {
         std::fs::remove_file(lock).expect("delete a lock file");
     }
-    let mut second = scene.gateway().spawn("second", free_port());
+    let mut second = scene.gateway().second("second");
     assert_eq!(second.wait_exit(Duration::from_secs(30)).await.code(), Some(1));
     // The first one notices, puts them back and goes on.
     scene.gateway().wait_line("somebody deleted the lock file").await;
@@ -418,7 +417,7 @@ async fn a_database_with_a_second_name_is_not_used() {
     scene.stop().await;
     let rows = scene.rows();
     std::fs::hard_link(&rows, &other).expect("a second name");
-    let mut second = scene.gateway().spawn("second", free_port());
+    let mut second = scene.gateway().second("second");
     assert!(!second.wait_exit(PATIENCE).await.success());
     second.wait_line("has a second name", PATIENCE).await;
 }

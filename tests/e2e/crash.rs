@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use wakeeper_e2e::gateway::API_KEY;
 use wakeeper_e2e::journal::eventually;
+use wakeeper_e2e::seeds::seeds;
 use wakeeper_e2e::webhook::Delivery;
 use wakeeper_e2e::{Address, Addressing, Gateway, Lab, PATIENCE, Phone, Webhooks};
 
@@ -49,13 +50,6 @@ impl Progress {
         // The sender lives as long as `self`.
         let _ = self.0.1.subscribe().wait_for(|now| *now >= count).await;
     }
-}
-
-fn seed() -> u64 {
-    let chosen = std::env::var("E2E_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = chosen.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    eprintln!("seed {seed}; E2E_SEED={seed} repeats these moments");
-    seed
 }
 
 /// Sends all texts of a line from its contact; returns the ids.
@@ -119,7 +113,12 @@ async fn kill_again_and_again(gateway: &mut Gateway, rng: &mut StdRng, progress:
 
 #[tokio::test]
 async fn ten_kills_lose_nothing_and_repeat_nothing() {
-    let mut rng = StdRng::seed_from_u64(seed());
+    for seed in seeds() {
+        ten_kills(StdRng::seed_from_u64(seed)).await;
+    }
+}
+
+async fn ten_kills(mut rng: StdRng) {
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let mut party = lab.linked_gateway("gateway", "491701000001").await;
     let me = party.address().clone();

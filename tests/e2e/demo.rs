@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use wakeeper_e2e::lab::{Binary, free_port};
+use wakeeper_e2e::lab::Binary;
 use wakeeper_e2e::process::Process;
 
 #[tokio::test]
 async fn demo_tells_its_story_and_exits_with_success() {
     let folder = tempfile::TempDir::with_prefix("wakeeper-e2e-demo-").unwrap();
     let mut command = Binary::demo().command(folder.path());
-    command.args(["demo", "--exit"]).env("PORT", free_port().to_string());
+    command.args(["demo", "--exit"]).env("PORT", "0");
     let mut demo = Process::start("demo", &mut command, folder.path());
 
     let status = demo.wait_exit(Duration::from_mins(2)).await;

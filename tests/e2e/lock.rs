@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use wakeeper_e2e::lab::free_port;
 use wakeeper_e2e::{Addressing, Lab, Webhooks};
 
 #[tokio::test]
@@ -12,7 +11,7 @@ async fn second_gateway_on_the_same_auth_info_is_refused() {
     let mut first = lab.gateway("gateway", &webhooks);
     first.start().await;
 
-    let mut second = first.spawn("second", free_port());
+    let mut second = first.second("second");
     let status = second.wait_exit(Duration::from_secs(30)).await;
 
     assert_eq!(status.code(), Some(1));

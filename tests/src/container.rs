@@ -9,8 +9,9 @@ use tokio::sync::OnceCell;
 use crate::PATIENCE;
 use crate::docker::{Engine, Removal};
 use crate::journal::eventually;
-use crate::lab::{Lab, free_port};
+use crate::lab::Lab;
 use crate::peer::{Baileys, peers_folder};
+use crate::port::Port;
 use crate::simulator::Phone;
 
 /// The image's name.
@@ -28,7 +29,9 @@ pub struct BaileysContainer {
     folder: PathBuf,
     base: String,
     client: reqwest::Client,
+    // Dropped after the container.
     _removal: Removal,
+    _port: Port,
 }
 
 impl BaileysContainer {
@@ -48,10 +51,10 @@ impl BaileysContainer {
         let phone = lab.simulator().phone(number, name).await;
         // Several engines, and several test runs, share this machine's memory of names.
         let name = format!("{name}-{}", std::process::id());
-        let port = free_port();
+        let port = Port::reserve();
         let mount = |part: &str| format!("{}:/app/{part}", folder.join(part).display());
         let settings = [
-            format!("PORT={port}"),
+            format!("PORT={}", port.number()),
             format!("BAILEYS={}", version.name()),
             format!("WHATSAPP_WS_URL={}", lab.simulator().websocket()),
             format!("SIMULATOR_ROOT={}", lab.simulator().root()),
@@ -67,9 +70,10 @@ impl BaileysContainer {
             phone,
             engine: engine.clone(),
             folder,
-            base: format!("http://127.0.0.1:{port}"),
+            base: format!("http://127.0.0.1:{}", port.number()),
             client: reqwest::Client::new(),
             _removal: removal,
+            _port: port,
         };
         let shown = gateway.wait("qr", 0, |_| true).await;
         gateway.phone.scan(shown["qr"].as_str().expect("a QR code")).await;

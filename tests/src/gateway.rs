@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 use crate::journal::eventually;
-use crate::lab::{Binary, Lab, free_port};
+use crate::lab::{Binary, Lab};
+use crate::port::Port;
 use crate::process::Process;
 use crate::webhook::HMAC_KEY;
 
@@ -21,7 +22,7 @@ pub struct Gateway {
     binary: Binary,
     folder: PathBuf,
     logs: PathBuf,
-    port: u16,
+    port: Port,
     websocket: String,
     hook: String,
     settings: Vec<(&'static str, String)>,
@@ -47,7 +48,7 @@ impl Gateway {
             binary: lab.binary().clone(),
             folder,
             logs: lab.logs(),
-            port: free_port(),
+            port: Port::reserve(),
             websocket: lab.simulator().websocket(),
             hook,
             settings: Vec::new(),
@@ -66,8 +67,12 @@ impl Gateway {
         &self.folder
     }
 
-    /// Starts a process on this gateway's folder without waiting, e.g. one that is to be refused.
-    pub fn spawn(&self, name: &str, port: u16) -> Process {
+    /// Starts another process on this gateway's folder, which is to be refused, without waiting.
+    pub fn second(&self, name: &str) -> Process {
+        self.spawn(name, 0)
+    }
+
+    fn spawn(&self, name: &str, port: u16) -> Process {
         let mut command = self.binary.command(&self.folder);
         command.arg("serve");
         command.env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("DATA_DIR", &self.folder);
@@ -82,7 +87,7 @@ impl Gateway {
     /// Starts it and waits until it answers.
     pub async fn start(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name);
-        self.process = Some(self.spawn(&self.name, self.port));
+        self.process = Some(self.spawn(&self.name, self.port()));
         let url = self.url("/ping");
         let client = self.client.clone();
         eventually("the gateway to answer", PATIENCE, async || {
@@ -127,14 +132,14 @@ impl Gateway {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors").count()
     }
 
-    /// The port it listens on.
+    /// The port it listens on, the same after each start.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://127.0.0.1:{}{path}", self.port())
     }
 
     /// A request with the API key.

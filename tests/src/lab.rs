@@ -23,16 +23,14 @@ const SHOWN_LINES: usize = 40;
 pub struct Binary(PathBuf);
 
 impl Binary {
-    /// The demo build: `WAKEEPER_BIN`, or `wakeeper` in the folder this test was built in.
+    /// The demo build of this source tree, which nextest's setup script builds and names in `WAKEEPER_BIN`. Whatever
+    /// lies in a target folder may be older than the source, and is not taken.
     pub fn demo() -> Self {
-        let chosen = std::env::var_os("WAKEEPER_BIN").map(PathBuf::from);
-        let path = chosen.unwrap_or_else(|| {
-            let test = std::env::current_exe().expect("the test's own path");
-            // <target>/debug/deps/<test>
-            test.ancestors().nth(2).expect("a target folder").join("wakeeper")
-        });
-        let hint = "build it with `cargo build -p wakeeper --features demo`, or set WAKEEPER_BIN";
-        assert!(path.is_file(), "{} is missing; {hint}", path.display());
+        let path =
+            std::env::var_os("WAKEEPER_BIN").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty());
+        let path =
+            path.expect("run these tests with cargo nextest, which builds the program, or set WAKEEPER_BIN");
+        assert!(path.is_file(), "WAKEEPER_BIN: there is no file {}", path.display());
         Self(path)
     }
 
@@ -45,17 +43,13 @@ impl Binary {
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command.env_clear().current_dir(folder).env("HOME", folder).env("RUST_BACKTRACE", "1");
-        if let Some(level) = std::env::var_os("E2E_RUST_LOG") {
+        if let Some(mut level) = std::env::var_os("E2E_RUST_LOG") {
+            // The lines that say which port was taken.
+            level.push(",wakeeper::commands::simulator=info,wakeeper::monitor::metrics=info");
             command.env("RUST_LOG", level);
         }
         command
     }
-}
-
-/// A loopback port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// The world of one test. Keep it in the first variable: it must be dropped last.

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::PATIENCE;
 use crate::address::Address;
 use crate::journal::eventually;
-use crate::lab::{Binary, free_port};
+use crate::lab::Binary;
 use crate::process::Process;
 
 /// How the server addresses people.
@@ -29,6 +29,9 @@ impl Addressing {
     }
 }
 
+/// What the simulator prints before its address.
+const LISTENS: &str = "the simulated WhatsApp listens on ";
+
 /// A running simulator.
 pub struct Simulator {
     process: Process,
@@ -47,12 +50,13 @@ impl Simulator {
         seed: u64,
         addressing: Addressing,
     ) -> Self {
-        let port = free_port();
         let mut command: Command = binary.command(folder);
-        command.args(["simulator", "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["simulator", "--listen", "127.0.0.1:0"]);
         command.args(["--seed", &seed.to_string(), "--addressing", addressing.flag()]);
-        let process = Process::start("simulator", &mut command, logs);
-        let base = format!("http://127.0.0.1:{port}");
+        let mut process = Process::start("simulator", &mut command, logs);
+        let line = process.wait_line(LISTENS, PATIENCE).await;
+        let base = line.split_once(LISTENS).expect("its address").1.trim().to_owned();
+        let port = base.rsplit(':').next().and_then(|port| port.parse().ok()).expect("its port");
         let client = reqwest::Client::new();
         let state = eventually("the simulator to answer", PATIENCE, async || {
             read(client.get(format!("{base}/sim/state"))).await

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::PATIENCE;
 use crate::docker::Engine;
 use crate::journal::eventually;
-use crate::lab::{Binary, Lab, free_port};
+use crate::lab::{Binary, Lab};
 use crate::process::Process;
 
 /// A running monitor.
@@ -21,7 +21,6 @@ pub struct Watch {
     host: Option<String>,
     /// What it watches: a container by name, or a folder.
     target: [String; 2],
-    listens: Option<u16>,
 }
 
 /// What a monitor watches.
@@ -44,13 +43,12 @@ impl Watch {
         watch
     }
 
-    /// Starts a monitor that serves its metrics on a free port, without waiting for anything.
+    /// Starts a monitor that serves its metrics on any free port, without waiting for anything.
     pub fn spawn(lab: &Lab, watched: &Watched<'_>, flags: &[&str], settings: &[(&str, &str)]) -> Self {
         let state = lab.folder().join("monitor");
         let mut command = lab.binary().command(lab.folder());
         command.arg("monitor").args(flags).arg("--state").arg(&state);
-        let port = free_port();
-        command.env("MONITOR_LISTEN", format!("127.0.0.1:{port}"));
+        command.env("MONITOR_LISTEN", "127.0.0.1:0");
         command.env("BACKUP_DIR", lab.folder().join("backups"));
         let (engine, target) = match watched {
             Watched::Container(engine, name) => {
@@ -66,7 +64,6 @@ impl Watch {
         let host = engine.map(|engine| engine.host().to_owned());
         command.envs(host.iter().map(|host| ("DOCKER_HOST", host)));
         command.envs(settings.iter().copied());
-        let off = settings.contains(&("MONITOR_LISTEN", "off"));
         Self {
             process: Process::start("monitor", &mut command, &lab.logs()),
             binary: lab.binary().clone(),
@@ -74,7 +71,6 @@ impl Watch {
             state,
             host,
             target,
-            listens: (!off).then_some(port),
         }
     }
 
@@ -94,18 +90,14 @@ impl Watch {
         self.process.kill().await;
     }
 
-    /// The largest memory of its process so far.
-    pub fn peak_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
-            .expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-
-    /// Asks its own page; the status and the body.
+    /// Asks its own page, at the address that it prints; the status and the body.
     pub async fn page(&self, path: &str) -> Result<(u16, String), reqwest::Error> {
-        let port = self.listens.expect("a monitor that listens");
-        let response = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await?;
+        let address =
+            |line: &String| Some(line.split_once("metrics on ")?.1.strip_suffix("/metrics")?.to_owned());
+        let lines = self.process.lines();
+        let found = |all: &[String]| all.iter().find_map(address);
+        let address = lines.wait("the address of the monitor's page", PATIENCE, found).await;
+        let response = reqwest::get(format!("{address}{path}")).await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
 

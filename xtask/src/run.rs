@@ -56,6 +56,19 @@ pub fn watched(mut command: Command, mut is_shown: impl FnMut(&str) -> bool) -> 
     Ok(status.success())
 }
 
+/// What a program prints, when it ends well.
+pub fn output(name: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = program(name, arguments);
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("cannot start `{}`: {error}", shown(&command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(format!("`{}` ended with {}", shown(&command), output.status))
+    }
+}
+
 /// The first line a program prints, when it can be run at all.
 pub fn first_line(name: &str, arguments: &[&str]) -> Option<String> {
     let output = program(name, arguments).stderr(Stdio::null()).output().ok()?;

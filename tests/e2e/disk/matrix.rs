@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::Party;
+use wakeeper_e2e::seeds::seeds;
 use wakeeper_e2e::{Addressing, FailingDisk, Gateway, Lab, PATIENCE, Phone};
 
 /// Messages that are tried at most until the failure strikes.
@@ -96,13 +97,6 @@ impl fmt::Display for Cell {
         let cause = format!("{:?}", self.cause);
         write!(f, "{cause:9} {:12} after {} writes  {kind:8}", self.database.file(), self.after)
     }
-}
-
-fn seed() -> u64 {
-    let chosen = std::env::var("E2E_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = chosen.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
-    eprintln!("seed {seed}; E2E_SEED={seed} repeats these failures");
-    seed
 }
 
 /// One message on its way in.
@@ -340,7 +334,12 @@ impl Scene {
 }
 
 async fn table(causes: &[Cause]) {
-    let mut rng = StdRng::seed_from_u64(seed());
+    for seed in seeds() {
+        once(causes, StdRng::seed_from_u64(seed)).await;
+    }
+}
+
+async fn once(causes: &[Cause], mut rng: StdRng) {
     let mut scene = Scene::new().await;
     let (mut cells, mut struck) = (0, 0);
     for &cause in causes {

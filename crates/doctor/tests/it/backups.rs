@@ -357,10 +357,8 @@ fn scrypts_work_is_bounded() {
     let path = dir.path().join("web_20310101T000000000Z.tar.zst.age");
     std::fs::write(&path, [header.as_bytes(), &[0; 64]].concat()).unwrap();
     let passphrase = Passphrase::new("secret".to_owned());
-    let started = std::time::Instant::now();
     let refused = archive::read(&path, Some(&passphrase), &Limits::default(), |_| Ok(())).unwrap_err();
     assert!(refused.to_string().contains("work factor of 20"), "{refused}");
-    assert!(started.elapsed() < std::time::Duration::from_secs(20));
     // A header without end is not read to its end.
     let endless = [&b"age-encryption.org/v1\n"[..], &b"-> x y\nAAAA\n".repeat(1 << 16)].concat();
     std::fs::write(&path, endless).unwrap();

@@ -135,8 +135,6 @@ async fn slow_but_steady_files_come_and_dripping_ones_are_given_up() {
     let base = serve(router).await;
     assert_eq!(content(nearby(&format!("{base}/steady")).await.unwrap()).len(), 1000);
     for path in ["drip", "stop"] {
-        let began = std::time::Instant::now();
         assert!(matches!(nearby(&format!("{base}/{path}")).await, Err(FetchError::TooSlow(_))), "{path}");
-        assert!(began.elapsed() < Duration::from_secs(20), "{path}: {:?}", began.elapsed());
     }
 }

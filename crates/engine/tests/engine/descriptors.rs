@@ -13,7 +13,7 @@ use super::world::*;
 /// Lives of a client in each test.
 const CYCLES: usize = 60;
 /// Less than the 160 seconds for which whatsapp-rust's own task would hold on.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Open descriptors of this process on engine databases below `folder`, also on removed ones.
 fn open_databases(folder: &Path) -> Vec<String> {

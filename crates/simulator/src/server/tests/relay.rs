@@ -320,6 +320,6 @@ fn thousands_of_accounts_do_not_slow_the_relay_down() {
         bob.receipt(&id, &dev(ALICE, 1));
     }
     assert_eq!(bob.take_only("message").len(), 2_000);
-    // A debug build does this in far less; work per account would take minutes.
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    // A second, in a debug build; work per account would take minutes. What is between the two is the machine's affair.
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
