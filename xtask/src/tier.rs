@@ -66,12 +66,14 @@ impl Tier {
 
     fn write_down(&self, stage: &Stage) -> std::io::Result<()> {
         let mut file = File::options().create(true).append(true).open(record())?;
-        let mut text = if file.metadata()?.len() == 0 { COLUMNS.to_owned() } else { String::new() };
+        if file.metadata()?.len() == 0 {
+            file.write_all(COLUMNS.as_bytes())?;
+        }
         let date = first_line("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]).unwrap_or_default();
         let Stage { name, seconds, tally } = stage;
-        let columns = [date.as_str(), self.name, name].join("\t");
-        text.push_str(&format!("{columns}\t{seconds}\t{}\t{}\n", tally.passed, tally.failed));
-        file.write_all(text.as_bytes())
+        let line = format!("{date}\t{}\t{name}\t{seconds}\t{}\t{}\n", self.name, tally.passed, tally.failed);
+        // At once, so that lines of two runs are not mixed.
+        file.write_all(line.as_bytes())
     }
 }
 
