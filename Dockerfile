@@ -60,7 +60,7 @@ RUN mkdir /manifests \
 FROM ${RUST_IMAGE} AS build
 # `demo` adds the simulator and refuses WhatsApp's real hosts; never set it for a real gateway.
 ARG CARGO_FEATURES=""
-ENV CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_INCREMENTAL=0
+ENV CARGO_INCREMENTAL=0
 WORKDIR /src
 COPY --from=manifests /manifests ./
 RUN cargo build --release --locked --package wakeeper --features "${CARGO_FEATURES}"

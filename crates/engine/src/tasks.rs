@@ -157,4 +157,20 @@ mod tests {
         tasks.end(Duration::ZERO).await;
         assert!(tasks.running.is_empty());
     }
+
+    /// The release profile unwinds for this: one session's panic ends neither the others nor the way to its own new start.
+    #[tokio::test]
+    async fn a_panic_ends_its_own_task_and_no_other() {
+        let (broken, sound) = (ClientTasks::default(), ClientTasks::default());
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        sound.run(async move {
+            let _ = gone.await;
+            let _ = done.send(());
+        });
+        broken.run(async { panic!("on purpose, of one session") });
+        broken.end(Duration::from_mins(1)).await;
+        drop(go);
+        is_done.await.unwrap();
+    }
 }
