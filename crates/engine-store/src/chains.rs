@@ -12,7 +12,7 @@
 //!
 //! Receivers keep a key for each message that they did not get, and refuse one that is too far ahead: 2,000 messages
 //! (`MAX_FORWARD_JUMPS` of wacore-libsignal 0.7.0; libsignal-node's `session_cipher.js` has the same number). A chain that
-//! would come near that without having been used is given up instead.
+//! came near that without having been used stays where it is, until it is used again.
 
 use whatsapp_rust::wacore::libsignal::protocol::{SenderKeyRecord, SessionRecord};
 
@@ -54,8 +54,6 @@ pub enum Loaded {
     AsStored(Vec<u8>, Position),
     /// Its chain moved on.
     MovedOn(Vec<u8>, Position),
-    /// Its chain would come too far ahead of its receiver: it is to be negotiated anew.
-    TooFar,
 }
 
 /// The record with our field behind it.
@@ -90,11 +88,12 @@ pub fn load(kind: ChainKind, stored: &[u8], epoch: u32) -> Loaded {
         ChainKind::SignalSession => signal_session(record),
         ChainKind::SenderKey => sender_key(record),
     };
+    let stored_record = record;
     let Some((record, from, to)) = moved else { return Loaded::AsStored(record.to_vec(), position) };
     let before = if position.moved_to == from { position.unused } else { 0 };
     let unused = before.saturating_add(to.saturating_sub(from));
     if unused > MAX_UNUSED_STEPS {
-        return Loaded::TooFar;
+        return Loaded::AsStored(stored_record.to_vec(), position);
     }
     Loaded::MovedOn(record, Position { epoch, moved_to: to, unused })
 }
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_nobody_uses_is_given_up_before_receivers_refuse_it() {
+    fn a_chain_that_nobody_uses_stays_before_receivers_refuse_it() {
         let mut stored = record(10);
         for epoch in 1..100 {
             match load(ChainKind::SenderKey, &stored, epoch) {
@@ -191,15 +190,17 @@ mod tests {
                     assert!(iteration(&record) < 10 + 2_000 - 64, "came to {}", iteration(&record));
                     stored = with_position(&record, position);
                 }
-                Loaded::TooFar => return,
-                Loaded::AsStored(..) => panic!("it did not move on"),
+                Loaded::AsStored(record, _) => {
+                    assert!(iteration(&record) > 10 + 1_000, "stayed at {}", iteration(&record));
+                    return;
+                }
             }
         }
-        panic!("it was never given up");
+        panic!("it never stayed");
     }
 
     #[test]
-    fn a_chain_in_use_is_never_given_up() {
+    fn a_chain_in_use_always_moves_on() {
         let mut stored = record(10);
         for epoch in 1..100 {
             let (record, position) = moved(load(ChainKind::SenderKey, &stored, epoch));

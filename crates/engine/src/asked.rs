@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use wakeeper_private_fs::{Folder, FsError, read_own};
 use whatsapp_rust::buffa::Message as _;
 use whatsapp_rust::wacore::protocol::retry::MAX_RETRY_COUNT;
+use whatsapp_rust::wacore::store::error::StoreError;
 use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore_binary::{JidExt as _, NodeRef};
 use whatsapp_rust::waproto::whatsapp as wa;
@@ -39,8 +40,8 @@ const BURST: usize = 20;
 /// How often unanswered ones are looked for; one of each chat is answered then, about as many as the client allows.
 const LOOK: Duration = Duration::from_secs(5);
 const MAX_FILE: u64 = 1 << 20;
-/// After this nobody waits any more; the client forgets its own messages sooner.
-const MAX_AGE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// As long as the client keeps what it sent.
+const MAX_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What one device asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ struct Request {
 }
 
 impl Request {
-    /// What a retry receipt asks for; `None` for one that the client does not answer either.
+    /// What a retry receipt asks for; `None` for one that says it wrongly, or asked too often.
     fn of(receipt: &NodeRef<'_>, is_own: impl Fn(&Jid) -> bool, now_ms: i64) -> Option<Self> {
         let retry = receipt.get_optional_child("retry")?;
         let id = retry.attrs().optional_string("id")?.into_owned();
@@ -79,10 +80,13 @@ impl Request {
         let from = attributes.optional_jid("from")?;
         let participant = attributes.optional_jid("participant");
         let recipient = attributes.optional_jid("recipient");
+        // Others have no say in which chat is meant.
+        let mut own_chat = None;
         let (chat, requester) = if from.is_group() || from.is_status_broadcast() {
             (from, participant?)
         } else if is_own(&from) {
-            (recipient.as_ref()?.to_non_ad(), from)
+            own_chat = recipient;
+            (own_chat.as_ref()?.to_non_ad(), from)
         } else {
             (from.to_non_ad(), from)
         };
@@ -90,7 +94,7 @@ impl Request {
             id,
             chat: chat.to_string(),
             requester: requester.to_string(),
-            recipient: recipient.map(|jid| jid.to_string()),
+            recipient: own_chat.map(|jid| jid.to_string()),
             count,
             asked_ms: now_ms,
             answers: 0,
@@ -192,6 +196,10 @@ impl Asked {
         inner.open.iter().filter(is_due).cloned().collect()
     }
 
+    fn is_open(&self, request: &Request) -> bool {
+        self.inner().open.iter().any(|open| open.is_of(&request.id, &request.requester))
+    }
+
     /// Counts an answer, or drops the request with its last one.
     fn answered(&self, request: &Request, state: &SessionState) {
         let now_ms = state.clock().now_ms();
@@ -219,6 +227,7 @@ impl Inner {
             // On the disk already; the number matters only for a next time.
             open.count = open.count.max(request.count);
             open.connection = self.connection;
+            open.tried_ms = request.tried_ms;
             return Ok(());
         }
         let of_account = self.open.iter().filter(|open| open.account() == request.account()).count();
@@ -250,7 +259,7 @@ pub(super) async fn answer(state: Arc<SessionState>, client: Arc<Client>) {
         let mut answered: HashMap<String, usize> = HashMap::new();
         for request in state.asked().due(state.clock().now_ms()) {
             let of_chat = answered.entry(request.chat.clone()).or_default();
-            if *of_chat < at_once {
+            if *of_chat < at_once && client.is_connected() && state.asked().is_open(&request) {
                 *of_chat += 1;
                 answer_one(&state, &client, &request).await;
             }
@@ -260,11 +269,27 @@ pub(super) async fn answer(state: Arc<SessionState>, client: Arc<Client>) {
     }
 }
 
-async fn answer_one(state: &SessionState, client: &Client, request: &Request) {
+/// What was sent. The client keeps it under the chat's LID when it knows one, whichever name the receipt has.
+async fn sent(client: &Client, request: &Request) -> Result<Option<wa::Message>, StoreError> {
     let store = client.persistence_manager().backend();
+    let mut names = vec![request.chat.clone()];
+    if let Ok(chat) = request.chat.parse::<Jid>()
+        && let Ok(Some(entry)) = client.get_lid_pn_entry(&chat).await
+    {
+        let (lid, number) = (Jid::lid(&*entry.lid), Jid::pn(&*entry.phone_number));
+        names.push(if chat.is_lid() { number } else { lid }.to_string());
+    }
+    for name in names {
+        if let Some(bytes) = store.take_sent_message(&name, &request.id).await? {
+            return Ok(wa::Message::decode_from_slice(&bytes).ok());
+        }
+    }
+    Ok(None)
+}
+
+async fn answer_one(state: &SessionState, client: &Client, request: &Request) {
     // A store that fails closes the connection; the next one tries again.
-    let Ok(found) = store.take_sent_message(&request.chat, &request.id).await else { return };
-    let message = found.and_then(|bytes| wa::Message::decode_from_slice(&bytes).ok());
+    let Ok(message) = sent(client, request).await else { return };
     let Some(retransmission) = message.and_then(|message| request.retransmission(message)) else {
         tracing::debug!(session = %state.name(), "a message that was asked for again is kept no longer");
         state.asked().remove(request, state);
@@ -272,12 +297,19 @@ async fn answer_one(state: &SessionState, client: &Client, request: &Request) {
     };
     state.server_witness().before_send(client, state.name()).await;
     match client.retransmit_message(retransmission).await {
-        Ok(()) => tracing::info!(session = %state.name(), id = request.id,
-            "a message was sent once more to a device that had asked for it"),
-        Err(error) => tracing::warn!(session = %state.name(), id = request.id, %error,
-            "a message that a device asked for again was not sent"),
+        Ok(()) => {
+            tracing::info!(session = %state.name(), id = request.id,
+                "a message was sent once more to a device that had asked for it");
+            state.asked().answered(request, state);
+        }
+        // The next connection tries again.
+        Err(_) if !client.is_connected() => {}
+        Err(error) => {
+            tracing::warn!(session = %state.name(), id = request.id, %error,
+                "a message that a device asked for again was not sent");
+            state.asked().answered(request, state);
+        }
     }
-    state.asked().answered(request, state);
 }
 
 #[cfg(test)]

@@ -32,15 +32,13 @@ impl Chains {
         *self.inner() = Inner { epoch, positions: HashMap::new() };
     }
 
-    /// The record to work with, for one that was read; `None` when it is to be negotiated anew.
-    pub(super) fn loaded(&self, kind: ChainKind, row: &str, stored: &[u8]) -> Option<Bytes> {
+    /// The record to work with, for one that was read.
+    pub(super) fn loaded(&self, kind: ChainKind, row: &str, stored: &[u8]) -> Bytes {
         let mut inner = self.inner();
-        let (record, position) = match load(kind, stored, inner.epoch) {
-            Loaded::AsStored(record, position) | Loaded::MovedOn(record, position) => (record, position),
-            Loaded::TooFar => return None,
-        };
+        let (Loaded::AsStored(record, position) | Loaded::MovedOn(record, position)) =
+            load(kind, stored, inner.epoch);
         inner.positions.insert((kind, row.into()), position);
-        Some(record.into())
+        record.into()
     }
 
     /// What is to be stored for a record of the client's.

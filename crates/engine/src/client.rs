@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use whatsapp_rust::CacheConfig;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
@@ -30,6 +32,10 @@ pub(super) struct ClientSetup {
     /// How soon a server that went deaf is noticed.
     pub watch: WatchTimes,
 }
+
+/// How long the client keeps what it sent, for devices that ask for it once more. Its own default is two hours; a phone that
+/// was off over night asks later.
+const KEEP_SENT: Duration = Duration::from_hours(24);
 
 /// A client ready to run.
 pub(super) async fn build(
@@ -61,7 +67,11 @@ pub(super) async fn build(
         .with_device_props(device)
         .with_inbound_durability_hook(Doorkeeper { inbox, gate })
         .with_event_handler(listener)
-        .skip_history_sync();
+        .skip_history_sync()
+        .with_cache_config(CacheConfig {
+            sent_message_ttl_secs: KEEP_SENT.as_secs(),
+            ..CacheConfig::default()
+        });
     #[cfg(feature = "demo")]
     {
         builder = builder.with_http_client(super::media_host::NearbyHttpClient::new());

@@ -147,15 +147,10 @@ impl SignalStore for Mending {
 
     async fn get_session(&self, address: &str) -> Result<Option<Bytes>> {
         let Some(record) = self.store.get_session(address).await? else { return Ok(None) };
-        match sound::signal_session(&record) {
-            Ok(()) => {
-                let record = self.mender.chains.loaded(ChainKind::SignalSession, address, &record);
-                if record.is_some() {
-                    return Ok(record);
-                }
-            }
-            Err(why) => self.set_aside("Signal session", address, &record, &why),
-        }
+        let Err(why) = sound::signal_session(&record) else {
+            return Ok(Some(self.mender.chains.loaded(ChainKind::SignalSession, address, &record)));
+        };
+        self.set_aside("Signal session", address, &record, &why);
         self.store.delete_session(address).await?;
         Ok(None)
     }
@@ -268,10 +263,7 @@ impl SignalStore for Mending {
         match (sound::sender_key(&record, own.is_some()), &own) {
             (Ok(()), None) => return Ok(Some(record)),
             (Ok(()), Some(_)) => {
-                let record = self.mender.chains.loaded(ChainKind::SenderKey, address, &record);
-                if let Some(record) = record {
-                    return Ok(Some(record.into()));
-                }
+                return Ok(Some(self.mender.chains.loaded(ChainKind::SenderKey, address, &record).into()));
             }
             (Err(why), _) => self.set_aside("sender key", address, &record, &why),
         }

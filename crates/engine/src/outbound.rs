@@ -366,6 +366,13 @@ impl Outbound {
             self.state.server_witness().before_send(&client, self.state.name()).await;
             let repeats = turn == Turn::Repeat && plan.chat.is_group();
             let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
+            // Nor does anybody have the key from the send before, which the server may never have got.
+            if repeats
+                && client.persistence_manager().clear_sender_key_devices(&to.to_string()).await.is_err()
+            {
+                // The store failed: its gate is closed, and the send waits for the next client.
+                continue;
+            }
             turn = Turn::Repeat;
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
