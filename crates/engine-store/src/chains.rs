@@ -145,7 +145,7 @@ mod tests {
     fn moved(loaded: Loaded) -> (Vec<u8>, Position) {
         match loaded {
             Loaded::MovedOn(record, position) => (record, position),
-            other => panic!("{other:?}"),
+            other @ Loaded::AsStored(..) => panic!("{other:?}"),
         }
     }
 
