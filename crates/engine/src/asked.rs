@@ -25,7 +25,7 @@ use super::state::SessionState;
 
 /// The file, in the session's folder.
 const FILE: &str = "asked-again.json";
-/// How many requests are kept, and of one account. Whoever asks for more gets the rest only while the gateway runs.
+/// How many requests are kept, and of one account. Beyond that only the client answers, while its connection lasts.
 const MAX_REQUESTS: usize = 1_000;
 const MAX_OF_ACCOUNT: usize = 100;
 /// Ids of messages are much shorter.
@@ -163,7 +163,7 @@ impl Asked {
         let Some(request) = Request::of(receipt, is_own, state.clock().now_ms()) else { return };
         if let Err(error) = self.inner().add(request) {
             tracing::warn!(session = %state.name(), %error,
-                "a request for a sent message could not be written down; it is answered while the gateway runs");
+                "a request for a sent message could not be written down; a lost connection or a restart may forget it");
         }
     }
 

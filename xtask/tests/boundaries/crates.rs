@@ -54,7 +54,7 @@ const KEPT_TO: [(&str, &[&str]); 6] = [
     ("axum", &["cli", "dashboard", "gateway", "simulator"]),
     ("bollard", &["containers"]),
     ("clap", &["cli"]),
-    ("sqlx", &["engine-store", "storage", "waha"]),
+    ("sqlx", &["engine-store", "storage"]),
     ("whatsapp-rust", &["engine", "engine-store"]),
 ];
 
