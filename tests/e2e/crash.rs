@@ -190,6 +190,58 @@ async fn who_asked_for_a_message_again_gets_it_after_a_kill() {
     lab.simulator().assert_no_ratchet_reuse().await;
 }
 
+/// What a killed process had written down is answered by the next one: under either name of the chat, and only to who is in it.
+#[tokio::test]
+async fn what_was_asked_for_is_answered_to_who_may_have_it() {
+    let lab = Lab::start(Addressing::Lid).await;
+    let mut party = lab.linked_gateway("gateway", "491701000001").await;
+    let me = party.address().clone();
+    let ben = lab.simulator().phone("491702000001", "Ben").await;
+    let stranger = lab.simulator().phone("491702000009", "Stranger").await;
+    let chat = lab.simulator().group(&ben, "the group", &[&me]).await;
+    let (gateway, _) = party.as_gateway();
+    let send = async |gateway: &Gateway, chat: &str, text: &str| {
+        let sent = gateway.call(Method::POST, "/api/sendText", Some(Gateway::text(chat, text))).await;
+        sent["id"].as_str().and_then(|id| id.split('_').nth(2)).expect("an id").to_owned()
+    };
+    let direct = send(gateway, &ben.address.chat_id(), "to Ben").await;
+    let group = send(gateway, &chat, "to the group").await;
+    let both = async || match ben.inbox().await.len() {
+        2 => Ok(()),
+        there => Err(there),
+    };
+    eventually("both messages at Ben", PATIENCE, both).await;
+    gateway.kill().await;
+
+    let asked_ms =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_millis();
+    let request = |id: &str, chat: &str, requester: &str| json!({"id": id, "chat": chat, "requester": requester, "count": 1, "asked_ms": u64::try_from(asked_ms).expect("a time")});
+    let requests = json!([
+        // Under the number; the client keeps what it sent under the LID.
+        request(&direct, &ben.address.jid(), &ben.address.jid()),
+        request(&group, &chat, &ben.address.lid_jid()),
+        request(&group, &chat, &stranger.address.lid_jid()),
+        request(&group, &chat, &stranger.address.jid()),
+        request("NEVERSENT", &ben.address.jid(), &ben.address.jid()),
+    ]);
+    let file = gateway.folder().join("auth_info/sessions/default/asked-again.json");
+    std::fs::write(&file, requests.to_string()).expect("what a killed process leaves");
+    gateway.start().await;
+    gateway.wait_working().await;
+    let twice = async || match ben.duplicates().await {
+        2 => Ok(()),
+        duplicates => Err(duplicates),
+    };
+    eventually("Ben to get both once more", PATIENCE, twice).await;
+    let none = async || match std::fs::read_to_string(&file) {
+        Ok(text) if text == "[]" => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    eventually("nothing to be open any more", PATIENCE, none).await;
+    assert!(stranger.inbox().await.is_empty(), "who is not in a group gets nothing of it");
+    lab.simulator().assert_no_ratchet_reuse().await;
+}
+
 async fn lines(lab: &Lab, me: &Address) -> Vec<Line> {
     let mut lines = Vec::new();
     for n in 1..=4 {

@@ -167,6 +167,13 @@ impl Phone {
         inbox["messages"].as_array().expect("a list of messages").clone()
     }
 
+    /// How many messages came that were there already.
+    pub async fn duplicates(&self) -> u64 {
+        let url = format!("{}/sim/phones/{}", self.base, self.address.number);
+        let report = read(self.client.get(url)).await.expect("a phone");
+        report["duplicates"].as_u64().expect("a number of duplicates")
+    }
+
     /// Whether a companion device of the receiver confirmed that it has the message of that id.
     pub async fn confirmed_by_companion(&self, id: &str) -> bool {
         let url = format!("{}/sim/phones/{}/messages/{id}", self.base, self.address.number);

@@ -367,6 +367,7 @@ impl Actor {
             self.parts.state.set_client(None);
             drop(connection.close().await);
         }
+        self.parts.state.retry_requests().save(&self.parts.state);
         self.end_run().await;
     }
 

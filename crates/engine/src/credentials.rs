@@ -15,6 +15,7 @@ use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use super::generation::NOTE;
 use super::lock::Lock;
+use super::retry_requests;
 use super::store::{self, EngineStore, Ledger};
 use super::{EngineError, transfer};
 
@@ -145,12 +146,12 @@ pub(super) fn set_aside_as(folder: &Path, name: &str) -> Result<PathBuf, EngineE
     move_aside(folder, name, true)
 }
 
-/// The same; the note of whose login it was goes along only `with_note`. The note goes first, so that what is cut short never
-/// looks like a login that was lost.
+/// The same; the note of whose login it was goes along only `with_note`, and with it what devices asked that login for. The
+/// note goes first, so that what is cut short never looks like a login that was lost.
 pub(super) fn move_aside(folder: &Path, name: &str, with_note: bool) -> Result<PathBuf, EngineError> {
     let aside = folder.join(name);
     create_folder(&aside)?;
-    let note = [NOTE].into_iter().filter(|_| with_note);
+    let note = [NOTE, retry_requests::FILE].into_iter().filter(|_| with_note);
     for name in note.chain([DATABASE]).chain(SIDE_FILES).chain([MOVED_MARKER]) {
         let from = folder.join(name);
         match std::fs::rename(&from, aside.join(name)) {

@@ -23,6 +23,8 @@ use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed};
 use wakeeper_engine_store::{DATABASE, NativeError};
 use wakeeper_storage::{GenerationRow, Storage, StorageError};
 
+use crate::retry_requests;
+
 pub(super) use judge::{Doubt, sentence};
 pub(super) use note::{NOTE, Note, changed};
 use progress::{PROGRESS, Progress};
@@ -320,6 +322,7 @@ pub(super) async fn forget(
 ) -> Result<(), StorageError> {
     // Who the login was is of no use any more.
     let _ = std::fs::remove_file(folder.join(NOTE));
+    let _ = std::fs::remove_file(folder.join(retry_requests::FILE));
     let _ = std::fs::remove_file(folder.join(PROGRESS));
     storage.forget_generation(session.as_str()).await
 }

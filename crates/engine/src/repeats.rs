@@ -31,7 +31,7 @@ impl Repeats {
     }
 
     /// Whether one is under way.
-    pub(super) fn contain(&self, group: &str) -> bool {
+    pub(super) fn contains(&self, group: &str) -> bool {
         self.groups().contains_key(group)
     }
 }
@@ -58,8 +58,8 @@ mod tests {
         let first = repeats.begin("1@g.us".to_owned());
         let second = repeats.begin("1@g.us".to_owned());
         drop(first);
-        assert!(repeats.contain("1@g.us") && !repeats.contain("2@g.us"));
+        assert!(repeats.contains("1@g.us") && !repeats.contains("2@g.us"));
         drop(second);
-        assert!(!repeats.contain("1@g.us"));
+        assert!(!repeats.contains("1@g.us"));
     }
 }

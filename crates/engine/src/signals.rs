@@ -87,7 +87,7 @@ impl EventHandler for Listener {
             Event::PairError(_) | Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
             Event::Connected(_) => self.signal(Signal::Open),
             Event::Disconnected(lost) => {
-                self.state.asked().disconnected();
+                self.state.retry_requests().disconnected();
                 self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
                     "closed by the server"
                 } else {
@@ -114,7 +114,7 @@ impl EventHandler for Listener {
                 if node.get().tag.as_ref() == "receipt"
                     && node.get().attrs().optional_string("type").as_deref() == Some("retry") =>
             {
-                self.state.asked().note(node.get(), &self.state);
+                self.state.retry_requests().received(node.get(), &self.state);
             }
             Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
             Event::UndecryptableMessage(failed) => {
@@ -132,7 +132,7 @@ impl EventHandler for Listener {
                 self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
             }
             Event::Receipt(receipt) => {
-                self.state.asked().confirmed(receipt, &self.state);
+                self.state.retry_requests().confirmed(receipt);
                 self.job(Job::Receipt(event));
             }
             // What the durability hook has committed is known already.

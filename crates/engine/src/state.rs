@@ -9,13 +9,14 @@ use tokio::sync::{Notify, watch};
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
 use wakeeper_waha::{Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
-use whatsapp_rust::Client;
+use whatsapp_rust::{Client, Jid};
 
-use super::asked::Asked;
+use super::address;
 use super::chains::Chains;
 use super::journal::Journal;
 use super::line::Line;
 use super::repeats::Repeats;
+use super::retry_requests::RetryRequests;
 use super::server_witness::ServerWitness;
 use super::store::{Closed, Gate, Remembered};
 
@@ -77,7 +78,7 @@ pub(super) struct SessionState {
     line: Arc<Line>,
     missing_pre_key: Arc<Notify>,
     chains: Arc<Chains>,
-    asked: Asked,
+    retry_requests: RetryRequests,
     repeats: Repeats,
     server_witness: ServerWitness,
     asked_again: Remembered,
@@ -106,7 +107,7 @@ impl SessionState {
             line: Arc::new(Line::new(clock.clone())),
             missing_pre_key: Arc::default(),
             chains: Arc::default(),
-            asked: Asked::default(),
+            retry_requests: RetryRequests::default(),
             repeats: Repeats::default(),
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
@@ -157,8 +158,8 @@ impl SessionState {
     }
 
     /// Sent messages that devices asked for once more.
-    pub(super) fn asked(&self) -> &Asked {
-        &self.asked
+    pub(super) fn retry_requests(&self) -> &RetryRequests {
+        &self.retry_requests
     }
 
     /// Groups to which a send is repeated.
@@ -205,6 +206,15 @@ impl SessionState {
 
     pub(super) fn me(&self) -> Option<Me> {
         self.inner().me.clone()
+    }
+
+    /// Whether a JID is the account itself, under either name and on any device.
+    pub(super) fn is_own(&self, jid: &Jid) -> bool {
+        let id = address::chat_id(jid);
+        self.inner()
+            .me
+            .as_ref()
+            .is_some_and(|me| id.is_some() && (id.as_ref() == Some(&me.id) || id == me.lid))
     }
 
     /// The account's own chat id, once linked.

@@ -41,8 +41,6 @@ pub(super) struct EngineStore {
     store: RwLock<Option<Arc<SqliteStore>>>,
     gate: Gate,
     ledger: Option<Arc<dyn Ledger>>,
-    /// Held while a sent message is taken out and put back.
-    taking: tokio::sync::Mutex<()>,
 }
 
 impl EngineStore {
@@ -62,13 +60,7 @@ impl EngineStore {
         store.delete_group_metadata(PROOF).await?;
         let store = RwLock::new(Some(Arc::new(store)));
         let gate = Gate::new(file);
-        Ok(Arc::new(Self {
-            path: path.to_owned(),
-            store,
-            gate,
-            ledger,
-            taking: tokio::sync::Mutex::default(),
-        }))
+        Ok(Arc::new(Self { path: path.to_owned(), store, gate, ledger }))
     }
 
     /// The gate.

@@ -10,9 +10,9 @@ use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
 use super::Actor;
-use crate::asked;
 use crate::backoff::{self, Cause, Verdict};
 use crate::line::Phase;
+use crate::retry_requests;
 use crate::signals::{Signal, Signalled};
 use crate::upkeep::{self, Compared};
 use crate::watch::{Hearing, Watch};
@@ -85,7 +85,7 @@ impl Actor {
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
         if let Some(client) = self.parts.state.client() {
-            self.answering = Some(AbortOnDropHandle::new(tokio::spawn(asked::answer(
+            self.answering = Some(AbortOnDropHandle::new(tokio::spawn(retry_requests::answer(
                 Arc::clone(&self.parts.state),
                 client,
             ))));

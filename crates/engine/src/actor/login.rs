@@ -81,6 +81,7 @@ impl Actor {
             tracing::error!(session = %state.name(), %error, "the rows still know of the old login");
             self.remembered = true;
         }
+        state.retry_requests().forget();
         match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {
                 tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");

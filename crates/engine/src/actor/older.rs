@@ -90,7 +90,7 @@ impl Actor {
             );
         }
         state.chains().begin(begun.epoch);
-        state.asked().begin(&self.parts.folder, now_ms);
+        state.retry_requests().begin(&self.parts.folder, now_ms);
         state.server_witness().begin();
         self.server_ahead = None;
         self.run = begun.run.map(|run| Watched { run, writes: -1 });

@@ -2,7 +2,7 @@
 //! Every method only passes through the gate: see [`super`].
 
 use whatsapp_rust::async_trait;
-use whatsapp_rust::wacore::store::error::Result;
+use whatsapp_rust::wacore::store::error::{Result, StoreError};
 use whatsapp_rust::wacore::store::traits::{
     DeviceListRecord, LidPnMappingEntry, PendingInboundKey, PendingInboundRow, ProtocolStore, TcTokenEntry,
 };
@@ -192,17 +192,10 @@ impl ProtocolStore for EngineStore {
 
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
         // The client takes a message out and puts it back. Of two devices that ask for one message at the same time, the
-        // second would find nothing, and never get it. So it stays until it expires.
-        let _one_at_a_time = self.taking.lock().await;
-        let writing = self.writing()?;
-        let store = writing.store();
-        let result = match store.take_sent_message(chat_jid, message_id).await {
-            Ok(Some(payload)) => {
-                store.store_sent_message(chat_jid, message_id, &payload).await.map(|()| Some(payload))
-            }
-            taken => taken,
-        };
-        writing.ended(result)
+        // second would find nothing, and a process that ends in between loses it. So it stays until it expires.
+        let reading = self.reading()?;
+        let result = wakeeper_engine_store::sent_message(&self.path, chat_jid, message_id).await;
+        reading.ended(result.map_err(|error| StoreError::Database(Box::new(error))))
     }
 
     async fn delete_expired_sent_messages(&self, cutoff_timestamp: i64) -> Result<u32> {

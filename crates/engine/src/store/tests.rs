@@ -36,6 +36,18 @@ async fn a_sent_message_stays_for_the_next_device_that_asks_for_it() {
 }
 
 #[tokio::test]
+async fn asking_for_a_sent_message_writes_nothing() {
+    let (folder, store) = opened().await;
+    store.store_sent_message("chat", "id", b"message").await.unwrap();
+    let log = || std::fs::read(folder.path().join("engine.db-wal")).unwrap_or_default();
+    let before = log();
+    assert_eq!(store.take_sent_message("chat", "id").await.unwrap().as_deref(), Some(&b"message"[..]));
+    assert!(log() == before, "a process that ends now loses nothing");
+    store.gate().close(Closed::Rows("the disk is full".into()));
+    assert!(store.take_sent_message("chat", "id").await.is_err());
+}
+
+#[tokio::test]
 async fn a_removed_database_closes_the_gate_before_anything_is_written() {
     let (folder, store) = opened().await;
     std::fs::rename(folder.path().join("engine.db"), folder.path().join("aside")).unwrap();
