@@ -9,6 +9,7 @@ mod crates;
 mod modules;
 mod names;
 mod source;
+mod traps;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -47,6 +47,23 @@ fn production(text: &str) -> String {
     code.collect::<Vec<_>>().join("\n")
 }
 
+/// The names of all tests below a folder.
+pub fn tests_below(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for file in below(folder).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs")) {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let mut is_test = false;
+        for line in text.lines().map(str::trim_start) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            if let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test) {
+                names.extend(rest.split(['(', '<']).next().map(str::to_owned));
+                is_test = false;
+            }
+        }
+    }
+    names
+}
+
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let read = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = read.map(|entry| entry.expect("an entry").path()).collect();
