@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
+use wakeeper_private_fs::{Folder, read_own};
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
@@ -23,6 +23,8 @@ use super::{EngineError, transfer};
 const LOGGED_OUT: &str = "logged-out-";
 /// In such a folder: whose login it is.
 const ACCOUNT: &str = "account";
+/// A chat id is shorter.
+const LONGEST_ACCOUNT: u64 = 1 << 10;
 /// So many logins that are over are kept at least.
 const LOGINS_KEPT: usize = 5;
 /// For so long every login that is over is kept.
@@ -102,11 +104,13 @@ pub(super) async fn open(
 pub(super) fn set_aside(folder: &Path, account: Option<&str>, now_ms: i64) -> Result<PathBuf, EngineError> {
     let aside = set_aside_as(folder, &format!("{LOGGED_OUT}{now_ms}"))?;
     if let Some(account) = account {
-        let path = aside.join(ACCOUNT);
-        let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        written
-            .and_then(|mut file| file.write_all(account.as_bytes()))
-            .map_err(|source| EngineError::Folder { operation: "write", path, source })?;
+        Folder::named(&aside).and_then(|aside| aside.replace(ACCOUNT, account.as_bytes())).map_err(
+            |error| EngineError::Folder {
+                operation: "write",
+                path: aside.join(ACCOUNT),
+                source: error.into(),
+            },
+        )?;
     }
     Ok(aside)
 }
@@ -131,7 +135,7 @@ pub(super) fn prune_set_aside(folder: &Path, now_ms: i64) -> std::io::Result<usi
     for (place, (at_ms, path)) in found.into_iter().rev().enumerate() {
         // One that does not say whose it is may be anybody's; the newest of them stands for all.
         let newest_of_account =
-            accounts.insert(std::fs::read_to_string(path.join(ACCOUNT)).unwrap_or_default());
+            accounts.insert(read_own(&path.join(ACCOUNT), LONGEST_ACCOUNT).unwrap_or_default());
         let young = now_ms.saturating_sub(at_ms) < LOGINS_KEPT_MS;
         if place >= LOGINS_KEPT && !newest_of_account && !young {
             std::fs::remove_dir_all(path)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use wakeeper_engine_store::recover::{self, Backups, Wanted};
 use wakeeper_engine_store::{Condition, DATABASE, NativeError};
 use wakeeper_model::SessionName;
+use wakeeper_private_fs::Folder;
 use wakeeper_storage::Storage;
 use wakeeper_waha::Me;
 
@@ -158,9 +159,9 @@ const DELETED: &str = "deleted";
 /// Marks a session's folder as one that is being deleted.
 pub(super) fn mark_deleted(folder: &Path) -> Result<(), EngineError> {
     let path = folder.join(DELETED);
-    std::fs::write(&path, "")
-        .and_then(|()| std::fs::File::open(folder)?.sync_all())
-        .map_err(|source| EngineError::Folder { operation: "mark as deleted", path, source })
+    Folder::named(folder)
+        .and_then(|folder| folder.replace(DELETED, b""))
+        .map_err(|error| EngineError::Folder { operation: "mark as deleted", path, source: error.into() })
 }
 
 /// Takes the mark away again. One that stays only keeps the session from being found without its row.
@@ -172,5 +173,5 @@ pub(super) fn unmark_deleted(folder: &Path) {
 
 /// Whether a session's folder is being deleted.
 pub(super) fn is_deleted(folder: &Path) -> bool {
-    folder.join(DELETED).exists()
+    folder.join(DELETED).symlink_metadata().is_ok()
 }

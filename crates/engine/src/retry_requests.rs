@@ -76,7 +76,7 @@ impl RetryRequests {
                 .unwrap_or_default();
             inner.unwritten = false;
         }
-        inner.folder = folder.to_owned();
+        folder.clone_into(&mut inner.folder);
         inner.open.retain(|request| now_ms.saturating_sub(request.asked_ms) < MAX_AGE_MS);
         inner.open.truncate(MAX_REQUESTS);
         inner.connection += 1;

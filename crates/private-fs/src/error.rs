@@ -56,6 +56,16 @@ pub enum FsError {
     Io(#[from] std::io::Error),
 }
 
+impl From<FsError> for std::io::Error {
+    fn from(error: FsError) -> Self {
+        match error {
+            FsError::Io(error) => error,
+            FsError::Missing => Self::new(std::io::ErrorKind::NotFound, FsError::Missing),
+            error => Self::other(error),
+        }
+    }
+}
+
 impl From<Errno> for FsError {
     fn from(errno: Errno) -> Self {
         match errno {

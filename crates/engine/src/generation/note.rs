@@ -1,14 +1,17 @@
 //! The note beside the engine's database, and what the file system tells of files.
 
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+use wakeeper_private_fs::{Folder, read_own};
 
 /// The note, in the session's folder.
 pub(crate) const NOTE: &str = "generation.json";
+
+/// A note is shorter.
+const LONGEST: u64 = 64 << 10;
 
 /// What was last done with the engine's database beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,24 +30,14 @@ pub(crate) struct Note {
 impl Note {
     /// The note of a session's folder. One that cannot be read is none.
     pub(crate) fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(folder.join(NOTE)).ok()?).ok()
+        serde_json::from_slice(&read_own(&folder.join(NOTE), LONGEST).ok()?).ok()
     }
 
     /// Replaces the note. On disk when it returns.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
-        replace(folder, NOTE, &serde_json::to_vec(self).map_err(std::io::Error::from)?)
+        let text = serde_json::to_vec(self).map_err(std::io::Error::from)?;
+        Ok(Folder::named(folder)?.replace(NOTE, &text)?)
     }
-}
-
-/// Replaces a file of a folder, 0600. On disk when it returns.
-pub(crate) fn replace(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
-    let draft = folder.join(format!(".{name}.new"));
-    let _ = std::fs::remove_file(&draft);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, folder.join(name))?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 /// Which file lies at a path: its number and when it was made. The device's number is left out where the time is known,

@@ -4,8 +4,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use wakeeper_private_fs::{Folder, read_own};
 
-use super::note::replace;
+/// A witness is shorter.
+const LONGEST: u64 = 64 << 10;
 
 /// How far a login was on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub(crate) struct Witness {
 impl Witness {
     /// The witness in a file. One that cannot be read is none.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        serde_json::from_slice(&read_own(path, LONGEST).ok()?).ok()
     }
 
     /// Replaces the witness, whose folder is made 0700 when missing. On disk when it returns.
@@ -29,6 +31,7 @@ impl Witness {
             return Err(std::io::ErrorKind::InvalidInput.into());
         };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        replace(folder, name, &serde_json::to_vec(self).map_err(std::io::Error::from)?)
+        let text = serde_json::to_vec(self).map_err(std::io::Error::from)?;
+        Ok(Folder::named(folder)?.replace(name, &text)?)
     }
 }

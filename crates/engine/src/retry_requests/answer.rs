@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wakeeper_model::ChatId;
 use whatsapp_rust::buffa::Message as _;
 use whatsapp_rust::wacore::store::error::StoreError;
 use whatsapp_rust::wacore_binary::JidExt as _;
@@ -127,5 +128,5 @@ async fn may_have_it(client: &Client, request: &RetryRequest) -> Result<bool, St
 }
 
 fn names_of(address: &Address) -> impl Iterator<Item = String> + '_ {
-    std::iter::once(&address.id).chain(&address.alt).map(|id| id.to_wire())
+    std::iter::once(&address.id).chain(&address.alt).map(ChatId::to_wire)
 }
