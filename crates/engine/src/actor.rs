@@ -9,10 +9,13 @@ mod ending;
 mod login;
 pub(super) mod older;
 
+use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -154,38 +157,54 @@ impl Actor {
         }
     }
 
-    /// Runs until it is shut down or its handle is gone.
+    /// Runs until it is shut down or its handle is gone. A panic in it costs the connection, and no more.
     pub(super) async fn run(mut self) {
         loop {
-            let (deadline, retry) = (self.deadline, self.retry);
-            let (slow, settled, hear) = (self.slow, self.settled, self.watch.as_ref().map(Watch::next));
-            let look = Some(self.look);
-            tokio::select! {
-                biased;
-                signalled = self.signals.1.recv() => {
-                    if let Some(signalled) = signalled.filter(|signalled| signalled.round == self.round) {
-                        self.on_signal(signalled.signal).await;
+            match without_panic(self.step()).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(Panicked) => {
+                    if without_panic(self.lose(Cause::Fault)).await.is_err() {
+                        let reason = "a fault of wakeeper ended this session; restart wakeeper, and report what its log says";
+                        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
+                        return;
                     }
                 }
-                command = self.parts.mailbox.recv() => match command {
-                    Some(Command::Shutdown(done)) => {
-                        self.close().await;
-                        let _ = done.send(());
-                        break;
-                    }
-                    Some(command) => self.on_command(command).await,
-                    None => break,
-                },
-                () = at(deadline) => self.on_deadline().await,
-                () = at(slow) => self.on_slow().await,
-                () = at(settled) => self.works().await,
-                () = at(hear) => self.on_watch().await,
-                () = at(retry) => self.connect().await,
-                () = at(look) => self.look_around().await,
             }
         }
         self.close().await;
         drop(self.parts.lock);
+    }
+
+    /// Waits for what comes next, and does it.
+    async fn step(&mut self) -> ControlFlow<()> {
+        let (deadline, retry) = (self.deadline, self.retry);
+        let (slow, settled, hear) = (self.slow, self.settled, self.watch.as_ref().map(Watch::next));
+        let look = Some(self.look);
+        tokio::select! {
+            biased;
+            signalled = self.signals.1.recv() => {
+                if let Some(signalled) = signalled.filter(|signalled| signalled.round == self.round) {
+                    self.on_signal(signalled.signal).await;
+                }
+            }
+            command = self.parts.mailbox.recv() => match command {
+                Some(Command::Shutdown(done)) => {
+                    self.close().await;
+                    let _ = done.send(());
+                    return ControlFlow::Break(());
+                }
+                Some(command) => self.on_command(command).await,
+                None => return ControlFlow::Break(()),
+            },
+            () = at(deadline) => self.on_deadline().await,
+            () = at(slow) => self.on_slow().await,
+            () = at(settled) => self.works().await,
+            () = at(hear) => self.on_watch().await,
+            () = at(retry) => self.connect().await,
+            () = at(look) => self.look_around().await,
+        }
+        ControlFlow::Continue(())
     }
 
     async fn on_command(&mut self, command: Command) {
@@ -444,10 +463,41 @@ impl Actor {
     }
 }
 
+/// Something panicked; the panic's hook has logged where.
+#[derive(Debug)]
+struct Panicked;
+
+/// Does a piece of work that may panic.
+async fn without_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    // What is left half done is closed by whoever is told.
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
+}
+
 /// Resolves at `moment`, never without one.
 async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_and_ends_nothing_else() {
+        let mut steps = 0;
+        for _ in 0..2 {
+            let step = async {
+                steps += 1;
+                assert!(steps > 1, "on purpose");
+                steps
+            };
+            match without_panic(step).await {
+                Ok(step) => assert_eq!(step, 2),
+                Err(Panicked) => assert_eq!(steps, 1),
+            }
+        }
     }
 }
