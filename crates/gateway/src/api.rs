@@ -75,7 +75,7 @@ pub fn router(
         .merge(Router::from(docs).layer(set_policy(DOCS_POLICY)))
         .fallback(|| async { not_found() })
         .method_not_allowed_fallback(|| async {
-            ApiError::new(ErrorCode::MethodNotAllowed, "This path does not know that method")
+            ApiError::new(ErrorCode::MethodNotAllowed, "This path has no such method")
         })
         .layer(Extension(bodies))
         .layer(middleware::from_fn_with_state(guard, admit))
@@ -186,7 +186,7 @@ fn known_method(method: &Method) -> &'static str {
 
 /// The panic's text may hold anything, so it is not answered; the panic hook has logged it.
 fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
-    ApiError::new(ErrorCode::Internal, "The request hit a fault of the gateway").into_response()
+    ApiError::new(ErrorCode::Internal, "A fault of wakeeper broke this request; its log says more").into_response()
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct MessageParameters {
-    /// At most so many, 1 to 1000.
+    /// How many to answer at most, 1 to 1000.
     #[serde(default = "default_limit")]
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: u32,

@@ -19,7 +19,7 @@ use super::error::{ErrorBody, ErrorCode};
     ),
     components(schemas(ErrorBody, ErrorCode)),
     security(("api_key" = [])),
-    modifiers(&KeyHeader),
+    modifiers(&KeyHeader, &DescribedOnce),
     tags(
         (name = "sessions", description = "Linked WhatsApp devices"),
         (name = "pairing", description = "Linking by QR code or by pairing code"),
@@ -41,31 +41,48 @@ impl Modify for KeyHeader {
     }
 }
 
+/// The error answers that every path under `/api` may give: status, name in the document, description.
+const FAILURES: [(&str, &str, &str); 13] = [
+    ("400", "BadRequest", "The request is malformed: `message` names the field"),
+    ("401", "Unauthorized", "`X-Api-Key` is missing or wrong"),
+    ("403", "Forbidden", "Keys are off, and the request did not address this machine by a loopback name"),
+    ("404", "NotFound", "There is no such session, message or file"),
+    (
+        "409",
+        "Conflict",
+        "It exists already, another process holds it, or its `Idempotency-Key` was used with another body",
+    ),
+    ("413", "TooLarge", "The body is too large"),
+    ("415", "NotJson", "The body is not JSON"),
+    ("422", "WrongState", "The session is not in a state to do it, or WhatsApp refused"),
+    ("429", "TooMuchAtOnce", "Too much at once; see `Retry-After`"),
+    ("500", "Fault", "A fault of wakeeper; its log says more"),
+    ("502", "Upstream", "WhatsApp's servers failed at it"),
+    ("503", "Unavailable", "The gateway is shutting down or overloaded, or cannot write; see `Retry-After`"),
+    ("504", "NoAnswer", "WhatsApp did not answer in time"),
+];
+
+/// Describes the error answers once; the paths refer to them.
+struct DescribedOnce;
+
+impl Modify for DescribedOnce {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Components::new);
+        for (_, name, description) in FAILURES {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+            let response =
+                ResponseBuilder::new().description(description).content("application/json", content).build();
+            components.responses.insert(name.to_owned(), response.into());
+        }
+    }
+}
+
 /// The error answers that every path under `/api` may give.
 pub struct Failures;
 
 impl IntoResponses for Failures {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        [
-            ("400", "The request is malformed"),
-            ("401", "`X-Api-Key` is missing or wrong"),
-            ("404", "No such session, message or file"),
-            ("409", "Contradicts what is there"),
-            ("413", "The body is too large"),
-            ("415", "The body is not JSON"),
-            ("422", "The session is not in a state to do it, or WhatsApp refused"),
-            ("429", "Too much at once; see `Retry-After`"),
-            ("500", "A fault of the gateway"),
-            ("503", "The gateway is shutting down, or too much is under way; see `Retry-After`"),
-            ("504", "WhatsApp did not answer in time"),
-        ]
-        .into_iter()
-        .map(|(status, description)| {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
-            let response =
-                ResponseBuilder::new().description(description).content("application/json", content).build();
-            (status.to_owned(), RefOr::T(response))
-        })
-        .collect()
+        let reference = |name| RefOr::Ref(Ref::from_response_name(name));
+        FAILURES.map(|(status, name, _)| (status.to_owned(), reference(name))).into()
     }
 }

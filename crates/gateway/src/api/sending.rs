@@ -252,7 +252,7 @@ async fn start_typing(
     show_typing(&api, &request, true).await
 }
 
-/// Show "typing" no more
+/// Stop showing "typing"
 #[utoipa::path(post, path = "/api/stopTyping", tag = "sending", request_body = TypingRequest,
     responses((status = 201, description = "Done"), Failures))]
 async fn stop_typing(

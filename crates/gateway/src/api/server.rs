@@ -112,7 +112,7 @@ impl IntoResponse for Health {
 
 /// Is anybody there?
 #[utoipa::path(get, path = "/ping", tag = "server", security(()),
-    responses((status = 200, description = "Somebody is", body = Pong)))]
+    responses((status = 200, description = "The gateway answers", body = Pong)))]
 async fn ping() -> Json<Pong> {
     Json(Pong { message: "pong" })
 }
@@ -121,7 +121,7 @@ async fn ping() -> Json<Pong> {
 ///
 /// Waiting for a QR code to be scanned is healthy. 503 names the check that failed.
 #[utoipa::path(get, path = "/health", tag = "server", security(()), responses(
-    (status = 200, description = "It can", body = Health),
+    (status = 200, description = "The gateway works", body = Health),
     (status = 503, description = "It cannot, or is shutting down", body = Health)))]
 async fn health(State(api): State<Api>) -> Health {
     let uptime = api.started.elapsed().as_secs();

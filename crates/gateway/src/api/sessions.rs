@@ -42,7 +42,7 @@ struct ListParameters {
 struct NewSession {
     /// Its name, `^[A-Za-z0-9_-]{1,54}$`; one is made up when it is missing.
     name: Option<String>,
-    /// Start it at once; so it is when missing.
+    /// Start the session at once. Default: `true`.
     start: Option<bool>,
     /// Its settings.
     config: Option<SessionConfig>,

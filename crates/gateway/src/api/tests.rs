@@ -27,6 +27,40 @@ fn every_path_under_api_asks_for_the_key_and_tells_of_errors() {
     }
 }
 
+#[test]
+fn errors_are_described_once_and_every_reference_leads_somewhere() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    for reference in &references {
+        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+        assert!(target.is_some(), "{reference} leads nowhere");
+    }
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (status, answer) in operations
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|operation| operation["responses"].as_object().unwrap())
+        {
+            if path.starts_with("/api/") && status.as_str() >= "400" {
+                assert!(answer["$ref"].is_string(), "{path} describes {status} by itself");
+            }
+        }
+    }
+}
+
+fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            into.extend(object.get("$ref").and_then(serde_json::Value::as_str).map(str::to_owned));
+            object.values().for_each(|value| collect_references(value, into));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|value| collect_references(value, into)),
+        _ => {}
+    }
+}
+
 // Sessions need a server to connect to, and only demo builds may connect to one of this machine.
 #[cfg(feature = "demo")]
 mod answers;
