@@ -6,18 +6,22 @@
 
 pub mod archive;
 pub mod create;
+mod label;
 mod login;
 pub mod manifest;
 pub mod reached;
 pub mod retention;
+mod running;
 pub mod shelf;
 
 pub use create::{CreateOptions, Created, create};
 pub(crate) use create::{Stock, create_from};
+pub use label::{label_of, plain_label};
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use reached::Reached;
 pub use retention::{Retention, prune};
+pub use running::{RunningBackupError, create_running, create_scheduled};
 pub use shelf::{BackupInfo, Shelf};
 
 use std::path::{Path, PathBuf};

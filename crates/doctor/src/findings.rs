@@ -258,6 +258,11 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether a finding says that a ratchet lies behind the newest backup: an older copy was put back.
+pub fn is_rolled_back(finding: &Finding) -> bool {
+    finding.code == ratchet_rolled_back::CODE
+}
+
 /// The finding that a session's login is lost, and what tells so.
 pub fn native_login_lost(file: &str, evidence: String) -> Finding {
     native_login_lost::found(file, evidence)

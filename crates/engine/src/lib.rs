@@ -11,6 +11,7 @@ mod address;
 mod again;
 mod asked;
 mod backoff;
+mod backups;
 mod cache;
 mod chains;
 mod changes;
@@ -55,6 +56,7 @@ mod trouble;
 mod upkeep;
 mod watch;
 
+pub use backups::GatewaySessions;
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
 pub use generation::GenerationError;

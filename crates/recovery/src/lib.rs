@@ -4,6 +4,7 @@
 //! decisions come out. [`caretaker::Caretaker`] carries them out on a [`ManagedSession`], which may be a container, a
 //! folder or a session inside the gateway, and stores every step. Nothing here knows Docker or HTTP.
 
+pub mod backups;
 pub mod caretaker;
 pub mod clock;
 pub mod folder;
@@ -22,4 +23,7 @@ pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
 pub use record::state_word;
 pub use rules::Rules;
-pub use session::{CareError, Look, ManagedSession, Mended, Order, Reach};
+pub use session::{
+    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport,
+    SessionError,
+};

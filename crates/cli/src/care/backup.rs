@@ -3,23 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use wakeeper_doctor::Options;
 use wakeeper_doctor::backup::retention::Pruned;
-use wakeeper_doctor::backup::{
-    self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
-};
+use wakeeper_doctor::backup::{self, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified};
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::source::{Folder, Limits};
-use wakeeper_doctor::{Finding, Options};
+use wakeeper_doctor::source::Limits;
 use wakeeper_engine_store::Copying;
 use wakeeper_private_fs::shown;
 
 use super::container::blocking;
-use super::health::{native_database, require_folder};
+use super::health::native_database;
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
-
-/// A gateway that writes at the wrong moment is given so many more chances.
-const ATTEMPTS: usize = 4;
 
 /// Backs a session up, Baileys' or wakeeper's own. What runs on it may go on running.
 pub async fn create_of(
@@ -46,37 +41,12 @@ pub async fn create_native(
     create: impl FnOnce(&Places) -> anyhow::Result<Created> + Send + 'static,
 ) -> anyhow::Result<Created> {
     let copied = wakeeper_engine_store::copy_as_baileys(database, copying).await?;
-    let places = Places {
-        auth_info: copied.folder(),
-        // Messages are rows of the gateway; what an older Baileys left in its store is not this session's.
-        store: copied.folder().with_file_name("baileys_store.json"),
-        ..places.clone()
-    };
+    let places = Places { auth_info: copied.folder(), store: copied.store(), ..places.clone() };
     let created = blocking(move || create(&places)).await?;
     for left_out in &copied.left_out {
         tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
     }
     Ok(created)
-}
-
-/// Backs a session folder of Baileys up on a schedule. One that lies behind its newest backup is not: that backup shows
-/// what happened, and would no longer be the newest.
-pub fn create_routine(places: &Places) -> anyhow::Result<Created> {
-    require_folder(places)?;
-    let evidence = Evidence::default().with_backups(places);
-    if evidence.reached.is_some() {
-        let report = wakeeper_doctor::examine(&places.auth_info, &evidence.options(places))?;
-        let is_behind = |finding: &&Finding| finding.code.as_str() == "ratchet_rolled_back";
-        let behind = report.findings.iter().filter(is_behind).count();
-        if behind > 0 {
-            bail!(
-                "{} of the session lie(s) behind its newest backup: an older copy was put back. `wakeeper clean` mends that, \
-                 and backups go on then",
-                plural(behind, "file")
-            );
-        }
-    }
-    create(places, &Evidence::default(), false, Console::silent())
 }
 
 /// Backs a session folder of Baileys up. What runs on it may go on running.
@@ -86,8 +56,6 @@ pub fn create(
     always: bool,
     console: Console,
 ) -> anyhow::Result<Created> {
-    require_folder(places)?;
-    let folder = Folder::open(&places.auth_info)?;
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
     let options = Options { progress: Some(&tell), ..evidence.options(places) };
@@ -97,13 +65,7 @@ pub fn create(
         passphrase: places.passphrase.as_ref(),
         always,
     };
-    for _ in 1..ATTEMPTS {
-        match backup::create(&folder, &options, &how) {
-            Err(BackupError::Changing { .. }) => {}
-            result => return Ok(result?),
-        }
-    }
-    Ok(backup::create(&folder, &options, &how)?)
+    Ok(backup::create_running(&places.auth_info, &options, &how)?)
 }
 
 /// What a new backup is, for people.

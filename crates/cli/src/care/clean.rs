@@ -6,10 +6,10 @@ use anyhow::Context;
 use wakeeper_doctor::Options;
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::source::require_session_folder;
 
 use super::console::agrees;
 use super::gateway;
-use super::health::require_folder;
 use super::page::{Page, Tone, plural, size};
 use super::{Console, Evidence, Places};
 
@@ -54,7 +54,7 @@ pub async fn run_of(
 
 /// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
 pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console) -> anyhow::Result<Outcome> {
-    require_folder(places)?;
+    require_session_folder(&places.auth_info)?;
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
     let options = Options { progress: Some(&tell), ..evidence.options(places) };

@@ -1,10 +1,10 @@
 //! `wakeeper health`: the session, its store, its backups, and who runs on it. Never changes anything.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Serialize;
 use wakeeper_doctor::backup::{BackupInfo, Shelf};
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::source::Limits;
+use wakeeper_doctor::source::{Limits, require_session_folder};
 use wakeeper_doctor::{Options, Report, examine};
 use wakeeper_private_fs::{Folder, Trust};
 
@@ -65,7 +65,7 @@ pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -
 
 /// Examines everything that belongs to a session of Baileys.
 pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
-    require_folder(places)?;
+    require_session_folder(&places.auth_info)?;
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
     let options = Options { progress: Some(&tell), ..evidence.options(places) };
@@ -86,22 +86,6 @@ fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow:
         backups: backups.len(),
         newest_sound_backup: backups.into_iter().find(BackupInfo::may_hold_login),
     })
-}
-
-/// A session folder that does not exist is told from an empty one: the path is probably wrong.
-pub fn require_folder(places: &Places) -> anyhow::Result<()> {
-    if places.auth_info.is_dir() {
-        return Ok(());
-    }
-    let shown = wakeeper_private_fs::shown(&places.auth_info);
-    let shown = shown.display();
-    if places.auth_info.exists() {
-        bail!("{shown} is a file, not a session folder");
-    }
-    bail!(
-        "there is no session folder {shown}; name the folder that holds auth_info with --data-dir, or the session's own \
-         folder with --auth-info-dir"
-    )
 }
 
 /// The page for people.

@@ -1,10 +1,14 @@
 //! Where a session's files are.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use wakeeper_doctor::backup::Retention;
+use wakeeper_containers::session::Host;
+use wakeeper_doctor::backup::{Retention, label_of};
 use wakeeper_doctor::secret::Passphrase;
-use wakeeper_private_fs::{Folder, FsError};
+use wakeeper_private_fs::Folder;
+use wakeeper_recovery::Clock;
+use wakeeper_recovery::backups::BackupStore;
 
 use crate::settings::Settings;
 
@@ -32,6 +36,7 @@ pub struct Places {
     /// Folder of notes on what was stopped for the time of a repair.
     pub state: PathBuf,
     /// A container's folders, open: the paths above lead through these handles, whatever happens to the folders' names.
+    #[expect(dead_code, reason = "kept for their drop")]
     pub handles: Vec<Folder>,
 }
 
@@ -42,7 +47,7 @@ impl Places {
             auth_info: settings.auth_info_dir.clone(),
             store: settings.baileys_store.clone(),
             backups: settings.backup_dir.clone(),
-            label: label(&settings.auth_info_dir),
+            label: label_of(&settings.auth_info_dir),
             retention: settings.retention,
             witnesses: settings.witness_dir.clone(),
             passphrase: settings.backup_passphrase.clone(),
@@ -53,16 +58,21 @@ impl Places {
         }
     }
 
-    /// The folder of notes on what was stopped. It is read and acted on, so nobody else may write to it; a container's
-    /// mounts are no place for it.
-    pub fn notes(&self) -> Result<Folder, FsError> {
-        wakeeper_private_fs::own_folder(&self.state)
+    /// The backups of these places, for the schedule; old ones are removed when `prunes`.
+    pub fn backup_store(&self, prunes: bool, clock: Arc<dyn Clock>) -> BackupStore {
+        BackupStore {
+            shelf: self.backups.clone(),
+            label: self.label.clone(),
+            passphrase: self.passphrase.clone(),
+            retention: self.retention,
+            prunes,
+            clock,
+        }
     }
 
-    /// The folder of notes, when anything was ever stopped.
-    pub fn notes_if_any(&self) -> Option<Folder> {
-        let folder = self.state.is_dir().then(|| self.notes())?;
-        folder.inspect_err(|error| tracing::warn!("notes on stopped containers are not read: {error}")).ok()
+    /// This machine's side of work on containers.
+    pub fn host(&self) -> Host {
+        Host { backups: self.backups.clone(), state: self.state.clone() }
     }
 
     /// A command for these places, as a person would type it.
@@ -74,33 +84,9 @@ impl Places {
     }
 }
 
-/// A name for the backups of the session in a folder: the folder's own, of the characters that labels may have.
-pub fn label(folder: &std::path::Path) -> String {
-    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    plain(&name)
-}
-
-/// A name of only such characters as labels may have.
-pub fn plain(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let label: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).take(54).collect();
-    if label.is_empty() { "session".to_owned() } else { label }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn labels_hold_only_what_file_names_may() {
-        for (folder, expected) in
-            [("/no/such/auth_info", "auth_info"), ("/no/such/my bot.1", "my-bot-1"), ("/", "session")]
-        {
-            assert_eq!(label(Path::new(folder)), expected);
-        }
-    }
 
     #[test]
     fn advice_names_the_same_places() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use wakeeper_doctor::backup::label_of;
 use wakeeper_engine::transfer::{self, ImportOrder, Imported};
 use wakeeper_engine::{BackupPlace, Lock};
 use wakeeper_model::SessionName;
@@ -97,7 +98,7 @@ fn store_of(source: &Path, places: &Places) -> Option<PathBuf> {
 fn backup_place(source: &Path, places: &Places) -> BackupPlace {
     BackupPlace {
         shelf: places.backups.clone(),
-        label: crate::care::places::label(source),
+        label: label_of(source),
         passphrase: places.passphrase.clone(),
     }
 }

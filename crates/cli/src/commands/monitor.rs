@@ -9,18 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
+use wakeeper_containers::watch::{Choice, Fleet, WatchedContainers};
+use wakeeper_doctor::source::require_session_folder;
 use wakeeper_private_fs::{FsError, own_folder};
+use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
 
 use crate::care::Places;
-use crate::care::health::require_folder;
 use crate::containers;
 use crate::logging;
-use crate::monitor::fleet::{Choice, Fleet, WatchedContainers};
 use crate::monitor::{Shared, alerts, metrics};
 use crate::settings::{LogFolder, Settings, Sources};
-use crate::upkeep::{Upkeep, time};
 
 use super::asked_to_stop;
 
@@ -112,7 +112,7 @@ impl Monitor {
             );
         }
         if self.log.is_some() {
-            require_folder(&Places::of(settings))?;
+            require_session_folder(&Places::of(settings).auth_info)?;
         }
         Ok(())
     }
@@ -147,8 +147,8 @@ impl Monitor {
         every: Option<Duration>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut fleet = Fleet::new(shared.clone(), stop.clone());
-        let upkeep = self.upkeep(&fleet, &shared, every).map(|upkeep| tokio::spawn(upkeep.run(stop)));
+        let mut fleet = Fleet::new(shared.watching(), stop.clone());
+        let backups = self.backups(&fleet, &shared, every).map(|keeper| tokio::spawn(keeper.run(stop)));
         let watched = if let Some(log) = &self.log {
             fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
             fleet.wait().await;
@@ -160,28 +160,28 @@ impl Monitor {
                 Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
             };
             match containers::connect().await {
-                Ok(engine) => fleet.watch_containers(engine, choice).await,
+                Ok(engine) => fleet.watch_containers(engine, choice).await.map_err(Into::into),
                 Err(error) => Err(error),
             }
         };
         fleet.finish().await;
-        if let Some(upkeep) = upkeep {
-            upkeep.await?;
+        if let Some(backups) = backups {
+            backups.await?;
         }
         watched
     }
 
     /// A rehearsal backs nothing up, and neither does whoever watches a folder of which it is not known what runs on it.
-    fn upkeep(
+    fn backups(
         &self,
         fleet: &Fleet,
         shared: &Shared,
         every: Option<Duration>,
-    ) -> Option<Upkeep<WatchedContainers>> {
+    ) -> Option<BackupKeeper<WatchedContainers>> {
         let every = every.filter(|_| !self.dry_run && self.log.is_none())?;
         let keep = if shared.care.rules.mend { "old backups are removed" } else { "old backups are kept" };
         tracing::info!("watched Baileys sessions are backed up every {}; {keep}", time(every));
-        Some(Upkeep::new(fleet.containers(), every, Arc::clone(&shared.clock)))
+        Some(BackupKeeper::new(fleet.containers(), every, Arc::clone(&shared.clock)))
     }
 }
 

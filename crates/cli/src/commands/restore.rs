@@ -88,7 +88,7 @@ impl Restore {
         }
         let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Write).await?;
         let (restored, places) = self.give_back(&session, false).await?;
-        let name = session.container.name.clone();
+        let name = session.container().name.clone();
         let unwell = session.close().await?;
         console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
         if let Some(reason) = unwell {

@@ -15,19 +15,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_doctor::backup::Shelf;
-use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, Lock};
+use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
 use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
+use wakeeper_recovery::backups::{BackupKeeper, time};
 
 use crate::care::{Places, owners};
 use crate::logging;
 use crate::settings::catalog::Effect;
 use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
 use crate::surroundings;
-use crate::upkeep::{GatewaySessions, Upkeep, time};
 
 use super::asked_to_stop;
 
@@ -133,16 +133,16 @@ impl Serve {
         let (keys, generated) = keys(&settings)?;
         let listener = listen(settings.listen).await?;
         let mut config = config(&settings, keys)?;
-        let upkeep = upkeep(&settings);
-        config.api.backups = upkeep.as_ref().map(|upkeep| {
-            let record = upkeep.record();
+        let backups = scheduled_backups(&settings);
+        config.api.backups = backups.as_ref().map(|keeper| {
+            let record = keeper.record();
             Arc::new(move || record.evidence()) as EvidenceSource
         });
         tell_of_backups(&settings);
         let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         let stopping = CancellationToken::new();
-        let upkeep = upkeep.map(|upkeep| tokio::spawn(upkeep.run(stopping.clone())));
+        let backups = backups.map(|keeper| tokio::spawn(keeper.run(stopping.clone())));
         gateway
             .serve(listener, async move {
                 if let Ok(signal) = stop.await {
@@ -153,9 +153,9 @@ impl Serve {
             })
             .await?;
         stopping.cancel();
-        if let Some(upkeep) = upkeep {
-            // One that is being made is worth a moment; half a one is removed by the next upkeep.
-            let _ = tokio::time::timeout(BACKUP_PATIENCE, upkeep).await;
+        if let Some(backups) = backups {
+            // One that is being made is worth a moment; half a one is removed when the next is made.
+            let _ = tokio::time::timeout(BACKUP_PATIENCE, backups).await;
         }
         tracing::info!("stopped, everything is on disk");
         Ok(())
@@ -315,7 +315,7 @@ fn raised_descriptors() -> usize {
 }
 
 /// Keeps the sessions backed up, unless that is switched off.
-fn upkeep(settings: &Settings) -> Option<Upkeep<GatewaySessions>> {
+fn scheduled_backups(settings: &Settings) -> Option<BackupKeeper<GatewaySessions>> {
     let Some(every) = settings.backup_interval else {
         tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
         return None;
@@ -324,8 +324,9 @@ fn upkeep(settings: &Settings) -> Option<Upkeep<GatewaySessions>> {
     let prune = settings.care.rules.mend;
     let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
-    let sessions = GatewaySessions::new(Places::of(settings), prune);
-    Some(Upkeep::new(sessions, every, Arc::new(SystemClock)))
+    let backups = Places::of(settings).backup_store(prune, Arc::new(SystemClock));
+    let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), backups);
+    Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
 }
 
 /// A Baileys session that lies in the folder is taken over.

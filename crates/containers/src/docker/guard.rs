@@ -162,11 +162,6 @@ impl Stopped {
         started.transpose()
     }
 
-    /// Leaves it stopped: a person wants it so.
-    pub fn keep_stopped(mut self) {
-        self.forget();
-    }
-
     fn forget(&mut self) {
         self.remove_note();
         self.ran = false;
