@@ -1,7 +1,6 @@
-//! `wakeeper monitor`: what it shares with the commands that read its incidents, its alerts, and its page of metrics.
+//! `wakeeper monitor`: what it shares with the commands that read its incidents, and its page of metrics.
 
-pub mod alerts;
-pub mod metrics;
+pub mod page;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -77,3 +77,8 @@ pub(crate) enum WatchError {
     #[error(transparent)]
     Position(#[from] serde_json::Error),
 }
+
+/// Describes what is measured here, for whoever records it.
+pub fn describe_metrics() {
+    metrics::describe_gauge!("wakeeper_watched", "Sessions that are watched");
+}

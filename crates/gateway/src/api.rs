@@ -41,7 +41,7 @@ use error::{ApiError, ErrorCode};
 use extract::Bodies;
 use state::Api;
 
-pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
+pub use state::{ApiConfig, EvidenceSource};
 use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_engine::Sessions;
 

@@ -9,17 +9,20 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use wakeeper_containers::watch::{Choice, Fleet, WatchedContainers};
+use wakeeper_containers::watch::{self, Choice, Fleet, WatchedContainers};
+use wakeeper_delivery::alerts::AlertSender;
 use wakeeper_doctor::source::require_session_folder;
+use wakeeper_gateway::measurements;
+use wakeeper_model::Clock;
 use wakeeper_private_fs::{FsError, own_folder};
 use wakeeper_recovery::backups::{BackupKeeper, time};
-use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
+use wakeeper_recovery::{self as recovery, Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
 
 use crate::care::Places;
 use crate::containers;
 use crate::logging;
-use crate::monitor::{Shared, alerts, metrics};
+use crate::monitor::{Shared, page};
 use crate::settings::{LogFolder, Settings, Sources};
 
 use super::asked_to_stop;
@@ -83,7 +86,8 @@ impl Monitor {
         };
         storage.prune_incidents(shared.clock.now_ms() - KEPT_MS, 10_000).await?;
         let page = serve_metrics(&settings, &stop)?;
-        let sender = tokio::spawn(alerts::send(shared.clone(), stop.clone()));
+        let alerts = AlertSender::new(Arc::clone(&storage), settings.care.alert.clone(), Clock::system())?;
+        let sender = tokio::spawn(alerts.run(stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {
             if let Ok(signal) = asked.await {
@@ -94,7 +98,7 @@ impl Monitor {
         let result = self.watch(shared, settings.backup_interval, stop.clone()).await;
         stop.cancel();
         if let Ok(Err(error)) = sender.await {
-            tracing::error!("alerts are no longer sent: {error:#}");
+            tracing::error!("alerts are no longer sent: {error}");
         }
         if let Some(page) = page {
             page.await??;
@@ -189,11 +193,13 @@ fn serve_metrics(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
-    let handle = metrics::record()?;
+    let render = measurements::record(&page::BUCKETS)?;
+    recovery::describe_metrics();
+    watch::describe_metrics();
     Ok(settings.care.listen.map(|listen| {
         let stop = stop.clone();
         tokio::spawn(async move {
-            let served = metrics::serve(listen, handle, stop.clone()).await;
+            let served = page::serve(listen, render, stop.clone()).await;
             if served.is_err() {
                 stop.cancel();
             }

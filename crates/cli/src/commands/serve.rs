@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -17,7 +16,8 @@ use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_doctor::backup::Shelf;
 use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
-use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
+use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
+use wakeeper_gateway::measurements;
 use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
@@ -30,9 +30,6 @@ use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
 use crate::surroundings;
 
 use super::asked_to_stop;
-
-/// How often old measurements are summed up, as the recorder wants it.
-const METRICS_UPKEEP: Duration = Duration::from_secs(30);
 
 /// How long the end waits for a backup that is being made.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(1);
@@ -255,7 +252,7 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
-    let metrics = settings.metrics.then(record_metrics).transpose()?;
+    let metrics = settings.metrics.then(|| measurements::record(&BUCKETS)).transpose()?;
     let public_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", settings.listen.port()));
     Ok(GatewayConfig {
@@ -337,22 +334,6 @@ fn first_start(settings: &Settings) -> FirstStart {
 
 /// Upper bounds, in seconds, of the buckets that request times are counted in.
 const BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-
-/// Starts recording metrics.
-fn record_metrics() -> anyhow::Result<MetricsRenderer> {
-    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        let mut every = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            every.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(Arc::new(move || handle.render()))
-}
 
 /// Says where the gateway is and, at the first start, what its key is.
 fn announce(settings: &Settings, address: SocketAddr, generated: Option<&GeneratedKey>) {
