@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wakeeper_containers::watch::Watching;
+use wakeeper_engine::offline;
 use wakeeper_recovery::Clock;
 use wakeeper_storage::Storage;
 
 use crate::care::Places;
-use crate::care::health::database_in;
 use crate::settings::CareSettings;
 
 /// The database of incidents inside the monitor's folder.
@@ -42,7 +42,7 @@ impl Shared {
             host: self.here.host(),
             retention: self.here.retention,
             passphrase: self.here.passphrase.clone(),
-            is_gateways: |folder| database_in(folder).is_some(),
+            is_gateways: |folder| offline::database_in(folder).is_some(),
             storage: Arc::clone(&self.storage),
             clock: Arc::clone(&self.clock),
         }

@@ -13,6 +13,7 @@ pub mod reached;
 pub mod retention;
 mod running;
 pub mod shelf;
+mod sound;
 
 pub use create::{CreateOptions, Created, create};
 pub(crate) use create::{Stock, create_from};
@@ -23,6 +24,7 @@ pub use reached::Reached;
 pub use retention::{Retention, prune};
 pub use running::{RunningBackupError, create_running, create_scheduled};
 pub use shelf::{BackupInfo, Shelf};
+pub use sound::{NoSoundBackup, SoundBackup, newest_sound};
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,18 @@
-//! Changes to a session that no gateway has open.
+//! Sessions that no gateway has open: what is wrong with them, repairs, and backups given back.
+
+mod aside;
+mod error;
+mod health;
+mod paths;
+mod repair;
+mod restore;
+mod room;
+
+pub use error::OfflineError;
+pub use health::{Other, errors, examine, others, session_in, sessions};
+pub use paths::{SessionPaths, database_in};
+pub use repair::{RepairOrder, repair};
+pub use restore::restore;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

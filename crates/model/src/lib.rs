@@ -10,6 +10,6 @@ mod session_name;
 pub use ack::{Ack, UnknownAck};
 pub use chat::{ChatId, ChatIdError, ChatKind};
 pub use clock::Clock;
-pub use counted::plural;
+pub use counted::{ago, plural};
 pub use message_id::{MessageId, MessageIdError};
 pub use session_name::{SessionName, SessionNameError};

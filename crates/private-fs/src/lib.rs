@@ -24,6 +24,6 @@ pub use error::FsError;
 pub use folder::{Entered, Folder, Trust};
 pub use held::shown;
 pub use own::{Writing, beneath, open_directory, open_own, open_own_to_lock, probe};
-pub use private::{own_folder, read_own, write_own};
+pub use private::{create_private_folders, own_folder, read_own, write_own};
 pub use rights::{Rights, Worn};
 pub use source::{FileId, Source, is_below, open_source};

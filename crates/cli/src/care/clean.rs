@@ -7,11 +7,11 @@ use wakeeper_doctor::Options;
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::require_session_folder;
+use wakeeper_engine::offline::{self, RepairOrder};
 
 use super::console::agrees;
-use super::gateway;
 use super::page::{Page, Tone, plural, size};
-use super::{Console, Evidence, Places};
+use super::{Console, KnownFacts, Places};
 
 /// Steps of one kind that are shown one by one.
 const SHOWN_ALIKE: usize = 10;
@@ -31,13 +31,18 @@ pub struct Order {
 /// [`super::owners::claim`].
 pub async fn run_of(
     places: &Places,
-    evidence: &Evidence,
+    evidence: &KnownFacts,
     order: Order,
     console: Console,
 ) -> anyhow::Result<Outcome> {
-    let database = gateway::session_of(places).await;
+    let database = offline::session_in(&places.auth_info).await;
+    let paths = places.session_paths();
     let mut outcome = if let Some(database) = &database {
-        super::native::clean(database, places, evidence, order, console).await?
+        let approval = Approval::new(order, console);
+        let approve = |plan: &Outcome| approval.asks(plan);
+        let how = RepairOrder { extent: order.extent, dry_run: order.dry_run, approve: &approve };
+        let outcome = offline::repair(database, &paths, evidence, how).await;
+        approval.then(outcome.map_err(Into::into))?
     } else {
         let (places, evidence) = (places.clone(), evidence.clone());
         super::container::blocking(move || run(&places, &evidence, order, console)).await?
@@ -46,27 +51,25 @@ pub async fn run_of(
         return Ok(outcome);
     }
     // Only the default session is mended from outside; what is wrong with others is told.
-    let errors = gateway::errors(&gateway::others(places, database.as_deref(), evidence).await?);
+    let errors = offline::errors(&offline::others(&paths, database.as_deref(), evidence).await?);
     outcome.healthy &= errors.is_empty();
     outcome.remaining.extend(errors);
     Ok(outcome)
 }
 
 /// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
-pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    places: &Places,
+    evidence: &KnownFacts,
+    order: Order,
+    console: Console,
+) -> anyhow::Result<Outcome> {
     require_session_folder(&places.auth_info)?;
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..evidence.options(places) };
-    // What was printed, or asked, before anything is changed.
-    let failure = Cell::new(None);
-    let approve = |plan: &Outcome| match announce(plan, order, console) {
-        Ok(go_on) => go_on,
-        Err(error) => {
-            failure.set(Some(error));
-            false
-        }
-    };
+    let options = Options { progress: Some(&tell), ..places.options(evidence) };
+    let approval = Approval::new(order, console);
+    let approve = |plan: &Outcome| approval.asks(plan);
     let how = CleanOptions {
         extent: order.extent,
         dry_run: order.dry_run,
@@ -77,14 +80,39 @@ pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console)
     };
     let outcome = clean(&places.auth_info, &options, &how)
         .with_context(|| format!("cannot clean {}", wakeeper_private_fs::shown(&places.auth_info).display()));
-    match failure.into_inner() {
-        Some(error) => Err(error),
-        None => outcome,
+    approval.then(outcome)
+}
+
+/// What was printed, or asked, before anything is changed. A plan is only approved or not; why it could not be shown is told
+/// afterwards.
+struct Approval {
+    order: Order,
+    console: Console,
+    failure: Cell<Option<anyhow::Error>>,
+}
+
+impl Approval {
+    fn new(order: Order, console: Console) -> Self {
+        Self { order, console, failure: Cell::new(None) }
+    }
+
+    fn asks(&self, plan: &Outcome) -> bool {
+        announce(plan, self.order, self.console).unwrap_or_else(|error| {
+            self.failure.set(Some(error));
+            false
+        })
+    }
+
+    fn then<T>(self, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
+        match self.failure.into_inner() {
+            Some(error) => Err(error),
+            None => outcome,
+        }
     }
 }
 
 /// Shows the plan, and asks where that is due.
-pub(super) fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
+fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
     console.page(|page| show_plan(page, plan, false))?;
     if order.extent != Extent::Everything || order.yes {
         return Ok(true);

@@ -29,11 +29,6 @@ impl Console {
         }
     }
 
-    /// A console that nobody watches: no progress is shown.
-    pub fn silent() -> Self {
-        Self { json: false, colours: false, progress: false }
-    }
-
     /// Prints a document for programs, or a page for people.
     pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> anyhow::Result<()> {
         if self.json {

@@ -11,7 +11,7 @@ use wakeeper_doctor::symptoms;
 
 use super::evidence::EvidenceFlags;
 use super::page::{Page, Tone};
-use super::{Evidence, Places, now_ms};
+use super::{KnownFacts, Places, now_ms};
 use crate::containers;
 
 /// A container as the target of a care command.
@@ -51,7 +51,7 @@ pub struct OpenSession {
     /// Its files here.
     pub places: Places,
     /// What is known besides.
-    pub evidence: Evidence,
+    pub evidence: KnownFacts,
     checkout: Checkout,
     stopped: Option<Stopped>,
 }
@@ -83,7 +83,7 @@ impl OpenSession {
             }
         };
         let places = places(&located, &checkout, &target.here);
-        let evidence = evidence.with_backups(&places);
+        let evidence = places.with_backups(evidence);
         Ok(Self { located, places, evidence, checkout, stopped })
     }
 
@@ -122,7 +122,7 @@ impl OpenSession {
 
 /// What is known of a container's session besides its files. Read before the container stops, because what its stop prints
 /// is no symptom.
-async fn evidence_of(located: &LocatedSession, flags: &EvidenceFlags) -> anyhow::Result<Evidence> {
+async fn evidence_of(located: &LocatedSession, flags: &EvidenceFlags) -> anyhow::Result<KnownFacts> {
     let symptoms = match &flags.log {
         Some(path) => super::log::read(path)?,
         None => {
@@ -133,14 +133,14 @@ async fn evidence_of(located: &LocatedSession, flags: &EvidenceFlags) -> anyhow:
             log.symptoms
         }
     };
-    Ok(Evidence {
+    Ok(KnownFacts {
         troubles: symptoms::troubles(&symptoms),
         symptoms,
         peers: Vec::new(),
         owners: located.other_owners().await,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
         version: flags.baileys,
-        ..Evidence::default()
+        ..KnownFacts::default()
     })
 }
 

@@ -6,12 +6,11 @@ use wakeeper_doctor::backup::{BackupInfo, Shelf};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::source::{Limits, require_session_folder};
 use wakeeper_doctor::{Options, Report, examine};
-use wakeeper_private_fs::{Folder, Trust};
+use wakeeper_engine::offline::{self, Other};
+use wakeeper_model::ago;
 
-use super::backup::when;
-use super::gateway::{self, Other};
 use super::page::{Page, Tone, heading};
-use super::{Console, Evidence, Places, examine::show_log, log};
+use super::{Console, KnownFacts, Places, examine::show_log, log};
 
 /// What is known of a session's health.
 #[derive(Debug, Serialize)]
@@ -33,49 +32,34 @@ pub struct Health {
     pub newest_sound_backup: Option<BackupInfo>,
 }
 
-/// The database of the gateway's own session, when that is what the places hold.
-pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
-    database_in(&places.auth_info)
-}
-
-/// The same for a folder. SQLite opens by path, so a folder that a container can write to holds none for us: of a gateway
-/// in a container a private copy is worked on, which is no longer the container's.
-pub fn database_in(folder: &std::path::Path) -> Option<std::path::PathBuf> {
-    (!is_containers(folder)).then(|| wakeeper_engine_store::database_in(folder)).flatten()
-}
-
-/// Whether a container can write to a folder.
-pub fn is_containers(folder: &std::path::Path) -> bool {
-    Folder::named(folder).is_ok_and(|folder| matches!(folder.trust(), Trust::Nobody(_)))
-}
-
 /// Examines everything that belongs to a session, Baileys' or wakeeper's own.
-pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
-    let database = gateway::session_of(places).await;
+pub async fn health_of(places: &Places, evidence: &KnownFacts, console: Console) -> anyhow::Result<Health> {
+    let database = offline::session_in(&places.auth_info).await;
+    let paths = places.session_paths();
     let mut health = if let Some(database) = &database {
-        with_backups(super::native::examine(database, places, evidence).await?, places, evidence)?
+        with_backups(offline::examine(database, &paths, evidence).await?, places, evidence)?
     } else {
         let (places, evidence) = (places.clone(), evidence.clone());
         super::container::blocking(move || health(&places, &evidence, console)).await?
     };
-    health.sessions = gateway::others(places, database.as_deref(), evidence).await?;
+    health.sessions = offline::others(&paths, database.as_deref(), evidence).await?;
     health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
     Ok(health)
 }
 
 /// Examines everything that belongs to a session of Baileys.
-pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
+pub fn health(places: &Places, evidence: &KnownFacts, console: Console) -> anyhow::Result<Health> {
     require_session_folder(&places.auth_info)?;
     let progress = console.progress("examining");
     let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..evidence.options(places) };
+    let options = Options { progress: Some(&tell), ..places.options(evidence) };
     let report = examine(&places.auth_info, &options).with_context(|| {
         format!("cannot examine {}", wakeeper_private_fs::shown(&places.auth_info).display())
     })?;
     with_backups(report, places, evidence)
 }
 
-fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow::Result<Health> {
+fn with_backups(report: Report, places: &Places, evidence: &KnownFacts) -> anyhow::Result<Health> {
     let shelf = Shelf::at(&places.backups);
     let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
     Ok(Health {
@@ -89,7 +73,7 @@ fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow:
 }
 
 /// The page for people.
-pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Places) {
+pub fn show(page: &mut Page, health: &Health, evidence: &KnownFacts, places: &Places) {
     heading(page, &health.report);
     show_backups(page, health);
     // The state of its own container is above.
@@ -115,7 +99,7 @@ pub fn show_backups(page: &mut Page, health: &Health) {
         (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
         (Some(newest), count) => {
             let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
-            let made = when(newest.created_ms, super::now_ms());
+            let made = ago(newest.created_ms, super::now_ms());
             format!("{count}, the newest with a sound login made {made}{doubt}")
         }
     };

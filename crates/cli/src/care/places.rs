@@ -6,6 +6,9 @@ use std::sync::Arc;
 use wakeeper_containers::session::Host;
 use wakeeper_doctor::backup::{Retention, label_of};
 use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::{KnownFacts, Options};
+use wakeeper_engine::offline::SessionPaths;
+use wakeeper_engine_store::recover::Backups;
 use wakeeper_private_fs::Folder;
 use wakeeper_recovery::Clock;
 use wakeeper_recovery::backups::BackupStore;
@@ -75,12 +78,48 @@ impl Places {
         Host { backups: self.backups.clone(), state: self.state.clone() }
     }
 
+    /// These places, for work on the sessions of a gateway.
+    pub fn session_paths(&self) -> SessionPaths {
+        let flags = self.flags.clone();
+        SessionPaths {
+            auth_info: self.auth_info.clone(),
+            store: self.store.clone(),
+            backups: Backups {
+                shelf: self.backups.clone(),
+                label: self.label.clone(),
+                passphrase: self.passphrase.clone(),
+            },
+            witnesses: self.witnesses.clone(),
+            is_copy: self.container.is_some(),
+            command: Arc::new(move |command| command_of(&flags, command)),
+            clock: wakeeper_model::Clock::system(),
+        }
+    }
+
+    /// Adds what the backups tell.
+    pub fn with_backups(&self, facts: KnownFacts) -> KnownFacts {
+        facts.with_backups(&self.backups, &self.label, self.passphrase.as_ref())
+    }
+
+    /// What the examiner is told.
+    pub fn options<'a>(&'a self, facts: &'a KnownFacts) -> Options<'a> {
+        Options {
+            store: Some(&self.store),
+            passphrase: self.passphrase.as_ref(),
+            ..facts.options(super::now_ms())
+        }
+    }
+
     /// A command for these places, as a person would type it.
     pub fn command(&self, command: &str) -> String {
-        match command.split_once(' ') {
-            Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{} {rest}", self.flags),
-            _ => format!("wakeeper {command}{}", self.flags),
-        }
+        command_of(&self.flags, command)
+    }
+}
+
+fn command_of(flags: &str, command: &str) -> String {
+    match command.split_once(' ') {
+        Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
+        _ => format!("wakeeper {command}{flags}"),
     }
 }
 

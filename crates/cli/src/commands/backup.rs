@@ -10,8 +10,8 @@ use wakeeper_doctor::backup::Retention;
 
 use crate::care::backup::{self, Which};
 use crate::care::container::OpenSession;
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, KnownFacts, Places, Target, TargetFlags};
 
 use super::verdict;
 
@@ -95,12 +95,12 @@ struct Common {
 
 impl Common {
     /// The session stays open as long as the last value lives.
-    async fn open(self) -> anyhow::Result<(Console, Places, Evidence, Option<OpenSession>)> {
+    async fn open(self) -> anyhow::Result<(Console, Places, KnownFacts, Option<OpenSession>)> {
         let (target, _) = self.target.resolve()?;
         let console = Console::new(self.json);
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+                let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
                 Ok((console, places, evidence, None))
             }
             Target::Container(target) => {

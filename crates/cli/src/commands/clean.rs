@@ -7,14 +7,14 @@ use wakeeper_containers::docker::{NotReady, Purpose};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
+use wakeeper_engine::offline;
 use wakeeper_recovery::Rules;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
 use crate::care::container::{ContainerTarget, OpenSession, say};
-use crate::care::evidence::EvidenceFlags;
-use crate::care::gateway;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, now_ms, owners};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, KnownFacts, Places, Target, TargetFlags, now_ms, owners};
 
 use super::verdict;
 
@@ -80,10 +80,10 @@ impl Clean {
     }
 
     async fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
-        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
-        let evidence = Evidence { peers: self.peers, ..evidence };
+        let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
+        let evidence = KnownFacts { peers: self.peers, ..evidence };
         // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
-        if gateway::session_of(places).await.is_some() && !order.dry_run {
+        if offline::session_in(&places.auth_info).await.is_some() && !order.dry_run {
             let outcome = clean::run_of(places, &evidence, Order { dry_run: true, ..order }, console).await?;
             if outcome.plan.is_empty() {
                 console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
@@ -158,7 +158,7 @@ async fn mend(
     order: Order,
     console: Console,
 ) -> anyhow::Result<(Outcome, Places)> {
-    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
     // The session stays open until the work on its files is done.
     let outcome = clean::run_of(&places, &evidence, order, console).await;
     drop(session);
@@ -171,7 +171,7 @@ async fn mend_and_close(
     order: Order,
     console: Console,
 ) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
-    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
     let outcome = clean::run_of(&places, &evidence, order, console).await?;
     let unwell = session.close().await?;
     Ok((outcome, places, unwell))

@@ -7,8 +7,8 @@ use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
 
 use crate::care::container::{self, ContainerReport, OpenSession};
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Target, TargetFlags, health};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, Target, TargetFlags, health};
 
 use super::verdict;
 
@@ -43,7 +43,7 @@ impl Health {
         let (target, _) = self.target.resolve()?;
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
+                let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
                 let health = health::health_of(&places, &evidence, console).await?;
                 console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
                 Ok(verdict(health.report.healthy))

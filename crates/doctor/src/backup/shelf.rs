@@ -94,6 +94,13 @@ impl Shelf {
         Ok(Self::at(path))
     }
 
+    /// An archive by its path, or by its name in the folder.
+    pub fn file_named(&self, path: &Path) -> PathBuf {
+        let inside = self.path.join(path);
+        // A container's backup folder gives only what is in it: see `Folder::file_named`.
+        if !path.exists() && inside.symlink_metadata().is_ok() { inside } else { path.to_owned() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
