@@ -12,7 +12,6 @@ pub mod evidence;
 pub mod examine;
 pub mod health;
 pub mod log;
-pub mod owners;
 pub mod page;
 pub mod places;
 pub mod restore;

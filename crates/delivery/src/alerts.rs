@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use wakeeper_model::Clock;
+use wakeeper_model::{Backoff, Clock};
 use wakeeper_storage::{AlertRow, Storage, StorageError};
 
 use crate::webhook::request::{post, set, sign};
@@ -20,8 +20,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const BATCH: u32 = 16;
 /// How long a receiver may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest wait between two tries.
-const LONGEST_WAIT_MS: i64 = 3_600_000;
+/// Waits between two tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_hours(1));
 /// After so many tries, about four days, an alert is given up.
 const TRIES: i64 = 100;
 
@@ -108,7 +108,7 @@ impl AlertSender {
             tracing::error!(alert = alert.id, "an alert is given up: {reason}");
             return None;
         }
-        let wait = (1000_i64 << alert.attempts.clamp(0, 12)).min(LONGEST_WAIT_MS);
+        let wait = BACKOFF.wait(u32::try_from(alert.attempts).unwrap_or(0)).as_millis() as i64;
         tracing::warn!(alert = alert.id, "an alert was not taken, trying again in {wait} ms: {reason}");
         Some(self.clock.now_ms() + wait)
     }

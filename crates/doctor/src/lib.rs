@@ -21,7 +21,6 @@ pub mod repair;
 pub mod restore;
 pub mod secret;
 pub mod source;
-pub mod stamp;
 pub mod symptoms;
 pub mod transfer;
 

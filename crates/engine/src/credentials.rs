@@ -1,15 +1,16 @@
 //! A session's folder and the engine's database in it.
 
 use std::collections::HashSet;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
+use wakeeper_private_fs::create_private_folders;
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
@@ -29,7 +30,7 @@ const LOGINS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Creates a folder, 0700, when it is missing.
 pub(super) fn create_folder(path: &Path) -> Result<(), EngineError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| EngineError::Folder {
+    create_private_folders(path).map_err(|source| EngineError::Folder {
         operation: "create",
         path: path.to_owned(),
         source,

@@ -54,6 +54,7 @@ pub mod transfer;
 mod transport;
 mod trouble;
 mod upkeep;
+pub mod users;
 mod watch;
 
 pub use backups::GatewaySessions;

@@ -2,6 +2,7 @@
 
 mod aside;
 mod error;
+mod folder;
 mod health;
 mod paths;
 mod repair;
@@ -9,9 +10,10 @@ mod restore;
 mod room;
 
 pub use error::OfflineError;
-pub use health::{Other, errors, examine, others, session_in, sessions};
+pub use folder::{Health, Progress, back_up, health, repair};
+pub use health::{Other, session_in};
 pub use paths::{SessionPaths, database_in};
-pub use repair::{RepairOrder, repair};
+pub use repair::RepairOrder;
 pub use restore::restore;
 
 use std::path::{Path, PathBuf};

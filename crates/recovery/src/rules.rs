@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_model::Backoff;
 
 /// Thresholds and permissions. The defaults are those of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +77,7 @@ impl Rules {
     /// How long to wait after a cure when so many were made within the last hour, the last one included.
     pub fn cool_down_after(&self, cures: usize) -> Duration {
         let doublings = u32::try_from(cures.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
-        let longest = Duration::from_hours(1).max(self.cool_down);
-        self.cool_down.saturating_mul(1 << doublings).min(longest)
+        Backoff::new(self.cool_down, Duration::from_hours(1).max(self.cool_down)).wait(doublings)
     }
 }
 

@@ -34,7 +34,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 19] = [
             "symptoms",
         ],
     ),
-    ("doctor", "symptoms", &["address", "inventory", "json", "stamp"]),
+    ("doctor", "symptoms", &["address", "inventory", "json"]),
     // The policy is a pure machine: no clock, no folder, no row.
     ("recovery", "policy", &["kind", "ladder", "rules", "session", "tally"]),
     ("recovery", "session", &["ladder"]),

@@ -5,56 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use wakeeper_doctor::Options;
 use wakeeper_doctor::backup::retention::Pruned;
-use wakeeper_doctor::backup::{self, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified};
+use wakeeper_doctor::backup::{self, BackupInfo, Created, Retention, Shelf, Verified};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::source::Limits;
-use wakeeper_engine::offline;
-use wakeeper_engine_store::Copying;
 use wakeeper_model::ago;
 use wakeeper_private_fs::shown;
 
-use super::container::blocking;
 use super::page::{Page, Tone, plural, size};
-use super::{Console, KnownFacts, Places};
-
-/// Backs a session up, Baileys' or wakeeper's own. What runs on it may go on running.
-pub async fn create_of(
-    places: &Places,
-    evidence: &KnownFacts,
-    always: bool,
-    console: Console,
-) -> anyhow::Result<Created> {
-    let Some(database) = offline::database_in(&places.auth_info) else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        return blocking(move || create(&places, &evidence, always, console)).await;
-    };
-    let copied = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle).await?;
-    let copy = Places { auth_info: copied.folder(), store: copied.store(), ..places.clone() };
-    let created = blocking(move || create(&copy, &KnownFacts::default(), always, console)).await?;
-    for left_out in &copied.left_out {
-        tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
-    }
-    Ok(created)
-}
-
-/// Backs a session folder of Baileys up. What runs on it may go on running.
-pub fn create(
-    places: &Places,
-    evidence: &KnownFacts,
-    always: bool,
-    console: Console,
-) -> anyhow::Result<Created> {
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..places.options(evidence) };
-    let how = CreateOptions {
-        shelf: &places.backups,
-        label: &places.label,
-        passphrase: places.passphrase.as_ref(),
-        always,
-    };
-    Ok(backup::create_running(&places.auth_info, &options, &how)?)
-}
+use super::{KnownFacts, Places};
 
 /// What a new backup is, for people.
 pub fn show_created(page: &mut Page, created: &Created) {

@@ -1,12 +1,9 @@
 //! `wakeeper clean`: shows the plan, backs up, mends, and looks again.
 
-use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
-use wakeeper_doctor::Options;
-use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_doctor::source::require_session_folder;
 use wakeeper_engine::offline::{self, RepairOrder};
 
 use super::console::agrees;
@@ -27,87 +24,29 @@ pub struct Order {
     pub yes: bool,
 }
 
-/// Mends a session, Baileys' or wakeeper's own. Whatever runs on it must be stopped before, and stay stopped: see
-/// [`super::owners::claim`].
-pub async fn run_of(
+/// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
+/// stopped before, and stay stopped: see [`wakeeper_engine::users::claim`].
+pub async fn run(
     places: &Places,
     evidence: &KnownFacts,
     order: Order,
     console: Console,
 ) -> anyhow::Result<Outcome> {
-    let database = offline::session_in(&places.auth_info).await;
-    let paths = places.session_paths();
-    let mut outcome = if let Some(database) = &database {
-        let approval = Approval::new(order, console);
-        let approve = |plan: &Outcome| approval.asks(plan);
-        let how = RepairOrder { extent: order.extent, dry_run: order.dry_run, approve: &approve };
-        let outcome = offline::repair(database, &paths, evidence, how).await;
-        approval.then(outcome.map_err(Into::into))?
-    } else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        super::container::blocking(move || run(&places, &evidence, order, console)).await?
-    };
-    if order.extent == Extent::Everything {
-        return Ok(outcome);
-    }
-    // Only the default session is mended from outside; what is wrong with others is told.
-    let errors = offline::errors(&offline::others(&paths, database.as_deref(), evidence).await?);
-    outcome.healthy &= errors.is_empty();
-    outcome.remaining.extend(errors);
-    Ok(outcome)
-}
-
-/// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
-pub fn run(
-    places: &Places,
-    evidence: &KnownFacts,
-    order: Order,
-    console: Console,
-) -> anyhow::Result<Outcome> {
-    require_session_folder(&places.auth_info)?;
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..places.options(evidence) };
-    let approval = Approval::new(order, console);
-    let approve = |plan: &Outcome| approval.asks(plan);
-    let how = CleanOptions {
-        extent: order.extent,
-        dry_run: order.dry_run,
-        shelf: &places.backups,
-        label: &places.label,
-        passphrase: places.passphrase.as_ref(),
-        approve: Some(&approve),
-    };
-    let outcome = clean(&places.auth_info, &options, &how)
-        .with_context(|| format!("cannot clean {}", wakeeper_private_fs::shown(&places.auth_info).display()));
-    approval.then(outcome)
-}
-
-/// What was printed, or asked, before anything is changed. A plan is only approved or not; why it could not be shown is told
-/// afterwards.
-struct Approval {
-    order: Order,
-    console: Console,
-    failure: Cell<Option<anyhow::Error>>,
-}
-
-impl Approval {
-    fn new(order: Order, console: Console) -> Self {
-        Self { order, console, failure: Cell::new(None) }
-    }
-
-    fn asks(&self, plan: &Outcome) -> bool {
-        announce(plan, self.order, self.console).unwrap_or_else(|error| {
-            self.failure.set(Some(error));
+    // A plan is only approved or not; why it could not be shown is told afterwards.
+    let failure = Arc::new(Mutex::new(None));
+    let failed = Arc::clone(&failure);
+    let approve = move |plan: &Outcome| {
+        announce(plan, order, console).unwrap_or_else(|error| {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             false
         })
-    }
-
-    fn then<T>(self, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
-        match self.failure.into_inner() {
-            Some(error) => Err(error),
-            None => outcome,
-        }
+    };
+    let how = RepairOrder { extent: order.extent, dry_run: order.dry_run, approve: Arc::new(approve) };
+    let progress = console.progress("examining");
+    let outcome = offline::repair(&places.session_paths(), evidence, how, progress).await;
+    match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(error) => Err(error),
+        None => Ok(outcome?),
     }
 }
 

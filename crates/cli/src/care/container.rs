@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use serde::Serialize;
 use wakeeper_containers::docker::{Checkout, Container, NotReady, Purpose, Stopped};
 use wakeeper_containers::session::LocatedSession;
@@ -207,11 +206,4 @@ fn finish_before_signals() -> anyhow::Result<()> {
         });
     }
     Ok(())
-}
-
-/// Runs synchronous work on another thread.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> anyhow::Result<T> {
-    tokio::task::spawn_blocking(work).await.context("the work ended unexpectedly")?
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use clap::Args;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::{KnownFacts, mount, symptoms};
+use wakeeper_engine::users;
 
-use super::{log, owners};
+use super::log;
 
 /// Flags that add to what the files tell.
 #[derive(Args, Debug, Clone, Default)]
@@ -39,7 +40,7 @@ pub fn of_folder(folder: &Path, flags: &EvidenceFlags) -> anyhow::Result<KnownFa
         symptoms,
         reached: None,
         peers: Vec::new(),
-        owners: owners::of_folder(folder),
+        owners: users::of_folder(folder),
         on_mount: crate::surroundings::in_container().then(|| on_mount(folder)),
         version: flags.baileys,
     })

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::symptoms;
 use wakeeper_doctor::{Options, Report, examine};
 
 use super::page::{self, Page};
-use super::{Console, KnownFacts, log, now_ms};
+use super::{Console, KnownFacts, now_ms};
 
 /// Examines a session folder or a backup. Never writes.
 pub fn examine_path(
@@ -18,8 +19,8 @@ pub fn examine_path(
     console: Console,
 ) -> anyhow::Result<Report> {
     let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { store, passphrase, progress: Some(&tell), ..evidence.options(now_ms()) };
+    let options =
+        Options { store, passphrase, progress: Some(progress.as_ref()), ..evidence.options(now_ms()) };
     examine(path, &options).with_context(|| format!("cannot examine {}", path.display()))
 }
 
@@ -32,9 +33,9 @@ pub fn show(page: &mut Page, report: &Report, evidence: &KnownFacts) {
 
 /// What the log shows of the session as a whole.
 pub fn show_log(page: &mut Page, evidence: &KnownFacts) {
-    for seen in log::summary(&evidence.symptoms) {
+    for seen in symptoms::summary(&evidence.symptoms) {
         if let Some(meaning) = seen.meaning {
-            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, log::word(seen.class)));
+            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
         }
     }
     if !evidence.troubles.is_empty() {

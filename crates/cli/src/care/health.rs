@@ -1,76 +1,11 @@
 //! `wakeeper health`: the session, its store, its backups, and who runs on it. Never changes anything.
 
-use anyhow::Context;
-use serde::Serialize;
-use wakeeper_doctor::backup::{BackupInfo, Shelf};
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::source::{Limits, require_session_folder};
-use wakeeper_doctor::{Options, Report, examine};
-use wakeeper_engine::offline::{self, Other};
+use wakeeper_engine::offline::Health;
 use wakeeper_model::ago;
 
 use super::page::{Page, Tone, heading};
-use super::{Console, KnownFacts, Places, examine::show_log, log};
-
-/// What is known of a session's health.
-#[derive(Debug, Serialize)]
-pub struct Health {
-    /// The examination of its files.
-    #[serde(flatten)]
-    pub report: Report,
-    /// The other sessions that a gateway keeps in the folder.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sessions: Vec<Other>,
-    /// Processes or containers that run on it.
-    pub owners: Vec<String>,
-    /// What its log shows, when one was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub log: Vec<log::Seen>,
-    /// How many backups there are.
-    pub backups: usize,
-    /// The newest backup with a sound login.
-    pub newest_sound_backup: Option<BackupInfo>,
-}
-
-/// Examines everything that belongs to a session, Baileys' or wakeeper's own.
-pub async fn health_of(places: &Places, evidence: &KnownFacts, console: Console) -> anyhow::Result<Health> {
-    let database = offline::session_in(&places.auth_info).await;
-    let paths = places.session_paths();
-    let mut health = if let Some(database) = &database {
-        with_backups(offline::examine(database, &paths, evidence).await?, places, evidence)?
-    } else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        super::container::blocking(move || health(&places, &evidence, console)).await?
-    };
-    health.sessions = offline::others(&paths, database.as_deref(), evidence).await?;
-    health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
-    Ok(health)
-}
-
-/// Examines everything that belongs to a session of Baileys.
-pub fn health(places: &Places, evidence: &KnownFacts, console: Console) -> anyhow::Result<Health> {
-    require_session_folder(&places.auth_info)?;
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..places.options(evidence) };
-    let report = examine(&places.auth_info, &options).with_context(|| {
-        format!("cannot examine {}", wakeeper_private_fs::shown(&places.auth_info).display())
-    })?;
-    with_backups(report, places, evidence)
-}
-
-fn with_backups(report: Report, places: &Places, evidence: &KnownFacts) -> anyhow::Result<Health> {
-    let shelf = Shelf::at(&places.backups);
-    let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
-    Ok(Health {
-        report,
-        sessions: Vec::new(),
-        owners: evidence.owners.clone(),
-        log: log::summary(&evidence.symptoms),
-        backups: backups.len(),
-        newest_sound_backup: backups.into_iter().find(BackupInfo::may_hold_login),
-    })
-}
+use super::{KnownFacts, Places, examine::show_log};
 
 /// The page for people.
 pub fn show(page: &mut Page, health: &Health, evidence: &KnownFacts, places: &Places) {

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::backup::Retention;
+use wakeeper_engine::offline;
 
 use crate::care::backup::{self, Which};
 use crate::care::container::OpenSession;
@@ -126,7 +127,9 @@ impl Backup {
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, places, evidence, session) = self.common.open().await?;
-        let created = backup::create_of(&places, &evidence, self.always, console).await?;
+        let created =
+            offline::back_up(&places.session_paths(), &evidence, self.always, console.progress("examining"))
+                .await?;
         close(session).await?;
         console.show(&created, |page| backup::show_created(page, &created))?;
         Ok(ExitCode::SUCCESS)

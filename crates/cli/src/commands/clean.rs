@@ -7,14 +7,14 @@ use wakeeper_containers::docker::{NotReady, Purpose};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_engine::offline;
+use wakeeper_engine::{offline, users};
 use wakeeper_recovery::Rules;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
 use crate::care::container::{ContainerTarget, OpenSession, say};
 use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, KnownFacts, Places, Target, TargetFlags, now_ms, owners};
+use crate::care::{Console, KnownFacts, Places, Target, TargetFlags, now_ms};
 
 use super::verdict;
 
@@ -84,15 +84,15 @@ impl Clean {
         let evidence = KnownFacts { peers: self.peers, ..evidence };
         // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
         if offline::session_in(&places.auth_info).await.is_some() && !order.dry_run {
-            let outcome = clean::run_of(places, &evidence, Order { dry_run: true, ..order }, console).await?;
+            let outcome = clean::run(places, &evidence, Order { dry_run: true, ..order }, console).await?;
             if outcome.plan.is_empty() {
                 console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
                 return Ok(verdict(clean::succeeded(&outcome, order)));
             }
         }
         let claim =
-            if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let outcome = clean::run_of(places, &evidence, order, console).await?;
+            if self.dry_run { None } else { Some(users::claim(&places.auth_info, self.assume_stopped)?) };
+        let outcome = clean::run(places, &evidence, order, console).await?;
         drop(claim);
         console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
         Ok(verdict(clean::succeeded(&outcome, order)))
@@ -160,7 +160,7 @@ async fn mend(
 ) -> anyhow::Result<(Outcome, Places)> {
     let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
     // The session stays open until the work on its files is done.
-    let outcome = clean::run_of(&places, &evidence, order, console).await;
+    let outcome = clean::run(&places, &evidence, order, console).await;
     drop(session);
     Ok((outcome?, places))
 }
@@ -172,7 +172,7 @@ async fn mend_and_close(
     console: Console,
 ) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
     let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
-    let outcome = clean::run_of(&places, &evidence, order, console).await?;
+    let outcome = clean::run(&places, &evidence, order, console).await?;
     let unwell = session.close().await?;
     Ok((outcome, places, unwell))
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
+use wakeeper_engine::offline;
 
 use crate::care::container::{self, ContainerReport, OpenSession};
 use crate::care::evidence::{self, EvidenceFlags};
@@ -33,7 +34,7 @@ pub struct Health {
 struct InContainer {
     container: ContainerReport,
     #[serde(flatten)]
-    session: health::Health,
+    session: offline::Health,
 }
 
 impl Health {
@@ -44,14 +45,18 @@ impl Health {
         match target.present().await? {
             Target::Folder(places) => {
                 let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
-                let health = health::health_of(&places, &evidence, console).await?;
+                let health =
+                    offline::health(&places.session_paths(), &evidence, console.progress("examining"))
+                        .await?;
                 console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
                 Ok(verdict(health.report.healthy))
             }
             Target::Container(target) => {
                 let session = OpenSession::open(&target, &self.evidence, Purpose::Read).await?;
                 let (places, evidence) = (session.places.clone(), session.evidence.clone());
-                let examined = health::health_of(&places, &evidence, console).await?;
+                let examined =
+                    offline::health(&places.session_paths(), &evidence, console.progress("examining"))
+                        .await?;
                 let report = InContainer { container: session.report(), session: examined };
                 console.show(&report, |page| {
                     container::show(page, &report.container);

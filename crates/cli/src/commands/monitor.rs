@@ -14,7 +14,7 @@ use wakeeper_delivery::alerts::AlertSender;
 use wakeeper_doctor::source::require_session_folder;
 use wakeeper_gateway::measurements;
 use wakeeper_model::Clock;
-use wakeeper_private_fs::{FsError, own_folder};
+use wakeeper_private_fs::{Locking, own_folder};
 use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_recovery::{self as recovery, Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
@@ -230,19 +230,12 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     };
     // What is found in it is believed: a container that can write to the folder above must not have made it.
     let folder = own_folder(state).with_context(unusable)?;
-    let file = match folder.create(NAME) {
-        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            folder.open_to_overwrite(NAME).map(|(file, _)| file)
-        }
-        made => made,
-    };
-    let file = file.with_context(unusable)?;
-    if file.try_lock().is_err() {
-        bail!(
+    match folder.lock_file(NAME).with_context(unusable)? {
+        Locking::Taken(file) => Ok(file),
+        Locking::Held { .. } | Locking::Unlockable(..) => bail!(
             "another wakeeper monitor keeps its incidents in {shown}; stop it, or give this one another --state"
-        );
+        ),
     }
-    Ok(file)
 }
 
 fn say_rules(rules: &Rules) {

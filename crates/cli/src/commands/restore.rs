@@ -7,11 +7,11 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
-use wakeeper_engine::offline;
+use wakeeper_engine::{offline, users};
 
 use crate::care::container::{ContainerTarget, OpenSession};
 use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, Places, Target, TargetFlags, owners, restore};
+use crate::care::{Console, Places, Target, TargetFlags, restore};
 
 use super::verdict;
 
@@ -67,7 +67,7 @@ impl Restore {
             Target::Folder(places) => {
                 let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
                 // A dry run fails where the command itself would.
-                let claim = owners::claim(&places.auth_info, self.assume_stopped)?;
+                let claim = users::claim(&places.auth_info, self.assume_stopped)?;
                 let archive = self.archive.as_deref();
                 let restored =
                     offline::restore(&places.session_paths(), archive, what, self.dry_run, &evidence).await?;

@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_doctor::backup::Shelf;
-use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
+use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock, users};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
 use wakeeper_gateway::measurements;
@@ -23,7 +24,7 @@ use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::{BackupKeeper, time};
 
-use crate::care::{Places, owners};
+use crate::care::Places;
 use crate::logging;
 use crate::settings::catalog::Effect;
 use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
@@ -170,10 +171,10 @@ fn adopt_mounts(settings: &Settings) {
 
 /// A Baileys session in the folder is taken over, but not from a program that still runs on it.
 fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
-    if !auth_info.join("creds.json").exists() {
+    if !auth_info.join(CREDENTIALS).exists() {
         return Ok(());
     }
-    let owners = owners::others(auth_info);
+    let owners = users::others(auth_info);
     if !owners.is_empty() {
         bail!(
             "a Baileys session lies in {} and is still in use by {}: stop it first, then wakeeper takes the session over",
@@ -187,7 +188,7 @@ fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
 /// A folder of sessions without anything in it is how people begin anew; one line says what would bring the old session back.
 fn tell_of_backups(settings: &Settings) {
     let auth_info = &settings.auth_info_dir;
-    let used = [wakeeper_storage::ROWS_DATABASE, "creds.json", "creds.json.moved"];
+    let used = [wakeeper_storage::ROWS_DATABASE, CREDENTIALS, "creds.json.moved"];
     let sessions =
         std::fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
     if sessions || used.iter().any(|name| auth_info.join(name).exists()) {

@@ -1,6 +1,5 @@
 //! The witness of a login, in a folder that is not put back together with the session's.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +27,7 @@ impl Witness {
         else {
             return Err(std::io::ErrorKind::InvalidInput.into());
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        wakeeper_private_fs::create_private_folders(folder)?;
         replace(folder, name, &serde_json::to_vec(self).map_err(std::io::Error::from)?)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use wakeeper_doctor::backup::{NoSoundBackup, RunningBackupError};
+use wakeeper_doctor::backup::{BackupError, NoSoundBackup, RunningBackupError};
+use wakeeper_doctor::clean::CleanError;
+use wakeeper_doctor::examine::ExamineError;
 use wakeeper_doctor::restore::RestoreError;
+use wakeeper_doctor::source::NoSessionFolder;
 use wakeeper_engine_store::{NativeError, PlanRowsError};
 use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
@@ -21,6 +24,28 @@ pub enum OfflineError {
         /// Why.
         reason: NativeError,
     },
+    /// There is no folder of a session.
+    #[error(transparent)]
+    NoFolder(#[from] NoSessionFolder),
+    /// Baileys' files could not be looked at.
+    #[error("cannot examine {path}: {reason}")]
+    ExamineFiles {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: ExamineError,
+    },
+    /// Baileys' files were not repaired.
+    #[error("cannot clean {path}: {reason}")]
+    Clean {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: Box<CleanError>,
+    },
+    /// The backups could not be listed.
+    #[error(transparent)]
+    Backups(#[from] BackupError),
     /// Its database could not be read or written.
     #[error(transparent)]
     Store(#[from] NativeError),

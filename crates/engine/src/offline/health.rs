@@ -45,7 +45,7 @@ pub struct Other {
 
 /// The sessions that a gateway keeps, or kept, in the folder. Of a folder that a container can write to nothing is told:
 /// SQLite opens by path.
-pub async fn sessions(auth_info: &Path) -> Vec<Known> {
+pub(super) async fn sessions(auth_info: &Path) -> Vec<Known> {
     if is_containers(auth_info) { Vec::new() } else { known(auth_info).await }
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn state(database: &Path, now_ms: i64) -> Result<State, Offline
 ///
 /// # Errors
 /// When it cannot be looked at.
-pub async fn examine(
+pub(super) async fn examine(
     database: &Path,
     paths: &SessionPaths,
     facts: &KnownFacts,
@@ -180,7 +180,7 @@ async fn lost(database: &Path, report: &Report) -> Option<Finding> {
 ///
 /// # Errors
 /// When one cannot be looked at.
-pub async fn others(
+pub(super) async fn others(
     paths: &SessionPaths,
     main: Option<&Path>,
     facts: &KnownFacts,
@@ -200,7 +200,7 @@ pub async fn others(
 }
 
 /// The errors of other sessions, by the paths of their databases in the folder.
-pub fn errors(others: &[Other]) -> Vec<Finding> {
+pub(super) fn errors(others: &[Other]) -> Vec<Finding> {
     let of = |other: &Other| {
         let errors = other.report.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let name = other.session.clone();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_doctor::Options;
+use wakeeper_doctor::{KnownFacts, Options};
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_private_fs::{Folder, Trust};
@@ -40,6 +40,15 @@ impl SessionPaths {
             store: Some(&self.store),
             passphrase: self.backups.passphrase.as_ref(),
             ..Options::at(self.now_ms())
+        }
+    }
+
+    /// The same, with what is known besides.
+    pub fn options_with<'a>(&'a self, facts: &'a KnownFacts) -> Options<'a> {
+        Options {
+            store: Some(&self.store),
+            passphrase: self.backups.passphrase.as_ref(),
+            ..facts.options(self.now_ms())
         }
     }
 }

@@ -4,6 +4,7 @@
 //! damaged, an older copy that was put back, and the wish to begin anew.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::backup::{CreateOptions, create_running};
@@ -42,25 +43,25 @@ enum Work {
 }
 
 /// How far a repair goes.
-#[derive(Clone, Copy)]
-pub struct RepairOrder<'a> {
+#[derive(Clone)]
+pub struct RepairOrder {
     /// What is repaired or removed.
     pub extent: Extent,
     /// Stop after the plan.
     pub dry_run: bool,
     /// Shown the plan before anything is changed; false leaves everything as it is.
-    pub approve: &'a dyn Fn(&Outcome) -> bool,
+    pub approve: Arc<dyn Fn(&Outcome) -> bool + Send + Sync>,
 }
 
 /// Plans and applies a repair. The session's gateway must be stopped, unless `order` is a dry run.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.
-pub async fn repair(
+pub(super) async fn repair_own(
     database: &Path,
     paths: &SessionPaths,
     facts: &KnownFacts,
-    order: RepairOrder<'_>,
+    order: RepairOrder,
 ) -> Result<Outcome, OfflineError> {
     let report = examine(database, paths, facts).await?;
     let (mut outcome, work) = plan(database, paths, facts, order.extent, report).await?;

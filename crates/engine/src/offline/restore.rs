@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::backup::{Shelf, SoundBackup, newest_sound};
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore as restore_folder};
-use wakeeper_doctor::{KnownFacts, Options};
 use wakeeper_private_fs::shown;
 
 use super::health::sessions;
@@ -46,12 +46,7 @@ pub async fn restore(
     }
     let how =
         RestoreOptions { what, dry_run, shelf: &backups.shelf, label: &backups.label, makes_room: true };
-    let options = Options {
-        store: Some(&paths.store),
-        passphrase: backups.passphrase.as_ref(),
-        ..facts.options(paths.now_ms())
-    };
-    let mut restored = restore_folder(&archive, &paths.auth_info, &options, &how)?;
+    let mut restored = restore_folder(&archive, &paths.auth_info, &paths.options_with(facts), &how)?;
     if restored.applied && !sessions(&paths.auth_info).await.is_empty() {
         notes.push("The gateway takes the login over when it starts.".to_owned());
     }
