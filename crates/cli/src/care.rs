@@ -1,6 +1,6 @@
 //! Care of a session: examining, mending, backing up and restoring what a gateway keeps on disk.
 //!
-//! Every operation takes [`Places`], folders of this machine, and [`Evidence`], what is known besides the files. Who
+//! Every operation takes [`Places`], folders of this machine, and [`KnownFacts`], what is known besides the files. Who
 //! looks after a container finds both out, stops what runs, calls the same functions, and starts it again. They are
 //! synchronous; call them from a blocking task.
 
@@ -10,20 +10,17 @@ pub mod console;
 pub mod container;
 pub mod evidence;
 pub mod examine;
-pub mod gateway;
 pub mod health;
 pub mod log;
-pub mod native;
-pub mod owners;
 pub mod page;
 pub mod places;
 pub mod restore;
 pub mod target;
 
 pub use console::Console;
-pub use evidence::Evidence;
 pub use places::Places;
 pub use target::{Target, TargetFlags};
+pub use wakeeper_doctor::KnownFacts;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

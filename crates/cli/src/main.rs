@@ -9,7 +9,6 @@ mod logging;
 mod monitor;
 mod settings;
 mod surroundings;
-mod upkeep;
 
 use std::process::ExitCode;
 

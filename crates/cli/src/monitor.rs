@@ -1,14 +1,12 @@
-//! `wakeeper monitor`: brings logs and events to the policy, and the policy's hands to containers.
+//! `wakeeper monitor`: what it shares with the commands that read its incidents, and its page of metrics.
 
-pub mod alerts;
-pub mod container;
-pub mod fleet;
-pub mod metrics;
+pub mod page;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wakeeper_containers::watch::Reading;
+use wakeeper_containers::watch::Watching;
+use wakeeper_engine::offline;
 use wakeeper_recovery::Clock;
 use wakeeper_storage::Storage;
 
@@ -37,12 +35,16 @@ impl Shared {
         care.state_dir.join(DATABASE)
     }
 
-    /// What the readers of logs need.
-    pub fn reading(&self) -> Reading {
-        Reading {
+    /// What the watch needs.
+    pub fn watching(&self) -> Watching {
+        Watching {
+            rules: self.care.rules.clone(),
+            host: self.here.host(),
+            retention: self.here.retention,
+            passphrase: self.here.passphrase.clone(),
+            is_gateways: |folder| offline::database_in(folder).is_some(),
             storage: Arc::clone(&self.storage),
             clock: Arc::clone(&self.clock),
-            span: self.care.rules.peer_window,
         }
     }
 }

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use wakeeper_doctor::backup::Retention;
 use wakeeper_doctor::secret::Passphrase;
 
-pub use care::{AlertSettings, CareSettings};
+pub use care::CareSettings;
 pub use error::SettingsError;
 pub use source::Sources;
 use source::Values;

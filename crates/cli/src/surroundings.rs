@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::mount::is_on_mount;
-use wakeeper_private_fs::FsError;
+use wakeeper_private_fs::{FsError, create_private_folders};
 use wakeeper_storage::disk::DiskCause;
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.
@@ -18,11 +19,7 @@ pub fn prepare_auth_info(folder: &Path) -> anyhow::Result<()> {
         bail!("AUTH_INFO_DIR {shown} is a file, not a folder; move it away or set AUTH_INFO_DIR");
     }
     if !folder.exists() {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).with_context(|| {
+        create_private_folders(folder).with_context(|| {
             format!("cannot create AUTH_INFO_DIR {shown}; mount a writable folder there or set AUTH_INFO_DIR")
         })?;
     }
@@ -88,7 +85,7 @@ fn is_usable(path: &Path) -> bool {
     if path.is_file() {
         return fs::OpenOptions::new().read(true).append(true).open(path).is_ok();
     }
-    let creds = path.join("creds.json");
+    let creds = path.join(CREDENTIALS);
     probe(path).is_ok() && (!creds.exists() || is_usable(&creds))
 }
 

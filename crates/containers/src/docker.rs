@@ -14,8 +14,8 @@ pub mod guard;
 pub mod layout;
 pub mod lifecycle;
 pub mod logs;
-pub mod moment;
 pub mod stats;
+mod unit;
 mod user;
 pub mod volumes;
 
@@ -30,4 +30,5 @@ pub use guard::{Stopped, StoppedError};
 pub use layout::SessionLayout;
 pub use lifecycle::{NotReady, Patience};
 pub use logs::{LogLine, LogRequest, Output};
+pub use unit::{Unit, UnitError};
 pub use volumes::{Checkout, Purpose, VolumeError};

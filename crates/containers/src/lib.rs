@@ -3,4 +3,5 @@
 //! The crate reads no environment and prints nothing: whoever uses it passes [`docker::Surroundings`] in.
 
 pub mod docker;
+pub mod session;
 pub mod watch;

@@ -18,6 +18,7 @@ mod housekeeping;
 mod lane;
 mod receivers;
 mod registry;
+pub(crate) mod request;
 mod retry;
 mod signature;
 mod subscription;

@@ -6,19 +6,25 @@
 
 pub mod archive;
 pub mod create;
+mod label;
 mod login;
 pub mod manifest;
 pub mod reached;
 pub mod retention;
+mod running;
 pub mod shelf;
+mod sound;
 
 pub use create::{CreateOptions, Created, create};
 pub(crate) use create::{Stock, create_from};
+pub use label::{label_of, plain_label};
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use reached::Reached;
 pub use retention::{Retention, prune};
+pub use running::{RunningBackupError, create_running, create_scheduled};
 pub use shelf::{BackupInfo, Shelf};
+pub use sound::{NoSoundBackup, SoundBackup, newest_sound};
 
 use std::path::{Path, PathBuf};
 

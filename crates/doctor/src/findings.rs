@@ -5,7 +5,7 @@
 
 use crate::address::Address;
 use crate::examine::Options;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
@@ -257,6 +257,24 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         .chain(native_pre_keys_missing::detect(view))
         .collect()
 }
+
+/// Whether a finding says that a ratchet lies behind the newest backup: an older copy was put back.
+pub fn is_rolled_back(finding: &Finding) -> bool {
+    finding.code == ratchet_rolled_back::CODE
+}
+
+/// Whether a code is of a finding about rows of a store that only the whole session, its backups or a person can tell.
+pub fn is_told_by_more(code: &str) -> bool {
+    [ratchet_rolled_back::CODE, signal_session_chosen::CODE].iter().any(|known| known.as_str() == code)
+}
+
+/// Whether a code is of a finding about rows of a store that cannot be read, and are taken out.
+pub fn is_damaged_row(code: &str) -> bool {
+    [ROW_UNREADABLE, native_own_sender_key::CODE].iter().any(|known| known.as_str() == code)
+}
+
+/// The code of the finding that a row of a store cannot be read.
+pub const ROW_UNREADABLE: Code = native_row_unreadable::CODE;
 
 /// The finding that a session's login is lost, and what tells so.
 pub fn native_login_lost(file: &str, evidence: String) -> Finding {

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod clean;
 pub mod curve;
 pub mod examine;
+mod facts;
 pub mod finding;
 pub mod findings;
 pub mod formats;
@@ -20,9 +21,9 @@ pub mod repair;
 pub mod restore;
 pub mod secret;
 pub mod source;
-pub mod stamp;
 pub mod symptoms;
 pub mod transfer;
 
 pub use examine::{Examination, Options, Report, examine};
+pub use facts::KnownFacts;
 pub use finding::{Code, Finding, Repair, Severity};

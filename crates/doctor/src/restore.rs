@@ -6,11 +6,10 @@
 //! are the backup's own, or when a person gives a reason.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wakeeper_private_fs::shown;
+use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
@@ -127,7 +126,7 @@ pub fn restore(
     if !how.dry_run {
         // A container's folder is held open, and there.
         if !target.is_dir() {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(target);
+            let made = create_private_folders(target);
             made.map_err(|reason| RestoreError::Folder { path: shown(target), reason })?;
         }
         let folder = Folder::open(target).map_err(ExamineError::from)?;

@@ -75,6 +75,42 @@ pub enum SourceError {
     },
 }
 
+/// Why there is no session where one was named.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSessionFolder {
+    /// Something else stands there.
+    #[error("{path} is a file, not a session folder")]
+    File {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// Nothing does.
+    #[error(
+        "there is no session folder {path}; name the folder that holds auth_info with --data-dir, or the session's own \
+         folder with --auth-info-dir"
+    )]
+    Missing {
+        /// What was named.
+        path: PathBuf,
+    },
+}
+
+/// Tells a session folder that does not exist from an empty one: the path is probably wrong.
+///
+/// # Errors
+/// When there is no folder at the path.
+pub fn require_session_folder(path: &Path) -> Result<(), NoSessionFolder> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let shown = private_fs::shown(path);
+    Err(if path.exists() {
+        NoSessionFolder::File { path: shown }
+    } else {
+        NoSessionFolder::Missing { path: shown }
+    })
+}
+
 /// Why one file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

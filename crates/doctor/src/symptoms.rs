@@ -21,11 +21,13 @@ mod native;
 mod needles;
 mod redact;
 mod scan;
+mod summary;
 mod trouble;
 mod whatsmeow;
 
 pub use redact::redact;
 pub use scan::{Scanner, scan, scan_each};
+pub use summary::{Seen, summary, word};
 pub use trouble::PeerTrouble;
 
 /// What a line means.

@@ -29,6 +29,12 @@ impl Copied {
     pub fn folder(&self) -> PathBuf {
         self.scratch.path().join("session")
     }
+
+    /// Where Baileys would keep messages. They are rows of the gateway, so none is there; what an older Baileys left in its
+    /// store is not this session's.
+    pub fn store(&self) -> PathBuf {
+        self.scratch.path().join("baileys_store.json")
+    }
 }
 
 /// How a store is reached.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::Report;
 use wakeeper_doctor::examine::{NativeView, Options, native_report};
-use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
+use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_MARKER};
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_private_fs::beneath;
 
@@ -21,7 +21,7 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
     }
     // A Baileys session in a gateway's folder is what is meant as long as it is there.
     let mut places = vec![path.join(DATABASE)];
-    if !path.join("creds.json").exists() {
+    if !path.join(CREDENTIALS).exists() {
         // Nobody's link leads to another one's session.
         places.extend(beneath(path, Path::new("sessions/default")).ok().map(|folder| folder.join(DATABASE)));
     }

@@ -13,7 +13,7 @@ use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::backup::{Shelf, archive};
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::formats::baileys::credentials::Credentials;
-use wakeeper_doctor::formats::baileys::name::Name;
+use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, Name};
 use wakeeper_doctor::json;
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::repair::{Constraint, RestoredCredentials};
@@ -60,10 +60,21 @@ pub fn newest(backups: &Backups, wanted: &Wanted, now_ms: i64) -> Result<Option<
     if wanted.number.is_none() && wanted.login.is_none() {
         return Ok(None);
     }
+    let Some((archive, credentials)) = find(backups, wanted) else { return Ok(None) };
+    let session = read(&archive, &credentials.content, backups.passphrase.as_ref(), now_ms)?;
+    Ok(Some(Found { archive, session }))
+}
+
+/// The newest backup of a login; of any, where nothing is known of it. Blocking.
+pub fn newest_archive(backups: &Backups, wanted: &Wanted) -> Option<PathBuf> {
+    find(backups, wanted).map(|(archive, _)| archive)
+}
+
+fn find(backups: &Backups, wanted: &Wanted) -> Option<(PathBuf, RestoredCredentials)> {
     let constraint = Constraint { users: wanted.number.iter().cloned().collect(), ..Constraint::default() };
-    let found = Shelf::at(&backups.shelf).find_file(
+    Shelf::at(&backups.shelf).find_file(
         Some(&backups.label),
-        "creds.json",
+        CREDENTIALS,
         backups.passphrase.as_ref(),
         &Limits::default(),
         |_, text| {
@@ -74,10 +85,7 @@ pub fn newest(backups: &Backups, wanted: &Wanted, now_ms: i64) -> Result<Option<
             });
             is_it.then(|| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint)).flatten()
         },
-    );
-    let Some((archive, credentials)) = found else { return Ok(None) };
-    let session = read(&archive, &credentials.content, backups.passphrase.as_ref(), now_ms)?;
-    Ok(Some(Found { archive, session }))
+    )
 }
 
 /// Whether there are backups that nobody can look into, for want of a passphrase.
@@ -109,7 +117,7 @@ fn read(
         name.map_or(Ok(()), |name| put(name, member.content)).map_err(archive::ArchiveError::from)
     })
     .map_err(store("read the backup of", archive))?;
-    put("creds.json", credentials).map_err(io("copy", archive))?;
+    put(CREDENTIALS, credentials).map_err(io("copy", archive))?;
     let reading =
         transfer::read(&folder, &Options::at(now_ms)).map_err(store("read the backup of", archive))?;
     let mut session = reading.session;

@@ -41,6 +41,14 @@ impl Row {
             _ => None,
         }
     }
+
+    /// Who was told the key that a row holds, when it is one that others are told.
+    pub(crate) fn memory(&self) -> Option<Self> {
+        match self {
+            Self::SenderKey { group, .. } => Some(Self::SenderKeyMemory { group: group.clone() }),
+            _ => None,
+        }
+    }
 }
 
 /// Takes rows out of a store that nobody else has open, and gives their room back. Answers how many bytes that were.

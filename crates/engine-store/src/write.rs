@@ -299,9 +299,7 @@ fn key_pair(what: &'static str, pair: &StoredPair) -> Result<KeyPair, NativeErro
 }
 
 fn make_private_folder(path: &Path) -> Result<(), NativeError> {
-    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
-        .create(path)
-        .map_err(io("create", path))
+    wakeeper_private_fs::create_private_folders(path).map_err(io("create", path))
 }
 
 fn remove(path: &Path) -> Result<(), NativeError> {

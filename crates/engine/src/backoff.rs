@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use wakeeper_model::Backoff;
+
 /// Why a connection attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -110,8 +112,7 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
 
 /// Doubles from `first` to `most`, then takes between half and all of it.
 fn jittered(first: Duration, most: Duration, failures: u32, dice: f64) -> Duration {
-    let grown = first.saturating_mul(2u32.saturating_pow(failures.min(20))).min(most);
-    grown.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
+    Backoff::new(first, most).wait(failures).mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
 }
 
 /// What a person should know about a cause.

@@ -1,15 +1,15 @@
 //! A session's folder and the engine's database in it.
 
 use std::collections::HashSet;
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
-use wakeeper_private_fs::{Folder, read_own};
+use wakeeper_private_fs::{Folder, create_private_folders, read_own};
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
@@ -32,7 +32,7 @@ const LOGINS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Creates a folder, 0700, when it is missing.
 pub(super) fn create_folder(path: &Path) -> Result<(), EngineError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| EngineError::Folder {
+    create_private_folders(path).map_err(|source| EngineError::Folder {
         operation: "create",
         path: path.to_owned(),
         source,

@@ -10,6 +10,7 @@ mod actor;
 mod address;
 mod again;
 mod backoff;
+mod backups;
 mod cache;
 mod chains;
 mod changes;
@@ -53,8 +54,10 @@ pub mod transfer;
 mod transport;
 mod trouble;
 mod upkeep;
+pub mod users;
 mod watch;
 
+pub use backups::GatewaySessions;
 pub use endpoint::EndpointError;
 pub use fetch::FetchError;
 pub use generation::GenerationError;

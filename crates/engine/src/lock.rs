@@ -4,13 +4,13 @@
 //! locked as well, which nobody deletes without deleting what it holds, and whoever holds a lock looks every few seconds
 //! whether the file at its path is still the one that is locked, and puts it back when it is not.
 
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use wakeeper_private_fs::{FsError, Writing, beneath, open_directory, open_own, open_own_to_lock, read_own};
+use wakeeper_private_fs::{FsError, Locking, beneath, lock_directory, lock_existing, lock_own, read_own};
 
 use super::EngineError;
 use super::credentials::create_folder;
@@ -18,7 +18,7 @@ use super::credentials::create_folder;
 /// The lock file of a session, in its folder.
 const SESSION_LOCK: &str = "session.lock";
 /// The lock file of the folder of all sessions, inside it.
-const FOLDER_LOCK: &str = "wakeeper.lock";
+pub(super) const FOLDER_LOCK: &str = "wakeeper.lock";
 
 /// A held lock; dropped, or its process killed, it is free again.
 #[derive(Debug)]
@@ -42,15 +42,16 @@ impl Hold {
     pub(super) fn on(folder: &Path, what: String) -> Result<Self, LockError> {
         let path = folder.join(SESSION_LOCK);
         let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
-        let handle = open_directory(folder).map(File::from).map_err(FsError::into_io).map_err(failed)?;
+        let handle = lock_directory(folder).map_err(FsError::into_io).map_err(failed)?;
+        let mut files = Vec::new();
         // Where folders cannot be locked, the gateway's own file is what tells.
-        let lock = open_own_to_lock(&path).ok();
-        for file in [Some(&handle), lock.as_ref()].into_iter().flatten() {
-            if let Err(TryLockError::WouldBlock) = file.try_lock() {
-                return Err(LockError::Held { what, pid: pid_in(&path), path });
+        for locking in [Some(handle), lock_existing(&path).ok()].into_iter().flatten() {
+            match locking {
+                Locking::Taken(file) | Locking::Unlockable(file, _) => files.push(file),
+                Locking::Held { .. } => return Err(LockError::Held { what, pid: pid_in(&path), path }),
             }
         }
-        Ok(Self { _files: [Some(handle), lock].into_iter().flatten().collect() })
+        Ok(Self { _files: files })
     }
 }
 
@@ -119,18 +120,18 @@ impl Lock {
     fn both(path: &Path, folder: &Path, what: String) -> Result<Self, LockError> {
         // The folder first: whoever is refused must not hold the file that its owner looks at, not even for a moment.
         let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
-        let handle = open_directory(folder).map(File::from).map_err(FsError::into_io).map_err(failed)?;
-        match handle.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let handle = match lock_directory(folder).map_err(FsError::into_io).map_err(failed)? {
+            Locking::Taken(handle) => handle,
+            Locking::Held { .. } => {
                 // The process that holds it says so in the lock file, unless somebody deleted that.
                 return Err(LockError::Held { what, path: path.to_owned(), pid: pid_in(path) });
             }
-            // Some network file systems lock no folders; the file is locked.
-            Err(TryLockError::Error(error)) => {
+            // The file is locked all the same.
+            Locking::Unlockable(handle, error) => {
                 tracing::debug!(%error, folder = %folder.display(), "the folder itself cannot be locked");
+                handle
             }
-        }
+        };
         let file = lock_file(path, &what)?;
         Ok(Self { what, path: path.to_owned(), file: Mutex::new(file), _folder: handle })
     }
@@ -156,17 +157,11 @@ impl Lock {
 fn lock_file(path: &Path, what: &str) -> Result<File, LockError> {
     let what = what.to_owned();
     let failed = |source| LockError::File { what: what.clone(), path: path.to_owned(), source };
-    let mut file = open_own(path, Writing::Over).map_err(FsError::into_io).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = (&mut file).take(32).read_to_string(&mut text);
-            let pid = text.trim().parse().ok();
-            return Err(LockError::Held { what, path: path.to_owned(), pid });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-    }
+    let mut file = match lock_own(path).map_err(FsError::into_io).map_err(failed)? {
+        Locking::Taken(file) => file,
+        Locking::Held { pid } => return Err(LockError::Held { what, path: path.to_owned(), pid }),
+        Locking::Unlockable(_, source) => return Err(failed(source)),
+    };
     // The process id only helps a person; the lock holds without it.
     let _ = file.set_len(0);
     let _ = file.rewind();

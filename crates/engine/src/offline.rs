@@ -1,4 +1,20 @@
-//! Changes to a session that no gateway has open.
+//! Sessions that no gateway has open: what is wrong with them, repairs, and backups given back.
+
+mod aside;
+mod error;
+mod folder;
+mod health;
+mod paths;
+mod repair;
+mod restore;
+mod room;
+
+pub use error::OfflineError;
+pub use folder::{Health, Progress, back_up, health, repair};
+pub use health::{Other, session_in};
+pub use paths::{SessionPaths, database_in};
+pub use repair::RepairOrder;
+pub use restore::restore;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

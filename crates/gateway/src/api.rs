@@ -41,7 +41,7 @@ use error::{ApiError, ErrorCode};
 use extract::Bodies;
 use state::Api;
 
-pub use state::{ApiConfig, EvidenceSource, MetricsRenderer};
+pub use state::{ApiConfig, EvidenceSource};
 use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_engine::Sessions;
 
@@ -186,7 +186,8 @@ fn known_method(method: &Method) -> &'static str {
 
 /// The panic's text may hold anything, so it is not answered; the panic hook has logged it.
 fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
-    ApiError::new(ErrorCode::Internal, "A fault of wakeeper broke this request; its log says more").into_response()
+    ApiError::new(ErrorCode::Internal, "A fault of wakeeper broke this request; its log says more")
+        .into_response()
 }
 
 #[cfg(test)]

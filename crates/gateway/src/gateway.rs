@@ -10,8 +10,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
-use wakeeper_doctor::stamp;
 use wakeeper_engine::{EngineConfig, EngineError, Lock, Sessions};
+use wakeeper_model::time;
 use wakeeper_storage::{ROWS_DATABASE, Storage, StorageError, open_or_rebuild_sqlite};
 
 use crate::api::{self, ApiConfig};
@@ -61,7 +61,7 @@ async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Sto
         return Err(EngineError::SecondName { path }.into());
     }
     let missing = found.is_err();
-    let opened = open_or_rebuild_sqlite(&path, &stamp::of(now_ms)).await;
+    let opened = open_or_rebuild_sqlite(&path, &time::stamp(now_ms)).await;
     let (storage, rebuilt) = opened.map_err(|source| GatewayError::Storage { path: path.clone(), source })?;
     if let Some(rebuilt) = rebuilt {
         let kept: Vec<String> = rebuilt.kept.iter().map(|(table, rows)| format!("{rows} {table}")).collect();

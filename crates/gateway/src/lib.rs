@@ -2,6 +2,7 @@
 
 pub mod api;
 mod gateway;
+pub mod measurements;
 pub mod serving;
 
 pub use gateway::{Gateway, GatewayConfig, GatewayError};

@@ -1,13 +1,18 @@
-//! The words that every crate shares: sessions, chats, messages, how far a message got, the time of day. No I/O.
+//! The words that every crate shares: sessions, chats, messages, how far a message got, the time of day, counts. No I/O.
 
 mod ack;
+mod backoff;
 mod chat;
 mod clock;
+mod counted;
 mod message_id;
 mod session_name;
+pub mod time;
 
 pub use ack::{Ack, UnknownAck};
+pub use backoff::Backoff;
 pub use chat::{ChatId, ChatIdError, ChatKind};
 pub use clock::Clock;
+pub use counted::{ago, plural};
 pub use message_id::{MessageId, MessageIdError};
 pub use session_name::{SessionName, SessionNameError};

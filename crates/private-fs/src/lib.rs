@@ -14,6 +14,7 @@
 mod error;
 mod folder;
 mod held;
+mod lock;
 mod own;
 mod private;
 mod rights;
@@ -23,7 +24,8 @@ mod write;
 pub use error::FsError;
 pub use folder::{Entered, Folder, Trust};
 pub use held::shown;
+pub use lock::{Locking, lock_directory, lock_existing, lock_own};
 pub use own::{Writing, beneath, open_directory, open_own, open_own_to_lock, probe};
-pub use private::{own_folder, read_own, write_own};
+pub use private::{create_private_folders, own_folder, read_own, write_own};
 pub use rights::{Rights, Worn};
 pub use source::{FileId, Source, is_below, open_source};

@@ -9,6 +9,14 @@ use rustix::fs::OFlags;
 use crate::error::FsError;
 use crate::folder::Folder;
 
+/// Makes a folder that only this user may use (0700), with those above it, where they are missing.
+///
+/// # Errors
+/// What the system says when it cannot be made.
+pub fn create_private_folders(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// Opens a folder that only this user may use, and makes it (0700), with those above it, when it is missing. One without
 /// content that others may only look into is closed to them.
 /// Notes that are acted on later live in such folders only.
@@ -16,7 +24,7 @@ use crate::folder::Folder;
 /// # Errors
 /// When it is a link, belongs to somebody else, others may write into it, or they may look into it and it holds something.
 pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    create_private_folders(path)?;
     if path.symlink_metadata()?.is_symlink() {
         return Err(FsError::NotPrivate(format!("{} is a link; name the folder itself", path.display())));
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -13,9 +14,9 @@ use wakeeper_storage::{Storage, StorageError};
 use crate::clock::Clock;
 use crate::ladder::Rung;
 use crate::policy::{Cured, Decision, Input, Policy};
-use crate::record::{Recorder, STOPPED};
+use crate::record::{BEGUN, Recorder, STOPPED};
 use crate::rules::{Rules, ms};
-use crate::session::{CareError, ManagedSession, Mended, Order, Reach};
+use crate::session::{Access, ApplyError, ManagedSession, Order, Progress, RepairReport, SessionError};
 
 /// Observations taken in at once.
 const BATCH: usize = 1024;
@@ -81,7 +82,7 @@ impl Caretaker {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let recorder = Recorder::new(storage, Arc::clone(&clock), session.name());
-        let policy = Policy::new(rules.clone(), session.reach() == Reach::Full);
+        let policy = Policy::new(rules.clone(), session.capabilities().access == Access::Full);
         Self {
             session,
             rules,
@@ -230,14 +231,14 @@ async fn finished(job: &mut Option<Job>) -> Input {
     }
 }
 
-/// Plan, stop, mend, start: the gateway is started again whatever happens in between.
+/// Plans and applies; every step is stored.
 async fn carry_out(
     session: &dyn ManagedSession,
     order: Order,
     recorder: &Recorder,
     clock: &dyn Clock,
 ) -> Cured {
-    let failed = |error: CareError| Cured::Failed { reason: error.to_string() };
+    let failed = |error: SessionError| Cured::Failed { reason: error.to_string() };
     if order.rung != Rung::Restart {
         match session.plan(&order).await {
             Ok(plan) if plan.plan.is_empty() => return Cured::NothingToDo { notes: plan.notes },
@@ -251,55 +252,52 @@ async fn carry_out(
     let began_ms = clock.now_ms();
     let peers: Vec<_> = order.troubles.iter().map(|trouble| trouble.peer.to_string()).collect();
     let detail = json!({ "rung": order.rung.word(), "peers": peers });
+    let stands_still = session.capabilities().stands_still;
     // Stored first: a cure that ends with this process counts as one.
-    recorder.step(STOPPED, "the gateway is stopped".to_owned(), Some(detail)).await;
-    if let Err(error) = session.stop().await {
-        let _ = session.start().await;
+    let (step, text) =
+        if stands_still { (STOPPED, "the gateway is stopped") } else { (BEGUN, "the repair begins") };
+    recorder.step(step, text.to_owned(), Some(detail)).await;
+    let applied = session.apply(&order, recorder).await;
+    if let Err(ApplyError { error, begun: false }) = applied {
         return failed(error);
     }
-    let stopped_ms = clock.now_ms();
-    let mended = match order.rung {
-        Rung::Restart => Ok(Mended { login_kept: true, healthy: true, ..Mended::default() }),
-        _ => session.mend(&order).await,
-    };
-    if let Ok(mended) = &mended {
-        told(mended, recorder).await;
-    }
-    let started = session.start().await;
     let downtime_ms = clock.now_ms() - began_ms;
-    let verdict = if mended.is_ok() && started.is_ok() { "done" } else { "failed" };
+    let verdict = if applied.is_ok() { "done" } else { "failed" };
     metrics::counter!(
         "wakeeper_cures_total",
         "session" => session.name().to_owned(), "rung" => order.rung.word(), "result" => verdict
     )
     .increment(1);
-    metrics::histogram!("wakeeper_cure_downtime_seconds", "session" => session.name().to_owned())
-        .record(downtime_ms as f64 / 1000.0);
-    match (mended, started) {
-        (Err(error), Ok(())) => failed(error),
-        (Err(error), Err(start)) => {
-            failed(CareError(format!("{error}; and it did not start again: {start}")))
-        }
-        (Ok(_), Err(error)) => failed(CareError(format!("it was mended and did not come up well: {error}"))),
-        (Ok(mended), Ok(())) => {
-            let detail = json!({ "downtime_ms": downtime_ms });
-            recorder.step("started", format!("well again after {downtime_ms} ms"), Some(detail)).await;
-            Cured::Done { stopped_ms, mended }
+    if stands_still {
+        metrics::histogram!("wakeeper_cure_downtime_seconds", "session" => session.name().to_owned())
+            .record(downtime_ms as f64 / 1000.0);
+    }
+    match applied {
+        Err(ApplyError { error, .. }) => failed(error),
+        Ok(applied) => {
+            if stands_still {
+                let detail = json!({ "downtime_ms": downtime_ms });
+                let text = format!("well again after {downtime_ms} ms");
+                recorder.step("started", text, Some(detail)).await;
+            }
+            Cured::Done { stopped_ms: applied.since_ms, mended: applied.report }
         }
     }
 }
 
-async fn told(mended: &Mended, recorder: &Recorder) {
-    if let Some(backup) = &mended.backup {
-        let detail = json!({ "backup": backup });
-        recorder.step("backed_up", format!("backed up to {}", backup.display()), Some(detail)).await;
-    }
-    if mended.applied {
-        let detail =
-            json!({ "plan": mended.plan, "login_kept": mended.login_kept, "healthy": mended.healthy });
-        let kept = if mended.login_kept { "the login is kept" } else { "the login is gone" };
-        recorder
-            .step("mended", format!("{} step(s) carried out; {kept}", mended.plan.len()), Some(detail))
-            .await;
+#[async_trait]
+impl Progress for Recorder {
+    async fn repaired(&self, report: &RepairReport) {
+        if let Some(backup) = &report.backup {
+            let detail = json!({ "backup": backup });
+            self.step("backed_up", format!("backed up to {}", backup.display()), Some(detail)).await;
+        }
+        if report.applied {
+            let detail =
+                json!({ "plan": report.plan, "login_kept": report.login_kept, "healthy": report.healthy });
+            let kept = if report.login_kept { "the login is kept" } else { "the login is gone" };
+            let text = format!("{} step(s) carried out; {kept}", report.plan.len());
+            self.step("mended", text, Some(detail)).await;
+        }
     }
 }

@@ -14,7 +14,7 @@ use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::clock::Clock;
 use crate::ladder::Rung;
-use crate::session::{CareError, Look, Mended, Order};
+use crate::session::{Look, Order, RepairReport, SessionError, blocking};
 
 /// Where a session is stored, and how its backups are kept.
 #[derive(Clone)]
@@ -35,19 +35,19 @@ pub struct SessionFolder {
 
 impl SessionFolder {
     /// Examines the folder. Never writes.
-    pub async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
+    pub async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
         let (folder, troubles) = (self.clone(), troubles.to_vec());
         blocking(move || folder.examine_now(&troubles)).await
     }
 
     /// What an order would change. Never writes.
-    pub async fn plan(&self, order: &Order) -> Result<Mended, CareError> {
+    pub async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError> {
         let (folder, order) = (self.clone(), order.clone());
         blocking(move || folder.clean(&order, true)).await
     }
 
     /// Carries an order out, after a verified backup. Whatever runs on the folder must be stopped.
-    pub async fn mend(&self, order: &Order) -> Result<Mended, CareError> {
+    pub async fn repair(&self, order: &Order) -> Result<RepairReport, SessionError> {
         let (folder, order) = (self.clone(), order.clone());
         blocking(move || folder.clean(&order, false)).await
     }
@@ -62,9 +62,9 @@ impl SessionFolder {
         }
     }
 
-    fn examine_now(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
+    fn examine_now(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
         let options = self.options(troubles, &[]);
-        let examination = Examination::of(&self.auth_info, &options).map_err(CareError::of)?;
+        let examination = Examination::of(&self.auth_info, &options).map_err(SessionError::of)?;
         let findings = examination.findings(&options);
         let credentials = examination.credentials_state(&findings);
         let is_failing = |trouble: &&PeerTrouble| {
@@ -81,7 +81,7 @@ impl SessionFolder {
         Ok(Look { findings, credentials, failing, used_ms })
     }
 
-    fn clean(&self, order: &Order, dry_run: bool) -> Result<Mended, CareError> {
+    fn clean(&self, order: &Order, dry_run: bool) -> Result<RepairReport, SessionError> {
         // That the log shows failures which the files have overcome is known better once everything stands still, so
         // the troubles are judged again here instead of naming contacts outright.
         let options = self.options(&order.troubles, &[]);
@@ -102,8 +102,8 @@ impl SessionFolder {
             passphrase: self.passphrase.as_ref(),
             approve: Some(&approve),
         };
-        let outcome = clean(&self.auth_info, &options, &how).map_err(CareError::of)?;
-        Ok(Mended {
+        let outcome = clean(&self.auth_info, &options, &how).map_err(SessionError::of)?;
+        Ok(RepairReport {
             plan: outcome.plan,
             applied: outcome.applied,
             login_kept: outcome.login_kept,
@@ -117,15 +117,6 @@ impl SessionFolder {
 fn last_used(inventory: &Inventory, trouble: &PeerTrouble) -> Option<i64> {
     let sessions = inventory.sessions().filter(|(_, address, _)| trouble.concerns(inventory, address));
     sessions.map(|(.., facts)| facts.used.max(facts.open_created.unwrap_or(0))).max()
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CareError> + Send + 'static,
-) -> Result<T, CareError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(CareError(format!("the examination broke off: {error}"))),
-    }
 }
 
 #[cfg(test)]
@@ -158,8 +149,8 @@ mod tests {
         let session = folder.auth_info.join("session-6281100000002.0.json");
         let content = std::fs::read(&session).unwrap();
         std::fs::write(&session, &content[..content.len() / 2]).unwrap();
-        let mended = folder.mend(&order).await.unwrap();
-        assert!(mended.applied && mended.login_kept && mended.healthy, "{mended:?}");
+        let report = folder.repair(&order).await.unwrap();
+        assert!(report.applied && report.login_kept && report.healthy, "{report:?}");
         assert!(!leftover.exists() && !session.exists());
         assert!(folder.auth_info.join("pre-key-4.json").exists(), "what may be used stays");
     }

@@ -1,6 +1,7 @@
 //! The ladder of least destruction: what a cure touches, from nothing to everything.
 
 use wakeeper_doctor::finding::{Finding, Repair};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::repair::Action;
 
 /// A rung. A higher one is never taken while a lower one fits the evidence and has not failed.
@@ -73,7 +74,7 @@ impl Rung {
         if code == Some("signal_session_failing") {
             return Self::SignalSession;
         }
-        if path == "creds.json" {
+        if path == CREDENTIALS {
             return Self::Credentials;
         }
         if path.starts_with("sender-key-") {

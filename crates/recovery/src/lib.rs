@@ -4,6 +4,7 @@
 //! decisions come out. [`caretaker::Caretaker`] carries them out on a [`ManagedSession`], which may be a container, a
 //! folder or a session inside the gateway, and stores every step. Nothing here knows Docker or HTTP.
 
+pub mod backups;
 pub mod caretaker;
 pub mod clock;
 pub mod folder;
@@ -22,4 +23,20 @@ pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
 pub use record::state_word;
 pub use rules::Rules;
-pub use session::{CareError, Look, ManagedSession, Mended, Order, Reach};
+pub use session::{
+    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport,
+    SessionError,
+};
+
+/// Describes what this crate measures, for whoever records it.
+pub fn describe_metrics() {
+    metrics::describe_counter!("wakeeper_symptoms_total", "Log lines that told of trouble, by class");
+    metrics::describe_counter!("wakeeper_incident_steps_total", "Steps of incidents, by kind");
+    metrics::describe_counter!("wakeeper_cures_total", "Cures by rung and result");
+    metrics::describe_gauge!("wakeeper_incidents_open", "Incidents that are not over");
+    metrics::describe_gauge!(
+        "wakeeper_left_alone",
+        "1 while a session is left alone because cures did not help"
+    );
+    metrics::describe_histogram!("wakeeper_cure_downtime_seconds", "How long gateways stood still for cures");
+}

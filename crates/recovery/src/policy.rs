@@ -20,7 +20,7 @@ use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};
 use crate::rules::{Rules, ms};
-use crate::session::{Look, Mended, Order};
+use crate::session::{Look, Order, RepairReport};
 use crate::tally::{Tally, weight};
 use case::{Case, Phase};
 use reports::Reports;
@@ -73,7 +73,7 @@ pub enum Cured {
         /// When the gateway stood still; symptoms before it are history.
         stopped_ms: i64,
         /// What was changed.
-        mended: Mended,
+        mended: RepairReport,
     },
     /// A plan made beforehand was empty: nothing was stopped and nothing changed.
     NothingToDo {
@@ -393,9 +393,8 @@ impl Policy {
     /// The handshake's time counts from the last message that failed for the first time. Where none failed there is
     /// none to wait for, but a file that looks torn may just be written.
     fn earliest_end_of_handshake_ms(&self, now_ms: i64) -> i64 {
-        let handshake = ms(self.rules.handshake);
-        let written = now_ms + handshake.min(WRITTEN_MS);
-        self.tally.newest_ms().map_or(written, |failed| written.max(failed + handshake))
+        let written = now_ms + ms(self.rules.handshake).min(WRITTEN_MS);
+        self.tally.newest_ms().map_or(written, |failed| written.max(self.rules.handshake_ends_ms(failed)))
     }
 
     fn look(&mut self, troubles: Vec<PeerTrouble>, now_ms: i64) {

@@ -15,8 +15,10 @@ use crate::clock::Clock;
 use crate::kind::Kind;
 use crate::policy::{Past, PastCure, Word};
 
-/// The step that tells of a cure; its detail names the contacts.
+/// The step that tells of a cure that something is stopped for; its detail names the contacts.
 pub(crate) const STOPPED: &str = "stopped";
+/// The same for a cure that everything goes on running for.
+pub(crate) const BEGUN: &str = "begun";
 /// Incidents that are read when a caretaker begins.
 const INCIDENTS: u32 = 200;
 
@@ -70,7 +72,8 @@ impl Recorder {
 
     async fn cures(&self, incident: i64, since_ms: i64) -> Result<Vec<PastCure>, StorageError> {
         let steps = self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step);
-        let cures = steps.filter(|step| step.kind == STOPPED && step.at_ms >= since_ms);
+        let cures =
+            steps.filter(|step| [STOPPED, BEGUN].contains(&step.kind.as_str()) && step.at_ms >= since_ms);
         Ok(cures
             .map(|step| PastCure { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
             .collect())

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_model::Backoff;
+
 /// Thresholds and permissions. The defaults are those of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -57,15 +60,50 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// When the retry handshake for a message is over that failed at `failed_ms`.
+    pub(crate) fn handshake_ends_ms(&self, failed_ms: i64) -> i64 {
+        failed_ms.saturating_add(ms(self.handshake))
+    }
+
+    /// How long a gateway that runs must be left alone yet, so that it has asked for the messages that failed a moment ago:
+    /// nobody sends again what it had not asked for when it was stopped. `None` when there is nothing to wait for.
+    pub fn handshake_left(&self, troubles: &[PeerTrouble], now_ms: i64) -> Option<Duration> {
+        let last_ms = troubles.iter().filter_map(|trouble| trouble.last_ms).max()?;
+        // A failure from the future, by a clock that was wrong, is one of this moment.
+        let left_ms = self.handshake_ends_ms(last_ms.min(now_ms)) - now_ms;
+        (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
+    }
+
     /// How long to wait after a cure when so many were made within the last hour, the last one included.
     pub fn cool_down_after(&self, cures: usize) -> Duration {
         let doublings = u32::try_from(cures.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
-        let longest = Duration::from_hours(1).max(self.cool_down);
-        self.cool_down.saturating_mul(1 << doublings).min(longest)
+        Backoff::new(self.cool_down, Duration::from_hours(1).max(self.cool_down)).wait(doublings)
     }
 }
 
 /// A duration in the unit of all times here.
 pub(crate) fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wakeeper_doctor::address::Address;
+
+    fn failed(at_ms: Option<i64>) -> PeerTrouble {
+        let peer = Address::from_any("628123456789").unwrap();
+        PeerTrouble { peer, messages: 1, last_ms: at_ms, classes: Vec::new() }
+    }
+
+    #[test]
+    fn the_handshake_counts_from_the_last_failure() {
+        let rules = Rules { handshake: Duration::from_secs(18), ..Rules::default() };
+        let left = |troubles: &[PeerTrouble]| rules.handshake_left(troubles, 100_000);
+        assert_eq!(left(&[]), None);
+        assert_eq!(left(&[failed(None)]), None);
+        assert_eq!(left(&[failed(Some(82_000))]), None);
+        assert_eq!(left(&[failed(Some(1)), failed(Some(90_000))]), Some(Duration::from_secs(8)));
+        assert_eq!(left(&[failed(Some(500_000))]), Some(Duration::from_secs(18)));
+    }
 }

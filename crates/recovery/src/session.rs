@@ -12,39 +12,76 @@ use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::ladder::Rung;
 
-/// A session that can be cared for: in a container, in a folder, or inside the gateway.
+/// A session that can be watched and repaired: in a container, in a folder, or inside the gateway.
 #[async_trait]
 pub trait ManagedSession: Send + Sync {
     /// Its name, as rows, metrics and alerts know it.
     fn name(&self) -> &str;
 
-    /// How far care can go.
-    fn reach(&self) -> Reach;
+    /// What can be done about it.
+    fn capabilities(&self) -> Capabilities;
 
     /// Examines the stored state in the light of what the log shows. Never writes; whatever runs may go on.
-    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError>;
+    ///
+    /// # Errors
+    /// When the stored state is out of reach.
+    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError>;
 
     /// What an order would change. Never writes; whatever runs may go on.
-    async fn plan(&self, order: &Order) -> Result<Mended, CareError>;
+    ///
+    /// # Errors
+    /// When the stored state is out of reach, or no plan can be made.
+    async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError>;
 
-    /// Stops whatever runs on the session, gracefully, and makes sure that it is started again, come what may.
-    async fn stop(&self) -> Result<(), CareError>;
-
-    /// Carries an order out, after a verified backup. Called between [`ManagedSession::stop`] and
-    /// [`ManagedSession::start`] only.
-    async fn mend(&self, order: &Order) -> Result<Mended, CareError>;
-
-    /// Starts what [`ManagedSession::stop`] stopped, and waits until it is well.
-    async fn start(&self) -> Result<(), CareError>;
+    /// Carries an order out, after a verified backup. Whether something is stopped for that, and started again come what
+    /// may, is the session's own business; `progress` hears of what was changed before it is started.
+    ///
+    /// # Errors
+    /// When the order was not carried out, or what was stopped did not come up well.
+    async fn apply(&self, order: &Order, progress: &dyn Progress) -> Result<Applied, ApplyError>;
 }
 
-/// How far care can go.
+/// What can be done about a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// Examine, stop, mend, start.
+pub struct Capabilities {
+    /// How far it is within reach.
+    pub access: Access,
+    /// Whatever runs on it has to stand still for a repair.
+    pub stands_still: bool,
+}
+
+/// How far a session is within reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// It can be examined and repaired.
     Full,
-    /// Look only; the text says why.
-    Report(String),
+    /// It can only be looked at; the text says why.
+    ReportOnly(String),
+}
+
+/// Hears how far a repair came.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// The stored state is repaired; what was stopped stands still yet.
+    async fn repaired(&self, report: &RepairReport);
+}
+
+/// An order that was carried out.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// What it changed.
+    pub report: RepairReport,
+    /// Symptoms before that time are history, milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// An order that was not carried out, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyError {
+    /// Why.
+    pub error: SessionError,
+    /// Something was stopped for it, or changed.
+    pub begun: bool,
 }
 
 /// What an examination showed.
@@ -129,7 +166,7 @@ pub struct Order {
 
 /// What an order changed, or would change.
 #[derive(Debug, Clone, Default)]
-pub struct Mended {
+pub struct RepairReport {
     /// The steps.
     pub plan: Vec<Action>,
     /// They were carried out.
@@ -147,11 +184,21 @@ pub struct Mended {
 /// Something that could not be done, in words for people: what, to which session or file, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct CareError(pub String);
+pub struct SessionError(pub String);
 
-impl CareError {
+impl SessionError {
     /// From any error.
     pub fn of(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
+    }
+}
+
+/// Runs synchronous work on another thread.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SessionError> + Send + 'static,
+) -> Result<T, SessionError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(SessionError(format!("the work on its files broke off: {error}"))),
     }
 }

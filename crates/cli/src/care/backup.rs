@@ -1,110 +1,18 @@
 //! `wakeeper backup`: creating, listing, verifying and pruning.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use wakeeper_doctor::Options;
 use wakeeper_doctor::backup::retention::Pruned;
-use wakeeper_doctor::backup::{
-    self, BackupError, BackupInfo, CreateOptions, Created, Retention, Shelf, Verified,
-};
+use wakeeper_doctor::backup::{self, BackupInfo, Created, Retention, Shelf, Verified};
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::source::{Folder, Limits};
-use wakeeper_doctor::{Finding, Options};
-use wakeeper_engine_store::Copying;
+use wakeeper_doctor::source::Limits;
+use wakeeper_model::ago;
 use wakeeper_private_fs::shown;
 
-use super::container::blocking;
-use super::health::{native_database, require_folder};
 use super::page::{Page, Tone, plural, size};
-use super::{Console, Evidence, Places};
-
-/// A gateway that writes at the wrong moment is given so many more chances.
-const ATTEMPTS: usize = 4;
-
-/// Backs a session up, Baileys' or wakeeper's own. What runs on it may go on running.
-pub async fn create_of(
-    places: &Places,
-    evidence: &Evidence,
-    always: bool,
-    console: Console,
-) -> anyhow::Result<Created> {
-    let Some(database) = native_database(places) else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        return blocking(move || create(&places, &evidence, always, console)).await;
-    };
-    create_native(&database, Copying::ByHandle, places, move |places| {
-        create(places, &Evidence::default(), always, console)
-    })
-    .await
-}
-
-/// Backs a session of the gateway up, as a folder that Baileys could run on; `create` backs that folder up.
-pub async fn create_native(
-    database: &Path,
-    copying: Copying,
-    places: &Places,
-    create: impl FnOnce(&Places) -> anyhow::Result<Created> + Send + 'static,
-) -> anyhow::Result<Created> {
-    let copied = wakeeper_engine_store::copy_as_baileys(database, copying).await?;
-    let places = Places {
-        auth_info: copied.folder(),
-        // Messages are rows of the gateway; what an older Baileys left in its store is not this session's.
-        store: copied.folder().with_file_name("baileys_store.json"),
-        ..places.clone()
-    };
-    let created = blocking(move || create(&places)).await?;
-    for left_out in &copied.left_out {
-        tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
-    }
-    Ok(created)
-}
-
-/// Backs a session folder of Baileys up on a schedule. One that lies behind its newest backup is not: that backup shows
-/// what happened, and would no longer be the newest.
-pub fn create_routine(places: &Places) -> anyhow::Result<Created> {
-    require_folder(places)?;
-    let evidence = Evidence::default().with_backups(places);
-    if evidence.reached.is_some() {
-        let report = wakeeper_doctor::examine(&places.auth_info, &evidence.options(places))?;
-        let is_behind = |finding: &&Finding| finding.code.as_str() == "ratchet_rolled_back";
-        let behind = report.findings.iter().filter(is_behind).count();
-        if behind > 0 {
-            bail!(
-                "{} of the session lie(s) behind its newest backup: an older copy was put back. `wakeeper clean` mends that, \
-                 and backups go on then",
-                plural(behind, "file")
-            );
-        }
-    }
-    create(places, &Evidence::default(), false, Console::silent())
-}
-
-/// Backs a session folder of Baileys up. What runs on it may go on running.
-pub fn create(
-    places: &Places,
-    evidence: &Evidence,
-    always: bool,
-    console: Console,
-) -> anyhow::Result<Created> {
-    require_folder(places)?;
-    let folder = Folder::open(&places.auth_info)?;
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..evidence.options(places) };
-    let how = CreateOptions {
-        shelf: &places.backups,
-        label: &places.label,
-        passphrase: places.passphrase.as_ref(),
-        always,
-    };
-    for _ in 1..ATTEMPTS {
-        match backup::create(&folder, &options, &how) {
-            Err(BackupError::Changing { .. }) => {}
-            result => return Ok(result?),
-        }
-    }
-    Ok(backup::create(&folder, &options, &how)?)
-}
+use super::{KnownFacts, Places};
 
 /// What a new backup is, for people.
 pub fn show_created(page: &mut Page, created: &Created) {
@@ -137,7 +45,7 @@ pub fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
     let now = super::now_ms();
     for backup in backups {
         page.line(shown(&backup.path).display().to_string());
-        page.fact("made", when(backup.created_ms, now));
+        page.fact("made", ago(backup.created_ms, now));
         page.fact("restores", restores(backup));
         page.fact("size", size(backup.size));
     }
@@ -170,9 +78,9 @@ fn login_word(state: Option<CredentialsState>) -> &'static str {
 }
 
 /// Restores one backup, or all, into memory and examines the result.
-pub fn verify(places: &Places, which: &Which, evidence: &Evidence) -> anyhow::Result<Vec<Verified>> {
+pub fn verify(places: &Places, which: &Which, evidence: &KnownFacts) -> anyhow::Result<Vec<Verified>> {
     // Where the session lies now says nothing about a backup.
-    let options = Options { store: None, on_mount: None, owners: &[], ..evidence.options(places) };
+    let options = Options { store: None, on_mount: None, owners: &[], ..places.options(evidence) };
     let paths = which.paths(places)?;
     paths.iter().map(|path| Ok(backup::verify(path, &options)?)).collect()
 }
@@ -192,7 +100,7 @@ impl Which {
     fn paths(&self, places: &Places) -> anyhow::Result<Vec<PathBuf>> {
         let archives = || Shelf::at(&places.backups).archives(Some(&places.label));
         Ok(match self {
-            Self::Archive(path) => vec![named(path, places)],
+            Self::Archive(path) => vec![Shelf::at(&places.backups).file_named(path)],
             Self::All => archives()?.into_iter().map(|(path, ..)| path).collect(),
             Self::Newest => match archives()?.into_iter().next() {
                 Some((path, ..)) => vec![path],
@@ -205,13 +113,6 @@ impl Which {
             },
         })
     }
-}
-
-/// An archive by its path, or by its name in the backup folder.
-pub fn named(path: &Path, places: &Places) -> PathBuf {
-    let inside = places.backups.join(path);
-    // A container's backup folder gives only what is in it: see `Folder::file_named`.
-    if !path.exists() && inside.symlink_metadata().is_ok() { inside } else { path.to_owned() }
 }
 
 /// The result of a verification, for people.
@@ -248,34 +149,4 @@ pub fn show_pruned(page: &mut Page, pruned: &Pruned, dry_run: bool) {
     }
     let removed = plural(pruned.removed.len(), "backup");
     page.line(format!("{removed} {verb}, {} kept, {} freed", pruned.kept.len(), size(pruned.freed)));
-}
-
-/// A time in the past, as people say it.
-pub fn when(at_ms: i64, now_ms: i64) -> String {
-    let minutes = (now_ms - at_ms).max(0) / 60_000;
-    match minutes {
-        0 => "just now".to_owned(),
-        1..60 => format!("{} ago", plural(minutes as usize, "minute")),
-        60..2880 => format!("{} ago", plural(minutes as usize / 60, "hour")),
-        _ => format!("{} ago", plural(minutes as usize / 1440, "day")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::when;
-
-    #[test]
-    fn times_read_well() {
-        let cases = [
-            (0, "just now"),
-            (61_000, "1 minute ago"),
-            (7_300_000, "2 hours ago"),
-            (200_000_000, "2 days ago"),
-        ];
-        for (since, expected) in cases {
-            assert_eq!(when(0, since), expected);
-        }
-        assert_eq!(when(5, 0), "just now", "a clock that went back");
-    }
 }

@@ -1,17 +1,14 @@
 //! `wakeeper clean`: shows the plan, backs up, mends, and looks again.
 
-use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
-use wakeeper_doctor::Options;
-use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
+use wakeeper_engine::offline::{self, RepairOrder};
 
 use super::console::agrees;
-use super::gateway;
-use super::health::require_folder;
 use super::page::{Page, Tone, plural, size};
-use super::{Console, Evidence, Places};
+use super::{Console, KnownFacts, Places};
 
 /// Steps of one kind that are shown one by one.
 const SHOWN_ALIKE: usize = 10;
@@ -27,64 +24,34 @@ pub struct Order {
     pub yes: bool,
 }
 
-/// Mends a session, Baileys' or wakeeper's own. Whatever runs on it must be stopped before, and stay stopped: see
-/// [`super::owners::claim`].
-pub async fn run_of(
+/// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
+/// stopped before, and stay stopped: see [`wakeeper_engine::users::claim`].
+pub async fn run(
     places: &Places,
-    evidence: &Evidence,
+    evidence: &KnownFacts,
     order: Order,
     console: Console,
 ) -> anyhow::Result<Outcome> {
-    let database = gateway::session_of(places).await;
-    let mut outcome = if let Some(database) = &database {
-        super::native::clean(database, places, evidence, order, console).await?
-    } else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        super::container::blocking(move || run(&places, &evidence, order, console)).await?
-    };
-    if order.extent == Extent::Everything {
-        return Ok(outcome);
-    }
-    // Only the default session is mended from outside; what is wrong with others is told.
-    let errors = gateway::errors(&gateway::others(places, database.as_deref(), evidence).await?);
-    outcome.healthy &= errors.is_empty();
-    outcome.remaining.extend(errors);
-    Ok(outcome)
-}
-
-/// Mends a session of Baileys. Whatever runs on it must be stopped before, and stay stopped: see [`super::owners::claim`].
-pub fn run(places: &Places, evidence: &Evidence, order: Order, console: Console) -> anyhow::Result<Outcome> {
-    require_folder(places)?;
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..evidence.options(places) };
-    // What was printed, or asked, before anything is changed.
-    let failure = Cell::new(None);
-    let approve = |plan: &Outcome| match announce(plan, order, console) {
-        Ok(go_on) => go_on,
-        Err(error) => {
-            failure.set(Some(error));
+    // A plan is only approved or not; why it could not be shown is told afterwards.
+    let failure = Arc::new(Mutex::new(None));
+    let failed = Arc::clone(&failure);
+    let approve = move |plan: &Outcome| {
+        announce(plan, order, console).unwrap_or_else(|error| {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             false
-        }
+        })
     };
-    let how = CleanOptions {
-        extent: order.extent,
-        dry_run: order.dry_run,
-        shelf: &places.backups,
-        label: &places.label,
-        passphrase: places.passphrase.as_ref(),
-        approve: Some(&approve),
-    };
-    let outcome = clean(&places.auth_info, &options, &how)
-        .with_context(|| format!("cannot clean {}", wakeeper_private_fs::shown(&places.auth_info).display()));
-    match failure.into_inner() {
+    let how = RepairOrder { extent: order.extent, dry_run: order.dry_run, approve: Arc::new(approve) };
+    let progress = console.progress("examining");
+    let outcome = offline::repair(&places.session_paths(), evidence, how, progress).await;
+    match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(error) => Err(error),
-        None => outcome,
+        None => Ok(outcome?),
     }
 }
 
 /// Shows the plan, and asks where that is due.
-pub(super) fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
+fn announce(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
     console.page(|page| show_plan(page, plan, false))?;
     if order.extent != Extent::Everything || order.yes {
         return Ok(true);

@@ -2,6 +2,7 @@
 //! standard error, colours and progress bars only where somebody sees them.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -29,11 +30,6 @@ impl Console {
         }
     }
 
-    /// A console that nobody watches: no progress is shown.
-    pub fn silent() -> Self {
-        Self { json: false, colours: false, progress: false }
-    }
-
     /// Prints a document for programs, or a page for people.
     pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> anyhow::Result<()> {
         if self.json {
@@ -54,13 +50,14 @@ impl Console {
     }
 
     /// A progress bar of files; invisible unless standard error is a terminal, and when the work is done at once.
-    pub fn progress(self, what: &'static str) -> Progress {
+    pub fn progress(self, what: &'static str) -> Arc<dyn Fn(usize, usize) + Send + Sync> {
         let target = if self.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target).with_message(what);
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} files, {eta} left") {
             bar.set_style(style);
         }
-        Progress { bar }
+        let progress = Progress { bar };
+        Arc::new(move |done, total| progress.at(done, total))
     }
 }
 
@@ -100,13 +97,13 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// A progress bar that is wiped away at the end.
-pub struct Progress {
+struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// Tells how many of how many are done; from any thread.
-    pub fn at(&self, done: usize, total: usize) {
+    fn at(&self, done: usize, total: usize) {
         // A bar that flashes up for a moment only disturbs.
         if self.bar.elapsed() < Duration::from_millis(500) {
             return;

@@ -4,37 +4,38 @@ use std::path::Path;
 
 use anyhow::Context;
 use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::symptoms;
 use wakeeper_doctor::{Options, Report, examine};
 
 use super::page::{self, Page};
-use super::{Console, Evidence, log};
+use super::{Console, KnownFacts, now_ms};
 
 /// Examines a session folder or a backup. Never writes.
 pub fn examine_path(
     path: &Path,
     store: Option<&Path>,
-    evidence: &Evidence,
+    evidence: &KnownFacts,
     passphrase: Option<&Passphrase>,
     console: Console,
 ) -> anyhow::Result<Report> {
     let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { store, passphrase, progress: Some(&tell), ..evidence.options_without_places() };
+    let options =
+        Options { store, passphrase, progress: Some(progress.as_ref()), ..evidence.options(now_ms()) };
     examine(path, &options).with_context(|| format!("cannot examine {}", path.display()))
 }
 
 /// The report for people.
-pub fn show(page: &mut Page, report: &Report, evidence: &Evidence) {
+pub fn show(page: &mut Page, report: &Report, evidence: &KnownFacts) {
     page::heading(page, report);
     show_log(page, evidence);
     page.findings(&report.findings);
 }
 
 /// What the log shows of the session as a whole.
-pub fn show_log(page: &mut Page, evidence: &Evidence) {
-    for seen in log::summary(&evidence.symptoms) {
+pub fn show_log(page: &mut Page, evidence: &KnownFacts) {
+    for seen in symptoms::summary(&evidence.symptoms) {
         if let Some(meaning) = seen.meaning {
-            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, log::word(seen.class)));
+            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
         }
     }
     if !evidence.troubles.is_empty() {

@@ -1,111 +1,14 @@
 //! `wakeeper health`: the session, its store, its backups, and who runs on it. Never changes anything.
 
-use anyhow::{Context, bail};
-use serde::Serialize;
-use wakeeper_doctor::backup::{BackupInfo, Shelf};
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::source::Limits;
-use wakeeper_doctor::{Options, Report, examine};
-use wakeeper_private_fs::{Folder, Trust};
+use wakeeper_engine::offline::Health;
+use wakeeper_model::ago;
 
-use super::backup::when;
-use super::gateway::{self, Other};
 use super::page::{Page, Tone, heading};
-use super::{Console, Evidence, Places, examine::show_log, log};
-
-/// What is known of a session's health.
-#[derive(Debug, Serialize)]
-pub struct Health {
-    /// The examination of its files.
-    #[serde(flatten)]
-    pub report: Report,
-    /// The other sessions that a gateway keeps in the folder.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sessions: Vec<Other>,
-    /// Processes or containers that run on it.
-    pub owners: Vec<String>,
-    /// What its log shows, when one was read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub log: Vec<log::Seen>,
-    /// How many backups there are.
-    pub backups: usize,
-    /// The newest backup with a sound login.
-    pub newest_sound_backup: Option<BackupInfo>,
-}
-
-/// The database of the gateway's own session, when that is what the places hold.
-pub fn native_database(places: &Places) -> Option<std::path::PathBuf> {
-    database_in(&places.auth_info)
-}
-
-/// The same for a folder. SQLite opens by path, so a folder that a container can write to holds none for us: of a gateway
-/// in a container a private copy is worked on, which is no longer the container's.
-pub fn database_in(folder: &std::path::Path) -> Option<std::path::PathBuf> {
-    (!is_containers(folder)).then(|| wakeeper_engine_store::database_in(folder)).flatten()
-}
-
-/// Whether a container can write to a folder.
-pub fn is_containers(folder: &std::path::Path) -> bool {
-    Folder::named(folder).is_ok_and(|folder| matches!(folder.trust(), Trust::Nobody(_)))
-}
-
-/// Examines everything that belongs to a session, Baileys' or wakeeper's own.
-pub async fn health_of(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
-    let database = gateway::session_of(places).await;
-    let mut health = if let Some(database) = &database {
-        with_backups(super::native::examine(database, places, evidence).await?, places, evidence)?
-    } else {
-        let (places, evidence) = (places.clone(), evidence.clone());
-        super::container::blocking(move || health(&places, &evidence, console)).await?
-    };
-    health.sessions = gateway::others(places, database.as_deref(), evidence).await?;
-    health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
-    Ok(health)
-}
-
-/// Examines everything that belongs to a session of Baileys.
-pub fn health(places: &Places, evidence: &Evidence, console: Console) -> anyhow::Result<Health> {
-    require_folder(places)?;
-    let progress = console.progress("examining");
-    let tell = |done, total| progress.at(done, total);
-    let options = Options { progress: Some(&tell), ..evidence.options(places) };
-    let report = examine(&places.auth_info, &options).with_context(|| {
-        format!("cannot examine {}", wakeeper_private_fs::shown(&places.auth_info).display())
-    })?;
-    with_backups(report, places, evidence)
-}
-
-fn with_backups(report: Report, places: &Places, evidence: &Evidence) -> anyhow::Result<Health> {
-    let shelf = Shelf::at(&places.backups);
-    let backups = shelf.list(Some(&places.label), places.passphrase.as_ref(), &Limits::default())?;
-    Ok(Health {
-        report,
-        sessions: Vec::new(),
-        owners: evidence.owners.clone(),
-        log: log::summary(&evidence.symptoms),
-        backups: backups.len(),
-        newest_sound_backup: backups.into_iter().find(BackupInfo::may_hold_login),
-    })
-}
-
-/// A session folder that does not exist is told from an empty one: the path is probably wrong.
-pub fn require_folder(places: &Places) -> anyhow::Result<()> {
-    if places.auth_info.is_dir() {
-        return Ok(());
-    }
-    let shown = wakeeper_private_fs::shown(&places.auth_info);
-    let shown = shown.display();
-    if places.auth_info.exists() {
-        bail!("{shown} is a file, not a session folder");
-    }
-    bail!(
-        "there is no session folder {shown}; name the folder that holds auth_info with --data-dir, or the session's own \
-         folder with --auth-info-dir"
-    )
-}
+use super::{KnownFacts, Places, examine::show_log};
 
 /// The page for people.
-pub fn show(page: &mut Page, health: &Health, evidence: &Evidence, places: &Places) {
+pub fn show(page: &mut Page, health: &Health, evidence: &KnownFacts, places: &Places) {
     heading(page, &health.report);
     show_backups(page, health);
     // The state of its own container is above.
@@ -131,7 +34,7 @@ pub fn show_backups(page: &mut Page, health: &Health) {
         (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
         (Some(newest), count) => {
             let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
-            let made = when(newest.created_ms, super::now_ms());
+            let made = ago(newest.created_ms, super::now_ms());
             format!("{count}, the newest with a sound login made {made}{doubt}")
         }
     };

@@ -1,13 +1,11 @@
-//! Reads a gateway's log, and says what in it concerns the session as a whole.
+//! Reads a gateway's log.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
 
 use anyhow::Context;
-use serde::Serialize;
-use wakeeper_doctor::symptoms::{Class, Symptom, scan};
+use wakeeper_doctor::symptoms::{Symptom, scan};
 
 /// Reads a log through; `-` is standard input.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Symptom>> {
@@ -16,58 +14,4 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Symptom>> {
     }
     let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
     scan(BufReader::new(file)).with_context(|| format!("cannot read the log {}", path.display()))
-}
-
-/// How often a class of symptoms was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Seen {
-    /// The class.
-    pub class: Class,
-    /// How many lines.
-    pub lines: usize,
-    /// What it means for the session as a whole; none for what concerns single contacts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub meaning: Option<&'static str>,
-}
-
-/// All classes in a log, by name.
-pub fn summary(symptoms: &[Symptom]) -> Vec<Seen> {
-    let mut counts: BTreeMap<Class, usize> = BTreeMap::new();
-    for symptom in symptoms {
-        *counts.entry(symptom.class).or_default() += 1;
-    }
-    let seen = |(class, lines)| Seen { class, lines, meaning: meaning(class) };
-    // A stack frame only names the contact of the symptom before it.
-    counts.into_iter().filter(|(class, _)| *class != Class::SessionFrame).map(seen).collect()
-}
-
-fn meaning(class: Class) -> Option<&'static str> {
-    Some(match class {
-        Class::LoggedOut => {
-            "the phone removed this device, or WhatsApp refuses it (401): only a new QR code links it again"
-        }
-        Class::ConflictReplaced => {
-            "another connection took this session over (440): two processes use it, stop all but one"
-        }
-        Class::StorageFault => {
-            "the disk or its permissions are at fault: make room and check the owner of the folder"
-        }
-        Class::QrEmitted => "a QR code was shown: the gateway did not find, or did not like, its credentials",
-        Class::SecretLeak => {
-            "libsignal printed private keys into this log: keep the log private, or remove it"
-        }
-        Class::TransactionLost => "changes of keys were thrown away when a transaction failed",
-        Class::ClosedSessionHit => {
-            "a late message was decrypted with an archived Signal session: the open one may be spoilt"
-        }
-        _ => return None,
-    })
-}
-
-/// The class as it stands in JSON.
-pub fn word(class: Class) -> String {
-    match serde_json::to_value(class) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => format!("{class:?}"),
-    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use wakeeper_bounded_tar::{is_shown_plainly, shown_whole};
 use wakeeper_doctor::{Finding, Report, Severity};
+pub use wakeeper_model::plural;
 
 /// Findings of one kind that are shown in full; a folder of thousands may have thousands alike.
 const SHOWN_ALIKE: usize = 5;
@@ -182,11 +183,6 @@ fn counted(findings: &[Finding]) -> String {
     if parts.is_empty() { "No findings".to_owned() } else { parts.join(", ") }
 }
 
-/// `1 file`, `2 files`.
-pub fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
 /// `1.2 MB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
@@ -251,7 +247,6 @@ mod tests {
         for (bytes, expected) in [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (999_960, "1.0 MB")] {
             assert_eq!(size(bytes), expected);
         }
-        assert_eq!((plural(1, "file"), plural(2, "file")), ("1 file".to_owned(), "2 files".to_owned()));
         assert_eq!(counted(&[]), "No findings");
     }
 }

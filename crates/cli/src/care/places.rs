@@ -1,10 +1,17 @@
 //! Where a session's files are.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use wakeeper_doctor::backup::Retention;
+use wakeeper_containers::session::Host;
+use wakeeper_doctor::backup::{Retention, label_of};
 use wakeeper_doctor::secret::Passphrase;
-use wakeeper_private_fs::{Folder, FsError};
+use wakeeper_doctor::{KnownFacts, Options};
+use wakeeper_engine::offline::SessionPaths;
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_private_fs::Folder;
+use wakeeper_recovery::Clock;
+use wakeeper_recovery::backups::BackupStore;
 
 use crate::settings::Settings;
 
@@ -32,6 +39,7 @@ pub struct Places {
     /// Folder of notes on what was stopped for the time of a repair.
     pub state: PathBuf,
     /// A container's folders, open: the paths above lead through these handles, whatever happens to the folders' names.
+    #[expect(dead_code, reason = "kept for their drop")]
     pub handles: Vec<Folder>,
 }
 
@@ -42,7 +50,7 @@ impl Places {
             auth_info: settings.auth_info_dir.clone(),
             store: settings.baileys_store.clone(),
             backups: settings.backup_dir.clone(),
-            label: label(&settings.auth_info_dir),
+            label: label_of(&settings.auth_info_dir),
             retention: settings.retention,
             witnesses: settings.witness_dir.clone(),
             passphrase: settings.backup_passphrase.clone(),
@@ -53,54 +61,71 @@ impl Places {
         }
     }
 
-    /// The folder of notes on what was stopped. It is read and acted on, so nobody else may write to it; a container's
-    /// mounts are no place for it.
-    pub fn notes(&self) -> Result<Folder, FsError> {
-        wakeeper_private_fs::own_folder(&self.state)
+    /// The backups of these places, for the schedule; old ones are removed when `prunes`.
+    pub fn backup_store(&self, prunes: bool, clock: Arc<dyn Clock>) -> BackupStore {
+        BackupStore {
+            shelf: self.backups.clone(),
+            label: self.label.clone(),
+            passphrase: self.passphrase.clone(),
+            retention: self.retention,
+            prunes,
+            clock,
+        }
     }
 
-    /// The folder of notes, when anything was ever stopped.
-    pub fn notes_if_any(&self) -> Option<Folder> {
-        let folder = self.state.is_dir().then(|| self.notes())?;
-        folder.inspect_err(|error| tracing::warn!("notes on stopped containers are not read: {error}")).ok()
+    /// This machine's side of work on containers.
+    pub fn host(&self) -> Host {
+        Host { backups: self.backups.clone(), state: self.state.clone() }
+    }
+
+    /// These places, for work on the sessions of a gateway.
+    pub fn session_paths(&self) -> SessionPaths {
+        let flags = self.flags.clone();
+        SessionPaths {
+            auth_info: self.auth_info.clone(),
+            store: self.store.clone(),
+            backups: Backups {
+                shelf: self.backups.clone(),
+                label: self.label.clone(),
+                passphrase: self.passphrase.clone(),
+            },
+            witnesses: self.witnesses.clone(),
+            is_copy: self.container.is_some(),
+            command: Arc::new(move |command| command_of(&flags, command)),
+            clock: wakeeper_model::Clock::system(),
+        }
+    }
+
+    /// Adds what the backups tell.
+    pub fn with_backups(&self, facts: KnownFacts) -> KnownFacts {
+        facts.with_backups(&self.backups, &self.label, self.passphrase.as_ref())
+    }
+
+    /// What the examiner is told.
+    pub fn options<'a>(&'a self, facts: &'a KnownFacts) -> Options<'a> {
+        Options {
+            store: Some(&self.store),
+            passphrase: self.passphrase.as_ref(),
+            ..facts.options(super::now_ms())
+        }
     }
 
     /// A command for these places, as a person would type it.
     pub fn command(&self, command: &str) -> String {
-        match command.split_once(' ') {
-            Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{} {rest}", self.flags),
-            _ => format!("wakeeper {command}{}", self.flags),
-        }
+        command_of(&self.flags, command)
     }
 }
 
-/// A name for the backups of the session in a folder: the folder's own, of the characters that labels may have.
-pub fn label(folder: &std::path::Path) -> String {
-    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    plain(&name)
-}
-
-/// A name of only such characters as labels may have.
-pub fn plain(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let label: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).take(54).collect();
-    if label.is_empty() { "session".to_owned() } else { label }
+fn command_of(flags: &str, command: &str) -> String {
+    match command.split_once(' ') {
+        Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
+        _ => format!("wakeeper {command}{flags}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn labels_hold_only_what_file_names_may() {
-        for (folder, expected) in
-            [("/no/such/auth_info", "auth_info"), ("/no/such/my bot.1", "my-bot-1"), ("/", "session")]
-        {
-            assert_eq!(label(Path::new(folder)), expected);
-        }
-    }
 
     #[test]
     fn advice_names_the_same_places() {

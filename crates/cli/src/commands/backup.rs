@@ -7,11 +7,12 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::backup::Retention;
+use wakeeper_engine::offline;
 
 use crate::care::backup::{self, Which};
 use crate::care::container::OpenSession;
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, KnownFacts, Places, Target, TargetFlags};
 
 use super::verdict;
 
@@ -95,12 +96,12 @@ struct Common {
 
 impl Common {
     /// The session stays open as long as the last value lives.
-    async fn open(self) -> anyhow::Result<(Console, Places, Evidence, Option<OpenSession>)> {
+    async fn open(self) -> anyhow::Result<(Console, Places, KnownFacts, Option<OpenSession>)> {
         let (target, _) = self.target.resolve()?;
         let console = Console::new(self.json);
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+                let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
                 Ok((console, places, evidence, None))
             }
             Target::Container(target) => {
@@ -126,7 +127,9 @@ impl Backup {
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, places, evidence, session) = self.common.open().await?;
-        let created = backup::create_of(&places, &evidence, self.always, console).await?;
+        let created =
+            offline::back_up(&places.session_paths(), &evidence, self.always, console.progress("examining"))
+                .await?;
         close(session).await?;
         console.show(&created, |page| backup::show_created(page, &created))?;
         Ok(ExitCode::SUCCESS)

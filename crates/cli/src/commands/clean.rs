@@ -1,21 +1,20 @@
 //! `wakeeper clean`: mends what is damaged, and nothing else.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use wakeeper_containers::docker::{NotReady, Purpose};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_engine::{offline, users};
+use wakeeper_recovery::Rules;
 
 use crate::care::clean::{self, Order};
 use crate::care::console::agrees;
 use crate::care::container::{ContainerTarget, OpenSession, say};
-use crate::care::evidence::EvidenceFlags;
-use crate::care::gateway;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, now_ms, owners};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, KnownFacts, Places, Target, TargetFlags, now_ms};
 
 use super::verdict;
 
@@ -75,25 +74,25 @@ impl Clean {
         match target.present().await? {
             Target::Folder(places) => self.in_folder(&places, order, console).await,
             Target::Container(target) => {
-                self.in_container(&target, order, console, settings.care.rules.handshake).await
+                self.in_container(&target, order, console, &settings.care.rules).await
             }
         }
     }
 
     async fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
-        let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(places);
-        let evidence = Evidence { peers: self.peers, ..evidence };
+        let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
+        let evidence = KnownFacts { peers: self.peers, ..evidence };
         // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
-        if gateway::session_of(places).await.is_some() && !order.dry_run {
-            let outcome = clean::run_of(places, &evidence, Order { dry_run: true, ..order }, console).await?;
+        if offline::session_in(&places.auth_info).await.is_some() && !order.dry_run {
+            let outcome = clean::run(places, &evidence, Order { dry_run: true, ..order }, console).await?;
             if outcome.plan.is_empty() {
                 console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
                 return Ok(verdict(clean::succeeded(&outcome, order)));
             }
         }
         let claim =
-            if self.dry_run { None } else { Some(owners::claim(&places.auth_info, self.assume_stopped)?) };
-        let outcome = clean::run_of(places, &evidence, order, console).await?;
+            if self.dry_run { None } else { Some(users::claim(&places.auth_info, self.assume_stopped)?) };
+        let outcome = clean::run(places, &evidence, order, console).await?;
         drop(claim);
         console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
         Ok(verdict(clean::succeeded(&outcome, order)))
@@ -105,11 +104,12 @@ impl Clean {
         target: &ContainerTarget,
         order: Order,
         console: Console,
-        handshake: Duration,
+        rules: &Rules,
     ) -> anyhow::Result<ExitCode> {
         let plan = Order { dry_run: true, ..order };
         let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
-        let troubles = if session.container.is_up() { session.evidence.troubles.clone() } else { Vec::new() };
+        let troubles =
+            if session.container().is_up() { session.evidence.troubles.clone() } else { Vec::new() };
         let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
         if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
             console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
@@ -123,11 +123,16 @@ impl Clean {
                 return Ok(verdict(false));
             }
         }
-        if order.extent != Extent::Everything {
-            handshakes(&troubles, handshake).await;
+        let left = rules.handshake_left(&troubles, now_ms());
+        if let Some(left) = left.filter(|_| order.extent != Extent::Everything) {
+            let seconds = left.as_secs() + 1;
+            say(&format!(
+                "messages failed a moment ago; waiting {seconds} s until the gateway has asked for them again"
+            ));
+            tokio::time::sleep(left).await;
         }
         let session = OpenSession::open(target, &self.evidence, Purpose::Write).await?;
-        let container = session.container.name.clone();
+        let container = session.container().name.clone();
         let (outcome, places, unwell) =
             mend_and_close(session, self.peers, Order { yes: true, ..order }, console).await?;
         console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
@@ -147,28 +152,15 @@ impl Clean {
     }
 }
 
-/// Waits until a running gateway has asked for messages that failed a moment ago: nobody sends again what it had not asked
-/// for when it was stopped.
-async fn handshakes(troubles: &[PeerTrouble], handshake: Duration) {
-    let Some(last_ms) = troubles.iter().filter_map(|trouble| trouble.last_ms).max() else { return };
-    let since = Duration::from_millis(u64::try_from(now_ms() - last_ms).unwrap_or(0));
-    let Some(rest) = handshake.checked_sub(since).filter(|rest| !rest.is_zero()) else { return };
-    say(&format!(
-        "messages failed a moment ago; waiting {} s until the gateway has asked for them again",
-        rest.as_secs() + 1
-    ));
-    tokio::time::sleep(rest).await;
-}
-
 async fn mend(
     session: OpenSession,
     peers: Vec<Address>,
     order: Order,
     console: Console,
 ) -> anyhow::Result<(Outcome, Places)> {
-    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
+    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
     // The session stays open until the work on its files is done.
-    let outcome = clean::run_of(&places, &evidence, order, console).await;
+    let outcome = clean::run(&places, &evidence, order, console).await;
     drop(session);
     Ok((outcome?, places))
 }
@@ -179,8 +171,8 @@ async fn mend_and_close(
     order: Order,
     console: Console,
 ) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
-    let (places, evidence) = (session.places.clone(), Evidence { peers, ..session.evidence.clone() });
-    let outcome = clean::run_of(&places, &evidence, order, console).await?;
+    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
+    let outcome = clean::run(&places, &evidence, order, console).await?;
     let unwell = session.close().await?;
     Ok((outcome, places, unwell))
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, TargetFlags, examine};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, TargetFlags, examine, now_ms};
 
 use super::verdict;
 
@@ -37,10 +37,10 @@ impl Examine {
         let console = Console::new(self.json);
         // Settings only tell the passphrase of backups here.
         let (_, settings) = TargetFlags::default().resolve()?;
-        let evidence = Evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
+        let evidence = evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
         let passphrase = settings.backup_passphrase.as_ref();
         let report = match wakeeper_engine_store::database_in(&self.path) {
-            Some(database) => wakeeper_engine_store::examine(&database, &evidence.options_without_places())
+            Some(database) => wakeeper_engine_store::examine(&database, &evidence.options(now_ms()))
                 .await
                 .with_context(|| format!("cannot examine {}", database.display()))?,
             None => examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::source::require_session_folder;
 use wakeeper_engine::Lock;
 use wakeeper_engine::transfer::{self, ExportFormat, ExportOrder, Exported};
 use wakeeper_model::SessionName;
@@ -62,7 +63,7 @@ impl Export {
         let console = Console::new(self.json);
         let (target, _) = self.target.resolve()?;
         let places = target.folder("export").await?;
-        crate::care::health::require_folder(&places)?;
+        require_session_folder(&places.auth_info)?;
         let lock = Lock::on_folder(&places.auth_info).context("the gateway must be stopped first")?;
         let format = match (self.format, self.baileys) {
             (Format::Native, _) => ExportFormat::Native,

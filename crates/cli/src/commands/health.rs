@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
+use wakeeper_engine::offline;
 
 use crate::care::container::{self, ContainerReport, OpenSession};
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Target, TargetFlags, health};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, Target, TargetFlags, health};
 
 use super::verdict;
 
@@ -33,7 +34,7 @@ pub struct Health {
 struct InContainer {
     container: ContainerReport,
     #[serde(flatten)]
-    session: health::Health,
+    session: offline::Health,
 }
 
 impl Health {
@@ -43,15 +44,19 @@ impl Health {
         let (target, _) = self.target.resolve()?;
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &self.evidence)?.with_backups(&places);
-                let health = health::health_of(&places, &evidence, console).await?;
+                let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
+                let health =
+                    offline::health(&places.session_paths(), &evidence, console.progress("examining"))
+                        .await?;
                 console.show(&health, |page| health::show(page, &health, &evidence, &places))?;
                 Ok(verdict(health.report.healthy))
             }
             Target::Container(target) => {
                 let session = OpenSession::open(&target, &self.evidence, Purpose::Read).await?;
                 let (places, evidence) = (session.places.clone(), session.evidence.clone());
-                let examined = health::health_of(&places, &evidence, console).await?;
+                let examined =
+                    offline::health(&places.session_paths(), &evidence, console.progress("examining"))
+                        .await?;
                 let report = InContainer { container: session.report(), session: examined };
                 console.show(&report, |page| {
                     container::show(page, &report.container);

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use wakeeper_doctor::backup::label_of;
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_engine::transfer::{self, ImportOrder, Imported};
-use wakeeper_engine::{BackupPlace, Lock};
+use wakeeper_engine::{BackupPlace, Lock, users};
 use wakeeper_model::SessionName;
 
 use crate::care::page::{Page, Tone, plural};
-use crate::care::{Console, Places, TargetFlags, now_ms, owners};
+use crate::care::{Console, Places, TargetFlags, now_ms};
 
 /// What the store beside a Baileys folder is called.
 const STORE: &str = "baileys_store.json";
@@ -49,7 +51,7 @@ impl Import {
             .context("the gateway that is to take the session over must be stopped first")?;
         let in_place = same(&source, &places.auth_info);
         // Its own lock is ours already where the session lies in the gateway's own folder.
-        let claim = if in_place { None } else { Some(owners::claim(&source, self.assume_stopped)?) };
+        let claim = if in_place { None } else { Some(users::claim(&source, self.assume_stopped)?) };
         let order = ImportOrder {
             store: store_of(&source, &places),
             backup: Some(backup_place(&source, &places)),
@@ -79,7 +81,9 @@ fn session_folder(path: &Path) -> anyhow::Result<PathBuf> {
     }
     let inside = path.join("auth_info");
     let is_session = |folder: &Path| {
-        ["creds.json", "creds.json.moved", "engine.db"].iter().any(|name| folder.join(name).exists())
+        [CREDENTIALS, "creds.json.moved", wakeeper_engine_store::DATABASE]
+            .iter()
+            .any(|name| folder.join(name).exists())
     };
     if !is_session(path) && is_session(&inside) {
         bail!("{shown} holds no session itself; did you mean wakeeper import {}?", inside.display());
@@ -97,7 +101,7 @@ fn store_of(source: &Path, places: &Places) -> Option<PathBuf> {
 fn backup_place(source: &Path, places: &Places) -> BackupPlace {
     BackupPlace {
         shelf: places.backups.clone(),
-        label: crate::care::places::label(source),
+        label: label_of(source),
         passphrase: places.passphrase.clone(),
     }
 }

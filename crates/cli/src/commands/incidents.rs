@@ -6,10 +6,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use wakeeper_model::ago;
 use wakeeper_recovery::state_word;
 use wakeeper_storage::{IncidentQuery, IncidentRow, IncidentState, IncidentStep, read_sqlite};
 
-use crate::care::backup::when;
 use crate::care::page::{Page, Tone, plural};
 use crate::care::{Console, now_ms};
 use crate::monitor::Shared;
@@ -90,7 +90,7 @@ impl Shown {
     /// In a line: when, what, and how it ended.
     pub(super) fn line(&self, now_ms: i64) -> String {
         let end = self.outcome.as_deref().unwrap_or(self.state);
-        format!("{}, {}: {end}; {}", when(self.opened_ms, now_ms), self.kind, self.summary)
+        format!("{}, {}: {end}; {}", ago(self.opened_ms, now_ms), self.kind, self.summary)
     }
 
     fn of(row: IncidentRow, steps: Vec<IncidentStep>) -> Self {
@@ -176,7 +176,7 @@ fn show_list(page: &mut Page, rows: &[IncidentRow]) {
     let now = now_ms();
     for row in rows {
         let verdict = verdict(page, row);
-        let opened = when(row.opened_ms, now);
+        let opened = ago(row.opened_ms, now);
         page.line(format!("#{} {} on {}, {opened}: {verdict}", row.id, row.kind, row.session));
         page.line(format!("    {}", row.summary));
     }
@@ -186,7 +186,7 @@ fn show_list(page: &mut Page, rows: &[IncidentRow]) {
 fn show_one(page: &mut Page, row: &IncidentRow, steps: &[IncidentStep]) {
     let verdict = verdict(page, row);
     page.line(format!("Incident #{}: {} on {}, {verdict}", row.id, row.kind, row.session));
-    page.fact("opened", when(row.opened_ms, now_ms()));
+    page.fact("opened", ago(row.opened_ms, now_ms()));
     if row.messages > 0 {
         let contacts = plural(row.peers.len(), "contact");
         page.fact("concerns", format!("{} of {contacts}", plural(row.messages as usize, "message")));

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use wakeeper_containers::docker::follow::Followed;
 use wakeeper_containers::docker::{LogFollower, LogLine, LogRequest};
+use wakeeper_model::time;
 
 use crate::containers::{ContainerFlag, connect};
 use crate::settings::parse_duration;
@@ -41,7 +42,7 @@ fn since(text: &str) -> Result<i64, String> {
         let now_ns = crate::care::now_ms().saturating_mul(1_000_000);
         now_ns.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
     };
-    wakeeper_containers::docker::moment::parse(text)
+    time::parse_rfc3339(text)
         .or_else(|| parse_duration(text).map(ago))
         .ok_or_else(|| "a span such as 10m or a time such as 2026-11-25T03:10:00Z is expected".to_owned())
 }
@@ -105,7 +106,7 @@ impl Paper {
     fn print(&mut self, line: &LogLine) -> anyhow::Result<bool> {
         let mut text = Vec::with_capacity(line.text.len() + 1);
         if self.timestamps {
-            write!(text, "{} ", stamp(line.at_ns))?;
+            write!(text, "{} ", time::rfc3339(line.at_ns))?;
         }
         if self.colours {
             text.extend_from_slice(&line.text);
@@ -122,33 +123,6 @@ impl Paper {
     }
 }
 
-/// `2026-11-25T03:10:52.067Z`.
-fn stamp(at_ns: i64) -> String {
-    let seconds = at_ns.div_euclid(1_000_000_000);
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = date(days);
-    let millis = at_ns.rem_euclid(1_000_000_000) / 1_000_000;
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
-        of_day / 3600,
-        of_day / 60 % 60,
-        of_day % 60
-    )
-}
-
-/// The Gregorian date of a day since 1970.
-fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, day)
-}
-
 /// Something about the log that is no line of it.
 fn note(text: &str) -> anyhow::Result<()> {
     writeln!(io::stderr(), "-- {text}").context("cannot write to standard error")
@@ -157,13 +131,6 @@ fn note(text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_written_as_they_are_read() {
-        for text in ["1970-01-01T00:00:00.000Z", "2000-02-29T12:30:15.500Z", "2026-11-25T03:10:52.067Z"] {
-            assert_eq!(stamp(wakeeper_containers::docker::moment::parse(text).unwrap()), text);
-        }
-    }
 
     #[test]
     fn since_takes_spans_and_times_and_nothing_else() {

@@ -9,18 +9,21 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use wakeeper_private_fs::{FsError, own_folder};
-use wakeeper_recovery::{Rules, SessionFolder, SystemClock};
+use wakeeper_containers::watch::{self, Choice, Fleet, WatchedContainers};
+use wakeeper_delivery::alerts::AlertSender;
+use wakeeper_doctor::source::require_session_folder;
+use wakeeper_gateway::measurements;
+use wakeeper_model::Clock;
+use wakeeper_private_fs::{Locking, own_folder};
+use wakeeper_recovery::backups::{BackupKeeper, time};
+use wakeeper_recovery::{self as recovery, Rules, SessionFolder, SystemClock};
 use wakeeper_storage::open_sqlite;
 
 use crate::care::Places;
-use crate::care::health::require_folder;
 use crate::containers;
 use crate::logging;
-use crate::monitor::fleet::{Choice, Fleet, WatchedContainers};
-use crate::monitor::{Shared, alerts, metrics};
+use crate::monitor::{Shared, page};
 use crate::settings::{LogFolder, Settings, Sources};
-use crate::upkeep::{Upkeep, time};
 
 use super::asked_to_stop;
 
@@ -83,7 +86,8 @@ impl Monitor {
         };
         storage.prune_incidents(shared.clock.now_ms() - KEPT_MS, 10_000).await?;
         let page = serve_metrics(&settings, &stop)?;
-        let sender = tokio::spawn(alerts::send(shared.clone(), stop.clone()));
+        let alerts = AlertSender::new(Arc::clone(&storage), settings.care.alert.clone(), Clock::system())?;
+        let sender = tokio::spawn(alerts.run(stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {
             if let Ok(signal) = asked.await {
@@ -94,7 +98,7 @@ impl Monitor {
         let result = self.watch(shared, settings.backup_interval, stop.clone()).await;
         stop.cancel();
         if let Ok(Err(error)) = sender.await {
-            tracing::error!("alerts are no longer sent: {error:#}");
+            tracing::error!("alerts are no longer sent: {error}");
         }
         if let Some(page) = page {
             page.await??;
@@ -112,7 +116,7 @@ impl Monitor {
             );
         }
         if self.log.is_some() {
-            require_folder(&Places::of(settings))?;
+            require_session_folder(&Places::of(settings).auth_info)?;
         }
         Ok(())
     }
@@ -147,8 +151,8 @@ impl Monitor {
         every: Option<Duration>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut fleet = Fleet::new(shared.clone(), stop.clone());
-        let upkeep = self.upkeep(&fleet, &shared, every).map(|upkeep| tokio::spawn(upkeep.run(stop)));
+        let mut fleet = Fleet::new(shared.watching(), stop.clone());
+        let backups = self.backups(&fleet, &shared, every).map(|keeper| tokio::spawn(keeper.run(stop)));
         let watched = if let Some(log) = &self.log {
             fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
             fleet.wait().await;
@@ -160,28 +164,28 @@ impl Monitor {
                 Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
             };
             match containers::connect().await {
-                Ok(engine) => fleet.watch_containers(engine, choice).await,
+                Ok(engine) => fleet.watch_containers(engine, choice).await.map_err(Into::into),
                 Err(error) => Err(error),
             }
         };
         fleet.finish().await;
-        if let Some(upkeep) = upkeep {
-            upkeep.await?;
+        if let Some(backups) = backups {
+            backups.await?;
         }
         watched
     }
 
     /// A rehearsal backs nothing up, and neither does whoever watches a folder of which it is not known what runs on it.
-    fn upkeep(
+    fn backups(
         &self,
         fleet: &Fleet,
         shared: &Shared,
         every: Option<Duration>,
-    ) -> Option<Upkeep<WatchedContainers>> {
+    ) -> Option<BackupKeeper<WatchedContainers>> {
         let every = every.filter(|_| !self.dry_run && self.log.is_none())?;
         let keep = if shared.care.rules.mend { "old backups are removed" } else { "old backups are kept" };
         tracing::info!("watched Baileys sessions are backed up every {}; {keep}", time(every));
-        Some(Upkeep::new(fleet.containers(), every, Arc::clone(&shared.clock)))
+        Some(BackupKeeper::new(fleet.containers(), every, Arc::clone(&shared.clock)))
     }
 }
 
@@ -189,11 +193,13 @@ fn serve_metrics(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
-    let handle = metrics::record()?;
+    let render = measurements::record(&page::BUCKETS)?;
+    recovery::describe_metrics();
+    watch::describe_metrics();
     Ok(settings.care.listen.map(|listen| {
         let stop = stop.clone();
         tokio::spawn(async move {
-            let served = metrics::serve(listen, handle, stop.clone()).await;
+            let served = page::serve(listen, render, stop.clone()).await;
             if served.is_err() {
                 stop.cancel();
             }
@@ -224,19 +230,12 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     };
     // What is found in it is believed: a container that can write to the folder above must not have made it.
     let folder = own_folder(state).with_context(unusable)?;
-    let file = match folder.create(NAME) {
-        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            folder.open_to_overwrite(NAME).map(|(file, _)| file)
-        }
-        made => made,
-    };
-    let file = file.with_context(unusable)?;
-    if file.try_lock().is_err() {
-        bail!(
+    match folder.lock_file(NAME).with_context(unusable)? {
+        Locking::Taken(file) => Ok(file),
+        Locking::Held { .. } | Locking::Unlockable(..) => bail!(
             "another wakeeper monitor keeps its incidents in {shown}; stop it, or give this one another --state"
-        );
+        ),
     }
-    Ok(file)
 }
 
 fn say_rules(rules: &Rules) {

@@ -7,10 +7,11 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
+use wakeeper_engine::{offline, users};
 
 use crate::care::container::{ContainerTarget, OpenSession};
-use crate::care::evidence::EvidenceFlags;
-use crate::care::{Console, Evidence, Places, Target, TargetFlags, owners, restore};
+use crate::care::evidence::{self, EvidenceFlags};
+use crate::care::{Console, Places, Target, TargetFlags, restore};
 
 use super::verdict;
 
@@ -64,11 +65,12 @@ impl Restore {
         let (target, _) = self.target.clone().resolve()?;
         match target.present().await? {
             Target::Folder(places) => {
-                let evidence = Evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
+                let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
                 // A dry run fails where the command itself would.
-                let claim = owners::claim(&places.auth_info, self.assume_stopped)?;
+                let claim = users::claim(&places.auth_info, self.assume_stopped)?;
                 let archive = self.archive.as_deref();
-                let restored = restore::run_of(&places, archive, what, self.dry_run, &evidence).await?;
+                let restored =
+                    offline::restore(&places.session_paths(), archive, what, self.dry_run, &evidence).await?;
                 drop(claim);
                 console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
                 Ok(verdict(restored.login_kept))
@@ -88,7 +90,7 @@ impl Restore {
         }
         let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Write).await?;
         let (restored, places) = self.give_back(&session, false).await?;
-        let name = session.container.name.clone();
+        let name = session.container().name.clone();
         let unwell = session.close().await?;
         console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
         if let Some(reason) = unwell {
@@ -102,6 +104,6 @@ impl Restore {
         let all = self.what == Part::All;
         let what = if all { What::All { force: self.force.as_deref() } } else { What::Credentials };
         let archive = self.archive.as_deref();
-        Ok((restore::run_of(&places, archive, what, dry_run, &evidence).await?, places))
+        Ok((offline::restore(&places.session_paths(), archive, what, dry_run, &evidence).await?, places))
     }
 }

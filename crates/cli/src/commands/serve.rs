@@ -8,31 +8,29 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_doctor::backup::Shelf;
-use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, Lock};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
+use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock, users};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
-use wakeeper_gateway::api::{ApiConfig, EvidenceSource, MetricsRenderer};
+use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
+use wakeeper_gateway::measurements;
 use wakeeper_gateway::serving::ServeLimits;
 use wakeeper_gateway::{Gateway, GatewayConfig};
 use wakeeper_recovery::SystemClock;
+use wakeeper_recovery::backups::{BackupKeeper, time};
 
-use crate::care::{Places, owners};
+use crate::care::Places;
 use crate::logging;
 use crate::settings::catalog::Effect;
 use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
 use crate::surroundings;
-use crate::upkeep::{GatewaySessions, Upkeep, time};
 
 use super::asked_to_stop;
-
-/// How often old measurements are summed up, as the recorder wants it.
-const METRICS_UPKEEP: Duration = Duration::from_secs(30);
 
 /// How long the end waits for a backup that is being made.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(1);
@@ -133,16 +131,16 @@ impl Serve {
         let (keys, generated) = keys(&settings)?;
         let listener = listen(settings.listen).await?;
         let mut config = config(&settings, keys)?;
-        let upkeep = upkeep(&settings);
-        config.api.backups = upkeep.as_ref().map(|upkeep| {
-            let record = upkeep.record();
+        let backups = scheduled_backups(&settings);
+        config.api.backups = backups.as_ref().map(|keeper| {
+            let record = keeper.record();
             Arc::new(move || record.evidence()) as EvidenceSource
         });
         tell_of_backups(&settings);
         let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         let stopping = CancellationToken::new();
-        let upkeep = upkeep.map(|upkeep| tokio::spawn(upkeep.run(stopping.clone())));
+        let backups = backups.map(|keeper| tokio::spawn(keeper.run(stopping.clone())));
         gateway
             .serve(listener, async move {
                 if let Ok(signal) = stop.await {
@@ -153,9 +151,9 @@ impl Serve {
             })
             .await?;
         stopping.cancel();
-        if let Some(upkeep) = upkeep {
-            // One that is being made is worth a moment; half a one is removed by the next upkeep.
-            let _ = tokio::time::timeout(BACKUP_PATIENCE, upkeep).await;
+        if let Some(backups) = backups {
+            // One that is being made is worth a moment; half a one is removed when the next is made.
+            let _ = tokio::time::timeout(BACKUP_PATIENCE, backups).await;
         }
         tracing::info!("stopped, everything is on disk");
         Ok(())
@@ -173,10 +171,10 @@ fn adopt_mounts(settings: &Settings) {
 
 /// A Baileys session in the folder is taken over, but not from a program that still runs on it.
 fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
-    if !auth_info.join("creds.json").exists() {
+    if !auth_info.join(CREDENTIALS).exists() {
         return Ok(());
     }
-    let owners = owners::others(auth_info);
+    let owners = users::others(auth_info);
     if !owners.is_empty() {
         bail!(
             "a Baileys session lies in {} and is still in use by {}: stop it first, then wakeeper takes the session over",
@@ -190,7 +188,7 @@ fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
 /// A folder of sessions without anything in it is how people begin anew; one line says what would bring the old session back.
 fn tell_of_backups(settings: &Settings) {
     let auth_info = &settings.auth_info_dir;
-    let used = [wakeeper_storage::ROWS_DATABASE, "creds.json", "creds.json.moved"];
+    let used = [wakeeper_storage::ROWS_DATABASE, CREDENTIALS, "creds.json.moved"];
     let sessions =
         std::fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
     if sessions || used.iter().any(|name| auth_info.join(name).exists()) {
@@ -255,7 +253,7 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
-    let metrics = settings.metrics.then(record_metrics).transpose()?;
+    let metrics = settings.metrics.then(|| measurements::record(&BUCKETS)).transpose()?;
     let public_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", settings.listen.port()));
     Ok(GatewayConfig {
@@ -315,7 +313,7 @@ fn raised_descriptors() -> usize {
 }
 
 /// Keeps the sessions backed up, unless that is switched off.
-fn upkeep(settings: &Settings) -> Option<Upkeep<GatewaySessions>> {
+fn scheduled_backups(settings: &Settings) -> Option<BackupKeeper<GatewaySessions>> {
     let Some(every) = settings.backup_interval else {
         tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
         return None;
@@ -324,8 +322,9 @@ fn upkeep(settings: &Settings) -> Option<Upkeep<GatewaySessions>> {
     let prune = settings.care.rules.mend;
     let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
-    let sessions = GatewaySessions::new(Places::of(settings), prune);
-    Some(Upkeep::new(sessions, every, Arc::new(SystemClock)))
+    let backups = Places::of(settings).backup_store(prune, Arc::new(SystemClock));
+    let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), backups);
+    Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
 }
 
 /// A Baileys session that lies in the folder is taken over.
@@ -336,22 +335,6 @@ fn first_start(settings: &Settings) -> FirstStart {
 
 /// Upper bounds, in seconds, of the buckets that request times are counted in.
 const BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-
-/// Starts recording metrics.
-fn record_metrics() -> anyhow::Result<MetricsRenderer> {
-    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        let mut every = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            every.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(Arc::new(move || handle.render()))
-}
 
 /// Says where the gateway is and, at the first start, what its key is.
 fn announce(settings: &Settings, address: SocketAddr, generated: Option<&GeneratedKey>) {

@@ -7,6 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::stats::Stats;
 use wakeeper_containers::docker::{Container, Purpose};
+use wakeeper_doctor::symptoms;
+use wakeeper_engine::offline;
 
 use crate::care::container::OpenSession;
 use crate::care::evidence::EvidenceFlags;
@@ -45,7 +47,7 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Stats>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<health::Health>,
+    session: Option<offline::Health>,
     /// Why nothing is known of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_problem: Option<String>,
@@ -97,10 +99,10 @@ impl Status {
 async fn examined(
     target: &crate::care::container::ContainerTarget,
     console: Console,
-) -> anyhow::Result<(health::Health, PathBuf)> {
+) -> anyhow::Result<(offline::Health, PathBuf)> {
     let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
     let (places, evidence) = (session.places.clone(), session.evidence.clone());
-    let health = health::health_of(&places, &evidence, console).await;
+    let health = offline::health(&places.session_paths(), &evidence, console.progress("examining")).await;
     session.close().await?;
     Ok((health?, places.backups))
 }
@@ -155,7 +157,7 @@ fn session(page: &mut Page, report: &Report) {
     page.fact("findings", format!("{errors} errors of {} in all", session.report.findings.len()));
     health::show_backups(page, session);
     for seen in session.log.iter().take(5) {
-        page.fact("in its log", format!("{} x {}", seen.lines, crate::care::log::word(seen.class)));
+        page.fact("in its log", format!("{} x {}", seen.lines, symptoms::word(seen.class)));
     }
     if errors > 0 {
         let flag = containers::flag_for(&report.container.name);

@@ -5,12 +5,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wakeeper_doctor::stamp;
-use wakeeper_private_fs::{Writing, open_own};
+use wakeeper_model::time;
+use wakeeper_private_fs::{Writing, create_private_folders, open_own};
 use wakeeper_recovery::Clock;
 
 /// Files that are kept, today's among them.
@@ -118,7 +118,7 @@ fn append(folder: &Path, program: &str, open: &mut Option<Open>, now_ms: i64, li
 
 /// A folder for our files alone is made 0700. One that others keep files in is taken as it is; ours are private there, too.
 fn make_private(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    create_private_folders(folder)?;
     let is_ours = |item: io::Result<fs::DirEntry>| {
         Ok::<_, io::Error>(item?.file_name().as_encoded_bytes().starts_with(b"wakeeper-"))
     };
@@ -132,7 +132,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 /// `wakeeper-serve.2026-01-31.log`.
 fn file_name(program: &str, now_ms: i64) -> String {
-    let stamp = stamp::of(now_ms);
+    let stamp = time::stamp(now_ms);
     format!("wakeeper-{program}.{}-{}-{}.log", &stamp[..4], &stamp[4..6], &stamp[6..8])
 }
 

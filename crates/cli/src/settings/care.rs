@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use wakeeper_delivery::alerts::AlertReceiver;
 use wakeeper_recovery::Rules;
 
 use super::error::SettingsError;
@@ -19,20 +20,11 @@ pub struct CareSettings {
     /// Thresholds and permissions.
     pub rules: Rules,
     /// Who hears of incidents.
-    pub alert: Option<AlertSettings>,
+    pub alert: Option<AlertReceiver>,
     /// Where metrics are served.
     pub listen: Option<SocketAddr>,
     /// The folder of incidents and of what was read.
     pub state_dir: PathBuf,
-}
-
-/// Who hears of incidents.
-#[derive(Debug, Clone)]
-pub struct AlertSettings {
-    /// The address; may hold a token.
-    pub url: SecretString,
-    /// Signs alerts.
-    pub key: Option<SecretString>,
 }
 
 impl CareSettings {
@@ -73,7 +65,7 @@ fn rules(values: &Values) -> Result<Rules, SettingsError> {
     })
 }
 
-fn alert(values: &Values) -> Result<Option<AlertSettings>, SettingsError> {
+fn alert(values: &Values) -> Result<Option<AlertReceiver>, SettingsError> {
     let key = values.get("MONITOR_ALERT_HMAC_KEY");
     let Some(url) = values.get("MONITOR_ALERT_URL") else {
         return match key {
@@ -88,5 +80,5 @@ fn alert(values: &Values) -> Result<Option<AlertSettings>, SettingsError> {
         let url = reqwest::Url::parse(text).ok()?;
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| SecretString::from(text))
     })?;
-    Ok(Some(AlertSettings { url, key: key.map(|key| SecretString::from(key.text.as_str())) }))
+    Ok(Some(AlertReceiver { url, key: key.map(|key| SecretString::from(key.text.as_str())) }))
 }

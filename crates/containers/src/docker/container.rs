@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
 use serde::Serialize;
 
-use crate::docker::moment;
+use wakeeper_model::time::parse_rfc3339;
 
 /// Says that wakeeper may care for the sessions in a container.
 pub const LABEL_MANAGED: &str = "whatsapp.session.managed";
@@ -196,7 +196,7 @@ impl Container {
         let labels: BTreeMap<String, String> = config.labels.unwrap_or_default().into_iter().collect();
         let status = status_of(state.status);
         let ended = matches!(status, Status::Exited | Status::Dead | Status::Restarting);
-        let moment_of = |text: Option<String>| text.as_deref().and_then(moment::parse);
+        let moment_of = |text: Option<String>| text.as_deref().and_then(parse_rfc3339);
         Self {
             id: response.id.unwrap_or_default(),
             name: response.name.unwrap_or_default().trim_start_matches('/').to_owned(),

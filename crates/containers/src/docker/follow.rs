@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
+use wakeeper_model::Backoff;
 
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
@@ -22,13 +23,7 @@ const REMEMBERED: usize = 200_000;
 /// How long to wait for an event before looking at the container anyway.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 /// Waits between tries while the engine does not answer.
-const BACKOFF: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// How far a log was read. Kept on disk, it lets another process go on where this one stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +68,7 @@ pub struct LogFollower {
     reading_end_of: Option<i64>,
     /// The newest end whose last lines were read.
     ended_ns: i64,
-    failures: usize,
+    failures: u32,
 }
 
 impl LogFollower {
@@ -199,7 +194,7 @@ impl LogFollower {
     }
 
     async fn back_off(&mut self) {
-        let wait = BACKOFF[self.failures.min(BACKOFF.len() - 1)];
+        let wait = BACKOFF.wait(self.failures);
         self.failures += 1;
         tokio::time::sleep(wait).await;
     }

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use wakeeper_private_fs::{Folder, FsError};
+use wakeeper_private_fs::{Folder, FsError, Locking};
 
 use crate::docker::container::Container;
 use crate::docker::endpoint::Endpoint;
@@ -110,10 +110,10 @@ impl Stopped {
             path: notes.shown().join(&note_name),
             reason: error.into_io(),
         };
-        let mut file = open_note(notes, &note_name).map_err(failed)?;
-        if file.try_lock().is_err() {
+        // The note of another process that works on the container is there too: its lock tells.
+        let Locking::Taken(mut file) = notes.lock_file(&note_name).map_err(failed)? else {
             return Err(StoppedError::Busy { name });
-        }
+        };
         let ran = container.is_up();
         let mut stopped = Self {
             engine: engine.clone(),
@@ -160,11 +160,6 @@ impl Stopped {
             self.forget();
         }
         started.transpose()
-    }
-
-    /// Leaves it stopped: a person wants it so.
-    pub fn keep_stopped(mut self) {
-        self.forget();
     }
 
     fn forget(&mut self) {
@@ -282,8 +277,7 @@ async fn is_exposed(engine: &Engine, notes: &Folder) -> Result<bool, EngineError
 
 /// A note whose writer is gone, and the lock on it.
 fn abandoned(notes: &Folder, name: &str) -> Option<(Note, File)> {
-    let (mut file, _) = notes.open_to_overwrite(name).ok()?;
-    file.try_lock().ok()?;
+    let Ok(Locking::Taken(mut file)) = notes.lock_existing_file(name) else { return None };
     let mut text = String::new();
     (&mut file).take(4096).read_to_string(&mut text).ok()?;
     let note = serde_json::from_str(&text).ok();
@@ -296,16 +290,6 @@ fn abandoned(notes: &Folder, name: &str) -> Option<(Note, File)> {
 
 fn note_name(container: &str) -> String {
     format!("{NOTE}{container}.json")
-}
-
-/// The note of another process that works on the container is opened too: its lock tells.
-fn open_note(notes: &Folder, name: &str) -> Result<File, FsError> {
-    match notes.create(name) {
-        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Ok(notes.open_to_overwrite(name)?.0)
-        }
-        made => made,
-    }
 }
 
 fn write_note(file: &mut File, notes: &Folder, note: &Note) -> Result<(), FsError> {

@@ -6,9 +6,10 @@ use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptions;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use wakeeper_model::time::parse_rfc3339;
+
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
-use crate::docker::moment;
 
 /// A line longer than this is cut; the rest of it is dropped.
 const LINE_LIMIT: usize = 1 << 20;
@@ -172,7 +173,7 @@ fn split_stamp(piece: &[u8]) -> (Option<i64>, &[u8]) {
     let Some(blank) = piece.iter().take(40).position(|byte| *byte == b' ' || *byte == b'\n') else {
         return (None, piece);
     };
-    match std::str::from_utf8(&piece[..blank]).ok().and_then(moment::parse) {
+    match std::str::from_utf8(&piece[..blank]).ok().and_then(parse_rfc3339) {
         Some(at) if piece[blank] == b' ' => (Some(at), &piece[blank + 1..]),
         Some(at) => (Some(at), &piece[blank..]),
         None => (None, piece),

@@ -253,11 +253,6 @@ impl Checkout {
         self.store.path()
     }
 
-    /// Whether these are the container's own files, and not copies.
-    pub fn is_in_place(&self) -> bool {
-        matches!(self.auth_info, Item::Here(..))
-    }
-
     /// The handles of what is in place, for whoever needs them longer than this value lives.
     pub fn handles(&self) -> Vec<Folder> {
         let held = |item: &Item| match item {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use wakeeper_model::Backoff;
 use wakeeper_recovery::Observation;
 
 use crate::docker::container::HealthState;
@@ -11,8 +12,7 @@ use crate::docker::events::EventRequest;
 use crate::docker::{ContainerEvent, Engine, EventKind};
 
 /// Waits between tries while the engine does not answer.
-const BACKOFF: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
 /// Brings events for ever, also over restarts of the engine. Each comes once; none is lost that the engine remembers.
 pub async fn bring(engine: Engine, since_ns: i64, to: mpsc::Sender<ContainerEvent>) {
@@ -28,7 +28,7 @@ pub async fn bring(engine: Engine, since_ns: i64, to: mpsc::Sender<ContainerEven
                 return;
             }
         }
-        let wait = BACKOFF[failures.min(BACKOFF.len() - 1)];
+        let wait = BACKOFF.wait(failures);
         if failures == 0 {
             tracing::warn!("the engine tells no more events; asking again");
         }

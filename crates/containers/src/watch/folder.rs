@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use wakeeper_doctor::symptoms::PeerTrouble;
-use wakeeper_recovery::{CareError, Look, ManagedSession, Mended, Order, Reach, SessionFolder};
+use wakeeper_recovery::{
+    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport,
+    SessionError, SessionFolder,
+};
 
 /// A session in a folder.
 pub struct FolderSession {
@@ -15,10 +18,6 @@ impl FolderSession {
     pub fn new(name: String, folder: SessionFolder) -> Self {
         Self { name, folder }
     }
-
-    fn refuse<T>(&self) -> Result<T, CareError> {
-        Err(CareError(format!("nothing is known of what runs on {}", self.folder.auth_info.display())))
-    }
 }
 
 #[async_trait]
@@ -27,27 +26,21 @@ impl ManagedSession for FolderSession {
         &self.name
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Report("what runs on a folder cannot be stopped from here; use wakeeper clean".to_owned())
+    fn capabilities(&self) -> Capabilities {
+        let why = "what runs on a folder cannot be stopped from here; use wakeeper clean";
+        Capabilities { access: Access::ReportOnly(why.to_owned()), stands_still: true }
     }
 
-    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, CareError> {
+    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
         self.folder.examine(troubles).await
     }
 
-    async fn plan(&self, order: &Order) -> Result<Mended, CareError> {
+    async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError> {
         self.folder.plan(order).await
     }
 
-    async fn stop(&self) -> Result<(), CareError> {
-        self.refuse()
-    }
-
-    async fn mend(&self, _order: &Order) -> Result<Mended, CareError> {
-        self.refuse()
-    }
-
-    async fn start(&self) -> Result<(), CareError> {
-        self.refuse()
+    async fn apply(&self, _order: &Order, _progress: &dyn Progress) -> Result<Applied, ApplyError> {
+        let text = format!("nothing is known of what runs on {}", self.folder.auth_info.display());
+        Err(ApplyError { error: SessionError(text), begun: false })
     }
 }

@@ -10,6 +10,7 @@ use wakeeper_recovery::Observation;
 use super::{Reading, WatchError};
 use crate::docker::follow::Followed;
 use crate::docker::{Engine, EngineError, LogFollower, LogPosition, LogRequest};
+use crate::session::symptoms_of;
 
 /// How often it is stored how far a log was read.
 const STORE_EVERY: Duration = Duration::from_secs(5);
@@ -42,9 +43,7 @@ pub async fn follow(
             _ = store.tick() => remember(reading, &source, follower.position(), &mut stored).await,
             followed = follower.next() => match followed {
                 Ok(Followed::Line(line)) => {
-                    let at_ms = (line.at_ns > 0).then_some(line.at_ns / 1_000_000);
-                    let symptoms = scanner.line(line.plain_text().as_bytes());
-                    if !hand_over(symptoms, at_ms, &to).await {
+                    if !hand_over(symptoms_of(&mut scanner, &line), None, &to).await {
                         break Ok(());
                     }
                 }

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, StatusCode};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::request::{Answered, post, set, sign};
 use super::retry::Outcome;
 use super::signature;
 use super::subscription::Subscription;
 use crate::addresses::{AddressPolicy, CheckedResolver, RefusedAddress};
-
-/// Bytes of an answer that are read, so that the connection can be used again.
-const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// What one attempt came to.
 pub(super) struct Attempted {
@@ -64,14 +62,8 @@ pub(super) async fn attempt(
         return Attempted { outcome, status: None, duration: started.elapsed() };
     }
     let headers = headers(subscription, event_id, body.as_bytes(), now_ms);
-    let request = client.post(subscription.url.clone()).headers(headers).body(body);
-    let (outcome, status) = match request.send().await {
-        Ok(answer) => {
-            let status = answer.status();
-            let outcome = judge(&answer);
-            drain(answer).await;
-            (outcome, Some(status.as_u16()))
-        }
+    let (outcome, status) = match post(client, subscription.url.clone(), headers, body).await {
+        Ok(answered) => (judge(&answered), Some(answered.status.as_u16())),
         Err(error) => (Outcome::Failed { why: describe(&error), retry_after: None }, None),
     };
     Attempted { outcome, status, duration: started.elapsed() }
@@ -80,48 +72,29 @@ pub(super) async fn attempt(
 fn headers(subscription: &Subscription, event_id: &str, body: &[u8], now_ms: i64) -> HeaderMap {
     let mut headers = subscription.headers.clone();
     let timestamp_s = now_ms / 1000;
-    let mut set = |name: &'static str, value: Option<String>| {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("content-type", Some("application/json".to_owned()));
-    set("x-webhook-request-id", Some(Uuid::now_v7().to_string()));
-    set("x-webhook-timestamp", Some(now_ms.to_string()));
-    set("webhook-id", Some(event_id.to_owned()));
-    set("webhook-timestamp", Some(timestamp_s.to_string()));
+    let mut put = |name, value| set(&mut headers, name, Some(value));
+    put("content-type", "application/json".to_owned());
+    put("x-webhook-request-id", Uuid::now_v7().to_string());
+    put("x-webhook-timestamp", now_ms.to_string());
+    put("webhook-id", event_id.to_owned());
+    put("webhook-timestamp", timestamp_s.to_string());
     if let Some(secret) = &subscription.secret {
-        set("x-webhook-hmac", signature::waha(secret, body));
-        set("x-webhook-hmac-algorithm", Some("sha512".to_owned()));
-        set("webhook-signature", signature::standard(secret, event_id, timestamp_s, body));
+        sign(&mut headers, secret, body);
+        let standard = signature::standard(secret, event_id, timestamp_s, body);
+        set(&mut headers, "webhook-signature", standard);
     }
     headers
 }
 
-fn judge(answer: &Response) -> Outcome {
-    let status = answer.status();
+fn judge(answered: &Answered) -> Outcome {
+    let status = answered.status;
     if status.is_success() {
         Outcome::Delivered
     } else if status == StatusCode::GONE {
         Outcome::Gone
     } else {
-        let retry_after = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        Outcome::Failed { why: format!("the receiver answered {}", status.as_u16()), retry_after }
-    }
-}
-
-/// The status has decided; an answer that is long or breaks off changes nothing.
-async fn drain(mut answer: Response) {
-    let mut left = ANSWER_LIMIT;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        if chunk.len() >= left {
-            break;
-        }
-        left -= chunk.len();
+        let why = format!("the receiver answered {}", status.as_u16());
+        Outcome::Failed { why, retry_after: answered.retry_after }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wakeeper_model::Backoff;
 use wakeeper_storage::Verdict;
 use wakeeper_waha::{RetriesConfig, RetryPolicy};
 
@@ -43,7 +44,7 @@ impl Retries {
         let wait = match self.policy {
             RetryPolicy::Constant => self.delay,
             RetryPolicy::Linear => self.delay.saturating_mul(attempt),
-            RetryPolicy::Exponential => self.delay.saturating_mul(2_u32.saturating_pow(attempt - 1)),
+            RetryPolicy::Exponential => Backoff::new(self.delay, LONGEST_WAIT).wait(attempt - 1),
         };
         wait.min(LONGEST_WAIT).mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0))
     }

@@ -42,6 +42,17 @@ mod tests {
     }
 
     #[test]
+    fn wahas_is_hmac_sha512() {
+        // RFC 4231, test case 2.
+        let expected = concat!(
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554",
+            "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+        );
+        let signed = waha(&SecretString::from("Jefe"), b"what do ya want for nothing?");
+        assert_eq!(signed.as_deref(), Some(expected));
+    }
+
+    #[test]
     fn wahas_documented_example() {
         // From WAHA's documentation of webhook authentication.
         let body = br#"{"event":"message","session":"default","engine":"WEBJS"}"#;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wakeeper_model::time;
 use wakeeper_private_fs::shown;
 
 use super::BackupError;
@@ -18,7 +19,6 @@ use crate::formats::baileys::name::Name;
 use crate::inventory::{Facts, FileReport};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, ReadError};
-use crate::stamp;
 
 /// zstd's own default: session files are mostly random bytes, harder work gains nothing.
 const LEVEL: i32 = 3;
@@ -101,7 +101,7 @@ fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) -
 fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
     // Two backups in one millisecond: the next free one.
     (now_ms..now_ms.saturating_add(1_000_000))
-        .map(|ms| archive::file_name(how.label, &stamp::of(ms), how.passphrase.is_some()))
+        .map(|ms| archive::file_name(how.label, &time::stamp(ms), how.passphrase.is_some()))
         .find(|name| shelf.path().join(name).symlink_metadata().is_err())
         .unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! The backup folder: which backups there are, and what they can give back.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
-use wakeeper_private_fs::{Folder, FsError, shown};
+use wakeeper_model::time;
+use wakeeper_private_fs::{Folder, FsError, create_private_folders, shown};
 
 use super::BackupError;
 use super::archive::{self, ArchiveError, Effort};
@@ -12,7 +12,6 @@ use super::manifest::Manifest;
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
-use crate::stamp;
 
 /// A folder may be in reach of others, who may fill it. So many archives, the newest, are seen.
 const ARCHIVES: usize = 10_000;
@@ -85,13 +84,20 @@ impl Shelf {
         if path.is_dir() {
             return Ok(Self::at(path));
         }
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        let made = create_private_folders(path);
         made.map_err(|reason| BackupError::Io {
             action: "make the backup folder",
             path: shown(path),
             reason,
         })?;
         Ok(Self::at(path))
+    }
+
+    /// An archive by its path, or by its name in the folder.
+    pub fn file_named(&self, path: &Path) -> PathBuf {
+        let inside = self.path.join(path);
+        // A container's backup folder gives only what is in it: see `Folder::file_named`.
+        if !path.exists() && inside.symlink_metadata().is_ok() { inside } else { path.to_owned() }
     }
 
     /// Where it is.
@@ -285,7 +291,7 @@ fn parse_name(name: &str) -> Option<(String, i64)> {
     if !label.chars().all(wakeeper_bounded_tar::is_shown_plainly) {
         return None;
     }
-    Some((label.to_owned(), stamp::parse(time)?))
+    Some((label.to_owned(), time::parse_stamp(time)?))
 }
 
 #[cfg(test)]

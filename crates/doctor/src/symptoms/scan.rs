@@ -11,7 +11,7 @@ use super::needles::RowSet;
 use super::{PeerIn, Row, Symptom, TABLES};
 use crate::address::Address;
 use crate::json::{self, Value};
-use crate::stamp;
+use wakeeper_model::time;
 
 /// Longer lines are cut: nothing that matters stands further behind.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -259,7 +259,7 @@ fn time(value: &Value<'_>) -> Option<i64> {
 /// The time that Docker writes before a line.
 fn prefix_time(line: &[u8]) -> Option<i64> {
     let end = memchr::memchr(b' ', &line[..line.len().min(40)])?;
-    stamp::of_line(std::str::from_utf8(&line[..=end]).ok()?)
+    time::of_line(std::str::from_utf8(&line[..=end]).ok()?)
 }
 
 fn status(line: &[u8]) -> Option<u16> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use wakeeper_private_fs::create_private_folders;
 
 use super::TransferError;
 use super::moved::failed;
@@ -44,9 +45,7 @@ pub fn install(
         let path = at.to_owned();
         move |reason| PlaceError::Io { action, path, reason }
     };
-    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
-        .create(path)
-        .map_err(io("create", path))?;
+    create_private_folders(path).map_err(io("create", path))?;
     let folder = Folder::open(path).map_err(|error| io("open", path)(std::io::Error::other(error)))?;
     let entries =
         folder.list(&Limits::default()).map_err(|error| io("list", path)(std::io::Error::other(error)))?;

@@ -1,10 +1,9 @@
 //! The witness of a login, in a folder that is not put back together with the session's.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wakeeper_private_fs::{Folder, read_own};
+use wakeeper_private_fs::{Folder, create_private_folders, read_own};
 
 /// A witness is shorter.
 const LONGEST: u64 = 64 << 10;
@@ -30,7 +29,7 @@ impl Witness {
         else {
             return Err(std::io::ErrorKind::InvalidInput.into());
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        create_private_folders(folder)?;
         let text = serde_json::to_vec(self).map_err(std::io::Error::from)?;
         Ok(Folder::named(folder)?.replace(name, &text)?)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::model::Counts;
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self as moves, LeftOut, MovedMarker};
@@ -154,7 +155,7 @@ async fn native(
 
 /// After a failure: when the new folder cannot be started the session stays here.
 fn take_back(folder: &Folder, target: &Path) {
-    if !target.join("creds.json").exists() && !target.join(DATABASE).exists() {
+    if !target.join(CREDENTIALS).exists() && !target.join(DATABASE).exists() {
         // The marker may not have been written yet.
         let _ = moves::unmark_moved(folder);
     }

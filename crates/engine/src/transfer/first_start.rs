@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::formats::baileys::credentials::Credentials;
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::json;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_doctor::transfer::TransferError;
@@ -28,7 +29,7 @@ pub(crate) async fn at_first_start(
     let (folder, session) = (&config.auth_info_dir, SessionName::default_session());
     let target = credentials::folder(folder, &session);
     refused::forget(&target)?;
-    if !folder.join("creds.json").exists() {
+    if !folder.join(CREDENTIALS).exists() {
         return Ok(());
     }
     let found = login_in(folder);
@@ -155,7 +156,7 @@ async fn to_do(
 
 /// Which login a folder of Baileys holds, when that can be read.
 fn login_in(folder: &Path) -> Option<String> {
-    let text = Folder::open(folder).ok()?.read("creds.json", &Limits::default()).ok()?;
+    let text = Folder::open(folder).ok()?.read(CREDENTIALS, &Limits::default()).ok()?;
     let credentials = Credentials::read(&json::parse(&text).ok()?);
     credentials.identity_public().map(account_mark)
 }

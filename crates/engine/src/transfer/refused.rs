@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 
 use super::MoveError;
@@ -62,7 +63,7 @@ pub(super) fn check(folder: &Path) -> Result<(), EngineError> {
     let Ok(text) = read_own(&folder.join(NOTE), LONGEST_NOTE) else { return Ok(()) };
     let Ok(note) = serde_json::from_slice::<Refused>(&text) else { return Ok(()) };
     // Taken out by hand: what is left starts as any other session.
-    if !note.from.join("creds.json").exists() {
+    if !note.from.join(CREDENTIALS).exists() {
         return Ok(());
     }
     Err(EngineError::FirstStart { folder: note.from, source: Box::new(MoveError::Refused(note.reason)) })

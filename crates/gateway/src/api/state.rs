@@ -11,9 +11,7 @@ use wakeeper_waha::SessionInfo;
 
 use super::auth::KeyPolicy;
 use super::error::ApiError;
-
-/// Renders the metrics of this process in Prometheus' text format.
-pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
+use crate::measurements::MetricsRenderer;
 
 /// Tells what was seen, as a JSON object without names and paths.
 pub type EvidenceSource = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;

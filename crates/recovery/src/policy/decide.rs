@@ -8,7 +8,7 @@ use super::{CURES, Cured, Decision, LOOK_AGAIN_MS, PastCure, Policy};
 use crate::kind::{Kind, Outcome};
 use crate::ladder::Rung;
 use crate::rules::ms;
-use crate::session::{Look, Mended, Order};
+use crate::session::{Look, Order, RepairReport};
 
 /// An hour, for counting cures.
 const HOUR_MS: i64 = 3_600_000;
@@ -346,7 +346,7 @@ impl Policy {
     }
 }
 
-fn describe(mended: &Mended, rung: Rung) -> String {
+fn describe(mended: &RepairReport, rung: Rung) -> String {
     if rung == Rung::Restart {
         return "restarted; nothing was changed".to_owned();
     }

@@ -169,7 +169,7 @@ impl Disk {
         }
         Cured::Done {
             stopped_ms: now,
-            mended: Mended { login_kept: true, healthy: helps, ..Mended::default() },
+            mended: RepairReport { login_kept: true, healthy: helps, ..RepairReport::default() },
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use crate::address::Address;
 
+/// The file of the login.
+pub const CREDENTIALS: &str = "creds.json";
 /// The marker that `import` leaves in a folder whose session moved away.
 pub const MOVED_MARKER: &str = ".wakeeper-moved.json";
 
@@ -89,7 +91,7 @@ const CATEGORIES: [&str; 10] = [
 impl Name {
     /// Reads a name. Never fails: what is not Baileys' is [`Name::Unknown`] or [`Name::Temporary`].
     pub fn parse(name: &str) -> Self {
-        if name == "creds.json" {
+        if name == CREDENTIALS {
             return Self::Credentials;
         }
         if is_own(name) {

@@ -2,20 +2,51 @@
 //! what the kernel tells of their open files and working folders.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
-use std::io::Read;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-use wakeeper_doctor::formats::baileys::name::LOCK_FILE;
-use wakeeper_private_fs::{open_directory, open_own_to_lock};
+use wakeeper_private_fs::{Locking, lock_directory, lock_existing};
+
+use crate::lock::FOLDER_LOCK as LOCK_FILE;
 
 /// Programs that Baileys runs in.
 const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
 
+/// Why a folder must not be changed now.
+#[derive(Debug, thiserror::Error)]
+pub enum InUse {
+    /// A gateway of ours holds it.
+    #[error(
+        "a wakeeper gateway runs on {folder}{}; stop it first. One in a container is stopped and started again by \
+         `wakeeper clean --container NAME` on the container's host", process(*.pid)
+    )]
+    Gateway {
+        /// The folder.
+        folder: PathBuf,
+        /// The gateway's process, when it says so.
+        pid: Option<u32>,
+    },
+    /// Somebody seems to.
+    #[error(
+        "{} on {folder}: {}; stop it first, because what it holds in memory would be written over the repair \
+         (--assume-stopped if it does not use this session)",
+        if .users.len() == 1 { "a process seems to run" } else { "processes seem to run" }, .users.join(", ")
+    )]
+    Processes {
+        /// The folder.
+        folder: PathBuf,
+        /// Who, by name.
+        users: Vec<String>,
+    },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(", process {pid}")).unwrap_or_default()
+}
+
 /// A folder that nobody else works on, as long as this value lives.
 #[derive(Debug)]
-pub struct Claim {
+pub struct ExclusiveUse {
     _gateway_lock: Option<File>,
 }
 
@@ -23,29 +54,17 @@ pub struct Claim {
 ///
 /// # Errors
 /// When a gateway holds it or a process seems to run on it; the latter may be overruled by a person who knows better.
-pub fn claim(folder: &Path, assume_stopped: bool) -> anyhow::Result<Claim> {
-    let shown = folder.display();
+pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse> {
     let lock = match gateway_lock(folder) {
         GatewayLock::None => None,
         GatewayLock::Free(file) => Some(file),
-        GatewayLock::Held(pid) => {
-            let process = pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
-            bail!(
-                "a wakeeper gateway runs on {shown}{process}; stop it first. One in a container is stopped and started \
-                 again by `wakeeper clean --container NAME` on the container's host"
-            );
-        }
+        GatewayLock::Held(pid) => return Err(InUse::Gateway { folder: folder.to_owned(), pid }),
     };
-    let owners = if assume_stopped { Vec::new() } else { others(folder) };
-    match owners.as_slice() {
-        [] => Ok(Claim { _gateway_lock: lock }),
-        owners => bail!(
-            "{} on {shown}: {}; stop it first, because what it holds in memory would be written over the repair \
-             (--assume-stopped if it does not use this session)",
-            if owners.len() == 1 { "a process seems to run" } else { "processes seem to run" },
-            owners.join(", ")
-        ),
+    let users = if assume_stopped { Vec::new() } else { others(folder) };
+    if users.is_empty() {
+        return Ok(ExclusiveUse { _gateway_lock: lock });
     }
+    Err(InUse::Processes { folder: folder.to_owned(), users })
 }
 
 /// Everybody who runs on a folder, by name.
@@ -63,8 +82,7 @@ pub fn of_folder(folder: &Path) -> Vec<String> {
 
 /// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
 fn sessions_held(folder: &Path) -> bool {
-    let Ok(sessions) = open_directory(&folder.join("sessions")) else { return false };
-    matches!(File::from(sessions).try_lock(), Err(TryLockError::WouldBlock))
+    matches!(lock_directory(&folder.join("sessions")), Ok(Locking::Held { .. }))
 }
 
 enum GatewayLock {
@@ -80,16 +98,10 @@ fn gateway_lock(folder: &Path) -> GatewayLock {
         return GatewayLock::Held(None);
     }
     // Only to lock it: what a link or a pipe in its place leads to is none of ours.
-    let Ok(mut file) = open_own_to_lock(&folder.join(LOCK_FILE)) else {
-        return GatewayLock::None;
-    };
-    match file.try_lock() {
-        Ok(()) | Err(TryLockError::Error(_)) => GatewayLock::Free(file),
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = (&mut file).take(32).read_to_string(&mut text);
-            GatewayLock::Held(text.trim().parse().ok())
-        }
+    match lock_existing(&folder.join(LOCK_FILE)) {
+        Err(_) => GatewayLock::None,
+        Ok(Locking::Taken(file) | Locking::Unlockable(file, _)) => GatewayLock::Free(file),
+        Ok(Locking::Held { pid }) => GatewayLock::Held(pid),
     }
 }
 
@@ -179,7 +191,7 @@ mod tests {
     #[test]
     fn a_gateway_is_refused_by_name_and_leaves_a_free_lock() {
         let folder = tempfile::tempdir().unwrap();
-        let gateway = wakeeper_engine::Lock::on_folder(folder.path()).unwrap();
+        let gateway = crate::Lock::on_folder(folder.path()).unwrap();
         let refusal = claim(folder.path(), true).unwrap_err().to_string();
         assert!(
             refusal.contains("wakeeper gateway") && refusal.contains(&std::process::id().to_string()),
@@ -187,7 +199,7 @@ mod tests {
         );
         drop(gateway);
         let claim = claim(folder.path(), true).unwrap();
-        assert!(wakeeper_engine::Lock::on_folder(folder.path()).is_err(), "claimed");
+        assert!(crate::Lock::on_folder(folder.path()).is_err(), "claimed");
         drop(claim);
     }
 }

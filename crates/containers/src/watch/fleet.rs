@@ -8,23 +8,21 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wakeeper_containers::docker::{Container, ContainerEvent, Engine, EventKind, SessionLayout, guard};
-use wakeeper_containers::watch::folder::FolderSession;
-use wakeeper_containers::watch::{events, follow, tail};
-use wakeeper_recovery::{Caretaker, ManagedSession, Observation, Reach, SessionFolder};
+use wakeeper_recovery::backups::{BackupTarget, BackupTargets};
+use wakeeper_recovery::{Access, Caretaker, ManagedSession, Observation, SessionFolder};
 
-use super::Shared;
 use super::container::ContainerSession;
-use crate::care::Places;
-use crate::care::container::places;
-use crate::upkeep::{Routine, Sessions};
+use super::folder::FolderSession;
+use super::{Watching, events, follow, tail};
+use crate::docker::{Container, ContainerEvent, Engine, EngineError, EventKind, SessionLayout};
+use crate::session::LocatedSession;
 
 /// Observations that wait for a caretaker at most; a log that is faster waits for it.
 const QUEUE: usize = 4096;
 
 /// All sessions that are watched.
 pub struct Fleet {
-    shared: Shared,
+    watching: Watching,
     /// Ends the following of logs; caretakers end after it, when nothing comes any more.
     stop: CancellationToken,
     watched: BTreeMap<String, mpsc::Sender<Observation>>,
@@ -33,19 +31,19 @@ pub struct Fleet {
     caretakers: JoinSet<()>,
 }
 
-/// The containers that are watched at the moment, for upkeep; cheap to clone.
+/// The containers that are watched at the moment, for the backup schedule; cheap to clone.
 #[derive(Clone, Default)]
-pub struct WatchedContainers(Arc<Mutex<BTreeMap<String, Arc<dyn Routine>>>>);
+pub struct WatchedContainers(Arc<Mutex<BTreeMap<String, Arc<dyn BackupTarget>>>>);
 
 impl WatchedContainers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn Routine>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn BackupTarget>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl Sessions for WatchedContainers {
-    async fn all(&self) -> Vec<Arc<dyn Routine>> {
+impl BackupTargets for WatchedContainers {
+    async fn all(&self) -> Vec<Arc<dyn BackupTarget>> {
         self.lock().values().cloned().collect()
     }
 }
@@ -70,10 +68,10 @@ impl Choice {
 
 impl Fleet {
     /// Nothing watched yet.
-    pub fn new(shared: Shared, stop: CancellationToken) -> Self {
+    pub fn new(watching: Watching, stop: CancellationToken) -> Self {
         let (followers, caretakers) = (JoinSet::new(), JoinSet::new());
         let containers = WatchedContainers::default();
-        Self { shared, stop, watched: BTreeMap::new(), containers, followers, caretakers }
+        Self { watching, stop, watched: BTreeMap::new(), containers, followers, caretakers }
     }
 
     /// The containers that are watched, as they come and go.
@@ -89,18 +87,18 @@ impl Fleet {
             log.display()
         );
         let to = self.care_for(Arc::new(FolderSession::new(name.to_owned(), folder)));
-        let (reading, stop, key) = (self.shared.reading(), self.stop.clone(), name.to_owned());
+        let (reading, stop, key) = (self.watching.reading(), self.stop.clone(), name.to_owned());
         self.followers.spawn(async move {
-            if let Err(error) = tail::follow(log, &reading, to, stop).await.map_err(anyhow::Error::from) {
-                tracing::error!(session = key, "its log is no longer followed: {error:#}");
+            if let Err(error) = tail::follow(log, &reading, to, stop).await {
+                tracing::error!(session = key, "its log is no longer followed: {error}");
             }
             key
         });
     }
 
     /// Watches containers: those there are, and those that start, until the monitor stops.
-    pub async fn watch_containers(&mut self, engine: Engine, choice: Choice) -> anyhow::Result<()> {
-        let since_ns = self.shared.clock.now_ms().saturating_mul(1_000_000);
+    pub async fn watch_containers(&mut self, engine: Engine, choice: Choice) -> Result<(), EngineError> {
+        let since_ns = self.watching.clock.now_ms().saturating_mul(1_000_000);
         self.watch_present(&engine, &choice).await?;
         let (to, mut news) = mpsc::channel(256);
         let bringer = tokio::spawn(events::bring(engine.clone(), since_ns, to));
@@ -131,7 +129,7 @@ impl Fleet {
         while self.caretakers.join_next().await.is_some() {}
     }
 
-    async fn watch_present(&mut self, engine: &Engine, choice: &Choice) -> anyhow::Result<()> {
+    async fn watch_present(&mut self, engine: &Engine, choice: &Choice) -> Result<(), EngineError> {
         let containers = match choice {
             Choice::Labelled => engine.managed().await?,
             Choice::Named(names) => {
@@ -157,15 +155,15 @@ impl Fleet {
     async fn watch(&mut self, engine: &Engine, container: &Container) {
         let name = container.name.clone();
         let layout = SessionLayout::of(container);
-        match places(engine, container, &layout, &self.shared.here).await {
-            Ok(places) => start_what_was_left(engine, &places).await,
-            Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error:#}"),
+        match LocatedSession::of(engine, container.clone(), &self.watching.host).await {
+            Ok(_) => self.start_what_was_left(engine).await,
+            Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error}"),
         }
-        let session = ContainerSession::of(engine.clone(), container, &self.shared).await;
-        let how = match session.reach() {
-            Reach::Full if self.shared.care.rules.mend => "repairs are on".to_owned(),
-            Reach::Full => "reports only: SESSION_CLEANUP_ENABLED is false".to_owned(),
-            Reach::Report(why) => format!("reports only: {why}"),
+        let session = ContainerSession::of(engine.clone(), container, &self.watching).await;
+        let how = match session.capabilities().access {
+            Access::Full if self.watching.rules.mend => "repairs are on".to_owned(),
+            Access::Full => "reports only: SESSION_CLEANUP_ENABLED is false".to_owned(),
+            Access::ReportOnly(why) => format!("reports only: {why}"),
         };
         tracing::info!(
             "watching container {name} ({}), session at {}; {how}",
@@ -173,13 +171,12 @@ impl Fleet {
             layout.auth_info.display()
         );
         let session = Arc::new(session);
-        self.containers.lock().insert(name.clone(), Arc::clone(&session) as Arc<dyn Routine>);
+        self.containers.lock().insert(name.clone(), Arc::clone(&session) as Arc<dyn BackupTarget>);
         let to = self.care_for(session);
-        let (reading, stop, engine) = (self.shared.reading(), self.stop.clone(), engine.clone());
+        let (reading, stop, engine) = (self.watching.reading(), self.stop.clone(), engine.clone());
         self.followers.spawn(async move {
-            let followed = follow::follow(engine, &name, &reading, to, stop).await;
-            if let Err(error) = followed.map_err(anyhow::Error::from) {
-                tracing::error!(container = name, "it is no longer watched: {error:#}");
+            if let Err(error) = follow::follow(engine, &name, &reading, to, stop).await {
+                tracing::error!(container = name, "it is no longer watched: {error}");
             }
             name
         });
@@ -189,9 +186,9 @@ impl Fleet {
         let (to, observations) = mpsc::channel(QUEUE);
         let name = session.name().to_owned();
         let (rules, storage, clock) = (
-            self.shared.care.rules.clone(),
-            Arc::clone(&self.shared.storage),
-            Arc::clone(&self.shared.clock),
+            self.watching.rules.clone(),
+            Arc::clone(&self.watching.storage),
+            Arc::clone(&self.watching.clock),
         );
         let caretaker = Caretaker::new(session, rules, storage, clock);
         let key = name.clone();
@@ -231,16 +228,15 @@ impl Fleet {
             metrics::gauge!("wakeeper_watched").set(self.watched.len() as f64);
         }
     }
-}
 
-/// A monitor that was killed may have left a container stopped.
-async fn start_what_was_left(engine: &Engine, places: &Places) {
-    let Some(notes) = places.notes_if_any() else { return };
-    let (started, failed) = guard::recover(engine, &notes).await;
-    for name in started {
-        tracing::warn!("container {name} had been left stopped by an interrupted run; it was started again");
-    }
-    for error in failed {
-        tracing::error!("a container had been left stopped by an interrupted run: {error}");
+    /// A monitor that was killed may have left a container stopped.
+    async fn start_what_was_left(&self, engine: &Engine) {
+        let restarted = self.watching.host.start_what_was_left(engine).await;
+        for text in restarted.started {
+            tracing::warn!("{text}");
+        }
+        for text in restarted.failed {
+            tracing::error!("{text}");
+        }
     }
 }

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use wakeeper_model::Backoff;
+
+use crate::rules::ms;
+
 /// The first pause after a failure; it doubles with every further one, up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -52,7 +56,7 @@ impl Schedule {
     }
 
     fn pause_ms(&self, doublings: u32) -> i64 {
-        let first = i64::try_from(FIRST_PAUSE.as_millis()).unwrap_or(i64::MAX);
-        (first << doublings.min(16)).min(self.every_ms)
+        let longest = Duration::from_millis(self.every_ms.unsigned_abs());
+        ms(Backoff::new(FIRST_PAUSE, longest).wait(doublings))
     }
 }

@@ -1,14 +1,14 @@
-//! Routine upkeep: sessions are backed up on a schedule, and backups that nobody needs any more are removed.
+//! Sessions are backed up on a schedule, and backups that nobody needs any more are removed.
 //!
 //! `wakeeper serve` does it for its own sessions, `wakeeper monitor` for those of the Baileys containers it watches. What
 //! runs on a session goes on running: a copy that changed while it was made is made again.
 
-mod gateway;
-mod routine;
 mod schedule;
+mod store;
+mod target;
 
-pub use gateway::GatewaySessions;
-pub use routine::{Outcome, Routine, Sessions, newest_ms, settle};
+pub use store::BackupStore;
+pub use target::{BackupOutcome, BackupTarget, BackupTargets};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,26 +16,27 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use wakeeper_recovery::Clock;
+use wakeeper_model::plural;
 
-use crate::care::page::plural;
+use crate::clock::Clock;
+use crate::session::SessionError;
 use schedule::Schedule;
 
 /// Sessions that are new are noticed after so long at the latest.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Keeps all sessions backed up.
-pub struct Upkeep<S> {
-    sessions: S,
+pub struct BackupKeeper<S> {
+    targets: S,
     every: Duration,
     clock: Arc<dyn Clock>,
     schedules: BTreeMap<String, Schedule>,
-    record: Record,
+    record: BackupRecord,
 }
 
 /// What became of the backups of a process, for whoever asks; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Record(Arc<Mutex<BTreeMap<String, Kept>>>);
+pub struct BackupRecord(Arc<Mutex<BTreeMap<String, Kept>>>);
 
 /// The backups of one session.
 #[derive(Clone, Copy, Default)]
@@ -45,7 +46,7 @@ struct Kept {
     failing: bool,
 }
 
-impl Record {
+impl BackupRecord {
     fn put(&self, session: &str, kept: Kept) {
         self.lock().insert(session.to_owned(), kept);
     }
@@ -68,19 +69,19 @@ impl Record {
     }
 }
 
-impl<S: Sessions> Upkeep<S> {
-    /// Upkeep of these sessions; nothing happens before [`Self::run`].
-    pub fn new(sessions: S, every: Duration, clock: Arc<dyn Clock>) -> Self {
+impl<S: BackupTargets> BackupKeeper<S> {
+    /// Backups of these sessions; nothing happens before [`Self::run`].
+    pub fn new(targets: S, every: Duration, clock: Arc<dyn Clock>) -> Self {
         metrics::describe_counter!("wakeeper_backups_total", "Scheduled backups, by session and result");
         metrics::describe_gauge!(
             "wakeeper_backup_last_success_timestamp_seconds",
             "When a session was last found to be backed up as it is"
         );
-        Self { sessions, every, clock, schedules: BTreeMap::new(), record: Record::default() }
+        Self { targets, every, clock, schedules: BTreeMap::new(), record: BackupRecord::default() }
     }
 
     /// What becomes of the backups.
-    pub fn record(&self) -> Record {
+    pub fn record(&self) -> BackupRecord {
         self.record.clone()
     }
 
@@ -97,7 +98,7 @@ impl<S: Sessions> Upkeep<S> {
 
     /// Backs up what is due, one session after the other. Answers how long nothing will be.
     async fn round(&mut self) -> Duration {
-        let sessions = self.sessions.all().await;
+        let sessions = self.targets.all().await;
         let is_there = |name: &str| sessions.iter().any(|session| session.name() == name);
         self.schedules.retain(|name, _| is_there(name));
         self.record.lock().retain(|name, _| is_there(name));
@@ -120,8 +121,8 @@ impl<S: Sessions> Upkeep<S> {
             .values()
             .map(|schedule| schedule.wait(now_ms))
             .min()
-            .unwrap_or(LOOK_EVERY)
-            .min(LOOK_EVERY)
+            .unwrap_or(POLL_INTERVAL)
+            .min(POLL_INTERVAL)
     }
 }
 
@@ -135,9 +136,15 @@ pub fn time(every: Duration) -> String {
 }
 
 /// Says what became of a backup, and when the next one is due.
-fn tell(name: &str, result: &anyhow::Result<Outcome>, schedule: &mut Schedule, now_ms: i64, record: &Record) {
+fn tell(
+    name: &str,
+    result: &Result<BackupOutcome, SessionError>,
+    schedule: &mut Schedule,
+    now_ms: i64,
+    record: &BackupRecord,
+) {
     let word = match result {
-        Ok(Outcome::Made { path, files, errors, pruned }) => {
+        Ok(BackupOutcome::Made { path, files, errors, pruned }) => {
             let removed = match pruned {
                 0 => String::new(),
                 count => format!("; {} removed", plural(*count, "old backup")),
@@ -154,11 +161,11 @@ fn tell(name: &str, result: &anyhow::Result<Outcome>, schedule: &mut Schedule, n
             }
             "made"
         }
-        Ok(Outcome::Unchanged) => {
+        Ok(BackupOutcome::Unchanged) => {
             tracing::debug!(session = name, "nothing changed since its newest backup");
             "unchanged"
         }
-        Ok(Outcome::Nothing(why)) => {
+        Ok(BackupOutcome::Nothing(why)) => {
             tracing::debug!(session = name, "it is not backed up: {why}");
             schedule.postpone(now_ms);
             return;
@@ -167,7 +174,7 @@ fn tell(name: &str, result: &anyhow::Result<Outcome>, schedule: &mut Schedule, n
             let wait = schedule.failed(now_ms);
             tracing::error!(
                 session = name,
-                "the scheduled backup failed, trying again in {} s: {error:#}",
+                "the scheduled backup failed, trying again in {} s: {error}",
                 wait.as_secs()
             );
             record.put(name, Kept { last_ms: record.last_ms(name), failing: true });

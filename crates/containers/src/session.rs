@@ -1,0 +1,171 @@
+//! A container's session, opened to be looked at or changed: found, held still, put back, and started again.
+//!
+//! Commands that a person typed and the monitor open sessions here and nowhere else, so that nothing is stopped for work
+//! that cannot be done, and whatever was stopped is started again.
+
+mod backups;
+mod host;
+mod log;
+
+pub use backups::BackupFolder;
+pub use host::{Host, Restarted};
+pub use log::LogSymptoms;
+pub(crate) use log::symptoms_of;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use wakeeper_private_fs::{FsError, shown};
+
+use crate::docker::{
+    Checkout, Container, Engine, EngineError, Patience, Purpose, SessionLayout, Stopped, StoppedError,
+    VolumeError,
+};
+
+/// Why a container's session was not opened, or not closed again.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its files could not be brought here or put back.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// It could not be held still.
+    #[error(transparent)]
+    Stopped(#[from] StoppedError),
+    /// Every write begins with a backup, and none fits.
+    #[error("nothing was stopped, because no backup can be written to {folder}: {reason}")]
+    NoRoom {
+        /// The backup folder.
+        folder: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// It could not be noted that the container must be started again.
+    #[error(
+        "nothing was stopped: there is no safe place in {folder} for the note that the container must be started again; \
+         name another folder with STATE_DIR: {reason}"
+    )]
+    NoNotes {
+        /// The folder of notes.
+        folder: PathBuf,
+        /// What is wrong with it.
+        reason: FsError,
+    },
+}
+
+/// A container's session, found and not opened yet.
+#[derive(Debug, Clone)]
+pub struct LocatedSession {
+    engine: Engine,
+    /// The container as it was when it was found.
+    pub container: Container,
+    /// Where it keeps its session.
+    pub layout: SessionLayout,
+    /// Where the session is backed up.
+    pub backups: BackupFolder,
+}
+
+impl LocatedSession {
+    /// Finds the session of a container by the container's name or id.
+    ///
+    /// # Errors
+    /// When there is no such container, or the engine does not tell.
+    pub async fn find(engine: &Engine, name: &str, host: &Host) -> Result<Self, EngineError> {
+        let container = engine.find(name).await?;
+        Self::of(engine, container, host).await
+    }
+
+    /// Finds the session of a container.
+    ///
+    /// # Errors
+    /// When the engine does not tell where its backups are.
+    pub async fn of(engine: &Engine, container: Container, host: &Host) -> Result<Self, EngineError> {
+        let layout = SessionLayout::of(&container);
+        let backups = BackupFolder::of(engine, &container, &layout, host).await?;
+        Ok(Self { engine: engine.clone(), container, layout, backups })
+    }
+
+    /// Opens the session to be looked at; the container may run.
+    ///
+    /// # Errors
+    /// When there is no session, or its files cannot be brought here.
+    pub async fn read(&self) -> Result<Checkout, VolumeError> {
+        self.checkout(Purpose::Read).await
+    }
+
+    /// Makes sure that the session can be changed, before anything is stopped for it: it is there, its mount is writable,
+    /// and a backup fits beside it.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn check_writable(&self) -> Result<(), AccessError> {
+        self.checkout(Purpose::Write).await?;
+        has_room(&self.backups.path)
+    }
+
+    /// Stops the container, if it runs. It is started again when the value is released or dropped, and, should this process
+    /// end before, by whoever calls [`Host::start_what_was_left`] next.
+    ///
+    /// # Errors
+    /// When that could not be promised, and nothing was stopped; or when the container does not stop.
+    pub async fn hold(&self, host: &Host) -> Result<Stopped, AccessError> {
+        let notes =
+            host.notes().map_err(|reason| AccessError::NoNotes { folder: host.state.clone(), reason })?;
+        Ok(Stopped::hold(&self.engine, &self.container, &notes, Patience::default()).await?)
+    }
+
+    /// Opens the session of a container that is held still, to be changed. What it wrote last, it wrote while it stopped, so
+    /// this comes after [`LocatedSession::hold`].
+    ///
+    /// # Errors
+    /// When its files cannot be brought here, or something else started the container.
+    pub async fn write(&self, stopped: &Stopped) -> Result<Checkout, AccessError> {
+        let checkout = self.checkout(Purpose::Write).await?;
+        stopped.still().await?;
+        Ok(checkout)
+    }
+
+    /// Puts what was changed back into the container, which is held still until here.
+    ///
+    /// # Errors
+    /// When something else started the container meanwhile, or the files do not get back.
+    pub async fn put_back(&self, stopped: &Stopped, checkout: Checkout) -> Result<(), AccessError> {
+        stopped.still().await?;
+        Ok(checkout.put_back(&self.engine).await?)
+    }
+
+    /// Other running containers that hold the same folder: two owners ruin a session.
+    pub async fn other_owners(&self) -> Vec<String> {
+        let Some(ours) = source_of(&self.container, &self.layout.auth_info) else { return Vec::new() };
+        let all = self.engine.all().await.unwrap_or_default();
+        let others = all.into_iter().filter(|other| other.id != self.container.id && other.is_up());
+        let holds =
+            |other: &Container| other.mounts.iter().any(|mount| mount.writable && mount.source == ours);
+        others.filter(holds).map(|other| format!("container {}", other.name)).collect()
+    }
+
+    async fn checkout(&self, purpose: Purpose) -> Result<Checkout, VolumeError> {
+        Checkout::of(&self.engine, &self.container, &self.layout, purpose).await
+    }
+}
+
+/// The place on the engine's machine that a path of a container stands for.
+fn source_of(container: &Container, path: &Path) -> Option<PathBuf> {
+    let (mount, below) = container.mount_of(path)?;
+    Some(mount.source.join(below))
+}
+
+/// Proves that the backup folder takes a file, when the folder is there.
+fn has_room(backups: &Path) -> Result<(), AccessError> {
+    if !backups.is_dir() {
+        return Ok(());
+    }
+    let write = || {
+        let mut probe = tempfile::tempfile_in(backups)?;
+        probe.write_all(&[0; 8192])?;
+        probe.sync_all()
+    };
+    write().map_err(|reason| AccessError::NoRoom { folder: shown(backups), reason })
+}

@@ -1,0 +1,79 @@
+//! Backups of a folder whose gateway goes on running.
+
+use std::path::Path;
+
+use super::{BackupError, CreateOptions, Created, Reached, Shelf, create};
+use crate::examine::{ExamineError, Options, examine};
+use crate::findings::is_rolled_back;
+use crate::source::{Folder, NoSessionFolder, SourceError, require_session_folder};
+
+/// A gateway that writes at the wrong moment is given so many more chances.
+const ATTEMPTS: usize = 4;
+
+/// Why a session's folder was not backed up.
+#[derive(Debug, thiserror::Error)]
+pub enum RunningBackupError {
+    /// There is none.
+    #[error(transparent)]
+    NoFolder(#[from] NoSessionFolder),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It cannot be compared with its newest backup.
+    #[error(transparent)]
+    Examine(#[from] ExamineError),
+    /// It cannot be copied, or the copy is not sound.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// An older copy was put back.
+    #[error(
+        "{files} of the session lie(s) behind its newest backup: an older copy was put back. `wakeeper clean` mends that, \
+         and backups go on then"
+    )]
+    Behind {
+        /// How many files, as a person says it.
+        files: String,
+    },
+}
+
+/// Backs a session folder of Baileys up, though what runs on it may write meanwhile: what changed while it was copied is
+/// copied again.
+///
+/// # Errors
+/// When there is no such folder, it changes all the time, or the backup cannot be made.
+pub fn create_running(
+    auth_info: &Path,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+) -> Result<Created, RunningBackupError> {
+    require_session_folder(auth_info)?;
+    let folder = Folder::open(auth_info)?;
+    for _ in 1..ATTEMPTS {
+        match create(&folder, options, how) {
+            Err(BackupError::Changing { .. }) => {}
+            result => return Ok(result?),
+        }
+    }
+    Ok(create(&folder, options, how)?)
+}
+
+/// The same on a schedule. A session that lies behind its newest backup is not backed up: that backup shows what happened,
+/// and would no longer be the newest.
+///
+/// # Errors
+/// As [`create_running`], and [`RunningBackupError::Behind`].
+pub fn create_scheduled(
+    auth_info: &Path,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+) -> Result<Created, RunningBackupError> {
+    require_session_folder(auth_info)?;
+    if let Some(reached) = Reached::of_newest(&Shelf::at(how.shelf), how.label, how.passphrase) {
+        let report = examine(auth_info, &Options { reached: Some(&reached), ..*options })?;
+        let behind = report.findings.iter().filter(|finding| is_rolled_back(finding)).count();
+        if behind > 0 {
+            return Err(RunningBackupError::Behind { files: wakeeper_model::plural(behind, "file") });
+        }
+    }
+    create_running(auth_info, options, how)
+}

@@ -1,0 +1,95 @@
+//! The newest backup that gives a login back.
+
+use std::path::{Path, PathBuf};
+
+use wakeeper_private_fs::shown;
+
+use super::{BackupError, Shelf, login_in};
+use crate::examine::CredentialsState;
+use crate::secret::Passphrase;
+use crate::source::Limits;
+
+/// So many archives that say that their login is sound are read to their ends.
+const LOOKED_INTO: usize = 16;
+/// So many that were passed over are told.
+const TOLD: usize = 8;
+
+/// The newest backup that gives a login back.
+#[derive(Debug)]
+pub struct SoundBackup {
+    /// It.
+    pub archive: PathBuf,
+    /// What was passed over for it, in words for people.
+    pub passed: Vec<String>,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSoundBackup {
+    /// The backup folder could not be read.
+    #[error(transparent)]
+    Backups(#[from] BackupError),
+    /// There are some, and none is what it says.
+    #[error("no backup in {folder} can be used: {}; name an archive to use another one", .passed.join("; "))]
+    Unusable {
+        /// The backup folder.
+        folder: PathBuf,
+        /// What was passed over.
+        passed: Vec<String>,
+    },
+    /// There are encrypted ones only.
+    #[error(
+        "no backup in {folder} can be read without a passphrase; give BACKUP_PASSPHRASE or name an archive"
+    )]
+    Locked {
+        /// The backup folder.
+        folder: PathBuf,
+    },
+    /// There is none at all.
+    #[error("no backup of {label} with a sound login in {folder}; name an archive to use another one")]
+    Missing {
+        /// The session's name in the backup folder.
+        label: String,
+        /// The backup folder.
+        folder: PathBuf,
+    },
+}
+
+/// Finds the newest backup of a session that holds a sound login. What a manifest says of its archive is its maker's word:
+/// each is read to its end, until one is what it says.
+///
+/// # Errors
+/// When there is none.
+pub fn newest_sound(
+    shelf: &Path,
+    label: &str,
+    passphrase: Option<&Passphrase>,
+) -> Result<SoundBackup, NoSoundBackup> {
+    let backups = Shelf::at(shelf).list(Some(label), passphrase, &Limits::default())?;
+    let locked = backups.iter().filter(|backup| backup.encrypted && backup.credentials.is_none()).count();
+    let mut passed = Vec::new();
+    let mut read = 0;
+    for backup in backups {
+        let why = if let Some(problem) = backup.problem {
+            problem
+        } else if backup.credentials != Some(CredentialsState::Sound) || read == LOOKED_INTO {
+            continue;
+        } else {
+            read += 1;
+            match login_in(&backup.path, passphrase, &Limits::default()) {
+                Ok(login) if login.sound => return Ok(SoundBackup { archive: backup.path, passed }),
+                Ok(_) => "it holds no sound login, although it says so".to_owned(),
+                Err(error) => error.to_string(),
+            }
+        };
+        if passed.len() < TOLD {
+            passed.push(format!("{} was passed over: {why}", shown(&backup.path).display()));
+        }
+    }
+    let folder = shown(shelf);
+    Err(match (passed.is_empty(), locked) {
+        (false, _) => NoSoundBackup::Unusable { folder, passed },
+        (true, 0) => NoSoundBackup::Missing { label: label.to_owned(), folder },
+        (true, _) => NoSoundBackup::Locked { folder },
+    })
+}

@@ -1,0 +1,188 @@
+//! The session that a folder means, Baileys' or wakeeper's own: checked, repaired, backed up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Shelf, create_running};
+use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::source::{Limits, require_session_folder};
+use wakeeper_doctor::symptoms::{Seen, summary};
+use wakeeper_doctor::{KnownFacts, Options, Report};
+use wakeeper_engine_store::{Copying, copy_as_baileys};
+use wakeeper_private_fs::shown;
+
+use super::OfflineError;
+use super::health::{Other, errors, examine, others, session_in};
+use super::paths::{SessionPaths, database_in};
+use super::repair::{RepairOrder, repair_own};
+
+/// Told how many files of how many are done; from any thread.
+pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
+
+/// What is known of a session's health.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    /// The examination of its files.
+    #[serde(flatten)]
+    pub report: Report,
+    /// The other sessions that a gateway keeps in the folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Other>,
+    /// Processes or containers that run on it.
+    pub owners: Vec<String>,
+    /// What its log shows, when one was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<Seen>,
+    /// How many backups there are.
+    pub backups: usize,
+    /// The newest backup with a sound login.
+    pub newest_sound_backup: Option<BackupInfo>,
+}
+
+/// Examines everything that belongs to a session. Never changes anything.
+///
+/// # Errors
+/// When there is no session folder, or something of it cannot be looked at.
+pub async fn health(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    progress: Progress,
+) -> Result<Health, OfflineError> {
+    let database = session_in(&paths.auth_info).await;
+    let report = match &database {
+        Some(database) => examine(database, paths, facts).await?,
+        None => on_files(paths, facts, move |paths, facts| examine_files(paths, facts, &progress)).await?,
+    };
+    let backups = &paths.backups;
+    let shelf = Shelf::at(&backups.shelf);
+    let list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
+    let sessions = others(paths, database.as_deref(), facts).await?;
+    let mut health = Health {
+        report,
+        sessions,
+        owners: facts.owners.clone(),
+        log: summary(&facts.symptoms),
+        backups: list.len(),
+        newest_sound_backup: list.into_iter().find(BackupInfo::may_hold_login),
+    };
+    health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
+    Ok(health)
+}
+
+fn examine_files(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    progress: &Progress,
+) -> Result<Report, OfflineError> {
+    require_session_folder(&paths.auth_info)?;
+    let options = Options { progress: Some(progress.as_ref()), ..paths.options_with(facts) };
+    let examined = wakeeper_doctor::examine(&paths.auth_info, &options);
+    examined.map_err(|reason| OfflineError::ExamineFiles { path: shown(&paths.auth_info), reason })
+}
+
+/// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped
+/// ([`crate::users::claim`]), unless `order` is a dry run.
+///
+/// # Errors
+/// When there is no plan, or it is not applied to its end.
+pub async fn repair(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    order: RepairOrder,
+    progress: Progress,
+) -> Result<Outcome, OfflineError> {
+    let database = session_in(&paths.auth_info).await;
+    let extent = order.extent;
+    let mut outcome = match &database {
+        Some(database) => repair_own(database, paths, facts, order).await?,
+        None => {
+            on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
+        }
+    };
+    if extent == Extent::Everything {
+        return Ok(outcome);
+    }
+    // Only the default session is repaired from outside; what is wrong with others is told.
+    let errors = errors(&others(paths, database.as_deref(), facts).await?);
+    outcome.healthy &= errors.is_empty();
+    outcome.remaining.extend(errors);
+    Ok(outcome)
+}
+
+fn repair_files(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    order: &RepairOrder,
+    progress: &Progress,
+) -> Result<Outcome, OfflineError> {
+    require_session_folder(&paths.auth_info)?;
+    let options = Options { progress: Some(progress.as_ref()), ..paths.options_with(facts) };
+    let how = CleanOptions {
+        extent: order.extent,
+        dry_run: order.dry_run,
+        shelf: &paths.backups.shelf,
+        label: &paths.backups.label,
+        passphrase: paths.backups.passphrase.as_ref(),
+        approve: Some(order.approve.as_ref()),
+    };
+    let outcome = clean(&paths.auth_info, &options, &how);
+    outcome.map_err(|reason| OfflineError::Clean { path: shown(&paths.auth_info), reason: Box::new(reason) })
+}
+
+/// Backs a session up. What runs on it may go on running. With `always`, also when nothing changed since the newest backup.
+///
+/// # Errors
+/// When there is no session folder, or no sound backup can be made.
+pub async fn back_up(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    always: bool,
+    progress: Progress,
+) -> Result<Created, OfflineError> {
+    let Some(database) = database_in(&paths.auth_info) else {
+        return on_files(paths, facts, move |paths, facts| {
+            back_up_files(paths, &paths.auth_info, &paths.options_with(facts), always, &progress)
+        })
+        .await;
+    };
+    let copied = copy_as_baileys(&database, Copying::ByHandle).await?;
+    let (folder, store) = (copied.folder(), copied.store());
+    let created = on_files(paths, &KnownFacts::default(), move |paths, facts| {
+        let options = Options { store: Some(&store), ..paths.options_with(facts) };
+        back_up_files(paths, &folder, &options, always, &progress)
+    })
+    .await?;
+    for left_out in &copied.left_out {
+        tracing::debug!(path = left_out.path, reason = left_out.reason, "not in the backup");
+    }
+    Ok(created)
+}
+
+fn back_up_files(
+    paths: &SessionPaths,
+    folder: &Path,
+    options: &Options<'_>,
+    always: bool,
+    progress: &Progress,
+) -> Result<Created, OfflineError> {
+    let how = CreateOptions {
+        shelf: &paths.backups.shelf,
+        label: &paths.backups.label,
+        passphrase: paths.backups.passphrase.as_ref(),
+        always,
+    };
+    let options = Options { progress: Some(progress.as_ref()), ..*options };
+    Ok(create_running(folder, &options, &how)?)
+}
+
+/// Works on files on another thread.
+async fn on_files<T: Send + 'static>(
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    work: impl FnOnce(&SessionPaths, &KnownFacts) -> Result<T, OfflineError> + Send + 'static,
+) -> Result<T, OfflineError> {
+    let (paths, facts) = (paths.clone(), facts.clone());
+    tokio::task::spawn_blocking(move || work(&paths, &facts)).await?
+}

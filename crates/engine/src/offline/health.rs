@@ -1,0 +1,212 @@
+//! What is wrong with the sessions of a gateway's folder: what its rows, its notes and its databases tell of them.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::examine::{CredentialsState, NativeView, native_report};
+use wakeeper_doctor::findings::{native_login_lost, older_copy, older_copy_settled};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
+use wakeeper_doctor::source::EntryKind;
+use wakeeper_doctor::{Finding, KnownFacts, Options, Report, Severity};
+use wakeeper_engine_store::findings_of_whole;
+use wakeeper_model::{SessionName, ago};
+use wakeeper_private_fs::shown;
+
+use super::paths::{Owner, SessionPaths, database_in, file_name, is_containers};
+use super::{OfflineError, Older, older};
+use crate::transfer::{Known, known};
+
+/// How long it is told that an older copy was noticed and dealt with, milliseconds.
+const TOLD_FOR_MS: i64 = 7 * 86_400_000;
+
+/// What lies where a session's database should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing.
+    Missing,
+    /// A database without a login.
+    Unlinked,
+    /// Something that cannot be used.
+    Damaged,
+    /// A sound database with this login.
+    Sound(String),
+}
+
+/// Another session of the same folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct Other {
+    /// Its name.
+    pub session: String,
+    /// The examination of its database.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// The sessions that a gateway keeps, or kept, in the folder. Of a folder that a container can write to nothing is told:
+/// SQLite opens by path.
+pub(super) async fn sessions(auth_info: &Path) -> Vec<Known> {
+    if is_containers(auth_info) { Vec::new() } else { known(auth_info).await }
+}
+
+/// The database of the session that a folder means, which is gone when only rows and notes tell of it; `None` where Baileys'
+/// files are what is meant.
+pub async fn session_in(auth_info: &Path) -> Option<PathBuf> {
+    if let Some(database) = database_in(auth_info) {
+        return Some(database);
+    }
+    if auth_info.join(CREDENTIALS).symlink_metadata().is_ok() {
+        return None;
+    }
+    let default = SessionName::default_session();
+    let known = sessions(auth_info).await.into_iter().find(|known| known.session == default);
+    known.filter(Known::was_linked).map(|known| known.database())
+}
+
+/// What is known of the session of a database, when it is a gateway's.
+pub(super) async fn known_of(database: &Path) -> Option<Known> {
+    let auth_info = database.parent()?.parent()?.parent()?;
+    known(auth_info).await.into_iter().find(|known| known.database() == database)
+}
+
+/// Looks at a database without opening it where it is.
+///
+/// # Errors
+/// When it cannot be looked at, which says nothing of its state.
+pub(super) async fn state(database: &Path, now_ms: i64) -> Result<State, OfflineError> {
+    if database.symlink_metadata().is_err() {
+        return Ok(State::Missing);
+    }
+    let report = wakeeper_engine_store::examine(database, &Options::at(now_ms)).await?;
+    Ok(match report.credentials {
+        CredentialsState::Missing => State::Unlinked,
+        CredentialsState::Damaged => State::Damaged,
+        CredentialsState::Sound => {
+            let reading = wakeeper_engine_store::read_foreign(database, now_ms).await?;
+            State::Sound(account_mark(&reading.session.credentials.identity.public))
+        }
+    })
+}
+
+/// Examines a session. What its backups, and a person, tell of it is taken into account.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub(super) async fn examine(
+    database: &Path,
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+) -> Result<Report, OfflineError> {
+    let now_ms = paths.now_ms();
+    let options = facts.options(now_ms);
+    let mut report = if database.symlink_metadata().is_ok() {
+        let examined = wakeeper_engine_store::examine(database, &options).await;
+        examined.map_err(|reason| OfflineError::Examine { path: shown(database), reason })?
+    } else {
+        absent(database, &options)
+    };
+    if let Some(lost) = lost(database, &report).await {
+        report.findings.insert(0, lost);
+        (report.credentials, report.healthy) = (CredentialsState::Damaged, false);
+    }
+    // Of a damaged one, nothing is told by what it carries; nor by a copy of a container's.
+    let told = report.credentials == CredentialsState::Sound && !paths.is_copy;
+    if let Some(owner) = Owner::of(database).filter(|_| told) {
+        let older = older(&owner.auth_info, &owner.session, paths.witnesses.clone()).await;
+        report.findings.extend(copies(database, older, now_ms));
+        report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    }
+    report.path = shown(&report.path);
+    let told = facts.reached.is_some() || !facts.peers.is_empty();
+    if report.credentials != CredentialsState::Sound || !told {
+        return Ok(report);
+    }
+    let passphrase = paths.backups.passphrase.as_ref();
+    let more = findings_of_whole(database, facts, passphrase, now_ms).await?;
+    let file = file_name(database);
+    report.findings.extend(more.into_iter().map(|finding| Finding { path: file.clone(), ..finding }));
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
+    Ok(report)
+}
+
+/// The report on a database that is not there.
+fn absent(database: &Path, options: &Options<'_>) -> Report {
+    let view = NativeView {
+        path: database.to_owned(),
+        file: file_name(database),
+        kind: EntryKind::File,
+        problems: Vec::new(),
+        unreadable: None,
+        session: None,
+        left_out: Vec::new(),
+        moved: false,
+        mode: 0o600,
+    };
+    native_report(&view, options)
+}
+
+/// What is found of older copies.
+fn copies(database: &Path, older: Older, now_ms: i64) -> Vec<Finding> {
+    let file = file_name(database);
+    if let Some(doubts) = older.doubts {
+        return vec![older_copy(&file, doubts)];
+    }
+    let recent = older.renewed.filter(|(at_ms, _)| now_ms - at_ms < TOLD_FOR_MS);
+    let settled = recent.map(|(at_ms, because)| {
+        let when = ago(at_ms, now_ms);
+        older_copy_settled(&file, format!("sending chains were negotiated anew {when}, because {because}"))
+    });
+    settled.into_iter().collect()
+}
+
+/// What is found of a session that was linked and has no login any more.
+async fn lost(database: &Path, report: &Report) -> Option<Finding> {
+    if report.credentials != CredentialsState::Missing {
+        return None;
+    }
+    let known = known_of(database).await.filter(Known::was_linked)?;
+    let what = match database.symlink_metadata() {
+        Err(_) => "is missing",
+        Ok(file) if file.len() == 0 => "is empty",
+        Ok(_) => "holds no login",
+    };
+    let file = file_name(database);
+    let evidence = format!("{file} {what}, though session {} was linked: its login is lost", known.session);
+    Some(native_login_lost(&file, evidence))
+}
+
+/// Examines the other sessions of the folder that have a database, or a login.
+///
+/// # Errors
+/// When one cannot be looked at.
+pub(super) async fn others(
+    paths: &SessionPaths,
+    main: Option<&Path>,
+    facts: &KnownFacts,
+) -> Result<Vec<Other>, OfflineError> {
+    let facts = KnownFacts { version: facts.version, ..KnownFacts::default() };
+    let mut others = Vec::new();
+    for known in sessions(&paths.auth_info).await {
+        let database = known.database();
+        let is_there = database.symlink_metadata().is_ok() || known.was_linked();
+        if main == Some(database.as_path()) || !is_there {
+            continue;
+        }
+        let report = examine(&database, paths, &facts).await?;
+        others.push(Other { session: known.session.to_string(), report });
+    }
+    Ok(others)
+}
+
+/// The errors of other sessions, by the paths of their databases in the folder.
+pub(super) fn errors(others: &[Other]) -> Vec<Finding> {
+    let of = |other: &Other| {
+        let errors = other.report.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let name = other.session.clone();
+        errors
+            .map(|finding| Finding { path: format!("sessions/{name}/{}", finding.path), ..finding.clone() })
+            .collect::<Vec<_>>()
+    };
+    others.iter().flat_map(of).collect()
+}

@@ -1,0 +1,67 @@
+//! A backup's content given back to a folder of sessions.
+
+use std::path::Path;
+
+use wakeeper_doctor::KnownFacts;
+use wakeeper_doctor::backup::{Shelf, SoundBackup, newest_sound};
+use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore as restore_folder};
+use wakeeper_private_fs::shown;
+
+use super::health::sessions;
+use super::paths::SessionPaths;
+use super::room::{Room, room_for};
+use super::{OfflineError, set_login_aside};
+
+/// Restores an archive, or the newest one that holds a sound login. Whatever runs on the session must be stopped.
+///
+/// # Errors
+/// When nothing may be restored, or it fails.
+pub async fn restore(
+    paths: &SessionPaths,
+    archive: Option<&Path>,
+    what: What<'_>,
+    dry_run: bool,
+    facts: &KnownFacts,
+) -> Result<Restored, OfflineError> {
+    let backups = &paths.backups;
+    let SoundBackup { archive, passed: mut notes } = match archive {
+        Some(path) => SoundBackup { archive: Shelf::at(&backups.shelf).file_named(path), passed: Vec::new() },
+        None => newest_sound(&backups.shelf, &backups.label, backups.passphrase.as_ref())?,
+    };
+    match room_for(paths, &archive).await? {
+        Room::Free => {}
+        Room::NotNeeded(why) => {
+            notes.push(why);
+            return Ok(nothing(&archive, notes));
+        }
+        Room::Occupied(session) if dry_run => {
+            notes.push(format!("What is left of session {session} would be moved aside first."));
+        }
+        Room::Occupied(session) => {
+            let name = format!("damaged-{}", paths.now_ms());
+            let aside = set_login_aside(&paths.auth_info, &session, &name)?;
+            let aside = shown(&aside);
+            notes.push(format!("What was left of session {session} is kept in {}.", aside.display()));
+        }
+    }
+    let how =
+        RestoreOptions { what, dry_run, shelf: &backups.shelf, label: &backups.label, makes_room: true };
+    let mut restored = restore_folder(&archive, &paths.auth_info, &paths.options_with(facts), &how)?;
+    if restored.applied && !sessions(&paths.auth_info).await.is_empty() {
+        notes.push("The gateway takes the login over when it starts.".to_owned());
+    }
+    notes.append(&mut restored.notes);
+    Ok(Restored { notes, ..restored })
+}
+
+fn nothing(archive: &Path, notes: Vec<String>) -> Restored {
+    Restored {
+        from: shown(archive),
+        backup: None,
+        written: Vec::new(),
+        removed: Vec::new(),
+        applied: false,
+        login_kept: true,
+        notes,
+    }
+}

@@ -1,0 +1,113 @@
+//! Where the backups of one session are kept, and for how long.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wakeeper_doctor::Options;
+use wakeeper_doctor::backup::{
+    self, BackupError, CreateOptions, Created, Retention, RunningBackupError, Shelf,
+};
+use wakeeper_doctor::secret::Passphrase;
+use wakeeper_private_fs::shown;
+
+use super::target::BackupOutcome;
+use crate::clock::Clock;
+use crate::session::{SessionError, blocking};
+
+/// Where the backups of one session are kept, and for how long.
+#[derive(Clone)]
+pub struct BackupStore {
+    /// The backup folder, which need not exist.
+    pub shelf: PathBuf,
+    /// The session's name in it.
+    pub label: String,
+    /// Encrypts new backups and opens old ones.
+    pub passphrase: Option<Passphrase>,
+    /// What pruning keeps.
+    pub retention: Retention,
+    /// Old backups are removed.
+    pub prunes: bool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is no new backup that would give the session back.
+#[derive(Debug, thiserror::Error)]
+enum StoreError {
+    /// None was made.
+    #[error(transparent)]
+    Create(#[from] RunningBackupError),
+    /// The new one could not be read back.
+    #[error(transparent)]
+    Verify(#[from] BackupError),
+    /// The new one holds another login than the session.
+    #[error("{path} would not restore the login that was backed up; it is kept for a look at it")]
+    OtherLogin { path: PathBuf },
+    /// Old ones could not be removed.
+    #[error("cannot prune {folder}: {reason}")]
+    Prune { folder: PathBuf, reason: BackupError },
+}
+
+impl BackupStore {
+    /// When the newest backup was made, milliseconds since 1970.
+    pub fn newest_ms(&self) -> Option<i64> {
+        let archives = Shelf::at(&self.shelf).archives(Some(&self.label)).ok()?;
+        archives.first().map(|(.., made_ms)| *made_ms)
+    }
+
+    /// Backs a folder of Baileys' files up if it changed since its newest backup, looks at the new backup as a restore would,
+    /// and removes what the retention does not keep. What runs on the folder may go on running.
+    ///
+    /// # Errors
+    /// When the session lies behind its newest backup, cannot be copied, or the copy would not give its login back.
+    pub async fn back_up(
+        &self,
+        auth_info: PathBuf,
+        store: Option<PathBuf>,
+    ) -> Result<BackupOutcome, SessionError> {
+        let backups = self.clone();
+        blocking(move || backups.run(&auth_info, store.as_deref()).map_err(SessionError::of)).await
+    }
+
+    fn run(&self, auth_info: &Path, store: Option<&Path>) -> Result<BackupOutcome, StoreError> {
+        let how = CreateOptions {
+            shelf: &self.shelf,
+            label: &self.label,
+            passphrase: self.passphrase.as_ref(),
+            always: false,
+        };
+        let created = backup::create_scheduled(auth_info, &Options { store, ..self.options() }, &how)?;
+        if !created.unchanged {
+            self.verify(&created)?;
+        }
+        let pruned = if self.prunes { self.prune()? } else { 0 };
+        if created.unchanged {
+            return Ok(BackupOutcome::Unchanged);
+        }
+        Ok(BackupOutcome::Made {
+            path: shown(&created.path),
+            files: created.manifest.files.len(),
+            errors: created.manifest.errors.unwrap_or(0),
+            pruned,
+        })
+    }
+
+    fn verify(&self, created: &Created) -> Result<(), StoreError> {
+        let verified = backup::verify(&created.path, &self.options())?;
+        if verified.report.credentials != created.manifest.credentials {
+            return Err(StoreError::OtherLogin { path: shown(&created.path) });
+        }
+        Ok(())
+    }
+
+    fn prune(&self) -> Result<usize, StoreError> {
+        let shelf = Shelf::at(&self.shelf);
+        let pruned = backup::prune(&shelf, &self.label, &self.retention, self.passphrase.as_ref(), false);
+        let pruned = pruned.map_err(|reason| StoreError::Prune { folder: shown(&self.shelf), reason })?;
+        Ok(pruned.removed.len())
+    }
+
+    fn options(&self) -> Options<'_> {
+        Options { passphrase: self.passphrase.as_ref(), ..Options::at(self.clock.now_ms()) }
+    }
+}
