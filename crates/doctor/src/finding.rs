@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::address::Address;
+use crate::formats::baileys::name::Name;
 
 /// The stable name of a kind of finding, documented in `docs/findings.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -18,6 +19,46 @@ impl Code {
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
+    }
+}
+
+/// What a finding is about. Rungs and policies ask for this, never for a file's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The credentials.
+    Credentials,
+    /// The Signal sessions with one device.
+    SignalSession(Address),
+    /// A sender key, or the memory of who was told ours.
+    SenderKey,
+    /// The pre-keys or one of them.
+    PreKeys,
+    /// Keys and versions of shared settings.
+    AppState,
+    /// Chats and messages that a gateway keeps for itself; no keys.
+    ChatStore,
+    /// wakeeper's own store of the session.
+    Store,
+    /// The folder as a whole.
+    Folder,
+    /// Another file.
+    File,
+}
+
+impl Subject {
+    /// What a file or folder of a Baileys session is, by its name.
+    fn of(path: &str) -> Self {
+        if path == "." {
+            return Self::Folder;
+        }
+        match Name::parse(path) {
+            Name::Credentials => Self::Credentials,
+            Name::Session(address) => Self::SignalSession(address),
+            Name::SenderKey { .. } | Name::SenderKeyMemory { .. } => Self::SenderKey,
+            Name::PreKey(_) => Self::PreKeys,
+            Name::AppStateKey { .. } | Name::AppStateVersion => Self::AppState,
+            _ => Self::File,
+        }
     }
 }
 
@@ -161,6 +202,9 @@ pub struct Finding {
     pub code: Code,
     /// How much it matters.
     pub severity: Severity,
+    /// What it is about.
+    #[serde(skip)]
+    pub subject: Subject,
     /// The file, relative to the folder; `.` is the folder itself.
     pub path: String,
     /// Whose Signal session or sender key, where that is known.
@@ -184,7 +228,8 @@ fn peer_text<S: Serializer>(peer: &Option<Address>, serializer: S) -> Result<S::
 impl Finding {
     pub(crate) fn new(code: Code, severity: Severity, path: &str, evidence: impl Into<String>) -> Self {
         let evidence = evidence.into();
-        Self { code, severity, path: path.to_owned(), peer: None, evidence, repair: Repair::None }
+        let subject = Subject::of(path);
+        Self { code, severity, subject, path: path.to_owned(), peer: None, evidence, repair: Repair::None }
     }
 
     pub(crate) fn error(code: Code, path: &str, evidence: impl Into<String>) -> Self {
@@ -197,6 +242,11 @@ impl Finding {
 
     pub(crate) fn info(code: Code, path: &str, evidence: impl Into<String>) -> Self {
         Self::new(code, Severity::Info, path, evidence)
+    }
+
+    #[must_use]
+    pub(crate) fn about(self, subject: Subject) -> Self {
+        Self { subject, ..self }
     }
 
     #[must_use]

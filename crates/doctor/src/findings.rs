@@ -258,23 +258,29 @@ pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether a finding says that a ratchet lies behind the newest backup: an older copy was put back.
-pub fn is_rolled_back(finding: &Finding) -> bool {
-    finding.code == ratchet_rolled_back::CODE
+/// Codes that others ask for.
+pub mod codes {
+    use super::Code;
+
+    /// A row of a store cannot be read.
+    pub const ROW_UNREADABLE: Code = super::native_row_unreadable::CODE;
+    /// Published pre-keys are gone.
+    pub const PRE_KEYS_MISSING: Code = super::pre_keys_missing::CODE;
+    /// A ratchet lies behind the newest backup: an older copy was put back.
+    pub const RATCHET_ROLLED_BACK: Code = super::ratchet_rolled_back::CODE;
+    /// The log shows that a contact's messages cannot be decrypted.
+    pub const SIGNAL_SESSION_FAILING: Code = super::signal_session_failing::CODE;
 }
 
 /// Whether a code is of a finding about rows of a store that only the whole session, its backups or a person can tell.
-pub fn is_told_by_more(code: &str) -> bool {
-    [ratchet_rolled_back::CODE, signal_session_chosen::CODE].iter().any(|known| known.as_str() == code)
+pub fn is_told_by_more(code: Code) -> bool {
+    [ratchet_rolled_back::CODE, signal_session_chosen::CODE].contains(&code)
 }
 
 /// Whether a code is of a finding about rows of a store that cannot be read, and are taken out.
-pub fn is_damaged_row(code: &str) -> bool {
-    [ROW_UNREADABLE, native_own_sender_key::CODE].iter().any(|known| known.as_str() == code)
+pub fn is_damaged_row(code: Code) -> bool {
+    [native_row_unreadable::CODE, native_own_sender_key::CODE].contains(&code)
 }
-
-/// The code of the finding that a row of a store cannot be read.
-pub const ROW_UNREADABLE: Code = native_row_unreadable::CODE;
 
 /// The finding that a session's login is lost, and what tells so.
 pub fn native_login_lost(file: &str, evidence: String) -> Finding {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use wakeeper_doctor::examine::{Examination, ExamineError};
-use wakeeper_doctor::findings::{ROW_UNREADABLE, is_told_by_more};
+use wakeeper_doctor::findings::codes::ROW_UNREADABLE;
+use wakeeper_doctor::findings::is_told_by_more;
 use wakeeper_doctor::repair::{self, Action, Extent, Plan, PlanError};
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::source::{Folder, SourceError};
@@ -57,7 +58,7 @@ pub async fn findings_of_whole(
         Ok(wakeeper_doctor::examine(folder.path(), options)?.findings)
     };
     let mut findings = on_copy(database, facts, passphrase, now_ms, work).await?;
-    findings.retain(|finding| is_told_by_more(finding.code.as_str()));
+    findings.retain(|finding| is_told_by_more(finding.code));
     Ok(findings)
 }
 
@@ -104,7 +105,7 @@ pub async fn plan_rows(
                 repair: Repair::RemoveFile.word(),
                 path: file.clone(),
                 peer: None,
-                code: Some(ROW_UNREADABLE.as_str()),
+                code: Some(ROW_UNREADABLE),
                 description: format!("{what}: made or negotiated anew when it is needed"),
                 freed: 0,
             });

@@ -7,6 +7,7 @@ use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{Examination, Options};
 use wakeeper_doctor::finding::Severity;
+use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;
 use wakeeper_doctor::inventory::Inventory;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::secret::Passphrase;
@@ -68,7 +69,7 @@ impl SessionFolder {
         let findings = examination.findings(&options);
         let credentials = examination.credentials_state(&findings);
         let is_failing = |trouble: &&PeerTrouble| {
-            let named = findings.iter().filter(|finding| finding.code.as_str() == "signal_session_failing");
+            let named = findings.iter().filter(|finding| finding.code == SIGNAL_SESSION_FAILING);
             named
                 .filter_map(|finding| finding.peer.as_ref())
                 .any(|peer| trouble.concerns(&examination.inventory, peer))

@@ -1,8 +1,7 @@
 //! The ladder of least destruction: what a cure touches, from nothing to everything.
 
-use wakeeper_doctor::finding::{Finding, Repair};
-use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
-use wakeeper_doctor::repair::Action;
+use wakeeper_doctor::finding::{Finding, Repair, Subject};
+use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;
 
 /// A rung. A higher one is never taken while a lower one fits the evidence and has not failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,30 +55,16 @@ impl Rung {
 
     /// The rung of a finding's repair.
     pub fn of_finding(finding: &Finding) -> Self {
-        match finding.repair {
-            Repair::AdvancePreKeyCounters { .. } | Repair::RestorePreKeys => Self::PreKeys,
-            _ => Self::of(Some(finding.code.as_str()), &finding.path),
-        }
-    }
-
-    /// The rung of a plan's step.
-    pub fn of_action(action: &Action) -> Self {
-        match action.repair {
-            "advance_pre_key_counters" | "restore_pre_keys" => Self::PreKeys,
-            _ => Self::of(action.code, &action.path),
-        }
-    }
-
-    fn of(code: Option<&str>, path: &str) -> Self {
-        if code == Some("signal_session_failing") {
+        if finding.code == SIGNAL_SESSION_FAILING {
             return Self::SignalSession;
         }
-        if path == CREDENTIALS {
-            return Self::Credentials;
+        match (&finding.repair, &finding.subject) {
+            (Repair::AdvancePreKeyCounters { .. } | Repair::RestorePreKeys, _) | (_, Subject::PreKeys) => {
+                Self::PreKeys
+            }
+            (_, Subject::Credentials) => Self::Credentials,
+            (_, Subject::SenderKey) => Self::SenderKeys,
+            _ => Self::Records,
         }
-        if path.starts_with("sender-key-") {
-            return Self::SenderKeys;
-        }
-        if path.starts_with("pre-key-") { Self::PreKeys } else { Self::Records }
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::examine::CredentialsState;
-use wakeeper_doctor::finding::{Finding, Severity};
+use wakeeper_doctor::finding::{Finding, Severity, Subject};
+use wakeeper_doctor::findings::codes;
 use wakeeper_doctor::repair::Action;
 use wakeeper_doctor::symptoms::PeerTrouble;
 
@@ -104,7 +105,7 @@ impl Look {
         self.findings.iter().filter(|finding| {
             finding.severity == Severity::Error
                 && finding.repair.is_automatic()
-                && !finding.code.as_str().starts_with("store_")
+                && finding.subject != Subject::ChatStore
                 && Rung::of_finding(finding) != Rung::SignalSession
         })
     }
@@ -135,23 +136,23 @@ impl Look {
 
     /// What is wrong in a few words; no numbers of contacts, because it ends in logs and alerts.
     pub fn describe(&self) -> String {
-        let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for finding in self.damage() {
-            *codes.entry(finding.code.as_str()).or_default() += 1;
+            *counts.entry(finding.code.as_str()).or_default() += 1;
         }
         if !self.failing.is_empty() {
-            codes.insert("signal_session_failing", self.failing.len());
+            counts.insert(codes::SIGNAL_SESSION_FAILING.as_str(), self.failing.len());
         }
-        if codes.is_empty() {
+        if counts.is_empty() {
             return "the examination found no damage".to_owned();
         }
-        let list: Vec<_> = codes.iter().map(|(code, count)| format!("{code} ({count})")).collect();
+        let list: Vec<_> = counts.iter().map(|(code, count)| format!("{code} ({count})")).collect();
         format!("the examination found {}", list.join(", "))
     }
 }
 
 fn is_about_missing_pre_keys(finding: &Finding) -> bool {
-    finding.code.as_str() == "pre_keys_missing"
+    finding.code == codes::PRE_KEYS_MISSING
 }
 
 /// What is to be done.

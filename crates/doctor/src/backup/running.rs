@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{BackupError, CreateOptions, Created, Reached, Shelf, create};
 use crate::examine::{ExamineError, Options, examine};
-use crate::findings::is_rolled_back;
+use crate::findings::codes::RATCHET_ROLLED_BACK;
 use crate::source::{Folder, NoSessionFolder, SourceError, require_session_folder};
 
 /// A gateway that writes at the wrong moment is given so many more chances.
@@ -70,7 +70,7 @@ pub fn create_scheduled(
     require_session_folder(auth_info)?;
     if let Some(reached) = Reached::of_newest(&Shelf::at(how.shelf), how.label, how.passphrase) {
         let report = examine(auth_info, &Options { reached: Some(&reached), ..*options })?;
-        let behind = report.findings.iter().filter(|finding| is_rolled_back(finding)).count();
+        let behind = report.findings.iter().filter(|finding| finding.code == RATCHET_ROLLED_BACK).count();
         if behind > 0 {
             return Err(RunningBackupError::Behind { files: wakeeper_model::plural(behind, "file") });
         }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::{CredentialsState, Format, Options, Report, examine_file};
-use crate::finding::{Finding, Repair, Severity};
+use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings;
 use crate::formats::baileys::Version;
 use crate::model::Session;
@@ -78,13 +78,13 @@ fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Findin
     found
         .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| Finding {
-            repair: match (finding.path.as_str(), finding.severity) {
+            repair: match (&finding.subject, finding.severity) {
                 // The one part of a login that the gateway can make anew.
                 _ if finding.code.as_str().starts_with("signed_pre_key") => {
                     Repair::Manual("start the gateway: it makes a new one and gives it to WhatsApp")
                 }
                 // Nothing works without them, so the rest is given up for them.
-                ("creds.json", Severity::Error) => Repair::RestoreCredentials,
+                (Subject::Credentials, Severity::Error) => Repair::RestoreCredentials,
                 _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),
             },
             path: view.file.clone(),

@@ -166,7 +166,7 @@ impl<'a> Mender<'a> {
             repair: finding.repair.word(),
             path: finding.path.clone(),
             peer: finding.peer.as_ref().map(ToString::to_string),
-            code: Some(finding.code.as_str()),
+            code: Some(finding.code),
             description,
             freed,
         });

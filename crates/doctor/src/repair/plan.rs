@@ -8,7 +8,7 @@ use super::mend::Mender;
 use super::overlay::Overlay;
 use super::stale;
 use crate::examine::{CredentialsState, Examination, Options};
-use crate::finding::{Finding, Repair, Severity};
+use crate::finding::{Code, Finding, Repair, Severity};
 use crate::formats::baileys::name::Name;
 use crate::inventory::{Facts, FileReport};
 use crate::source::Folder;
@@ -66,7 +66,7 @@ pub struct Action {
     pub peer: Option<String>,
     /// The finding that it cures; none for upkeep and resets.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
+    pub code: Option<Code>,
     /// One sentence for people.
     pub description: String,
     /// Bytes that the folder loses by it.

@@ -103,10 +103,7 @@ async fn plan(
             let passphrase = paths.backups.passphrase.as_ref();
             let planned = plan_rows(database, facts, passphrase, extent, paths.now_ms()).await?;
             outcome.plan.extend(planned.actions);
-            remains(&mut outcome, |finding| {
-                let code = finding.code.as_str();
-                !is_told_by_more(code) && !is_damaged_row(code)
-            });
+            remains(&mut outcome, |finding| !is_told_by_more(finding.code) && !is_damaged_row(finding.code));
             if planned.rows.is_empty() { Work::Nothing } else { Work::TakeOut(planned.rows) }
         }
         CredentialsState::Missing => Work::Nothing,
@@ -164,7 +161,7 @@ async fn plan_of_damaged(
         return Ok(Work::Nothing);
     };
     let file = file_name(database);
-    let code = outcome.remaining.first().map(|finding| finding.code.as_str());
+    let code = outcome.remaining.first().map(|finding| finding.code);
     let action = |repair: &Repair, path: &str, description: String| Action {
         repair: repair.word(),
         path: path.to_owned(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::address::{self, Numbers};
 use super::read_files;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
+use crate::finding::Code;
 use crate::formats::baileys::Version;
 use crate::formats::baileys::field::decode;
 use crate::formats::baileys::name::{Name, REPAIR_FOLDER};
@@ -208,7 +209,7 @@ fn left_by_plan(plan: &Plan) -> Vec<LeftOut> {
         .map(|action| LeftOut {
             path: action.path.clone(),
             peer: action.peer.clone(),
-            reason: format!("{}: {}", action.code.unwrap_or_default(), action.description),
+            reason: format!("{}: {}", action.code.map_or("", Code::as_str), action.description),
         })
         .collect()
 }
