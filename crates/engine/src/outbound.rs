@@ -17,6 +17,7 @@ use wakeeper_waha::SessionStatus;
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
+use super::EngineError;
 use super::account;
 use super::acks::Job;
 use super::address::{self, Address};
@@ -27,8 +28,8 @@ use super::journal::Journal;
 use super::plan::{Plan, Planner, fingerprint};
 use super::state::SessionState;
 use super::store::Closed;
-use super::{EngineError, download};
-use crate::message::{Facts, WireKey, media_part};
+use super::stored::Place;
+use crate::message::{Facts, WireKey};
 use crate::outgoing::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
@@ -211,6 +212,11 @@ impl Outbound {
         if let Err(error) = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await {
             tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
         }
+    }
+
+    /// Where this session's messages are shown.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place { session: self.state.name(), public_url: &self.public_url }
     }
 
     /// Waits until no send is under way, at most `patience`.
@@ -479,7 +485,7 @@ impl Outbound {
         Ok(payload)
     }
 
-    async fn letter<'a>(&self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
+    async fn letter<'a>(&'a self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
         let chat = address::resolve_id(client, &plan.chat).await;
         let me = self.state.me();
         let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
@@ -503,9 +509,7 @@ impl Outbound {
             ack: Ack::Server,
             from_api: true,
             push_name: me.as_ref().and_then(|me| me.push_name.clone()),
-            media_url: media_part(&plan.message)
-                .is_some()
-                .then(|| download::url(&self.public_url, self.state.name(), id, &plan.message)),
+            media_url: self.place().media_url(id, &plan.message),
         };
         Letter {
             message: &plan.message,
@@ -513,6 +517,7 @@ impl Outbound {
             sender: own,
             sender_alt: me.and_then(|me| me.lid),
             by_admin: false,
+            place: self.place(),
         }
     }
 }

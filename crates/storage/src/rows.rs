@@ -17,7 +17,8 @@ pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
 };
 pub use message::{
-    Change, CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder,
+    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,
+    SortOrder, WireKey,
 };
 pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, Retention,

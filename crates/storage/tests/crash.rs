@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wakeeper_storage::{Change, MessageQuery, MessageRow, NewEvent, SendRow, SendState, open_sqlite};
+use wakeeper_storage::{
+    Change, Described, MessageQuery, MessageRow, NewEvent, SendRow, SendState, WireKey, open_sqlite,
+};
 
 const DATABASE: &str = "CRASH_TEST_DATABASE";
 const CHATS: usize = 4;
@@ -38,8 +40,14 @@ fn change(round: usize, n: usize) -> Change {
         timestamp_s: 1,
         kind: "text".to_owned(),
         ack: 0,
-        payload_json: "x".repeat(500),
-        proto: vec![7; 500],
+        account: None,
+        from_api: false,
+        push_name: None,
+        wire: WireKey::default(),
+        target: None,
+        proto: vec![7; 1000],
+        described: Described::default(),
+        reply_to: None,
         edited: false,
         revoked: false,
         hidden: false,

@@ -1,3 +1,5 @@
+use whatsapp_rust::buffa::MessageField;
+
 use super::*;
 
 fn text(body: &str) -> Outgoing {

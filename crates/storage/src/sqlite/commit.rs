@@ -50,9 +50,11 @@ async fn apply_change(
 
 async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> Result<bool, sqlx::Error> {
     let inserted = query(
-        "INSERT INTO messages (session, chat, id, from_me, participant, sender, timestamp_s, kind, ack,
-             payload_json, proto, edited, revoked, hidden)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        "INSERT INTO messages (session, chat, id, from_me, participant, sender, account, timestamp_s, kind, ack,
+             from_api, push_name, wire_chat, wire_chat_alt, wire_participant, wire_participant_alt, target, proto,
+             body, mimetype, filename, reply_to, reply_participant, reply_body, edited, revoked, hidden)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+             $22, $23, $24, $25, $26, $27)
          ON CONFLICT (session, id, from_me, chat, participant) DO NOTHING",
     )
     .bind(row.session)
@@ -61,11 +63,24 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
     .bind(row.from_me)
     .bind(row.participant)
     .bind(row.sender)
+    .bind(row.account)
     .bind(row.timestamp_s)
     .bind(row.kind)
     .bind(row.ack)
-    .bind(row.payload_json)
+    .bind(row.from_api)
+    .bind(row.push_name)
+    .bind(row.wire.chat)
+    .bind(row.wire.chat_alt)
+    .bind(row.wire.participant)
+    .bind(row.wire.participant_alt)
+    .bind(row.target)
     .bind(row.proto)
+    .bind(row.described.body)
+    .bind(row.described.mimetype)
+    .bind(row.described.filename)
+    .bind(row.reply_to)
+    .bind(row.described.reply_participant)
+    .bind(row.described.reply_body)
     .bind(row.edited)
     .bind(row.revoked)
     .bind(row.hidden)
@@ -76,9 +91,9 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
 
 async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate) -> Result<(), sqlx::Error> {
     match update {
-        MessageUpdate::Edited { target, payload_json, proto } => {
+        MessageUpdate::Edited { target, proto, body } => {
             query(
-                "UPDATE messages SET edited = 1, payload_json = $5, proto = COALESCE($6, proto)
+                "UPDATE messages SET edited = 1, body = $5, proto = COALESCE($6, proto)
                  WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
                      AND ($4 IS NULL OR chat = $4)",
             )
@@ -86,7 +101,7 @@ async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate
             .bind(target.id)
             .bind(target.from_me)
             .bind(target.chat)
-            .bind(payload_json)
+            .bind(body)
             .bind(proto)
             .execute(connection)
             .await?;

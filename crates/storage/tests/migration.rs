@@ -1,0 +1,106 @@
+//! A database that an earlier version wrote, brought up to date: see `before_protobuf/make.py` for what is in it.
+
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wakeeper_storage::{DeadLetterQuery, MessageQuery, MessageRef, MessageRow, Storage, open_sqlite};
+
+const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
+const HOOK: &str = "default/0123456789abcdef";
+const OTHER_HOOK: &str = "*/fedcba9876543210";
+
+struct Scene {
+    storage: Arc<dyn Storage>,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wakeeper.db");
+        std::fs::copy(BEFORE, &path).unwrap();
+        Self { storage: open_sqlite(path).await.unwrap(), folder }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("wakeeper.db")
+    }
+
+    async fn message(&self, id: &str) -> MessageRow {
+        let target =
+            MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: None, chat: None };
+        self.storage.message(&target).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn no_message_is_lost_and_each_keeps_what_its_json_alone_said() {
+    let scene = Scene::open().await;
+    let query = MessageQuery { limit: 100, ..MessageQuery::default() };
+    assert_eq!(scene.storage.messages("default", query).await.unwrap().len(), 19);
+    let text = scene.message("TEXT").await;
+    assert_eq!(text.wire.chat_alt.as_deref(), Some("900@lid"));
+    assert_eq!((text.account.as_deref(), text.push_name.as_deref()), (Some("628000@c.us"), Some("Ann")));
+    assert!(text.described == wakeeper_storage::Described::default() && !text.proto.is_empty());
+    let own = scene.message("OWN").await;
+    assert!(own.from_api && own.ack == 3 && own.wire.chat == "628111@s.whatsapp.net");
+    let imported = scene.message("OLD-FILE").await;
+    assert_eq!(imported.described.mimetype.as_deref(), Some("image/jpeg"));
+    assert_eq!(imported.described.body.as_deref(), Some("long ago"));
+    let edited = scene.message("EDITED").await;
+    assert_eq!(edited.reply_to.as_deref(), Some("Q1"));
+    assert_eq!(edited.described.reply_body.as_deref(), Some("the question"));
+    for (id, target) in [
+        ("R1", "false_628111@c.us_TEXT"),
+        ("E1", "false_120363000@g.us_REPLY_628111@c.us"),
+        ("D1", "false_628111@c.us_REVOKED"),
+    ] {
+        let row = scene.message(id).await;
+        assert!(row.hidden && row.target.as_deref() == Some(target), "{id}");
+    }
+    scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn damaged_json_costs_no_more_than_it_alone_said() {
+    let scene = Scene::open().await;
+    for id in ["NO-JSON", "BLOB-JSON"] {
+        let row = scene.message(id).await;
+        assert_eq!(row.wire.chat, "120363000@g.us");
+        assert_eq!(row.wire.participant.as_deref(), Some("628111@s.whatsapp.net"));
+        assert_eq!(row.account.as_deref(), Some("628000@c.us"));
+        assert!(!row.proto.is_empty());
+    }
+    scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
+    let scene = Scene::open().await;
+    let storage = &scene.storage;
+    let counts = storage.outbox_counts().await.unwrap();
+    assert_eq!((counts.pending, counts.dead), (3, 2));
+    for (subscription, events) in [(HOOK, 1), (OTHER_HOOK, 2)] {
+        let lane = storage.due_lanes(subscription, i64::MAX, 10).await.unwrap().remove(0);
+        let items = storage.lane_items(lane.id, 10).await.unwrap();
+        assert_eq!(items.len(), events);
+        assert!(items.iter().all(|item| item.attempts == 2 && item.body.starts_with(r#"{"id":"evt_"#)));
+    }
+    let dead = DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
+    let names: Vec<_> =
+        storage.dead_letters(dead).await.unwrap().into_iter().map(|letter| letter.name).collect();
+    assert_eq!(names, ["message", "message.any"]);
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn a_second_start_finds_nothing_to_do() {
+    let scene = Scene::open().await;
+    scene.storage.close().await;
+    let bytes = std::fs::read(scene.path()).unwrap();
+    open_sqlite(Path::new(&scene.path())).await.unwrap().close().await;
+    assert!(std::fs::read(scene.path()).unwrap() == bytes);
+}
