@@ -4,19 +4,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wakeeper_model::{ChatId, MessageId};
-use wakeeper_storage::{MessageRef, MessageRow};
+use wakeeper_storage::{MessageRef, MessageRow, SendRow};
 use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
 use whatsapp_rust::wacore::types::message::AddressingMode;
 use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
+use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid, media};
 
 use super::EngineError;
@@ -39,25 +37,18 @@ pub(super) struct Plan {
     pub message: wa::Message,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    chat: ChatId,
-    proto: String,
-}
-
 impl Plan {
-    /// As kept in the row of the send.
-    pub(super) fn to_json(&self) -> String {
-        let proto = BASE64.encode(whatsapp_rust::waproto::codec::message_to_vec(&self.message));
-        serde_json::to_string(&Stored { chat: self.chat.clone(), proto }).unwrap_or_default()
+    /// As the row of the send keeps it.
+    pub(super) fn proto(&self) -> Vec<u8> {
+        codec::message_to_vec(&self.message)
     }
 
     /// From the row of a send; `None` when it is damaged.
-    pub(super) fn from_json(json: &str) -> Option<Self> {
-        let stored: Stored = serde_json::from_str(json).ok()?;
-        let proto = BASE64.decode(stored.proto).ok()?;
-        let message = whatsapp_rust::waproto::codec::message_decode(&proto).ok()?;
-        Some(Self { chat: stored.chat, message })
+    pub(super) fn stored(row: &SendRow) -> Option<Self> {
+        if row.proto.is_empty() {
+            return None;
+        }
+        Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
     }
 }
 

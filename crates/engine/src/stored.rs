@@ -8,7 +8,10 @@ use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::waproto::codec;
 
 use super::download;
-use crate::message::{self, Content, Facts, MediaInfo, Reply, media_part, message_payload};
+use crate::message::{
+    self, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, media_part, message_payload,
+    reaction_payload, revoked_payload,
+};
 
 /// Where the messages of one session are shown.
 #[derive(Clone, Copy)]
@@ -55,6 +58,41 @@ pub(super) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Value, Storag
         }
     }
     Ok(payload)
+}
+
+/// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it. `before` is the row of the
+/// message that it concerns.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when a row does not make sense.
+pub(super) fn answer(
+    row: &MessageRow,
+    sent: &wa::Message,
+    before: Option<&MessageRow>,
+    place: Place<'_>,
+) -> Result<Value, StorageError> {
+    let facts = Facts { ack: Ack::Server, ..facts(row, place.media_url(&row.id, sent))? };
+    let target = || target(row)?.ok_or_else(|| damaged(row, "it does not say what it concerns"));
+    Ok(match message::read(sent) {
+        Incoming::Message(content) => message_payload(&facts, &content),
+        Incoming::Reaction { emoji, .. } => reaction_payload(&facts, &target()?, &emoji),
+        Incoming::Edit { content, .. } => edited_payload(&facts, &target()?, &content),
+        Incoming::Revoke { .. } => {
+            // As when it was deleted: of a damaged one it is told that it is gone, not what it was.
+            let known = before.and_then(|before| payload(before, place).ok());
+            revoked_payload(&facts, &target()?, known.as_ref())
+        }
+        Incoming::Nothing => json!({"id": facts.id}),
+    })
+}
+
+/// The message that a reaction, an edit or a deletion concerns.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when its id is none.
+pub(super) fn target(row: &MessageRow) -> Result<Option<MessageId>, StorageError> {
+    let target = row.target.as_deref().map(str::parse).transpose();
+    target.map_err(|_| damaged(row, "what it concerns is no message id"))
 }
 
 /// The protobuf of a row; `None` when it was stored without one.

@@ -176,14 +176,14 @@ pub trait SendRows: Send + Sync {
     /// Stores a send before anything of it leaves, unless its idempotency key is taken.
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
 
-    /// Moves a send on; `None` keeps the stored answer. `false` when it is unknown. To move a send
+    /// Moves a send on; `None` keeps the stored error. `false` when it is unknown. To move a send
     /// together with its message row use [`crate::Change::Send`] in a commit.
     async fn update_send(
         &self,
         session: &str,
         message_id: &str,
         state: SendState,
-        response_json: Option<String>,
+        error: Option<String>,
         now_ms: i64,
     ) -> Result<bool, StorageError>;
 

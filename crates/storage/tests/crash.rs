@@ -91,8 +91,9 @@ fn send(id: &str) -> SendRow {
         request_hash: String::new(),
         message_id: id.to_owned(),
         state: SendState::Accepted,
-        request_json: "{}".to_owned(),
-        response_json: None,
+        chat: "c".to_owned(),
+        proto: vec![1, 2, 3],
+        error: None,
         created_ms: 1,
         updated_ms: 1,
     }

@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wakeeper_storage::{DeadLetterQuery, MessageQuery, MessageRef, MessageRow, Storage, open_sqlite};
+use wakeeper_storage::{
+    DeadLetterQuery, MessageQuery, MessageRef, MessageRow, SendState, Storage, open_sqlite,
+};
 
 const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
 const HOOK: &str = "default/0123456789abcdef";
@@ -75,6 +77,37 @@ async fn damaged_json_costs_no_more_than_it_alone_said() {
         assert!(!row.proto.is_empty());
     }
     scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn pending_sends_go_out_as_they_would_have() {
+    let scene = Scene::open().await;
+    let storage = &scene.storage;
+    let pending = storage.unfinished_sends("default").await.unwrap();
+    let long = "x".repeat(5000);
+    let texts = ["a", "bc", "def", long.as_str(), "grüße 👋", "to all"];
+    assert_eq!(pending.len(), texts.len() + 2);
+    for (row, text) in pending.iter().zip(texts) {
+        // Field 1 of a message is its text: a tag, the length, the text.
+        assert!(
+            row.proto.ends_with(text.as_bytes()) && row.proto.len() <= text.len() + 3,
+            "{}",
+            row.message_id
+        );
+        assert_eq!(row.chat, if text == "to all" { "120363000@g.us" } else { "628111@c.us" });
+    }
+    assert!(
+        pending[0].idempotency_key.as_deref() == Some("pending-0")
+            && pending[0].request_hash == "hash of PENDING0"
+    );
+    for (row, name) in pending[texts.len()..].iter().zip(["BROKEN-JSON", "BROKEN-BASE64"]) {
+        assert!(row.message_id == name && row.proto.is_empty(), "it is there, to be told to fail");
+    }
+    let refused = storage.send_by_key("default", "key-3").await.unwrap().unwrap();
+    assert!(refused.state == SendState::Failed && refused.error.as_deref() == Some("463"));
+    let acked = storage.send_by_key("default", "key-1").await.unwrap().unwrap();
+    assert!(acked.state == SendState::Acked && acked.error.is_none() && acked.proto.ends_with(b"answer"));
+    storage.close().await;
 }
 
 #[tokio::test]

@@ -73,6 +73,32 @@ async fn messages_of_an_earlier_version_look_as_they_did() {
 }
 
 #[test]
+fn a_finished_send_is_answered_as_it_was_whatever_happened_since() {
+    let sent = text_message("hello".to_owned(), None);
+    let own = MessageRow { from_me: true, from_api: true, ack: 1, ..row(&sent) };
+    let session = session();
+    let place = Place { session: &session, public_url: "http://localhost:8192" };
+    let first = answer(&own, &sent, None, place).unwrap();
+    assert_eq!((first["ackName"].as_str(), first["body"].as_str()), (Some("SERVER"), Some("hello")));
+    let after = row(&text_message("edited".to_owned(), None)).proto;
+    let later = MessageRow { ack: 4, edited: true, revoked: true, proto: after, ..own.clone() };
+    assert_eq!(answer(&later, &sent, None, place).unwrap(), first);
+
+    let key = wa::MessageKey { id: Some("AAA".to_owned()), ..Default::default() };
+    let deletion = crate::message::revoke_message(key);
+    let target = Some("true_628111@c.us_AAA".to_owned());
+    let gone =
+        MessageRow { id: "DDD".to_owned(), kind: "revoke".to_owned(), target, hidden: true, ..own.clone() };
+    let answered = answer(&gone, &deletion, Some(&own), place).unwrap();
+    assert_eq!(
+        (answered["revokedMessageId"].as_str(), answered["before"]["body"].as_str()),
+        (Some("AAA"), Some("hello"))
+    );
+    let aimless = answer(&MessageRow { target: None, ..gone }, &deletion, None, place).unwrap_err();
+    assert!(aimless.to_string().starts_with("message DDD of session default is damaged"), "{aimless}");
+}
+
+#[test]
 fn a_deleted_message_shows_that_it_was() {
     let revoked = MessageRow { revoked: true, ..row(&text_message("oops".to_owned(), None)) };
     let payload = show(&revoked).unwrap();

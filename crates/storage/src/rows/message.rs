@@ -174,8 +174,8 @@ pub enum Change {
         message_id: String,
         /// Where it now is.
         state: SendState,
-        /// The answer the caller gets; `None` keeps what is stored.
-        response_json: Option<String>,
+        /// Why it failed, when it did; `None` keeps what is stored.
+        error: Option<String>,
         /// Now.
         now_ms: i64,
     },

@@ -39,9 +39,9 @@ async fn apply_change(
             let raised = raise_ack(connection, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
-        Change::Send { session, message_id, state, response_json, now_ms } => {
-            let answer = response_json.as_deref();
-            let known = send_rows::update(connection, &session, &message_id, state, answer, now_ms).await?;
+        Change::Send { session, message_id, state, error, now_ms } => {
+            let error = error.as_deref();
+            let known = send_rows::update(connection, &session, &message_id, state, error, now_ms).await?;
             Ok((known, Vec::new()))
         }
         Change::Events(events) => Ok((true, events)),
