@@ -71,12 +71,11 @@ fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, conten
     let facts = &letter.facts;
     let payload = message_payload(facts, content);
     let chat = facts.id.chat.as_str();
-    let names: &[EventName] = if facts.id.from_me {
-        &[EventName::MessageAny]
-    } else {
-        &[EventName::Message, EventName::MessageAny]
+    let (name, also) = match facts.id.from_me {
+        true => (EventName::MessageAny, None),
+        false => (EventName::Message, Some(EventName::MessageAny)),
     };
-    let events = names.iter().filter_map(|name| journal.event(session, chat, *name, &payload)).collect();
+    let events = journal.event_also(session, chat, name, also, &payload).into_iter().collect();
     let mut row = row(session, letter, content.kind);
     row.reply_to = content.reply.as_ref().map(|reply| reply.stanza_id.clone());
     Told { change: Change::Message { row: Box::new(row), updates: Vec::new(), events }, payload }

@@ -22,8 +22,8 @@ pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
     IncidentState, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate,
-    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
-    SessionRow, SortOrder, Verdict, WireKey,
+    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName, SendBegun, SendRow,
+    SendState, SessionRow, SortOrder, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{

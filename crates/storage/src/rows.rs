@@ -11,7 +11,7 @@ mod session;
 
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
-pub use event::{EventRow, NewEvent};
+pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,

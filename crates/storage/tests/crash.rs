@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wakeeper_storage::{
-    Change, Described, MessageQuery, MessageRow, NewEvent, SendRow, SendState, WireKey, open_sqlite,
+    Change, Described, MessageQuery, MessageRow, NewEvent, SecondName, SendRow, SendState, WireKey,
+    open_sqlite,
 };
 
 const DATABASE: &str = "CRASH_TEST_DATABASE";
@@ -20,16 +21,23 @@ const CHATS: usize = 4;
 fn change(round: usize, n: usize) -> Change {
     let id = format!("M{round}-{n}");
     let chat = format!("chat{}", n % CHATS);
-    let event = |name: &str| NewEvent {
-        id: format!("{name}-{id}"),
+    let subscriptions = vec!["a".to_owned(), "b".to_owned()];
+    let also = SecondName {
+        id: format!("message.any-{id}"),
+        name: "message.any".to_owned(),
+        subscriptions: subscriptions.clone(),
+    };
+    let event = NewEvent {
+        id: format!("message-{id}"),
         session: "default".to_owned(),
         chat: chat.clone(),
-        name: name.to_owned(),
-        body: "{}".to_owned(),
+        name: "message".to_owned(),
+        rest: "}".to_owned(),
         timestamp_ms: 1,
-        subscriptions: vec!["a".to_owned(), "b".to_owned()],
+        subscriptions,
+        also: Some(also),
     };
-    let events = vec![event("message"), event("message.any")];
+    let events = vec![event];
     let row = MessageRow {
         session: "default".to_owned(),
         chat: chat.clone(),

@@ -120,12 +120,17 @@ async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
         let lane = storage.due_lanes(subscription, i64::MAX, 10).await.unwrap().remove(0);
         let items = storage.lane_items(lane.id, 10).await.unwrap();
         assert_eq!(items.len(), events);
-        assert!(items.iter().all(|item| item.attempts == 2 && item.body.starts_with(r#"{"id":"evt_"#)));
+        for item in items {
+            assert!(item.attempts == 2 && item.rest.starts_with(r#""session":"default","metadata":{"#));
+            assert_eq!(storage.attempts(&item.event_id, subscription).await.unwrap().len(), 2);
+        }
     }
+    assert_eq!(storage.events_after(None, 0, 100).await.unwrap().len(), 5);
     let dead = DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
-    let names: Vec<_> =
-        storage.dead_letters(dead).await.unwrap().into_iter().map(|letter| letter.name).collect();
+    let letters = storage.dead_letters(dead).await.unwrap();
+    let names: Vec<_> = letters.iter().map(|letter| letter.name.as_str()).collect();
     assert_eq!(names, ["message", "message.any"]);
+    assert_eq!(storage.attempts(&letters[0].event_id, OTHER_HOOK).await.unwrap().len(), 3);
     storage.close().await;
 }
 

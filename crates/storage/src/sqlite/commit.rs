@@ -3,7 +3,9 @@
 use sqlx::{SqliteConnection, query, query_scalar};
 
 use super::send_rows;
-use crate::{Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent};
+use crate::{
+    Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent, SecondName,
+};
 
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
@@ -149,39 +151,56 @@ async fn insert_event(
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
     let seq: i64 = query_scalar(
-        "INSERT INTO events (id, session, chat, name, body, timestamp_ms)
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq",
+        "INSERT INTO events (id, session, chat, name, rest, timestamp_ms, also_id, also_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
     )
     .bind(&event.id)
     .bind(&event.session)
     .bind(&event.chat)
     .bind(&event.name)
-    .bind(&event.body)
+    .bind(&event.rest)
     .bind(event.timestamp_ms)
+    .bind(event.also.as_ref().map(|also| also.id.as_str()))
+    .bind(event.also.as_ref().map(|also| also.name.as_str()))
     .fetch_one(&mut *connection)
     .await?;
-    for subscription in &event.subscriptions {
+    owe(connection, seq, false, &event.subscriptions, &event, outcome).await?;
+    if let Some(also) = &event.also {
+        owe(connection, seq, true, &also.subscriptions, &event, outcome).await?;
+    }
+    let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
+    let first = EventRow { seq, id, session, chat, name, rest, timestamp_ms };
+    let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
+    outcome.events.push(first);
+    outcome.events.extend(second);
+    Ok(())
+}
+
+/// Owes an event, under one of its names, to its subscriptions.
+async fn owe(
+    connection: &mut SqliteConnection,
+    seq: i64,
+    also: bool,
+    subscriptions: &[String],
+    event: &NewEvent,
+    outcome: &mut CommitOutcome,
+) -> Result<(), sqlx::Error> {
+    for subscription in subscriptions {
         let lane =
             open_lane(connection, subscription, &event.session, &event.chat, event.timestamp_ms).await?;
-        query("INSERT INTO outbox (seq, subscription, lane, state, attempts) VALUES ($1, $2, $3, 0, 0)")
-            .bind(seq)
-            .bind(subscription)
-            .bind(lane)
-            .execute(&mut *connection)
-            .await?;
+        query(
+            "INSERT INTO outbox (seq, also, subscription, lane, state, attempts) VALUES ($1, $2, $3, $4, 0, 0)",
+        )
+        .bind(seq)
+        .bind(also)
+        .bind(subscription)
+        .bind(lane)
+        .execute(&mut *connection)
+        .await?;
         if !outcome.subscriptions.contains(subscription) {
             outcome.subscriptions.push(subscription.clone());
         }
     }
-    outcome.events.push(EventRow {
-        seq,
-        id: event.id,
-        session: event.session,
-        chat: event.chat,
-        name: event.name,
-        body: event.body,
-        timestamp_ms: event.timestamp_ms,
-    });
     Ok(())
 }
 
@@ -193,6 +212,15 @@ pub(super) async fn open_lane(
     chat: &str,
     due_ms: i64,
 ) -> Result<i64, sqlx::Error> {
+    let open = query_scalar("SELECT id FROM lanes WHERE subscription = $1 AND session = $2 AND chat = $3")
+        .bind(subscription)
+        .bind(session)
+        .bind(chat)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(open) = open {
+        return Ok(open);
+    }
     query_scalar(
         "INSERT INTO lanes (subscription, session, chat, next_attempt_ms, gave_up) VALUES ($1, $2, $3, $4, 0)
          ON CONFLICT (subscription, session, chat) DO UPDATE SET next_attempt_ms = lanes.next_attempt_ms

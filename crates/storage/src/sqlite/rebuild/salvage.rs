@@ -49,8 +49,7 @@ const ACCOUNTS: [&str; 2] = [
 /// Takes out what refers to rows that are gone, and closes gaps that would hold deliveries up.
 const ORDER: [&str; 5] = [
     "DELETE FROM outbox WHERE seq NOT IN (SELECT seq FROM events)",
-    "DELETE FROM attempts WHERE NOT EXISTS
-         (SELECT 1 FROM outbox WHERE outbox.seq = attempts.seq AND outbox.subscription = attempts.subscription)",
+    "DELETE FROM attempts WHERE delivery NOT IN (SELECT id FROM outbox)",
     "DELETE FROM incident_steps WHERE incident NOT IN (SELECT id FROM incidents)",
     // A pending delivery without its lane gets one again.
     "INSERT OR IGNORE INTO lanes (id, subscription, session, chat, next_attempt_ms, gave_up)
