@@ -2,8 +2,9 @@
 //!
 //! [`EventSink::event`] wraps a payload in WAHA's webhook body and decides who must hear of it;
 //! [`EventSink::commit`] writes events together with the messages they tell of, then wakes the
-//! dispatcher and the live streams. The body is rendered once, here, so that every delivery of an
-//! event, also after a restart or an upgrade, sends the same bytes under the same id.
+//! dispatcher and the live streams. What a body says is written once, here, so that every delivery of
+//! an event, also after a restart or an upgrade, sends the same bytes under the same id; [`body`] puts
+//! the id and the name before it when it is delivered.
 
 mod envelope;
 mod id;
@@ -14,12 +15,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::broadcast;
 use wakeeper_model::{Clock, SessionName};
-use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, Storage, StorageError};
+use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, SecondName, Storage, StorageError};
 use wakeeper_waha::EventName;
 
-use self::envelope::Envelope;
-pub use self::envelope::Environment;
-use crate::webhook::{Dispatcher, Registry, SessionContext};
+use self::envelope::Rest;
+pub use self::envelope::{Environment, body};
+use crate::webhook::{Audience, Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.
 const LIVE_BUFFER: usize = 1024;
@@ -80,28 +81,46 @@ impl EventSink {
         name: EventName,
         payload: &Value,
     ) -> Result<NewEvent, serde_json::Error> {
-        let timestamp_ms = self.shared.clock.now_ms();
-        let audience = self.shared.registry.audience(session.as_str(), name.as_str());
-        let id = id::event_id(timestamp_ms);
-        let body = serde_json::to_string(&Envelope {
-            id: &id,
-            timestamp: timestamp_ms,
-            event: name.as_str(),
+        self.event_also(session, chat, name, None, payload)
+    }
+
+    /// As [`EventSink::event`], told under a second name as well; stored once.
+    ///
+    /// # Errors
+    /// When the payload cannot be written as JSON.
+    pub fn event_also(
+        &self,
+        session: &SessionName,
+        chat: &str,
+        name: EventName,
+        also: Option<EventName>,
+        payload: &Value,
+    ) -> Result<NewEvent, serde_json::Error> {
+        let shared = &self.shared;
+        let timestamp_ms = shared.clock.now_ms();
+        let audience = |name: EventName| shared.registry.audience(session.as_str(), name.as_str());
+        let Audience { subscriptions, metadata, me } = audience(name);
+        let rest = Rest {
             session: session.as_str(),
-            metadata: &audience.metadata,
-            me: &audience.me,
+            metadata: &metadata,
+            me: &me,
             payload,
-            engine: &self.shared.environment.engine,
-            environment: &self.shared.environment,
-        })?;
+            engine: &shared.environment.engine,
+            environment: &shared.environment,
+        };
         Ok(NewEvent {
-            id,
+            id: id::event_id(timestamp_ms),
             session: session.as_str().to_owned(),
             chat: chat.to_owned(),
             name: name.as_str().to_owned(),
-            body,
+            rest: rest.to_text()?,
             timestamp_ms,
-            subscriptions: audience.subscriptions,
+            subscriptions,
+            also: also.map(|also| SecondName {
+                id: id::event_id(timestamp_ms),
+                name: also.as_str().to_owned(),
+                subscriptions: audience(also).subscriptions,
+            }),
         })
     }
 

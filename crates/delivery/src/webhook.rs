@@ -37,7 +37,10 @@ use wakeeper_waha::WebhookConfig;
 pub use self::housekeeping::RetentionSettings;
 pub use self::registry::SessionContext;
 pub use self::subscription::{WebhookConfigError, check_webhooks};
-pub(crate) use self::{dispatcher::Dispatcher, registry::Registry};
+pub(crate) use self::{
+    dispatcher::Dispatcher,
+    registry::{Audience, Registry},
+};
 use crate::addresses::AddressPolicy;
 use crate::events::{Environment, EventSink};
 

@@ -14,7 +14,7 @@ use whatsapp_rust::wacore::types::presence::ReceiptType;
 use super::address;
 use super::inbox::Inbox;
 use super::inflight::Inflight;
-use crate::message::{Facts, WireKey, ack_payload};
+use crate::message::{Facts, ack_payload};
 
 /// Receipts stored in one commit at most.
 const BATCH: usize = 256;
@@ -143,7 +143,6 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
         return Ok(None);
     }
     let Ok(chat) = row.chat.parse() else { return Ok(None) };
-    let payload: serde_json::Value = serde_json::from_str(&row.payload_json).unwrap_or_default();
     let facts = Facts {
         id: MessageId {
             from_me: true,
@@ -151,7 +150,7 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
             stanza_id: receipt.id,
             participant: row.participant.parse().ok(),
         },
-        wire: WireKey::from_payload(&payload),
+        wire: row.wire,
         me: inbox.state.own_id(),
         timestamp_s: receipt.timestamp_s,
         ack: receipt.ack,

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 use wakeeper_model::{ChatId, MessageId, SessionName};
-use wakeeper_storage::{Change, MessageRef, MessageRow, MessageUpdate, StorageError};
+use wakeeper_storage::{Change, Described, MessageRef, MessageRow, MessageUpdate, StorageError};
 use wakeeper_waha::EventName;
 use whatsapp_rust::prelude::wa;
+use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid};
 
 use super::address;
 use super::journal::Journal;
+use super::stored::{self, Place};
 use crate::message::{
-    Content, Facts, Incoming, edited_payload, message_payload, reaction_payload, read, revoked_payload,
+    Content, Facts, Incoming, edited, edited_payload, message_payload, reaction_payload, read,
+    revoked_payload,
 };
 
 /// A decrypted message with everything known about it.
@@ -25,6 +28,8 @@ pub(super) struct Letter<'a> {
     pub sender_alt: Option<ChatId>,
     /// A group's admin deletes somebody else's message, as the server vouched.
     pub by_admin: bool,
+    /// Where the session's messages are shown.
+    pub place: Place<'a>,
 }
 
 /// What a letter does.
@@ -48,15 +53,8 @@ pub(super) async fn tell(
         Incoming::Reaction { target, emoji } => {
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
             let payload = reaction_payload(&letter.facts, &target, &emoji);
-            Ok(Some(told(
-                journal,
-                session,
-                letter,
-                "reaction",
-                EventName::MessageReaction,
-                payload,
-                Vec::new(),
-            )))
+            let row = concerning(session, letter, "reaction", &target);
+            Ok(Some(told(journal, session, row, EventName::MessageReaction, payload, Vec::new())))
         }
         Incoming::Edit { target, content, message } => {
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
@@ -73,14 +71,14 @@ fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, conten
     let facts = &letter.facts;
     let payload = message_payload(facts, content);
     let chat = facts.id.chat.as_str();
-    let names: &[EventName] = if facts.id.from_me {
-        &[EventName::MessageAny]
+    let (name, also) = if facts.id.from_me {
+        (EventName::MessageAny, None)
     } else {
-        &[EventName::Message, EventName::MessageAny]
+        (EventName::Message, Some(EventName::MessageAny))
     };
-    let events = names.iter().filter_map(|name| journal.event(session, chat, *name, &payload)).collect();
-    let mut row = row(session, letter, content.kind, &payload);
-    row.proto = whatsapp_rust::waproto::codec::message_to_vec(letter.message);
+    let events = journal.event_also(session, chat, name, also, &payload).into_iter().collect();
+    let mut row = row(session, letter, content.kind);
+    row.reply_to = content.reply.as_ref().map(|reply| reply.stanza_id.clone());
     Told { change: Change::Message { row: Box::new(row), updates: Vec::new(), events }, payload }
 }
 
@@ -93,26 +91,42 @@ async fn edit(
     message: &wa::Message,
 ) -> Result<Option<Told>, StorageError> {
     let reference = reference(session, target);
-    let before = journal.storage().message(&reference).await?;
+    let before = known(journal, &reference).await?;
     if before.as_ref().is_some_and(|row| !wrote(letter, row)) {
         tracing::warn!(%session, "an edit of somebody else's message was ignored");
         return Ok(None);
     }
     let payload = edited_payload(&letter.facts, target, content);
-    let updates = before
-        .map(|row| MessageUpdate::Edited {
-            target: reference,
-            payload_json: with_text(&row.payload_json, &payload),
-            // An edited caption comes without the file; the old protobuf still has it.
-            proto: content
-                .media
-                .is_none()
-                .then(|| whatsapp_rust::waproto::codec::message_to_vec(message))
-                .filter(|_| row.kind == "text"),
-        })
-        .into_iter()
-        .collect();
-    Ok(Some(told(journal, session, letter, "edit", EventName::MessageEdited, payload, updates)))
+    let updates = before.map(|row| update(reference, &row, content, message)).into_iter().collect();
+    let row = concerning(session, letter, "edit", target);
+    Ok(Some(told(journal, session, row, EventName::MessageEdited, payload, updates)))
+}
+
+/// The message that an edit or a deletion concerns. One that is damaged counts as unknown: what comes in must be stored
+/// all the same.
+async fn known(journal: &Journal, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
+    match journal.storage().message(target).await {
+        Err(error @ StorageError::DamagedRow { .. }) => {
+            tracing::error!(%error, "a damaged message is edited or deleted");
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
+/// What an edit makes of the row of the message that it edits. One without a readable protobuf gets that of its edit,
+/// when it is a text; all others keep theirs, and the new text beside it where it cannot be put in.
+fn update(target: MessageRef, row: &MessageRow, content: &Content, message: &wa::Message) -> MessageUpdate {
+    let before = stored::protobuf(row).unwrap_or_else(|error| {
+        tracing::error!(%error, "a damaged message is edited");
+        None
+    });
+    let after = match before {
+        Some(before) => edited(before, message),
+        None => (row.kind == "text" && content.kind == "text").then(|| message.clone()),
+    };
+    let body = after.is_none().then(|| content.body.clone());
+    MessageUpdate::Edited { target, proto: after.as_ref().map(codec::message_to_vec), body }
 }
 
 async fn revoke(
@@ -122,34 +136,42 @@ async fn revoke(
     target: &MessageId,
 ) -> Result<Option<Told>, StorageError> {
     let reference = reference(session, target);
-    let before = journal.storage().message(&reference).await?;
+    let before = known(journal, &reference).await?;
     if before.as_ref().is_some_and(|row| !wrote(letter, row) && !letter.by_admin) {
         tracing::warn!(%session, "a deletion of somebody else's message was ignored");
         return Ok(None);
     }
-    let known: Option<Value> = before.as_ref().and_then(|row| serde_json::from_str(&row.payload_json).ok());
+    // Of a damaged one it is told that it is gone, not what it was.
+    let known = before.as_ref().and_then(|row| {
+        let shown = stored::payload(row, letter.place);
+        shown.inspect_err(|error| tracing::error!(%error, "a damaged message is deleted")).ok()
+    });
     let payload = revoked_payload(&letter.facts, target, known.as_ref());
     let updates = before.map(|_| MessageUpdate::Revoked { target: reference }).into_iter().collect();
-    Ok(Some(told(journal, session, letter, "revoke", EventName::MessageRevoked, payload, updates)))
+    let row = concerning(session, letter, "revoke", target);
+    Ok(Some(told(journal, session, row, EventName::MessageRevoked, payload, updates)))
 }
 
 fn told(
     journal: &Journal,
     session: &SessionName,
-    letter: &Letter<'_>,
-    kind: &str,
+    row: MessageRow,
     name: EventName,
     payload: Value,
     updates: Vec<MessageUpdate>,
 ) -> Told {
-    let events = journal.event(session, letter.facts.id.chat.as_str(), name, &payload).into_iter().collect();
-    let mut row = row(session, letter, kind, &payload);
-    row.hidden = true;
+    let events = journal.event(session, &row.chat, name, &payload).into_iter().collect();
     Told { change: Change::Message { row: Box::new(row), updates, events }, payload }
 }
 
-fn row(session: &SessionName, letter: &Letter<'_>, kind: &str, payload: &Value) -> MessageRow {
-    let id = &letter.facts.id;
+/// The row of what concerns another message: not listed among messages.
+fn concerning(session: &SessionName, letter: &Letter<'_>, kind: &str, target: &MessageId) -> MessageRow {
+    MessageRow { target: Some(target.to_string()), hidden: true, ..row(session, letter, kind) }
+}
+
+fn row(session: &SessionName, letter: &Letter<'_>, kind: &str) -> MessageRow {
+    let facts = &letter.facts;
+    let id = &facts.id;
     MessageRow {
         session: session.as_str().to_owned(),
         chat: id.chat.as_str().to_owned(),
@@ -157,11 +179,17 @@ fn row(session: &SessionName, letter: &Letter<'_>, kind: &str, payload: &Value) 
         from_me: id.from_me,
         participant: id.participant.as_ref().map(ToString::to_string).unwrap_or_default(),
         sender: letter.sender.as_str().to_owned(),
-        timestamp_s: letter.facts.timestamp_s,
+        account: facts.me.as_ref().map(ToString::to_string),
+        timestamp_s: facts.timestamp_s,
         kind: kind.to_owned(),
-        ack: i32::from(letter.facts.ack.number()),
-        payload_json: payload.to_string(),
-        proto: Vec::new(),
+        ack: i32::from(facts.ack.number()),
+        from_api: facts.from_api,
+        push_name: facts.push_name.clone(),
+        wire: facts.wire.clone(),
+        target: None,
+        proto: codec::message_to_vec(letter.message),
+        described: Described::default(),
+        reply_to: None,
         edited: false,
         revoked: false,
         hidden: false,
@@ -182,17 +210,6 @@ fn wrote(letter: &Letter<'_>, row: &MessageRow) -> bool {
     row.from_me == letter.facts.id.from_me
         && (row.sender == letter.sender.as_str()
             || letter.sender_alt.as_ref().is_some_and(|alt| row.sender == alt.as_str()))
-}
-
-/// The payload of a message with the text of its edit.
-fn with_text(before: &str, edit: &Value) -> String {
-    let mut payload: Value = serde_json::from_str(before).unwrap_or_default();
-    if let Value::Object(fields) = &mut payload {
-        for name in ["body", "mentionedIds"] {
-            fields.insert(name.to_owned(), edit[name].clone());
-        }
-    }
-    payload.to_string()
 }
 
 /// The message that a key inside `letter` names. `fromMe` in a key is seen from its writer's side.

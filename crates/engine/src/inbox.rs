@@ -11,11 +11,11 @@ use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
 use super::account;
 use super::address::{self, Address};
 use super::changes::{Letter, tell};
-use super::download;
 use super::journal::Journal;
 use super::state::SessionState;
 use super::store::{Closed, Gate};
-use crate::message::{Facts, WireKey, media_part};
+use super::stored::Place;
+use crate::message::{Facts, WireKey};
 
 /// Stores what comes in. The client awaits it before it acknowledges a message to WhatsApp.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ impl Inbox {
         Ok(())
     }
 
-    async fn letter<'a>(&self, client: &Client, inbound: &'a InboundMessage) -> Option<Letter<'a>> {
+    async fn letter<'a>(&'a self, client: &Client, inbound: &'a InboundMessage) -> Option<Letter<'a>> {
         let info = &inbound.info;
         let source = &info.source;
         let chat = address::resolve(client, &source.chat, chat_hint(info)).await?;
@@ -102,9 +102,8 @@ impl Inbox {
             stanza_id: info.id.clone(),
             participant: in_group.then(|| sender.id.clone()),
         };
-        let media_url = media_part(&inbound.message)
-            .is_some()
-            .then(|| download::url(&self.public_url, self.state.name(), &id.stanza_id, &inbound.message));
+        let place = Place { session: self.state.name(), public_url: &self.public_url };
+        let media_url = place.media_url(&id.stanza_id, &inbound.message);
         let facts = Facts {
             wire: WireKey {
                 chat: source.chat.to_non_ad_string(),
@@ -121,7 +120,14 @@ impl Inbox {
             media_url,
         };
         let by_admin = source.is_group && info.edit == EditAttribute::AdminRevoke;
-        Some(Letter { message: &inbound.message, facts, sender: sender.id, sender_alt: sender.alt, by_admin })
+        Some(Letter {
+            message: &inbound.message,
+            facts,
+            sender: sender.id,
+            sender_alt: sender.alt,
+            by_admin,
+            place,
+        })
     }
 
     fn ignored(&self, kind: ChatKind) -> bool {

@@ -60,7 +60,19 @@ impl Journal {
         name: EventName,
         payload: &Value,
     ) -> Option<NewEvent> {
-        match self.sink.event(session, chat, name, payload) {
+        self.event_also(session, chat, name, None, payload)
+    }
+
+    /// As [`Journal::event`], told under a second name as well.
+    pub(super) fn event_also(
+        &self,
+        session: &SessionName,
+        chat: &str,
+        name: EventName,
+        also: Option<EventName>,
+        payload: &Value,
+    ) -> Option<NewEvent> {
+        match self.sink.event_also(session, chat, name, also, payload) {
             Ok(event) => Some(event),
             Err(error) => {
                 tracing::error!(%session, event = %name, %error, "an event could not be written as JSON");

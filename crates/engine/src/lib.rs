@@ -49,6 +49,7 @@ mod signals;
 pub mod spool;
 mod state;
 mod store;
+mod stored;
 mod tasks;
 pub mod transfer;
 mod transport;

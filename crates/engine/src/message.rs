@@ -1,5 +1,5 @@
 //! Message kinds, one file each: what a decrypted `wa.Message` means, what callers see of it, and
-//! how outgoing messages are built. Pure: no client, no storage, no clock.
+//! how outgoing messages are built. Pure: no client, no storage but the words of its rows, no clock.
 
 mod audio;
 mod contact;
@@ -17,14 +17,15 @@ mod text;
 mod video;
 
 pub(crate) use context::{Quote, quote_context};
-pub(crate) use edit::outgoing as edit_message;
+pub(crate) use edit::{edited, outgoing as edit_message, with_caption};
 pub(crate) use payload::{
-    Facts, Reply, WireKey, ack_payload, edited_payload, message_payload, reaction_payload, revoked_payload,
+    Facts, Reply, ack_payload, edited_payload, message_payload, reaction_payload, revoked_payload,
 };
 pub(crate) use reaction::outgoing as reaction_message;
 pub(crate) use revoke::outgoing as revoke_message;
 pub(crate) use text::outgoing as text_message;
 
+pub(crate) use wakeeper_storage::WireKey;
 use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
 
 /// What a decrypted message means to people.
@@ -94,6 +95,28 @@ pub(crate) struct Place {
     pub longitude: f64,
     /// Name or address.
     pub description: Option<String>,
+}
+
+/// The kinds of messages, as `_data.type` shows them.
+const KINDS: [&str; 13] = [
+    "text",
+    "image",
+    "video",
+    "video_note",
+    "audio",
+    "voice",
+    "document",
+    "sticker",
+    "location",
+    "live_location",
+    "contact",
+    "contacts",
+    "poll",
+];
+
+/// The kind of that name; `unknown` for every other one.
+pub(crate) fn kind(name: &str) -> &'static str {
+    KINDS.into_iter().find(|kind| *kind == name).unwrap_or("unknown")
 }
 
 /// Reads what a decrypted message means.

@@ -12,11 +12,12 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wakeeper_model::{Ack, MessageId};
-use wakeeper_storage::{Change, SendBegun, SendRow, SendState, StorageError};
+use wakeeper_storage::{Change, MessageRef, SendBegun, SendRow, SendState, StorageError};
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
+use super::EngineError;
 use super::account;
 use super::acks::Job;
 use super::address::{self, Address};
@@ -27,8 +28,8 @@ use super::journal::Journal;
 use super::plan::{Plan, Planner, fingerprint};
 use super::state::SessionState;
 use super::store::Closed;
-use super::{EngineError, download};
-use crate::message::{Facts, WireKey, media_part};
+use super::stored::{self, Place};
+use crate::message::{Facts, WireKey};
 use crate::outgoing::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
@@ -174,7 +175,7 @@ impl Outbound {
         }
         let mut chats: Vec<(String, Vec<SendRow>)> = Vec::new();
         for row in rows {
-            let Some(plan) = Plan::from_json(&row.request_json) else {
+            let Some(plan) = Plan::stored(&row) else {
                 tracing::error!(session = %self.state.name(), "an unfinished send cannot be read");
                 // It waits for room on the disk, for which its caller must not wait.
                 let this = Arc::clone(self);
@@ -207,10 +208,15 @@ impl Outbound {
             Some(key) => Some(lock(&self.keys, key).await),
             None => None,
         };
-        let Some(plan) = Plan::from_json(&row.request_json) else { return };
+        let Some(plan) = Plan::stored(&row) else { return };
         if let Err(error) = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await {
             tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
         }
+    }
+
+    /// Where this session's messages are shown.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place { session: self.state.name(), public_url: &self.public_url }
     }
 
     /// Waits until no send is under way, at most `patience`.
@@ -254,8 +260,9 @@ impl Outbound {
             request_hash: request_hash.clone(),
             message_id: message_id.clone(),
             state: SendState::Accepted,
-            request_json: plan.to_json(),
-            response_json: None,
+            chat: plan.chat.as_str().to_owned(),
+            proto: plan.proto(),
+            error: None,
             created_ms: now_ms,
             updated_ms: now_ms,
         };
@@ -303,20 +310,43 @@ impl Outbound {
         if row.request_hash != request_hash {
             return Err(EngineError::IdempotencyConflict);
         }
-        let response: Value =
-            row.response_json.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         match row.state {
-            SendState::Acked => Ok(Sent { payload: response, replayed: true }),
-            SendState::Failed => Err(EngineError::FailedBefore {
-                reason: response["error"].as_str().unwrap_or("unknown").to_owned(),
-            }),
+            SendState::Acked => Ok(Sent { payload: self.answer(&row).await?, replayed: true }),
+            SendState::Failed => {
+                Err(EngineError::FailedBefore { reason: row.error.unwrap_or_else(|| "unknown".to_owned()) })
+            }
             SendState::Accepted | SendState::Sent => {
-                let plan = Plan::from_json(&row.request_json)
-                    .ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+                let plan =
+                    Plan::stored(&row).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
                 let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
             }
         }
+    }
+
+    /// What the caller of a finished send was answered, made anew of what is stored.
+    async fn answer(&self, send: &SendRow) -> Result<Value, EngineError> {
+        let plan = Plan::stored(send).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+        let storage = self.journal.storage();
+        let find = |id: &str, from_me: bool| MessageRef {
+            session: send.session.clone(),
+            id: id.to_owned(),
+            from_me: Some(from_me),
+            chat: None,
+        };
+        let Some(row) = storage.message(&find(&send.message_id, true)).await? else {
+            // It said nothing that people see.
+            let own = self.state.own_id().filter(|_| plan.chat.is_group());
+            let stanza_id = send.message_id.clone();
+            return Ok(
+                json!({"id": MessageId { from_me: true, chat: plan.chat, stanza_id, participant: own }}),
+            );
+        };
+        let before = match stored::target(&row)? {
+            Some(target) => storage.message(&find(&target.stanza_id, target.from_me)).await?,
+            None => None,
+        };
+        Ok(stored::answer(&row, &plan.message, before.as_ref(), self.place())?)
     }
 
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
@@ -434,13 +464,12 @@ impl Outbound {
     }
 
     async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
-        let response = json!({"error": reason}).to_string();
         let now_ms = self.state.clock().now_ms();
         let change = Change::Send {
             session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Failed,
-            response_json: Some(response),
+            error: Some(reason.to_owned()),
             now_ms,
         };
         self.journal.commit_patiently(vec![change]).await
@@ -469,7 +498,7 @@ impl Outbound {
             session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Acked,
-            response_json: Some(payload.to_string()),
+            error: None,
             now_ms,
         });
         // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
@@ -479,7 +508,7 @@ impl Outbound {
         Ok(payload)
     }
 
-    async fn letter<'a>(&self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
+    async fn letter<'a>(&'a self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
         let chat = address::resolve_id(client, &plan.chat).await;
         let me = self.state.me();
         let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
@@ -503,9 +532,7 @@ impl Outbound {
             ack: Ack::Server,
             from_api: true,
             push_name: me.as_ref().and_then(|me| me.push_name.clone()),
-            media_url: media_part(&plan.message)
-                .is_some()
-                .then(|| download::url(&self.public_url, self.state.name(), id, &plan.message)),
+            media_url: self.place().media_url(id, &plan.message),
         };
         Letter {
             message: &plan.message,
@@ -513,6 +540,7 @@ impl Outbound {
             sender: own,
             sender_alt: me.and_then(|me| me.lid),
             by_admin: false,
+            place: self.place(),
         }
     }
 }

@@ -4,28 +4,26 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wakeeper_model::{ChatId, MessageId};
-use wakeeper_storage::{MessageRef, MessageRow};
-use whatsapp_rust::buffa::MessageField;
+use wakeeper_storage::{MessageRef, MessageRow, SendRow};
 use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
 use whatsapp_rust::wacore::types::message::AddressingMode;
 use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
+use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid, media};
 
 use super::EngineError;
 use super::fetch::{self, FetchError, Limits};
 use super::journal::Journal;
 use super::state::SessionState;
+use super::stored;
 use crate::message::{
-    Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message,
+    Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message, with_caption,
 };
 use crate::outgoing::{Delete, Edit, FileBody, Media, MediaKind, MediaSource, Outgoing, Reaction, Text};
 use crate::spool::Spooled;
@@ -39,25 +37,18 @@ pub(super) struct Plan {
     pub message: wa::Message,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    chat: ChatId,
-    proto: String,
-}
-
 impl Plan {
-    /// As kept in the row of the send.
-    pub(super) fn to_json(&self) -> String {
-        let proto = BASE64.encode(whatsapp_rust::waproto::codec::message_to_vec(&self.message));
-        serde_json::to_string(&Stored { chat: self.chat.clone(), proto }).unwrap_or_default()
+    /// As the row of the send keeps it.
+    pub(super) fn proto(&self) -> Vec<u8> {
+        codec::message_to_vec(&self.message)
     }
 
     /// From the row of a send; `None` when it is damaged.
-    pub(super) fn from_json(json: &str) -> Option<Self> {
-        let stored: Stored = serde_json::from_str(json).ok()?;
-        let proto = BASE64.decode(stored.proto).ok()?;
-        let message = whatsapp_rust::waproto::codec::message_decode(&proto).ok()?;
-        Some(Self { chat: stored.chat, message })
+    pub(super) fn stored(row: &SendRow) -> Option<Self> {
+        if row.proto.is_empty() {
+            return None;
+        }
+        Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
     }
 }
 
@@ -163,15 +154,13 @@ impl Planner<'_> {
     }
 
     async fn quote(&self, id: &MessageId) -> Result<Quote, EngineError> {
-        let row =
-            self.find(id).await?.filter(|row| !row.proto.is_empty()).ok_or(EngineError::MessageNotFound)?;
-        let message = decode(&row)?;
-        let wire = wire_key(&row);
-        let sender = match (row.from_me, wire.participant) {
+        let row = self.find(id).await?.filter(|row| !row.hidden).ok_or(EngineError::MessageNotFound)?;
+        let message = stored::protobuf(&row)?.ok_or(EngineError::MessageNotFound)?;
+        let sender = match (row.from_me, row.wire.participant) {
             (_, Some(participant)) => participant,
-            (false, None) => wire.chat,
+            (false, None) => row.wire.chat,
             (true, None) if id.chat.is_group() => self.own_jid_in(&id.chat).await,
-            (true, None) => self.own_jid(wire.chat.ends_with("@lid")),
+            (true, None) => self.own_jid(row.wire.chat.ends_with("@lid")),
         };
         Ok(Quote { stanza_id: row.id, sender, message })
     }
@@ -196,7 +185,7 @@ impl Planner<'_> {
     /// The key that names a message to the other side.
     async fn key(&self, id: &MessageId) -> Result<wa::MessageKey, EngineError> {
         let wire = match self.find(id).await? {
-            Some(row) => wire_key(&row),
+            Some(row) => row.wire,
             None => WireKey {
                 chat: id.chat.to_wire(),
                 participant: id.participant.as_ref().map(ChatId::to_wire),
@@ -242,7 +231,7 @@ impl Planner<'_> {
         let row = self.find(&edit.message).await?.ok_or(EngineError::MessageNotFound)?;
         let key = self.key(&edit.message).await?;
         let context = quote_context(None, &edit.mentions);
-        let before = if row.proto.is_empty() { None } else { Some(decode(&row)?) };
+        let before = stored::protobuf(&row)?;
         let content = match before.and_then(|before| with_caption(before, &edit.text)) {
             Some(content) => content,
             None => text_message(edit.text, context),
@@ -395,32 +384,6 @@ struct Loaded {
     source: Source,
     mimetype: Option<String>,
     filename: Option<String>,
-}
-
-fn decode(row: &MessageRow) -> Result<wa::Message, EngineError> {
-    whatsapp_rust::waproto::codec::message_decode(&row.proto).map_err(|_| EngineError::MessageNotFound)
-}
-
-fn wire_key(row: &MessageRow) -> WireKey {
-    let payload = serde_json::from_str(&row.payload_json).unwrap_or_default();
-    WireKey::from_payload(&payload)
-}
-
-/// The message with another caption; `None` when it has no file.
-fn with_caption(before: wa::Message, caption: &str) -> Option<wa::Message> {
-    let mut message = before.into_base_message();
-    let caption = Some(caption.to_owned());
-    if let Some(image) = message.image_message.as_option_mut() {
-        image.caption = caption;
-    } else if let Some(video) = message.video_message.as_option_mut() {
-        video.caption = caption;
-    } else if let Some(document) = message.document_message.as_option_mut() {
-        document.caption = caption;
-    } else {
-        return None;
-    }
-    message.message_context_info = MessageField::default();
-    Some(message)
 }
 
 #[cfg(test)]

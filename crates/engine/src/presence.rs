@@ -9,7 +9,6 @@ use whatsapp_rust::Jid;
 
 use super::outbound::Outbound;
 use super::{EngineError, reading};
-use crate::message::WireKey;
 use crate::outgoing::{Seen, Sent, Typing};
 
 /// Unread messages that one call without ids marks as read at most.
@@ -36,9 +35,7 @@ pub(super) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, Engine
     // One receipt speaks of one sender in one chat, under the name their messages came with.
     let mut groups: BTreeMap<(String, Option<String>), Vec<&MessageRow>> = BTreeMap::new();
     for row in &rows {
-        let payload = serde_json::from_str(&row.payload_json).unwrap_or_default();
-        let wire = WireKey::from_payload(&payload);
-        groups.entry((wire.chat, wire.participant)).or_default().push(row);
+        groups.entry((row.wire.chat.clone(), row.wire.participant.clone())).or_default().push(row);
     }
     for ((chat, participant), rows) in &groups {
         let sender = participant.as_deref().map(jid).transpose()?;

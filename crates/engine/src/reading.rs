@@ -1,14 +1,15 @@
 //! Reading stored messages.
 
-use serde_json::{Value, json};
-use wakeeper_model::{Ack, ChatId};
-use wakeeper_storage::{MessageQuery as RowQuery, MessageRow, SortOrder};
+use serde_json::Value;
+use wakeeper_model::ChatId;
+use wakeeper_storage::{MessageQuery as RowQuery, SortOrder, StorageError};
 
 use super::EngineError;
 use super::address;
 use super::download::Downloads;
 use super::outbound::Outbound;
 use super::state::SessionState;
+use super::stored;
 use crate::query::MessageQuery;
 
 /// Every name a chat may be stored under.
@@ -47,26 +48,7 @@ pub(super) async fn messages(
             let _ = downloads.of_message(outbound, &row.proto).await;
         }
     }
-    Ok(rows.iter().map(current).collect())
-}
-
-/// A stored payload with what happened since: acknowledgements, edits, deletion.
-fn current(row: &MessageRow) -> Value {
-    let mut payload: Value = serde_json::from_str(&row.payload_json).unwrap_or_default();
-    if let (Value::Object(fields), Ok(ack)) = (&mut payload, ack(row)) {
-        fields.insert("ack".to_owned(), json!(ack.number()));
-        fields.insert("ackName".to_owned(), json!(ack.name()));
-        fields.insert("edited".to_owned(), json!(row.edited));
-        fields.insert("revoked".to_owned(), json!(row.revoked));
-        if row.revoked {
-            fields.insert("body".to_owned(), json!(""));
-            fields.insert("hasMedia".to_owned(), json!(false));
-            fields.insert("media".to_owned(), Value::Null);
-        }
-    }
-    payload
-}
-
-fn ack(row: &MessageRow) -> Result<Ack, wakeeper_model::UnknownAck> {
-    i8::try_from(row.ack).map_err(|_| wakeeper_model::UnknownAck)?.try_into()
+    let place = outbound.place();
+    // One that cannot be shown fails the answer, by name: left out, it would be missed by nobody.
+    Ok(rows.iter().map(|row| stored::listed(row, place)).collect::<Result<_, StorageError>>()?)
 }

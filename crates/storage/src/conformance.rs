@@ -11,7 +11,7 @@ pub(crate) mod sessions;
 
 use std::sync::Arc;
 
-use crate::{EventRow, MessageRow, NewEvent, Storage};
+use crate::{Described, EventRow, MessageRow, NewEvent, Storage, WireKey};
 
 /// Runs the suite: each back end calls this with its own way to make an empty storage.
 macro_rules! suite {
@@ -20,10 +20,11 @@ macro_rules! suite {
             sessions: keeps_replaces_and_lists, deleting_takes_what_is_not_owed;
             accounts: an_account_is_kept, rows_of_a_former_account_are_set_apart_and_come_back,
                 deleting_a_session_takes_former_accounts_too;
-            commits: a_redelivered_message_makes_no_second_event, acks_only_rise,
+            commits: a_message_is_kept_whole, a_redelivered_message_makes_no_second_event, acks_only_rise,
                 edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
                 concurrent_commits_all_land, pages_and_filters;
-            outbox: a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
+            outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
+                a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;
             lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
                 giving_up_is_remembered_until_a_success;
@@ -47,7 +48,7 @@ macro_rules! suite {
 pub(crate) use suite;
 
 /// A message from somebody, in chat `chat` under stanza id `id`.
-fn message(chat: &str, id: &str) -> MessageRow {
+pub(crate) fn message(chat: &str, id: &str) -> MessageRow {
     MessageRow {
         session: "default".to_owned(),
         chat: chat.to_owned(),
@@ -58,8 +59,14 @@ fn message(chat: &str, id: &str) -> MessageRow {
         timestamp_s: 1_700_000_000,
         kind: "text".to_owned(),
         ack: 0,
-        payload_json: r#"{"body":"x"}"#.to_owned(),
+        account: Some("me".to_owned()),
+        from_api: false,
+        push_name: Some("Ann".to_owned()),
+        wire: WireKey { chat: format!("wire {chat}"), ..WireKey::default() },
+        target: None,
         proto: vec![1, 2, 3],
+        described: Described::default(),
+        reply_to: None,
         edited: false,
         revoked: false,
         hidden: false,
@@ -73,9 +80,10 @@ fn event(chat: &str, id: &str, subscriptions: &[&str]) -> NewEvent {
         session: "default".to_owned(),
         chat: chat.to_owned(),
         name: "message".to_owned(),
-        body: format!(r#"{{"id":"{id}"}}"#),
+        rest: format!("rest of {id}"),
         timestamp_ms: 1000,
         subscriptions: subscriptions.iter().map(ToString::to_string).collect(),
+        also: None,
     }
 }
 

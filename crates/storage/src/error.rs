@@ -3,6 +3,7 @@ use std::{path::PathBuf, sync::Arc};
 use thiserror::Error;
 
 use crate::disk::{DiskCause, DiskTrouble};
+use crate::sqlite::damaged::Damaged;
 
 /// A storage operation that failed. Carries no row contents: no key, body or phone number.
 #[derive(Debug, Clone, Error)]
@@ -31,7 +32,8 @@ pub enum StorageError {
     },
     /// A newer wakeeper wrote this database; opening it with an older one could lose rows.
     #[error(
-        "the database was written by a newer wakeeper (schema {found}); this one knows up to {supported}"
+        "the database was written by a newer wakeeper (schema {found}); this one knows up to {supported}. Start the newer \
+         wakeeper again, or put back the data folder as it was before the update; nothing was changed"
     )]
     NewerDatabase {
         /// Schema version found in the file.
@@ -45,6 +47,14 @@ pub enum StorageError {
     Disk {
         /// Which file, and why.
         trouble: Arc<DiskTrouble>,
+    },
+    /// A row cannot be read. The others can.
+    #[error("{row} is damaged: {problem}")]
+    DamagedRow {
+        /// Which, for example `message 3EB0AA of session default`.
+        row: String,
+        /// What is wrong with it, without its contents.
+        problem: String,
     },
     /// The storage was closed.
     #[error("the storage is closed")]
@@ -88,6 +98,10 @@ impl StorageError {
     pub(crate) fn during(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| match source {
             sqlx::Error::PoolClosed => Self::Closed,
+            sqlx::Error::Decode(inner) => match inner.downcast::<Damaged>() {
+                Ok(damaged) => Self::DamagedRow { row: damaged.row, problem: damaged.problem },
+                Err(inner) => Self::Database { operation, source: Arc::new(sqlx::Error::Decode(inner)) },
+            },
             source => Self::Database { operation, source: Arc::new(source) },
         }
     }

@@ -20,10 +20,10 @@ pub use error::{StorageError, is_corruption};
 pub use open::{open_or_rebuild_sqlite, open_sqlite, read_sqlite};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
-    DeadLetterQuery, DeliveryRecord, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
+    DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
     IncidentState, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate,
-    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SendBegun, SendRow, SendState,
-    SessionRow, SortOrder, Verdict,
+    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName, SendBegun, SendRow,
+    SendState, SessionRow, SortOrder, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{

@@ -11,13 +11,14 @@ mod session;
 
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
-pub use event::{EventRow, NewEvent};
+pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
 };
 pub use message::{
-    Change, CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder,
+    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,
+    SortOrder, WireKey,
 };
 pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, Retention,

@@ -3,6 +3,7 @@
 
 mod account_rows;
 mod commit;
+pub(crate) mod damaged;
 mod event_rows;
 mod file;
 mod generation_rows;

@@ -115,7 +115,8 @@ pub trait EventRows: Send + Sync {
     /// One event by its id.
     async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError>;
 
-    /// Events after a position, oldest first, of one session or (`None`) of all.
+    /// Events after a position, oldest first, of one session or (`None`) of all; at most `limit`, each under each of its
+    /// names.
     async fn events_after(
         &self,
         session: Option<&str>,
@@ -140,7 +141,7 @@ pub trait OutboxRows: Send + Sync {
     /// The first pending deliveries of a lane, in order.
     async fn lane_items(&self, lane: i64, limit: u32) -> Result<Vec<OutboxItem>, StorageError>;
 
-    /// Stores the outcome of an attempt and moves the lane on.
+    /// Stores the outcome of an attempt and moves the lane on. What was delivered is not kept.
     async fn record_delivery(&self, record: DeliveryRecord) -> Result<(), StorageError>;
 
     /// Ends every pending delivery of a subscription that exists no more: as dead letters, or not
@@ -163,7 +164,7 @@ pub trait OutboxRows: Send + Sync {
         now_ms: i64,
     ) -> Result<Vec<String>, StorageError>;
 
-    /// The kept attempts at delivering one event to one subscription, oldest first.
+    /// The kept failed attempts at delivering one event to one subscription, oldest first.
     async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError>;
 
     /// How full the outbox is.
@@ -176,14 +177,14 @@ pub trait SendRows: Send + Sync {
     /// Stores a send before anything of it leaves, unless its idempotency key is taken.
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
 
-    /// Moves a send on; `None` keeps the stored answer. `false` when it is unknown. To move a send
+    /// Moves a send on; `None` keeps the stored error. `false` when it is unknown. To move a send
     /// together with its message row use [`crate::Change::Send`] in a commit.
     async fn update_send(
         &self,
         session: &str,
         message_id: &str,
         state: SendState,
-        response_json: Option<String>,
+        error: Option<String>,
         now_ms: i64,
     ) -> Result<bool, StorageError>;
 

@@ -10,7 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wakeeper_storage::{Change, MessageQuery, MessageRow, NewEvent, SendRow, SendState, open_sqlite};
+use wakeeper_storage::{
+    Change, Described, MessageQuery, MessageRow, NewEvent, SecondName, SendRow, SendState, WireKey,
+    open_sqlite,
+};
 
 const DATABASE: &str = "CRASH_TEST_DATABASE";
 const CHATS: usize = 4;
@@ -18,16 +21,23 @@ const CHATS: usize = 4;
 fn change(round: usize, n: usize) -> Change {
     let id = format!("M{round}-{n}");
     let chat = format!("chat{}", n % CHATS);
-    let event = |name: &str| NewEvent {
-        id: format!("{name}-{id}"),
+    let subscriptions = vec!["a".to_owned(), "b".to_owned()];
+    let also = SecondName {
+        id: format!("message.any-{id}"),
+        name: "message.any".to_owned(),
+        subscriptions: subscriptions.clone(),
+    };
+    let event = NewEvent {
+        id: format!("message-{id}"),
         session: "default".to_owned(),
         chat: chat.clone(),
-        name: name.to_owned(),
-        body: "{}".to_owned(),
+        name: "message".to_owned(),
+        rest: "}".to_owned(),
         timestamp_ms: 1,
-        subscriptions: vec!["a".to_owned(), "b".to_owned()],
+        subscriptions,
+        also: Some(also),
     };
-    let events = vec![event("message"), event("message.any")];
+    let events = vec![event];
     let row = MessageRow {
         session: "default".to_owned(),
         chat: chat.clone(),
@@ -38,8 +48,14 @@ fn change(round: usize, n: usize) -> Change {
         timestamp_s: 1,
         kind: "text".to_owned(),
         ack: 0,
-        payload_json: "x".repeat(500),
-        proto: vec![7; 500],
+        account: None,
+        from_api: false,
+        push_name: None,
+        wire: WireKey::default(),
+        target: None,
+        proto: vec![7; 1000],
+        described: Described::default(),
+        reply_to: None,
         edited: false,
         revoked: false,
         hidden: false,
@@ -83,8 +99,9 @@ fn send(id: &str) -> SendRow {
         request_hash: String::new(),
         message_id: id.to_owned(),
         state: SendState::Accepted,
-        request_json: "{}".to_owned(),
-        response_json: None,
+        chat: "c".to_owned(),
+        proto: vec![1, 2, 3],
+        error: None,
         created_ms: 1,
         updated_ms: 1,
     }

@@ -9,6 +9,7 @@ use super::dispatcher::{STORAGE_PAUSE, Shared};
 use super::receivers::Receiver;
 use super::retry;
 use super::subscription::Subscription;
+use crate::events::body;
 
 /// Deliveries in one turn; then other lanes get theirs.
 const TURN: u32 = 32;
@@ -70,7 +71,8 @@ impl Turn<'_> {
 
     /// Answers whether the lane's next delivery may follow at once.
     async fn deliver(&mut self, item: OutboxItem) -> bool {
-        let OutboxItem { seq, event_id, attempts, body, .. } = item;
+        let OutboxItem { id, event_id, name, timestamp_ms, rest, attempts, .. } = item;
+        let body = body(&event_id, timestamp_ms, &name, &rest);
         let number = attempts.saturating_add(1);
         let started_ms = self.shared.clock.now_ms();
         let attempted = tokio::select! {
@@ -107,7 +109,8 @@ impl Turn<'_> {
             status: attempted.status,
             error: attempted.why(),
         };
-        let record = DeliveryRecord { lane: self.lane.id, seq, attempt: Some(attempt), verdict, now_ms };
+        let record =
+            DeliveryRecord { lane: self.lane.id, delivery: id, attempt: Some(attempt), verdict, now_ms };
         self.store(record).await && goes_on
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wakeeper_model::{Ack, ChatId, MessageId};
 
-use super::Content;
+use super::{Content, WireKey};
 
 /// A quoted message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,33 +14,6 @@ pub(crate) struct Reply {
     pub participant: Option<String>,
     /// Its text.
     pub body: Option<String>,
-}
-
-/// The addresses of a message as the wire wrote them, each with its other name when that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WireKey {
-    /// The chat's JID.
-    pub chat: String,
-    /// Its LID when `chat` is a phone number, or the reverse.
-    pub chat_alt: Option<String>,
-    /// The sender's JID, in groups and broadcasts.
-    pub participant: Option<String>,
-    /// Its other name.
-    pub participant_alt: Option<String>,
-}
-
-impl WireKey {
-    /// The addresses kept in a stored payload's `_data.key`.
-    pub(crate) fn from_payload(payload: &Value) -> Self {
-        let key = &payload["_data"]["key"];
-        let text = |name: &str| key[name].as_str().map(str::to_owned);
-        Self {
-            chat: text("remoteJid").unwrap_or_default(),
-            chat_alt: text("remoteJidAlt"),
-            participant: text("participant"),
-            participant_alt: text("participantAlt"),
-        }
-    }
 }
 
 /// Who, where and when of a message.

@@ -276,11 +276,3 @@ fn an_unknown_kind_is_still_a_message() {
     };
     assert_eq!(message_of(&invite).kind, "unknown");
 }
-
-#[test]
-fn a_payload_gives_its_addresses_back() {
-    let facts = facts("false_123@g.us_AAA_628111@c.us");
-    let payload = message_payload(&facts, &Content::default());
-    assert_eq!(WireKey::from_payload(&payload), facts.wire);
-    assert_eq!(ack_payload(&facts)["ackName"], "DEVICE");
-}

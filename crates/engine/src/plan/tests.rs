@@ -1,3 +1,5 @@
+use whatsapp_rust::buffa::MessageField;
+
 use super::*;
 
 fn text(body: &str) -> Outgoing {
@@ -16,10 +18,24 @@ fn print(outgoing: &Outgoing) -> String {
 #[test]
 fn a_plan_survives_the_row_it_is_kept_in() {
     let plan = Plan { chat: "628111".parse().unwrap(), message: text_message("hello".to_owned(), None) };
-    let back = Plan::from_json(&plan.to_json()).unwrap();
+    let row = SendRow {
+        session: "default".to_owned(),
+        idempotency_key: None,
+        request_hash: String::new(),
+        message_id: "AAA".to_owned(),
+        state: wakeeper_storage::SendState::Accepted,
+        chat: plan.chat.to_string(),
+        proto: plan.proto(),
+        error: None,
+        created_ms: 1,
+        updated_ms: 1,
+    };
+    let back = Plan::stored(&row).unwrap();
     assert_eq!(back.chat, plan.chat);
     assert_eq!(back.message, plan.message);
-    assert!(Plan::from_json("{}").is_none());
+    assert!(Plan::stored(&SendRow { proto: Vec::new(), ..row.clone() }).is_none());
+    assert!(Plan::stored(&SendRow { proto: vec![0xff], ..row.clone() }).is_none());
+    assert!(Plan::stored(&SendRow { chat: String::new(), ..row }).is_none());
 }
 
 #[test]

@@ -9,11 +9,9 @@ use wakeeper_doctor::formats::baileys_store::{self, StoredMessage};
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_model::{Ack, ChatId, ChatKind, MessageId, SessionName};
-use wakeeper_storage::{Change, MessageRow, Storage, StorageError};
+use wakeeper_storage::{Change, Described, MessageRow, Storage, StorageError, WireKey};
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;
-
-use crate::message::{Content, Facts, MediaInfo, WireKey, message_payload};
 
 /// Messages that are committed together.
 const BATCH: usize = 500;
@@ -111,34 +109,40 @@ impl Translator<'_> {
         // An id that its own callers could not write back is none.
         id.to_string().parse::<MessageId>().ok()?;
         let ack = ack(message);
-        let facts = Facts {
+        let proto = proto(message);
+        // What the protobuf does not say.
+        let described = if proto.is_empty() {
+            Described {
+                body: Some(message.body.clone()),
+                mimetype: message.mimetype.clone(),
+                filename: message.file_name.clone().filter(|_| message.mimetype.is_some()),
+                ..Described::default()
+            }
+        } else {
+            Described::default()
+        };
+        Some(MessageRow {
+            session: self.name.as_str().to_owned(),
+            chat: id.chat.as_str().to_owned(),
+            id: message.id.clone(),
+            from_me: message.from_me,
+            participant: id.participant.as_ref().map(ToString::to_string).unwrap_or_default(),
+            sender: sender.as_str().to_owned(),
+            account: Some(me.as_str().to_owned()),
+            timestamp_s: message.timestamp_s,
+            kind: kind(message).to_owned(),
+            ack: i32::from(ack.number()),
+            from_api: false,
+            push_name: message.push_name.clone(),
             wire: WireKey {
                 chat: message.chat.clone(),
                 participant: message.participant.clone(),
                 ..WireKey::default()
             },
-            id,
-            me: Some(me),
-            timestamp_s: message.timestamp_s,
-            ack,
-            from_api: false,
-            push_name: message.push_name.clone(),
-            media_url: None,
-        };
-        let content = content(message);
-        let payload = message_payload(&facts, &content);
-        Some(MessageRow {
-            session: self.name.as_str().to_owned(),
-            chat: facts.id.chat.as_str().to_owned(),
-            id: message.id.clone(),
-            from_me: message.from_me,
-            participant: facts.id.participant.as_ref().map(ToString::to_string).unwrap_or_default(),
-            sender: sender.as_str().to_owned(),
-            timestamp_s: message.timestamp_s,
-            kind: content.kind.to_owned(),
-            ack: i32::from(ack.number()),
-            payload_json: payload.to_string(),
-            proto: proto(message, &content),
+            target: None,
+            proto,
+            described,
+            reply_to: None,
             edited: false,
             revoked: false,
             hidden: false,
@@ -174,27 +178,26 @@ fn ack(message: &StoredMessage) -> Ack {
     }
 }
 
-fn content(message: &StoredMessage) -> Content {
-    let kind = match message.kind.as_str() {
+fn kind(message: &StoredMessage) -> &'static str {
+    match message.kind.as_str() {
         "conversation" | "extendedText" => "text",
         "image" => "image",
         "video" | "ptv" => "video",
         "audio" => "audio",
         "document" => "document",
         "sticker" => "sticker",
-        "location" | "liveLocation" => "location",
-        "contact" | "contactsArray" => "contact",
+        "location" => "location",
+        "liveLocation" => "live_location",
+        "contact" => "contact",
+        "contactsArray" => "contacts",
         "pollCreation" | "pollCreationMessageV2" | "pollCreationMessageV3" => "poll",
         _ => "unknown",
-    };
-    let media =
-        message.mimetype.clone().map(|mimetype| MediaInfo { mimetype, filename: message.file_name.clone() });
-    Content { kind, body: message.body.clone(), media, ..Content::default() }
+    }
 }
 
 /// Texts can be answered and forwarded; files cannot be fetched any more, so their messages have no protobuf.
-fn proto(message: &StoredMessage, content: &Content) -> Vec<u8> {
-    if content.kind != "text" {
+fn proto(message: &StoredMessage) -> Vec<u8> {
+    if kind(message) != "text" || message.body.is_empty() || message.mimetype.is_some() {
         return Vec::new();
     }
     codec::message_to_vec(&wa::Message { conversation: Some(message.body.clone()), ..wa::Message::default() })

@@ -127,7 +127,7 @@ async fn pending(world: &mut World, ben: &Phone, restart_in_between: bool) {
     let seen = world.ann.messages(0, |entry| entry.content.text.as_deref() == Some("only from the owner"));
     assert!(seen.is_empty(), "it was sent from the other number");
     let row = world.engine.storage.send_by_key("default", "k").await.unwrap().unwrap();
-    assert!(row.response_json.unwrap().contains("another phone number"));
+    assert!(row.error.unwrap().contains("another phone number"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

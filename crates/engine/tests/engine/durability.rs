@@ -62,7 +62,7 @@ async fn the_same_key_sends_once() {
 /// The row of a finished send, as it was before the server's acknowledgement came.
 async fn unfinished(world: &World, id: &str) -> SendRow {
     let row = world.engine.storage.send("default", id).await.unwrap().unwrap();
-    SendRow { state: SendState::Accepted, response_json: None, ..row }
+    SendRow { state: SendState::Accepted, error: None, ..row }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
+use wakeeper_delivery::events::body;
 use wakeeper_delivery::webhook::{WebhookSettings, Webhooks};
 use wakeeper_engine::{
     EngineConfig, EngineError, IdempotencyKey, Lock, MessageQuery, Outgoing, Sent, Sessions, Text,
@@ -126,7 +127,8 @@ impl Engine {
             loop {
                 let event = self.events.recv().await.unwrap();
                 if event.name == name {
-                    let body: Value = serde_json::from_str(&event.body).unwrap();
+                    let body = body(&event.id, event.timestamp_ms, &event.name, &event.rest);
+                    let body: Value = serde_json::from_str(&body).unwrap();
                     if wanted(&body["payload"]) {
                         return body["payload"].clone();
                     }

@@ -229,6 +229,11 @@ impl From<StorageError> for ApiError {
         match error {
             StorageError::Closed => Self::shutting_down(),
             StorageError::Disk { trouble } => disk(&trouble),
+            error @ StorageError::DamagedRow { .. } => {
+                tracing::error!(%error, "a request failed");
+                Self::new(ErrorCode::Internal, error.to_string())
+                    .hint("the other rows can be read: in a list, pass it over with limit and offset")
+            }
             error => internal(&error),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_delivery::events::body;
 use wakeeper_storage::DeadLetterQuery;
 
 use super::document::Failures;
@@ -65,6 +66,7 @@ struct DeadLetter {
 
 impl From<wakeeper_storage::DeadLetter> for DeadLetter {
     fn from(letter: wakeeper_storage::DeadLetter) -> Self {
+        let body = body(&letter.event_id, letter.timestamp_ms, &letter.name, &letter.rest);
         Self {
             id: letter.id,
             event_id: letter.event_id,
@@ -74,7 +76,8 @@ impl From<wakeeper_storage::DeadLetter> for DeadLetter {
             attempts: letter.attempts,
             reason: letter.reason,
             given_up: letter.dead_ms,
-            body: serde_json::from_str(&letter.body).unwrap_or(Value::String(letter.body)),
+            // What is no JSON is shown as the text that it is.
+            body: serde_json::from_str(&body).unwrap_or(Value::String(body)),
         }
     }
 }

@@ -26,8 +26,9 @@ fn send(key: &str, message_id: &str, state: SendState) -> SendRow {
         request_hash: "hash".to_owned(),
         message_id: message_id.to_owned(),
         state,
-        request_json: "{}".to_owned(),
-        response_json: None,
+        chat: "c".to_owned(),
+        proto: vec![1, 2, 3],
+        error: None,
         created_ms: 1,
         updated_ms: 1,
     }
@@ -68,8 +69,7 @@ pub(crate) async fn rows_of_a_former_account_are_set_apart_and_come_back(storage
     let failed = storage.send_by_key("default", "k1").await.unwrap().unwrap();
     assert_ne!(failed.session, "default");
     assert_eq!(failed.state, SendState::Failed);
-    let answer: serde_json::Value = serde_json::from_str(&failed.response_json.unwrap()).unwrap();
-    assert_eq!(answer["error"], "another \"number\"");
+    assert_eq!(failed.error.as_deref(), Some("another \"number\""));
     let repeated = storage.begin_send(send("k2", "S3", SendState::Accepted)).await.unwrap();
     assert!(matches!(repeated, SendBegun::Existing(row) if row.session != "default"), "the key stays taken");
 

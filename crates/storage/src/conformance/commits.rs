@@ -3,7 +3,10 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::{all_events, event, message};
-use crate::{Change, CommitBatch, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder, Storage};
+use crate::{
+    Change, CommitBatch, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder, Storage,
+    WireKey,
+};
 
 fn target(id: &str) -> MessageRef {
     MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: None, chat: None }
@@ -12,6 +15,32 @@ fn target(id: &str) -> MessageRef {
 fn arrives(row: MessageRow, event_id: &str) -> Change {
     let events = vec![event(&row.chat, event_id, &["hook"])];
     Change::Message { row: Box::new(row), updates: vec![], events }
+}
+
+pub(crate) async fn a_message_is_kept_whole(storage: Arc<dyn Storage>) {
+    let some = |text: &str| Some(text.to_owned());
+    let row = MessageRow {
+        participant: "p".to_owned(),
+        from_api: true,
+        wire: WireKey {
+            chat: "1@s.whatsapp.net".to_owned(),
+            chat_alt: some("2@lid"),
+            participant: some("3@lid"),
+            participant_alt: some("4@s.whatsapp.net"),
+        },
+        target: some("true_c_T"),
+        described: Described {
+            body: some("text"),
+            mimetype: some("image/png"),
+            filename: some("a.png"),
+            reply_participant: some("5@c.us"),
+            reply_body: some("the question"),
+        },
+        reply_to: some("Q1"),
+        ..message("c", "M1")
+    };
+    storage.commit(arrives(row.clone(), "e1").into()).await.unwrap();
+    assert!(storage.message(&target("M1")).await.unwrap() == Some(row));
 }
 
 pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn Storage>) {
@@ -31,7 +60,7 @@ pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn
     assert_eq!(storage.commit(others.into()).await.unwrap().applied, [true; 3]);
     let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
     assert_eq!(ids, ["e1", "e3", "e4", "e5"]);
-    assert_eq!(storage.event("e3").await.unwrap().unwrap().body, r#"{"id":"e3"}"#);
+    assert_eq!(storage.event("e3").await.unwrap().unwrap().rest, "rest of e3");
     assert!(storage.event("e2").await.unwrap().is_none());
 }
 
@@ -62,21 +91,18 @@ pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Sto
     let edit = Change::Message {
         row: Box::new(MessageRow { kind: "edit".to_owned(), hidden: true, ..message("c", "E1") }),
         updates: vec![
-            MessageUpdate::Edited {
-                target: target("M1"),
-                payload_json: "{}".to_owned(),
-                proto: Some(vec![9]),
-            },
-            MessageUpdate::Edited { target: target("M2"), payload_json: "{}".to_owned(), proto: None },
+            MessageUpdate::Edited { target: target("M1"), proto: Some(vec![9]), body: None },
+            MessageUpdate::Edited { target: target("M2"), proto: None, body: Some("new".to_owned()) },
             MessageUpdate::Revoked { target: target("M2") },
         ],
         events: vec![],
     };
     storage.commit(edit.into()).await.unwrap();
     let edited = storage.message(&target("M1")).await.unwrap().unwrap();
-    assert!(edited.edited && !edited.revoked && edited.payload_json == "{}" && edited.proto == [9]);
+    assert!(edited.edited && !edited.revoked && edited.described.body.is_none() && edited.proto == [9]);
     let revoked = storage.message(&target("M2")).await.unwrap().unwrap();
     assert!(revoked.revoked && revoked.proto == [1, 2, 3]);
+    assert_eq!(revoked.described.body.as_deref(), Some("new"));
     let listed =
         storage.messages("default", MessageQuery { limit: 10, ..MessageQuery::default() }).await.unwrap();
     assert_eq!(listed.len(), 2, "the edit itself is not listed");

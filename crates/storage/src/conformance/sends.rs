@@ -10,8 +10,9 @@ fn send(key: Option<&str>, message_id: &str) -> SendRow {
         request_hash: format!("hash of {message_id}"),
         message_id: message_id.to_owned(),
         state: SendState::Accepted,
-        request_json: "{}".to_owned(),
-        response_json: None,
+        chat: "c".to_owned(),
+        proto: vec![1, 2, 3],
+        error: None,
         created_ms: 1,
         updated_ms: 1,
     }
@@ -33,14 +34,15 @@ pub(crate) async fn unfinished_sends_keep_their_order(storage: Arc<dyn Storage>)
     for id in ["M3", "M1", "M2", "M4"] {
         storage.begin_send(send(None, id)).await.unwrap();
     }
-    let answer = Some(r#"{"id":"x"}"#.to_owned());
-    assert!(storage.update_send("default", "M1", SendState::Acked, answer.clone(), 5).await.unwrap());
+    let error = Some("463".to_owned());
+    assert!(storage.update_send("default", "M1", SendState::Failed, error.clone(), 5).await.unwrap());
     assert!(storage.update_send("default", "M2", SendState::Sent, None, 6).await.unwrap());
     assert!(!storage.update_send("default", "M9", SendState::Sent, None, 6).await.unwrap());
     let unfinished = storage.unfinished_sends("default").await.unwrap();
     assert_eq!(unfinished.iter().map(|row| row.message_id.as_str()).collect::<Vec<_>>(), ["M3", "M2", "M4"]);
-    let acked = storage.send("default", "M1").await.unwrap().unwrap();
-    assert!(acked.state == SendState::Acked && acked.response_json == answer && acked.updated_ms == 5);
+    let failed = storage.send("default", "M1").await.unwrap().unwrap();
+    assert!(failed.state == SendState::Failed && failed.error == error && failed.updated_ms == 5);
+    assert!(failed.proto == [1, 2, 3]);
     let everything_finished =
         Retention { delivered_before_ms: 0, dead_before_ms: 0, sends_before_ms: 100, limit: 10 };
     assert_eq!(storage.prune(everything_finished).await.unwrap(), 1);
@@ -53,7 +55,7 @@ pub(crate) async fn a_send_is_acked_with_its_message(storage: Arc<dyn Storage>) 
         session: "default".to_owned(),
         message_id: message_id.to_owned(),
         state: SendState::Acked,
-        response_json: Some("{}".to_owned()),
+        error: None,
         now_ms: 7,
     };
     let row = Box::new(MessageRow { from_me: true, ack: 1, ..message("c", "M1") });

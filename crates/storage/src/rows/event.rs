@@ -1,5 +1,22 @@
 use std::fmt;
 
+/// The second name that an event is told under, as `message.any` is of `message`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecondName {
+    /// The event's id under this name.
+    pub id: String,
+    /// WAHA's event name.
+    pub name: String,
+    /// Keys of the subscriptions that must hear of it under this name.
+    pub subscriptions: Vec<String>,
+}
+
+impl fmt::Debug for SecondName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondName").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// An event about to be committed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewEvent {
@@ -11,18 +28,21 @@ pub struct NewEvent {
     pub chat: String,
     /// WAHA's event name, such as `message.any`.
     pub name: String,
-    /// The complete webhook body as JSON text. Stored whole, so that every attempt sends the same bytes.
-    pub body: String,
+    /// The webhook body as JSON text without its beginning, which differs between its names. Stored, so that every
+    /// attempt sends the same bytes.
+    pub rest: String,
     /// When it happened; its deliveries are due from this moment.
     pub timestamp_ms: i64,
     /// Keys of the subscriptions that must hear of it: one outbox row each.
     pub subscriptions: Vec<String>,
+    /// The name that it is told under as well.
+    pub also: Option<SecondName>,
 }
 
-/// A committed event.
+/// A committed event under one of its names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventRow {
-    /// Position in the log; grows in commit order, never reused.
+    /// Position in the log; grows in commit order, never reused. An event has it once, whatever its names.
     pub seq: i64,
     /// `evt_` and a ULID.
     pub id: String,
@@ -32,8 +52,8 @@ pub struct EventRow {
     pub chat: String,
     /// WAHA's event name.
     pub name: String,
-    /// The complete webhook body as JSON text.
-    pub body: String,
+    /// The webhook body without its beginning (see [`NewEvent::rest`]).
+    pub rest: String,
     /// When it happened.
     pub timestamp_ms: i64,
 }

@@ -2,7 +2,48 @@ use std::fmt;
 
 use super::{EventRow, NewEvent, SendState};
 
-/// One WhatsApp message.
+/// The addresses of a message as the wire wrote them, each with its other name when that is known.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WireKey {
+    /// The chat's JID.
+    pub chat: String,
+    /// Its LID when `chat` is a phone number, or the reverse.
+    pub chat_alt: Option<String>,
+    /// The sender's JID, in groups and broadcasts.
+    pub participant: Option<String>,
+    /// Its other name.
+    pub participant_alt: Option<String>,
+}
+
+impl fmt::Debug for WireKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireKey").finish_non_exhaustive()
+    }
+}
+
+/// What is known of a message beside its protobuf, and only where that does not say it: an imported message without one,
+/// the text after some edits.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// Its text or caption; instead of the protobuf's.
+    pub body: Option<String>,
+    /// The type of its file.
+    pub mimetype: Option<String>,
+    /// The name of its file.
+    pub filename: Option<String>,
+    /// Who wrote the message that it answers.
+    pub reply_participant: Option<String>,
+    /// The text of the message that it answers.
+    pub reply_body: Option<String>,
+}
+
+impl fmt::Debug for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Described").finish_non_exhaustive()
+    }
+}
+
+/// One WhatsApp message: its protobuf, and what that does not hold.
 ///
 /// Unique by `(session, chat, id, from_me, participant)`.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,16 +60,28 @@ pub struct MessageRow {
     pub participant: String,
     /// The sender's JID.
     pub sender: String,
+    /// This account's own id at the time, when it was known.
+    pub account: Option<String>,
     /// WhatsApp's timestamp, Unix seconds.
     pub timestamp_s: i64,
     /// What sort of message it is, such as `text` or `image`.
     pub kind: String,
     /// -1 error, 0 pending, 1 server, 2 device, 3 read, 4 played.
     pub ack: i32,
-    /// WAHA's message payload as JSON text, as first sent to webhooks.
-    pub payload_json: String,
-    /// The raw `wa.Message`, for replies, edits, forwards and media; empty when there is none.
+    /// Sent through this gateway's API, not from another device.
+    pub from_api: bool,
+    /// The sender's own name for themselves.
+    pub push_name: Option<String>,
+    /// Its addresses on the wire.
+    pub wire: WireKey,
+    /// Of a reaction, an edit or a deletion: the id of the message that it concerns.
+    pub target: Option<String>,
+    /// The raw `wa.Message`; empty when there is none (see [`Described`]).
     pub proto: Vec<u8>,
+    /// What the protobuf does not say.
+    pub described: Described,
+    /// The stanza id of the message that this one answers.
+    pub reply_to: Option<String>,
     /// An edit replaced its content.
     pub edited: bool,
     /// It was deleted for everyone.
@@ -80,10 +133,10 @@ pub enum MessageUpdate {
     Edited {
         /// The message.
         target: MessageRef,
-        /// Its new payload.
-        payload_json: String,
         /// Its new protobuf; `None` keeps the old one.
         proto: Option<Vec<u8>>,
+        /// Its new text where the protobuf does not say it; replaces [`Described::body`].
+        body: Option<String>,
     },
     /// Deleted for everyone: sets `revoked`, keeps the content.
     Revoked {
@@ -121,8 +174,8 @@ pub enum Change {
         message_id: String,
         /// Where it now is.
         state: SendState,
-        /// The answer the caller gets; `None` keeps what is stored.
-        response_json: Option<String>,
+        /// Why it failed, when it did; `None` keeps what is stored.
+        error: Option<String>,
         /// Now.
         now_ms: i64,
     },

@@ -28,14 +28,18 @@ impl fmt::Debug for Lane {
 /// A pending delivery with what it needs to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutboxItem {
+    /// The delivery's number.
+    pub id: i64,
     /// The event's position in the log.
     pub seq: i64,
     /// The event's id.
     pub event_id: String,
     /// The event's name.
     pub name: String,
-    /// The body to send, byte for byte.
-    pub body: String,
+    /// When the event happened.
+    pub timestamp_ms: i64,
+    /// The body to send without its beginning (see [`crate::NewEvent::rest`]).
+    pub rest: String,
     /// Attempts made so far.
     pub attempts: u32,
 }
@@ -50,7 +54,7 @@ impl fmt::Debug for OutboxItem {
     }
 }
 
-/// One attempt at a delivery. The newest 20 of each delivery are kept.
+/// One attempt at a delivery that failed. The newest 20 of each delivery are kept, until it succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptRow {
     /// 1 for the first.
@@ -91,8 +95,8 @@ pub enum Verdict {
 pub struct DeliveryRecord {
     /// The lane.
     pub lane: i64,
-    /// The event's position in the log.
-    pub seq: i64,
+    /// The delivery's number.
+    pub delivery: i64,
     /// The attempt, when one was made (a removed subscription ends rows without one).
     pub attempt: Option<AttemptRow>,
     /// What becomes of it.
@@ -122,8 +126,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it was given up.
     pub dead_ms: i64,
-    /// The body that was not delivered.
-    pub body: String,
+    /// The body that was not delivered, without its beginning (see [`crate::NewEvent::rest`]).
+    pub rest: String,
 }
 
 impl fmt::Debug for DeadLetter {
@@ -164,7 +168,7 @@ pub struct OutboxCounts {
 /// What may be forgotten: rows older than these moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Deliveries done, and events nobody waits for, before this.
+    /// Events that nobody waits for, before this.
     pub delivered_before_ms: i64,
     /// Dead letters before this.
     pub dead_before_ms: i64,

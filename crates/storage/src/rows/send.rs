@@ -26,10 +26,12 @@ pub struct SendRow {
     pub message_id: String,
     /// Where it is.
     pub state: SendState,
-    /// The request, to send it again after a crash.
-    pub request_json: String,
-    /// The answer, once there is one.
-    pub response_json: Option<String>,
+    /// The chat it goes to.
+    pub chat: String,
+    /// The `wa.Message` that goes out, to send it again after a crash.
+    pub proto: Vec<u8>,
+    /// Why it failed, once it did.
+    pub error: Option<String>,
     /// When it was accepted.
     pub created_ms: i64,
     /// When it last moved.

@@ -53,7 +53,7 @@ async fn put(
 
 async fn apply(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(), sqlx::Error> {
     query(
-        "UPDATE sends SET state = 3, response_json = json_object('error', $2), updated_ms = $3
+        "UPDATE sends SET state = 3, error = $2, updated_ms = $3
          WHERE session = $1 AND state < 2",
     )
     .bind(&change.session)

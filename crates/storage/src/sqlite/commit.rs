@@ -3,7 +3,9 @@
 use sqlx::{SqliteConnection, query, query_scalar};
 
 use super::send_rows;
-use crate::{Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent};
+use crate::{
+    Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent, SecondName,
+};
 
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
@@ -39,9 +41,9 @@ async fn apply_change(
             let raised = raise_ack(connection, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
-        Change::Send { session, message_id, state, response_json, now_ms } => {
-            let answer = response_json.as_deref();
-            let known = send_rows::update(connection, &session, &message_id, state, answer, now_ms).await?;
+        Change::Send { session, message_id, state, error, now_ms } => {
+            let error = error.as_deref();
+            let known = send_rows::update(connection, &session, &message_id, state, error, now_ms).await?;
             Ok((known, Vec::new()))
         }
         Change::Events(events) => Ok((true, events)),
@@ -50,9 +52,11 @@ async fn apply_change(
 
 async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> Result<bool, sqlx::Error> {
     let inserted = query(
-        "INSERT INTO messages (session, chat, id, from_me, participant, sender, timestamp_s, kind, ack,
-             payload_json, proto, edited, revoked, hidden)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        "INSERT INTO messages (session, chat, id, from_me, participant, sender, account, timestamp_s, kind, ack,
+             from_api, push_name, wire_chat, wire_chat_alt, wire_participant, wire_participant_alt, target, proto,
+             body, mimetype, filename, reply_to, reply_participant, reply_body, edited, revoked, hidden)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+             $22, $23, $24, $25, $26, $27)
          ON CONFLICT (session, id, from_me, chat, participant) DO NOTHING",
     )
     .bind(row.session)
@@ -61,11 +65,24 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
     .bind(row.from_me)
     .bind(row.participant)
     .bind(row.sender)
+    .bind(row.account)
     .bind(row.timestamp_s)
     .bind(row.kind)
     .bind(row.ack)
-    .bind(row.payload_json)
+    .bind(row.from_api)
+    .bind(row.push_name)
+    .bind(row.wire.chat)
+    .bind(row.wire.chat_alt)
+    .bind(row.wire.participant)
+    .bind(row.wire.participant_alt)
+    .bind(row.target)
     .bind(row.proto)
+    .bind(row.described.body)
+    .bind(row.described.mimetype)
+    .bind(row.described.filename)
+    .bind(row.reply_to)
+    .bind(row.described.reply_participant)
+    .bind(row.described.reply_body)
     .bind(row.edited)
     .bind(row.revoked)
     .bind(row.hidden)
@@ -76,9 +93,9 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
 
 async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate) -> Result<(), sqlx::Error> {
     match update {
-        MessageUpdate::Edited { target, payload_json, proto } => {
+        MessageUpdate::Edited { target, proto, body } => {
             query(
-                "UPDATE messages SET edited = 1, payload_json = $5, proto = COALESCE($6, proto)
+                "UPDATE messages SET edited = 1, body = $5, proto = COALESCE($6, proto)
                  WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
                      AND ($4 IS NULL OR chat = $4)",
             )
@@ -86,7 +103,7 @@ async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate
             .bind(target.id)
             .bind(target.from_me)
             .bind(target.chat)
-            .bind(payload_json)
+            .bind(body)
             .bind(proto)
             .execute(connection)
             .await?;
@@ -134,39 +151,56 @@ async fn insert_event(
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
     let seq: i64 = query_scalar(
-        "INSERT INTO events (id, session, chat, name, body, timestamp_ms)
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq",
+        "INSERT INTO events (id, session, chat, name, rest, timestamp_ms, also_id, also_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
     )
     .bind(&event.id)
     .bind(&event.session)
     .bind(&event.chat)
     .bind(&event.name)
-    .bind(&event.body)
+    .bind(&event.rest)
     .bind(event.timestamp_ms)
+    .bind(event.also.as_ref().map(|also| also.id.as_str()))
+    .bind(event.also.as_ref().map(|also| also.name.as_str()))
     .fetch_one(&mut *connection)
     .await?;
-    for subscription in &event.subscriptions {
+    owe(connection, seq, false, &event.subscriptions, &event, outcome).await?;
+    if let Some(also) = &event.also {
+        owe(connection, seq, true, &also.subscriptions, &event, outcome).await?;
+    }
+    let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
+    let first = EventRow { seq, id, session, chat, name, rest, timestamp_ms };
+    let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
+    outcome.events.push(first);
+    outcome.events.extend(second);
+    Ok(())
+}
+
+/// Owes an event, under one of its names, to its subscriptions.
+async fn owe(
+    connection: &mut SqliteConnection,
+    seq: i64,
+    also: bool,
+    subscriptions: &[String],
+    event: &NewEvent,
+    outcome: &mut CommitOutcome,
+) -> Result<(), sqlx::Error> {
+    for subscription in subscriptions {
         let lane =
             open_lane(connection, subscription, &event.session, &event.chat, event.timestamp_ms).await?;
-        query("INSERT INTO outbox (seq, subscription, lane, state, attempts) VALUES ($1, $2, $3, 0, 0)")
-            .bind(seq)
-            .bind(subscription)
-            .bind(lane)
-            .execute(&mut *connection)
-            .await?;
+        query(
+            "INSERT INTO outbox (seq, also, subscription, lane, state, attempts) VALUES ($1, $2, $3, $4, 0, 0)",
+        )
+        .bind(seq)
+        .bind(also)
+        .bind(subscription)
+        .bind(lane)
+        .execute(&mut *connection)
+        .await?;
         if !outcome.subscriptions.contains(subscription) {
             outcome.subscriptions.push(subscription.clone());
         }
     }
-    outcome.events.push(EventRow {
-        seq,
-        id: event.id,
-        session: event.session,
-        chat: event.chat,
-        name: event.name,
-        body: event.body,
-        timestamp_ms: event.timestamp_ms,
-    });
     Ok(())
 }
 
@@ -178,6 +212,15 @@ pub(super) async fn open_lane(
     chat: &str,
     due_ms: i64,
 ) -> Result<i64, sqlx::Error> {
+    let open = query_scalar("SELECT id FROM lanes WHERE subscription = $1 AND session = $2 AND chat = $3")
+        .bind(subscription)
+        .bind(session)
+        .bind(chat)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(open) = open {
+        return Ok(open);
+    }
     query_scalar(
         "INSERT INTO lanes (subscription, session, chat, next_attempt_ms, gave_up) VALUES ($1, $2, $3, $4, 0)
          ON CONFLICT (subscription, session, chat) DO UPDATE SET next_attempt_ms = lanes.next_attempt_ms

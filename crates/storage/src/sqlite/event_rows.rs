@@ -1,18 +1,19 @@
 use async_trait::async_trait;
 use sqlx::{Row, query, sqlite::SqliteRow};
 
-use super::SqliteStorage;
+use super::{SqliteStorage, damaged};
 use crate::{EventRow, EventRows, StorageError};
 
 #[async_trait]
 impl EventRows for SqliteStorage {
     async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError> {
-        query("SELECT * FROM events WHERE id = $1")
+        let found = query("SELECT * FROM events WHERE id = $1 OR also_id = $1")
             .bind(id)
-            .try_map(read)
+            .try_map(damaged::named(&EVENT, read))
             .fetch_optional(&self.readers)
             .await
-            .map_err(StorageError::during("reading an event"))
+            .map_err(StorageError::during("reading an event"))?;
+        Ok(found.and_then(|names| names.into_iter().find(|event| event.id == id)))
     }
 
     async fn events_after(
@@ -30,18 +31,29 @@ impl EventRows for SqliteStorage {
             }
             None => query("SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $2").bind(seq).bind(limit),
         };
-        found.try_map(read).fetch_all(&self.readers).await.map_err(StorageError::during("reading events"))
+        let found = found.try_map(damaged::named(&EVENT, read)).fetch_all(&self.readers).await;
+        Ok(found.map_err(StorageError::during("reading events"))?.into_iter().flatten().collect())
     }
 }
 
-fn read(row: SqliteRow) -> Result<EventRow, sqlx::Error> {
-    Ok(EventRow {
+/// How a damaged event is named.
+const EVENT: damaged::Naming = damaged::Naming { what: "event", key: "id" };
+
+/// The event under each of its names.
+fn read(row: &SqliteRow) -> Result<Vec<EventRow>, sqlx::Error> {
+    let first = EventRow {
         seq: row.try_get("seq")?,
         id: row.try_get("id")?,
         session: row.try_get("session")?,
         chat: row.try_get("chat")?,
         name: row.try_get("name")?,
-        body: row.try_get("body")?,
+        rest: row.try_get("rest")?,
         timestamp_ms: row.try_get("timestamp_ms")?,
-    })
+    };
+    let also: (Option<String>, Option<String>) = (row.try_get("also_id")?, row.try_get("also_name")?);
+    let second = match also {
+        (Some(id), Some(name)) => Some(EventRow { id, name, ..first.clone() }),
+        _ => None,
+    };
+    Ok([Some(first), second].into_iter().flatten().collect())
 }

@@ -56,11 +56,6 @@ async fn prune(connection: &mut SqliteConnection, retention: Retention) -> Resul
     for (sql, before_ms) in [
         (
             "DELETE FROM outbox WHERE id IN
-                 (SELECT id FROM outbox WHERE state = 1 AND ended_ms < $1 LIMIT $2)",
-            retention.delivered_before_ms,
-        ),
-        (
-            "DELETE FROM outbox WHERE id IN
                  (SELECT id FROM outbox WHERE state = 2 AND ended_ms < $1 LIMIT $2)",
             retention.dead_before_ms,
         ),

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row, Sqlite, query, sqlite::SqliteRow};
 
-use super::{SqliteStorage, commit};
+use super::{SqliteStorage, commit, damaged};
 use crate::{
-    CommitBatch, CommitOutcome, MessageQuery, MessageRef, MessageRow, MessageRows, SortOrder, StorageError,
+    CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageRows, SortOrder,
+    StorageError, WireKey,
 };
 
 #[async_trait]
@@ -22,7 +23,7 @@ impl MessageRows for SqliteStorage {
         .bind(&target.id)
         .bind(target.from_me)
         .bind(&target.chat)
-        .try_map(read)
+        .try_map(damaged::named(&MESSAGE, read))
         .fetch_optional(&self.readers)
         .await
         .map_err(StorageError::during("reading a message"))
@@ -31,7 +32,7 @@ impl MessageRows for SqliteStorage {
     async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
         page(session, &query)
             .build()
-            .try_map(read)
+            .try_map(damaged::named(&MESSAGE, read))
             .fetch_all(&self.readers)
             .await
             .map_err(StorageError::during("reading messages"))
@@ -69,7 +70,10 @@ fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
     sql
 }
 
-fn read(row: SqliteRow) -> Result<MessageRow, sqlx::Error> {
+/// How a damaged message is named.
+const MESSAGE: damaged::Naming = damaged::Naming { what: "message", key: "id" };
+
+fn read(row: &SqliteRow) -> Result<MessageRow, sqlx::Error> {
     Ok(MessageRow {
         session: row.try_get("session")?,
         chat: row.try_get("chat")?,
@@ -77,11 +81,28 @@ fn read(row: SqliteRow) -> Result<MessageRow, sqlx::Error> {
         from_me: row.try_get("from_me")?,
         participant: row.try_get("participant")?,
         sender: row.try_get("sender")?,
+        account: row.try_get("account")?,
         timestamp_s: row.try_get("timestamp_s")?,
         kind: row.try_get("kind")?,
         ack: row.try_get("ack")?,
-        payload_json: row.try_get("payload_json")?,
+        from_api: row.try_get("from_api")?,
+        push_name: row.try_get("push_name")?,
+        wire: WireKey {
+            chat: row.try_get("wire_chat")?,
+            chat_alt: row.try_get("wire_chat_alt")?,
+            participant: row.try_get("wire_participant")?,
+            participant_alt: row.try_get("wire_participant_alt")?,
+        },
+        target: row.try_get("target")?,
         proto: row.try_get("proto")?,
+        described: Described {
+            body: row.try_get("body")?,
+            mimetype: row.try_get("mimetype")?,
+            filename: row.try_get("filename")?,
+            reply_participant: row.try_get("reply_participant")?,
+            reply_body: row.try_get("reply_body")?,
+        },
+        reply_to: row.try_get("reply_to")?,
         edited: row.try_get("edited")?,
         revoked: row.try_get("revoked")?,
         hidden: row.try_get("hidden")?,

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteRow};
 
-use super::{SqliteStorage, commit::open_lane};
+use super::{SqliteStorage, commit::open_lane, damaged};
 use crate::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, OutboxRows,
     StorageError, Verdict,
@@ -52,13 +52,16 @@ impl OutboxRows for SqliteStorage {
 
     async fn lane_items(&self, lane: i64, limit: u32) -> Result<Vec<OutboxItem>, StorageError> {
         query(
-            "SELECT outbox.seq, events.id, events.name, events.body, outbox.attempts
+            "SELECT outbox.id, outbox.seq, outbox.attempts,
+                 CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END AS event_id,
+                 CASE outbox.also WHEN 1 THEN events.also_name ELSE events.name END AS name,
+                 events.session, events.timestamp_ms, events.rest
              FROM outbox JOIN events ON events.seq = outbox.seq
-             WHERE outbox.lane = $1 AND outbox.state = 0 ORDER BY outbox.seq LIMIT $2",
+             WHERE outbox.lane = $1 AND outbox.state = 0 ORDER BY outbox.seq, outbox.also LIMIT $2",
         )
         .bind(lane)
         .bind(limit)
-        .try_map(read_item)
+        .try_map(damaged::named(&DELIVERY, read_item))
         .fetch_all(&self.readers)
         .await
         .map_err(StorageError::during("reading deliveries"))
@@ -84,12 +87,14 @@ impl OutboxRows for SqliteStorage {
 
     async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>, StorageError> {
         dead(
-            "SELECT outbox.*, events.id AS event_id, events.name, events.session, events.timestamp_ms,
-                 events.body",
+            "SELECT outbox.id, outbox.subscription, outbox.attempts, outbox.reason, outbox.ended_ms,
+                 CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END AS event_id,
+                 CASE outbox.also WHEN 1 THEN events.also_name ELSE events.name END AS name,
+                 events.session, events.timestamp_ms, events.rest",
             &query,
         )
         .build()
-        .try_map(read_dead)
+        .try_map(damaged::named(&DELIVERY, read_dead))
         .fetch_all(&self.readers)
         .await
         .map_err(StorageError::during("reading dead letters"))
@@ -107,8 +112,11 @@ impl OutboxRows for SqliteStorage {
 
     async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError> {
         query(
-            "SELECT attempts.* FROM attempts JOIN events ON events.seq = attempts.seq
-             WHERE events.id = $1 AND attempts.subscription = $2 ORDER BY attempts.id",
+            "SELECT attempts.* FROM attempts JOIN outbox ON outbox.id = attempts.delivery
+                 JOIN events ON events.seq = outbox.seq
+             WHERE CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END = $1
+                 AND (events.id = $1 OR events.also_id = $1) AND outbox.subscription = $2
+             ORDER BY attempts.id",
         )
         .bind(event_id)
         .bind(subscription)
@@ -129,61 +137,53 @@ impl OutboxRows for SqliteStorage {
     }
 }
 
-async fn record(connection: &mut SqliteConnection, delivery: DeliveryRecord) -> Result<(), sqlx::Error> {
-    let lane = query_scalar("SELECT subscription FROM lanes WHERE id = $1")
-        .bind(delivery.lane)
-        .fetch_optional(&mut *connection)
-        .await?;
-    // The subscription was abandoned while the attempt was on its way: its rows are settled.
-    let Some(subscription) = lane else { return Ok(()) };
-    let subscription: String = subscription;
-    if let Some(attempt) = delivery.attempt {
-        insert_attempt(connection, delivery.seq, &subscription, attempt).await?;
+async fn record(connection: &mut SqliteConnection, record: DeliveryRecord) -> Result<(), sqlx::Error> {
+    let lane = query_scalar::<_, i64>("SELECT id FROM lanes WHERE id = $1").bind(record.lane);
+    if lane.fetch_optional(&mut *connection).await?.is_none() {
+        // The subscription was abandoned while the attempt was on its way: its rows are settled.
+        return Ok(());
     }
-    let (state, reason) = match &delivery.verdict {
+    let failed = record.attempt.filter(|_| record.verdict != Verdict::Delivered);
+    if let Some(attempt) = failed {
+        insert_attempt(connection, record.delivery, attempt).await?;
+    }
+    let ended = match &record.verdict {
         Verdict::Retry { next_attempt_ms } => {
             return query("UPDATE lanes SET next_attempt_ms = $2 WHERE id = $1")
-                .bind(delivery.lane)
+                .bind(record.lane)
                 .bind(next_attempt_ms)
                 .execute(connection)
                 .await
                 .map(drop);
         }
-        Verdict::Delivered => (1, None),
-        Verdict::Dead { reason, .. } => (2, Some(reason)),
+        // Its attempts go with it.
+        Verdict::Delivered => query("DELETE FROM outbox WHERE id = $1 AND state = 0").bind(record.delivery),
+        Verdict::Dead { reason, .. } => {
+            query("UPDATE outbox SET state = 2, reason = $2, ended_ms = $3 WHERE id = $1 AND state = 0")
+                .bind(record.delivery)
+                .bind(reason)
+                .bind(record.now_ms)
+        }
     };
-    query(
-        "UPDATE outbox SET state = $3, reason = $4, ended_ms = $5
-         WHERE seq = $1 AND subscription = $2 AND state = 0",
-    )
-    .bind(delivery.seq)
-    .bind(&subscription)
-    .bind(state)
-    .bind(reason)
-    .bind(delivery.now_ms)
-    .execute(&mut *connection)
-    .await?;
-    advance_lane(connection, delivery.lane, &delivery.verdict, delivery.now_ms).await
+    ended.execute(&mut *connection).await?;
+    advance_lane(connection, record.lane, &record.verdict, record.now_ms).await
 }
 
 async fn insert_attempt(
     connection: &mut SqliteConnection,
-    seq: i64,
-    subscription: &str,
+    delivery: i64,
     attempt: AttemptRow,
 ) -> Result<(), sqlx::Error> {
-    query("UPDATE outbox SET attempts = $3 WHERE seq = $1 AND subscription = $2")
-        .bind(seq)
-        .bind(subscription)
+    query("UPDATE outbox SET attempts = $2 WHERE id = $1")
+        .bind(delivery)
         .bind(attempt.number)
         .execute(&mut *connection)
         .await?;
     query(
-        "INSERT INTO attempts (seq, subscription, number, started_ms, duration_ms, status, error)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO attempts (delivery, number, started_ms, duration_ms, status, error)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(seq)
-    .bind(subscription)
+    .bind(delivery)
     .bind(attempt.number)
     .bind(attempt.started_ms)
     .bind(attempt.duration_ms)
@@ -193,11 +193,10 @@ async fn insert_attempt(
     .await?;
     if attempt.number > 1 {
         query(
-            "DELETE FROM attempts WHERE seq = $1 AND subscription = $2 AND id NOT IN
-                 (SELECT id FROM attempts WHERE seq = $1 AND subscription = $2 ORDER BY id DESC LIMIT $3)",
+            "DELETE FROM attempts WHERE delivery = $1 AND id NOT IN
+                 (SELECT id FROM attempts WHERE delivery = $1 ORDER BY id DESC LIMIT $2)",
         )
-        .bind(seq)
-        .bind(subscription)
+        .bind(delivery)
         .bind(KEPT_ATTEMPTS)
         .execute(connection)
         .await?;
@@ -269,12 +268,12 @@ async fn replay(
     now_ms: i64,
 ) -> Result<Vec<String>, sqlx::Error> {
     let rows: Vec<(i64, String, String, String)> =
-        dead("SELECT outbox.seq, outbox.subscription, events.session, events.chat", &which)
+        dead("SELECT outbox.id, outbox.subscription, events.session, events.chat", &which)
             .build_query_as()
             .fetch_all(&mut *connection)
             .await?;
     let mut subscriptions = Vec::with_capacity(rows.len());
-    for (seq, subscription, session, chat) in rows {
+    for (delivery, subscription, session, chat) in rows {
         let lane = open_lane(connection, &subscription, &session, &chat, now_ms).await?;
         // Somebody asked for it now: a lane that waits for a retry need not wait on.
         query("UPDATE lanes SET next_attempt_ms = $2, gave_up = 0 WHERE id = $1 AND next_attempt_ms > $2")
@@ -283,11 +282,10 @@ async fn replay(
             .execute(&mut *connection)
             .await?;
         query(
-            "UPDATE outbox SET state = 0, lane = $3, attempts = 0, reason = NULL, ended_ms = NULL
-             WHERE seq = $1 AND subscription = $2",
+            "UPDATE outbox SET state = 0, lane = $2, attempts = 0, reason = NULL, ended_ms = NULL
+             WHERE id = $1",
         )
-        .bind(seq)
-        .bind(&subscription)
+        .bind(delivery)
         .bind(lane)
         .execute(&mut *connection)
         .await?;
@@ -307,7 +305,8 @@ fn dead(select: &'static str, which: &DeadLetterQuery) -> QueryBuilder<Sqlite> {
         sql.push(" AND outbox.subscription = ").push_bind(subscription.clone());
     }
     if let Some(event_id) = &which.event_id {
-        sql.push(" AND events.id = ").push_bind(event_id.clone());
+        sql.push(" AND CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END = ")
+            .push_bind(event_id.clone());
     }
     sql.push(" ORDER BY outbox.id LIMIT ").push_bind(which.limit);
     sql
@@ -323,12 +322,17 @@ fn read_lane(row: SqliteRow) -> Result<Lane, sqlx::Error> {
     })
 }
 
-fn read_item(row: SqliteRow) -> Result<OutboxItem, sqlx::Error> {
+/// How a damaged delivery is named.
+const DELIVERY: damaged::Naming = damaged::Naming { what: "delivery of event", key: "event_id" };
+
+fn read_item(row: &SqliteRow) -> Result<OutboxItem, sqlx::Error> {
     Ok(OutboxItem {
+        id: row.try_get("id")?,
         seq: row.try_get("seq")?,
-        event_id: row.try_get("id")?,
+        event_id: row.try_get("event_id")?,
         name: row.try_get("name")?,
-        body: row.try_get("body")?,
+        timestamp_ms: row.try_get("timestamp_ms")?,
+        rest: row.try_get("rest")?,
         attempts: row.try_get("attempts")?,
     })
 }
@@ -343,7 +347,7 @@ fn read_attempt(row: SqliteRow) -> Result<AttemptRow, sqlx::Error> {
     })
 }
 
-fn read_dead(row: SqliteRow) -> Result<DeadLetter, sqlx::Error> {
+fn read_dead(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {
     Ok(DeadLetter {
         id: row.try_get("id")?,
         event_id: row.try_get("event_id")?,
@@ -354,6 +358,6 @@ fn read_dead(row: SqliteRow) -> Result<DeadLetter, sqlx::Error> {
         attempts: row.try_get("attempts")?,
         reason: row.try_get::<Option<String>, _>("reason")?.unwrap_or_default(),
         dead_ms: row.try_get::<Option<i64>, _>("ended_ms")?.unwrap_or_default(),
-        body: row.try_get("body")?,
+        rest: row.try_get("rest")?,
     })
 }

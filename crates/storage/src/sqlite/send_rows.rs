@@ -3,7 +3,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection, query};
 
-use super::{SqliteStorage, unknown};
+use super::{SqliteStorage, damaged, unknown};
 use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
 
 #[async_trait]
@@ -17,14 +17,14 @@ impl SendRows for SqliteStorage {
         session: &str,
         message_id: &str,
         state: SendState,
-        response_json: Option<String>,
+        error: Option<String>,
         now_ms: i64,
     ) -> Result<bool, StorageError> {
         let (session, message_id) = (session.to_owned(), message_id.to_owned());
         self.writer
             .write("moving a send on", move |connection| {
                 Box::pin(async move {
-                    update(connection, &session, &message_id, state, response_json.as_deref(), now_ms).await
+                    update(connection, &session, &message_id, state, error.as_deref(), now_ms).await
                 })
             })
             .await
@@ -34,7 +34,7 @@ impl SendRows for SqliteStorage {
         query("SELECT * FROM sends WHERE session = $1 AND message_id = $2")
             .bind(session)
             .bind(message_id)
-            .try_map(read)
+            .try_map(damaged::named(&SEND, read))
             .fetch_optional(&self.readers)
             .await
             .map_err(StorageError::during("reading a send"))
@@ -46,7 +46,7 @@ impl SendRows for SqliteStorage {
         idempotency_key: &str,
     ) -> Result<Option<SendRow>, StorageError> {
         by_key(session, idempotency_key)
-            .try_map(read)
+            .try_map(damaged::named(&SEND, read))
             .fetch_optional(&self.readers)
             .await
             .map_err(StorageError::during("reading a send by its key"))
@@ -55,7 +55,7 @@ impl SendRows for SqliteStorage {
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
         query("SELECT * FROM sends WHERE session = $1 AND state < 2 ORDER BY seq")
             .bind(session)
-            .try_map(read)
+            .try_map(damaged::named(&SEND, read))
             .fetch_all(&self.readers)
             .await
             .map_err(StorageError::during("reading unfinished sends"))
@@ -75,23 +75,27 @@ fn by_key<'q>(session: &'q str, key: &'q str) -> Query<'q, Sqlite, SqliteArgumen
 
 async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBegun, sqlx::Error> {
     if let Some(key) = &row.idempotency_key {
-        let existing = by_key(&row.session, key).try_map(read).fetch_optional(&mut *connection).await?;
+        let existing = by_key(&row.session, key)
+            .try_map(damaged::named(&SEND, read))
+            .fetch_optional(&mut *connection)
+            .await?;
         if let Some(existing) = existing {
             return Ok(SendBegun::Existing(existing));
         }
     }
     query(
-        "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, request_json,
-             response_json, created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, chat, proto, error,
+             created_ms, updated_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(row.session)
     .bind(row.idempotency_key)
     .bind(row.request_hash)
     .bind(row.message_id)
     .bind(number(row.state))
-    .bind(row.request_json)
-    .bind(row.response_json)
+    .bind(row.chat)
+    .bind(row.proto)
+    .bind(row.error)
     .bind(row.created_ms)
     .bind(row.updated_ms)
     .execute(connection)
@@ -105,17 +109,17 @@ pub(super) async fn update(
     session: &str,
     message_id: &str,
     state: SendState,
-    response_json: Option<&str>,
+    error: Option<&str>,
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
     let updated = query(
-        "UPDATE sends SET state = $3, response_json = COALESCE($4, response_json), updated_ms = $5
+        "UPDATE sends SET state = $3, error = COALESCE($4, error), updated_ms = $5
          WHERE session = $1 AND message_id = $2",
     )
     .bind(session)
     .bind(message_id)
     .bind(number(state))
-    .bind(response_json)
+    .bind(error)
     .bind(now_ms)
     .execute(connection)
     .await?;
@@ -131,7 +135,10 @@ fn number(state: SendState) -> i64 {
     }
 }
 
-fn read(row: SqliteRow) -> Result<SendRow, sqlx::Error> {
+/// How a damaged send is named.
+const SEND: damaged::Naming = damaged::Naming { what: "send", key: "message_id" };
+
+fn read(row: &SqliteRow) -> Result<SendRow, sqlx::Error> {
     Ok(SendRow {
         session: row.try_get("session")?,
         idempotency_key: row.try_get("idempotency_key")?,
@@ -144,8 +151,9 @@ fn read(row: SqliteRow) -> Result<SendRow, sqlx::Error> {
             3 => SendState::Failed,
             other => return Err(unknown("state", other)),
         },
-        request_json: row.try_get("request_json")?,
-        response_json: row.try_get("response_json")?,
+        chat: row.try_get("chat")?,
+        proto: row.try_get("proto")?,
+        error: row.try_get("error")?,
         created_ms: row.try_get("created_ms")?,
         updated_ms: row.try_get("updated_ms")?,
     })

@@ -214,3 +214,22 @@ async fn a_reader_stays_connected_however_long_it_is_idle() {
     assert_eq!(log(), before, "the log outlives the connection that failed");
     storage.close().await;
 }
+
+/// SQLite keeps a text in a column of numbers; whoever reads the row is told which it is.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_named() {
+    let opened = open().await;
+    let row = crate::conformance::message("c", "M1");
+    let change = crate::Change::Message { row: Box::new(row), updates: vec![], events: vec![] };
+    opened.storage.commit(change.into()).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(opened.file()).connect().await.unwrap();
+    sqlx::query("UPDATE messages SET ack = 'much'").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let query = crate::MessageQuery { limit: 1, ..crate::MessageQuery::default() };
+    let refused = opened.storage.messages("default", query).await.unwrap_err();
+    assert!(
+        matches!(&refused, StorageError::DamagedRow { row, .. } if row == "message M1 of session default")
+    );
+    assert!(!refused.to_string().contains("much") && !refused.is_damage(), "{refused}");
+    opened.storage.close().await;
+}

@@ -84,11 +84,7 @@ async fn a_repeat_is_the_same_event_byte_for_byte() {
         &json!({}),
     );
     let attempts = rig.webhooks.attempts(&id, &subscription.unwrap().subscriptions[0]).await.unwrap();
-    assert_eq!(
-        attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(),
-        [Some(500), Some(500), Some(500), Some(204)]
-    );
-    assert!(attempts[0].error.is_some() && attempts[3].error.is_none());
+    assert!(attempts.is_empty(), "attempts are kept until the receiver has it");
     rig.end().await;
 }
 

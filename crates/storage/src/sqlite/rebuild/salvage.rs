@@ -19,6 +19,9 @@ const CHUNK: i64 = 512;
 /// Statements on rows that cannot be read, for each table. More than that is given up, so that a start ends.
 const FAILURES: u32 = 4_096;
 
+/// The last schema in which the JSON of messages was stored.
+const BEFORE_PROTOBUF: i64 = 30;
+
 /// Bytes that are read in one go; what the disk does not give any more is lost in such parts.
 const BLOCK: u64 = 4_096;
 
@@ -36,9 +39,7 @@ const ACCOUNTS: [&str; 2] = [
     "INSERT OR IGNORE INTO session_accounts (session, id)
          SELECT name, account FROM (
              SELECT name, (
-                 SELECT CASE from_me WHEN 1 THEN json_extract(payload_json, '$.from')
-                                     ELSE json_extract(payload_json, '$.to') END
-                 FROM messages WHERE session = name AND hidden = 0 AND json_valid(payload_json)
+                 SELECT account FROM messages WHERE session = name AND hidden = 0 AND account IS NOT NULL
                  ORDER BY seq DESC LIMIT 1
              ) AS account
              FROM (SELECT name FROM sessions UNION SELECT session FROM messages WHERE instr(session, '/') = 0)
@@ -48,8 +49,7 @@ const ACCOUNTS: [&str; 2] = [
 /// Takes out what refers to rows that are gone, and closes gaps that would hold deliveries up.
 const ORDER: [&str; 5] = [
     "DELETE FROM outbox WHERE seq NOT IN (SELECT seq FROM events)",
-    "DELETE FROM attempts WHERE NOT EXISTS
-         (SELECT 1 FROM outbox WHERE outbox.seq = attempts.seq AND outbox.subscription = attempts.subscription)",
+    "DELETE FROM attempts WHERE delivery NOT IN (SELECT id FROM outbox)",
     "DELETE FROM incident_steps WHERE incident NOT IN (SELECT id FROM incidents)",
     // A pending delivery without its lane gets one again.
     "INSERT OR IGNORE INTO lanes (id, subscription, session, chat, next_attempt_ms, gave_up)
@@ -116,11 +116,15 @@ async fn fill(
     mut rebuilt: Rebuilt,
     stop: Stop<'_>,
 ) -> Result<(), StorageError> {
-    MIGRATIONS.run_direct(None, connection, false).await.map_err(migration_error)?;
-    let tables: Vec<String> = query_scalar(TABLES).fetch_all(&mut *connection).await.map_err(making())?;
     let reading = swap::reading(path);
-    if reading.is_file() {
-        rebuilt.kept = read_out(connection, path, &reading, tables, stop).await?;
+    let attached = reading.is_file() && attach(connection, path, &reading).await?;
+    // Rows are copied as they are, and brought up to date afterwards, as those of a sound database are.
+    let schema = if attached { schema(connection).await } else { None };
+    MIGRATIONS.run_direct(schema, connection, false).await.map_err(migration_error)?;
+    if attached {
+        let tables: Vec<String> = query_scalar(TABLES).fetch_all(&mut *connection).await.map_err(making())?;
+        rebuilt.kept = read_out(connection, path, tables, stop).await?;
+        MIGRATIONS.run_direct(None, connection, false).await.map_err(migration_error)?;
     }
     for sql in ACCOUNTS.into_iter().chain(ORDER) {
         // One that does not work with what was read keeps no other from it, and takes back none of the rows.
@@ -134,26 +138,48 @@ async fn fill(
     mark::write(connection, &rebuilt).await.map_err(making())
 }
 
-/// Copies what can be read of every table; answers how many rows.
-async fn read_out(
+/// Attaches the copy of the old database as `old`; `false` when that cannot be done.
+async fn attach(
     connection: &mut SqliteConnection,
     path: &Path,
     reading: &Path,
-    tables: Vec<String>,
-    stop: Stop<'_>,
-) -> Result<Vec<(String, u64)>, StorageError> {
+) -> Result<bool, StorageError> {
     let attached = query("ATTACH ? AS old").bind(reading.to_string_lossy().into_owned());
     if let Err(error) = attached.execute(&mut *connection).await.map_err(making()) {
         if is_ours(&error, path) {
             return Err(error);
         }
         tracing::warn!(%error, "nothing could be read of the damaged database");
-        return Ok(Vec::new());
+        return Ok(false);
     }
     // A database from a stranger would not be here; a damaged one may say anything.
     for sql in ["PRAGMA old.cell_size_check = ON", "PRAGMA trusted_schema = OFF"] {
         let _ = query(sql).execute(&mut *connection).await;
     }
+    Ok(true)
+}
+
+/// The schema of the old database, when it is known here and older than the newest: by what it says of itself, else by
+/// its columns.
+async fn schema(connection: &mut SqliteConnection) -> Option<i64> {
+    let said = query_scalar::<_, Option<i64>>("SELECT max(version) FROM old._sqlx_migrations WHERE success");
+    if let Ok(Some(version)) = said.fetch_one(&mut *connection).await {
+        return MIGRATIONS.version_exists(version).then_some(version);
+    }
+    let before = query_scalar::<_, i64>(
+        "SELECT count(*) FROM pragma_table_info('messages', 'old') WHERE name = 'payload_json'",
+    );
+    let before = before.fetch_one(connection).await.is_ok_and(|columns| columns > 0);
+    before.then_some(BEFORE_PROTOBUF)
+}
+
+/// Copies what can be read of every table; answers how many rows.
+async fn read_out(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    tables: Vec<String>,
+    stop: Stop<'_>,
+) -> Result<Vec<(String, u64)>, StorageError> {
     let mut kept = Vec::new();
     for table in tables {
         match table_out(connection, path, &table).await {

@@ -7,8 +7,8 @@ use sqlx::{ConnectOptions, Connection, query, query_as, query_scalar};
 use tempfile::TempDir;
 
 use crate::{
-    AccountRow, Change, Desired, MessageQuery, MessageRow, SessionRow, Storage, StorageError,
-    open_or_rebuild_sqlite, open_sqlite,
+    AccountRow, Change, Described, Desired, MessageQuery, MessageRow, SessionRow, Storage, StorageError,
+    WireKey, open_or_rebuild_sqlite, open_sqlite,
 };
 
 /// What the migrations make and a rebuild keeps: everything but the probe and sqlx's own table.
@@ -71,8 +71,14 @@ fn message(session: &str, id: &str, to: &str) -> Change {
         timestamp_s: 1,
         kind: "text".to_owned(),
         ack: 0,
-        payload_json: format!(r#"{{"to":"{to}"}}"#),
+        account: Some(to.to_owned()),
+        from_api: false,
+        push_name: None,
+        wire: WireKey { chat: "628@s.whatsapp.net".to_owned(), ..WireKey::default() },
+        target: None,
         proto: vec![1],
+        described: Described::default(),
+        reply_to: None,
         edited: false,
         revoked: false,
         hidden: false,
@@ -243,10 +249,7 @@ async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
     let mut connection = scene.connect().await;
     let tables = fill(&mut connection).await;
     query("UPDATE outbox SET lane = 'none'").execute(&mut connection).await.unwrap();
-    query("INSERT INTO attempts VALUES (2, 9, 'nobody', 1, 1, 1, 1, 'x')")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    query("INSERT INTO attempts VALUES (2, 9, 1, 1, 1, 1, 'x')").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     damage(&scene.path);
     let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
@@ -255,4 +258,30 @@ async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
     let attempts: i64 =
         query_scalar("SELECT count(*) FROM attempts").fetch_one(&mut scene.connect().await).await.unwrap();
     assert_eq!(attempts, 1, "an attempt at a delivery that is gone goes too");
+}
+
+/// One that an earlier version wrote is read as it is, and its rows are brought up to date.
+#[tokio::test]
+async fn rows_of_an_earlier_schema_are_kept() {
+    let scene = Scene::new();
+    let before = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
+    for says_its_schema in [true, false] {
+        let _ = std::fs::remove_file(&scene.path);
+        std::fs::copy(before, &scene.path).unwrap();
+        if !says_its_schema {
+            let mut connection = scene.connect().await;
+            query("DROP TABLE _sqlx_migrations").execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        damage(&scene.path);
+        let stamp = if says_its_schema { "first" } else { "second" };
+        let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, stamp).await.unwrap();
+        let kept = rebuilt.expect("the damage is found").kept;
+        assert!(kept.contains(&("messages".to_owned(), 23)), "{kept:?}");
+        assert_eq!(ids(&*storage).await.len(), 19);
+        assert_eq!(storage.outbox_counts().await.unwrap().pending, 3);
+        assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 8);
+        assert_eq!(storage.account("left").await.unwrap(), Some(account("628000@c.us", None)));
+        storage.close().await;
+    }
 }

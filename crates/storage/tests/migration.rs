@@ -1,0 +1,144 @@
+//! A database that an earlier version wrote, brought up to date: see `before_protobuf/make.py` for what is in it.
+
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wakeeper_storage::{
+    DeadLetterQuery, MessageQuery, MessageRef, MessageRow, SendState, Storage, open_sqlite,
+};
+
+const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
+const HOOK: &str = "default/0123456789abcdef";
+const OTHER_HOOK: &str = "*/fedcba9876543210";
+
+struct Scene {
+    storage: Arc<dyn Storage>,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wakeeper.db");
+        std::fs::copy(BEFORE, &path).unwrap();
+        Self { storage: open_sqlite(path).await.unwrap(), folder }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("wakeeper.db")
+    }
+
+    async fn message(&self, id: &str) -> MessageRow {
+        let target =
+            MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: None, chat: None };
+        self.storage.message(&target).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn no_message_is_lost_and_each_keeps_what_its_json_alone_said() {
+    let scene = Scene::open().await;
+    let query = MessageQuery { limit: 100, ..MessageQuery::default() };
+    assert_eq!(scene.storage.messages("default", query).await.unwrap().len(), 19);
+    let text = scene.message("TEXT").await;
+    assert_eq!(text.wire.chat_alt.as_deref(), Some("900@lid"));
+    assert_eq!((text.account.as_deref(), text.push_name.as_deref()), (Some("628000@c.us"), Some("Ann")));
+    assert!(text.described == wakeeper_storage::Described::default() && !text.proto.is_empty());
+    let own = scene.message("OWN").await;
+    assert!(own.from_api && own.ack == 3 && own.wire.chat == "628111@s.whatsapp.net");
+    let imported = scene.message("OLD-FILE").await;
+    assert_eq!(imported.described.mimetype.as_deref(), Some("image/jpeg"));
+    assert_eq!(imported.described.body.as_deref(), Some("long ago"));
+    let edited = scene.message("EDITED").await;
+    assert_eq!(edited.reply_to.as_deref(), Some("Q1"));
+    assert_eq!(edited.described.reply_body.as_deref(), Some("the question"));
+    for (id, target) in [
+        ("R1", "false_628111@c.us_TEXT"),
+        ("E1", "false_120363000@g.us_REPLY_628111@c.us"),
+        ("D1", "false_628111@c.us_REVOKED"),
+    ] {
+        let row = scene.message(id).await;
+        assert!(row.hidden && row.target.as_deref() == Some(target), "{id}");
+    }
+    scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn damaged_json_costs_no_more_than_it_alone_said() {
+    let scene = Scene::open().await;
+    for id in ["NO-JSON", "BLOB-JSON"] {
+        let row = scene.message(id).await;
+        assert_eq!(row.wire.chat, "120363000@g.us");
+        assert_eq!(row.wire.participant.as_deref(), Some("628111@s.whatsapp.net"));
+        assert_eq!(row.account.as_deref(), Some("628000@c.us"));
+        assert!(!row.proto.is_empty());
+    }
+    scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn pending_sends_go_out_as_they_would_have() {
+    let scene = Scene::open().await;
+    let storage = &scene.storage;
+    let pending = storage.unfinished_sends("default").await.unwrap();
+    let long = "x".repeat(5000);
+    let texts = ["a", "bc", "def", long.as_str(), "grüße 👋", "to all"];
+    assert_eq!(pending.len(), texts.len() + 2);
+    for (row, text) in pending.iter().zip(texts) {
+        // Field 1 of a message is its text: a tag, the length, the text.
+        assert!(
+            row.proto.ends_with(text.as_bytes()) && row.proto.len() <= text.len() + 3,
+            "{}",
+            row.message_id
+        );
+        assert_eq!(row.chat, if text == "to all" { "120363000@g.us" } else { "628111@c.us" });
+    }
+    assert!(
+        pending[0].idempotency_key.as_deref() == Some("pending-0")
+            && pending[0].request_hash == "hash of PENDING0"
+    );
+    for (row, name) in pending[texts.len()..].iter().zip(["BROKEN-JSON", "BROKEN-BASE64"]) {
+        assert!(row.message_id == name && row.proto.is_empty(), "it is there, to be told to fail");
+    }
+    let refused = storage.send_by_key("default", "key-3").await.unwrap().unwrap();
+    assert!(refused.state == SendState::Failed && refused.error.as_deref() == Some("463"));
+    let acked = storage.send_by_key("default", "key-1").await.unwrap().unwrap();
+    assert!(acked.state == SendState::Acked && acked.error.is_none() && acked.proto.ends_with(b"answer"));
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
+    let scene = Scene::open().await;
+    let storage = &scene.storage;
+    let counts = storage.outbox_counts().await.unwrap();
+    assert_eq!((counts.pending, counts.dead), (3, 2));
+    for (subscription, events) in [(HOOK, 1), (OTHER_HOOK, 2)] {
+        let lane = storage.due_lanes(subscription, i64::MAX, 10).await.unwrap().remove(0);
+        let items = storage.lane_items(lane.id, 10).await.unwrap();
+        assert_eq!(items.len(), events);
+        for item in items {
+            assert!(item.attempts == 2 && item.rest.starts_with(r#""session":"default","metadata":{"#));
+            assert_eq!(storage.attempts(&item.event_id, subscription).await.unwrap().len(), 2);
+        }
+    }
+    assert_eq!(storage.events_after(None, 0, 100).await.unwrap().len(), 5);
+    let dead = DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
+    let letters = storage.dead_letters(dead).await.unwrap();
+    let names: Vec<_> = letters.iter().map(|letter| letter.name.as_str()).collect();
+    assert_eq!(names, ["message", "message.any"]);
+    assert_eq!(storage.attempts(&letters[0].event_id, OTHER_HOOK).await.unwrap().len(), 3);
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn a_second_start_finds_nothing_to_do() {
+    let scene = Scene::open().await;
+    scene.storage.close().await;
+    let bytes = std::fs::read(scene.path()).unwrap();
+    open_sqlite(Path::new(&scene.path())).await.unwrap().close().await;
+    assert!(std::fs::read(scene.path()).unwrap() == bytes);
+}
