@@ -71,9 +71,10 @@ fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, conten
     let facts = &letter.facts;
     let payload = message_payload(facts, content);
     let chat = facts.id.chat.as_str();
-    let (name, also) = match facts.id.from_me {
-        true => (EventName::MessageAny, None),
-        false => (EventName::Message, Some(EventName::MessageAny)),
+    let (name, also) = if facts.id.from_me {
+        (EventName::MessageAny, None)
+    } else {
+        (EventName::Message, Some(EventName::MessageAny))
     };
     let events = journal.event_also(session, chat, name, also, &payload).into_iter().collect();
     let mut row = row(session, letter, content.kind);

@@ -49,9 +49,10 @@ pub(crate) fn edited(before: wa::Message, edit: &wa::Message) -> Option<wa::Mess
     context.participant = quote.participant;
     context.quoted_message = quote.quoted_message;
     context.remote_jid = quote.remote_jid;
-    let mut message = match after.extended_text_message.is_set() {
-        true => after.clone(),
-        false => text::outgoing(said.body, Some(wa::ContextInfo::default())),
+    let mut message = if after.extended_text_message.is_set() {
+        after.clone()
+    } else {
+        text::outgoing(said.body, Some(wa::ContextInfo::default()))
     };
     message.set_context_info(context);
     Some(message)

@@ -111,14 +111,15 @@ impl Translator<'_> {
         let ack = ack(message);
         let proto = proto(message);
         // What the protobuf does not say.
-        let described = match proto.is_empty() {
-            true => Described {
+        let described = if proto.is_empty() {
+            Described {
                 body: Some(message.body.clone()),
                 mimetype: message.mimetype.clone(),
                 filename: message.file_name.clone().filter(|_| message.mimetype.is_some()),
                 ..Described::default()
-            },
-            false => Described::default(),
+            }
+        } else {
+            Described::default()
         };
         Some(MessageRow {
             session: self.name.as_str().to_owned(),
