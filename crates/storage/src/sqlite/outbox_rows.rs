@@ -174,11 +174,15 @@ async fn insert_attempt(
     delivery: i64,
     attempt: AttemptRow,
 ) -> Result<(), sqlx::Error> {
-    query("UPDATE outbox SET attempts = $2 WHERE id = $1")
+    let counted = query("UPDATE outbox SET attempts = $2 WHERE id = $1 AND state = 0")
         .bind(delivery)
         .bind(attempt.number)
         .execute(&mut *connection)
         .await?;
+    if counted.rows_affected() == 0 {
+        // It ended meanwhile: what is not owed has no attempts to come.
+        return Ok(());
+    }
     query(
         "INSERT INTO attempts (delivery, number, started_ms, duration_ms, status, error)
          VALUES ($1, $2, $3, $4, $5, $6)",

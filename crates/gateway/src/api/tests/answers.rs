@@ -4,7 +4,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use wakeeper_delivery::addresses::AddressPolicy;
 use wakeeper_delivery::webhook::WebhookSettings;
-use wakeeper_storage::{Desired, SessionRow, open_sqlite};
+use wakeeper_storage::{Change, Described, Desired, MessageRow, SessionRow, WireKey, open_sqlite};
 
 use super::requests::{Lab, TO, assert_error, request};
 use super::*;
@@ -379,4 +379,54 @@ async fn webhooks_are_confined_when_asked_for() {
             assert!(allowed || body["message"].as_str().unwrap().contains("not allowed"), "{body}");
         }
     }
+}
+
+/// A text that somebody wrote, with this protobuf.
+fn received(id: &str, timestamp_s: i64, proto: &[u8]) -> Change {
+    let row = MessageRow {
+        session: "default".to_owned(),
+        chat: TO.to_owned(),
+        id: id.to_owned(),
+        from_me: false,
+        participant: String::new(),
+        sender: TO.to_owned(),
+        account: None,
+        timestamp_s,
+        kind: "text".to_owned(),
+        ack: 2,
+        from_api: false,
+        push_name: None,
+        wire: WireKey::default(),
+        target: None,
+        proto: proto.to_vec(),
+        described: Described::default(),
+        reply_to: None,
+        edited: false,
+        revoked: false,
+        hidden: false,
+    };
+    Change::Message { row: Box::new(row), updates: Vec::new(), events: Vec::new() }
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_an_error_that_names_it_and_can_be_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
+    storage
+        .put_session(SessionRow { desired: Desired::Stopped, ..old_row("default", &json!({})) })
+        .await
+        .unwrap();
+    // Field 1 of a message is its text.
+    let messages = vec![received("NEW", 2, &[0x0a, 2, b'h', b'i']), received("OLD", 1, &[0xff; 3])];
+    storage.commit(messages.into()).await.unwrap();
+    storage.close().await;
+    let keys = KeyPolicy::required(&secrecy::SecretString::from(super::requests::KEY));
+    let lab = Lab::on(folder, keys, WebhookSettings::default()).await;
+    let path = format!("/api/default/chats/{TO}/messages?limit=");
+    let all = lab.get(&format!("{path}10")).await;
+    assert_error("a damaged message", &all, 500, "internal");
+    let said = all.json()["message"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("message OLD of session default is damaged"), "{said}");
+    let newest = lab.get(&format!("{path}1")).await.json();
+    assert_eq!((newest[0]["body"].as_str(), newest.as_array().map(Vec::len)), (Some("hi"), Some(1)));
 }
