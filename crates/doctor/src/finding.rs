@@ -37,8 +37,6 @@ pub enum Subject {
     AppState,
     /// Chats and messages that a gateway keeps for itself; no keys.
     ChatStore,
-    /// wakeeper's own store of the session.
-    Store,
     /// The folder as a whole.
     Folder,
     /// Another file.

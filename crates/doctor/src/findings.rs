@@ -5,7 +5,7 @@
 
 use crate::address::Address;
 use crate::examine::Options;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
@@ -242,6 +242,7 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
     [store_is_directory::detect(path, entry), store_torn::detect(path, entry, content)]
         .into_iter()
         .flatten()
+        .map(|finding| finding.about(Subject::ChatStore))
         .collect()
 }
 

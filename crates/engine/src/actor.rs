@@ -157,23 +157,33 @@ impl Actor {
         }
     }
 
-    /// Runs until it is shut down or its handle is gone. A panic in it costs the connection, and no more.
+    /// Runs until it is shut down or its handle is gone. A panic ends this session and no other.
     pub(super) async fn run(mut self) {
-        loop {
-            match without_panic(self.step()).await {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => break,
-                Err(Panicked) => {
-                    if without_panic(self.lose(Cause::Fault)).await.is_err() {
-                        let reason = "a fault of wakeeper ended this session; restart wakeeper, and report what its log says";
-                        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
-                        return;
-                    }
-                }
-            }
+        if without_panic(self.work()).await.is_err() {
+            self.end_after_panic().await;
         }
-        self.close().await;
         drop(self.parts.lock);
+    }
+
+    async fn work(&mut self) {
+        while self.step().await.is_continue() {}
+        self.close().await;
+    }
+
+    /// What a panic left half done stays as a killed process would leave it: the client writes and sends nothing more.
+    async fn end_after_panic(&mut self) {
+        if let Some(gate) = self.parts.state.gate() {
+            gate.close(Closed::Left);
+        }
+        self.parts.state.set_client(None);
+        if let Some(connection) = self.connection.take()
+            && without_panic(connection.close()).await.is_err()
+        {
+            tracing::error!(session = %self.parts.state.name(), "its client could not be closed");
+        }
+        let reason =
+            "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
+        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
     }
 
     /// Waits for what comes next, and does it.

@@ -36,8 +36,6 @@ pub(super) enum Cause {
     OlderCopy,
     /// No client could be made, or its database failed.
     Engine,
-    /// The session's own code panicked.
-    Fault,
     /// WhatsApp is overloaded or down (500, 503 to a login) or limits us (429).
     ServerBusy,
     /// A refusal this version does not know.
@@ -93,7 +91,7 @@ pub(super) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
         | Cause::Deaf
         | Cause::Disk
         | Cause::Engine => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
-        Cause::RestartRequired | Cause::Unavailable | Cause::NotStored | Cause::Fault => {
+        Cause::RestartRequired | Cause::Unavailable | Cause::NotStored => {
             Verdict::Retry(jittered(NETWORK_FIRST, RESTART_MOST, failures, dice))
         }
         Cause::ServerBusy | Cause::Refused(_) => {
@@ -141,9 +139,6 @@ pub(super) fn explain(cause: &Cause) -> String {
             "this is an older copy of the session; its sending chains are negotiated anew".to_owned()
         }
         Cause::Engine => "the session's database cannot be used; trying again".to_owned(),
-        Cause::Fault => {
-            "a fault of wakeeper interrupted this session; connecting again. Its log has the place: please report it".to_owned()
-        }
         Cause::ServerBusy => "WhatsApp is busy or limits this account; trying again later".to_owned(),
         Cause::Refused(code) => format!("WhatsApp refused the login (code {code}); trying again later"),
         Cause::Banned { remaining } => format!(
@@ -190,7 +185,6 @@ impl Cause {
             Self::NotStored => "not_stored",
             Self::OlderCopy => "older_copy",
             Self::Engine => "engine",
-            Self::Fault => "fault",
             Self::ServerBusy => "server_busy",
             Self::Refused(_) => "refused",
             Self::Banned { .. } => "banned",

@@ -342,8 +342,10 @@ pub enum EngineError {
         /// How long to wait before asking again, when WhatsApp says so.
         retry_after: Option<Duration>,
     },
-    /// The session's actor is gone; it was deleted.
-    #[error("session {0} was deleted")]
+    /// The session's actor is gone: it was deleted, or a panic ended it.
+    #[error(
+        "session {0} does not run any more: it was deleted, or its status says what ended it; restart wakeeper"
+    )]
     Gone(SessionName),
 }
 

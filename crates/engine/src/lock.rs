@@ -39,17 +39,24 @@ pub(super) struct Hold {
 
 impl Hold {
     /// Holds the session's folder that lies at `folder`, or says who has it.
-    pub(super) fn on(folder: &Path, what: String) -> Result<Self, LockError> {
+    pub(super) fn on(folder: &Path, what: &str) -> Result<Self, LockError> {
         let path = folder.join(SESSION_LOCK);
-        let failed = |source| LockError::File { what: what.clone(), path: folder.to_owned(), source };
-        let handle = lock_directory(folder).map_err(FsError::into_io).map_err(failed)?;
+        let failed = |source| LockError::File { what: what.to_owned(), path: folder.to_owned(), source };
         let mut files = Vec::new();
-        // Where folders cannot be locked, the gateway's own file is what tells.
-        for locking in [Some(handle), lock_existing(&path).ok()].into_iter().flatten() {
-            match locking {
-                Locking::Taken(file) | Locking::Unlockable(file, _) => files.push(file),
-                Locking::Held { .. } => return Err(LockError::Held { what, pid: pid_in(&path), path }),
+        let mut keep = |locking| match locking {
+            Locking::Taken(file) | Locking::Unlockable(file, _) => {
+                files.push(file);
+                Ok(())
             }
+            Locking::Held { .. } => {
+                Err(LockError::Held { what: what.to_owned(), pid: pid_in(&path), path: path.clone() })
+            }
+        };
+        keep(lock_directory(folder).map_err(FsError::into_io).map_err(failed)?)?;
+        // Where folders cannot be locked, the gateway's own file is what tells. Never before the folder is free: whoever has it
+        // would take a file that is locked for a moment for somebody else's.
+        if let Ok(file) = lock_existing(&path) {
+            keep(file)?;
         }
         Ok(Self { _files: files })
     }
@@ -234,15 +241,41 @@ mod tests {
     #[test]
     fn a_source_is_held_without_a_file() {
         let folder = tempfile::tempdir().unwrap();
-        let hold = Hold::on(folder.path(), "the session".to_owned()).unwrap();
+        let hold = Hold::on(folder.path(), "the session").unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let path = folder.path().join(SESSION_LOCK);
         assert!(Lock::take(&path, "session default".to_owned()).is_err());
         drop(hold);
         let owner = Lock::take(&path, "session default".to_owned()).unwrap();
-        let refused = Hold::on(folder.path(), "the session".to_owned()).unwrap_err().to_string();
+        let refused = Hold::on(folder.path(), "the session").unwrap_err().to_string();
         assert!(refused.contains(&std::process::id().to_string()), "{refused}");
         drop(owner);
-        assert!(Hold::on(folder.path(), "the session".to_owned()).is_ok());
+        assert!(Hold::on(folder.path(), "the session").is_ok());
+    }
+
+    /// An owner whose file was replaced, by a restore for example, takes the new one; whoever is refused is not in its way.
+    #[test]
+    fn who_is_refused_never_has_the_owners_file_for_a_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(SESSION_LOCK);
+        let owner = Lock::take(&path, "session default".to_owned()).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(Hold::on(folder.path(), "the session").is_err());
+                }
+            });
+            for _ in 0..500 {
+                std::fs::write(folder.path().join("new"), "").unwrap();
+                std::fs::rename(folder.path().join("new"), &path).unwrap();
+                let kept = owner.check();
+                if !matches!(kept, Ok(Kept::PutBack)) {
+                    done.store(true, std::sync::atomic::Ordering::Relaxed);
+                    panic!("{kept:?}");
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

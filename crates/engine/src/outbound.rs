@@ -29,7 +29,7 @@ use super::plan::{Plan, Planner, fingerprint};
 use super::state::SessionState;
 use super::store::Closed;
 use super::stored::{self, Place};
-use crate::message::{Facts, WireKey};
+use crate::message::{self, Facts, Incoming, WireKey};
 use crate::outgoing::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
@@ -328,13 +328,13 @@ impl Outbound {
     async fn answer(&self, send: &SendRow) -> Result<Value, EngineError> {
         let plan = Plan::stored(send).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
         let storage = self.journal.storage();
-        let find = |id: &str, from_me: bool| MessageRef {
+        let find = |id: &str, from_me: bool, chat: Option<String>| MessageRef {
             session: send.session.clone(),
             id: id.to_owned(),
             from_me: Some(from_me),
-            chat: None,
+            chat,
         };
-        let Some(row) = storage.message(&find(&send.message_id, true)).await? else {
+        let Some(row) = storage.message(&find(&send.message_id, true, None)).await? else {
             // It said nothing that people see.
             let own = self.state.own_id().filter(|_| plan.chat.is_group());
             let stanza_id = send.message_id.clone();
@@ -342,8 +342,16 @@ impl Outbound {
                 json!({"id": MessageId { from_me: true, chat: plan.chat, stanza_id, participant: own }}),
             );
         };
-        let before = match stored::target(&row)? {
-            Some(target) => storage.message(&find(&target.stanza_id, target.from_me)).await?,
+        // Only a deletion tells what the message was, and of a damaged one it tells that it is gone.
+        let deleted = matches!(message::read(&plan.message), Incoming::Revoke { .. });
+        let before = match stored::target(&row)?.filter(|_| deleted) {
+            Some(target) => {
+                let chat = Some(target.chat.to_string());
+                match storage.message(&find(&target.stanza_id, target.from_me, chat)).await {
+                    Err(StorageError::DamagedRow { .. }) => None,
+                    found => found?,
+                }
+            }
             None => None,
         };
         Ok(stored::answer(&row, &plan.message, before.as_ref(), self.place())?)

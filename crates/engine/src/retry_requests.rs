@@ -26,7 +26,8 @@ use super::state::SessionState;
 
 /// The file, in the session's folder.
 pub(super) const FILE: &str = "asked-again.json";
-const MAX_FILE: u64 = 1 << 20;
+/// The most that [`MAX_REQUESTS`] requests can take, with each character of their names escaped.
+const MAX_FILE: u64 = 8 << 20;
 /// How many requests are kept, and of one account. Beyond that the oldest goes, of the account that has most; whoever asks
 /// for messages that never were pushes out its own. Only the client answers those, while its connection lasts.
 const MAX_REQUESTS: usize = 1_000;
@@ -47,6 +48,8 @@ const MAX_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 #[derive(Debug, Default)]
 pub(super) struct RetryRequests {
     inner: Mutex<Inner>,
+    /// Held while the file is written. `inner` is not: whoever only asks does not wait for the disk.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +57,9 @@ struct Inner {
     folder: PathBuf,
     open: Vec<RetryRequest>,
     connection: u64,
-    /// The file says something else.
-    unwritten: bool,
+    /// Counts the changes; the file has those up to `written`.
+    changes: u64,
+    written: u64,
     /// How many requests of an account were synced in the minute that began then.
     synced: HashMap<String, u32>,
     minute_ms: i64,
@@ -69,12 +73,12 @@ impl RetryRequests {
     /// A run begins in this folder. A file that cannot be read counts as empty.
     pub(super) fn begin(&self, folder: &Path, now_ms: i64) {
         let mut inner = self.inner();
-        if !inner.unwritten || inner.folder != folder {
+        if inner.changes == inner.written || inner.folder != folder {
             inner.open = read_own(&folder.join(FILE), MAX_FILE)
                 .ok()
                 .and_then(|text| serde_json::from_slice(&text).ok())
                 .unwrap_or_default();
-            inner.unwritten = false;
+            inner.written = inner.changes;
         }
         folder.clone_into(&mut inner.folder);
         inner.open.retain(|request| now_ms.saturating_sub(request.asked_ms) < MAX_AGE_MS);
@@ -102,10 +106,8 @@ impl RetryRequests {
         };
         let now_ms = state.clock().now_ms();
         let Some(request) = RetryRequest::of(receipt, is_own, now_ms) else { return };
-        let mut inner = self.inner();
-        if inner.add(request, now_ms)
-            && let Err(error) = inner.write()
-        {
+        let at_once = self.inner().add(request, now_ms);
+        if at_once && let Err(error) = self.write() {
             tracing::warn!(session = %state.name(), %error,
                 "a request for a sent message could not be written down; a lost connection or a restart may forget it");
         }
@@ -151,7 +153,7 @@ impl RetryRequests {
             open.connection = connection;
             open.tried_ms = now_ms;
         }
-        inner.unwritten = true;
+        inner.changes += 1;
         inner.keep(|open| open.answers < MAX_ANSWERS);
     }
 
@@ -161,12 +163,32 @@ impl RetryRequests {
 
     /// Writes what changed. Nothing depends on it: at worst a device gets a message once more, and drops the copy.
     pub(super) fn save(&self, state: &SessionState) {
-        let mut inner = self.inner();
-        if inner.unwritten
-            && let Err(error) = inner.write()
-        {
-            tracing::debug!(session = %state.name(), %error, "answered requests were not taken out");
+        if let Err(error) = self.write() {
+            tracing::debug!(session = %state.name(), %error, "requests for sent messages were not written");
         }
+    }
+
+    /// Brings the file up to date.
+    fn write(&self) -> Result<(), FsError> {
+        let write = || {
+            let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let (text, changes, folder) = {
+                let inner = self.inner();
+                if inner.changes == inner.written {
+                    return Ok(());
+                }
+                let text = serde_json::to_vec(&inner.open).map_err(std::io::Error::other)?;
+                (text, inner.changes, inner.folder.clone())
+            };
+            Folder::named(&folder)?.replace(FILE, &text)?;
+            let mut inner = self.inner();
+            // Forgotten meanwhile, or of another folder: then this says nothing of it.
+            if inner.folder == folder {
+                inner.written = inner.written.max(changes);
+            }
+            Ok(())
+        };
+        off_the_runtime(write)
     }
 }
 
@@ -183,7 +205,7 @@ impl Inner {
         self.make_room(request.account());
         let at_once = self.may_sync(request.account(), now_ms);
         self.open.push(RetryRequest { connection: self.connection, ..request });
-        self.unwritten = true;
+        self.changes += 1;
         at_once
     }
 
@@ -222,14 +244,7 @@ impl Inner {
     fn keep(&mut self, keep: impl Fn(&RetryRequest) -> bool) {
         let before = self.open.len();
         self.open.retain(keep);
-        self.unwritten |= self.open.len() != before;
-    }
-
-    fn write(&mut self) -> Result<(), FsError> {
-        let text = serde_json::to_vec(&self.open).map_err(std::io::Error::other)?;
-        off_the_runtime(|| Folder::named(&self.folder)?.replace(FILE, &text))?;
-        self.unwritten = false;
-        Ok(())
+        self.changes += u64::from(self.open.len() != before);
     }
 }
 
@@ -256,10 +271,9 @@ mod tests {
 
     /// Keeps a request as [`RetryRequests::received`] does; answers whether it was written at once.
     fn add(requests: &RetryRequests, device: &str, id: &str) -> bool {
-        let mut inner = requests.inner();
-        let at_once = inner.add(asked_by(device, id), 2);
+        let at_once = requests.inner().add(asked_by(device, id), 2);
         if at_once {
-            inner.write().expect("written");
+            requests.write().expect("written");
         }
         at_once
     }
@@ -320,6 +334,19 @@ mod tests {
         requests.begin(folder.path(), 2);
         assert_eq!(count_of(&requests, "491702000001"), MAX_SYNCED as usize);
         assert!(!requests.is_open(&asked_by(BEN, "0")), "what was confirmed does not come back");
+    }
+
+    #[test]
+    fn the_longest_names_can_be_read_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let requests = in_folder(folder.path());
+        for n in 0..MAX_REQUESTS {
+            let id = format!("{n:04}{}", "\u{1}".repeat(124));
+            let device = format!("77{}:1@s.whatsapp.net", n / MAX_OF_ACCOUNT);
+            requests.inner().add(asked_by(&device, &id), 2);
+        }
+        requests.write().expect("written");
+        assert_eq!(in_folder(folder.path()).inner().open.len(), MAX_REQUESTS);
     }
 
     #[test]

@@ -242,6 +242,11 @@ impl SessionState {
         self.inner().gate = Some(gate);
     }
 
+    /// The gate of the newest client's store.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        self.inner().gate.clone()
+    }
+
     pub(super) fn set_trouble(&self, trouble: Closed) {
         self.inner().trouble = Some(trouble);
     }

@@ -58,11 +58,7 @@ pub enum FsError {
 
 impl From<FsError> for std::io::Error {
     fn from(error: FsError) -> Self {
-        match error {
-            FsError::Io(error) => error,
-            FsError::Missing => Self::new(std::io::ErrorKind::NotFound, FsError::Missing),
-            error => Self::other(error),
-        }
+        error.into_io()
     }
 }
 

@@ -14,7 +14,7 @@ use wakeeper_storage::{Storage, StorageError};
 use crate::clock::Clock;
 use crate::ladder::Rung;
 use crate::policy::{Cured, Decision, Input, Policy};
-use crate::record::{BEGUN, Recorder, STOPPED};
+use crate::record::{BEGUN, REFUSED, Recorder, STOPPED};
 use crate::rules::{Rules, ms};
 use crate::session::{Access, ApplyError, ManagedSession, Order, Progress, RepairReport, SessionError};
 
@@ -259,6 +259,7 @@ async fn carry_out(
     recorder.step(step, text.to_owned(), Some(detail)).await;
     let applied = session.apply(&order, recorder).await;
     if let Err(ApplyError { error, begun: false }) = applied {
+        recorder.step(REFUSED, "nothing was stopped or changed".to_owned(), None).await;
         return failed(error);
     }
     let downtime_ms = clock.now_ms() - began_ms;

@@ -19,6 +19,8 @@ use crate::policy::{Past, PastCure, Word};
 pub(crate) const STOPPED: &str = "stopped";
 /// The same for a cure that everything goes on running for.
 pub(crate) const BEGUN: &str = "begun";
+/// The step after one of these two when it turned out at once that it could not be done.
+pub(crate) const REFUSED: &str = "refused";
 /// Incidents that are read when a caretaker begins.
 const INCIDENTS: u32 = 200;
 
@@ -71,10 +73,17 @@ impl Recorder {
     }
 
     async fn cures(&self, incident: i64, since_ms: i64) -> Result<Vec<PastCure>, StorageError> {
-        let steps = self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step);
-        let cures =
-            steps.filter(|step| [STOPPED, BEGUN].contains(&step.kind.as_str()) && step.at_ms >= since_ms);
+        let mut cures = Vec::new();
+        for step in self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step) {
+            match step.kind.as_str() {
+                STOPPED | BEGUN => cures.push(step),
+                REFUSED => drop(cures.pop()),
+                _ => {}
+            }
+        }
         Ok(cures
+            .into_iter()
+            .filter(|step| step.at_ms >= since_ms)
             .map(|step| PastCure { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
             .collect())
     }

@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use wakeeper_storage::{
     DeadLetterQuery, MessageQuery, MessageRef, MessageRow, SendState, Storage, open_sqlite,
 };
@@ -21,9 +23,20 @@ struct Scene {
 
 impl Scene {
     async fn open() -> Self {
+        Self::changed(&[]).await
+    }
+
+    /// After these statements were made on the earlier database, without the checks that it made itself.
+    async fn changed(statements: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wakeeper.db");
         std::fs::copy(BEFORE, &path).unwrap();
+        let options = SqliteConnectOptions::new().filename(&path).foreign_keys(false);
+        let mut connection = options.connect().await.unwrap();
+        for sql in statements {
+            sqlx::query(sqlx::AssertSqlSafe(sql.as_str())).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
         Self { storage: open_sqlite(path).await.unwrap(), folder }
     }
 
@@ -62,6 +75,7 @@ async fn no_message_is_lost_and_each_keeps_what_its_json_alone_said() {
     ] {
         let row = scene.message(id).await;
         assert!(row.hidden && row.target.as_deref() == Some(target), "{id}");
+        assert_eq!(row.account.as_deref(), Some("628000@c.us"), "{id}");
     }
     scene.storage.close().await;
 }
@@ -132,6 +146,57 @@ async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
     assert_eq!(names, ["message", "message.any"]);
     assert_eq!(storage.attempts(&letters[0].event_id, OTHER_HOOK).await.unwrap().len(), 3);
     storage.close().await;
+}
+
+/// What is made of one send's letters does not grow with the other sends.
+#[tokio::test]
+async fn long_sends_are_decoded_one_by_one() {
+    let send = |name: &str, groups: usize| {
+        format!(
+            "INSERT INTO sends (session, request_hash, message_id, state, request_json, created_ms, updated_ms)
+             VALUES ('default', 'h', '{name}', 0, '{{\"chat\":\"628111@c.us\",\"proto\":\"{}\"}}', 1, 1)",
+            "AQID".repeat(groups)
+        )
+    };
+    let mut statements = vec![send("LONGEST", 70_000)];
+    statements.extend((0..60).map(|n| send(&format!("LONG{n}"), 4_000)));
+    let scene = Scene::changed(&statements).await;
+    let pending = scene.storage.unfinished_sends("default").await.unwrap();
+    let long = |name: &str| pending.iter().find(|row| row.message_id == name).unwrap();
+    assert!(long("LONGEST").proto == [1, 2, 3].repeat(70_000));
+    assert!(long("LONG59").proto == [1, 2, 3].repeat(4_000));
+    scene.storage.close().await;
+}
+
+#[tokio::test]
+async fn what_breaks_a_rule_keeps_no_gateway_from_starting() {
+    let scene = Scene::changed(&[
+        // Whoever deletes events by hand leaves their deliveries behind.
+        "DELETE FROM events WHERE seq = (SELECT min(seq) FROM outbox WHERE state = 0)".to_owned(),
+        // A message whose index entry was lost is stored twice.
+        "CREATE TABLE twice AS SELECT * FROM messages".to_owned(),
+        "INSERT INTO twice SELECT * FROM messages WHERE id = 'TEXT'".to_owned(),
+        "UPDATE twice SET seq = (SELECT max(seq) + 1 FROM messages) WHERE rowid = (SELECT max(rowid) FROM twice)"
+            .to_owned(),
+        "DROP TABLE messages".to_owned(),
+        "ALTER TABLE twice RENAME TO messages".to_owned(),
+        "UPDATE messages SET payload_json = 'null' WHERE id = 'OWN'".to_owned(),
+        "UPDATE sqlite_sequence SET seq = 1000 WHERE name = 'outbox'".to_owned(),
+    ])
+    .await;
+    let counts = scene.storage.outbox_counts().await.unwrap();
+    assert!(counts.pending < 3 && counts.dead == 2, "{counts:?}");
+    let query = MessageQuery { limit: 100, ..MessageQuery::default() };
+    assert_eq!(scene.storage.messages("default", query).await.unwrap().len(), 19);
+    assert_eq!(scene.message("OWN").await.account.as_deref(), Some("628000@c.us"));
+    scene.storage.close().await;
+    let mut connection = SqliteConnectOptions::new().filename(scene.path()).connect().await.unwrap();
+    let last: i64 = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(last, 1000, "a number is given once");
+    connection.close().await.unwrap();
 }
 
 #[tokio::test]

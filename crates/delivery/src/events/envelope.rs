@@ -51,8 +51,8 @@ impl Rest<'_> {
 /// The webhook body of an event under one of its names: its beginning, then what is stored once for all of them.
 #[must_use]
 pub fn body(id: &str, timestamp_ms: i64, name: &str, rest: &str) -> String {
-    // A body that an earlier version wrote in another way was kept whole.
-    if rest.starts_with('{') {
+    // A body that an earlier version wrote in another way was kept whole, and is sent as it is.
+    if !rest.starts_with(r#""session":"#) {
         return rest.to_owned();
     }
     // Neither an id nor the name of an event has a character that JSON writes in another way.

@@ -119,7 +119,10 @@ impl Actor {
     pub(super) async fn look_around(&mut self) {
         self.look = Instant::now() + LOOK;
         match self.is_owner().await {
-            Ok(true) if self.trouble.is_none() => self.follow().await,
+            Ok(true) if self.trouble.is_none() => {
+                self.parts.state.retry_requests().save(&self.parts.state);
+                self.follow().await;
+            }
             Ok(_) => {}
             Err(closed) => match &self.connection {
                 Some(connection) => {
@@ -172,8 +175,9 @@ impl Actor {
         self.started = false;
         self.trouble = None;
         self.parts.state.forget_trouble();
-        // Whoever took over writes into the databases now: no mark of an end.
+        // Whoever took over writes into the folder now: no mark of an end, and no requests.
         self.run = None;
+        self.parts.state.retry_requests().forget();
         self.close().await;
         self.enter(SessionStatus::Failed, Some(format!("closed: {reason}"))).await;
     }

@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 enum Answer {
     /// Sent once more.
     Sent,
-    /// Not now: the connection or the store is gone, and the next connection tries again.
+    /// Not now: the connection or the store is gone. The next connection tries again.
     Later,
     /// Never: the message is kept no longer, or is not for who asks.
     Never(&'static str),
@@ -77,8 +77,14 @@ async fn round(state: &SessionState, client: &Client, of_each_chat: usize) {
 }
 
 async fn answer_one(state: &SessionState, client: &Client, request: &RetryRequest) -> Answer {
-    // A store that fails closes the connection.
-    let Ok(message) = sent(client, request).await else { return Answer::Later };
+    let message = match sent(client, request).await {
+        Ok(message) => message,
+        Err(_) if !client.is_connected() || state.gate().is_some_and(|gate| gate.closed_by().is_some()) => {
+            return Answer::Later;
+        }
+        // It counts as tried, so that it does not hold up those behind it.
+        Err(error) => return Answer::Failed(error.to_string()),
+    };
     let Some(retransmission) = message.and_then(|message| request.retransmission(message)) else {
         return Answer::Never("it is kept no longer");
     };

@@ -138,7 +138,7 @@ fn baileys(
 async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
     // Somebody else's folder: nothing is written into it that is not part of the move.
-    let lock = Hold::on(path, format!("the session in {}", path.display()))?;
+    let lock = Hold::on(path, &format!("the session in {}", path.display()))?;
     if let Some(to) = super::moved_to(path) {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }

@@ -36,11 +36,17 @@ CREATE TABLE messages_now (
     UNIQUE (session, id, from_me, chat, participant)
 );
 
--- JSON that cannot be read says nothing; then the addresses are those that the columns and the session give.
-INSERT INTO messages_now
+-- JSON that cannot be read says nothing; then the addresses are those that the columns and the session give. A row that is there
+-- twice, because an index was damaged, is kept once.
+INSERT OR IGNORE INTO messages_now
 SELECT seq, session, chat, id, from_me, participant, sender,
-    CASE told WHEN '{}' THEN (SELECT id FROM session_accounts WHERE session_accounts.session = before.session)
-        ELSE json_extract(told, CASE from_me WHEN 1 THEN '$.from' ELSE '$.to' END) END,
+    COALESCE(
+        json_extract(told, CASE from_me WHEN 1 THEN '$.from' ELSE '$.to' END),
+        -- A deletion keeps both beside what became of the message.
+        json_extract(told, CASE from_me WHEN 1 THEN '$.after.from' ELSE '$.after.to' END),
+        (SELECT id FROM session_accounts WHERE session_accounts.session = before.session),
+        -- Rows of a former number are set apart under its name.
+        CASE WHEN instr(session, '/') > 0 THEN substr(session, instr(session, '/') + 1) END),
     timestamp_s, kind, ack,
     COALESCE(json_extract(told, '$.source') = 'api', 0),
     json_extract(told, '$._data.pushName'),
@@ -57,15 +63,28 @@ SELECT seq, session, chat, id, from_me, participant, sender,
         CASE from_me WHEN 1 THEN 'true_' ELSE 'false_' END || chat || '_' || json_extract(told, '$.editedMessageId')
             || CASE participant WHEN '' THEN '' ELSE '_' || participant END
     ) END,
-    proto,
-    CASE WHEN hidden = 0 AND (edited = 1 OR length(proto) = 0) THEN json_extract(told, '$.body') END,
-    CASE WHEN hidden = 0 AND length(proto) = 0 THEN json_extract(told, '$.media.mimetype') END,
-    CASE WHEN hidden = 0 AND length(proto) = 0 THEN json_extract(told, '$.media.filename') END,
+    kept,
+    CASE WHEN hidden = 0 AND (edited = 1 OR length(kept) = 0) THEN json_extract(told, '$.body') END,
+    CASE WHEN hidden = 0 AND length(kept) = 0 THEN json_extract(told, '$.media.mimetype') END,
+    CASE WHEN hidden = 0 AND length(kept) = 0 THEN json_extract(told, '$.media.filename') END,
     CASE WHEN hidden = 0 THEN json_extract(told, '$.replyTo.id') END,
     CASE WHEN hidden = 0 AND edited = 1 THEN json_extract(told, '$.replyTo.participant') END,
     CASE WHEN hidden = 0 AND edited = 1 THEN json_extract(told, '$.replyTo.body') END,
     edited, revoked, hidden
-FROM (SELECT *, CASE WHEN json_valid(payload_json) THEN payload_json ELSE '{}' END AS told FROM messages) AS before;
+FROM (
+    SELECT *,
+        CASE WHEN json_valid(payload_json)
+            THEN CASE json_type(payload_json) WHEN 'object' THEN payload_json ELSE '{}' END
+            ELSE '{}' END AS told,
+        -- An imported text without a word had a protobuf that says as little.
+        CASE proto WHEN x'0a00' THEN x'' ELSE proto END AS kept
+    FROM messages
+) AS before
+ORDER BY seq;
+
+-- Numbers go on where they were: what was deleted does not give its number back.
+DELETE FROM sqlite_sequence WHERE name = 'messages_now';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'messages_now', seq FROM sqlite_sequence WHERE name = 'messages';
 
 DROP TABLE messages;
 ALTER TABLE messages_now RENAME TO messages;

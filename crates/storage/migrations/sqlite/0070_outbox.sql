@@ -26,7 +26,9 @@ CREATE TABLE outbox_now (
     UNIQUE (seq, also, subscription)
 );
 INSERT INTO outbox_now
-SELECT id, seq, 0, subscription, lane, state, attempts, ended_ms, reason FROM outbox WHERE state <> 1;
+SELECT outbox.id, seq, 0, subscription, lane, state, attempts, ended_ms, reason
+-- One whose event is gone is owed nothing any more.
+FROM outbox JOIN events USING (seq) WHERE state <> 1;
 
 CREATE TABLE attempts_now (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,9 +40,15 @@ CREATE TABLE attempts_now (
     error        TEXT
 );
 INSERT INTO attempts_now
-SELECT attempts.id, outbox.id, number, started_ms, duration_ms, status, error
-FROM attempts JOIN outbox ON outbox.seq = attempts.seq AND outbox.subscription = attempts.subscription
-WHERE outbox.state <> 1;
+SELECT attempts.id, outbox_now.id, number, started_ms, duration_ms, status, error
+FROM attempts JOIN outbox_now ON outbox_now.seq = attempts.seq AND outbox_now.subscription = attempts.subscription;
+
+-- Numbers go on where they were: what was deleted does not give its number back.
+DELETE FROM sqlite_sequence WHERE name = 'outbox_now';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox_now', seq FROM sqlite_sequence WHERE name = 'outbox';
+
+DELETE FROM sqlite_sequence WHERE name = 'attempts_now';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'attempts_now', seq FROM sqlite_sequence WHERE name = 'attempts';
 
 -- Those that refer go first.
 DROP TABLE attempts;

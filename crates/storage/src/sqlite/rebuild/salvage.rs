@@ -19,8 +19,9 @@ const CHUNK: i64 = 512;
 /// Statements on rows that cannot be read, for each table. More than that is given up, so that a start ends.
 const FAILURES: u32 = 4_096;
 
-/// The last schema in which the JSON of messages was stored.
-const BEFORE_PROTOBUF: i64 = 30;
+/// Columns that a later schema has not, each with the newest one that has it.
+const TAKEN_AWAY: [(&str, &str, i64); 3] =
+    [("messages", "payload_json", 30), ("sends", "request_json", 50), ("events", "body", 60)];
 
 /// Bytes that are read in one go; what the disk does not give any more is lost in such parts.
 const BLOCK: u64 = 4_096;
@@ -166,11 +167,15 @@ async fn schema(connection: &mut SqliteConnection) -> Option<i64> {
     if let Ok(Some(version)) = said.fetch_one(&mut *connection).await {
         return MIGRATIONS.version_exists(version).then_some(version);
     }
-    let before = query_scalar::<_, i64>(
-        "SELECT count(*) FROM pragma_table_info('messages', 'old') WHERE name = 'payload_json'",
-    );
-    let before = before.fetch_one(connection).await.is_ok_and(|columns| columns > 0);
-    before.then_some(BEFORE_PROTOBUF)
+    // What each step took away, the first of them first.
+    for (table, column, before) in TAKEN_AWAY {
+        let there = query_scalar::<_, i64>("SELECT count(*) FROM pragma_table_info(?, 'old') WHERE name = ?");
+        let there = there.bind(table).bind(column).fetch_one(&mut *connection).await;
+        if there.is_ok_and(|columns| columns > 0) {
+            return Some(before);
+        }
+    }
+    None
 }
 
 /// Copies what can be read of every table; answers how many rows.
