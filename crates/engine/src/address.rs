@@ -10,7 +10,7 @@ use whatsapp_rust::{Client, Jid, Server};
 
 /// A chat or person under both names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// The name callers see: the phone number when it is known.
     pub id: ChatId,
     /// The other name, when known.
@@ -18,7 +18,7 @@ pub(super) struct Address {
 }
 
 /// A JID of the wire as a chat id; `None` for addresses that are no chat.
-pub(super) fn chat_id(jid: &Jid) -> Option<ChatId> {
+pub(crate) fn chat_id(jid: &Jid) -> Option<ChatId> {
     // Businesses that WhatsApp hosts are people like others to callers.
     let server = match jid.server {
         Server::Hosted => Server::Pn,
@@ -29,7 +29,7 @@ pub(super) fn chat_id(jid: &Jid) -> Option<ChatId> {
 }
 
 /// Finds both names of `jid`; `hint` is the other name as the stanza told it.
-pub(super) async fn resolve(client: &Client, jid: &Jid, hint: Option<&Jid>) -> Option<Address> {
+pub(crate) async fn resolve(client: &Client, jid: &Jid, hint: Option<&Jid>) -> Option<Address> {
     let id = chat_id(jid)?;
     let other = match hint {
         Some(hint) if hint.is_lid() != jid.is_lid() => chat_id(hint),
@@ -55,7 +55,7 @@ async fn look_up(client: &Client, jid: &Jid) -> Option<ChatId> {
 }
 
 /// Both names of a chat id that a caller gave.
-pub(super) async fn resolve_id(client: &Client, id: &ChatId) -> Address {
+pub(crate) async fn resolve_id(client: &Client, id: &ChatId) -> Address {
     let fallback = Address { id: id.clone(), alt: None };
     match id.to_wire().parse::<Jid>() {
         Ok(jid) => resolve(client, &jid, None).await.unwrap_or(fallback),
@@ -64,12 +64,12 @@ pub(super) async fn resolve_id(client: &Client, id: &ChatId) -> Address {
 }
 
 /// Is this JID the account itself, under either name and on any device?
-pub(super) fn is_own(client: &Client, jid: &Jid) -> bool {
+pub(crate) fn is_own(client: &Client, jid: &Jid) -> bool {
     [client.pn(), client.lid()].into_iter().flatten().any(|own| own.is_same_user_as(jid))
 }
 
 /// The account a client is logged in to.
-pub(super) fn me(client: &Client) -> Option<Me> {
+pub(crate) fn me(client: &Client) -> Option<Me> {
     let pn = client.pn()?;
     let push_name = client.push_name();
     Some(Me {

@@ -11,7 +11,7 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Change, CommitOutcome, NewEvent, Storage, StorageError};
 use wakeeper_waha::EventName;
 
-use super::state::SessionState;
+use crate::life::state::SessionState;
 
 /// Wait before a write that the disk refused is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const HELD_MOST: usize = 1000;
 
 /// Storage, events and the clock, as the engine uses them.
-pub(super) struct Journal {
+pub(crate) struct Journal {
     storage: Arc<dyn Storage>,
     sink: EventSink,
     clock: Clock,
@@ -36,24 +36,24 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    pub(super) fn new(storage: Arc<dyn Storage>, sink: EventSink, clock: Clock) -> Self {
+    pub(crate) fn new(storage: Arc<dyn Storage>, sink: EventSink, clock: Clock) -> Self {
         Self { storage, sink, clock, held: Mutex::default(), announcing: tokio::sync::Mutex::default() }
     }
 
-    pub(super) fn storage(&self) -> &Arc<dyn Storage> {
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }
 
-    pub(super) fn sink(&self) -> &EventSink {
+    pub(crate) fn sink(&self) -> &EventSink {
         &self.sink
     }
 
-    pub(super) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
     /// An event to commit. `chat` orders it among others of the same chat.
-    pub(super) fn event(
+    pub(crate) fn event(
         &self,
         session: &SessionName,
         chat: &str,
@@ -64,7 +64,7 @@ impl Journal {
     }
 
     /// As [`Journal::event`], told under a second name as well.
-    pub(super) fn event_also(
+    pub(crate) fn event_also(
         &self,
         session: &SessionName,
         chat: &str,
@@ -82,7 +82,7 @@ impl Journal {
     }
 
     /// Writes changes, all or none; on disk when it answers `Ok`.
-    pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<CommitOutcome, StorageError> {
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<CommitOutcome, StorageError> {
         self.sink.commit(changes).await
     }
 
@@ -91,7 +91,7 @@ impl Journal {
     ///
     /// # Errors
     /// What went wrong, when it is not the disk.
-    pub(super) async fn commit_patiently(&self, changes: Vec<Change>) -> Result<(), StorageError> {
+    pub(crate) async fn commit_patiently(&self, changes: Vec<Change>) -> Result<(), StorageError> {
         loop {
             match self.commit(changes.clone()).await {
                 Err(error) if error.disk_cause().is_some() => self.pause().await,
@@ -101,7 +101,7 @@ impl Journal {
     }
 
     /// Waits until the disk may take writes again.
-    pub(super) async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         let mut disk = self.storage.disk();
         tokio::time::sleep(PAUSE).await;
         // An end of the storage is told by the next operation.
@@ -109,7 +109,7 @@ impl Journal {
     }
 
     /// Stores the changes of status that could not be stored when they happened, in their order.
-    pub(super) async fn catch_up(&self) {
+    pub(crate) async fn catch_up(&self) {
         let _in_order = self.announcing.lock().await;
         self.store_held().await;
     }
@@ -154,7 +154,7 @@ impl Journal {
     }
 
     /// Tells the world of a session's status. One that cannot be stored now is kept and stored when there is room.
-    pub(super) async fn announce_status(&self, state: &SessionState) {
+    pub(crate) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
         let mut payload =
             serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});

@@ -4,76 +4,35 @@
 //! its connection; sends run beside it, one at a time per chat; inbound messages are committed to
 //! storage before WhatsApp hears that they arrived.
 
-mod account;
-mod acks;
-mod actor;
 mod address;
-mod again;
-mod backoff;
-mod backups;
-mod cache;
-mod chains;
-mod changes;
-mod client;
-mod connection;
-mod credentials;
-mod download;
-mod endpoint;
-mod fetch;
-mod generation;
-mod health;
-mod inbox;
-mod inflight;
+mod inbound;
 mod journal;
-mod line;
-mod lock;
-mod media_file;
-mod media_host;
-mod mending;
+mod life;
+mod media;
 mod message;
 pub mod offline;
+mod ops;
 mod outbound;
-mod outgoing;
-pub mod pace;
-mod plan;
-mod presence;
-mod qr;
-mod query;
-mod reading;
-mod recovery;
-mod registry;
-mod repeats;
-mod retry_requests;
-mod server_witness;
-mod signals;
-pub mod spool;
-mod state;
-mod store;
-mod stored;
-mod tasks;
 pub mod transfer;
-mod transport;
-mod trouble;
-mod upkeep;
-pub mod users;
-mod watch;
 
-pub use backups::GatewaySessions;
-pub use endpoint::EndpointError;
-pub use fetch::FetchError;
-pub use generation::GenerationError;
-pub use health::{EngineHealth, SessionHealth};
-pub use lock::{Lock, LockError};
-pub use media_file::MediaFile;
-pub use outgoing::{
+pub use life::backups::GatewaySessions;
+pub use life::endpoint::EndpointError;
+pub use life::generation::GenerationError;
+pub use life::health::{EngineHealth, SessionHealth};
+pub use life::lock::{Lock, LockError};
+pub use life::qr::terminal_qr;
+pub use life::registry::Sessions;
+pub use life::watch::WatchTimes;
+pub use media::fetch::FetchError;
+pub use media::file::MediaFile;
+pub use media::{pace, spool};
+pub use offline::users;
+pub use ops::query::MessageQuery;
+pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
     Reaction, Seen, Sent, Text, Typing,
 };
-pub use qr::terminal_qr;
-pub use query::MessageQuery;
-pub use registry::Sessions;
 pub use transfer::{BackupPlace, MoveError};
-pub use watch::WatchTimes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,7 +45,7 @@ use wakeeper_waha::SessionStatus;
 
 /// Whether there are sessions in a folder of sessions.
 pub fn has_sessions(auth_info: &std::path::Path) -> bool {
-    !recovery::on_disk(auth_info).is_empty()
+    !life::recovery::on_disk(auth_info).is_empty()
 }
 
 /// How the engine runs.

@@ -8,6 +8,7 @@ mod paths;
 mod repair;
 mod restore;
 mod room;
+pub mod users;
 
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};
@@ -23,7 +24,7 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage, read_sqlite};
 use wakeeper_waha::Me;
 
-use super::{EngineError, credentials, generation, registry};
+use crate::{EngineError, life::credentials, life::generation, life::registry};
 
 /// What tells that a session's databases are older copies, or were put back.
 #[derive(Debug, Default)]

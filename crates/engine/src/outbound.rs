@@ -2,6 +2,13 @@
 //! a crash, in order within a chat: the order in which they were ready, which for files means fetched
 //! and uploaded.
 
+pub(crate) mod inflight;
+pub(crate) mod outgoing;
+pub(crate) mod plan;
+pub(crate) mod presence;
+pub(crate) mod repeats;
+pub(crate) mod retry_requests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
@@ -17,20 +24,20 @@ use wakeeper_waha::SessionStatus;
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
-use super::EngineError;
-use super::account;
-use super::acks::Job;
-use super::address::{self, Address};
-use super::changes::{Letter, tell};
-use super::fetch::Limits;
-use super::inflight::{Acknowledged, Inflight};
-use super::journal::Journal;
-use super::plan::{Plan, Planner, fingerprint};
-use super::state::SessionState;
-use super::store::Closed;
-use super::stored::{self, Place};
+use crate::EngineError;
+use crate::address::{self, Address};
+use crate::inbound::acks::Job;
+use crate::inbound::changes::{Letter, tell};
+use crate::journal::Journal;
+use crate::life::account;
+use crate::life::state::SessionState;
+use crate::life::store::Closed;
+use crate::media::fetch::Limits;
 use crate::message::{self, Facts, Incoming, WireKey};
-use crate::outgoing::{IdempotencyKey, Outgoing, Sent};
+use crate::ops::stored::{self, Place};
+use crate::outbound::inflight::{Acknowledged, Inflight};
+use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
+use crate::outbound::plan::{Plan, Planner, fingerprint};
 
 /// Sends of one session under way at the same time.
 const MOST: usize = 512;
@@ -41,10 +48,10 @@ const ACKNOWLEDGE: Duration = Duration::from_secs(30);
 /// Attempts that fail for reasons other than the connection.
 const ATTEMPTS: u32 = 3;
 
-pub(super) type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
+pub(crate) type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
 
 /// The sends of one session.
-pub(super) struct Outbound {
+pub(crate) struct Outbound {
     /// The session.
     pub state: Arc<SessionState>,
     /// Where rows and events go.
@@ -68,7 +75,7 @@ pub(super) struct Outbound {
 }
 
 /// What an [`Outbound`] is made of.
-pub(super) struct OutboundParts {
+pub(crate) struct OutboundParts {
     pub state: Arc<SessionState>,
     pub journal: Arc<Journal>,
     pub inflight: Arc<Inflight>,
@@ -87,7 +94,7 @@ enum Turn {
 }
 
 impl Outbound {
-    pub(super) fn new(parts: OutboundParts) -> Self {
+    pub(crate) fn new(parts: OutboundParts) -> Self {
         let OutboundParts { state, journal, inflight, jobs, limits, public_url, patience, gone } = parts;
         Self {
             state,
@@ -107,7 +114,7 @@ impl Outbound {
 
     /// Sends, and answers after the server's acknowledgement. The send goes on when the caller goes
     /// away.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         self: &Arc<Self>,
         outgoing: Outgoing,
         key: Option<IdempotencyKey>,
@@ -167,7 +174,7 @@ impl Outbound {
     }
 
     /// Goes on with sends that an earlier process accepted and did not finish, in their order.
-    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), StorageError> {
+    pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), StorageError> {
         let account = self.state.account_changes();
         let rows = self.journal.storage().unfinished_sends(self.state.name().as_str()).await?;
         if !rows.is_empty() {
@@ -215,12 +222,12 @@ impl Outbound {
     }
 
     /// Where this session's messages are shown.
-    pub(super) fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self) -> Place<'_> {
         Place { session: self.state.name(), public_url: &self.public_url }
     }
 
     /// Waits until no send is under way, at most `patience`.
-    pub(super) async fn drain(&self, patience: Duration) {
+    pub(crate) async fn drain(&self, patience: Duration) {
         self.tasks.close();
         let _ = tokio::time::timeout(patience, self.tasks.wait()).await;
     }
@@ -288,7 +295,7 @@ impl Outbound {
     }
 
     /// The client of a session that works, after some patience while it starts.
-    pub(super) async fn ready(&self) -> Result<Arc<Client>, EngineError> {
+    pub(crate) async fn ready(&self) -> Result<Arc<Client>, EngineError> {
         self.state.working(STARTING).await.map_err(|status| EngineError::NotReady {
             session: self.state.name().clone(),
             status,
@@ -579,7 +586,7 @@ fn names(address: &Address) -> impl Iterator<Item = String> + '_ {
 }
 
 /// Waits for its turn under `name`: first come, first served.
-pub(super) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
+pub(crate) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
     let lock = {
         let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Few are alive at a time; the dead ones go when they are many.

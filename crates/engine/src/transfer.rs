@@ -31,7 +31,7 @@ use wakeeper_doctor::transfer::{PlaceError, TransferError};
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Storage, StorageError, open_sqlite};
 
-use super::{EngineError, LockError};
+use crate::{EngineError, LockError};
 
 /// Where the source of a move is backed up.
 #[derive(Clone, Debug)]

@@ -6,10 +6,17 @@ use std::path::{Path, PathBuf};
 pub struct Source {
     /// The folder below `crates/`.
     pub krate: String,
-    /// The module below the crate's root that the file belongs to; empty for the root itself.
+    /// The module that the file is, such as `media::spool`; empty for the root itself.
     pub module: String,
     /// The text.
     pub text: String,
+}
+
+impl Source {
+    /// Whether it belongs to a module, or is it.
+    pub fn is_in(&self, module: &str) -> bool {
+        self.module.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    }
 }
 
 /// The workspace's root.
@@ -31,7 +38,7 @@ pub fn all() -> Vec<Source> {
             }
             let module = match parts[0].as_ref() {
                 "lib" | "main" | "bin" => String::new(),
-                first => first.to_owned(),
+                _ => parts.join("::"),
             };
             let text = std::fs::read_to_string(&file).expect("a source file");
             found.push(Source { krate: krate.clone(), module, text: production(&text) });

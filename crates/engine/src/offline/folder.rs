@@ -83,7 +83,7 @@ fn examine_files(
 }
 
 /// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped
-/// ([`crate::users::claim`]), unless `order` is a dry run.
+/// ([`crate::offline::users::claim`]), unless `order` is a dry run.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.

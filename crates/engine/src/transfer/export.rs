@@ -15,8 +15,8 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::{MoveError, pending};
-use crate::lock::Lock;
-use crate::{EngineError, credentials, generation};
+use crate::life::lock::Lock;
+use crate::{EngineError, life::credentials, life::generation};
 
 /// What an exported session is stored as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,9 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
 use super::{BackupPlace, ImportOrder, MoveError, import, known, refused};
-use crate::lock::Lock;
-use crate::{EngineConfig, EngineError, credentials};
+use crate::life::lock::Lock;
+use crate::life::recovery;
+use crate::{EngineConfig, EngineError, life::credentials};
 
 /// Imports what Baileys left in the folder, when no session of ours is linked there yet. A take-over that fails is told by
 /// the session itself.
@@ -81,7 +82,7 @@ pub(crate) async fn at_first_start(
             Ok(())
         }
         // A first start that has nothing else to do: whoever mounted the wrong folder hears of it at once.
-        Err(error) if !crate::has_sessions(folder) => {
+        Err(error) if recovery::on_disk(folder).is_empty() => {
             Err(EngineError::FirstStart { folder: folder.clone(), source: Box::new(error) })
         }
         Err(error) => {

@@ -17,8 +17,8 @@ use super::pending::{self, Pending};
 use super::source::{Source, SourceFormat};
 use super::{BackupPlace, MoveError};
 use super::{known, refused};
-use crate::credentials;
-use crate::lock::Lock;
+use crate::life::credentials;
+use crate::life::lock::Lock;
 
 /// What to import, and as what.
 #[derive(Clone, Debug)]

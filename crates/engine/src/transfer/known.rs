@@ -12,8 +12,8 @@ use wakeeper_private_fs::{beneath, read_own};
 use wakeeper_storage::{Storage, read_sqlite};
 use wakeeper_waha::Me;
 
-use crate::generation::{NOTE, Note};
-use crate::{credentials, recovery};
+use crate::life::generation::{NOTE, Note};
+use crate::{life::credentials, life::recovery};
 
 /// Bytes of a note.
 const LONGEST_NOTE: u64 = 64 << 10;

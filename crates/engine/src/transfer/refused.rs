@@ -9,7 +9,7 @@ use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 
 use super::MoveError;
-use crate::{EngineError, credentials};
+use crate::{EngineError, life::credentials};
 
 /// The note, in the session's folder.
 const NOTE: &str = "not-taken-over.json";

@@ -11,7 +11,7 @@ use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self, LeftOut, Reading, TransferError};
 
 use super::{BackupPlace, MoveError};
-use crate::lock::Hold;
+use crate::life::lock::Hold;
 
 /// What a session is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -1,0 +1,99 @@
+//! Asking for a message once more: the receipt that tells its sender that it could not be read.
+
+use std::sync::Arc;
+
+use wakeeper_storage::MessageRef;
+use whatsapp_rust::wacore_binary::JidExt;
+use whatsapp_rust::wacore_binary::builder::NodeBuilder;
+use whatsapp_rust::{Client, Jid, async_trait};
+
+use crate::journal::Journal;
+use crate::life::state::SessionState;
+use crate::life::store::Ledger;
+
+/// What a session knows of its messages.
+pub(crate) struct Again {
+    /// The session.
+    pub state: Arc<SessionState>,
+    /// Its rows.
+    pub journal: Arc<Journal>,
+}
+
+#[async_trait]
+impl Ledger for Again {
+    async fn knows(&self, chat: &str, sender: &str, id: &str) -> Result<bool, String> {
+        if self.is_own(chat) && self.is_own(sender) {
+            // This account's devices among themselves: keys and settings, which are no messages.
+            return Ok(true);
+        }
+        if self.state.passed_over().contains(chat, id) {
+            return Ok(true);
+        }
+        let target = MessageRef {
+            session: self.state.name().as_str().to_owned(),
+            id: id.to_owned(),
+            from_me: None,
+            chat: None,
+        };
+        let row = self.journal.storage().message(&target).await.map_err(|error| error.to_string())?;
+        Ok(row.is_some())
+    }
+
+    fn asked(&self, chat: &str, id: &str) -> u8 {
+        self.state.asked_again().count(chat, id)
+    }
+
+    fn repeats_to(&self, group: &str) -> bool {
+        self.state.repeats().contains(group)
+    }
+
+    async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
+        let Some(client) = self.state.client() else { return };
+        tracing::warn!(session = %self.state.name(), id, count,
+            "a message was decrypted and not stored, by an earlier process or before the disk failed; its sender is asked for it again");
+        if let Err(error) = self.send(&client, chat, sender, id, count).await {
+            tracing::warn!(session = %self.state.name(), error, "the request for a message did not go out; WhatsApp delivers it again");
+        }
+    }
+}
+
+impl Again {
+    fn is_own(&self, name: &str) -> bool {
+        let user = |name: &str| name.split(['@', ':']).next().map(str::to_owned);
+        let Some(me) = self.state.me() else { return false };
+        let names = [Some(me.id.to_wire()), me.lid.map(|lid| lid.to_wire())];
+        names.into_iter().flatten().any(|own| user(&own) == user(name))
+    }
+
+    /// The retry receipt, as WhatsApp Web sends it: `<receipt type="retry"><retry count v id t/><registration/></receipt>`.
+    async fn send(
+        &self,
+        client: &Client,
+        chat: &str,
+        sender: &str,
+        id: &str,
+        count: u8,
+    ) -> Result<(), String> {
+        let parse = |name: &str| name.parse::<Jid>().map_err(|_| format!("{name} is no address"));
+        let (chat, author) = (parse(chat)?, parse(sender)?);
+        let retry = NodeBuilder::new("retry")
+            .attr("v", "1")
+            .attr("id", id)
+            .attr("t", self.state.clock().now_ms() / 1000)
+            .attr("count", count)
+            .build();
+        let device = client.persistence_manager().get_device_snapshot();
+        let registration =
+            NodeBuilder::new("registration").bytes(device.registration_id.to_be_bytes().to_vec()).build();
+        let in_group = chat.is_group();
+        let to = if in_group { &chat } else { &author };
+        let mut receipt = NodeBuilder::new("receipt").attr("to", to).attr("id", id).attr("type", "retry");
+        if in_group {
+            receipt = receipt.attr("participant", &author);
+        } else if self.is_own(sender) {
+            receipt = receipt.attr("recipient", &chat);
+        }
+        let receipt = receipt.children([retry, registration]).build();
+        client.send_node(receipt).await.map_err(|error| error.to_string())
+    }
+}

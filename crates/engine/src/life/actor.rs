@@ -1,0 +1,513 @@
+//! The actor of a session: the one owner of its connection.
+//!
+//! Commands come through a bounded mailbox, the client's events as signals. Every state that should
+//! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
+//! that depends on the cause.
+
+mod disk;
+mod ending;
+mod login;
+pub(crate) mod older;
+
+use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use wakeeper_storage::Desired;
+use wakeeper_waha::SessionStatus;
+
+use self::ending::{FAILURES_SHOWN, SLOW};
+use crate::inbound::acks::Job;
+use crate::inbound::again::Again;
+use crate::inbound::inbox::Inbox;
+use crate::journal::Journal;
+use crate::life::backoff::Cause;
+use crate::life::client::{self, ClientSetup};
+use crate::life::connection::Connection;
+use crate::life::credentials;
+use crate::life::mending;
+use crate::life::qr;
+use crate::life::signals::{Listener, Signal, Signalled};
+use crate::life::state::SessionState;
+use crate::life::store::Closed;
+use crate::life::tasks::ClientTasks;
+use crate::life::trouble::Trouble;
+use crate::life::watch::Watch;
+use crate::outbound::Outbound;
+use crate::{EngineError, life::lock::Lock};
+
+/// How long connecting, logging in or reconnecting may take before a new client is made.
+const CONNECT: Duration = Duration::from_mins(1);
+/// Added to the life of a QR code before its silence counts as a failure.
+const QR_GRACE: Duration = Duration::from_secs(30);
+/// How long a pairing code stays good after the QR codes ran out.
+const PAIRING_CODE: Duration = Duration::from_mins(3);
+/// How long a passkey may take.
+const PASSKEY: Duration = Duration::from_mins(5);
+
+/// What a session can be told.
+pub(crate) enum Command {
+    /// Connect, and stay connected.
+    Start(oneshot::Sender<Result<(), EngineError>>),
+    /// Disconnect; the login stays.
+    Stop(oneshot::Sender<Result<(), EngineError>>),
+    /// Unlink the device. Linking again needs a new QR code, which is shown when the session was
+    /// started.
+    Logout(oneshot::Sender<Result<(), EngineError>>),
+    /// A pairing code for this phone number.
+    PairingCode(String, oneshot::Sender<Result<String, EngineError>>),
+    /// Close at once and stay closed: somebody else owns it now. The reason is shown.
+    Abandon(String),
+    /// Flush and leave, keeping what the owner wants for the next boot.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// What the actor works with.
+pub(crate) struct Parts {
+    pub folder: PathBuf,
+    pub older: older::Parts,
+    pub setup: ClientSetup,
+    pub state: Arc<SessionState>,
+    pub journal: Arc<Journal>,
+    pub outbound: Arc<Outbound>,
+    pub inbox: Inbox,
+    pub jobs: UnboundedSender<Job>,
+    pub mailbox: Receiver<Command>,
+    /// Held by this process; without it, nothing connects.
+    pub lock: Option<Lock>,
+}
+
+pub(crate) struct Actor {
+    parts: Parts,
+    signals: (UnboundedSender<Signalled>, UnboundedReceiver<Signalled>),
+    connection: Option<Connection>,
+    round: u64,
+    started: bool,
+    resumed: bool,
+    cause: Option<Cause>,
+    failures: u32,
+    deadline: Option<Instant>,
+    retry: Option<Instant>,
+    /// The rows still know of a login that is over: until they forget it, a missing database looks like a lost login.
+    remembered: bool,
+    /// Whether WhatsApp's server was asked for its pre-keys in this run.
+    compared: bool,
+    /// The greatest id of the server's pre-keys, when this copy never made that one.
+    server_ahead: Option<u32>,
+    /// Connections in a row that ended because a message could not be stored, though the disk takes writes; when the last
+    /// one did, in milliseconds since 1970.
+    unstored: (u32, i64),
+    /// The run of the login since it was judged, as long as this process has it.
+    run: Option<older::Watched>,
+    /// When the lock is looked at, and the rows follow, next.
+    look: Instant,
+    trouble: Option<Trouble>,
+    /// When the reason says what connecting waits for.
+    slow: Option<Instant>,
+    /// When an open connection counts as working, after others that died young.
+    settled: Option<Instant>,
+    /// Since when the connection is open.
+    opened: Option<Instant>,
+    /// Connections in a row that opened and died young.
+    short_lives: u32,
+    /// What the newest failure was, until a connection works.
+    reason: Option<String>,
+    watch: Option<Watch>,
+    /// Looks after the keys while the connection is open.
+    upkeep: Option<AbortOnDropHandle<()>>,
+    /// Answers what devices asked for on earlier connections.
+    answering: Option<AbortOnDropHandle<()>>,
+}
+
+impl Actor {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            signals: tokio::sync::mpsc::unbounded_channel(),
+            connection: None,
+            round: 0,
+            started: false,
+            resumed: false,
+            cause: None,
+            failures: 0,
+            deadline: None,
+            retry: None,
+            remembered: false,
+            compared: false,
+            server_ahead: None,
+            unstored: (0, 0),
+            run: None,
+            look: Instant::now() + older::LOOK,
+            trouble: None,
+            slow: None,
+            settled: None,
+            opened: None,
+            short_lives: 0,
+            reason: None,
+            watch: None,
+            upkeep: None,
+            answering: None,
+        }
+    }
+
+    /// Runs until it is shut down or its handle is gone. A panic ends this session and no other.
+    pub(crate) async fn run(mut self) {
+        if without_panic(self.work()).await.is_err() {
+            self.end_after_panic().await;
+        }
+        drop(self.parts.lock);
+    }
+
+    async fn work(&mut self) {
+        while self.step().await.is_continue() {}
+        self.close().await;
+    }
+
+    /// What a panic left half done stays as a killed process would leave it: the client writes and sends nothing more.
+    async fn end_after_panic(&mut self) {
+        if let Some(gate) = self.parts.state.gate() {
+            gate.close(Closed::Left);
+        }
+        self.parts.state.set_client(None);
+        if let Some(connection) = self.connection.take()
+            && without_panic(connection.close()).await.is_err()
+        {
+            tracing::error!(session = %self.parts.state.name(), "its client could not be closed");
+        }
+        let reason =
+            "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
+        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
+    }
+
+    /// Waits for what comes next, and does it.
+    async fn step(&mut self) -> ControlFlow<()> {
+        let (deadline, retry) = (self.deadline, self.retry);
+        let (slow, settled, hear) = (self.slow, self.settled, self.watch.as_ref().map(Watch::next));
+        let look = Some(self.look);
+        tokio::select! {
+            biased;
+            signalled = self.signals.1.recv() => {
+                if let Some(signalled) = signalled.filter(|signalled| signalled.round == self.round) {
+                    self.on_signal(signalled.signal).await;
+                }
+            }
+            command = self.parts.mailbox.recv() => match command {
+                Some(Command::Shutdown(done)) => {
+                    self.close().await;
+                    let _ = done.send(());
+                    return ControlFlow::Break(());
+                }
+                Some(command) => self.on_command(command).await,
+                None => return ControlFlow::Break(()),
+            },
+            () = at(deadline) => self.on_deadline().await,
+            () = at(slow) => self.on_slow().await,
+            () = at(settled) => self.works().await,
+            () = at(hear) => self.on_watch().await,
+            () = at(retry) => self.connect().await,
+            () = at(look) => self.look_around().await,
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Start(done) => {
+                let _ = done.send(self.start().await);
+            }
+            Command::Stop(done) => {
+                let wanted = self.want(Desired::Stopped).await;
+                self.started = false;
+                self.close().await;
+                self.parts.state.forget_trouble();
+                self.enter(SessionStatus::Stopped, None).await;
+                let _ = done.send(wanted);
+            }
+            Command::Logout(done) => {
+                let _ = done.send(self.log_out().await);
+            }
+            Command::PairingCode(phone, done) => self.pairing_code(phone, done),
+            Command::Abandon(reason) => self.abandon(reason).await,
+            // Handled by the loop, which ends with it.
+            Command::Shutdown(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), EngineError> {
+        let wanted = self.want(Desired::Started).await;
+        if self.started && self.connection.is_some() {
+            return wanted;
+        }
+        self.started = true;
+        self.failures = 0;
+        self.short_lives = 0;
+        self.reason = None;
+        self.connect().await;
+        wanted
+    }
+
+    /// Goes on with the sends that an earlier process did not finish.
+    async fn resume(&mut self) {
+        if !std::mem::replace(&mut self.resumed, true)
+            && let Err(error) = self.parts.outbound.resume().await
+        {
+            tracing::error!(session = %self.parts.state.name(), %error, "unfinished sends could not be read");
+            self.resumed = false;
+        }
+    }
+
+    /// Notes what the owner wants. It is done in any case; an error says that a restart would not know of it yet.
+    async fn want(&self, desired: Desired) -> Result<(), EngineError> {
+        if self.parts.state.desired() == desired {
+            return Ok(());
+        }
+        self.parts.state.set_desired(desired);
+        Ok(self.parts.state.store(&self.parts.journal).await?)
+    }
+
+    async fn store(&self) {
+        if let Err(error) = self.parts.state.store(&self.parts.journal).await {
+            tracing::error!(session = %self.parts.state.name(), %error, "the session's row was not stored");
+        }
+    }
+
+    /// Makes a client and sets it running.
+    async fn connect(&mut self) {
+        self.retry = None;
+        match self.is_owner().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(closed) => return self.troubled(closed, None).await,
+        }
+        if !self.disk_is_well().await {
+            return;
+        }
+        self.resume().await;
+        self.cause = None;
+        self.round += 1;
+        if self.failures < FAILURES_SHOWN {
+            self.enter(SessionStatus::Starting, self.reason.clone()).await;
+        }
+        self.opened = None;
+        self.deadline = Some(Instant::now() + CONNECT);
+        self.slow = Some(Instant::now() + SLOW);
+        match self.build().await {
+            Ok(connection) => {
+                if let Some(trouble) = &mut self.trouble {
+                    trouble.reopened();
+                }
+                self.parts.state.set_client(Some(Arc::clone(&connection.client)));
+                self.parts.state.set_gate(connection.store.gate().clone());
+                self.connection = Some(connection);
+            }
+            Err(EngineError::Disk { trouble }) => self.troubled(Closed::Disk(trouble), None).await,
+            Err(error) => {
+                let cause = match error {
+                    EngineError::Moved { .. } | EngineError::ImportUnfinished { .. } => Cause::Moved,
+                    EngineError::LoginLost { .. } => Cause::LoginLost,
+                    EngineError::Proxy { .. } => Cause::Proxy,
+                    _ => Cause::Engine,
+                };
+                tracing::error!(session = %self.parts.state.name(), %error, "no client could be made");
+                self.give_up(cause, Some(error.to_string())).await;
+            }
+        }
+    }
+
+    async fn build(&mut self) -> Result<Connection, EngineError> {
+        if self.parts.state.config().asks_for_proxy() {
+            return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
+        }
+        credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
+        if self.remembered {
+            self.parts.journal.storage().forget_generation(self.parts.state.name().as_str()).await?;
+            self.remembered = false;
+        }
+        let told = self.look_at_files();
+        credentials::settle(&self.parts.folder)?;
+        // Without a sound one its login counts as damaged, though it can be made anew.
+        mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await;
+        self.prepare_login().await?;
+        let parts = &self.parts;
+        let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
+        let store = credentials::open(&parts.folder, parts.state.name(), Some(ledger)).await?;
+        if let Err(error) = self.begin_run(told).await {
+            store.leave().await;
+            return Err(error);
+        }
+        let parts = &self.parts;
+        let listener = Listener {
+            round: self.round,
+            signals: self.signals.0.clone(),
+            jobs: parts.jobs.clone(),
+            inflight: Arc::clone(&parts.outbound.inflight),
+            state: Arc::clone(&parts.state),
+        };
+        let (tasks, inbox) = (ClientTasks::default(), parts.inbox.clone());
+        let bot = client::build(
+            &parts.setup,
+            &parts.state,
+            Arc::clone(&store),
+            inbox,
+            listener,
+            tasks.clone(),
+            &parts.folder,
+        )
+        .await;
+        let bot = match bot {
+            Ok(bot) => bot,
+            Err(error) => {
+                tasks.end(Duration::ZERO).await;
+                store.leave().await;
+                return Err(error);
+            }
+        };
+        let rows = parts.journal.storage().disk();
+        Ok(Connection::start(self.round, bot, tasks, store, rows, self.signals.0.clone()))
+    }
+
+    /// Nothing that was waited for on a connection concerns the next one.
+    fn forget_connection(&mut self) {
+        self.deadline = None;
+        self.slow = None;
+        self.settled = None;
+        self.watch = None;
+        self.upkeep = None;
+        self.answering = None;
+    }
+
+    /// Flushes and closes the client, if there is one.
+    async fn close(&mut self) {
+        self.retry = None;
+        self.forget_connection();
+        if let Some(connection) = self.connection.take() {
+            // What it signals from now on is stale.
+            self.round += 1;
+            self.log_close("by this gateway");
+            self.parts.state.set_client(None);
+            drop(connection.close().await);
+        }
+        self.parts.state.retry_requests().save(&self.parts.state);
+        self.end_run().await;
+    }
+
+    fn log_close(&self, why: &str) {
+        if self.parts.state.status() == SessionStatus::Working {
+            tracing::info!(session = %self.parts.state.name(), why, "connection.update: close");
+        }
+    }
+
+    async fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Qr(raw, valid) => {
+                self.failures = 0;
+                self.slow = None;
+                self.reason = None;
+                qr::log(self.parts.state.name().as_str(), &raw, valid.as_secs());
+                self.parts.state.set_qr(Some(raw), valid);
+                self.deadline = Some(Instant::now() + valid + QR_GRACE);
+                self.enter(SessionStatus::ScanQrCode, None).await;
+            }
+            Signal::QrExpired(closing) => {
+                self.cause = Some(Cause::QrExpired);
+                if !closing {
+                    self.parts.state.set_qr(None, Duration::ZERO);
+                    self.deadline = Some(Instant::now() + PAIRING_CODE);
+                }
+            }
+            Signal::Linked => {
+                tracing::info!(session = %self.parts.state.name(), "linked; logging in");
+                self.logging_in_anew().await;
+            }
+            Signal::LinkFailed => {
+                tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
+            }
+            Signal::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
+            Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
+            Signal::Open => self.on_open().await,
+            Signal::Closed(why) => self.on_closed(why).await,
+            Signal::StreamError(code) => self.on_stream_error(&code).await,
+            Signal::Final(cause) => self.cause = Some(cause),
+            Signal::PushName => self.remember_account().await,
+            Signal::Compared(compared) => self.on_compared(compared).await,
+            Signal::Disk => self.on_disk().await,
+            Signal::Ended => self.on_ended().await,
+        }
+    }
+
+    async fn on_open(&mut self) {
+        if !self.settle_account().await {
+            return;
+        }
+        self.trouble = None;
+        self.parts.state.note(|evidence, now| evidence.connected = Some(now));
+        self.remember_account().await;
+        self.mark_linked().await;
+        self.opened().await;
+    }
+
+    /// The client lost its connection; its end follows.
+    async fn on_closed(&mut self, why: &'static str) {
+        self.log_close(why);
+        self.deadline = Some(Instant::now() + CONNECT);
+        if self.parts.state.status() == SessionStatus::Working {
+            self.enter(SessionStatus::Starting, Some(format!("the connection was {why}; connecting again")))
+                .await;
+        }
+    }
+
+    async fn enter(&self, status: SessionStatus, reason: Option<String>) {
+        if self.parts.state.set_status(status, reason) {
+            tracing::info!(session = %self.parts.state.name(), %status, "session status");
+            self.parts.journal.announce_status(&self.parts.state).await;
+        }
+    }
+}
+
+/// Something panicked; the panic's hook has logged where.
+#[derive(Debug)]
+struct Panicked;
+
+/// Does a piece of work that may panic.
+async fn without_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    // What is left half done is closed by whoever is told.
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
+}
+
+/// Resolves at `moment`, never without one.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_and_ends_nothing_else() {
+        let mut steps = 0;
+        for _ in 0..2 {
+            let step = async {
+                steps += 1;
+                assert!(steps > 1, "on purpose");
+                steps
+            };
+            match without_panic(step).await {
+                Ok(step) => assert_eq!(step, 2),
+                Err(Panicked) => assert_eq!(steps, 1),
+            }
+        }
+    }
+}

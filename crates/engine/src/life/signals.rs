@@ -1,0 +1,187 @@
+//! What the whatsapp-rust client tells: its events, sorted and handed on without waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use whatsapp_rust::prelude::{Event, EventHandler, EventInterest, EventKind};
+use whatsapp_rust::wacore::types::events::ConnectFailureReason;
+
+use crate::inbound::acks::Job;
+use crate::life::backoff::Cause;
+use crate::life::state::SessionState;
+use crate::life::upkeep::Compared;
+use crate::outbound::inflight::{Acknowledged, Inflight};
+
+/// Something the session's actor must know.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// A QR code to show, and how long it is good.
+    Qr(String, Duration),
+    /// No QR code is left; `true` when the client closes by itself.
+    QrExpired(bool),
+    /// The phone linked this device.
+    Linked,
+    /// The link failed.
+    LinkFailed,
+    /// WhatsApp wants a passkey.
+    PasskeyRequired,
+    /// The passkey's code is to be confirmed.
+    PasskeyConfirmation,
+    /// Logged in and synchronised.
+    Open,
+    /// The connection broke.
+    Closed(&'static str),
+    /// The server ends the stream, with this code.
+    StreamError(String),
+    /// The server said something final.
+    Final(Cause),
+    /// The account's own name changed.
+    PushName,
+    /// WhatsApp's server was asked which pre-keys it has.
+    Compared(Compared),
+    /// A database cannot be written; the client's gate is closed.
+    Disk,
+    /// The client's run loop is over.
+    Ended,
+}
+
+/// A signal with the number of the connection it belongs to.
+#[derive(Debug)]
+pub(crate) struct Signalled {
+    /// Which connection.
+    pub round: u64,
+    /// What.
+    pub signal: Signal,
+}
+
+/// The handler of one client's events. Runs inside the client's own dispatch, so it only hands on.
+pub(crate) struct Listener {
+    /// Number of the connection.
+    pub round: u64,
+    /// To the session's actor.
+    pub signals: UnboundedSender<Signalled>,
+    /// To the worker that stores receipts.
+    pub jobs: UnboundedSender<Job>,
+    /// Sends that wait.
+    pub inflight: Arc<Inflight>,
+    /// For evidence.
+    pub state: Arc<SessionState>,
+}
+
+impl Listener {
+    fn signal(&self, signal: Signal) {
+        // A closed channel means the session is gone; nobody is left to tell.
+        let _ = self.signals.send(Signalled { round: self.round, signal });
+    }
+}
+
+impl EventHandler for Listener {
+    fn handle_event(&self, event: Arc<Event>) {
+        match &*event {
+            Event::PairingQrCode(qr) => self.signal(Signal::Qr(qr.code.clone(), qr.timeout)),
+            Event::PairingQrCodesExhausted(end) => self.signal(Signal::QrExpired(end.disconnected)),
+            Event::PairSuccess(_) => self.signal(Signal::Linked),
+            Event::PairPasskeyRequest(_) => self.signal(Signal::PasskeyRequired),
+            Event::PairPasskeyConfirmation(_) => self.signal(Signal::PasskeyConfirmation),
+            Event::PairError(_) | Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
+            Event::Connected(_) => self.signal(Signal::Open),
+            Event::Disconnected(lost) => {
+                self.state.retry_requests().disconnected();
+                self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
+                    "closed by the server"
+                } else {
+                    "lost"
+                }));
+            }
+            Event::StreamReplaced(_) => self.signal(Signal::Final(Cause::Replaced)),
+            Event::LoggedOut(out) => self.signal(Signal::Final(match out.reason {
+                ConnectFailureReason::AccountLocked => Cause::Locked,
+                _ => Cause::LoggedOut,
+            })),
+            Event::ClientOutdated(_) => self.signal(Signal::Final(Cause::Outdated)),
+            Event::TemporaryBan(ban) => {
+                let remaining = ban.expire.to_std().unwrap_or_default();
+                self.signal(Signal::Final(Cause::Banned { remaining }));
+            }
+            Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(failure.reason))),
+            // The client has no event for the codes that it handles by itself.
+            Event::RawNode(node) if node.get().tag.as_ref() == "stream:error" => {
+                let code = node.get().attrs().optional_string("code").map(|code| code.to_string());
+                self.signal(Signal::StreamError(code.unwrap_or_default()));
+            }
+            Event::RawNode(node)
+                if node.get().tag.as_ref() == "receipt"
+                    && node.get().attrs().optional_string("type").as_deref() == Some("retry") =>
+            {
+                self.state.retry_requests().received(node.get(), &self.state);
+            }
+            Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
+            Event::UndecryptableMessage(failed) => {
+                self.state.note(|evidence, now| evidence.undecryptable = Some(now));
+                if !failed.is_unavailable {
+                    // People search logs for these two words; the client does not tell which of the causes it was.
+                    tracing::warn!(session = %self.state.name(), id = %failed.info.id,
+                        "a message could not be decrypted (Bad MAC, or no Signal session for it); \
+                         its sender is asked to send it again");
+                }
+            }
+            Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
+                let timestamp_s = ack.timestamp.map(|time| time.timestamp());
+                self.state.line().answered();
+                self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
+            }
+            Event::Receipt(receipt) => {
+                self.state.retry_requests().confirmed(receipt);
+                self.job(Job::Receipt(event));
+            }
+            // What the durability hook has committed is known already.
+            Event::Messages(batch) if !batch.hook_committed => self.job(Job::Messages(event)),
+            _ => {}
+        }
+    }
+
+    fn interest(&self) -> EventInterest {
+        EventInterest::of(&[
+            EventKind::PairingQrCode,
+            EventKind::PairingQrCodesExhausted,
+            EventKind::PairSuccess,
+            EventKind::PairError,
+            EventKind::PairPasskeyRequest,
+            EventKind::PairPasskeyConfirmation,
+            EventKind::PairPasskeyError,
+            EventKind::Connected,
+            EventKind::Disconnected,
+            EventKind::StreamReplaced,
+            EventKind::LoggedOut,
+            EventKind::ClientOutdated,
+            EventKind::TemporaryBan,
+            EventKind::ConnectFailure,
+            EventKind::SelfPushNameUpdated,
+            EventKind::UndecryptableMessage,
+            EventKind::ServerAck,
+            EventKind::Receipt,
+            EventKind::Messages,
+            EventKind::RawNode,
+        ])
+    }
+}
+
+impl Listener {
+    fn job(&self, job: Job) {
+        let _ = self.jobs.send(job);
+    }
+}
+
+fn refusal(reason: ConnectFailureReason) -> Cause {
+    match reason {
+        ConnectFailureReason::ServiceUnavailable
+        | ConnectFailureReason::InternalServerError
+        | ConnectFailureReason::Unknown(429) => Cause::ServerBusy,
+        ConnectFailureReason::Unknown(code) => Cause::Refused(code),
+        ConnectFailureReason::Generic => Cause::Refused(400),
+        ConnectFailureReason::TempBanned => Cause::Refused(402),
+        ConnectFailureReason::BadUserAgent | ConnectFailureReason::ClientOutdated => Cause::Outdated,
+        _ => Cause::Refused(0),
+    }
+}

@@ -1,0 +1,9 @@
+//! Files on their way: fetched, spooled, sent, received and cached.
+
+pub(crate) mod cache;
+pub(crate) mod download;
+pub(crate) mod fetch;
+pub(crate) mod file;
+pub(crate) mod host;
+pub mod pace;
+pub mod spool;

@@ -1,0 +1,159 @@
+//! Received files: fetched from WhatsApp's media servers when somebody asks for them.
+
+use wakeeper_model::SessionName;
+use wakeeper_storage::MessageRef;
+use whatsapp_rust::download::DownloadParams;
+use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::wacore::download::Downloadable;
+
+use crate::EngineError;
+use crate::media::cache::{Bounded, Cache, Kept};
+use crate::media::file::MediaFile;
+use crate::message::{content, media_part};
+use crate::outbound::{Locks, Outbound, lock};
+
+/// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
+/// no phone number, so that access logs hold none.
+pub(crate) fn url(public_url: &str, session: &SessionName, stanza_id: &str, message: &wa::Message) -> String {
+    let info = content(message.get_base_message()).and_then(|content| content.media);
+    let extension = info.map_or("bin", |info| extension(&info.mimetype));
+    format!("{}/api/files/{session}/{stanza_id}.{extension}", public_url.trim_end_matches('/'))
+}
+
+fn extension(mimetype: &str) -> &'static str {
+    match mimetype.split(';').next().unwrap_or_default().trim() {
+        "image/jpeg" => "jpeg",
+        "image/png" => "png",
+        "image/gif" => "gif",
+        "image/webp" => "webp",
+        "video/mp4" => "mp4",
+        "video/3gpp" => "3gp",
+        "audio/ogg" => "oga",
+        "audio/mpeg" => "mp3",
+        "audio/mp4" | "audio/aac" => "m4a",
+        "audio/wav" | "audio/x-wav" => "wav",
+        "application/pdf" => "pdf",
+        "text/plain" => "txt",
+        "text/csv" => "csv",
+        "application/json" => "json",
+        "application/zip" => "zip",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "xlsx",
+        _ => "bin",
+    }
+}
+
+/// Fetches files of one session.
+pub(crate) struct Downloads {
+    /// Files fetched before.
+    cache: Cache,
+    /// Largest file, in bytes.
+    limit: u64,
+    /// Held while a file is fetched, by its hash: whoever wants it too waits and finds it kept.
+    under_way: Locks,
+}
+
+impl Downloads {
+    pub(crate) fn new(cache: Cache, limit: u64) -> Self {
+        Self { cache, limit, under_way: Locks::default() }
+    }
+
+    /// The file that [`url`] names.
+    pub(crate) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, EngineError> {
+        let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
+        let target = MessageRef {
+            session: outbound.state.name().as_str().to_owned(),
+            id: stanza_id.to_owned(),
+            from_me: None,
+            chat: None,
+        };
+        let row = outbound.journal.storage().message(&target).await?.ok_or(EngineError::NoMedia)?;
+        self.of_message(outbound, &row.proto).await
+    }
+
+    /// The file of a stored message.
+    pub(crate) async fn of_message(
+        &self,
+        outbound: &Outbound,
+        proto: &[u8],
+    ) -> Result<MediaFile, EngineError> {
+        let message =
+            whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| EngineError::NoMedia)?;
+        let described = content(message.get_base_message()).and_then(|content| content.media);
+        let info = described.ok_or(EngineError::NoMedia)?;
+        let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;
+        if parameters.file_length > self.limit {
+            return Err(EngineError::TooLarge { limit: self.limit });
+        }
+        let Kept { file, length } = self.kept(outbound, &parameters).await?;
+        Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, file, length })
+    }
+
+    async fn kept(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+        if let Some(kept) = self.cache.get(&parameters.file_sha256).await {
+            return Ok(kept);
+        }
+        let _alone = lock(&self.under_way, &hex::encode(&parameters.file_sha256)).await;
+        if let Some(kept) = self.cache.get(&parameters.file_sha256).await {
+            return Ok(kept);
+        }
+        self.download(outbound, parameters).await
+    }
+
+    /// Fetches a file to disk; it is checked against its hashes on the way.
+    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+        let disk = |source| EngineError::Folder {
+            operation: "keep a received file in",
+            path: self.cache.folder().to_owned(),
+            source,
+        };
+        let client = outbound.ready().await?;
+        let file = self.cache.begin().await.map_err(disk)?;
+        let writer = Bounded { file: file.as_file().try_clone().map_err(disk)?, limit: self.limit };
+        client.download_from_params_to_writer(parameters, writer).await.map_err(|error| {
+            tracing::debug!(session = %outbound.state.name(), %error, "a download failed");
+            EngineError::MediaTransfer { operation: "give" }
+        })?;
+        self.cache.keep(&parameters.file_sha256, file).await.map_err(disk)
+    }
+}
+
+/// What a download needs. The `url` field of a message is never used: its sender chose it, so it
+/// could lead anywhere; the path is fetched from WhatsApp's own hosts.
+fn parameters(part: &dyn Downloadable) -> Option<DownloadParams> {
+    Some(DownloadParams::encrypted(
+        part.direct_path()?,
+        part.media_key()?,
+        part.file_sha256()?,
+        part.file_enc_sha256()?,
+        part.file_length().unwrap_or_default(),
+        part.app_info(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_no_phone_number() {
+        let message = wa::Message {
+            image_message: whatsapp_rust::buffa::MessageField::some(wa::message::ImageMessage {
+                mimetype: Some("image/png".to_owned()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let session = "default".parse().unwrap();
+        assert_eq!(
+            url("http://localhost:8192/", &session, "3EB0AA", &message),
+            "http://localhost:8192/api/files/default/3EB0AA.png"
+        );
+    }
+
+    #[test]
+    fn codecs_do_not_change_the_extension() {
+        assert_eq!(extension("audio/ogg; codecs=opus"), "oga");
+        assert_eq!(extension("x/y"), "bin");
+    }
+}

@@ -1,0 +1,205 @@
+//! Who runs on a session's folder: a wakeeper gateway holds a lock in it; other programs can only be guessed from
+//! what the kernel tells of their open files and working folders.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use wakeeper_private_fs::{Locking, lock_directory, lock_existing};
+
+use crate::life::lock::FOLDER_LOCK as LOCK_FILE;
+
+/// Programs that Baileys runs in.
+const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
+
+/// Why a folder must not be changed now.
+#[derive(Debug, thiserror::Error)]
+pub enum InUse {
+    /// A gateway of ours holds it.
+    #[error(
+        "a wakeeper gateway runs on {folder}{}; stop it first. One in a container is stopped and started again by \
+         `wakeeper clean --container NAME` on the container's host", process(*.pid)
+    )]
+    Gateway {
+        /// The folder.
+        folder: PathBuf,
+        /// The gateway's process, when it says so.
+        pid: Option<u32>,
+    },
+    /// Somebody seems to.
+    #[error(
+        "{} on {folder}: {}; stop it first, because what it holds in memory would be written over the repair \
+         (--assume-stopped if it does not use this session)",
+        if .users.len() == 1 { "a process seems to run" } else { "processes seem to run" }, .users.join(", ")
+    )]
+    Processes {
+        /// The folder.
+        folder: PathBuf,
+        /// Who, by name.
+        users: Vec<String>,
+    },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(", process {pid}")).unwrap_or_default()
+}
+
+/// A folder that nobody else works on, as long as this value lives.
+#[derive(Debug)]
+pub struct ExclusiveUse {
+    _gateway_lock: Option<File>,
+}
+
+/// Claims a folder for changing it.
+///
+/// # Errors
+/// When a gateway holds it or a process seems to run on it; the latter may be overruled by a person who knows better.
+pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse> {
+    let lock = match gateway_lock(folder) {
+        GatewayLock::None => None,
+        GatewayLock::Free(file) => Some(file),
+        GatewayLock::Held(pid) => return Err(InUse::Gateway { folder: folder.to_owned(), pid }),
+    };
+    let users = if assume_stopped { Vec::new() } else { others(folder) };
+    if users.is_empty() {
+        return Ok(ExclusiveUse { _gateway_lock: lock });
+    }
+    Err(InUse::Processes { folder: folder.to_owned(), users })
+}
+
+/// Everybody who runs on a folder, by name.
+pub fn of_folder(folder: &Path) -> Vec<String> {
+    let gateway = match gateway_lock(folder) {
+        GatewayLock::Held(Some(pid)) => Some((Some(pid), format!("process {pid} (wakeeper)"))),
+        GatewayLock::Held(None) => Some((None, "a wakeeper gateway".to_owned())),
+        GatewayLock::None | GatewayLock::Free(_) => None,
+    };
+    let held = gateway.as_ref().and_then(|(pid, _)| *pid).map(|pid| format!("process {pid} "));
+    let others = others(folder).into_iter();
+    let others = others.filter(|owner| held.as_ref().is_none_or(|held| !owner.starts_with(held)));
+    gateway.into_iter().map(|(_, name)| name).chain(others).collect()
+}
+
+/// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
+fn sessions_held(folder: &Path) -> bool {
+    matches!(lock_directory(&folder.join("sessions")), Ok(Locking::Held { .. }))
+}
+
+enum GatewayLock {
+    /// No gateway ever ran here.
+    None,
+    Free(File),
+    Held(Option<u32>),
+}
+
+fn gateway_lock(folder: &Path) -> GatewayLock {
+    // Never created here: a folder of Baileys is left without foreign files.
+    if sessions_held(folder) && !folder.join(LOCK_FILE).exists() {
+        return GatewayLock::Held(None);
+    }
+    // Only to lock it: what a link or a pipe in its place leads to is none of ours.
+    match lock_existing(&folder.join(LOCK_FILE)) {
+        Err(_) => GatewayLock::None,
+        Ok(Locking::Taken(file) | Locking::Unlockable(file, _)) => GatewayLock::Free(file),
+        Ok(Locking::Held { pid }) => GatewayLock::Held(pid),
+    }
+}
+
+/// Processes that have a file of the folder open, and Node programs that work in it or beside it.
+pub fn others(folder: &Path) -> Vec<String> {
+    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
+    let ours = ancestors();
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = processes.filter_map(|item| item.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let mut owners: Vec<(u32, String)> = pids
+        .filter(|pid| !ours.contains(pid))
+        .filter(|pid| has_open_file(*pid, &folder) || is_runtime_beside(*pid, &folder))
+        .map(|pid| (pid, format!("process {pid} ({})", program(pid))))
+        .collect();
+    owners.sort();
+    owners.into_iter().map(|(_, owner)| owner).collect()
+}
+
+fn has_open_file(pid: u32, folder: &Path) -> bool {
+    // Unreadable for other users' processes: nothing can be told of them.
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    files.filter_map(|item| fs::read_link(item.ok()?.path()).ok()).any(|file| {
+        // A shell whose working folder this is has the folder open, not a file in it.
+        file.starts_with(folder) && file != *folder
+    })
+}
+
+fn is_runtime_beside(pid: u32, folder: &Path) -> bool {
+    let Ok(work) = fs::read_link(format!("/proc/{pid}/cwd")) else { return false };
+    let beside = work == *folder || folder.parent().is_some_and(|parent| work == parent);
+    beside && RUNTIMES.contains(&program(pid).as_str())
+}
+
+fn program(pid: u32) -> String {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_else(|_| PathBuf::from("unknown"));
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// This process and those that started it: `node fix-session-errors-docker.js` is no owner of the session it mends.
+fn ancestors() -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut pid = std::process::id();
+    while pid > 1 && found.insert(pid) {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
+        pid = parent.unwrap_or(0);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_an_open_file_is_an_owner_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("creds.json")).unwrap();
+        let mut reader = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .stdout(file)
+            .spawn()
+            .unwrap();
+        let expected = format!("process {} (", reader.id());
+        // The kernel shows the program's own name only after it was loaded; its open file is there from the start.
+        let owners = of_folder(folder.path());
+        assert!(owners.iter().any(|owner| owner.starts_with(&expected)), "{owners:?}");
+        assert!(claim(folder.path(), false).unwrap_err().to_string().contains(&expected));
+        assert!(claim(folder.path(), true).is_ok());
+        reader.kill().unwrap();
+        reader.wait().unwrap();
+        assert!(of_folder(folder.path()).is_empty());
+        assert!(claim(folder.path(), false).is_ok());
+    }
+
+    #[test]
+    fn what_stands_in_a_gateways_places_is_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["sessions", LOCK_FILE] {
+            let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().unwrap();
+            assert!(made.success());
+        }
+        assert!(claim(folder.path(), true).is_ok());
+        assert!(of_folder(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_gateway_is_refused_by_name_and_leaves_a_free_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = crate::Lock::on_folder(folder.path()).unwrap();
+        let refusal = claim(folder.path(), true).unwrap_err().to_string();
+        assert!(
+            refusal.contains("wakeeper gateway") && refusal.contains(&std::process::id().to_string()),
+            "{refusal}"
+        );
+        drop(gateway);
+        let claim = claim(folder.path(), true).unwrap();
+        assert!(crate::Lock::on_folder(folder.path()).is_err(), "claimed");
+        drop(claim);
+    }
+}

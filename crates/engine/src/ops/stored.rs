@@ -1,0 +1,180 @@
+//! What callers see of a stored message: made of its row whenever somebody asks, so that nothing is stored twice and no
+//! answer is ever read back.
+
+use serde_json::{Value, json};
+use wakeeper_model::{Ack, ChatId, MessageId, SessionName};
+use wakeeper_storage::{MessageRow, StorageError};
+use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::waproto::codec;
+
+use crate::media::download;
+use crate::message::{
+    self, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, media_part, message_payload,
+    reaction_payload, revoked_payload,
+};
+
+/// Where the messages of one session are shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The session.
+    pub session: &'a SessionName,
+    /// Start of the URLs of files.
+    pub public_url: &'a str,
+}
+
+impl Place<'_> {
+    /// Where the file of a message can be fetched; `None` when it has none.
+    pub(crate) fn media_url(&self, stanza_id: &str, message: &wa::Message) -> Option<String> {
+        media_part(message)
+            .is_some()
+            .then(|| download::url(self.public_url, self.session, stanza_id, message))
+    }
+}
+
+/// A message as the payload of `message` shows it, with the acknowledgement and the text that it has now.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when the row does not make sense.
+pub(crate) fn payload(row: &MessageRow, place: Place<'_>) -> Result<Value, StorageError> {
+    let message = protobuf(row)?;
+    let content = content(row, message.as_ref())?;
+    let media_url = message.as_ref().and_then(|message| place.media_url(&row.id, message));
+    Ok(message_payload(&facts(row, media_url)?, &content))
+}
+
+/// A message as lists of messages show it: as [`payload`], with what happened to it since.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when the row does not make sense.
+pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Value, StorageError> {
+    let mut payload = payload(row, place)?;
+    if let Value::Object(fields) = &mut payload {
+        fields.insert("edited".to_owned(), json!(row.edited));
+        fields.insert("revoked".to_owned(), json!(row.revoked));
+        if row.revoked {
+            fields.insert("body".to_owned(), json!(""));
+            fields.insert("hasMedia".to_owned(), json!(false));
+            fields.insert("media".to_owned(), Value::Null);
+        }
+    }
+    Ok(payload)
+}
+
+/// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it. `before` is the row of the
+/// message that it concerns.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when a row does not make sense.
+pub(crate) fn answer(
+    row: &MessageRow,
+    sent: &wa::Message,
+    before: Option<&MessageRow>,
+    place: Place<'_>,
+) -> Result<Value, StorageError> {
+    let facts = Facts { ack: Ack::Server, ..facts(row, place.media_url(&row.id, sent))? };
+    let target = || target(row)?.ok_or_else(|| damaged(row, "it does not say what it concerns"));
+    Ok(match message::read(sent) {
+        Incoming::Message(content) => message_payload(&facts, &content),
+        Incoming::Reaction { emoji, .. } => reaction_payload(&facts, &target()?, &emoji),
+        Incoming::Edit { content, .. } => edited_payload(&facts, &target()?, &content),
+        Incoming::Revoke { .. } => {
+            // As when it was deleted: of a damaged one it is told that it is gone, not what it was.
+            let known = before.and_then(|before| payload(before, place).ok());
+            revoked_payload(&facts, &target()?, known.as_ref())
+        }
+        Incoming::Nothing => json!({"id": facts.id}),
+    })
+}
+
+/// The message that a reaction, an edit or a deletion concerns.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when its id is none.
+pub(crate) fn target(row: &MessageRow) -> Result<Option<MessageId>, StorageError> {
+    let target = row.target.as_deref().map(str::parse).transpose();
+    target.map_err(|_| damaged(row, "what it concerns is no message id"))
+}
+
+/// The protobuf of a row; `None` when it was stored without one.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when it cannot be decoded.
+pub(crate) fn protobuf(row: &MessageRow) -> Result<Option<wa::Message>, StorageError> {
+    if row.proto.is_empty() {
+        return Ok(None);
+    }
+    let decoded = codec::message_decode(&row.proto);
+    decoded.map(Some).map_err(|_| damaged(row, "its protobuf cannot be decoded"))
+}
+
+/// Who, where and when of a row.
+///
+/// # Errors
+/// [`StorageError::DamagedRow`] when one of them does not make sense.
+pub(crate) fn facts(row: &MessageRow, media_url: Option<String>) -> Result<Facts, StorageError> {
+    let chat_id = |text: &str, problem| text.parse::<ChatId>().map_err(|_| damaged(row, problem));
+    let participant = Some(row.participant.as_str()).filter(|text| !text.is_empty());
+    let me = row.account.as_deref();
+    Ok(Facts {
+        id: MessageId {
+            from_me: row.from_me,
+            chat: chat_id(&row.chat, "its chat is no chat id")?,
+            stanza_id: row.id.clone(),
+            participant: participant
+                .map(|text| chat_id(text, "its participant is no chat id"))
+                .transpose()?,
+        },
+        wire: row.wire.clone(),
+        me: me.map(|text| chat_id(text, "its account is no chat id")).transpose()?,
+        timestamp_s: row.timestamp_s,
+        ack: ack(row)?,
+        from_api: row.from_api,
+        push_name: row.push_name.clone(),
+        media_url,
+    })
+}
+
+fn ack(row: &MessageRow) -> Result<Ack, StorageError> {
+    let known = i8::try_from(row.ack).ok().and_then(|number| Ack::try_from(number).ok());
+    known.ok_or_else(|| damaged(row, "its acknowledgement is unknown"))
+}
+
+fn content(row: &MessageRow, message: Option<&wa::Message>) -> Result<Content, StorageError> {
+    let described = &row.described;
+    let mut content = match message {
+        Some(message) => message::content(message.get_base_message())
+            .ok_or_else(|| damaged(row, "its protobuf says nothing that people see"))?,
+        None if described.body.is_none() => {
+            return Err(damaged(row, "it has neither a protobuf nor a text"));
+        }
+        None => Content {
+            kind: message::kind(&row.kind),
+            media: described
+                .mimetype
+                .clone()
+                .map(|mimetype| MediaInfo { mimetype, filename: described.filename.clone() }),
+            ..Content::default()
+        },
+    };
+    if let Some(body) = &described.body {
+        content.body.clone_from(body);
+    }
+    if content.reply.is_none() {
+        content.reply = row.reply_to.as_ref().map(|stanza_id| Reply {
+            stanza_id: stanza_id.clone(),
+            participant: described.reply_participant.clone(),
+            body: described.reply_body.clone(),
+        });
+    }
+    Ok(content)
+}
+
+fn damaged(row: &MessageRow, problem: &str) -> StorageError {
+    StorageError::DamagedRow {
+        row: format!("message {} of session {}", row.id, row.session),
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,392 @@
+//! What exactly a send sends: made once, before anything leaves, and kept on disk so that it can be
+//! sent again under the same id after a crash.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use wakeeper_model::{ChatId, MessageId};
+use wakeeper_storage::{MessageRef, MessageRow, SendRow};
+use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
+use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::upload::UploadResponse;
+use whatsapp_rust::wacore::download::MediaType;
+use whatsapp_rust::wacore::types::message::AddressingMode;
+use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
+use whatsapp_rust::waproto::codec;
+use whatsapp_rust::{Client, Jid, media};
+
+use crate::EngineError;
+use crate::journal::Journal;
+use crate::life::state::SessionState;
+use crate::media::fetch::{self, FetchError, Limits};
+use crate::media::spool::Spooled;
+use crate::message::{
+    Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message, with_caption,
+};
+use crate::ops::stored;
+use crate::outbound::outgoing::{
+    Delete, Edit, FileBody, Media, MediaKind, MediaSource, Outgoing, Reaction, Text,
+};
+
+/// A message ready to be encrypted.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    /// To whom, as callers write it.
+    pub chat: ChatId,
+    /// What.
+    pub message: wa::Message,
+}
+
+impl Plan {
+    /// As the row of the send keeps it.
+    pub(crate) fn proto(&self) -> Vec<u8> {
+        codec::message_to_vec(&self.message)
+    }
+
+    /// From the row of a send; `None` when it is damaged.
+    pub(crate) fn stored(row: &SendRow) -> Option<Self> {
+        if row.proto.is_empty() {
+            return None;
+        }
+        Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
+    }
+}
+
+/// Tells one request from another under the same idempotency key. Reading a file that came with
+/// the request blocks.
+pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(outgoing.name().as_bytes());
+    add(outgoing.chat().as_str().as_bytes());
+    let mut add_all = |parts: Vec<String>| parts.iter().for_each(|part| add(part.as_bytes()));
+    let list = |ids: &[ChatId]| ids.iter().map(ChatId::as_str).collect::<Vec<_>>().join(",");
+    match outgoing {
+        Outgoing::Text(text) => {
+            add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)]);
+        }
+        Outgoing::Media(media) => {
+            add_all(vec![
+                media.caption.clone().unwrap_or_default(),
+                optional(media.reply_to.as_ref()),
+                list(&media.mentions),
+                media.file.mimetype.clone().unwrap_or_default(),
+                media.file.filename.clone().unwrap_or_default(),
+                (media.kind == MediaKind::Video { as_note: true }).to_string(),
+            ]);
+            match &media.file.source {
+                MediaSource::Url(url) => add(url.as_bytes()),
+                MediaSource::Data(data) => add(data),
+                MediaSource::Spooled(file) => {
+                    hash.update(file.length().to_be_bytes());
+                    let (mut reader, mut piece) = (file.reader(0), vec![0; 64 << 10]);
+                    loop {
+                        let length = reader.read(&mut piece)?;
+                        if length == 0 {
+                            break;
+                        }
+                        hash.update(&piece[..length]);
+                    }
+                }
+            }
+        }
+        Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
+        Outgoing::Edit(edit) => {
+            add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)]);
+        }
+        Outgoing::Delete(delete) => add_all(vec![delete.message.to_string()]),
+        Outgoing::Seen(_) | Outgoing::Typing(_) => {}
+    }
+    Ok(hex::encode(hash.finalize()))
+}
+
+fn optional(id: Option<&MessageId>) -> String {
+    id.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Makes plans: looks up quoted messages, fetches and uploads files.
+pub(crate) struct Planner<'a> {
+    /// The session's client, connected.
+    pub client: &'a Client,
+    /// The session.
+    pub state: &'a SessionState,
+    /// For messages that are answered, edited or deleted.
+    pub journal: &'a Journal,
+    /// For files by URL.
+    pub limits: &'a Limits,
+}
+
+impl Planner<'_> {
+    /// The plan of `outgoing`; what is no message has none.
+    pub(crate) async fn plan(&self, outgoing: Outgoing) -> Result<Plan, EngineError> {
+        let chat = outgoing.chat().clone();
+        let message = match outgoing {
+            Outgoing::Text(text) => self.text(text).await?,
+            Outgoing::Media(media) => self.media(media).await?,
+            Outgoing::Reaction(reaction) => self.reaction(&reaction).await?,
+            Outgoing::Edit(edit) => self.edit(edit).await?,
+            Outgoing::Delete(delete) => self.delete(&delete).await?,
+            Outgoing::Seen(_) | Outgoing::Typing(_) => {
+                return Err(EngineError::InvalidRequest("this is not a message".to_owned()));
+            }
+        };
+        Ok(Plan { chat, message })
+    }
+
+    async fn text(&self, text: Text) -> Result<wa::Message, EngineError> {
+        let context = self.context(text.reply_to.as_ref(), &text.mentions).await?;
+        Ok(text_message(text.text, context))
+    }
+
+    async fn context(
+        &self,
+        reply_to: Option<&MessageId>,
+        mentions: &[ChatId],
+    ) -> Result<Option<wa::ContextInfo>, EngineError> {
+        let quote = match reply_to {
+            Some(id) => Some(self.quote(id).await?),
+            None => None,
+        };
+        Ok(quote_context(quote, mentions))
+    }
+
+    async fn quote(&self, id: &MessageId) -> Result<Quote, EngineError> {
+        let row = self.find(id).await?.filter(|row| !row.hidden).ok_or(EngineError::MessageNotFound)?;
+        let message = stored::protobuf(&row)?.ok_or(EngineError::MessageNotFound)?;
+        let sender = match (row.from_me, row.wire.participant) {
+            (_, Some(participant)) => participant,
+            (false, None) => row.wire.chat,
+            (true, None) if id.chat.is_group() => self.own_jid_in(&id.chat).await,
+            (true, None) => self.own_jid(row.wire.chat.ends_with("@lid")),
+        };
+        Ok(Quote { stanza_id: row.id, sender, message })
+    }
+
+    fn own_jid(&self, lid: bool) -> String {
+        let me = self.state.me();
+        let name = me.and_then(|me| if lid { me.lid.or(Some(me.id)) } else { Some(me.id) });
+        name.map(|name| name.to_wire()).unwrap_or_default()
+    }
+
+    async fn find(&self, id: &MessageId) -> Result<Option<MessageRow>, EngineError> {
+        let target = MessageRef {
+            session: self.state.name().as_str().to_owned(),
+            id: id.stanza_id.clone(),
+            from_me: Some(id.from_me),
+            // A chat has two names; the caller may use the other one.
+            chat: None,
+        };
+        Ok(self.journal.storage().message(&target).await?)
+    }
+
+    /// The key that names a message to the other side.
+    async fn key(&self, id: &MessageId) -> Result<wa::MessageKey, EngineError> {
+        let wire = match self.find(id).await? {
+            Some(row) => row.wire,
+            None => WireKey {
+                chat: id.chat.to_wire(),
+                participant: id.participant.as_ref().map(ChatId::to_wire),
+                ..WireKey::default()
+            },
+        };
+        let participant = match wire.participant {
+            Some(participant) => Some(participant),
+            None if id.chat.is_group() && id.from_me => Some(self.own_jid_in(&id.chat).await),
+            None => None,
+        };
+        Ok(wa::MessageKey {
+            remote_jid: Some(wire.chat),
+            from_me: Some(id.from_me),
+            id: Some(id.stanza_id.clone()),
+            participant,
+        })
+    }
+
+    /// The name under which this account takes part in a group.
+    async fn own_jid_in(&self, group: &ChatId) -> String {
+        let lid = match group.to_wire().parse::<Jid>() {
+            Ok(jid) => self
+                .client
+                .groups()
+                .query_info(&jid)
+                .await
+                .is_ok_and(|info| info.addressing_mode == AddressingMode::Lid),
+            Err(_) => false,
+        };
+        self.own_jid(lid)
+    }
+
+    async fn reaction(&self, reaction: &Reaction) -> Result<wa::Message, EngineError> {
+        let key = self.key(&reaction.message).await?;
+        Ok(reaction_message(key, &reaction.emoji, self.state.clock().now_ms()))
+    }
+
+    async fn edit(&self, edit: Edit) -> Result<wa::Message, EngineError> {
+        if !edit.message.from_me {
+            return Err(EngineError::InvalidRequest("only own messages can be edited".to_owned()));
+        }
+        let row = self.find(&edit.message).await?.ok_or(EngineError::MessageNotFound)?;
+        let key = self.key(&edit.message).await?;
+        let context = quote_context(None, &edit.mentions);
+        let before = stored::protobuf(&row)?;
+        let content = match before.and_then(|before| with_caption(before, &edit.text)) {
+            Some(content) => content,
+            None => text_message(edit.text, context),
+        };
+        Ok(edit_message(key, content, self.state.clock().now_ms()))
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<wa::Message, EngineError> {
+        let id = &delete.message;
+        if !id.from_me && !id.chat.is_group() {
+            return Err(EngineError::InvalidRequest(
+                "only own messages can be deleted for everyone".to_owned(),
+            ));
+        }
+        self.find(id).await?.ok_or(EngineError::MessageNotFound)?;
+        let mut key = self.key(id).await?;
+        if id.from_me {
+            // The sender's own deletions name no participant.
+            key.participant = None;
+        }
+        Ok(revoke_message(key))
+    }
+
+    async fn media(&self, media: Media) -> Result<wa::Message, EngineError> {
+        let context = self.context(media.reply_to.as_ref(), &media.mentions).await?;
+        let file = self.file(media.file).await?;
+        let media_type = match media.kind {
+            MediaKind::Image => MediaType::Image,
+            MediaKind::File => MediaType::Document,
+            MediaKind::Voice => MediaType::Audio,
+            MediaKind::Video { .. } => MediaType::Video,
+        };
+        let uploaded = self.upload(file.source, media_type).await?;
+        let caption = media.caption.filter(|caption| !caption.is_empty());
+        let mut message = match media.kind {
+            MediaKind::Image => media::image_message(
+                uploaded,
+                ImageOptions { caption, mimetype: file.mimetype, ..Default::default() },
+            ),
+            MediaKind::File => media::document_message(
+                uploaded,
+                DocumentOptions {
+                    caption,
+                    mimetype: file.mimetype,
+                    title: file.filename.clone(),
+                    file_name: file.filename,
+                    ..Default::default()
+                },
+            ),
+            MediaKind::Voice => media::audio_message(
+                uploaded,
+                AudioOptions { mimetype: file.mimetype, ptt: Some(true), ..Default::default() },
+            ),
+            MediaKind::Video { .. } => media::video_message(
+                uploaded,
+                VideoOptions { caption, mimetype: file.mimetype, ..Default::default() },
+            ),
+        };
+        if let Some(context) = context {
+            message.set_context_info(context);
+        }
+        if media.kind == (MediaKind::Video { as_note: true }) {
+            message.ptv_message = std::mem::take(&mut message.video_message);
+        }
+        Ok(message)
+    }
+
+    async fn file(&self, file: FileBody) -> Result<Loaded, EngineError> {
+        let limit = self.limits.max_bytes;
+        let length = match &file.source {
+            MediaSource::Data(bytes) => bytes.len() as u64,
+            MediaSource::Spooled(file) => file.length(),
+            MediaSource::Url(url) => {
+                let fetched = fetch::fetch(url, self.limits).await?;
+                return Ok(Loaded {
+                    source: Source::File(Arc::new(fetched.content)),
+                    mimetype: file.mimetype.or(fetched.mimetype),
+                    filename: file.filename.or(fetched.filename),
+                });
+            }
+        };
+        if length > limit {
+            return Err(EngineError::TooLarge { limit });
+        }
+        let source = match file.source {
+            MediaSource::Spooled(file) => Source::File(file),
+            MediaSource::Data(bytes) => Source::Bytes(bytes),
+            MediaSource::Url(_) => return Err(EngineError::MediaTransfer { operation: "take" }),
+        };
+        Ok(Loaded { source, mimetype: file.mimetype, filename: file.filename })
+    }
+
+    /// Encrypts a file to disk and uploads it from there.
+    async fn upload(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, EngineError> {
+        let sealed_length = encrypted_len(usize::try_from(source.length()).unwrap_or(usize::MAX)) as u64;
+        let (file, room) = self.limits.spool.reserve(sealed_length).await.map_err(FetchError::Spool)?;
+        let sealed = tokio::task::spawn_blocking(move || {
+            let mut writer = std::io::BufWriter::with_capacity(64 << 10, file);
+            let info = encrypt_media_streaming(source.reader(), &mut writer, media_type)?;
+            let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            Ok::<_, whatsapp_rust::anyhow::Error>((file, info))
+        });
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::warn!(session = %self.state.name(), "an upload failed");
+            tracing::debug!(session = %self.state.name(), %error, "an upload failed");
+            EngineError::MediaTransfer { operation: "take" }
+        };
+        let (file, info) = sealed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let sealed = Sealed(Arc::new(Spooled::new(file, sealed_length, room)));
+        self.client.upload_stream(sealed, info, media_type).await.map_err(|error| failed(&error))
+    }
+}
+
+/// A file that is here.
+enum Source {
+    Bytes(Bytes),
+    File(Arc<Spooled>),
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(file) => file.length(),
+        }
+    }
+
+    fn reader(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::Bytes(bytes) => Box::new(std::io::Cursor::new(bytes)),
+            Self::File(file) => Box::new(std::io::BufReader::with_capacity(64 << 10, file.reader(0))),
+        }
+    }
+}
+
+/// An encrypted file.
+struct Sealed(Arc<Spooled>);
+
+impl UploadSource for Sealed {
+    fn len(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn reader_from(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.0.reader(offset)))
+    }
+}
+
+struct Loaded {
+    source: Source,
+    mimetype: Option<String>,
+    filename: Option<String>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use whatsapp_rust::buffa::MessageField;
+
+use super::*;
+
+fn text(body: &str) -> Outgoing {
+    Outgoing::Text(Text {
+        chat: "628111".parse().unwrap(),
+        text: body.to_owned(),
+        reply_to: None,
+        mentions: Vec::new(),
+    })
+}
+
+fn print(outgoing: &Outgoing) -> String {
+    fingerprint(outgoing).unwrap()
+}
+
+#[test]
+fn a_plan_survives_the_row_it_is_kept_in() {
+    let plan = Plan { chat: "628111".parse().unwrap(), message: text_message("hello".to_owned(), None) };
+    let row = SendRow {
+        session: "default".to_owned(),
+        idempotency_key: None,
+        request_hash: String::new(),
+        message_id: "AAA".to_owned(),
+        state: wakeeper_storage::SendState::Accepted,
+        chat: plan.chat.to_string(),
+        proto: plan.proto(),
+        error: None,
+        created_ms: 1,
+        updated_ms: 1,
+    };
+    let back = Plan::stored(&row).unwrap();
+    assert_eq!(back.chat, plan.chat);
+    assert_eq!(back.message, plan.message);
+    assert!(Plan::stored(&SendRow { proto: Vec::new(), ..row.clone() }).is_none());
+    assert!(Plan::stored(&SendRow { proto: vec![0xff], ..row.clone() }).is_none());
+    assert!(Plan::stored(&SendRow { chat: String::new(), ..row }).is_none());
+}
+
+#[test]
+fn the_same_request_has_the_same_fingerprint_and_any_change_another() {
+    assert_eq!(print(&text("a")), print(&text("a")));
+    assert_ne!(print(&text("a")), print(&text("b")));
+    let reaction = |emoji: &str| {
+        Outgoing::Reaction(Reaction {
+            message: "true_628111@c.us_A".parse().unwrap(),
+            emoji: emoji.to_owned(),
+        })
+    };
+    assert_ne!(print(&reaction("x")), print(&reaction("")));
+    let file = |bytes: &'static [u8], caption: &str| {
+        Outgoing::Media(Media {
+            chat: "628111".parse().unwrap(),
+            kind: MediaKind::Image,
+            file: FileBody {
+                source: MediaSource::Data(Bytes::from_static(bytes)),
+                mimetype: None,
+                filename: None,
+            },
+            caption: Some(caption.to_owned()),
+            reply_to: None,
+            mentions: Vec::new(),
+        })
+    };
+    assert_ne!(print(&file(b"1", "c")), print(&file(b"2", "c")));
+    assert_ne!(print(&file(b"1", "c")), print(&file(b"1", "d")));
+}
+
+#[test]
+fn an_edited_caption_keeps_the_file() {
+    let before = wa::Message {
+        image_message: MessageField::some(wa::message::ImageMessage {
+            direct_path: Some("/x".to_owned()),
+            caption: Some("old".to_owned()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let after = with_caption(before, "new").unwrap();
+    let image = after.image_message.as_option().unwrap();
+    assert_eq!((image.caption.as_deref(), image.direct_path.as_deref()), (Some("new"), Some("/x")));
+    assert!(with_caption(text_message("plain".to_owned(), None), "new").is_none());
+}
+
+#[tokio::test]
+async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = Bytes::from(vec![7u8; 300_000]);
+    let mut draft = crate::media::spool::Spool::new(folder.path(), 1 << 20).begin();
+    draft.write(&content).await.unwrap();
+    let spooled = Arc::new(draft.finish().await.unwrap());
+    let media = |source| {
+        Outgoing::Media(Media {
+            chat: "628111".parse().unwrap(),
+            kind: MediaKind::File,
+            file: FileBody { source, mimetype: None, filename: None },
+            caption: None,
+            reply_to: None,
+            mentions: Vec::new(),
+        })
+    };
+    assert_eq!(print(&media(MediaSource::Spooled(spooled))), print(&media(MediaSource::Data(content))));
+}
