@@ -12,14 +12,14 @@ mod id;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::broadcast;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, SecondName, Storage, StorageError};
-use wakeeper_waha::EventName;
+use wakeeper_waha::{Environment, EventName};
 
 use self::envelope::Rest;
-pub use self::envelope::{Environment, body};
+pub use self::envelope::body;
 use crate::webhook::{Audience, Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.
@@ -79,7 +79,7 @@ impl EventSink {
         session: &SessionName,
         chat: &str,
         name: EventName,
-        payload: &Value,
+        payload: &impl Serialize,
     ) -> Result<NewEvent, serde_json::Error> {
         self.event_also(session, chat, name, None, payload)
     }
@@ -94,7 +94,7 @@ impl EventSink {
         chat: &str,
         name: EventName,
         also: Option<EventName>,
-        payload: &Value,
+        payload: &impl Serialize,
     ) -> Result<NewEvent, serde_json::Error> {
         let shared = &self.shared;
         let timestamp_ms = shared.clock.now_ms();

@@ -32,7 +32,7 @@ use std::time::Duration;
 use thiserror::Error;
 use wakeeper_model::Clock;
 use wakeeper_storage::{AttemptRow, DeadLetter, DeadLetterQuery, OutboxCounts, Storage, StorageError};
-use wakeeper_waha::WebhookConfig;
+use wakeeper_waha::{Environment, WebhookConfig};
 
 pub use self::housekeeping::RetentionSettings;
 pub use self::registry::SessionContext;
@@ -42,7 +42,7 @@ pub(crate) use self::{
     registry::{Audience, Registry},
 };
 use crate::addresses::AddressPolicy;
-use crate::events::{Environment, EventSink};
+use crate::events::EventSink;
 
 /// What the webhooks need to know.
 #[derive(Debug, Clone)]

@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Change, CommitOutcome, NewEvent, Storage, StorageError};
-use wakeeper_waha::EventName;
+use wakeeper_waha::{EventName, Payload, SessionStatusBody};
 
 use crate::life::state::SessionState;
 
@@ -58,7 +57,7 @@ impl Journal {
         session: &SessionName,
         chat: &str,
         name: EventName,
-        payload: &Value,
+        payload: &Payload,
     ) -> Option<NewEvent> {
         self.event_also(session, chat, name, None, payload)
     }
@@ -70,7 +69,7 @@ impl Journal {
         chat: &str,
         name: EventName,
         also: Option<EventName>,
-        payload: &Value,
+        payload: &Payload,
     ) -> Option<NewEvent> {
         match self.sink.event_also(session, chat, name, also, payload) {
             Ok(event) => Some(event),
@@ -156,12 +155,15 @@ impl Journal {
     /// Tells the world of a session's status. One that cannot be stored now is kept and stored when there is room.
     pub(crate) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
-        let mut payload =
-            serde_json::json!({"name": info.name, "status": info.status, "statuses": info.statuses});
-        if let Some(reason) = info.reason {
-            payload["reason"] = Value::from(reason);
-        }
-        let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload) else { return };
+        let payload = SessionStatusBody {
+            name: info.name.clone(),
+            status: info.status,
+            statuses: info.statuses,
+            reason: info.reason,
+        };
+        let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload.into()) else {
+            return;
+        };
         let _in_order = self.announcing.lock().await;
         self.store_held().await;
         if !self.held().is_empty() {

@@ -13,14 +13,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wakeeper_model::{Ack, MessageId};
 use wakeeper_storage::{Change, MessageRef, SendBegun, SendRow, SendState, StorageError};
-use wakeeper_waha::SessionStatus;
+use wakeeper_waha::{Payload, SessionStatus};
 use whatsapp_rust::send::{SendError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
@@ -332,7 +331,7 @@ impl Outbound {
     }
 
     /// What the caller of a finished send was answered, made anew of what is stored.
-    async fn answer(&self, send: &SendRow) -> Result<Value, EngineError> {
+    async fn answer(&self, send: &SendRow) -> Result<Option<Payload>, EngineError> {
         let plan = Plan::stored(send).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
         let storage = self.journal.storage();
         let find = |id: &str, from_me: bool, chat: Option<String>| MessageRef {
@@ -341,17 +340,18 @@ impl Outbound {
             from_me: Some(from_me),
             chat,
         };
-        let Some(row) = storage.message(&find(&send.message_id, true, None)).await? else {
-            // It said nothing that people see.
-            let own = self.state.own_id().filter(|_| plan.chat.is_group());
-            let stanza_id = send.message_id.clone();
-            return Ok(
-                json!({"id": MessageId { from_me: true, chat: plan.chat, stanza_id, participant: own }}),
-            );
+        let media_url = self.place().media_url(&send.message_id, &plan.message);
+        let (facts, target) = match storage.message(&find(&send.message_id, true, None)).await? {
+            Some(row) => {
+                let facts = Facts { ack: Ack::Server, ..stored::facts(&row, media_url)? };
+                (facts, stored::target(&row)?)
+            }
+            // Its message was removed since; the send says all but what was learnt of the chat's other name.
+            None => (self.facts_of_send(send, &plan, media_url), plan.target()),
         };
         // Only a deletion tells what the message was, and of a damaged one it tells that it is gone.
         let deleted = matches!(message::read(&plan.message), Incoming::Revoke { .. });
-        let before = match stored::target(&row)?.filter(|_| deleted) {
+        let before = match target.as_ref().filter(|_| deleted) {
             Some(target) => {
                 let chat = Some(target.chat.to_string());
                 match storage.message(&find(&target.stanza_id, target.from_me, chat)).await {
@@ -361,11 +361,36 @@ impl Outbound {
             }
             None => None,
         };
-        Ok(stored::answer(&row, &plan.message, before.as_ref(), self.place())?)
+        Ok(stored::answer(&facts, &plan.message, target.as_ref(), before.as_ref(), self.place())?)
+    }
+
+    fn facts_of_send(&self, send: &SendRow, plan: &Plan, media_url: Option<String>) -> Facts {
+        let own = self.state.own_id();
+        Facts {
+            id: MessageId {
+                from_me: true,
+                chat: plan.chat.clone(),
+                stanza_id: send.message_id.clone(),
+                participant: own.clone().filter(|_| plan.chat.is_group()),
+            },
+            wire: WireKey { chat: plan.chat.to_wire(), ..WireKey::default() },
+            me: own,
+            timestamp_s: send.updated_ms / 1000,
+            ack: Ack::Server,
+            from_api: true,
+            push_name: self.state.me().and_then(|me| me.push_name),
+            media_url,
+        }
     }
 
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
-    async fn deliver(&self, plan: &Plan, id: &str, account: u64, turn: Turn) -> Result<Value, EngineError> {
+    async fn deliver(
+        &self,
+        plan: &Plan,
+        id: &str,
+        account: u64,
+        turn: Turn,
+    ) -> Result<Option<Payload>, EngineError> {
         self.inflight.begin(id);
         let mut result = tokio::select! {
             biased;
@@ -391,7 +416,7 @@ impl Outbound {
         id: &str,
         account: u64,
         mut turn: Turn,
-    ) -> Result<Value, EngineError> {
+    ) -> Result<Option<Payload>, EngineError> {
         let to: Jid = plan
             .chat
             .to_wire()
@@ -497,7 +522,7 @@ impl Outbound {
         plan: &Plan,
         id: &str,
         timestamp_s: Option<i64>,
-    ) -> Result<Value, EngineError> {
+    ) -> Result<Option<Payload>, EngineError> {
         let now_ms = self.state.clock().now_ms();
         let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
         let told = loop {
@@ -506,8 +531,7 @@ impl Outbound {
                 told => break told?,
             }
         };
-        let payload =
-            told.as_ref().map_or_else(|| json!({"id": letter.facts.id}), |told| told.payload.clone());
+        let payload = told.as_ref().map(|told| told.payload.clone());
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
         changes.push(Change::Send {
             session: self.state.name().as_str().to_owned(),

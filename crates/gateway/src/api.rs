@@ -12,6 +12,7 @@ mod intake;
 mod media;
 mod pairing;
 mod qr_image;
+mod receivers;
 mod sending;
 mod server;
 mod sessions;

@@ -3,22 +3,32 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// Events this gateway emits, named as WAHA names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum EventName {
     /// A session changed its status.
+    #[serde(rename = "session.status")]
     SessionStatus,
     /// Somebody wrote.
+    #[serde(rename = "message")]
     Message,
     /// Somebody wrote, or this account did from any of its devices.
+    #[serde(rename = "message.any")]
     MessageAny,
     /// A message got further: server, device, read, played.
+    #[serde(rename = "message.ack")]
     MessageAck,
     /// Somebody reacted, or took a reaction back.
+    #[serde(rename = "message.reaction")]
     MessageReaction,
     /// A message was deleted for everyone.
+    #[serde(rename = "message.revoked")]
     MessageRevoked,
     /// A message was edited.
+    #[serde(rename = "message.edited")]
     MessageEdited,
 }
 
@@ -40,6 +50,20 @@ impl EventName {
         Self::MessageRevoked,
         Self::MessageEdited,
     ];
+
+    /// When it happens, for the OpenAPI document.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::SessionStatus => "A session changed its status",
+            Self::Message => "Somebody wrote",
+            Self::MessageAny => "Somebody wrote, or this account did from any of its devices",
+            Self::MessageAck => "A message got further: server, device, read, played",
+            Self::MessageReaction => "Somebody reacted, or took a reaction back",
+            Self::MessageRevoked => "A message was deleted for everyone",
+            Self::MessageEdited => "A message was edited",
+        }
+    }
 
     /// The name on the wire.
     #[must_use]
@@ -78,6 +102,7 @@ mod tests {
     fn names_parse_back() {
         for name in EventName::ALL {
             assert_eq!(name.as_str().parse(), Ok(name));
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
         }
         assert_eq!("message.unknown".parse::<EventName>(), Err(EventNameError));
     }

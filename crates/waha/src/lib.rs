@@ -3,8 +3,11 @@
 mod config;
 mod event;
 mod kept_secrets;
+mod message;
+mod payload;
 mod secret;
 mod session;
+mod webhook;
 
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
@@ -12,5 +15,11 @@ pub use config::{
 };
 pub use event::{EventName, EventNameError};
 pub use kept_secrets::NoStoredSecret;
+pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};
+pub use payload::{
+    AckData, MessageAck, MessageEdited, MessageReaction, MessageRevoked, Payload, Reaction, ReactionData,
+    RevokedData, RevokedMessage, SessionStatusBody,
+};
 pub use secret::{PLACEHOLDER, Secret};
 pub use session::{Me, SessionInfo, SessionStatus, StatusChange, Timestamps};
+pub use webhook::{Environment, WebhookBody};

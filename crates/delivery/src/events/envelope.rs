@@ -1,45 +1,19 @@
 use serde::Serialize;
 use serde_json::Value;
-
-/// What the `environment` of every webhook body says.
-#[derive(Debug, Clone, Serialize)]
-pub struct Environment {
-    /// wakeeper's version.
-    pub version: String,
-    /// The engine's name, `WHATSAPP-RUST`.
-    pub engine: String,
-    /// WAHA's edition; everything wakeeper has is in the one there is, `CORE`.
-    pub tier: String,
-    /// The browser an engine runs in; wakeeper needs none.
-    pub browser: Option<String>,
-    /// Operating system and architecture.
-    pub platform: String,
-}
-
-impl Default for Environment {
-    fn default() -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            engine: "WHATSAPP-RUST".to_owned(),
-            tier: "CORE".to_owned(),
-            browser: None,
-            platform: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
-        }
-    }
-}
+use wakeeper_waha::Environment;
 
 /// WAHA's webhook body, its fields in WAHA's order, but for the three that it begins with (see [`body`]).
 #[derive(Serialize)]
-pub(super) struct Rest<'a> {
+pub(super) struct Rest<'a, P> {
     pub session: &'a str,
     pub metadata: &'a Value,
     pub me: &'a Value,
-    pub payload: &'a Value,
+    pub payload: &'a P,
     pub engine: &'a str,
     pub environment: &'a Environment,
 }
 
-impl Rest<'_> {
+impl<P: Serialize> Rest<'_, P> {
     /// As it is stored: what follows the beginning, with the brace that ends the body.
     pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
         let mut text = serde_json::to_string(self)?;

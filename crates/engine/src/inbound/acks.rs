@@ -164,7 +164,7 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
     } else {
         inbox
             .journal
-            .event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts))
+            .event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts).into())
             .into_iter()
             .collect()
     };

@@ -1,9 +1,8 @@
 //! From a message, received or sent, to the rows and events it makes.
 
-use serde_json::Value;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 use wakeeper_storage::{Change, Described, MessageRef, MessageRow, MessageUpdate, StorageError};
-use wakeeper_waha::EventName;
+use wakeeper_waha::{EventName, Payload};
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid};
@@ -37,7 +36,7 @@ pub(crate) struct Told {
     /// To the rows, with its events.
     pub change: Change,
     /// The payload of its first event, which is also the answer to a send.
-    pub payload: Value,
+    pub payload: Payload,
 }
 
 /// What `letter` does; `None` when it does nothing that people see.
@@ -54,7 +53,7 @@ pub(crate) async fn tell(
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
             let payload = reaction_payload(&letter.facts, &target, &emoji);
             let row = concerning(session, letter, "reaction", &target);
-            Ok(Some(told(journal, session, row, EventName::MessageReaction, payload, Vec::new())))
+            Ok(Some(told(journal, session, row, EventName::MessageReaction, payload.into(), Vec::new())))
         }
         Incoming::Edit { target, content, message } => {
             let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
@@ -69,7 +68,7 @@ pub(crate) async fn tell(
 
 fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, content: &Content) -> Told {
     let facts = &letter.facts;
-    let payload = message_payload(facts, content);
+    let payload = message_payload(facts, content).into();
     let chat = facts.id.chat.as_str();
     let (name, also) = if facts.id.from_me {
         (EventName::MessageAny, None)
@@ -99,7 +98,7 @@ async fn edit(
     let payload = edited_payload(&letter.facts, target, content);
     let updates = before.map(|row| update(reference, &row, content, message)).into_iter().collect();
     let row = concerning(session, letter, "edit", target);
-    Ok(Some(told(journal, session, row, EventName::MessageEdited, payload, updates)))
+    Ok(Some(told(journal, session, row, EventName::MessageEdited, payload.into(), updates)))
 }
 
 /// The message that an edit or a deletion concerns. One that is damaged counts as unknown: what comes in must be stored
@@ -146,10 +145,10 @@ async fn revoke(
         let shown = stored::payload(row, letter.place);
         shown.inspect_err(|error| tracing::error!(%error, "a damaged message is deleted")).ok()
     });
-    let payload = revoked_payload(&letter.facts, target, known.as_ref());
+    let payload = revoked_payload(&letter.facts, target, known);
     let updates = before.map(|_| MessageUpdate::Revoked { target: reference }).into_iter().collect();
     let row = concerning(session, letter, "revoke", target);
-    Ok(Some(told(journal, session, row, EventName::MessageRevoked, payload, updates)))
+    Ok(Some(told(journal, session, row, EventName::MessageRevoked, payload.into(), updates)))
 }
 
 fn told(
@@ -157,7 +156,7 @@ fn told(
     session: &SessionName,
     row: MessageRow,
     name: EventName,
-    payload: Value,
+    payload: Payload,
     updates: Vec<MessageUpdate>,
 ) -> Told {
     let events = journal.event(session, &row.chat, name, &payload).into_iter().collect();

@@ -461,7 +461,7 @@ impl Sessions {
         name: &SessionName,
         chat: &ChatId,
         query: MessageQuery,
-    ) -> Result<Vec<serde_json::Value>, EngineError> {
+    ) -> Result<Vec<wakeeper_waha::Message>, EngineError> {
         let handle = self.handle(name)?;
         reading::messages(&handle.outbound, &handle.downloads, chat, &query).await
     }

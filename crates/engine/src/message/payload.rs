@@ -1,7 +1,10 @@
 //! Payloads of WAHA's events, which are also the answers of the HTTP surface.
 
-use serde_json::{Value, json};
 use wakeeper_model::{Ack, ChatId, MessageId};
+use wakeeper_waha::{
+    AckData, Location, Media, Message, MessageAck, MessageData, MessageEdited, MessageKey, MessageReaction,
+    MessageRevoked, Reaction, ReactionData, ReplyTo, RevokedData, RevokedMessage, Source,
+};
 
 use super::{Content, WireKey};
 
@@ -47,118 +50,118 @@ impl Facts {
     }
 
     /// The key as Baileys writes it, both addresses included.
-    fn key(&self) -> Value {
-        json!({
-            "remoteJid": self.wire.chat,
-            "remoteJidAlt": self.wire.chat_alt,
-            "fromMe": self.id.from_me,
-            "id": self.id.stanza_id,
-            "participant": self.wire.participant,
-            "participantAlt": self.wire.participant_alt,
-        })
+    fn key(&self) -> MessageKey {
+        MessageKey {
+            remote_jid: self.wire.chat.clone(),
+            remote_jid_alt: self.wire.chat_alt.clone(),
+            from_me: self.id.from_me,
+            id: self.id.stanza_id.clone(),
+            participant: self.wire.participant.clone(),
+            participant_alt: self.wire.participant_alt.clone(),
+        }
+    }
+
+    fn source(&self) -> Source {
+        if self.from_api { Source::Api } else { Source::App }
     }
 }
 
 /// The payload of `message` and `message.any`.
-pub(crate) fn message_payload(facts: &Facts, content: &Content) -> Value {
-    let media = content.media.as_ref().map(|media| {
-        json!({
-            "url": facts.media_url,
-            "mimetype": media.mimetype,
-            "filename": media.filename,
-            "s3": null,
-            "error": null,
-        })
+pub(crate) fn message_payload(facts: &Facts, content: &Content) -> Message {
+    let media = content.media.as_ref().map(|media| Media {
+        url: facts.media_url.clone(),
+        mimetype: media.mimetype.clone(),
+        filename: media.filename.clone(),
+        s3: (),
+        error: (),
     });
-    json!({
-        "id": facts.id.to_string(),
-        "timestamp": facts.timestamp_s,
-        "from": facts.from(),
-        "to": facts.to(),
-        "participant": facts.id.participant,
-        "fromMe": facts.id.from_me,
-        "source": if facts.from_api { "api" } else { "app" },
-        "body": content.body,
-        "hasMedia": media.is_some(),
-        "media": media,
-        "ack": facts.ack.number(),
-        "ackName": facts.ack.name(),
-        "location": content.location.as_ref().map(|place| json!({
-            "latitude": place.latitude,
-            "longitude": place.longitude,
-            "description": place.description,
-        })),
-        "vCards": content.vcards,
-        "mentionedIds": content.mentions.iter().map(|jid| outside(jid)).collect::<Vec<_>>(),
-        "replyTo": content.reply.as_ref().map(|reply| json!({
-            "id": reply.stanza_id,
-            "participant": reply.participant.as_deref().map(outside),
-            "body": reply.body,
-        })),
-        "_data": {
-            "key": facts.key(),
-            "type": content.kind,
-            "pushName": facts.push_name,
+    Message {
+        id: facts.id.clone(),
+        timestamp: facts.timestamp_s,
+        from: facts.from().cloned(),
+        to: facts.to().cloned(),
+        participant: facts.id.participant.clone(),
+        from_me: facts.id.from_me,
+        source: facts.source(),
+        body: content.body.clone(),
+        has_media: media.is_some(),
+        media,
+        ack: facts.ack.number(),
+        ack_name: facts.ack.name().to_owned(),
+        location: content.location.as_ref().map(|place| Location {
+            latitude: place.latitude,
+            longitude: place.longitude,
+            description: place.description.clone(),
+        }),
+        v_cards: content.vcards.clone(),
+        mentioned_ids: content.mentions.iter().map(|jid| outside(jid)).collect(),
+        reply_to: content.reply.as_ref().map(|reply| ReplyTo {
+            id: reply.stanza_id.clone(),
+            participant: reply.participant.as_deref().map(outside),
+            body: reply.body.clone(),
+        }),
+        edited: None,
+        revoked: None,
+        data: MessageData {
+            key: facts.key(),
+            kind: content.kind.to_owned(),
+            push_name: facts.push_name.clone(),
         },
-    })
+    }
 }
 
 /// The payload of `message.ack`.
-pub(crate) fn ack_payload(facts: &Facts) -> Value {
-    json!({
-        "id": facts.id.to_string(),
-        "from": facts.from(),
-        "to": facts.to(),
-        "participant": facts.id.participant,
-        "fromMe": facts.id.from_me,
-        "ack": facts.ack.number(),
-        "ackName": facts.ack.name(),
-        "_data": {"key": facts.key(), "timestamp": facts.timestamp_s},
-    })
+pub(crate) fn ack_payload(facts: &Facts) -> MessageAck {
+    MessageAck {
+        id: facts.id.clone(),
+        from: facts.from().cloned(),
+        to: facts.to().cloned(),
+        participant: facts.id.participant.clone(),
+        from_me: facts.id.from_me,
+        ack: facts.ack.number(),
+        ack_name: facts.ack.name().to_owned(),
+        data: AckData { key: facts.key(), timestamp: facts.timestamp_s },
+    }
 }
 
 /// The payload of `message.reaction`: `facts` are the reaction's own.
-pub(crate) fn reaction_payload(facts: &Facts, target: &MessageId, emoji: &str) -> Value {
-    json!({
-        "id": facts.id.to_string(),
-        "timestamp": facts.timestamp_s,
-        "from": facts.from(),
-        "to": facts.to(),
-        "participant": facts.id.participant,
-        "fromMe": facts.id.from_me,
-        "source": if facts.from_api { "api" } else { "app" },
-        "reaction": {"text": emoji, "messageId": target.to_string()},
-        "_data": {"key": facts.key(), "pushName": facts.push_name},
-    })
+pub(crate) fn reaction_payload(facts: &Facts, target: &MessageId, emoji: &str) -> MessageReaction {
+    MessageReaction {
+        id: facts.id.clone(),
+        timestamp: facts.timestamp_s,
+        from: facts.from().cloned(),
+        to: facts.to().cloned(),
+        participant: facts.id.participant.clone(),
+        from_me: facts.id.from_me,
+        source: facts.source(),
+        reaction: Reaction { text: emoji.to_owned(), message_id: target.clone() },
+        data: ReactionData { key: facts.key(), push_name: facts.push_name.clone() },
+    }
 }
 
 /// The payload of `message.revoked`: `facts` are the deletion's own, `before` the message as it was
 /// known.
-pub(crate) fn revoked_payload(facts: &Facts, target: &MessageId, before: Option<&Value>) -> Value {
-    json!({
-        "revokedMessageId": target.stanza_id,
-        "after": {
-            "id": target.to_string(),
-            "timestamp": facts.timestamp_s,
-            "from": facts.from(),
-            "to": facts.to(),
-            "participant": target.participant,
-            "fromMe": target.from_me,
-            "body": "",
-            "hasMedia": false,
+pub(crate) fn revoked_payload(facts: &Facts, target: &MessageId, before: Option<Message>) -> MessageRevoked {
+    MessageRevoked {
+        revoked_message_id: target.stanza_id.clone(),
+        after: RevokedMessage {
+            id: target.clone(),
+            timestamp: facts.timestamp_s,
+            from: facts.from().cloned(),
+            to: facts.to().cloned(),
+            participant: target.participant.clone(),
+            from_me: target.from_me,
+            body: String::new(),
+            has_media: false,
         },
-        "before": before,
-        "_data": {"key": facts.key()},
-    })
+        before,
+        data: RevokedData { key: facts.key() },
+    }
 }
 
 /// The payload of `message.edited`: the message as it reads now, under the edit's own id.
-pub(crate) fn edited_payload(facts: &Facts, target: &MessageId, content: &Content) -> Value {
-    let mut payload = message_payload(facts, content);
-    if let Value::Object(fields) = &mut payload {
-        fields.insert("editedMessageId".to_owned(), json!(target.stanza_id));
-    }
-    payload
+pub(crate) fn edited_payload(facts: &Facts, target: &MessageId, content: &Content) -> MessageEdited {
+    MessageEdited { message: message_payload(facts, content), edited_message_id: target.stanza_id.clone() }
 }
 
 /// A JID of the wire as callers write it; what is no chat id stays as it is.

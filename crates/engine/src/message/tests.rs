@@ -5,6 +5,10 @@ use whatsapp_rust::waproto::whatsapp::message::protocol_message::Type;
 
 use super::*;
 
+fn json_of(payload: impl Into<wakeeper_waha::Payload>) -> serde_json::Value {
+    serde_json::to_value(payload.into()).unwrap()
+}
+
 fn chat(text: &str) -> ChatId {
     text.parse().unwrap()
 }
@@ -54,7 +58,7 @@ fn protocol(kind: Type, edited: Option<wa::Message>) -> wa::Message {
 #[test]
 fn a_text_becomes_wahas_payload() {
     let content = message_of(&text_message("hello".to_owned(), None));
-    let payload = message_payload(&facts("false_628111@c.us_AAA"), &content);
+    let payload = json_of(message_payload(&facts("false_628111@c.us_AAA"), &content));
     assert_eq!(
         payload,
         serde_json::json!({
@@ -92,7 +96,7 @@ fn a_text_becomes_wahas_payload() {
 
 #[test]
 fn own_messages_go_from_me_to_the_chat() {
-    let payload = message_payload(&facts("true_628111@c.us_AAA"), &Content::default());
+    let payload = json_of(message_payload(&facts("true_628111@c.us_AAA"), &Content::default()));
     assert_eq!(payload["from"], "628000@c.us");
     assert_eq!(payload["to"], "628111@c.us");
 }
@@ -107,7 +111,7 @@ fn a_reply_quotes_and_mentions() {
     let context = quote_context(Some(quote), &[chat("628333")]);
     let content = message_of(&text_message("the answer @628333".to_owned(), context));
     assert_eq!(content.body, "the answer @628333");
-    let payload = message_payload(&facts("false_123@g.us_AAA_628111@c.us"), &content);
+    let payload = json_of(message_payload(&facts("false_123@g.us_AAA_628111@c.us"), &content));
     assert_eq!(
         payload["replyTo"],
         serde_json::json!({"id": "Q1", "participant": "628222@c.us", "body": "the question"})
@@ -192,7 +196,7 @@ fn places_and_cards_are_read() {
         }),
         ..Default::default()
     };
-    let payload = message_payload(&facts("false_628111@c.us_A"), &message_of(&place));
+    let payload = json_of(message_payload(&facts("false_628111@c.us_A"), &message_of(&place)));
     assert_eq!(
         payload["location"],
         serde_json::json!({"latitude": 1.5, "longitude": 2.5, "description": "Home"})
@@ -216,7 +220,7 @@ fn reactions_come_and_go() {
     let Incoming::Reaction { target, emoji } = read(&message) else { panic!() };
     assert_eq!((target.id.as_deref(), emoji.as_str()), (Some("T1"), "👍"));
     let target: MessageId = "true_628111@c.us_T1".parse().unwrap();
-    let payload = reaction_payload(&facts("false_628111@c.us_R1"), &target, "");
+    let payload = json_of(reaction_payload(&facts("false_628111@c.us_R1"), &target, ""));
     assert_eq!(payload["reaction"], serde_json::json!({"text": "", "messageId": "true_628111@c.us_T1"}));
 }
 
@@ -226,7 +230,7 @@ fn an_edit_names_its_target_and_says_what_is_new() {
     let Incoming::Edit { target, content, .. } = read(&message) else { panic!() };
     assert_eq!((target.id.as_deref(), content.body.as_str()), (Some("T1"), "better"));
     let target: MessageId = "false_628111@c.us_T1".parse().unwrap();
-    let payload = edited_payload(&facts("false_628111@c.us_E1"), &target, &content);
+    let payload = json_of(edited_payload(&facts("false_628111@c.us_E1"), &target, &content));
     assert_eq!(payload["editedMessageId"], "T1");
     assert_eq!(payload["body"], "better");
     assert_eq!(payload["id"], "false_628111@c.us_E1");
@@ -243,8 +247,9 @@ fn an_outgoing_edit_reads_back() {
 fn a_deletion_names_what_is_gone() {
     assert!(matches!(read(&protocol(Type::REVOKE, None)), Incoming::Revoke { .. }));
     let target: MessageId = "false_628111@c.us_T1".parse().unwrap();
-    let before = serde_json::json!({"body": "oops"});
-    let payload = revoked_payload(&facts("false_628111@c.us_D1"), &target, Some(&before));
+    let said = Content { body: "oops".to_owned(), ..Content::default() };
+    let before = message_payload(&facts("false_628111@c.us_T1"), &said);
+    let payload = json_of(revoked_payload(&facts("false_628111@c.us_D1"), &target, Some(before)));
     assert_eq!(payload["revokedMessageId"], "T1");
     assert_eq!(payload["before"]["body"], "oops");
     assert_eq!(payload["after"]["body"], "");

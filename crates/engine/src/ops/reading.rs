@@ -1,8 +1,8 @@
 //! Reading stored messages.
 
-use serde_json::Value;
 use wakeeper_model::ChatId;
 use wakeeper_storage::{MessageQuery as RowQuery, SortOrder, StorageError};
+use wakeeper_waha::Message;
 
 use crate::EngineError;
 use crate::address;
@@ -30,7 +30,7 @@ pub(crate) async fn messages(
     downloads: &Downloads,
     chat: &ChatId,
     query: &MessageQuery,
-) -> Result<Vec<Value>, EngineError> {
+) -> Result<Vec<Message>, EngineError> {
     let rows = RowQuery {
         chats: names(&outbound.state, chat).await,
         limit: query.limit,

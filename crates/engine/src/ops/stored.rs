@@ -1,9 +1,9 @@
 //! What callers see of a stored message: made of its row whenever somebody asks, so that nothing is stored twice and no
 //! answer is ever read back.
 
-use serde_json::{Value, json};
 use wakeeper_model::{Ack, ChatId, MessageId, SessionName};
 use wakeeper_storage::{MessageRow, StorageError};
+use wakeeper_waha::{Message, Payload};
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::waproto::codec;
 
@@ -35,7 +35,7 @@ impl Place<'_> {
 ///
 /// # Errors
 /// [`StorageError::DamagedRow`] when the row does not make sense.
-pub(crate) fn payload(row: &MessageRow, place: Place<'_>) -> Result<Value, StorageError> {
+pub(crate) fn payload(row: &MessageRow, place: Place<'_>) -> Result<Message, StorageError> {
     let message = protobuf(row)?;
     let content = content(row, message.as_ref())?;
     let media_url = message.as_ref().and_then(|message| place.media_url(&row.id, message));
@@ -46,43 +46,46 @@ pub(crate) fn payload(row: &MessageRow, place: Place<'_>) -> Result<Value, Stora
 ///
 /// # Errors
 /// [`StorageError::DamagedRow`] when the row does not make sense.
-pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Value, StorageError> {
-    let mut payload = payload(row, place)?;
-    if let Value::Object(fields) = &mut payload {
-        fields.insert("edited".to_owned(), json!(row.edited));
-        fields.insert("revoked".to_owned(), json!(row.revoked));
-        if row.revoked {
-            fields.insert("body".to_owned(), json!(""));
-            fields.insert("hasMedia".to_owned(), json!(false));
-            fields.insert("media".to_owned(), Value::Null);
-        }
+pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Message, StorageError> {
+    let mut message = payload(row, place)?;
+    message.edited = Some(row.edited);
+    message.revoked = Some(row.revoked);
+    if row.revoked {
+        message.body.clear();
+        message.has_media = false;
+        message.media = None;
     }
-    Ok(payload)
+    Ok(message)
 }
 
-/// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it. `before` is the row of the
-/// message that it concerns.
+/// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it; `None` when it says nothing
+/// that people see. `target` is the message that it concerns, `before` the row of that one.
 ///
 /// # Errors
-/// [`StorageError::DamagedRow`] when a row does not make sense.
+/// [`StorageError::DamagedRow`] when the row of the message that it concerns does not make sense.
 pub(crate) fn answer(
-    row: &MessageRow,
+    facts: &Facts,
     sent: &wa::Message,
+    target: Option<&MessageId>,
     before: Option<&MessageRow>,
     place: Place<'_>,
-) -> Result<Value, StorageError> {
-    let facts = Facts { ack: Ack::Server, ..facts(row, place.media_url(&row.id, sent))? };
-    let target = || target(row)?.ok_or_else(|| damaged(row, "it does not say what it concerns"));
+) -> Result<Option<Payload>, StorageError> {
+    let target = || {
+        target.ok_or_else(|| StorageError::DamagedRow {
+            row: format!("message {} of session {}", facts.id.stanza_id, place.session),
+            problem: "it does not say what it concerns".to_owned(),
+        })
+    };
     Ok(match message::read(sent) {
-        Incoming::Message(content) => message_payload(&facts, &content),
-        Incoming::Reaction { emoji, .. } => reaction_payload(&facts, &target()?, &emoji),
-        Incoming::Edit { content, .. } => edited_payload(&facts, &target()?, &content),
+        Incoming::Message(content) => Some(message_payload(facts, &content).into()),
+        Incoming::Reaction { emoji, .. } => Some(reaction_payload(facts, target()?, &emoji).into()),
+        Incoming::Edit { content, .. } => Some(edited_payload(facts, target()?, &content).into()),
         Incoming::Revoke { .. } => {
             // As when it was deleted: of a damaged one it is told that it is gone, not what it was.
             let known = before.and_then(|before| payload(before, place).ok());
-            revoked_payload(&facts, &target()?, known.as_ref())
+            Some(revoked_payload(facts, target()?, known).into())
         }
-        Incoming::Nothing => json!({"id": facts.id}),
+        Incoming::Nothing => None,
     })
 }
 

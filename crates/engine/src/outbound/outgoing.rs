@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wakeeper_model::{ChatId, MessageId};
+use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
 
@@ -187,9 +188,9 @@ impl fmt::Debug for Outgoing {
 /// The answer to a send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sent {
-    /// The message, as WAHA's answer shows it: `id` and the payload that `message.any` carries too.
-    /// `null` for what is no message (seen, typing).
-    pub payload: serde_json::Value,
+    /// The message, as WAHA's answer shows it: the payload that `message.any` carries too. `None` for what is no message
+    /// (seen, typing).
+    pub payload: Option<Payload>,
     /// It had been sent before under the same key, and this is the stored answer.
     pub replayed: bool,
 }

@@ -23,7 +23,8 @@ use crate::life::state::SessionState;
 use crate::media::fetch::{self, FetchError, Limits};
 use crate::media::spool::Spooled;
 use crate::message::{
-    Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message, text_message, with_caption,
+    self, Incoming, Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message,
+    text_message, with_caption,
 };
 use crate::ops::stored;
 use crate::outbound::outgoing::{
@@ -51,6 +52,21 @@ impl Plan {
             return None;
         }
         Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
+    }
+
+    /// The message that it reacts to, edits or deletes, as its own key names it.
+    pub(crate) fn target(&self) -> Option<MessageId> {
+        let (Incoming::Reaction { target, .. } | Incoming::Edit { target, .. } | Incoming::Revoke { target }) =
+            message::read(&self.message)
+        else {
+            return None;
+        };
+        Some(MessageId {
+            from_me: target.from_me.unwrap_or(false),
+            chat: self.chat.clone(),
+            stanza_id: target.id.clone().filter(|id| !id.is_empty())?,
+            participant: target.participant.as_deref().and_then(|jid| jid.parse().ok()),
+        })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use wakeeper_model::Ack;
 use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow, SortOrder};
 use whatsapp_rust::Jid;
@@ -17,7 +16,7 @@ const MOST: u32 = 1000;
 const FAILED: EngineError = EngineError::SendFailed { reason: "the connection broke" };
 
 fn sent() -> Sent {
-    Sent { payload: Value::Null, replayed: false }
+    Sent { payload: None, replayed: false }
 }
 
 fn jid(text: &str) -> Result<Jid, EngineError> {

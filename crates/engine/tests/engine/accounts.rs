@@ -57,7 +57,7 @@ async fn switched(addressing: Addressing) {
     assert_eq!(info.reason.as_deref(), Some(reason));
     assert_eq!(info.me.unwrap().id, chat(BEN));
     assert!(bodies(&world).await.is_empty(), "{:?}", bodies(&world).await);
-    let of_the_owner = sent.payload["id"].as_str().unwrap().parse().unwrap();
+    let of_the_owner = shown(&sent)["id"].as_str().unwrap().parse().unwrap();
     let edit = wakeeper_engine::Delete { message: of_the_owner };
     let edited = world.engine.sessions.send(&session(), wakeeper_engine::Outgoing::Delete(edit), None).await;
     assert!(matches!(edited, Err(EngineError::MessageNotFound)), "{edited:?}");

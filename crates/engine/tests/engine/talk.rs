@@ -26,7 +26,7 @@ async fn texts(addressing: Addressing) {
     received_text(&world.owner, "hello Ann").await;
     world
         .engine
-        .event("message.ack", |ack| ack["id"] == sent.payload["id"] && ack["ackName"] == "DEVICE")
+        .event("message.ack", |ack| ack["id"] == shown(&sent)["id"] && ack["ackName"] == "DEVICE")
         .await;
 
     let answer = world
@@ -142,7 +142,7 @@ async fn files_arrive_as_they_were() {
         let entry = received(&world.ann, |entry| entry.id == id).await;
         assert_eq!(entry.content.kind, shown);
         assert_eq!(world.ann.media(&id).unwrap(), picture);
-        let file = sent.payload["media"]["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+        let file = shown(&sent)["media"]["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
         assert_eq!(content(world.engine.sessions.media(&session(), &file).await.unwrap()), picture);
     }
 
@@ -170,7 +170,7 @@ async fn files_arrive_as_they_were() {
 async fn reactions_edits_deletions(addressing: Addressing) {
     let mut world = World::linked(addressing).await;
     let sent = world.engine.send(text(ANN, "first")).await;
-    let own: MessageId = sent.payload["id"].as_str().unwrap().parse().unwrap();
+    let own: MessageId = shown(&sent)["id"].as_str().unwrap().parse().unwrap();
     received_text(&world.ann, "first").await;
     let theirs = world.ann.send(OWNER, &FromPhone::text("from Ann")).await.unwrap();
     let theirs_id =
@@ -227,7 +227,7 @@ async fn reading_is_told_both_ways() {
     let id = stanza_id(&sent);
     received_text(&world.ann, "read me").await;
     world.ann.read(&[id]);
-    world.engine.event("message.ack", |ack| ack["id"] == sent.payload["id"] && ack["ack"] == 3).await;
+    world.engine.event("message.ack", |ack| ack["id"] == shown(&sent)["id"] && ack["ack"] == 3).await;
     assert_eq!(world.engine.messages(ANN).await[0]["ackName"], "READ");
 
     let theirs = world.ann.send(OWNER, &FromPhone::text("and me")).await.unwrap();
@@ -263,7 +263,7 @@ async fn group(addressing: Addressing) {
     received(&ben, |entry| entry.id == from_ben.stanza_id && !entry.reactions.is_empty()).await;
 
     let own = world.engine.send(text(&group, "wrong")).await;
-    let own: MessageId = own.payload["id"].as_str().unwrap().parse().unwrap();
+    let own: MessageId = shown(&own)["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(own.participant.as_ref().unwrap().user(), OWNER);
     received_text(&ben, "wrong").await;
     let edit = Edit { message: own.clone(), text: "right".to_owned(), mentions: Vec::new() };

@@ -80,9 +80,15 @@ pub fn key(text: &str) -> IdempotencyKey {
     text.parse().unwrap()
 }
 
+/// What the caller of a send is answered.
+pub fn shown(sent: &Sent) -> Value {
+    serde_json::to_value(&sent.payload).unwrap()
+}
+
 /// The stanza id of a sent message.
 pub fn stanza_id(sent: &Sent) -> String {
-    let id = sent.payload["id"].as_str().unwrap();
+    let answer = shown(sent);
+    let id = answer["id"].as_str().unwrap();
     id.parse::<wakeeper_model::MessageId>().unwrap().stanza_id
 }
 
@@ -162,7 +168,7 @@ impl Engine {
         let query = MessageQuery { limit: 1000, ..MessageQuery::default() };
         let mut messages = self.sessions.messages(&session(), &chat(with), query).await.unwrap();
         messages.reverse();
-        messages
+        messages.iter().map(|message| serde_json::to_value(message).unwrap()).collect()
     }
 }
 

@@ -5,12 +5,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::{Delete, Edit, MessageQuery, Outgoing};
 use wakeeper_model::{ChatId, MessageId};
+use wakeeper_waha::{Message, MessageEdited, MessageRevoked};
 
 use super::document::Failures;
 use super::error::ApiError;
@@ -73,12 +73,12 @@ struct EditRequest {
 #[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages", tag = "chats",
     params(("session" = String, Path, description = "Name of the session"),
         ("chatId" = String, Path, description = "The chat"), MessageParameters),
-    responses((status = 200, description = "The messages", body = Vec<serde_json::Value>), Failures))]
+    responses((status = 200, description = "The messages", body = Vec<Message>), Failures))]
 async fn messages(
     State(api): State<Api>,
     Path((session, chat)): Path<(String, String)>,
     Parameters(parameters): Parameters<MessageParameters>,
-) -> Result<Json<Vec<Value>>, ApiError> {
+) -> Result<Json<Vec<Message>>, ApiError> {
     let (name, _) = api.session(&session)?;
     let chat: ChatId = field("chatId", &chat)?;
     if !(1..=MOST_MESSAGES).contains(&parameters.limit) {
@@ -101,7 +101,7 @@ async fn messages(
     params(("session" = String, Path, description = "Name of the session"),
         ("chatId" = String, Path, description = "The chat"),
         ("messageId" = String, Path, description = "The message")),
-    responses((status = 200, description = "The edit", body = serde_json::Value), Failures))]
+    responses((status = 200, description = "The edit", body = MessageEdited), Failures))]
 async fn edit(
     State(api): State<Api>,
     Path((session, chat, message)): Path<(String, String, String)>,
@@ -121,7 +121,7 @@ async fn edit(
     params(("session" = String, Path, description = "Name of the session"),
         ("chatId" = String, Path, description = "The chat"),
         ("messageId" = String, Path, description = "The message")),
-    responses((status = 200, description = "The deletion", body = serde_json::Value), Failures))]
+    responses((status = 200, description = "The deletion", body = MessageRevoked), Failures))]
 async fn delete(
     State(api): State<Api>,
     Path((session, chat, message)): Path<(String, String, String)>,

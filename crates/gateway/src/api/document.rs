@@ -7,6 +7,7 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, Response
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::{ErrorBody, ErrorCode};
+use super::receivers::Receivers;
 
 /// The document before the resources add their paths.
 #[derive(OpenApi)]
@@ -19,7 +20,7 @@ use super::error::{ErrorBody, ErrorCode};
     ),
     components(schemas(ErrorBody, ErrorCode)),
     security(("api_key" = [])),
-    modifiers(&KeyHeader, &DescribedOnce),
+    modifiers(&KeyHeader, &DescribedOnce, &Receivers),
     tags(
         (name = "sessions", description = "Linked WhatsApp devices"),
         (name = "pairing", description = "Linking by QR code or by pairing code"),

@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::spool::Spooled;
 use wakeeper_engine::{IdempotencyKey, MediaKind, Outgoing, Reaction, Seen, Sent, Text, Typing};
 use wakeeper_model::{ChatId, MessageId};
+use wakeeper_waha::{Message, MessageReaction};
 
 use super::document::Failures;
 use super::error::ApiError;
@@ -142,7 +143,7 @@ struct TypingRequest {
 /// Send a text
 #[utoipa::path(post, path = "/api/sendText", tag = "sending", request_body = TextRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+    responses((status = 201, description = "The message", body = Message), Failures))]
 async fn send_text(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -160,7 +161,7 @@ async fn send_text(
 /// Send a picture
 #[utoipa::path(post, path = "/api/sendImage", tag = "sending", request_body = MediaRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+    responses((status = 201, description = "The message", body = Message), Failures))]
 async fn send_image(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -172,7 +173,7 @@ async fn send_image(
 /// Send any file as a document
 #[utoipa::path(post, path = "/api/sendFile", tag = "sending", request_body = MediaRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+    responses((status = 201, description = "The message", body = Message), Failures))]
 async fn send_file(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -186,7 +187,7 @@ async fn send_file(
 /// Phones play OGG with the Opus codec.
 #[utoipa::path(post, path = "/api/sendVoice", tag = "sending", request_body = MediaRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+    responses((status = 201, description = "The message", body = Message), Failures))]
 async fn send_voice(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -198,7 +199,7 @@ async fn send_voice(
 /// Send a video
 #[utoipa::path(post, path = "/api/sendVideo", tag = "sending", request_body = MediaRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "The message", body = serde_json::Value), Failures))]
+    responses((status = 201, description = "The message", body = Message), Failures))]
 async fn send_video(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -210,7 +211,7 @@ async fn send_video(
 
 /// React to a message
 #[utoipa::path(put, path = "/api/reaction", tag = "sending", request_body = ReactionRequest,
-    responses((status = 200, description = "The reaction", body = serde_json::Value), Failures))]
+    responses((status = 200, description = "The reaction", body = MessageReaction), Failures))]
 async fn react(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -227,7 +228,7 @@ async fn react(
 /// Mark messages as read
 #[utoipa::path(post, path = "/api/sendSeen", tag = "sending", request_body = SeenRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "Done"), Failures))]
+    responses((status = 201, description = "Done", body = Done), Failures))]
 async fn send_seen(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -244,7 +245,7 @@ async fn send_seen(
 
 /// Show "typing"
 #[utoipa::path(post, path = "/api/startTyping", tag = "sending", request_body = TypingRequest,
-    responses((status = 201, description = "Done"), Failures))]
+    responses((status = 201, description = "Done", body = Done), Failures))]
 async fn start_typing(
     State(api): State<Api>,
     Body(request): Body<TypingRequest>,
@@ -254,7 +255,7 @@ async fn start_typing(
 
 /// Stop showing "typing"
 #[utoipa::path(post, path = "/api/stopTyping", tag = "sending", request_body = TypingRequest,
-    responses((status = 201, description = "Done"), Failures))]
+    responses((status = 201, description = "Done", body = Done), Failures))]
 async fn stop_typing(
     State(api): State<Api>,
     Body(request): Body<TypingRequest>,
@@ -314,6 +315,13 @@ fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// It was done, and there is nothing to tell of it.
+#[derive(Serialize, ToSchema)]
+struct Done {
+    /// Always `true`.
+    success: bool,
+}
+
 /// Sends and answers the message as WAHA shows it.
 pub(super) async fn send(
     api: &Api,
@@ -325,10 +333,9 @@ pub(super) async fn send(
     let (name, _) = api.session(session)?;
     let key = idempotency_key(headers)?;
     let Sent { payload, replayed } = api.sessions.send(&name, outgoing, key).await?;
-    let mut response = if payload.is_null() {
-        (status, Json(serde_json::json!({ "success": true }))).into_response()
-    } else {
-        (status, Json(payload)).into_response()
+    let mut response = match payload {
+        Some(payload) => (status, Json(payload)).into_response(),
+        None => (status, Json(Done { success: true })).into_response(),
     };
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_delivery::events::Environment;
 use wakeeper_engine::{EngineHealth, SessionHealth};
+use wakeeper_waha::Environment;
 use wakeeper_waha::SessionStatus;
 
 use super::error::{ApiError, ErrorCode};

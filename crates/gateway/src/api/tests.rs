@@ -50,6 +50,31 @@ fn errors_are_described_once_and_every_reference_leads_somewhere() {
     }
 }
 
+#[test]
+fn every_answer_and_every_event_says_what_it_holds() {
+    let document = serde_json::to_value(document()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let Some(contents) = answer["content"].as_object() else { continue };
+                for (kind, content) in contents {
+                    let schema = &content["schema"];
+                    let typed = ["$ref", "type", "oneOf", "allOf"].iter().any(|word| !schema[word].is_null());
+                    let anything = schema["type"] == "array"
+                        && schema["items"].as_object().is_some_and(serde_json::Map::is_empty);
+                    assert!(typed && !anything, "{method} {path} {status} {kind}: {schema}");
+                }
+            }
+        }
+    }
+    for event in wakeeper_waha::EventName::ALL {
+        let body =
+            &document["webhooks"][event.as_str()]["post"]["requestBody"]["content"]["application/json"];
+        let schema = body["schema"]["$ref"].as_str().and_then(|name| document.pointer(&name[1..])).unwrap();
+        assert!(schema["properties"]["payload"]["$ref"].is_string(), "{event}: {schema}");
+    }
+}
+
 fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(object) => {

@@ -1,8 +1,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
 use wakeeper_storage::{DeadLetterQuery, OutboxCounts};
+use wakeeper_waha::WebhookBody;
 
 use super::receiver::{Receiver, Reply};
 use super::{PATIENCE, Rig, hook, until};
@@ -40,6 +41,8 @@ async fn the_body_is_wahas_and_the_signatures_prove_it() {
     sorted.sort_unstable();
     wahas.sort_unstable();
     assert_eq!(sorted, wahas);
+    let typed: WebhookBody<Value> = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), body);
     assert_eq!(body["id"], id.as_str());
     assert_eq!((&body["event"], &body["session"]), (&json!("message"), &json!("default")));
     assert_eq!(body["metadata"], json!({"team": "blue"}));

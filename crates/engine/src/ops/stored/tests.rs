@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use wakeeper_storage::{MessageRef, open_sqlite};
 use whatsapp_rust::buffa::MessageField;
 
@@ -39,7 +40,20 @@ fn row(message: &wa::Message) -> MessageRow {
 
 fn show(row: &MessageRow) -> Result<Value, StorageError> {
     let session = session();
-    listed(row, Place { session: &session, public_url: "http://localhost:8192" })
+    let message = listed(row, Place { session: &session, public_url: "http://localhost:8192" })?;
+    Ok(serde_json::to_value(message).unwrap())
+}
+
+fn answered(
+    row: &MessageRow,
+    sent: &wa::Message,
+    before: Option<&MessageRow>,
+) -> Result<Value, StorageError> {
+    let session = session();
+    let place = Place { session: &session, public_url: "http://localhost:8192" };
+    let facts = Facts { ack: Ack::Server, ..facts(row, place.media_url(&row.id, sent))? };
+    let payload = answer(&facts, sent, target(row)?.as_ref(), before, place)?;
+    Ok(serde_json::to_value(payload).unwrap())
 }
 
 fn shown(message: &wa::Message) -> Value {
@@ -76,25 +90,23 @@ async fn messages_of_an_earlier_version_look_as_they_did() {
 fn a_finished_send_is_answered_as_it_was_whatever_happened_since() {
     let sent = text_message("hello".to_owned(), None);
     let own = MessageRow { from_me: true, from_api: true, ack: 1, ..row(&sent) };
-    let session = session();
-    let place = Place { session: &session, public_url: "http://localhost:8192" };
-    let first = answer(&own, &sent, None, place).unwrap();
+    let first = answered(&own, &sent, None).unwrap();
     assert_eq!((first["ackName"].as_str(), first["body"].as_str()), (Some("SERVER"), Some("hello")));
     let after = row(&text_message("edited".to_owned(), None)).proto;
     let later = MessageRow { ack: 4, edited: true, revoked: true, proto: after, ..own.clone() };
-    assert_eq!(answer(&later, &sent, None, place).unwrap(), first);
+    assert_eq!(answered(&later, &sent, None).unwrap(), first);
 
     let key = wa::MessageKey { id: Some("AAA".to_owned()), ..Default::default() };
     let deletion = crate::message::revoke_message(key);
     let target = Some("true_628111@c.us_AAA".to_owned());
     let gone =
         MessageRow { id: "DDD".to_owned(), kind: "revoke".to_owned(), target, hidden: true, ..own.clone() };
-    let answered = answer(&gone, &deletion, Some(&own), place).unwrap();
+    let told = answered(&gone, &deletion, Some(&own)).unwrap();
     assert_eq!(
-        (answered["revokedMessageId"].as_str(), answered["before"]["body"].as_str()),
+        (told["revokedMessageId"].as_str(), told["before"]["body"].as_str()),
         (Some("AAA"), Some("hello"))
     );
-    let aimless = answer(&MessageRow { target: None, ..gone }, &deletion, None, place).unwrap_err();
+    let aimless = answered(&MessageRow { target: None, ..gone }, &deletion, None).unwrap_err();
     assert!(aimless.to_string().starts_with("message DDD of session default is damaged"), "{aimless}");
 }
 

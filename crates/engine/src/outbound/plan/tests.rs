@@ -102,3 +102,22 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
     };
     assert_eq!(print(&media(MediaSource::Spooled(spooled))), print(&media(MediaSource::Data(content))));
 }
+
+/// A send is answered in full after its message was removed: what it concerns stands in the send itself.
+#[test]
+fn a_plan_names_the_message_that_it_reacts_to_edits_or_deletes() {
+    let plan = |message| Plan { chat: "628111".parse().unwrap(), message };
+    let key = || wa::MessageKey {
+        id: Some("T1".to_owned()),
+        from_me: Some(true),
+        participant: Some("628333@s.whatsapp.net".to_owned()),
+        ..Default::default()
+    };
+    let text = || text_message("hello".to_owned(), None);
+    let target = Some("true_628111@c.us_T1_628333@c.us".parse().unwrap());
+    assert_eq!(plan(reaction_message(key(), "x", 7)).target(), target);
+    assert_eq!(plan(edit_message(key(), text(), 7)).target(), target);
+    assert_eq!(plan(revoke_message(key())).target(), target);
+    assert_eq!(plan(text()).target(), None);
+    assert_eq!(plan(revoke_message(wa::MessageKey::default())).target(), None);
+}

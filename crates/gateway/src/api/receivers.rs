@@ -1,0 +1,92 @@
+//! What receivers of webhooks are sent: the `webhooks` of the OpenAPI document, one for each event.
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{Components, Schema, Type};
+use utoipa::openapi::{
+    ContentBuilder, ObjectBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder,
+};
+use utoipa::{Modify, PartialSchema, ToSchema};
+use wakeeper_waha::{
+    EventName, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, SessionStatusBody,
+    WebhookBody,
+};
+
+/// Adds the `webhooks`.
+pub(super) struct Receivers;
+
+impl Modify for Receivers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Components::new);
+        let webhooks = EventName::ALL.into_iter().fold(PathsBuilder::new(), |webhooks, event| {
+            let body = body(event, components);
+            webhooks.path(event.as_str(), PathItem::new(HttpMethod::Post, operation(event, body)))
+        });
+        document.webhooks = Some(webhooks.build());
+    }
+}
+
+/// The schema of an event's body, with all that it refers to in `components`.
+fn body(event: EventName, components: &mut Components) -> Ref {
+    match event {
+        EventName::SessionStatus => of::<SessionStatusBody>(components),
+        EventName::Message | EventName::MessageAny => of::<Message>(components),
+        EventName::MessageAck => of::<MessageAck>(components),
+        EventName::MessageReaction => of::<MessageReaction>(components),
+        EventName::MessageRevoked => of::<MessageRevoked>(components),
+        EventName::MessageEdited => of::<MessageEdited>(components),
+    }
+}
+
+fn of<P: ToSchema>(components: &mut Components) -> Ref {
+    let name = format!("WebhookBody_{}", P::name());
+    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+    WebhookBody::<P>::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components.schemas.insert(P::name().into_owned(), P::schema());
+    components.schemas.insert(name.clone(), WebhookBody::<P>::schema());
+    Ref::from_schema_name(name)
+}
+
+fn operation(event: EventName, body: Ref) -> utoipa::openapi::path::Operation {
+    let header = |name: &str, description: &str, required| -> Parameter {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .description(Some(description))
+            .required(required)
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build()
+    };
+    let json = ContentBuilder::new().schema(Some(body)).build();
+    OperationBuilder::new()
+        .tag("webhooks")
+        .summary(Some(event.summary()))
+        .parameter(header("X-Webhook-Request-Id", "Another one in every attempt", Required::True))
+        .parameter(header(
+            "X-Webhook-Timestamp",
+            "When it was sent, in milliseconds since 1970",
+            Required::True,
+        ))
+        .parameter(header(
+            "X-Webhook-Hmac",
+            "HMAC of the body in hex, when the webhook has a key",
+            Required::False,
+        ))
+        .parameter(header(
+            "X-Webhook-Hmac-Algorithm",
+            "`sha512`, when the webhook has a key",
+            Required::False,
+        ))
+        .request_body(Some(
+            RequestBodyBuilder::new()
+                .content("application/json", json)
+                .required(Some(Required::True))
+                .build(),
+        ))
+        .response(
+            "2XX",
+            ResponseBuilder::new().description("It was taken; anything else is tried again").build(),
+        )
+        .build()
+}

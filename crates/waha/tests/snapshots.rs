@@ -1,0 +1,185 @@
+//! How each answer and each event is written: what WAHA's clients read. A changed snapshot is a changed interface.
+
+use insta::assert_json_snapshot;
+use wakeeper_model::{ChatId, MessageId};
+use wakeeper_waha::*;
+
+fn chat(text: &str) -> ChatId {
+    text.parse().unwrap()
+}
+
+fn id(text: &str) -> MessageId {
+    text.parse().unwrap()
+}
+
+fn key() -> MessageKey {
+    MessageKey {
+        remote_jid: "120363@g.us".to_owned(),
+        remote_jid_alt: None,
+        from_me: false,
+        id: "3EB0AA".to_owned(),
+        participant: Some("900@lid".to_owned()),
+        participant_alt: Some("628111@s.whatsapp.net".to_owned()),
+    }
+}
+
+/// A group's message with everything that a message can have.
+fn message() -> Message {
+    Message {
+        id: id("false_120363@g.us_3EB0AA_628111@c.us"),
+        timestamp: 1_700_000_000,
+        from: Some(chat("120363@g.us")),
+        to: Some(chat("628000@c.us")),
+        participant: Some(chat("628111@c.us")),
+        from_me: false,
+        source: Source::App,
+        body: "look".to_owned(),
+        has_media: true,
+        media: Some(Media {
+            url: Some("http://localhost:8192/api/files/default/3EB0AA.jpeg".to_owned()),
+            mimetype: "image/jpeg".to_owned(),
+            filename: None,
+            s3: (),
+            error: (),
+        }),
+        ack: 2,
+        ack_name: "DEVICE".to_owned(),
+        location: Some(Location { latitude: -6.2, longitude: 106.8, description: Some("Monas".to_owned()) }),
+        v_cards: vec!["BEGIN:VCARD\nEND:VCARD".to_owned()],
+        mentioned_ids: vec!["628333@c.us".to_owned()],
+        reply_to: Some(ReplyTo {
+            id: "3EB0BB".to_owned(),
+            participant: Some("628000@c.us".to_owned()),
+            body: Some("where?".to_owned()),
+        }),
+        edited: None,
+        revoked: None,
+        data: MessageData { key: key(), kind: "image".to_owned(), push_name: Some("Ann".to_owned()) },
+    }
+}
+
+/// An own text, as little as a message can have.
+fn text() -> Message {
+    Message {
+        id: id("true_628111@c.us_3EB0CC"),
+        from: Some(chat("628000@c.us")),
+        to: Some(chat("628111@c.us")),
+        participant: None,
+        from_me: true,
+        source: Source::Api,
+        body: "hello".to_owned(),
+        has_media: false,
+        media: None,
+        ack: 1,
+        ack_name: "SERVER".to_owned(),
+        location: None,
+        v_cards: Vec::new(),
+        mentioned_ids: Vec::new(),
+        reply_to: None,
+        data: MessageData { key: key(), kind: "text".to_owned(), push_name: None },
+        ..message()
+    }
+}
+
+fn webhook(event: EventName, payload: impl Into<Payload>) -> WebhookBody<Payload> {
+    WebhookBody {
+        id: "evt_01h455vb4pex5vsknk084sn02q".to_owned(),
+        timestamp: 1_700_000_000_123,
+        event,
+        session: "default".parse().unwrap(),
+        metadata: [("team".to_owned(), "blue".into())].into(),
+        me: Some(Me {
+            id: chat("628000@c.us"),
+            lid: Some(chat("800@lid")),
+            jid: "628000:3@s.whatsapp.net".to_owned(),
+            push_name: Some("Shop".to_owned()),
+        }),
+        payload: payload.into(),
+        engine: "WHATSAPP-RUST".to_owned(),
+        environment: Environment {
+            version: "0.1.0".to_owned(),
+            platform: "linux/x86_64".to_owned(),
+            ..Environment::default()
+        },
+    }
+}
+
+#[test]
+fn messages() {
+    assert_json_snapshot!("a_message_with_everything", message());
+    assert_json_snapshot!("an_own_text", text());
+    let listed = Message { edited: Some(true), revoked: Some(false), ..text() };
+    assert_json_snapshot!("a_listed_message", listed);
+}
+
+#[test]
+fn events() {
+    let point = StatusChange { status: SessionStatus::ScanQrCode, timestamp: 1_700_000_000_000 };
+    let status = SessionStatusBody {
+        name: "default".parse().unwrap(),
+        status: SessionStatus::Failed,
+        statuses: vec![point],
+        reason: Some("The phone unlinked this device".to_owned()),
+    };
+    assert_json_snapshot!("session_status", webhook(EventName::SessionStatus, status));
+    assert_json_snapshot!("message_any", webhook(EventName::MessageAny, text()));
+    let ack = MessageAck {
+        id: id("true_628111@c.us_3EB0CC"),
+        from: Some(chat("628000@c.us")),
+        to: Some(chat("628111@c.us")),
+        participant: None,
+        from_me: true,
+        ack: 3,
+        ack_name: "READ".to_owned(),
+        data: AckData { key: key(), timestamp: 1_700_000_000 },
+    };
+    assert_json_snapshot!("message_ack", webhook(EventName::MessageAck, ack));
+}
+
+#[test]
+fn answers_that_are_events_too() {
+    let reaction = MessageReaction {
+        id: id("true_628111@c.us_3EB0DD"),
+        timestamp: 1_700_000_000,
+        from: Some(chat("628000@c.us")),
+        to: Some(chat("628111@c.us")),
+        participant: None,
+        from_me: true,
+        source: Source::Api,
+        reaction: Reaction { text: "👍".to_owned(), message_id: id("false_628111@c.us_3EB0EE") },
+        data: ReactionData { key: key(), push_name: None },
+    };
+    assert_json_snapshot!("message_reaction", reaction);
+    let edited = MessageEdited { message: text(), edited_message_id: "3EB0CC".to_owned() };
+    assert_json_snapshot!("message_edited", edited);
+    let revoked = MessageRevoked {
+        revoked_message_id: "3EB0CC".to_owned(),
+        after: RevokedMessage {
+            id: id("true_628111@c.us_3EB0CC"),
+            timestamp: 1_700_000_001,
+            from: Some(chat("628000@c.us")),
+            to: Some(chat("628111@c.us")),
+            participant: None,
+            from_me: true,
+            body: String::new(),
+            has_media: false,
+        },
+        before: Some(text()),
+        data: RevokedData { key: key() },
+    };
+    assert_json_snapshot!("message_revoked", revoked);
+}
+
+#[test]
+fn sessions() {
+    let info: SessionInfo = serde_json::from_value(serde_json::json!({
+        "name": "default",
+        "status": "WORKING",
+        "config": {"webhooks": [{"url": "https://example.com/hook", "events": ["*"], "hmac": {"key": "k"}}]},
+        "me": {"id": "628000@c.us", "lid": null, "jid": "628000:3@s.whatsapp.net", "pushName": "Shop"},
+        "timestamps": {"activity": 1_700_000_000_000_i64},
+        "statuses": [],
+    }))
+    .unwrap();
+    assert_json_snapshot!("session", info);
+}
