@@ -117,7 +117,7 @@ fn content(mut media: MediaFile) -> Vec<u8> {
 async fn files_arrive_as_they_were() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
     let picture: Vec<u8> = (0..70_000u32).map(|n| (n * 31 % 251) as u8).collect();
-    for (kind, shown) in [
+    for (kind, described) in [
         (MediaKind::Image, Kind::Image),
         (MediaKind::File, Kind::Document),
         (MediaKind::Voice, Kind::Voice),
@@ -140,7 +140,7 @@ async fn files_arrive_as_they_were() {
             .await;
         let id = stanza_id(&sent);
         let entry = received(&world.ann, |entry| entry.id == id).await;
-        assert_eq!(entry.content.kind, shown);
+        assert_eq!(entry.content.kind, described);
         assert_eq!(world.ann.media(&id).unwrap(), picture);
         let file = shown(&sent)["media"]["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
         assert_eq!(content(world.engine.sessions.media(&session(), &file).await.unwrap()), picture);
