@@ -1,20 +1,11 @@
-//! Message kinds, one file each: what a decrypted `wa.Message` means, what callers see of it, and
+//! Message kinds, one file and one name in the list below each: what a decrypted `wa.Message` means, what callers see of it, and
 //! how outgoing messages are built. Pure: no client, no storage but the words of its rows, no clock.
 
-mod audio;
-mod contact;
 mod context;
-mod document;
 mod edit;
-mod image;
-mod location;
 mod payload;
-mod poll;
 mod reaction;
 mod revoke;
-mod sticker;
-mod text;
-mod video;
 
 pub(crate) use context::{Quote, quote_context};
 pub(crate) use edit::{edited, outgoing as edit_message, with_caption};
@@ -27,6 +18,7 @@ pub(crate) use text::outgoing as text_message;
 
 pub(crate) use wakeeper_storage::WireKey;
 use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
+use whatsapp_rust::wacore::download::Downloadable;
 
 /// What a decrypted message means to people.
 #[derive(Debug)]
@@ -97,26 +89,36 @@ pub(crate) struct Place {
     pub description: Option<String>,
 }
 
-/// The kinds of messages, as `_data.type` shows them.
-const KINDS: [&str; 13] = [
-    "text",
-    "image",
-    "video",
-    "video_note",
-    "audio",
-    "voice",
-    "document",
-    "sticker",
-    "location",
-    "live_location",
-    "contact",
-    "contacts",
-    "poll",
-];
+/// A kind of message, or several that are read alike: what its file says of it.
+struct Kind {
+    /// As `_data.type` shows them.
+    names: &'static [&'static str],
+    /// Reads an unwrapped message; `None` when it is of another kind.
+    read: fn(&wa::Message) -> Option<Content>,
+    /// The file that it carries.
+    file: fn(&wa::Message) -> Option<&dyn Downloadable>,
+}
+
+/// What kinds without a file have for [`Kind::file`].
+fn no_file(_: &wa::Message) -> Option<&dyn Downloadable> {
+    None
+}
+
+macro_rules! kinds {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every kind, in the order in which a message is tried.
+        const KINDS: &[Kind] = &[$($name::KIND),*];
+    };
+}
+
+kinds! { text, image, video, audio, document, sticker, location, contact, poll }
 
 /// The kind of that name; `unknown` for every other one.
 pub(crate) fn kind(name: &str) -> &'static str {
-    KINDS.into_iter().find(|kind| *kind == name).unwrap_or("unknown")
+    let names = KINDS.iter().flat_map(|kind| kind.names);
+    names.copied().find(|kind| *kind == name).unwrap_or("unknown")
 }
 
 /// Reads what a decrypted message means.
@@ -133,18 +135,7 @@ pub(crate) fn read(message: &wa::Message) -> Incoming<'_> {
 
 /// Reads the content of an unwrapped message; `None` when it has none that people see.
 pub(crate) fn content(base: &wa::Message) -> Option<Content> {
-    let readers = [
-        text::read,
-        image::read,
-        video::read,
-        audio::read,
-        document::read,
-        sticker::read,
-        location::read,
-        contact::read,
-        poll::read,
-    ];
-    let mut content = readers.iter().find_map(|read| read(base)).or_else(|| unknown(base))?;
+    let mut content = KINDS.iter().find_map(|kind| (kind.read)(base)).or_else(|| unknown(base))?;
     if let Some(context) = context::of(base) {
         content.reply = context::reply(context);
         content.mentions.clone_from(&context.mentioned_jid);
@@ -170,15 +161,9 @@ fn unknown(base: &wa::Message) -> Option<Content> {
 }
 
 /// The downloadable part of a stored message.
-pub(crate) fn media_part(
-    message: &wa::Message,
-) -> Option<&dyn whatsapp_rust::wacore::download::Downloadable> {
+pub(crate) fn media_part(message: &wa::Message) -> Option<&dyn Downloadable> {
     let base = message.get_base_message();
-    image::part(base)
-        .or_else(|| video::part(base))
-        .or_else(|| audio::part(base))
-        .or_else(|| document::part(base))
-        .or_else(|| sticker::part(base))
+    KINDS.iter().find_map(|kind| (kind.file)(base))
 }
 
 #[cfg(test)]

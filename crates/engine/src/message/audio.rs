@@ -3,9 +3,11 @@
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::wacore::download::Downloadable;
 
-use super::{Content, MediaInfo};
+use super::{Content, Kind, MediaInfo};
 
-pub(super) fn read(base: &wa::Message) -> Option<Content> {
+pub(super) const KIND: Kind = Kind { names: &["audio", "voice"], read, file: part };
+
+fn read(base: &wa::Message) -> Option<Content> {
     let audio = base.audio_message.as_option()?;
     Some(Content {
         kind: if audio.ptt == Some(true) { "voice" } else { "audio" },
@@ -17,6 +19,6 @@ pub(super) fn read(base: &wa::Message) -> Option<Content> {
     })
 }
 
-pub(super) fn part(base: &wa::Message) -> Option<&dyn Downloadable> {
+fn part(base: &wa::Message) -> Option<&dyn Downloadable> {
     base.audio_message.as_option().map(|audio| audio as &dyn Downloadable)
 }

@@ -2,9 +2,11 @@
 
 use whatsapp_rust::prelude::wa;
 
-use super::Content;
+use super::{Content, Kind, no_file};
 
-pub(super) fn read(base: &wa::Message) -> Option<Content> {
+pub(super) const KIND: Kind = Kind { names: &["contact", "contacts"], read, file: no_file };
+
+fn read(base: &wa::Message) -> Option<Content> {
     if let Some(contact) = base.contact_message.as_option() {
         return Some(Content {
             kind: "contact",

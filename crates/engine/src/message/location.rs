@@ -2,9 +2,11 @@
 
 use whatsapp_rust::prelude::wa;
 
-use super::{Content, Place};
+use super::{Content, Kind, Place, no_file};
 
-pub(super) fn read(base: &wa::Message) -> Option<Content> {
+pub(super) const KIND: Kind = Kind { names: &["location", "live_location"], read, file: no_file };
+
+fn read(base: &wa::Message) -> Option<Content> {
     if let Some(place) = base.location_message.as_option() {
         let location = Place {
             latitude: place.degrees_latitude.unwrap_or_default(),

@@ -2,9 +2,11 @@
 
 use whatsapp_rust::prelude::wa;
 
-use super::Content;
+use super::{Content, Kind, no_file};
 
-pub(super) fn read(base: &wa::Message) -> Option<Content> {
+pub(super) const KIND: Kind = Kind { names: &["poll"], read, file: no_file };
+
+fn read(base: &wa::Message) -> Option<Content> {
     let poll = base
         .poll_creation_message
         .as_option()

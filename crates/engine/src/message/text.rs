@@ -3,7 +3,9 @@
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::prelude::wa;
 
-use super::Content;
+use super::{Content, Kind, no_file};
+
+pub(super) const KIND: Kind = Kind { names: &["text"], read, file: no_file };
 
 pub(super) fn read(base: &wa::Message) -> Option<Content> {
     let extended = base.extended_text_message.as_option().and_then(|text| text.text.clone());

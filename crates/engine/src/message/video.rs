@@ -3,14 +3,16 @@
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::wacore::download::Downloadable;
 
-use super::{Content, MediaInfo};
+use super::{Content, Kind, MediaInfo};
+
+pub(super) const KIND: Kind = Kind { names: &["video", "video_note"], read, file: part };
 
 fn of(base: &wa::Message) -> Option<(&wa::message::VideoMessage, &'static str)> {
     let video = base.video_message.as_option().map(|video| (video, "video"));
     video.or_else(|| base.ptv_message.as_option().map(|note| (note, "video_note")))
 }
 
-pub(super) fn read(base: &wa::Message) -> Option<Content> {
+fn read(base: &wa::Message) -> Option<Content> {
     let (video, kind) = of(base)?;
     Some(Content {
         kind,
@@ -23,6 +25,6 @@ pub(super) fn read(base: &wa::Message) -> Option<Content> {
     })
 }
 
-pub(super) fn part(base: &wa::Message) -> Option<&dyn Downloadable> {
+fn part(base: &wa::Message) -> Option<&dyn Downloadable> {
     of(base).map(|(video, _)| video as &dyn Downloadable)
 }
