@@ -113,7 +113,7 @@ macro_rules! kinds {
     };
 }
 
-kinds! { text, image, video, audio, document, sticker, location, contact, poll }
+kinds! { text, image, video, audio, document, sticker, location, contact, poll, event }
 
 /// The kind of that name; `unknown` for every other one.
 pub(crate) fn kind(name: &str) -> &'static str {
