@@ -125,6 +125,8 @@ pub enum FaultKind {
     /// `<failure reason="405">` at login: the client's version is too old.
     #[serde(alias = "version_rejected")]
     RejectedVersion,
+    /// `<failure reason="402">` at login, with a code and the seconds that it lasts: the account is banned for a while.
+    Banned,
     /// Key bundles come without a one-time pre-key.
     PrekeysExhausted,
     /// The server's clock is off.

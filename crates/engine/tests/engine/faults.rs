@@ -71,6 +71,23 @@ async fn a_version_that_is_too_old_is_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ban_shows_how_long_it_lasts_and_keeps_the_login() {
+    let mut world = World::linked(Addressing::PhoneNumber).await;
+    world.engine.sessions.stop(&session()).await.unwrap();
+    world.simulator.set_fault(Fault::once(FaultKind::Banned));
+    world.engine.sessions.start(&session()).await.unwrap();
+    world.engine.status(SessionStatus::Failed).await;
+    let info = world.engine.sessions.get(&session()).unwrap();
+    assert!(info.reason.as_ref().unwrap().contains("for 60 more minutes"), "{:?}", info.reason);
+    assert!(info.me.is_some());
+    world.engine.sessions.restart(&session()).await.unwrap();
+    world.engine.status(SessionStatus::Working).await;
+    world.engine.send(text(ANN, "after the ban")).await;
+    received_text(&world.ann, "after the ban").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_corrupted_message_is_asked_for_again() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
     world.ann.send(OWNER, &FromPhone::text("warm up")).await.unwrap();

@@ -31,6 +31,7 @@ fn every_kind_is_read_by_its_documented_name() {
         "503",
         "stream_503",
         "rejected_version",
+        "banned",
         "prekeys_exhausted",
         "clock_skew",
         "rate_limit",

@@ -9,6 +9,11 @@ use crate::faults::{self, Fault, FaultKind};
 use crate::node::Node;
 use crate::wire::{ClientHello, ClientPayloadInfo};
 
+/// Why an account is banned: it sent to too many people.
+const BAN_TOO_MANY_MESSAGES: &str = "101";
+/// How long a ban lasts.
+const BAN_SECONDS: &str = "3600";
+
 impl World {
     /// Takes a client whose handshake is done.
     pub fn connect(&mut self, client: ClientHello, down: UnboundedSender<Downstream>) -> Link {
@@ -26,6 +31,8 @@ impl World {
                 let address = Address::new(&number, device);
                 if old || self.version_rejected(Some(&address)) {
                     self.fail_login(link, 405);
+                } else if self.banned(&address) {
+                    self.refuse_banned(link);
                 } else if self.may_login(&address, &client.noise_public) {
                     self.log_in(link, &address, client.dictionary);
                 } else {
@@ -39,6 +46,23 @@ impl World {
     fn version_rejected(&mut self, address: Option<&Address>) -> bool {
         let now = self.now();
         self.faults.happens(FaultKind::RejectedVersion, address, now)
+    }
+
+    fn banned(&mut self, address: &Address) -> bool {
+        let now = self.now();
+        self.faults.happens(FaultKind::Banned, Some(address), now)
+    }
+
+    /// As whatsapp-rust 0.7.0 reads it (`node_io.rs`, `TempBanned`): why as a code, and for how many seconds.
+    fn refuse_banned(&mut self, link: Link) {
+        self.counters.add("logins_banned");
+        let failure = Node::new("failure")
+            .attr("reason", "402")
+            .attr("code", BAN_TOO_MANY_MESSAGES)
+            .attr("expire", BAN_SECONDS)
+            .attr("location", "sim");
+        self.send_stanza(link, failure);
+        self.send(link, Downstream::Close);
     }
 
     /// Only a linked companion with the Noise key it was linked with may log in.
