@@ -117,6 +117,7 @@ fn wrong_others() -> Vec<Wrong> {
     let reaction = |id: &str| json!({"session": "default", "messageId": id, "reaction": "👍"});
     let message = "/api/default/chats/491701000002@c.us/messages";
     let known = "/api/default/chats/491701000002@c.us/messages/true_491701000002@c.us_NOSUCH";
+    let elsewhere = "/api/default/chats/491701000002@c.us/messages/true_491701000003@c.us_NOSUCH";
     let put = |w| with_method(Method::PUT, w);
     let get = |w| with_bytes(Vec::new(), with_method(Method::GET, w));
     vec![
@@ -156,6 +157,8 @@ fn wrong_others() -> Vec<Wrong> {
             bad,
         )),
         get(wrong("messages of no chat", "/api/default/chats/nonsense/messages", json!({}), 400, bad)),
+        get(wrong("no such message", known, json!({}), 404, "message_not_found")),
+        get(wrong("a message of another chat", elsewhere, json!({}), 400, bad)),
         get(wrong("no such path", "/api/nothing", json!({}), 404, "not_found")),
         get(wrong("no such file", "/api/files/default/nothing.png", json!({}), 404, "file_not_found")),
         wrong("the wrong method", message, json!({}), 405, "method_not_allowed"),

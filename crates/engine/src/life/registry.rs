@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_delivery::webhook::SessionContext;
-use wakeeper_model::{ChatId, Clock, SessionName};
+use wakeeper_model::{ChatId, Clock, MessageId, SessionName};
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Desired, EventRow, SessionRow, Storage};
 use wakeeper_waha::{SessionConfig, SessionInfo, SessionStatus};
@@ -464,6 +464,20 @@ impl Sessions {
     ) -> Result<Vec<wakeeper_waha::Message>, EngineError> {
         let handle = self.handle(name)?;
         reading::messages(&handle.outbound, &handle.downloads, chat, &query).await
+    }
+
+    /// One stored message as WAHA shows it; with its file fetched when asked for.
+    ///
+    /// # Errors
+    /// When the session or the message is unknown, or the row cannot be read.
+    pub async fn message(
+        &self,
+        name: &SessionName,
+        id: &MessageId,
+        download_media: bool,
+    ) -> Result<wakeeper_waha::Message, EngineError> {
+        let handle = self.handle(name)?;
+        reading::message(&handle.outbound, &handle.downloads, id, download_media).await
     }
 
     /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.

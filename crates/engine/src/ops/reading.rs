@@ -1,7 +1,7 @@
 //! Reading stored messages.
 
-use wakeeper_model::ChatId;
-use wakeeper_storage::{MessageQuery as RowQuery, SortOrder, StorageError};
+use wakeeper_model::{ChatId, MessageId};
+use wakeeper_storage::{MessageQuery as RowQuery, MessageRef, SortOrder, StorageError};
 use wakeeper_waha::Message;
 
 use crate::EngineError;
@@ -51,4 +51,32 @@ pub(crate) async fn messages(
     let place = outbound.place();
     // One that cannot be shown fails the answer, by name: left out, it would be missed by nobody.
     Ok(rows.iter().map(|row| stored::listed(row, place)).collect::<Result<_, StorageError>>()?)
+}
+
+/// One message as it is now.
+///
+/// # Errors
+/// [`EngineError::MessageNotFound`] when it is not stored, and when the id is that of a reaction, an edit or a deletion.
+pub(crate) async fn message(
+    outbound: &Outbound,
+    downloads: &Downloads,
+    id: &MessageId,
+    download_media: bool,
+) -> Result<Message, EngineError> {
+    let storage = outbound.journal.storage();
+    for chat in names(&outbound.state, &id.chat).await {
+        let target = MessageRef {
+            session: outbound.state.name().as_str().to_owned(),
+            id: id.stanza_id.clone(),
+            from_me: Some(id.from_me),
+            chat: Some(chat),
+        };
+        let Some(row) = storage.message(&target).await?.filter(|row| !row.hidden) else { continue };
+        if download_media && !row.revoked {
+            // A file that is gone shows when its URL is asked for.
+            let _ = downloads.of_message(outbound, &row.proto).await;
+        }
+        return Ok(stored::listed(&row, outbound.place())?);
+    }
+    Err(EngineError::MessageNotFound)
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use wakeeper_engine::{
-    Delete, Edit, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing, Reaction, Seen, Text,
+    Delete, Edit, EngineError, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing, Reaction, Seen,
+    Text,
 };
 use wakeeper_model::MessageId;
 use wakeeper_simulator::phone::media::MediaKind as PhoneMedia;
@@ -207,6 +208,11 @@ async fn reactions_edits_deletions(addressing: Addressing) {
     let stored = world.engine.messages(ANN).await;
     assert_eq!(stored.len(), 2, "reactions, edits and deletions are no messages of their own");
     assert!(stored.iter().all(|message| message["revoked"] == true && message["body"] == ""));
+    let one = world.engine.sessions.message(&session(), &own, false).await.unwrap();
+    assert_eq!(serde_json::to_value(one).unwrap(), stored[0]);
+    let reaction: MessageId = reaction["id"].as_str().unwrap().parse().unwrap();
+    let none = world.engine.sessions.message(&session(), &reaction, false).await;
+    assert!(matches!(none, Err(EngineError::MessageNotFound)), "a reaction is none: {none:?}");
     world.stop().await;
 }
 

@@ -24,7 +24,7 @@ const MOST_MESSAGES: u32 = 1_000;
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(edit, delete))
+    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(message, edit, delete))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -53,6 +53,14 @@ struct MessageParameters {
 
 fn default_limit() -> u32 {
     MessageQuery::default().limit
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OneMessageParameters {
+    /// Fetch the file too, so that its `media.url` serves at once.
+    #[serde(default, rename = "downloadMedia")]
+    download_media: bool,
 }
 
 /// A new text for an own message.
@@ -93,6 +101,22 @@ async fn messages(
         download_media: parameters.download_media,
     };
     Ok(Json(api.sessions.messages(&name, &chat, query).await?))
+}
+
+/// Read one stored message
+#[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
+    params(("session" = String, Path, description = "Name of the session"),
+        ("chatId" = String, Path, description = "The chat"),
+        ("messageId" = String, Path, description = "The message"), OneMessageParameters),
+    responses((status = 200, description = "The message", body = Message), Failures))]
+async fn message(
+    State(api): State<Api>,
+    Path((session, chat, message)): Path<(String, String, String)>,
+    Parameters(parameters): Parameters<OneMessageParameters>,
+) -> Result<Json<Message>, ApiError> {
+    let (name, _) = api.session(&session)?;
+    let id = message_in(&chat, &message)?;
+    Ok(Json(api.sessions.message(&name, &id, parameters.download_media).await?))
 }
 
 /// Edit an own message
