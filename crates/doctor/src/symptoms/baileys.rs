@@ -129,4 +129,13 @@ pub(super) const ROWS: &[Row] = &[
         matches: "Error: ENOSPC: no space left on device, write",
         near_miss: "Error: ENOTFOUND web.whatsapp.com",
     },
+    // Node writes the code before the text and again as a field, so a bare word is enough: a full quota, too many open
+    // files, a folder of another owner.
+    Row {
+        pattern: r"\b(?:EDQUOT|EMFILE|ENFILE|EPERM)\b",
+        class: Class::StorageFault,
+        peer: PeerIn::Nowhere,
+        matches: "Error: EDQUOT: disk quota exceeded, write",
+        near_miss: "Error: EPIPE: broken pipe, write",
+    },
 ];
