@@ -219,6 +219,9 @@ pub enum EngineError {
         /// Why.
         source: Box<MoveError>,
     },
+    /// The session is another process's own: only that one can do it.
+    #[error("session {0} belongs to another wakeeper, which alone can do that")]
+    NotOwner(SessionName),
     /// No such session.
     #[error("no session {0}")]
     UnknownSession(SessionName),

@@ -273,7 +273,7 @@ impl Outbound {
             created_ms: now_ms,
             updated_ms: now_ms,
         };
-        match self.journal.storage().begin_send(row).await? {
+        match self.journal.rows()?.begin_send(row).await? {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
                 let _ = id.set(message_id.clone());
@@ -322,7 +322,7 @@ impl Outbound {
             SendState::Failed => {
                 Err(EngineError::FailedBefore { reason: row.error.unwrap_or_else(|| "unknown".to_owned()) })
             }
-            SendState::Accepted | SendState::Sent => {
+            SendState::Accepted => {
                 let plan =
                     Plan::stored(&row).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
                 let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
@@ -481,7 +481,6 @@ impl Outbound {
     async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
         let now_ms = self.state.clock().now_ms();
         let change = Change::Send {
-            session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Failed,
             error: Some(reason.to_owned()),
@@ -510,7 +509,6 @@ impl Outbound {
             told.as_ref().map_or_else(|| json!({"id": letter.facts.id}), |told| told.payload.clone());
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
         changes.push(Change::Send {
-            session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Acked,
             error: None,

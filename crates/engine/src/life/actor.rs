@@ -243,6 +243,8 @@ impl Actor {
     }
 
     async fn start(&mut self) -> Result<(), EngineError> {
+        // They were given up if somebody else had taken the session over.
+        self.parts.journal.own().await?;
         let wanted = self.want(Desired::Started).await;
         if self.started && self.connection.is_some() {
             return wanted;
@@ -329,7 +331,7 @@ impl Actor {
         }
         credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
         if self.remembered {
-            self.parts.journal.storage().forget_generation(self.parts.state.name().as_str()).await?;
+            self.parts.journal.rows()?.forget_generation().await?;
             self.remembered = false;
         }
         let told = self.look_at_files();

@@ -1,16 +1,43 @@
-//! Reading stored messages.
+//! Reading stored messages and their files.
 
 use serde_json::Value;
-use wakeeper_model::ChatId;
-use wakeeper_storage::{MessageQuery as RowQuery, SortOrder, StorageError};
+use wakeeper_model::{ChatId, SessionName};
+use wakeeper_storage::{MessageQuery as RowQuery, StorageError};
 
 use crate::EngineError;
 use crate::address;
+use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
 use crate::media::download::Downloads;
+use crate::media::file::MediaFile;
 use crate::ops::query::MessageQuery;
 use crate::ops::stored;
 use crate::outbound::Outbound;
+
+impl Sessions {
+    /// Stored messages of a chat, newest first, as WAHA shows them.
+    ///
+    /// # Errors
+    /// When the session is unknown or the rows cannot be read.
+    pub async fn messages(
+        &self,
+        name: &SessionName,
+        chat: &ChatId,
+        query: MessageQuery,
+    ) -> Result<Vec<Value>, EngineError> {
+        let handle = self.handle(name).await?;
+        messages(&handle.outbound, &handle.downloads, chat, &query).await
+    }
+
+    /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.
+    ///
+    /// # Errors
+    /// When there is no such file, it is too large, or the session does not work.
+    pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, EngineError> {
+        let handle = self.handle(name).await?;
+        handle.downloads.file(&handle.outbound, file).await
+    }
+}
 
 /// Every name a chat may be stored under.
 pub(crate) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
@@ -25,7 +52,7 @@ pub(crate) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
 }
 
 /// Messages of a chat as they are now.
-pub(crate) async fn messages(
+async fn messages(
     outbound: &Outbound,
     downloads: &Downloads,
     chat: &ChatId,
@@ -39,7 +66,6 @@ pub(crate) async fn messages(
         until_s: query.until,
         from_me: query.from_me,
         ack: None,
-        order: SortOrder::NewestFirst,
     };
     let rows = outbound.journal.storage().messages(outbound.state.name().as_str(), rows).await?;
     if query.download_media {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use wakeeper_model::Ack;
-use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow, SortOrder};
+use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow};
 use whatsapp_rust::Jid;
 
 use crate::outbound::Outbound;
@@ -71,7 +71,6 @@ async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Eng
         until_s: None,
         from_me: Some(false),
         ack: Some(i32::from(Ack::Device.number())),
-        order: SortOrder::NewestFirst,
     };
     Ok(outbound.journal.storage().messages(outbound.state.name().as_str(), query).await?)
 }

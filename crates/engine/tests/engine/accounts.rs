@@ -53,7 +53,7 @@ async fn switched(addressing: Addressing) {
         reason.contains("another phone number") && reason.contains("0003") && reason.contains("0001"),
         "{reason}"
     );
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert_eq!(info.reason.as_deref(), Some(reason));
     assert_eq!(info.me.unwrap().id, chat(BEN));
     assert!(bodies(&world).await.is_empty(), "{:?}", bodies(&world).await);
@@ -68,7 +68,7 @@ async fn switched(addressing: Addressing) {
     world.restart().await;
     world.engine.status(SessionStatus::Working).await;
     assert_eq!(bodies(&world).await, ["for Ben"]);
-    assert_eq!(world.engine.sessions.get(&session()).unwrap().reason, None);
+    assert_eq!(world.engine.sessions.get(&session()).await.unwrap().unwrap().reason, None);
 
     // The same number again keeps what is there; the first one finds its own.
     unlink(&mut world, &ben, device).await;

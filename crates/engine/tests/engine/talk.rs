@@ -14,7 +14,7 @@ use super::world::*;
 
 async fn texts(addressing: Addressing) {
     let mut world = World::linked(addressing).await;
-    let me = world.engine.sessions.get(&session()).unwrap().me.unwrap();
+    let me = world.engine.sessions.get(&session()).await.unwrap().unwrap().me.unwrap();
     assert_eq!(me.id.user(), OWNER);
 
     let sent = world.engine.send(text(ANN, "hello Ann")).await;

@@ -79,7 +79,7 @@ async fn messages(
     Path((session, chat)): Path<(String, String)>,
     Parameters(parameters): Parameters<MessageParameters>,
 ) -> Result<Json<Vec<Value>>, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let chat: ChatId = field("chatId", &chat)?;
     if !(1..=MOST_MESSAGES).contains(&parameters.limit) {
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_MESSAGES}")));

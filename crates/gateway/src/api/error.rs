@@ -229,6 +229,7 @@ impl From<StorageError> for ApiError {
         match error {
             StorageError::Closed => Self::shutting_down(),
             StorageError::Disk { trouble } => disk(&trouble),
+            StorageError::NotOwner { .. } | StorageError::Owned { .. } => elsewhere(),
             error @ StorageError::DamagedRow { .. } => {
                 tracing::error!(%error, "a request failed");
                 Self::new(ErrorCode::Internal, error.to_string())
@@ -254,6 +255,7 @@ impl From<EngineError> for ApiError {
         let text = error.to_string();
         match error {
             EngineError::UnknownSession(_) | EngineError::Gone(_) => Self::session_not_found(),
+            EngineError::NotOwner(_) => elsewhere(),
             EngineError::SessionExists(_) => {
                 Self::new(ErrorCode::SessionExists, "There is a session of that name already")
                     .hint("PUT /api/sessions/{session} changes it")
@@ -315,6 +317,12 @@ impl From<EngineError> for ApiError {
             | EngineError::Generation { .. } => internal(&error),
         }
     }
+}
+
+/// Only the owner of a session writes its rows.
+fn elsewhere() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "The session belongs to another wakeeper, which alone can do that")
+        .hint("its status says why; starting it again takes it back when the other one is gone")
 }
 
 /// Nothing can be stored, so nothing is promised. The path is the operator's, not the caller's.

@@ -76,8 +76,11 @@ impl Actor {
         state.set_me(None);
         self.tell_webhooks();
         self.store().await;
-        let storage = self.parts.journal.storage();
-        if let Err(error) = storage.forget_generation(state.name().as_str()).await {
+        let forgotten = match self.parts.journal.rows() {
+            Ok(rows) => rows.forget_generation().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = forgotten {
             tracing::error!(session = %state.name(), %error, "the rows still know of the old login");
             self.remembered = true;
         }
