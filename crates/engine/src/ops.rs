@@ -1,6 +1,6 @@
 //! What callers can do with sessions, by resource.
 
-mod pairing;
+pub(crate) mod pairing;
 pub(crate) mod query;
 pub(crate) mod reading;
 mod sending;

@@ -40,6 +40,7 @@ use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
 use crate::life::trouble::Trouble;
 use crate::life::watch::Watch;
+use crate::ops::pairing::PairingError;
 use crate::outbound::Outbound;
 use crate::{EngineError, life::lock::Lock};
 
@@ -62,7 +63,7 @@ pub(crate) enum Command {
     /// started.
     Logout(oneshot::Sender<Result<(), EngineError>>),
     /// A pairing code for this phone number.
-    PairingCode(String, oneshot::Sender<Result<String, EngineError>>),
+    PairingCode(String, oneshot::Sender<Result<String, PairingError>>),
     /// Close at once and stay closed: somebody else owns it now. The reason is shown.
     Abandon(String),
     /// Flush and leave, keeping what the owner wants for the next boot.

@@ -9,6 +9,22 @@ use crate::EngineError;
 use crate::life::actor::Command;
 use crate::life::registry::Sessions;
 
+/// Why there is no code to link a session with.
+#[derive(Debug, thiserror::Error)]
+pub enum PairingError {
+    /// The session cannot be asked, or waits for no link.
+    #[error(transparent)]
+    Session(#[from] EngineError),
+    /// WhatsApp gave no pairing code.
+    #[error("WhatsApp gave no pairing code: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+        /// How long to wait before asking again, when WhatsApp says so.
+        retry_after: Option<Duration>,
+    },
+}
+
 impl Sessions {
     /// The text of the QR code that links a session, once there is one.
     ///
@@ -30,7 +46,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the session is unknown or waits for no link, or WhatsApp gives no code.
-    pub async fn request_code(&self, name: &SessionName, phone: &str) -> Result<String, EngineError> {
+    pub async fn request_code(&self, name: &SessionName, phone: &str) -> Result<String, PairingError> {
         let handle = self.handle(name).await?;
         let phone = phone.to_owned();
         handle.ask(|done| Command::PairingCode(phone, done)).await?

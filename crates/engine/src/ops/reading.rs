@@ -8,7 +8,7 @@ use crate::EngineError;
 use crate::address;
 use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
-use crate::media::download::Downloads;
+use crate::media::download::{Downloads, MediaError};
 use crate::media::file::MediaFile;
 use crate::ops::query::MessageQuery;
 use crate::ops::stored;
@@ -33,7 +33,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When there is no such file, it is too large, or the session does not work.
-    pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, EngineError> {
+    pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, MediaError> {
         let handle = self.handle(name).await?;
         handle.downloads.file(&handle.outbound, file).await
     }

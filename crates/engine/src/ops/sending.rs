@@ -2,9 +2,9 @@
 
 use wakeeper_model::SessionName;
 
-use crate::EngineError;
 use crate::life::registry::Sessions;
 use crate::media::spool::Spool;
+use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
 use crate::outbound::presence;
 
@@ -13,13 +13,13 @@ impl Sessions {
     /// message, once, also across a crash.
     ///
     /// # Errors
-    /// See [`EngineError`].
+    /// See [`SendError`].
     pub async fn send(
         &self,
         name: &SessionName,
         outgoing: Outgoing,
         key: Option<IdempotencyKey>,
-    ) -> Result<Sent, EngineError> {
+    ) -> Result<Sent, SendError> {
         let handle = self.handle(name).await?;
         match outgoing {
             Outgoing::Seen(seen) => presence::seen(&handle.outbound, seen).await,

@@ -7,25 +7,26 @@ use wakeeper_model::Ack;
 use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow};
 use whatsapp_rust::Jid;
 
+use crate::ops::reading;
 use crate::outbound::Outbound;
+use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{Seen, Sent, Typing};
-use crate::{EngineError, ops::reading};
 
 /// Unread messages that one call without ids marks as read at most.
 const MOST: u32 = 1000;
 
-const FAILED: EngineError = EngineError::SendFailed { reason: "the connection broke" };
+const FAILED: SendError = SendError::Failed { reason: "the connection broke" };
 
 fn sent() -> Sent {
     Sent { payload: Value::Null, replayed: false }
 }
 
-fn jid(text: &str) -> Result<Jid, EngineError> {
-    text.parse().map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))
+fn jid(text: &str) -> Result<Jid, SendError> {
+    text.parse().map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))
 }
 
 /// Tells the senders that their messages were read.
-pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, EngineError> {
+pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, SendError> {
     let client = outbound.ready().await?;
     let rows = if seen.messages.is_empty() {
         unread(outbound, &seen).await?
@@ -62,7 +63,7 @@ fn reference(row: &MessageRow) -> MessageRef {
     }
 }
 
-async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, EngineError> {
+async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, SendError> {
     let query = MessageQuery {
         chats: reading::names(&outbound.state, &seen.chat).await,
         limit: MOST,
@@ -75,7 +76,7 @@ async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Eng
     Ok(outbound.journal.storage().messages(outbound.state.name().as_str(), query).await?)
 }
 
-async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, EngineError> {
+async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, SendError> {
     let mut rows = Vec::with_capacity(seen.messages.len());
     for id in &seen.messages {
         let target = MessageRef {
@@ -85,13 +86,13 @@ async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Engi
             chat: None,
         };
         let row = outbound.journal.storage().message(&target).await?;
-        rows.push(row.ok_or(EngineError::MessageNotFound)?);
+        rows.push(row.ok_or(SendError::MessageNotFound)?);
     }
     Ok(rows)
 }
 
 /// Shows or hides "typing".
-pub(crate) async fn typing(outbound: &Outbound, typing: Typing) -> Result<Sent, EngineError> {
+pub(crate) async fn typing(outbound: &Outbound, typing: Typing) -> Result<Sent, SendError> {
     let client = outbound.ready().await?;
     let chat = jid(&typing.chat.to_wire())?;
     let state = client.chatstate();

@@ -1,6 +1,6 @@
 //! Restarts and crashes: nothing is lost, nothing is sent twice.
 
-use wakeeper_engine::EngineError;
+use wakeeper_engine::SendError;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
 use wakeeper_storage::{Change, SendRow, SendState};
@@ -47,7 +47,7 @@ async fn the_same_key_sends_once() {
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.payload, second.payload);
     assert!(first.replayed != second.replayed);
-    assert!(matches!(send("something else").await, Err(EngineError::IdempotencyConflict)));
+    assert!(matches!(send("something else").await, Err(SendError::IdempotencyConflict)));
     world.engine.send(text(ANN, "end")).await;
     received_text(&world.ann, "end").await;
     assert_eq!(world.ann.messages(0, |entry| entry.content.text.as_deref() == Some("once")).len(), 1);

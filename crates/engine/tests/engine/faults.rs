@@ -1,6 +1,6 @@
 //! What goes wrong, and what the session makes of it.
 
-use wakeeper_engine::EngineError;
+use wakeeper_engine::{EngineError, SendError};
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
@@ -31,7 +31,10 @@ async fn a_session_that_was_taken_over_does_not_fight() {
     let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert!(info.reason.unwrap().contains("took over"));
     let refused = world.engine.sessions.send(&session(), text(ANN, "x"), None).await;
-    assert!(matches!(refused, Err(EngineError::NotReady { status: SessionStatus::Failed, .. })));
+    assert!(matches!(
+        refused,
+        Err(SendError::Session(EngineError::NotReady { status: SessionStatus::Failed, .. }))
+    ));
     world.engine.sessions.restart(&session()).await.unwrap();
     world.engine.status(SessionStatus::Working).await;
     world.stop().await;
@@ -98,7 +101,7 @@ async fn a_refused_message_is_an_error_with_whatsapps_code() {
     world.engine.send(text(ANN, "warm up")).await;
     world.simulator.set_fault(Fault { code: Some(463), ..Fault::once(FaultKind::RateLimit) });
     let refused = world.engine.sessions.send(&session(), text(ANN, "too much"), None).await;
-    assert!(matches!(&refused, Err(EngineError::Rejected { code }) if code == "463"), "{refused:?}");
+    assert!(matches!(&refused, Err(SendError::Rejected { code }) if code == "463"), "{refused:?}");
     world.stop().await;
 }
 
