@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_storage::{
     Change, DeadLetterQuery, MessageQuery, MessageRef, MessageRow, NewEvent, SendState, Storage, open_sqlite,
+    read_sqlite,
 };
 
 const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
@@ -231,6 +232,19 @@ async fn events_keep_their_numbers_and_each_session_goes_on_by_itself() {
         assert_eq!(outcome.events[0].seq, number, "{session}");
     }
     scene.storage.close().await;
+}
+
+/// Whoever only looks brings nothing up to date, and must see which sessions there are all the same.
+#[tokio::test]
+async fn the_sessions_of_an_earlier_version_are_seen_without_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wakeeper.db");
+    std::fs::copy(BEFORE, &path).unwrap();
+    let storage = read_sqlite(&path).await.unwrap();
+    let names: Vec<_> = storage.sessions().await.unwrap().into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["default", "left"]);
+    storage.close().await;
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(BEFORE).unwrap());
 }
 
 #[tokio::test]

@@ -96,7 +96,8 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
 }
 
 fn read(row: SqliteRow) -> Result<SessionRow, sqlx::Error> {
-    let status: (Option<String>, Option<i64>) = (row.try_get("status")?, row.try_get("status_ms")?);
+    // A database that is only looked at may be of an earlier schema, which has neither.
+    let status = (row.try_get("status"), row.try_get("status_ms"));
     Ok(SessionRow {
         name: row.try_get("name")?,
         config_json: row.try_get("config_json")?,
@@ -109,7 +110,7 @@ fn read(row: SqliteRow) -> Result<SessionRow, sqlx::Error> {
         updated_ms: row.try_get("updated_ms")?,
         me_json: row.try_get("me_json")?,
         status: match status {
-            (Some(status), Some(since_ms)) => Some(StoredStatus { status, since_ms }),
+            (Ok(Some(status)), Ok(Some(since_ms))) => Some(StoredStatus { status, since_ms }),
             _ => None,
         },
     })
