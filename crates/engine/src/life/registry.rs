@@ -1,18 +1,18 @@
 //! Every session of this process: taken on, set running, ended. What callers can do with them is in `ops`.
 
+mod watching;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::{Clock, SessionName};
-use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
@@ -21,7 +21,8 @@ use crate::inbound::inbox::Inbox;
 use crate::journal::Journal;
 use crate::life::actor::{Actor, Command, Parts, older};
 use crate::life::client::ClientSetup;
-use crate::life::lock::{Kept, Lock, LockError};
+use crate::life::handle::Handle;
+use crate::life::lock::Lock;
 use crate::life::state::SessionState;
 use crate::media::cache::Cache;
 use crate::media::download::Downloads;
@@ -36,8 +37,6 @@ use crate::{
 
 /// Commands a session keeps waiting; more are refused as busy.
 const MAILBOX: usize = 64;
-/// How often the lock on the folder of all sessions is looked at.
-const LOOK: Duration = Duration::from_secs(2);
 /// How long sends under way may take at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -60,15 +59,6 @@ pub(crate) struct Shared {
     pub changing: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
     lock: Lock,
-}
-
-pub(crate) struct Handle {
-    pub state: Arc<SessionState>,
-    pub outbound: Arc<Outbound>,
-    pub downloads: Downloads,
-    mailbox: mpsc::Sender<Command>,
-    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
-    gone: CancellationToken,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -110,9 +100,9 @@ impl Sessions {
         };
         let sessions = Self { shared: Arc::new(shared) };
         sessions.load().await?;
-        tokio::spawn(watch_lock(Arc::downgrade(&sessions.shared)));
+        tokio::spawn(watching::watch_lock(Arc::downgrade(&sessions.shared)));
         let disk = sessions.shared.storage.disk();
-        tokio::spawn(store_what_waited(Arc::downgrade(&sessions.shared), disk));
+        tokio::spawn(watching::store_what_waited(Arc::downgrade(&sessions.shared), disk));
         Ok(sessions)
     }
 
@@ -281,10 +271,20 @@ impl Sessions {
         let handle = self.handles().get(name).cloned();
         match handle {
             Some(handle) => Ok(handle),
-            None if self.shared.storage.session(name.as_str()).await?.is_some() => {
-                Err(EngineError::NotOwner(name.clone()))
-            }
+            None if self.stored(name).await?.is_some() => Err(EngineError::NotOwner(name.clone())),
             None => Err(EngineError::UnknownSession(name.clone())),
+        }
+    }
+
+    /// What is stored of a session that this process does not own.
+    pub(crate) async fn stored(&self, name: &SessionName) -> Result<Option<SessionRow>, EngineError> {
+        match self.shared.storage.session(name.as_str()).await {
+            // The file of an embedded database is gone or cannot be used: all of its sessions are this process's own.
+            Err(error) if self.shared.storage.disk().borrow().is_some() => {
+                tracing::warn!(session = %name, %error, "the row of a session was not looked up");
+                Ok(None)
+            }
+            row => Ok(row?),
         }
     }
 
@@ -300,79 +300,6 @@ impl Sessions {
             handle.leave().await;
         }))
         .await;
-    }
-}
-
-impl Handle {
-    /// Gives a command and waits for its answer.
-    pub(crate) async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, EngineError> {
-        let (sender, receiver) = oneshot::channel();
-        self.mailbox.try_send(command(sender)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => EngineError::Busy(self.state.name().clone()),
-            mpsc::error::TrySendError::Closed(_) => EngineError::Gone(self.state.name().clone()),
-        })?;
-        receiver.await.map_err(|_| EngineError::Gone(self.state.name().clone()))
-    }
-
-    /// Ends the session's tasks after its client has flushed and closed.
-    pub(crate) async fn leave(&self) {
-        let (sender, receiver) = oneshot::channel();
-        if self.mailbox.send(Command::Shutdown(sender)).await.is_ok() {
-            let _ = receiver.await;
-        }
-        self.gone.cancel();
-        for task in self.tasks.lock().await.drain(..) {
-            let _ = task.await;
-        }
-    }
-}
-
-/// Looks every few seconds whether the folder of all sessions is still locked by this process.
-async fn watch_lock(shared: Weak<Shared>) {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let Some(shared) = shared.upgrade() else { return };
-        match shared.lock.check() {
-            Ok(Kept::Untouched) => {}
-            Ok(Kept::PutBack) => {
-                tracing::warn!("somebody deleted the lock file of the folder of sessions; it is there again");
-            }
-            // A disk in trouble: each session finds that out by its own files, and comes back.
-            Err(error @ LockError::File { .. }) => {
-                tracing::warn!(%error, "the lock of the folder of sessions was not looked at");
-            }
-            Err(error @ LockError::Held { .. }) => {
-                let handles: Vec<_> = shared
-                    .handles
-                    .read()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .values()
-                    .cloned()
-                    .collect();
-                for handle in handles {
-                    let _ = handle.mailbox.send(Command::Abandon(error.to_string())).await;
-                }
-            }
-        }
-    }
-}
-
-/// Whenever the rows can be written again, stores what had to wait: changes of status, and rows of sessions.
-async fn store_what_waited(shared: Weak<Shared>, mut disk: watch::Receiver<Option<Arc<DiskTrouble>>>) {
-    while disk.wait_for(Option::is_some).await.is_ok() && disk.wait_for(Option::is_none).await.is_ok() {
-        // Held only meanwhile: the locks of the folder go with the last owner.
-        let Some(sessions) = shared.upgrade().map(|shared| Sessions { shared }) else { return };
-        let handles: Vec<_> = sessions.handles().values().cloned().collect();
-        for handle in handles {
-            let (state, journal) = (&handle.state, &handle.outbound.journal);
-            journal.catch_up().await;
-            if let Err(error) = state.store_if_unstored(journal).await {
-                tracing::error!(session = %state.name(), %error, "the session's row was not stored");
-            }
-        }
     }
 }
 

@@ -17,12 +17,28 @@ impl Sessions {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn list(&self, all: bool) -> Result<Vec<SessionInfo>, EngineError> {
-        let rows = self.shared.storage.sessions().await?;
+        let mut infos = self.known().await?;
+        infos.retain(|info| all || info.status != SessionStatus::Stopped);
+        Ok(infos)
+    }
+
+    /// Every session, by name.
+    async fn known(&self) -> Result<Vec<SessionInfo>, EngineError> {
+        let rows = match self.shared.storage.sessions().await {
+            Ok(rows) => rows,
+            // The file of an embedded database is gone or cannot be used. All of its sessions are this process's own, which
+            // knows them without it.
+            Err(error) if self.shared.storage.disk().borrow().is_some() => {
+                tracing::warn!(%error, "the sessions are listed without their rows");
+                return Ok(self.handles().values().map(|handle| handle.state.info()).collect());
+            }
+            Err(error) => return Err(error.into()),
+        };
         let infos = rows.into_iter().filter_map(|row| {
             let name: SessionName = row.name.parse().ok()?;
             Some(self.owned(&name).unwrap_or_else(|| as_stored(&row, name)))
         });
-        Ok(infos.filter(|info| all || info.status != SessionStatus::Stopped).collect())
+        Ok(infos.collect())
     }
 
     /// One session. Of one that another process owns it says what that one stored.
@@ -33,8 +49,7 @@ impl Sessions {
         if let Some(info) = self.owned(name) {
             return Ok(Some(info));
         }
-        let row = self.shared.storage.session(name.as_str()).await?;
-        Ok(row.map(|row| as_stored(&row, name.clone())))
+        Ok(self.stored(name).await?.map(|row| as_stored(&row, name.clone())))
     }
 
     /// What this process knows of a session that it owns.

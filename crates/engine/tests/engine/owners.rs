@@ -54,6 +54,31 @@ async fn who_lost_a_session_writes_none_of_its_rows_until_it_is_started_again() 
     world.stop().await;
 }
 
+/// Of an embedded database all sessions are this process's own: it knows them also while the file is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_listed_though_their_rows_cannot_be_read() {
+    let mut world = World::new(Addressing::PhoneNumber).await;
+    let (file, aside) = (world.folder.path().join("wakeeper.db"), world.folder.path().join("aside"));
+    std::fs::rename(&file, &aside).unwrap();
+    let mut disk = world.engine.storage.disk();
+    disk.wait_for(Option::is_some).await.unwrap();
+    // More at a time than there are open connections: a new one finds no file.
+    let lists = (0..50).map(|_| {
+        let sessions = world.engine.sessions.clone();
+        let unknown: SessionName = "unknown".parse().unwrap();
+        tokio::spawn(async move { (sessions.list(true).await, sessions.get(&unknown).await) })
+    });
+    for answers in futures::future::join_all(lists).await {
+        let (listed, unknown) = answers.unwrap();
+        let names: Vec<_> = listed.unwrap().into_iter().map(|info| info.name.to_string()).collect();
+        assert_eq!(names, ["default"]);
+        assert!(unknown.unwrap().is_none());
+    }
+    std::fs::rename(&aside, &file).unwrap();
+    disk.wait_for(Option::is_none).await.unwrap();
+    world.stop().await;
+}
+
 fn said(status: SessionStatus) -> StoredStatus {
     StoredStatus { status: status.as_str().to_owned(), since_ms: 5 }
 }

@@ -135,10 +135,10 @@ impl Engine {
                 }
             }
         });
-        match found.await {
-            Ok(payload) => payload,
-            Err(_) => panic!("no event {name} came; {:?}", self.sessions.get(&session()).await),
+        if let Ok(payload) = found.await {
+            return payload;
         }
+        panic!("no event {name} came; {:?}", self.sessions.get(&session()).await)
     }
 
     pub async fn status(&mut self, status: SessionStatus) {

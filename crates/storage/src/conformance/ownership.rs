@@ -6,8 +6,8 @@ use crate::{
     MessageRow, MessageUpdate, NewEvent, Retention, SendRow, SendState, SessionRow, Storage, StorageError,
 };
 
-fn refused<T: std::fmt::Debug>(answer: Result<T, StorageError>, whose: &str) {
-    assert!(matches!(&answer, Err(StorageError::NotOwner { session }) if session == whose), "{answer:?}");
+fn refused<T: std::fmt::Debug>(answer: &Result<T, StorageError>, whose: &str) {
+    assert!(matches!(answer, Err(StorageError::NotOwner { session }) if session == whose), "{answer:?}");
 }
 
 fn arrives(id: &str) -> CommitBatch {
@@ -84,16 +84,19 @@ pub(crate) async fn who_gave_a_session_up_writes_nothing_more(storage: Arc<dyn S
     drop(former);
     for owned_by_another in [false, true] {
         let present = if owned_by_another { Some(own(&storage, "default").await) } else { None };
-        refused(rows.put_session(SessionRow { updated_ms: 9, ..session() }).await, "default");
-        refused(rows.put_account(account("b")).await, "default");
+        refused(&rows.put_session(SessionRow { updated_ms: 9, ..session() }).await, "default");
+        refused(&rows.put_account(account("b")).await, "default");
         let change =
             AccountChange { former: account("a"), present: account("b"), reason: String::new(), now_ms: 1 };
-        refused(rows.change_account(change).await, "default");
-        refused(rows.put_generation(GenerationRow { writes: 9, ..generation("default") }).await, "default");
-        refused(rows.seen_generation("run", 9, 9).await, "default");
-        refused(rows.forget_generation().await, "default");
-        refused(rows.commit(arrives("M1")).await, "default");
-        refused(rows.begin_send(SendRow { message_id: "S2".to_owned(), ..send("default") }).await, "default");
+        refused(&rows.change_account(change).await, "default");
+        refused(&rows.put_generation(GenerationRow { writes: 9, ..generation("default") }).await, "default");
+        refused(&rows.seen_generation("run", 9, 9).await, "default");
+        refused(&rows.forget_generation().await, "default");
+        refused(&rows.commit(arrives("M1")).await, "default");
+        refused(
+            &rows.begin_send(SendRow { message_id: "S2".to_owned(), ..send("default") }).await,
+            "default",
+        );
         drop(present);
     }
     assert_eq!(storage.session("default").await.unwrap(), Some(session()));
@@ -118,11 +121,14 @@ pub(crate) async fn an_owner_writes_no_other_sessions_rows(storage: Arc<dyn Stor
         Change::Ack { target: target(), ack: 1, events: vec![] },
         Change::Events(vec![event("c", "e2", &[]), elsewhere("e3")]),
     ] {
-        refused(rows.commit(vec![Change::Events(vec![event("c", "e0", &[])]), change].into()).await, "other");
+        refused(
+            &rows.commit(vec![Change::Events(vec![event("c", "e0", &[])]), change].into()).await,
+            "other",
+        );
     }
-    refused(rows.put_session(SessionRow { name: "other".to_owned(), ..session() }).await, "other");
-    refused(rows.put_generation(generation("other")).await, "other");
-    refused(rows.begin_send(send("other")).await, "other");
+    refused(&rows.put_session(SessionRow { name: "other".to_owned(), ..session() }).await, "other");
+    refused(&rows.put_generation(generation("other")).await, "other");
+    refused(&rows.begin_send(send("other")).await, "other");
     let query = MessageQuery { limit: 10, ..MessageQuery::default() };
     assert!(storage.messages("default", query).await.unwrap().is_empty());
     assert!(storage.events_after("default", 0, 10).await.unwrap().is_empty(), "all of a batch or nothing");
