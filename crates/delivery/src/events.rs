@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::broadcast;
 use wakeeper_model::{Clock, SessionName};
-use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, SecondName, Storage, StorageError};
+use wakeeper_storage::{CommitBatch, CommitOutcome, EventRow, NewEvent, OwnedRows, SecondName, StorageError};
 use wakeeper_waha::{Environment, EventName};
 
 use self::envelope::Rest;
@@ -32,7 +32,6 @@ pub struct EventSink {
 }
 
 struct Shared {
-    storage: Arc<dyn Storage>,
     registry: Arc<Registry>,
     dispatcher: Dispatcher,
     environment: Environment,
@@ -48,14 +47,13 @@ impl fmt::Debug for EventSink {
 
 impl EventSink {
     pub(crate) fn new(
-        storage: Arc<dyn Storage>,
         registry: Arc<Registry>,
         dispatcher: Dispatcher,
         environment: Environment,
         clock: Clock,
     ) -> Self {
         let (live, _) = broadcast::channel(LIVE_BUFFER);
-        Self { shared: Arc::new(Shared { storage, registry, dispatcher, environment, clock, live }) }
+        Self { shared: Arc::new(Shared { registry, dispatcher, environment, clock, live }) }
     }
 
     /// Makes a session's webhooks, metadata and account known, replacing what was known before.
@@ -124,13 +122,17 @@ impl EventSink {
         })
     }
 
-    /// Writes a batch. When it answers `Ok`, messages, events and outbox rows are on disk and the
+    /// Writes a batch into the rows of the session that its caller owns. When it answers `Ok`, messages, events and outbox rows are on disk and the
     /// deliveries are under way; only then may WhatsApp be told.
     ///
     /// # Errors
-    /// When the storage could not write; nothing of the batch is stored then.
-    pub async fn commit(&self, batch: impl Into<CommitBatch> + Send) -> Result<CommitOutcome, StorageError> {
-        let outcome = self.shared.storage.commit(batch.into()).await?;
+    /// When the storage could not write, or the session is not owned any more; nothing of the batch is stored then.
+    pub async fn commit(
+        &self,
+        rows: &OwnedRows,
+        batch: impl Into<CommitBatch> + Send,
+    ) -> Result<CommitOutcome, StorageError> {
+        let outcome = rows.commit(batch.into()).await?;
         for key in &outcome.subscriptions {
             self.shared.dispatcher.wake(key);
         }
@@ -142,7 +144,7 @@ impl EventSink {
     }
 
     /// Committed events as they happen. Commits that race may show in either order: `seq` is the
-    /// order, and a reader that lags resumes with [`wakeeper_storage::EventRows::events_after`].
+    /// order inside a session, and a reader that lags resumes with [`wakeeper_storage::EventRows::events_after`].
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<EventRow>> {
         self.shared.live.subscribe()

@@ -123,8 +123,7 @@ impl Webhooks {
             addresses.clone(),
             clock.clone(),
         );
-        let sink =
-            EventSink::new(Arc::clone(&storage), registry, dispatcher.clone(), environment, clock.clone());
+        let sink = EventSink::new(registry, dispatcher.clone(), environment, clock.clone());
         Ok(Self { storage, dispatcher, sink, retention, addresses, clock })
     }
 

@@ -1,4 +1,4 @@
-//! Rows and events of the engine: one place that writes them.
+//! Rows and events of one session: the one place that writes them, and where it is known that this process owns them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use wakeeper_delivery::events::EventSink;
 use wakeeper_model::{Clock, SessionName};
-use wakeeper_storage::{Change, CommitOutcome, NewEvent, Storage, StorageError};
+use wakeeper_storage::{
+    Change, CommitOutcome, NewEvent, OwnedRows, Ownership, Storage, StorageError, StoredStatus,
+};
 use wakeeper_waha::{EventName, Payload, SessionStatusBody};
 
 use crate::life::state::SessionState;
@@ -15,15 +17,21 @@ use crate::life::state::SessionState;
 /// Wait before a write that the disk refused is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Changes of status that are kept while they cannot be stored.
-const HELD_MOST: usize = 1000;
+const HELD_MOST: usize = 100;
 
-/// Storage, events and the clock, as the engine uses them.
+/// Storage, events and the clock, as one session uses them.
+///
+/// The session's rows are owned from the moment that this process takes the session on, stopped or not, until it is deleted,
+/// the process ends, or somebody else takes the session over.
 pub(crate) struct Journal {
     storage: Arc<dyn Storage>,
+    session: String,
+    /// Nothing once somebody else took the session over.
+    ownership: Mutex<Option<Ownership>>,
     sink: EventSink,
     clock: Clock,
     /// Changes of status that wait for room on the disk.
-    held: Mutex<VecDeque<NewEvent>>,
+    held: Mutex<VecDeque<(StoredStatus, NewEvent)>>,
     /// Held while one is stored, so that they keep their order.
     announcing: tokio::sync::Mutex<()>,
 }
@@ -35,20 +43,61 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(storage: Arc<dyn Storage>, sink: EventSink, clock: Clock) -> Self {
-        Self { storage, sink, clock, held: Mutex::default(), announcing: tokio::sync::Mutex::default() }
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        ownership: Ownership,
+        sink: EventSink,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            storage,
+            session: ownership.session().to_owned(),
+            ownership: Mutex::new(Some(ownership)),
+            sink,
+            clock,
+            held: Mutex::default(),
+            announcing: tokio::sync::Mutex::default(),
+        }
     }
 
+    fn ownership(&self) -> MutexGuard<'_, Option<Ownership>> {
+        self.ownership.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's rows, to be written.
+    ///
+    /// # Errors
+    /// [`StorageError::NotOwner`] once somebody else took the session over.
+    pub(crate) fn rows(&self) -> Result<OwnedRows, StorageError> {
+        let rows = self.ownership().as_ref().map(Ownership::rows);
+        rows.ok_or_else(|| StorageError::NotOwner { session: self.session.clone() })
+    }
+
+    /// Takes the session's rows back, if they were given up.
+    ///
+    /// # Errors
+    /// [`StorageError::Owned`] when somebody else owns them now.
+    pub(crate) async fn own(&self) -> Result<(), StorageError> {
+        if self.ownership().is_some() {
+            return Ok(());
+        }
+        let ownership = self.storage.acquire(&self.session).await?;
+        *self.ownership() = Some(ownership);
+        Ok(())
+    }
+
+    /// Gives the session's rows up: whatever writes them still is refused.
+    pub(crate) fn give_up(&self) {
+        self.ownership().take();
+    }
+
+    /// What everybody may read.
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }
 
     pub(crate) fn sink(&self) -> &EventSink {
         &self.sink
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     /// An event to commit. `chat` orders it among others of the same chat.
@@ -82,7 +131,7 @@ impl Journal {
 
     /// Writes changes, all or none; on disk when it answers `Ok`.
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<CommitOutcome, StorageError> {
-        self.sink.commit(changes).await
+        self.sink.commit(&self.rows()?, changes).await
     }
 
     /// Writes changes, all or none; waits while the disk takes no writes. For what has happened already and can be neither
@@ -116,9 +165,9 @@ impl Journal {
     async fn store_held(&self) {
         loop {
             let first = self.held().front().cloned();
-            let Some(event) = first else { return };
+            let Some((status, event)) = first else { return };
             let id = event.id.clone();
-            if let Err(error) = self.commit(vec![Change::Events(vec![event])]).await {
+            if let Err(error) = self.commit(vec![Change::Status { status, events: vec![event] }]).await {
                 if error.disk_cause().is_some() {
                     return;
                 }
@@ -129,18 +178,18 @@ impl Journal {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, VecDeque<NewEvent>> {
+    fn held(&self) -> MutexGuard<'_, VecDeque<(StoredStatus, NewEvent)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drop_first(&self, id: &str) {
         let mut held = self.held();
-        if held.front().is_some_and(|event| event.id == id) {
+        if held.front().is_some_and(|(_, event)| event.id == id) {
             held.pop_front();
         }
     }
 
-    fn hold(&self, event: NewEvent) {
+    fn hold(&self, status: StoredStatus, event: NewEvent) {
         let mut held = self.held();
         if held.len() >= HELD_MOST {
             held.pop_front();
@@ -149,12 +198,14 @@ impl Journal {
                 "the oldest change of status that waited for room was given up"
             );
         }
-        held.push_back(event);
+        held.push_back((status, event));
     }
 
     /// Tells the world of a session's status. One that cannot be stored now is kept and stored when there is room.
     pub(crate) async fn announce_status(&self, state: &SessionState) {
         let info = state.info();
+        let since_ms = info.statuses.last().map_or_else(|| self.clock.now_ms(), |change| change.timestamp);
+        let status = StoredStatus { status: info.status.as_str().to_owned(), since_ms };
         let payload = SessionStatusBody {
             name: info.name.clone(),
             status: info.status,
@@ -167,12 +218,13 @@ impl Journal {
         let _in_order = self.announcing.lock().await;
         self.store_held().await;
         if !self.held().is_empty() {
-            return self.hold(event);
+            return self.hold(status, event);
         }
-        if let Err(error) = self.commit(vec![Change::Events(vec![event.clone()])]).await {
+        let change = Change::Status { status: status.clone(), events: vec![event.clone()] };
+        if let Err(error) = self.commit(vec![change]).await {
             if error.disk_cause().is_some() {
                 tracing::error!(session = %info.name, %error, "a change of status could not be stored; it is kept until it can");
-                self.hold(event);
+                self.hold(status, event);
             } else {
                 tracing::error!(session = %info.name, %error, "a change of status cannot be stored; webhooks do not hear of it");
             }

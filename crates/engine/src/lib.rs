@@ -23,11 +23,14 @@ pub use life::lock::{Lock, LockError};
 pub use life::qr::terminal_qr;
 pub use life::registry::Sessions;
 pub use life::watch::WatchTimes;
+pub use media::download::MediaError;
 pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use offline::users;
+pub use ops::pairing::PairingError;
 pub use ops::query::MessageQuery;
+pub use outbound::error::SendError;
 pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
     Reaction, Seen, Sent, Text, Typing,
@@ -196,9 +199,6 @@ pub enum EngineError {
         /// Whose.
         session: SessionName,
     },
-    /// The session was linked to another phone number since the request was made.
-    #[error("another phone number was linked in the session's place; nothing was sent from it")]
-    OtherAccount,
     /// An import was cut short, and its source is out of reach.
     #[error(
         "the import of session {session} was interrupted, and {} cannot be looked at: it is not known which of the two \
@@ -219,6 +219,9 @@ pub enum EngineError {
         /// Why.
         source: Box<MoveError>,
     },
+    /// The session is another process's own: only that one can do it.
+    #[error("session {0} belongs to another wakeeper, which alone can do that")]
+    NotOwner(SessionName),
     /// No such session.
     #[error("no session {0}")]
     UnknownSession(SessionName),
@@ -241,66 +244,9 @@ pub enum EngineError {
     /// Too much is under way in this session.
     #[error("session {0} is busy")]
     Busy(SessionName),
-    /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    IdempotencyConflict,
-    /// A send under this key ended for good.
-    #[error("a send under this idempotency key failed: {reason}")]
-    FailedBefore {
-        /// Why it failed then.
-        reason: String,
-    },
-    /// The message is not known.
-    #[error("the message is not known")]
-    MessageNotFound,
-    /// The message has no file.
-    #[error("the message has no file")]
-    NoMedia,
     /// The request makes no sense.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The file to send could not be fetched.
-    #[error("cannot fetch the file: {0}")]
-    Fetch(#[from] FetchError),
-    /// The file is larger than allowed.
-    #[error("the file has more than {limit} bytes")]
-    TooLarge {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// A file could not be sent to, or fetched from, WhatsApp's media servers.
-    #[error("WhatsApp's media servers did not {operation} the file")]
-    MediaTransfer {
-        /// `take` or `give`.
-        operation: &'static str,
-    },
-    /// WhatsApp refused the message.
-    #[error("WhatsApp refused the message (code {code})")]
-    Rejected {
-        /// WhatsApp's code, for example `463`.
-        code: String,
-    },
-    /// The engine could not send it.
-    #[error("the message could not be sent: {reason}")]
-    SendFailed {
-        /// Why, in general words.
-        reason: &'static str,
-    },
-    /// WhatsApp did not acknowledge it in time. It will be sent when it can be; asking again under
-    /// the same idempotency key waits for it.
-    #[error("WhatsApp has not acknowledged the message yet")]
-    SendTimeout {
-        /// Its stanza id.
-        message_id: String,
-    },
-    /// WhatsApp gave no pairing code.
-    #[error("WhatsApp gave no pairing code: {reason}")]
-    PairingCode {
-        /// Why.
-        reason: String,
-        /// How long to wait before asking again, when WhatsApp says so.
-        retry_after: Option<Duration>,
-    },
     /// The session's actor is gone: it was deleted, or a panic ended it.
     #[error(
         "session {0} does not run any more: it was deleted, or its status says what ended it; restart wakeeper"

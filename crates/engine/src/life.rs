@@ -10,6 +10,7 @@ pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
 pub(crate) mod generation;
+pub(crate) mod handle;
 pub(crate) mod health;
 pub(crate) mod line;
 pub(crate) mod lock;

@@ -107,7 +107,7 @@ pub async fn forget(
     if let Some(row) = storage.session(session.as_str()).await? {
         storage.delete_session(session.as_str()).await?;
         let row = SessionRow { desired: Desired::Started, updated_ms: now_ms, me_json: None, ..row };
-        storage.put_session(row).await?;
+        storage.acquire(session.as_str()).await?.rows().put_session(row).await?;
     }
     registry::remove_folder(&credentials::folder(auth_info, session))
 }

@@ -1,5 +1,9 @@
-//! What callers ask of stored messages.
+//! What callers can do with sessions, by resource.
 
+pub(crate) mod pairing;
 pub(crate) mod query;
 pub(crate) mod reading;
+mod sending;
+mod sessions;
 pub(crate) mod stored;
+mod watching;

@@ -2,6 +2,7 @@
 //! a crash, in order within a chat: the order in which they were ready, which for files means fetched
 //! and uploaded.
 
+pub(crate) mod error;
 pub(crate) mod inflight;
 pub(crate) mod outgoing;
 pub(crate) mod plan;
@@ -20,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use wakeeper_model::{Ack, MessageId};
 use wakeeper_storage::{Change, MessageRef, SendBegun, SendRow, SendState, StorageError};
 use wakeeper_waha::{Payload, SessionStatus};
-use whatsapp_rust::send::{SendError, SendOptions};
+use whatsapp_rust::send::{SendError as ClientError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
 use crate::EngineError;
@@ -34,6 +35,7 @@ use crate::life::store::Closed;
 use crate::media::fetch::Limits;
 use crate::message::{self, Facts, Incoming, WireKey};
 use crate::ops::stored::{self, Place};
+use crate::outbound::error::SendError;
 use crate::outbound::inflight::{Acknowledged, Inflight};
 use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
 use crate::outbound::plan::{Plan, Planner, fingerprint};
@@ -117,8 +119,8 @@ impl Outbound {
         self: &Arc<Self>,
         outgoing: Outgoing,
         key: Option<IdempotencyKey>,
-    ) -> Result<Sent, EngineError> {
-        let busy = || EngineError::Busy(self.state.name().clone());
+    ) -> Result<Sent, SendError> {
+        let busy = || SendError::from(EngineError::Busy(self.state.name().clone()));
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
         let account = self.state.account_changes();
         let prepared = self.prepare(outgoing, key.as_ref()).await?;
@@ -129,9 +131,9 @@ impl Outbound {
         };
         match tokio::time::timeout(self.patience, task).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(EngineError::SendFailed { reason: "the send broke off" }),
+            Ok(Err(_)) => Err(SendError::Failed { reason: "the send broke off" }),
             Err(_) => Err(match id.get() {
-                Some(id) => EngineError::SendTimeout { message_id: String::clone(id) },
+                Some(id) => SendError::Timeout { message_id: String::clone(id) },
                 None => busy(),
             }),
         }
@@ -141,11 +143,7 @@ impl Outbound {
     /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
     /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
     /// who goes away ends it.
-    async fn prepare(
-        &self,
-        outgoing: Outgoing,
-        key: Option<&IdempotencyKey>,
-    ) -> Result<Prepared, EngineError> {
+    async fn prepare(&self, outgoing: Outgoing, key: Option<&IdempotencyKey>) -> Result<Prepared, SendError> {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
         let mut plan = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
@@ -156,12 +154,16 @@ impl Outbound {
         Ok(Prepared { outgoing, request_hash, plan })
     }
 
-    async fn plan(&self, client: &Client, outgoing: Outgoing) -> Result<Plan, EngineError> {
+    async fn plan(&self, client: &Client, outgoing: Outgoing) -> Result<Plan, SendError> {
         let planner = Planner { client, state: &self.state, journal: &self.journal, limits: &self.limits };
         tokio::select! {
             plan = planner.plan(outgoing) => plan,
-            () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+            () = self.gone.cancelled() => Err(self.is_gone().into()),
         }
+    }
+
+    fn is_gone(&self) -> EngineError {
+        EngineError::Gone(self.state.name().clone())
     }
 
     /// The row of an earlier send under the same key.
@@ -238,7 +240,7 @@ impl Outbound {
         account: u64,
         _permit: OwnedSemaphorePermit,
         id: &OnceLock<String>,
-    ) -> Result<Sent, EngineError> {
+    ) -> Result<Sent, SendError> {
         self.storable()?;
         let Prepared { outgoing, request_hash, plan } = prepared;
         let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
@@ -256,7 +258,7 @@ impl Outbound {
             None => self.plan(&client, outgoing).await?,
         };
         if self.state.account_changes() != account {
-            return Err(EngineError::OtherAccount);
+            return Err(SendError::OtherAccount);
         }
         let now_ms = self.state.clock().now_ms();
         let message_id = client.generate_message_id();
@@ -272,7 +274,7 @@ impl Outbound {
             created_ms: now_ms,
             updated_ms: now_ms,
         };
-        match self.journal.storage().begin_send(row).await? {
+        match self.journal.rows()?.begin_send(row).await? {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
                 let _ = id.set(message_id.clone());
@@ -308,22 +310,21 @@ impl Outbound {
         row: SendRow,
         request_hash: &str,
         account: u64,
-    ) -> Result<Sent, EngineError> {
+    ) -> Result<Sent, SendError> {
         if row.session != self.state.name().as_str() {
             // Accepted for the number that was linked before.
-            return Err(EngineError::OtherAccount);
+            return Err(SendError::OtherAccount);
         }
         if row.request_hash != request_hash {
-            return Err(EngineError::IdempotencyConflict);
+            return Err(SendError::IdempotencyConflict);
         }
         match row.state {
             SendState::Acked => Ok(Sent { payload: self.answer(&row).await?, replayed: true }),
             SendState::Failed => {
-                Err(EngineError::FailedBefore { reason: row.error.unwrap_or_else(|| "unknown".to_owned()) })
+                Err(SendError::FailedBefore { reason: row.error.unwrap_or_else(|| "unknown".to_owned()) })
             }
-            SendState::Accepted | SendState::Sent => {
-                let plan =
-                    Plan::stored(&row).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+            SendState::Accepted => {
+                let plan = Plan::stored(&row).ok_or(SendError::Failed { reason: "its row is damaged" })?;
                 let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
             }
@@ -331,8 +332,8 @@ impl Outbound {
     }
 
     /// What the caller of a finished send was answered, made anew of what is stored.
-    async fn answer(&self, send: &SendRow) -> Result<Option<Payload>, EngineError> {
-        let plan = Plan::stored(send).ok_or(EngineError::SendFailed { reason: "its row is damaged" })?;
+    async fn answer(&self, send: &SendRow) -> Result<Option<Payload>, SendError> {
+        let plan = Plan::stored(send).ok_or(SendError::Failed { reason: "its row is damaged" })?;
         let storage = self.journal.storage();
         let find = |id: &str, from_me: bool, chat: Option<String>| MessageRef {
             session: send.session.clone(),
@@ -390,15 +391,15 @@ impl Outbound {
         id: &str,
         account: u64,
         turn: Turn,
-    ) -> Result<Option<Payload>, EngineError> {
+    ) -> Result<Option<Payload>, SendError> {
         self.inflight.begin(id);
         let mut result = tokio::select! {
             biased;
-            () = self.state.until_other_account(account) => Err(EngineError::OtherAccount),
-            () = self.gone.cancelled() => Err(EngineError::Gone(self.state.name().clone())),
+            () = self.state.until_other_account(account) => Err(SendError::OtherAccount),
+            () = self.gone.cancelled() => Err(self.is_gone().into()),
             result = self.attempts(plan, id, account, turn) => result,
         };
-        if matches!(result, Err(EngineError::OtherAccount))
+        if matches!(result, Err(SendError::OtherAccount))
             && let Err(error) = self.fail(id, account::REASON).await
         {
             result = Err(error.into());
@@ -416,22 +417,15 @@ impl Outbound {
         id: &str,
         account: u64,
         mut turn: Turn,
-    ) -> Result<Option<Payload>, EngineError> {
-        let to: Jid = plan
-            .chat
-            .to_wire()
-            .parse()
-            .map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))?;
+    ) -> Result<Option<Payload>, SendError> {
+        let to: Jid =
+            plan.chat.to_wire().parse().map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))?;
         let mut failures = 0;
         loop {
-            let client = self
-                .state
-                .until_working()
-                .await
-                .ok_or_else(|| EngineError::Gone(self.state.name().clone()))?;
+            let client = self.state.until_working().await.ok_or_else(|| self.is_gone())?;
             // The number changes before the session works for it, so whoever sees it work sees the change.
             if self.state.account_changes() != account {
-                return Err(EngineError::OtherAccount);
+                return Err(SendError::OtherAccount);
             }
             self.state.server_witness().before_send(&client, self.state.name()).await;
             let repeats = turn == Turn::Repeat && plan.chat.is_group();
@@ -464,7 +458,7 @@ impl Outbound {
                 }
                 Some(Acknowledged { refused: Some(code), .. }) => {
                     self.fail(id, &code).await?;
-                    return Err(EngineError::Rejected { code });
+                    return Err(SendError::Rejected { code });
                 }
                 None => {
                     tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id");
@@ -477,10 +471,10 @@ impl Outbound {
     async fn after_error(
         &self,
         client: &Client,
-        error: &SendError,
+        error: &ClientError,
         id: &str,
         failures: &mut u32,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), SendError> {
         // A client that could not store its ratchets did not send: the send waits for its successor.
         if self.state.trouble().is_some() || !client.is_connected() || !client.is_logged_in() {
             // The status follows the connection within moments; then the loop waits for it.
@@ -488,25 +482,24 @@ impl Outbound {
             return Ok(());
         }
         *failures += 1;
-        let final_error = matches!(error, SendError::InvalidRequest(_));
+        let final_error = matches!(error, ClientError::InvalidRequest(_));
         if !final_error && *failures < ATTEMPTS {
             tokio::time::sleep(Duration::from_millis(200) * *failures).await;
             return Ok(());
         }
         let reason = match error {
-            SendError::InvalidRequest(_) => "WhatsApp's client refuses this kind of message to this chat",
-            SendError::Iq(_) => "WhatsApp did not tell the receiver's devices",
+            ClientError::InvalidRequest(_) => "WhatsApp's client refuses this kind of message to this chat",
+            ClientError::Iq(_) => "WhatsApp did not tell the receiver's devices",
             _ => "it could not be encrypted or handed over",
         };
         tracing::warn!(session = %self.state.name(), reason, "a send failed");
         self.fail(id, reason).await?;
-        Err(EngineError::SendFailed { reason })
+        Err(SendError::Failed { reason })
     }
 
     async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
         let now_ms = self.state.clock().now_ms();
         let change = Change::Send {
-            session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Failed,
             error: Some(reason.to_owned()),
@@ -522,7 +515,7 @@ impl Outbound {
         plan: &Plan,
         id: &str,
         timestamp_s: Option<i64>,
-    ) -> Result<Option<Payload>, EngineError> {
+    ) -> Result<Option<Payload>, SendError> {
         let now_ms = self.state.clock().now_ms();
         let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
         let told = loop {
@@ -534,7 +527,6 @@ impl Outbound {
         let payload = told.as_ref().map(|told| told.payload.clone());
         let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
         changes.push(Change::Send {
-            session: self.state.name().as_str().to_owned(),
             message_id: id.to_owned(),
             state: SendState::Acked,
             error: None,
@@ -592,8 +584,8 @@ struct Prepared {
     plan: Option<Plan>,
 }
 
-async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), EngineError> {
-    let broken = |_| EngineError::SendFailed { reason: "its file cannot be read any more" };
+async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendError> {
+    let broken = |_| SendError::Failed { reason: "its file cannot be read any more" };
     if !matches!(outgoing, Outgoing::Media(_)) {
         let hash = fingerprint(&outgoing).map_err(broken)?;
         return Ok((outgoing, hash));
@@ -602,7 +594,7 @@ async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), EngineE
         let hash = fingerprint(&outgoing)?;
         Ok::<_, std::io::Error>((outgoing, hash))
     });
-    read.await.map_err(|_| EngineError::SendFailed { reason: "the send broke off" })?.map_err(broken)
+    read.await.map_err(|_| SendError::Failed { reason: "the send broke off" })?.map_err(broken)
 }
 
 fn names(address: &Address) -> impl Iterator<Item = String> + '_ {

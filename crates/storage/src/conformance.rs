@@ -6,18 +6,23 @@ pub(crate) mod generations;
 pub(crate) mod incidents;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
+pub(crate) mod ownership;
 pub(crate) mod sends;
 pub(crate) mod sessions;
 
 use std::sync::Arc;
 
-use crate::{Described, EventRow, MessageRow, NewEvent, Storage, WireKey};
+use crate::{Described, EventRow, MessageRow, NewEvent, Ownership, Storage, WireKey};
 
 /// Runs the suite: each back end calls this with its own way to make an empty storage.
 macro_rules! suite {
     ($open:path) => {
         crate::conformance::suite!(@cases $open;
-            sessions: keeps_replaces_and_lists, deleting_takes_what_is_not_owed;
+            ownership: a_session_has_one_owner, who_gave_a_session_up_writes_nothing_more,
+                an_owner_writes_no_other_sessions_rows, a_session_with_an_owner_is_not_deleted,
+                events_are_numbered_by_session, numbers_are_given_once;
+            sessions: keeps_replaces_and_lists, a_status_is_kept_beside_what_else_is_stored,
+                deleting_takes_what_is_not_owed;
             accounts: an_account_is_kept, rows_of_a_former_account_are_set_apart_and_come_back,
                 deleting_a_session_takes_former_accounts_too;
             commits: a_message_is_kept_whole, a_redelivered_message_makes_no_second_event, acks_only_rise,
@@ -87,6 +92,16 @@ fn event(chat: &str, id: &str, subscriptions: &[&str]) -> NewEvent {
     }
 }
 
+/// Owns a session; its rows are written in the same statement, at the end of which it is given up again.
+async fn own(storage: &Arc<dyn Storage>, session: &str) -> Ownership {
+    storage.acquire(session).await.unwrap()
+}
+
+/// The events of every session that the suite knows, those that are set apart too.
 async fn all_events(storage: &Arc<dyn Storage>) -> Vec<EventRow> {
-    storage.events_after(None, 0, 10_000).await.unwrap()
+    let mut events = Vec::new();
+    for session in ["default", "default/a", "default/b", "other", "gone"] {
+        events.extend(storage.events_after(session, 0, 10_000).await.unwrap());
+    }
+    events
 }

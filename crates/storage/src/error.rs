@@ -56,6 +56,18 @@ pub enum StorageError {
         /// What is wrong with it, without its contents.
         problem: String,
     },
+    /// A session's rows were to be written by somebody who does not own it, or not any more.
+    #[error("the rows of session {session} were not written: whoever tried does not own the session")]
+    NotOwner {
+        /// Whose rows.
+        session: String,
+    },
+    /// A session has an owner already.
+    #[error("session {session} has an owner already; two at once would break its encryption")]
+    Owned {
+        /// Which.
+        session: String,
+    },
     /// The storage was closed.
     #[error("the storage is closed")]
     Closed,

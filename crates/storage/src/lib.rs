@@ -1,8 +1,9 @@
 //! wakeeper's rows: sessions, messages, events, the webhook outbox, sends and incidents.
 //!
 //! [`Storage`] is what the rest of wakeeper knows; [`open_sqlite`] gives the embedded back end.
-//! One rule shapes everything here: when [`MessageRows::commit`] (or any other write) has answered
-//! `Ok`, the rows are on disk and survive the loss of power.
+//! Two rules shape everything here. When [`OwnedRows::commit`] (or any other write) has answered
+//! `Ok`, the rows are on disk and survive the loss of power. And a session's rows are written by its
+//! owner alone: only [`OwnedRows`] can, which comes with its [`Ownership`].
 //!
 //! Times are Unix milliseconds handed in by the caller (`*_ms`), never read from a clock here, so
 //! that tests own the time.
@@ -12,18 +13,20 @@ mod conformance;
 pub mod disk;
 mod error;
 mod open;
+mod ownership;
 mod rows;
 mod sqlite;
 mod traits;
 
 pub use error::{StorageError, is_corruption};
 pub use open::{open_or_rebuild_sqlite, open_sqlite, read_sqlite};
+pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
     IncidentState, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate,
     NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName, SendBegun, SendRow,
-    SendState, SessionRow, SortOrder, Verdict, WireKey,
+    SendState, SessionRow, StoredStatus, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{

@@ -18,11 +18,11 @@ pub use incident::{
 };
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,
-    SortOrder, WireKey,
+    WireKey,
 };
 pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, Retention,
     Verdict,
 };
 pub use send::{SendBegun, SendRow, SendState};
-pub use session::{Desired, SessionRow};
+pub use session::{Desired, SessionRow, StoredStatus};

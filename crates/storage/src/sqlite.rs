@@ -12,6 +12,7 @@ mod housekeeping;
 mod incident_rows;
 mod message_rows;
 mod outbox_rows;
+mod owned;
 pub(crate) mod rebuild;
 mod send_rows;
 mod session_rows;
@@ -29,6 +30,7 @@ use sqlx::{
 
 pub(crate) use self::file::Place;
 use self::home::Home;
+use self::owned::Claims;
 pub use self::rebuild::Rebuilt;
 use self::writer::Writer;
 use crate::StorageError;
@@ -45,7 +47,8 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Rows in an SQLite file.
 pub(crate) struct SqliteStorage {
     readers: SqlitePool,
-    writer: Writer,
+    writer: Arc<Writer>,
+    claims: Arc<Claims>,
     /// Its opener was told that it took the place of a damaged one.
     told: bool,
 }
@@ -70,7 +73,7 @@ impl SqliteStorage {
             .connect_with(options)
             .await
             .map_err(StorageError::during("opening the database for reading"))?;
-        Ok(Self { readers, writer: Writer::closed(), told: false })
+        Ok(Self { readers, writer: Arc::new(Writer::closed()), claims: Arc::default(), told: false })
     }
 
     /// As [`SqliteStorage::open`], with what the database says of its making.
@@ -105,7 +108,8 @@ impl SqliteStorage {
             }
         };
         let home = Home::new(open_file, options, readers.clone());
-        Ok(Self { readers, writer: Writer::start(connection, home), told: false })
+        let writer = Arc::new(Writer::start(connection, home));
+        Ok(Self { readers, writer, claims: Arc::default(), told: false })
     }
 }
 

@@ -6,14 +6,16 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AccountChange, AccountRow, AlertRow, AttemptRow, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery,
-    DeliveryRecord, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane,
-    MessageQuery, MessageRef, MessageRow, NewIncident, OutboxCounts, OutboxItem, Retention, SendBegun,
-    SendRow, SendState, SessionRow, StorageError,
+    AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
+    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow,
+    NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
 /// dropped half-way may still happen.
+///
+/// Reading is open to all. A session's own rows are written by its owner alone: see [`Storage::acquire`].
+/// What is written here belongs to no session, or to whoever delivers its events.
 #[async_trait]
 pub trait Storage:
     SessionRows
@@ -26,6 +28,20 @@ pub trait Storage:
     + GenerationRows
     + fmt::Debug
 {
+    /// Makes the caller the owner of a session's rows, until it gives the answer up. It is asked for once, when the
+    /// caller takes the session on, not for each write.
+    ///
+    /// A session that is stopped has an owner as well: whoever runs the gateway that it belongs to. So changes of its
+    /// settings, its status and its last events are written as those of a running one are.
+    ///
+    /// In the embedded back end the owner is one part of this process: no other process has the database, because
+    /// whoever opens it holds the lock on its folder. A back end that several machines share gives the ownership as a
+    /// lease, and checks in the transaction of each write that it still holds.
+    ///
+    /// # Errors
+    /// [`StorageError::Owned`] when the session has an owner.
+    async fn acquire(&self, session: &str) -> Result<Ownership, StorageError>;
+
     /// Proves that rows can be written and read now; for `/health`.
     async fn check(&self) -> Result<(), StorageError>;
 
@@ -44,9 +60,6 @@ pub trait Storage:
 /// Sessions.
 #[async_trait]
 pub trait SessionRows: Send + Sync {
-    /// Inserts a session or replaces it by name; `created_ms` stays as first stored.
-    async fn put_session(&self, row: SessionRow) -> Result<(), StorageError>;
-
     /// One session.
     async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError>;
 
@@ -54,7 +67,11 @@ pub trait SessionRows: Send + Sync {
     async fn sessions(&self) -> Result<Vec<SessionRow>, StorageError>;
 
     /// Forgets a session with its messages, sends, finished deliveries and dead letters. Pending
-    /// deliveries stay until their receivers have them. `false` when there was none.
+    /// deliveries stay until their receivers have them. `false` when there was none. Its last event number stays, too, so
+    /// that a session that takes its name gives none twice.
+    ///
+    /// # Errors
+    /// [`StorageError::Owned`] while it has an owner, who would go on writing.
     async fn delete_session(&self, name: &str) -> Result<bool, StorageError>;
 }
 
@@ -63,21 +80,6 @@ pub trait SessionRows: Send + Sync {
 pub trait GenerationRows: Send + Sync {
     /// That of a session, when there is one.
     async fn generation(&self, session: &str) -> Result<Option<GenerationRow>, StorageError>;
-
-    /// Stores that of a session in place of the last one.
-    async fn put_generation(&self, row: GenerationRow) -> Result<(), StorageError>;
-
-    /// Moves on how far a session's engine is, as long as `run` is the stored one; never back.
-    async fn seen_generation(
-        &self,
-        session: &str,
-        run: &str,
-        writes: i64,
-        written_s: i64,
-    ) -> Result<(), StorageError>;
-
-    /// Forgets that of a session: it lives elsewhere from now on.
-    async fn forget_generation(&self, session: &str) -> Result<(), StorageError>;
 }
 
 /// Whose the rows of a session are.
@@ -85,23 +87,11 @@ pub trait GenerationRows: Send + Sync {
 pub trait AccountRows: Send + Sync {
     /// The account that was linked last, also after a logout.
     async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError>;
-
-    /// Stores whose the rows of a session are.
-    async fn put_account(&self, session: &str, account: AccountRow) -> Result<(), StorageError>;
-
-    /// Another account takes a session's place, all or nothing: unfinished sends of the former fail; its messages,
-    /// sends and events are set apart, so that no read of the session finds them; those that were set apart for the
-    /// present one come back. What is owed to receivers still arrives.
-    async fn change_account(&self, change: AccountChange) -> Result<(), StorageError>;
 }
 
-/// Messages, and the commit that ties them to their events.
+/// Messages.
 #[async_trait]
 pub trait MessageRows: Send + Sync {
-    /// Writes a batch: messages, updates, events and outbox rows, all or nothing. Concurrent
-    /// commits may share one disk sync.
-    async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError>;
-
     /// One message.
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError>;
 
@@ -115,14 +105,8 @@ pub trait EventRows: Send + Sync {
     /// One event by its id.
     async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError>;
 
-    /// Events after a position, oldest first, of one session or (`None`) of all; at most `limit`, each under each of its
-    /// names.
-    async fn events_after(
-        &self,
-        session: Option<&str>,
-        seq: i64,
-        limit: u32,
-    ) -> Result<Vec<EventRow>, StorageError>;
+    /// A session's events after a position, oldest first; at most `limit`, each under each of its names.
+    async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError>;
 }
 
 /// Deliveries of events to subscriptions.
@@ -174,25 +158,8 @@ pub trait OutboxRows: Send + Sync {
 /// Sends.
 #[async_trait]
 pub trait SendRows: Send + Sync {
-    /// Stores a send before anything of it leaves, unless its idempotency key is taken.
-    async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
-
-    /// Moves a send on; `None` keeps the stored error. `false` when it is unknown. To move a send
-    /// together with its message row use [`crate::Change::Send`] in a commit.
-    async fn update_send(
-        &self,
-        session: &str,
-        message_id: &str,
-        state: SendState,
-        error: Option<String>,
-        now_ms: i64,
-    ) -> Result<bool, StorageError>;
-
-    /// One send by its stanza id.
-    async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError>;
-
     /// One send by the caller's key, so that a known request is answered before any work is done. The `session` of
-    /// a send of a former account (see [`AccountRows::change_account`]) is another than was asked for: its key stays
+    /// a send of a former account (see [`crate::OwnedRows::change_account`]) is another than was asked for: its key stays
     /// taken, so that a repeated request never goes out from another number.
     async fn send_by_key(
         &self,

@@ -70,15 +70,16 @@ async fn writer() {
     let Ok(path) = std::env::var(DATABASE) else { return };
     let round: usize = std::env::var("CRASH_TEST_ROUND").unwrap().parse().unwrap();
     let storage = open_sqlite(path).await.unwrap();
+    let owner = storage.acquire("default").await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..CHATS {
-        let storage = storage.clone();
+        let rows = owner.rows();
         tasks.spawn(async move {
             for n in (task..100_000).step_by(CHATS) {
-                storage.commit(change(round, n).into()).await.unwrap();
+                rows.commit(change(round, n).into()).await.unwrap();
                 say(&format!("M{round}-{n}"));
                 let id = format!("S{round}-{n}");
-                storage.begin_send(send(&id)).await.unwrap();
+                rows.begin_send(send(&id)).await.unwrap();
                 say(&id);
             }
         });
@@ -158,7 +159,7 @@ async fn what_was_acknowledged_survives_a_kill_whole() {
             assert!(messages.contains(id) || sends.contains(id), "{id} was acknowledged and is gone");
         }
         let events: BTreeSet<_> = storage
-            .events_after(None, 0, 1_000_000)
+            .events_after("default", 0, 1_000_000)
             .await
             .unwrap()
             .into_iter()

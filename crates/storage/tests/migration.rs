@@ -9,7 +9,8 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_storage::{
-    DeadLetterQuery, MessageQuery, MessageRef, MessageRow, SendState, Storage, open_sqlite,
+    Change, DeadLetterQuery, MessageQuery, MessageRef, MessageRow, NewEvent, SendState, Storage, open_sqlite,
+    read_sqlite,
 };
 
 const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
@@ -139,7 +140,7 @@ async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
             assert_eq!(storage.attempts(&item.event_id, subscription).await.unwrap().len(), 2);
         }
     }
-    assert_eq!(storage.events_after(None, 0, 100).await.unwrap().len(), 5);
+    assert_eq!(storage.events_after("default", 0, 100).await.unwrap().len(), 5);
     let dead = DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
     let letters = storage.dead_letters(dead).await.unwrap();
     let names: Vec<_> = letters.iter().map(|letter| letter.name.as_str()).collect();
@@ -197,6 +198,53 @@ async fn what_breaks_a_rule_keeps_no_gateway_from_starting() {
         .unwrap();
     assert_eq!(last, 1000, "a number is given once");
     connection.close().await.unwrap();
+}
+
+/// A position that somebody remembers stays good, and no number is given twice: not those of deleted events, nor those of
+/// a former number's, which are set apart.
+#[tokio::test]
+async fn events_keep_their_numbers_and_each_session_goes_on_by_itself() {
+    let scene = Scene::changed(&[
+        "UPDATE events SET session = 'default/1@c.us' WHERE seq = (SELECT min(seq) FROM events)".to_owned(),
+        "UPDATE sqlite_sequence SET seq = 1000 WHERE name = 'events'".to_owned(),
+    ])
+    .await;
+    let storage = &scene.storage;
+    let numbers = |session: &'static str| async move {
+        let events = storage.events_after(session, 0, 100).await.unwrap();
+        events.into_iter().map(|event| event.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("default/1@c.us").await, [1]);
+    assert_eq!(numbers("default").await, [2, 3, 4, 5]);
+    for (session, number) in [("default", 1001), ("left", 1001), ("new", 1), ("new", 2)] {
+        let event = NewEvent {
+            id: format!("{session} {number}"),
+            session: session.to_owned(),
+            chat: String::new(),
+            name: "session.status".to_owned(),
+            rest: "}".to_owned(),
+            timestamp_ms: 1,
+            subscriptions: vec![],
+            also: None,
+        };
+        let owner = storage.acquire(session).await.unwrap();
+        let outcome = owner.rows().commit(Change::Events(vec![event]).into()).await.unwrap();
+        assert_eq!(outcome.events[0].seq, number, "{session}");
+    }
+    scene.storage.close().await;
+}
+
+/// Whoever only looks brings nothing up to date, and must see which sessions there are all the same.
+#[tokio::test]
+async fn the_sessions_of_an_earlier_version_are_seen_without_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wakeeper.db");
+    std::fs::copy(BEFORE, &path).unwrap();
+    let storage = read_sqlite(&path).await.unwrap();
+    let names: Vec<_> = storage.sessions().await.unwrap().into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["default", "left"]);
+    storage.close().await;
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(BEFORE).unwrap());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod crates;
 mod modules;
 mod names;
+mod owners;
 mod source;
 mod traps;
 

@@ -43,7 +43,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 21] = [
     ("recovery", "session", &["ladder"]),
     // The engine's client knows nothing of sessions in trouble.
     ("containers", "docker", &[]),
-    ("storage", "sqlite", &["disk", "error", "rows"]),
+    ("storage", "sqlite", &["disk", "error", "ownership", "rows"]),
     ("cli", "settings", &[]),
     ("cli", "containers", &[]),
     ("cli", "care", &["settings"]),

@@ -80,7 +80,8 @@ impl Rig {
         let sink = self.webhooks.sink();
         let event = sink.event(&SessionName::default_session(), chat, EventName::Message, &payload).unwrap();
         let id = event.id.clone();
-        sink.commit(Change::Events(vec![event])).await.unwrap();
+        let owner = self.storage.acquire("default").await.unwrap();
+        sink.commit(&owner.rows(), Change::Events(vec![event])).await.unwrap();
         id
     }
 

@@ -25,16 +25,15 @@ pub(crate) async fn settle(
     if known.as_ref().is_some_and(|known| tells_nothing_new(known, &present)) {
         return Ok(());
     }
-    let (storage, name) = (journal.storage(), state.name().as_str());
     let stored = match known.take() {
         Some(known) => Some(known),
-        None => storage.account(name).await?,
+        None => journal.storage().account(state.name().as_str()).await?,
     };
     match stored {
         Some(former) if !same(&former, &present) => change(state, journal, client, former, &present).await?,
         stored => {
             let lid = present.lid.clone().or_else(|| stored.and_then(|stored| stored.lid));
-            storage.put_account(name, AccountRow { lid, ..present.clone() }).await?;
+            journal.rows()?.put_account(AccountRow { lid, ..present.clone() }).await?;
         }
     }
     *known = Some(present);
@@ -56,9 +55,8 @@ async fn change(
         ending(&former.id)
     );
     journal
-        .storage()
+        .rows()?
         .change_account(AccountChange {
-            session: state.name().as_str().to_owned(),
             former,
             present: present.clone(),
             reason: REASON.to_owned(),

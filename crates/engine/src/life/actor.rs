@@ -40,6 +40,7 @@ use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
 use crate::life::trouble::Trouble;
 use crate::life::watch::Watch;
+use crate::ops::pairing::PairingError;
 use crate::outbound::Outbound;
 use crate::{EngineError, life::lock::Lock};
 
@@ -62,7 +63,7 @@ pub(crate) enum Command {
     /// started.
     Logout(oneshot::Sender<Result<(), EngineError>>),
     /// A pairing code for this phone number.
-    PairingCode(String, oneshot::Sender<Result<String, EngineError>>),
+    PairingCode(String, oneshot::Sender<Result<String, PairingError>>),
     /// Close at once and stay closed: somebody else owns it now. The reason is shown.
     Abandon(String),
     /// Flush and leave, keeping what the owner wants for the next boot.
@@ -243,6 +244,8 @@ impl Actor {
     }
 
     async fn start(&mut self) -> Result<(), EngineError> {
+        // They were given up if somebody else had taken the session over.
+        self.parts.journal.own().await?;
         let wanted = self.want(Desired::Started).await;
         if self.started && self.connection.is_some() {
             return wanted;
@@ -329,7 +332,7 @@ impl Actor {
         }
         credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
         if self.remembered {
-            self.parts.journal.storage().forget_generation(self.parts.state.name().as_str()).await?;
+            self.parts.journal.rows()?.forget_generation().await?;
             self.remembered = false;
         }
         let told = self.look_at_files();

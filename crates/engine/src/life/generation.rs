@@ -16,12 +16,11 @@ mod progress;
 mod witness;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed};
 use wakeeper_engine_store::{DATABASE, NativeError};
-use wakeeper_storage::{GenerationRow, Storage, StorageError};
+use wakeeper_storage::{GenerationRow, OwnedRows, Storage, StorageError};
 
 use crate::outbound::retry_requests;
 
@@ -151,13 +150,14 @@ pub(crate) async fn doubts(
 /// When something cannot be read or written: then nothing may be sent.
 pub(crate) async fn begin(
     places: &Places,
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
+    rows: &OwnedRows,
     now_ms: i64,
     told: Told,
 ) -> Result<Begun, GenerationError> {
-    let doubts = doubts(places, storage.as_ref(), &told).await?;
+    let doubts = doubts(places, storage, &told).await?;
     let renewal = Renewal { greatest_pre_key: told.server_ahead.unwrap_or(0) };
-    mark(places, storage, now_ms, doubts, renewal).await
+    mark(places, storage, rows, now_ms, doubts, renewal).await
 }
 
 /// Marks the beginning of a run of a login that was made by this very process: nothing of it can be older.
@@ -166,15 +166,17 @@ pub(crate) async fn begin(
 /// When something cannot be read or written.
 pub(crate) async fn begin_linked(
     places: &Places,
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
+    rows: &OwnedRows,
     now_ms: i64,
 ) -> Result<Begun, GenerationError> {
-    mark(places, storage, now_ms, Vec::new(), Renewal::default()).await
+    mark(places, storage, rows, now_ms, Vec::new(), Renewal::default()).await
 }
 
 async fn mark(
     places: &Places,
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
+    rows: &OwnedRows,
     now_ms: i64,
     doubts: Vec<Doubt>,
     renewal: Renewal,
@@ -188,7 +190,7 @@ async fn mark(
     let last = storage.generation(places.session.as_str()).await?.filter(|row| row.login == run.login);
     let before =
         last.clone().unwrap_or_else(|| run.row(&Mark { run: String::new(), writes: 0, written_s: 0 }));
-    storage.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
+    rows.put_generation(GenerationRow { next: Some(run.word.clone()), ..before }).await?;
     let native::Begun { mark, renewed, epoch } =
         native::begin(&places.database(), &run.word, in_doubt.then_some(renewal)).await?;
     run.note(None)?;
@@ -200,7 +202,7 @@ async fn mark(
         row.renewed_ms = Some(now_ms);
         row.renewed_because = sentence(&doubts);
     }
-    storage.put_generation(row).await?;
+    rows.put_generation(row).await?;
     run.progress(&mark);
     run.witness(&mark).await;
     Ok(Begun { run: Some(run), doubts, renewed, epoch })
@@ -211,14 +213,12 @@ impl Run {
     ///
     /// # Errors
     /// When something cannot be read or written; the next call makes up for it.
-    pub(crate) async fn seen(&self, storage: &dyn Storage, last: &mut i64) -> Result<(), GenerationError> {
+    pub(crate) async fn seen(&self, rows: &OwnedRows, last: &mut i64) -> Result<(), GenerationError> {
         let Some(mark) = native::marked(&self.places.database()).await?.mark else { return Ok(()) };
         if mark.writes == *last || mark.run != self.word {
             return Ok(());
         }
-        storage
-            .seen_generation(self.places.session.as_str(), &self.word, mark.writes, mark.written_s)
-            .await?;
+        rows.seen_generation(&self.word, mark.writes, mark.written_s).await?;
         self.progress(&mark);
         self.witness(&mark).await;
         *last = mark.writes;
@@ -229,7 +229,11 @@ impl Run {
     ///
     /// # Errors
     /// When something cannot be written; the next start takes the run for one that was cut short.
-    pub(crate) async fn end(mut self, storage: &Arc<dyn Storage>) -> Result<(), GenerationError> {
+    pub(crate) async fn end(
+        mut self,
+        storage: &dyn Storage,
+        rows: &OwnedRows,
+    ) -> Result<(), GenerationError> {
         let database = self.places.database();
         // Logged out, moved or removed meanwhile: there is nothing to mark.
         if !database.is_file() {
@@ -241,18 +245,17 @@ impl Run {
             return Ok(());
         }
         self.word = word();
-        storage.put_generation(GenerationRow { next: Some(self.word.clone()), ..row.clone() }).await?;
+        rows.put_generation(GenerationRow { next: Some(self.word.clone()), ..row.clone() }).await?;
         let Some(mark) = native::end(&database, &self.word).await? else { return Ok(()) };
         self.note(note::changed(&database))?;
         let ended = self.row(&mark);
-        storage
-            .put_generation(GenerationRow {
-                renewals: row.renewals,
-                renewed_ms: row.renewed_ms,
-                renewed_because: row.renewed_because,
-                ..ended
-            })
-            .await?;
+        rows.put_generation(GenerationRow {
+            renewals: row.renewals,
+            renewed_ms: row.renewed_ms,
+            renewed_because: row.renewed_because,
+            ..ended
+        })
+        .await?;
         self.progress(&mark);
         self.witness(&mark).await;
         Ok(())
@@ -315,16 +318,12 @@ impl Run {
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub(crate) async fn forget(
-    session: &SessionName,
-    folder: &Path,
-    storage: &dyn Storage,
-) -> Result<(), StorageError> {
+pub(crate) async fn forget(folder: &Path, rows: &OwnedRows) -> Result<(), StorageError> {
     // Who the login was is of no use any more.
     let _ = std::fs::remove_file(folder.join(NOTE));
     let _ = std::fs::remove_file(folder.join(retry_requests::FILE));
     let _ = std::fs::remove_file(folder.join(PROGRESS));
-    storage.forget_generation(session.as_str()).await
+    rows.forget_generation().await
 }
 
 /// A word that nobody chose before.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use wakeeper_model::{ChatId, Clock, SessionName};
-use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError};
+use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError, StoredStatus};
 use wakeeper_waha::{Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
 use whatsapp_rust::{Client, Jid};
 
@@ -389,7 +389,9 @@ impl SessionState {
     pub(crate) async fn store(&self, journal: &Journal) -> Result<(), StorageError> {
         let _alone = self.writing.lock().await;
         let row = {
+            let status = self.status();
             let inner = self.inner();
+            let since_ms = inner.statuses.back().map_or(inner.created_ms, |change| change.timestamp);
             SessionRow {
                 name: self.name.as_str().to_owned(),
                 config_json: inner.config.to_stored(),
@@ -397,9 +399,13 @@ impl SessionState {
                 created_ms: inner.created_ms,
                 updated_ms: self.clock.now_ms(),
                 me_json: inner.me.as_ref().and_then(|me| serde_json::to_string(me).ok()),
+                status: Some(StoredStatus { status: status.as_str().to_owned(), since_ms }),
             }
         };
-        let stored = journal.storage().put_session(row).await;
+        let stored = match journal.rows() {
+            Ok(rows) => rows.put_session(row).await,
+            Err(error) => Err(error),
+        };
         self.unstored.store(stored.is_err(), Ordering::Release);
         stored
     }
@@ -450,7 +456,8 @@ impl SessionState {
     }
 }
 
-fn stored_config(row: &SessionRow, name: &SessionName) -> SessionConfig {
+/// The settings that are stored of a session.
+pub(crate) fn stored_config(row: &SessionRow, name: &SessionName) -> SessionConfig {
     serde_json::from_str(&row.config_json).unwrap_or_else(|error: serde_json::Error| {
         tracing::error!(session = %name, line = error.line(), column = error.column(),
             "the session's stored settings cannot be read; it has none until they are given again");

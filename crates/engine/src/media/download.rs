@@ -1,7 +1,7 @@
 //! Received files: fetched from WhatsApp's media servers when somebody asks for them.
 
 use wakeeper_model::SessionName;
-use wakeeper_storage::MessageRef;
+use wakeeper_storage::{MessageRef, StorageError};
 use whatsapp_rust::download::DownloadParams;
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::wacore::download::Downloadable;
@@ -11,6 +11,32 @@ use crate::media::cache::{Bounded, Cache, Kept};
 use crate::media::file::MediaFile;
 use crate::message::{content, media_part};
 use crate::outbound::{Locks, Outbound, lock};
+
+/// Why a received file cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The session cannot be asked, or cannot fetch it now.
+    #[error(transparent)]
+    Session(#[from] EngineError),
+    /// There is no such message, or it has no file.
+    #[error("the message has no file")]
+    NoFile,
+    /// The file is larger than allowed.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// It could not be fetched from WhatsApp's media servers.
+    #[error("WhatsApp's media servers did not give the file")]
+    Download,
+}
+
+impl From<StorageError> for MediaError {
+    fn from(error: StorageError) -> Self {
+        Self::Session(error.into())
+    }
+}
 
 /// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
 /// no phone number, so that access logs hold none.
@@ -59,7 +85,7 @@ impl Downloads {
     }
 
     /// The file that [`url`] names.
-    pub(crate) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, EngineError> {
+    pub(crate) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, MediaError> {
         let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
         let target = MessageRef {
             session: outbound.state.name().as_str().to_owned(),
@@ -67,7 +93,7 @@ impl Downloads {
             from_me: None,
             chat: None,
         };
-        let row = outbound.journal.storage().message(&target).await?.ok_or(EngineError::NoMedia)?;
+        let row = outbound.journal.storage().message(&target).await?.ok_or(MediaError::NoFile)?;
         self.of_message(outbound, &row.proto).await
     }
 
@@ -76,20 +102,19 @@ impl Downloads {
         &self,
         outbound: &Outbound,
         proto: &[u8],
-    ) -> Result<MediaFile, EngineError> {
-        let message =
-            whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| EngineError::NoMedia)?;
+    ) -> Result<MediaFile, MediaError> {
+        let message = whatsapp_rust::waproto::codec::message_decode(proto).map_err(|_| MediaError::NoFile)?;
         let described = content(message.get_base_message()).and_then(|content| content.media);
-        let info = described.ok_or(EngineError::NoMedia)?;
-        let parameters = media_part(&message).and_then(parameters).ok_or(EngineError::NoMedia)?;
+        let info = described.ok_or(MediaError::NoFile)?;
+        let parameters = media_part(&message).and_then(parameters).ok_or(MediaError::NoFile)?;
         if parameters.file_length > self.limit {
-            return Err(EngineError::TooLarge { limit: self.limit });
+            return Err(MediaError::TooLarge { limit: self.limit });
         }
         let Kept { file, length } = self.kept(outbound, &parameters).await?;
         Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, file, length })
     }
 
-    async fn kept(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+    async fn kept(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, MediaError> {
         if let Some(kept) = self.cache.get(&parameters.file_sha256).await {
             return Ok(kept);
         }
@@ -101,7 +126,7 @@ impl Downloads {
     }
 
     /// Fetches a file to disk; it is checked against its hashes on the way.
-    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, EngineError> {
+    async fn download(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, MediaError> {
         let disk = |source| EngineError::Folder {
             operation: "keep a received file in",
             path: self.cache.folder().to_owned(),
@@ -112,9 +137,9 @@ impl Downloads {
         let writer = Bounded { file: file.as_file().try_clone().map_err(disk)?, limit: self.limit };
         client.download_from_params_to_writer(parameters, writer).await.map_err(|error| {
             tracing::debug!(session = %outbound.state.name(), %error, "a download failed");
-            EngineError::MediaTransfer { operation: "give" }
+            MediaError::Download
         })?;
-        self.cache.keep(&parameters.file_sha256, file).await.map_err(disk)
+        Ok(self.cache.keep(&parameters.file_sha256, file).await.map_err(disk)?)
     }
 }
 

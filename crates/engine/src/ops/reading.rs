@@ -1,16 +1,58 @@
-//! Reading stored messages.
+//! Reading stored messages and their files.
 
-use wakeeper_model::{ChatId, MessageId};
-use wakeeper_storage::{MessageQuery as RowQuery, MessageRef, SortOrder, StorageError};
+use wakeeper_model::{ChatId, MessageId, SessionName};
+use wakeeper_storage::{MessageQuery as RowQuery, MessageRef, StorageError};
 use wakeeper_waha::Message;
 
 use crate::EngineError;
 use crate::address;
+use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
-use crate::media::download::Downloads;
+use crate::media::download::{Downloads, MediaError};
+use crate::media::file::MediaFile;
 use crate::ops::query::MessageQuery;
 use crate::ops::stored;
 use crate::outbound::Outbound;
+
+impl Sessions {
+    /// Stored messages of a chat, newest first, as WAHA shows them.
+    ///
+    /// # Errors
+    /// When the session is unknown or the rows cannot be read.
+    pub async fn messages(
+        &self,
+        name: &SessionName,
+        chat: &ChatId,
+        query: MessageQuery,
+    ) -> Result<Vec<Message>, EngineError> {
+        let handle = self.handle(name).await?;
+        messages(&handle.outbound, &handle.downloads, chat, &query).await
+    }
+
+    /// One stored message as WAHA shows it, with its file fetched when asked for; `None` when it is not stored, and for
+    /// the id of a reaction, an edit or a deletion.
+    ///
+    /// # Errors
+    /// When the session is unknown or the row cannot be read.
+    pub async fn message(
+        &self,
+        name: &SessionName,
+        id: &MessageId,
+        download_media: bool,
+    ) -> Result<Option<Message>, EngineError> {
+        let handle = self.handle(name).await?;
+        message(&handle.outbound, &handle.downloads, id, download_media).await
+    }
+
+    /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.
+    ///
+    /// # Errors
+    /// When there is no such file, it is too large, or the session does not work.
+    pub async fn media(&self, name: &SessionName, file: &str) -> Result<MediaFile, MediaError> {
+        let handle = self.handle(name).await?;
+        handle.downloads.file(&handle.outbound, file).await
+    }
+}
 
 /// Every name a chat may be stored under.
 pub(crate) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
@@ -25,7 +67,7 @@ pub(crate) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
 }
 
 /// Messages of a chat as they are now.
-pub(crate) async fn messages(
+async fn messages(
     outbound: &Outbound,
     downloads: &Downloads,
     chat: &ChatId,
@@ -39,7 +81,6 @@ pub(crate) async fn messages(
         until_s: query.until,
         from_me: query.from_me,
         ack: None,
-        order: SortOrder::NewestFirst,
     };
     let rows = outbound.journal.storage().messages(outbound.state.name().as_str(), rows).await?;
     if query.download_media {
@@ -54,15 +95,12 @@ pub(crate) async fn messages(
 }
 
 /// One message as it is now.
-///
-/// # Errors
-/// [`EngineError::MessageNotFound`] when it is not stored, and when the id is that of a reaction, an edit or a deletion.
-pub(crate) async fn message(
+async fn message(
     outbound: &Outbound,
     downloads: &Downloads,
     id: &MessageId,
     download_media: bool,
-) -> Result<Message, EngineError> {
+) -> Result<Option<Message>, EngineError> {
     let storage = outbound.journal.storage();
     for chat in names(&outbound.state, &id.chat).await {
         let target = MessageRef {
@@ -76,7 +114,7 @@ pub(crate) async fn message(
             // A file that is gone shows when its URL is asked for.
             let _ = downloads.of_message(outbound, &row.proto).await;
         }
-        return Ok(stored::listed(&row, outbound.place())?);
+        return Ok(Some(stored::listed(&row, outbound.place())?));
     }
-    Err(EngineError::MessageNotFound)
+    Ok(None)
 }

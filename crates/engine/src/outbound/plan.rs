@@ -17,7 +17,6 @@ use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encry
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid, media};
 
-use crate::EngineError;
 use crate::journal::Journal;
 use crate::life::state::SessionState;
 use crate::media::fetch::{self, FetchError, Limits};
@@ -27,6 +26,7 @@ use crate::message::{
     text_message, with_caption,
 };
 use crate::ops::stored;
+use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{
     Delete, Edit, FileBody, Media, MediaKind, MediaSource, Outgoing, Reaction, Text,
 };
@@ -139,7 +139,7 @@ pub(crate) struct Planner<'a> {
 
 impl Planner<'_> {
     /// The plan of `outgoing`; what is no message has none.
-    pub(crate) async fn plan(&self, outgoing: Outgoing) -> Result<Plan, EngineError> {
+    pub(crate) async fn plan(&self, outgoing: Outgoing) -> Result<Plan, SendError> {
         let chat = outgoing.chat().clone();
         let message = match outgoing {
             Outgoing::Text(text) => self.text(text).await?,
@@ -148,13 +148,13 @@ impl Planner<'_> {
             Outgoing::Edit(edit) => self.edit(edit).await?,
             Outgoing::Delete(delete) => self.delete(&delete).await?,
             Outgoing::Seen(_) | Outgoing::Typing(_) => {
-                return Err(EngineError::InvalidRequest("this is not a message".to_owned()));
+                return Err(SendError::InvalidRequest("this is not a message".to_owned()));
             }
         };
         Ok(Plan { chat, message })
     }
 
-    async fn text(&self, text: Text) -> Result<wa::Message, EngineError> {
+    async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
         let context = self.context(text.reply_to.as_ref(), &text.mentions).await?;
         Ok(text_message(text.text, context))
     }
@@ -163,7 +163,7 @@ impl Planner<'_> {
         &self,
         reply_to: Option<&MessageId>,
         mentions: &[ChatId],
-    ) -> Result<Option<wa::ContextInfo>, EngineError> {
+    ) -> Result<Option<wa::ContextInfo>, SendError> {
         let quote = match reply_to {
             Some(id) => Some(self.quote(id).await?),
             None => None,
@@ -171,9 +171,9 @@ impl Planner<'_> {
         Ok(quote_context(quote, mentions))
     }
 
-    async fn quote(&self, id: &MessageId) -> Result<Quote, EngineError> {
-        let row = self.find(id).await?.filter(|row| !row.hidden).ok_or(EngineError::MessageNotFound)?;
-        let message = stored::protobuf(&row)?.ok_or(EngineError::MessageNotFound)?;
+    async fn quote(&self, id: &MessageId) -> Result<Quote, SendError> {
+        let row = self.find(id).await?.filter(|row| !row.hidden).ok_or(SendError::MessageNotFound)?;
+        let message = stored::protobuf(&row)?.ok_or(SendError::MessageNotFound)?;
         let sender = match (row.from_me, row.wire.participant) {
             (_, Some(participant)) => participant,
             (false, None) => row.wire.chat,
@@ -189,7 +189,7 @@ impl Planner<'_> {
         name.map(|name| name.to_wire()).unwrap_or_default()
     }
 
-    async fn find(&self, id: &MessageId) -> Result<Option<MessageRow>, EngineError> {
+    async fn find(&self, id: &MessageId) -> Result<Option<MessageRow>, SendError> {
         let target = MessageRef {
             session: self.state.name().as_str().to_owned(),
             id: id.stanza_id.clone(),
@@ -201,7 +201,7 @@ impl Planner<'_> {
     }
 
     /// The key that names a message to the other side.
-    async fn key(&self, id: &MessageId) -> Result<wa::MessageKey, EngineError> {
+    async fn key(&self, id: &MessageId) -> Result<wa::MessageKey, SendError> {
         let wire = match self.find(id).await? {
             Some(row) => row.wire,
             None => WireKey {
@@ -237,16 +237,16 @@ impl Planner<'_> {
         self.own_jid(lid)
     }
 
-    async fn reaction(&self, reaction: &Reaction) -> Result<wa::Message, EngineError> {
+    async fn reaction(&self, reaction: &Reaction) -> Result<wa::Message, SendError> {
         let key = self.key(&reaction.message).await?;
         Ok(reaction_message(key, &reaction.emoji, self.state.clock().now_ms()))
     }
 
-    async fn edit(&self, edit: Edit) -> Result<wa::Message, EngineError> {
+    async fn edit(&self, edit: Edit) -> Result<wa::Message, SendError> {
         if !edit.message.from_me {
-            return Err(EngineError::InvalidRequest("only own messages can be edited".to_owned()));
+            return Err(SendError::InvalidRequest("only own messages can be edited".to_owned()));
         }
-        let row = self.find(&edit.message).await?.ok_or(EngineError::MessageNotFound)?;
+        let row = self.find(&edit.message).await?.ok_or(SendError::MessageNotFound)?;
         let key = self.key(&edit.message).await?;
         let context = quote_context(None, &edit.mentions);
         let before = stored::protobuf(&row)?;
@@ -257,14 +257,14 @@ impl Planner<'_> {
         Ok(edit_message(key, content, self.state.clock().now_ms()))
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<wa::Message, EngineError> {
+    async fn delete(&self, delete: &Delete) -> Result<wa::Message, SendError> {
         let id = &delete.message;
         if !id.from_me && !id.chat.is_group() {
-            return Err(EngineError::InvalidRequest(
+            return Err(SendError::InvalidRequest(
                 "only own messages can be deleted for everyone".to_owned(),
             ));
         }
-        self.find(id).await?.ok_or(EngineError::MessageNotFound)?;
+        self.find(id).await?.ok_or(SendError::MessageNotFound)?;
         let mut key = self.key(id).await?;
         if id.from_me {
             // The sender's own deletions name no participant.
@@ -273,7 +273,7 @@ impl Planner<'_> {
         Ok(revoke_message(key))
     }
 
-    async fn media(&self, media: Media) -> Result<wa::Message, EngineError> {
+    async fn media(&self, media: Media) -> Result<wa::Message, SendError> {
         let context = self.context(media.reply_to.as_ref(), &media.mentions).await?;
         let file = self.file(media.file).await?;
         let media_type = match media.kind {
@@ -317,7 +317,7 @@ impl Planner<'_> {
         Ok(message)
     }
 
-    async fn file(&self, file: FileBody) -> Result<Loaded, EngineError> {
+    async fn file(&self, file: FileBody) -> Result<Loaded, SendError> {
         let limit = self.limits.max_bytes;
         let length = match &file.source {
             MediaSource::Data(bytes) => bytes.len() as u64,
@@ -332,18 +332,18 @@ impl Planner<'_> {
             }
         };
         if length > limit {
-            return Err(EngineError::TooLarge { limit });
+            return Err(SendError::TooLarge { limit });
         }
         let source = match file.source {
             MediaSource::Spooled(file) => Source::File(file),
             MediaSource::Data(bytes) => Source::Bytes(bytes),
-            MediaSource::Url(_) => return Err(EngineError::MediaTransfer { operation: "take" }),
+            MediaSource::Url(_) => return Err(SendError::Upload),
         };
         Ok(Loaded { source, mimetype: file.mimetype, filename: file.filename })
     }
 
     /// Encrypts a file to disk and uploads it from there.
-    async fn upload(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, EngineError> {
+    async fn upload(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, SendError> {
         let sealed_length = encrypted_len(usize::try_from(source.length()).unwrap_or(usize::MAX)) as u64;
         let (file, room) = self.limits.spool.reserve(sealed_length).await.map_err(FetchError::Spool)?;
         let sealed = tokio::task::spawn_blocking(move || {
@@ -355,7 +355,7 @@ impl Planner<'_> {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::warn!(session = %self.state.name(), "an upload failed");
             tracing::debug!(session = %self.state.name(), %error, "an upload failed");
-            EngineError::MediaTransfer { operation: "take" }
+            SendError::Upload
         };
         let (file, info) = sealed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let sealed = Sealed(Arc::new(Spooled::new(file, sealed_length, room)));

@@ -3,28 +3,29 @@
 use std::collections::BTreeMap;
 
 use wakeeper_model::Ack;
-use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow, SortOrder};
+use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow};
 use whatsapp_rust::Jid;
 
+use crate::ops::reading;
 use crate::outbound::Outbound;
+use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{Seen, Sent, Typing};
-use crate::{EngineError, ops::reading};
 
 /// Unread messages that one call without ids marks as read at most.
 const MOST: u32 = 1000;
 
-const FAILED: EngineError = EngineError::SendFailed { reason: "the connection broke" };
+const FAILED: SendError = SendError::Failed { reason: "the connection broke" };
 
 fn sent() -> Sent {
     Sent { payload: None, replayed: false }
 }
 
-fn jid(text: &str) -> Result<Jid, EngineError> {
-    text.parse().map_err(|_| EngineError::InvalidRequest("no such chat".to_owned()))
+fn jid(text: &str) -> Result<Jid, SendError> {
+    text.parse().map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))
 }
 
 /// Tells the senders that their messages were read.
-pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, EngineError> {
+pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, SendError> {
     let client = outbound.ready().await?;
     let rows = if seen.messages.is_empty() {
         unread(outbound, &seen).await?
@@ -61,7 +62,7 @@ fn reference(row: &MessageRow) -> MessageRef {
     }
 }
 
-async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, EngineError> {
+async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, SendError> {
     let query = MessageQuery {
         chats: reading::names(&outbound.state, &seen.chat).await,
         limit: MOST,
@@ -70,12 +71,11 @@ async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Eng
         until_s: None,
         from_me: Some(false),
         ack: Some(i32::from(Ack::Device.number())),
-        order: SortOrder::NewestFirst,
     };
     Ok(outbound.journal.storage().messages(outbound.state.name().as_str(), query).await?)
 }
 
-async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, EngineError> {
+async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, SendError> {
     let mut rows = Vec::with_capacity(seen.messages.len());
     for id in &seen.messages {
         let target = MessageRef {
@@ -85,13 +85,13 @@ async fn named(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Engi
             chat: None,
         };
         let row = outbound.journal.storage().message(&target).await?;
-        rows.push(row.ok_or(EngineError::MessageNotFound)?);
+        rows.push(row.ok_or(SendError::MessageNotFound)?);
     }
     Ok(rows)
 }
 
 /// Shows or hides "typing".
-pub(crate) async fn typing(outbound: &Outbound, typing: Typing) -> Result<Sent, EngineError> {
+pub(crate) async fn typing(outbound: &Outbound, typing: Typing) -> Result<Sent, SendError> {
     let client = outbound.ready().await?;
     let chat = jid(&typing.chat.to_wire())?;
     let state = client.chatstate();

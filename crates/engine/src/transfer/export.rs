@@ -78,6 +78,8 @@ pub async fn export(
         return Err(MoveError::Unknown { session: order.session, folder: order.auth_info_dir });
     }
     let _session_lock = Lock::take(&folder.join("session.lock"), format!("session {}", order.session))?;
+    let ownership = storage.acquire(order.session.as_str()).await?;
+    let rows = ownership.rows();
     pending::settle(&folder, &order.session)?;
     if let Some(to) = super::moved_to(&folder) {
         return Err(MoveError::MovedBefore { session: order.session, to });
@@ -110,11 +112,9 @@ pub async fn export(
         take_back(&opened, &order.target);
         return Err(error);
     }
-    generation::forget(&order.session, &folder, storage.as_ref()).await?;
+    generation::forget(&folder, &rows).await?;
     if let Some(row) = storage.session(order.session.as_str()).await? {
-        storage
-            .put_session(SessionRow { desired: Desired::Stopped, updated_ms: order.now_ms, ..row })
-            .await?;
+        rows.put_session(SessionRow { desired: Desired::Stopped, updated_ms: order.now_ms, ..row }).await?;
     }
     let (format, version) = match order.format {
         ExportFormat::Baileys(version) => ("baileys", Some(version)),

@@ -9,7 +9,7 @@ use wakeeper_doctor::model::{Counts, Session};
 use wakeeper_doctor::transfer::{self as moves, LeftOut};
 use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_model::{ChatId, SessionName};
-use wakeeper_storage::{Desired, SessionRow, Storage};
+use wakeeper_storage::{Desired, OwnedRows, SessionRow, Storage};
 use wakeeper_waha::{Me, SessionConfig};
 
 use super::messages::{self, StoreImport};
@@ -80,6 +80,7 @@ pub async fn import(
         return Err(MoveError::Itself { path: folder, session: order.session });
     }
     let _session_lock = Lock::take(&folder.join("session.lock"), format!("session {}", order.session))?;
+    let ownership = storage.acquire(order.session.as_str()).await?;
     pending::settle(&folder, &order.session)?;
     let mut source =
         Source::open(order.source.clone(), order.store.clone(), order.backup.clone(), order.now_ms).await?;
@@ -92,8 +93,9 @@ pub async fn import(
     // Of an earlier move: it would tell that this one is over.
     moves::forget_move_within(&source.folder)?;
     Pending { source: absolute(&order.source), account: source.account() }.leave(&folder)?;
-    let known = storage.session(order.session.as_str()).await?.is_some();
-    let written = bring_in(&folder, &order, &mut source, storage).await;
+    let known = storage.session(order.session.as_str()).await?;
+    let is_known = known.is_some();
+    let written = bring_in(&folder, &order, &mut source, known, &ownership.rows()).await;
     // Once it is given up it is ours: a crash before the note is gone is finished at the next start.
     let given_up = written.and_then(|written| {
         let to = absolute(&folder);
@@ -106,7 +108,8 @@ pub async fn import(
         Err(error) => {
             // Should that fail too, the note is settled at the next start.
             pending::settle(&folder, &order.session)?;
-            if !known {
+            if !is_known {
+                drop(ownership);
                 storage.delete_session(order.session.as_str()).await?;
             }
             return Err(error);
@@ -134,15 +137,16 @@ async fn bring_in(
     folder: &Path,
     order: &ImportOrder,
     source: &mut Source,
-    storage: &Arc<dyn Storage>,
+    known: Option<SessionRow>,
+    rows: &OwnedRows,
 ) -> Result<(Vec<LeftOut>, StoreImport), MoveError> {
     let written = wakeeper_engine_store::write(&source.session, folder, order.now_ms).await?;
     let mut left_out = std::mem::take(&mut source.left_out);
     left_out.extend(written.left_out);
-    put_row(order, &source.session, storage).await?;
+    put_row(order, &source.session, known, rows).await?;
     let mut store = StoreImport::default();
     if let Some(path) = order.store.as_deref().filter(|path| path.is_file()) {
-        match messages::import(path, &order.session, &source.session, storage).await {
+        match messages::import(path, &order.session, &source.session, rows).await {
             Ok(imported) => store = imported,
             // It is only for display: no reason to keep a session from moving.
             Err(error) => source.notes.push(format!("{} was not imported: {error}", path.display())),
@@ -182,11 +186,12 @@ async fn make_room(
 async fn put_row(
     order: &ImportOrder,
     session: &Session,
-    storage: &Arc<dyn Storage>,
+    known: Option<SessionRow>,
+    rows: &OwnedRows,
 ) -> Result<(), MoveError> {
     let name = order.session.as_str();
     let me = me(session).and_then(|me| serde_json::to_string(&me).ok());
-    let row = match storage.session(name).await? {
+    let row = match known {
         Some(row) => SessionRow { desired: Desired::Started, updated_ms: order.now_ms, me_json: me, ..row },
         None => SessionRow {
             name: name.to_owned(),
@@ -195,9 +200,10 @@ async fn put_row(
             created_ms: order.now_ms,
             updated_ms: order.now_ms,
             me_json: me,
+            status: None,
         },
     };
-    Ok(storage.put_session(row).await?)
+    Ok(rows.put_session(row).await?)
 }
 
 /// Who the session is, as callers see it.

@@ -1,7 +1,6 @@
 //! What `baileys_store.json` kept for display, into the rows that the gateway shows.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
 use wakeeper_doctor::address::Address;
@@ -9,7 +8,7 @@ use wakeeper_doctor::formats::baileys_store::{self, StoredMessage};
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_model::{Ack, ChatId, ChatKind, MessageId, SessionName};
-use wakeeper_storage::{Change, Described, MessageRow, Storage, StorageError, WireKey};
+use wakeeper_storage::{Change, Described, MessageRow, OwnedRows, StorageError, WireKey};
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;
 
@@ -43,7 +42,7 @@ pub(super) async fn import(
     path: &Path,
     name: &SessionName,
     session: &Session,
-    storage: &Arc<dyn Storage>,
+    owned: &OwnedRows,
 ) -> Result<StoreImport, StoreImportError> {
     let path = path.to_owned();
     let (found, mut skipped) = tokio::task::spawn_blocking(move || read(&path)).await??;
@@ -67,7 +66,7 @@ pub(super) async fn import(
                 events: Vec::new(),
             })
             .collect();
-        messages += storage.commit(changes.into()).await?.applied.iter().filter(|applied| **applied).count();
+        messages += owned.commit(changes.into()).await?.applied.iter().filter(|applied| **applied).count();
     }
     Ok(StoreImport { messages, skipped })
 }

@@ -1,7 +1,7 @@
 //! Another phone number in a session's place: it is told, and neither number sees or sends the other's messages.
 
 use serde_json::Value;
-use wakeeper_engine::EngineError;
+use wakeeper_engine::SendError;
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::Phone;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
@@ -53,14 +53,14 @@ async fn switched(addressing: Addressing) {
         reason.contains("another phone number") && reason.contains("0003") && reason.contains("0001"),
         "{reason}"
     );
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert_eq!(info.reason.as_deref(), Some(reason));
     assert_eq!(info.me.unwrap().id, chat(BEN));
     assert!(bodies(&world).await.is_empty(), "{:?}", bodies(&world).await);
     let of_the_owner = shown(&sent)["id"].as_str().unwrap().parse().unwrap();
     let edit = wakeeper_engine::Delete { message: of_the_owner };
     let edited = world.engine.sessions.send(&session(), wakeeper_engine::Outgoing::Delete(edit), None).await;
-    assert!(matches!(edited, Err(EngineError::MessageNotFound)), "{edited:?}");
+    assert!(matches!(edited, Err(SendError::MessageNotFound)), "{edited:?}");
     hears(&mut world, BEN, "for Ben").await;
     assert_eq!(bodies(&world).await, ["for Ben"]);
 
@@ -68,7 +68,7 @@ async fn switched(addressing: Addressing) {
     world.restart().await;
     world.engine.status(SessionStatus::Working).await;
     assert_eq!(bodies(&world).await, ["for Ben"]);
-    assert_eq!(world.engine.sessions.get(&session()).unwrap().reason, None);
+    assert_eq!(world.engine.sessions.get(&session()).await.unwrap().unwrap().reason, None);
 
     // The same number again keeps what is there; the first one finds its own.
     unlink(&mut world, &ben, device).await;
@@ -116,12 +116,12 @@ async fn pending(world: &mut World, ben: &Phone, restart_in_between: bool) {
     link(world, ben).await;
     let result = waiting.await.unwrap();
     if !restart_in_between {
-        assert!(matches!(result, Err(EngineError::OtherAccount)), "{result:?}");
+        assert!(matches!(result, Err(SendError::OtherAccount)), "{result:?}");
     }
     assert!(world.engine.storage.unfinished_sends("default").await.unwrap().is_empty());
     let repeated =
         world.engine.sessions.send(&session(), text(ANN, "only from the owner"), Some(key("k"))).await;
-    assert!(matches!(repeated, Err(EngineError::OtherAccount)), "{repeated:?}");
+    assert!(matches!(repeated, Err(SendError::OtherAccount)), "{repeated:?}");
     world.engine.send(text(ANN, "from Ben")).await;
     received_text(&world.ann, "from Ben").await;
     let seen = world.ann.messages(0, |entry| entry.content.text.as_deref() == Some("only from the owner"));

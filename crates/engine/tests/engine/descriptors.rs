@@ -114,7 +114,7 @@ async fn a_session_that_tries_to_reach_a_silent_server_leaves_none_and_stops_at_
     let engine = Engine::try_open_with(elsewhere).await.unwrap();
     for _ in 0..CYCLES {
         let (_held, _) = silent.accept().await.unwrap();
-        assert_eq!(engine.sessions.get(&session()).unwrap().status, SessionStatus::Starting);
+        assert_eq!(engine.sessions.get(&session()).await.unwrap().unwrap().status, SessionStatus::Starting);
         let started = Instant::now();
         engine.sessions.restart(&session()).await.unwrap();
         assert!(started.elapsed() < SOON, "{:?}", started.elapsed());

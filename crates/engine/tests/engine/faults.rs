@@ -1,6 +1,6 @@
 //! What goes wrong, and what the session makes of it.
 
-use wakeeper_engine::EngineError;
+use wakeeper_engine::{EngineError, SendError};
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
@@ -28,10 +28,13 @@ async fn a_session_that_was_taken_over_does_not_fight() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
     world.simulator.set_fault(Fault::once(FaultKind::Replaced));
     world.engine.status(SessionStatus::Failed).await;
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert!(info.reason.unwrap().contains("took over"));
     let refused = world.engine.sessions.send(&session(), text(ANN, "x"), None).await;
-    assert!(matches!(refused, Err(EngineError::NotReady { status: SessionStatus::Failed, .. })));
+    assert!(matches!(
+        refused,
+        Err(SendError::Session(EngineError::NotReady { status: SessionStatus::Failed, .. }))
+    ));
     world.engine.sessions.restart(&session()).await.unwrap();
     world.engine.status(SessionStatus::Working).await;
     world.stop().await;
@@ -43,7 +46,7 @@ async fn an_unlinked_device_keeps_its_credentials_aside_and_links_anew() {
     let device = world.engine.link(&world.owner).await;
     world.owner.log_out(device).unwrap();
     world.engine.status(SessionStatus::Failed).await;
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert!(info.reason.unwrap().contains("logged out"));
     assert!(info.me.is_none());
     let folder = world.folder.path().join("sessions/default");
@@ -66,7 +69,18 @@ async fn a_version_that_is_too_old_is_said_to_be() {
     world.simulator.set_fault(Fault::once(FaultKind::RejectedVersion));
     world.engine.sessions.start(&session()).await.unwrap();
     world.engine.status(SessionStatus::Failed).await;
-    assert!(world.engine.sessions.get(&session()).unwrap().reason.unwrap().contains("update wakeeper"));
+    assert!(
+        world
+            .engine
+            .sessions
+            .get(&session())
+            .await
+            .unwrap()
+            .unwrap()
+            .reason
+            .unwrap()
+            .contains("update wakeeper")
+    );
     world.stop().await;
 }
 
@@ -77,7 +91,7 @@ async fn a_ban_shows_how_long_it_lasts_and_keeps_the_login() {
     world.simulator.set_fault(Fault::once(FaultKind::Banned));
     world.engine.sessions.start(&session()).await.unwrap();
     world.engine.status(SessionStatus::Failed).await;
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert!(info.reason.as_ref().unwrap().contains("for 60 more minutes"), "{:?}", info.reason);
     assert!(info.me.is_some());
     world.engine.sessions.restart(&session()).await.unwrap();
@@ -104,7 +118,7 @@ async fn a_refused_message_is_an_error_with_whatsapps_code() {
     world.engine.send(text(ANN, "warm up")).await;
     world.simulator.set_fault(Fault { code: Some(463), ..Fault::once(FaultKind::RateLimit) });
     let refused = world.engine.sessions.send(&session(), text(ANN, "too much"), None).await;
-    assert!(matches!(&refused, Err(EngineError::Rejected { code }) if code == "463"), "{refused:?}");
+    assert!(matches!(&refused, Err(SendError::Rejected { code }) if code == "463"), "{refused:?}");
     world.stop().await;
 }
 
@@ -113,7 +127,7 @@ async fn logging_out_unlinks_and_shows_a_new_code() {
     let mut world = World::linked(Addressing::PhoneNumber).await;
     world.engine.sessions.logout(&session()).await.unwrap();
     world.engine.status(SessionStatus::ScanQrCode).await;
-    assert!(world.engine.sessions.get(&session()).unwrap().me.is_none());
+    assert!(world.engine.sessions.get(&session()).await.unwrap().unwrap().me.is_none());
     world.engine.link(&world.owner).await;
     world.stop().await;
 }
@@ -132,10 +146,10 @@ async fn sessions_come_and_go() {
         .event("session.status", |payload| payload["name"] == "second" && payload["status"] == "WORKING")
         .await;
     world.engine.sessions.stop(&made.name).await.unwrap();
-    assert_eq!(world.engine.sessions.list(false).len(), 1);
-    assert_eq!(world.engine.sessions.list(true).len(), 2);
+    assert_eq!(world.engine.sessions.list(false).await.unwrap().len(), 1);
+    assert_eq!(world.engine.sessions.list(true).await.unwrap().len(), 2);
     world.engine.sessions.delete(&made.name).await.unwrap();
-    assert!(world.engine.sessions.get(&made.name).is_none());
+    assert!(world.engine.sessions.get(&made.name).await.unwrap().is_none());
     assert!(!world.folder.path().join("sessions/second").exists());
     world.stop().await;
 }

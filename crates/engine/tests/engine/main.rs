@@ -8,6 +8,7 @@ mod descriptors;
 mod durability;
 mod faults;
 mod keys;
+mod owners;
 mod status;
 mod talk;
 mod world;

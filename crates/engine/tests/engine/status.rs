@@ -33,14 +33,14 @@ async fn watched() -> World {
 impl Engine {
     /// Waits until the session's status is another one. Answers the reason.
     async fn leaves(&mut self, status: SessionStatus) -> String {
-        if self.now() == status {
+        if self.now().await == status {
             self.event("session.status", |payload| payload["status"] != status.as_str()).await;
         }
-        self.sessions.get(&session()).unwrap().reason.unwrap_or_default()
+        self.sessions.get(&session()).await.unwrap().unwrap().reason.unwrap_or_default()
     }
 
-    fn now(&self) -> SessionStatus {
-        self.sessions.get(&session()).unwrap().status
+    async fn now(&self) -> SessionStatus {
+        self.sessions.get(&session()).await.unwrap().unwrap().status
     }
 
     async fn evidence(&self) -> SessionHealth {
@@ -77,7 +77,7 @@ async fn a_server_that_stays_deaf_is_never_called_working() {
     let came_back = world.engine.event("session.status", |payload| payload["status"] == "WORKING");
     let waited = tokio::time::timeout_at(until.into(), came_back).await;
     assert!(waited.is_err(), "it was called WORKING again");
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert!(info.reason.is_some(), "{:?}", info.status);
     world.stop().await;
 }
@@ -110,7 +110,7 @@ async fn ended_at_each_login(kind: FaultKind, name: &str) {
     assert!((2..=7).contains(&attempts), "{kind:?}: {attempts} attempts");
     assert_eq!(evidence.last_end, Some(name), "{:?}", evidence.connection_ends);
     assert!(evidence.connection_ends[name] >= attempts - 1, "{:?}", evidence.connection_ends);
-    let info = world.engine.sessions.get(&session()).unwrap();
+    let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert_ne!(info.status, SessionStatus::Working);
     assert!(info.reason.is_some());
     // And it comes back by itself.
@@ -157,7 +157,7 @@ async fn opened(url: &str, folder: &Path) -> Engine {
 async fn reason(engine: &Engine, patience: Duration, wanted: &str) -> String {
     let started = Instant::now();
     loop {
-        let info = engine.sessions.get(&session()).unwrap();
+        let info = engine.sessions.get(&session()).await.unwrap().unwrap();
         assert_ne!(info.status, SessionStatus::Working);
         if let Some(reason) = info.reason.filter(|reason| reason.contains(wanted)) {
             return reason;

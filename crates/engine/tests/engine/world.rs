@@ -141,11 +141,14 @@ impl Engine {
                 }
             }
         });
-        found.await.unwrap_or_else(|_| panic!("no event {name} came; {:?}", self.sessions.get(&session())))
+        if let Ok(payload) = found.await {
+            return payload;
+        }
+        panic!("no event {name} came; {:?}", self.sessions.get(&session()).await)
     }
 
     pub async fn status(&mut self, status: SessionStatus) {
-        if self.sessions.get(&session()).unwrap().status != status {
+        if self.sessions.get(&session()).await.unwrap().unwrap().status != status {
             self.event("session.status", |payload| payload["status"] == status.as_str()).await;
         }
     }

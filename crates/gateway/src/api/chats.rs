@@ -87,7 +87,7 @@ async fn messages(
     Path((session, chat)): Path<(String, String)>,
     Parameters(parameters): Parameters<MessageParameters>,
 ) -> Result<Json<Vec<Message>>, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let chat: ChatId = field("chatId", &chat)?;
     if !(1..=MOST_MESSAGES).contains(&parameters.limit) {
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_MESSAGES}")));
@@ -114,9 +114,10 @@ async fn message(
     Path((session, chat, message)): Path<(String, String, String)>,
     Parameters(parameters): Parameters<OneMessageParameters>,
 ) -> Result<Json<Message>, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let id = message_in(&chat, &message)?;
-    Ok(Json(api.sessions.message(&name, &id, parameters.download_media).await?))
+    let message = api.sessions.message(&name, &id, parameters.download_media).await?;
+    message.map(Json).ok_or_else(ApiError::message_not_found)
 }
 
 /// Edit an own message

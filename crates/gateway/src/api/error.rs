@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_engine::spool::SpoolError;
-use wakeeper_engine::{EngineError, FetchError, LockError};
+use wakeeper_engine::{EngineError, FetchError, LockError, MediaError, PairingError, SendError};
 use wakeeper_storage::StorageError;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_waha::SessionStatus;
@@ -156,6 +156,14 @@ impl ApiError {
         Self { body, retry_after_s: None }
     }
 
+    /// The message that a path or a request names is not stored.
+    pub(super) fn message_not_found() -> Self {
+        Self::new(
+            ErrorCode::MessageNotFound,
+            "There is no such message among those sent and received since this session was linked",
+        )
+    }
+
     /// A field, parameter or header that is not allowed.
     #[must_use]
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -229,6 +237,7 @@ impl From<StorageError> for ApiError {
         match error {
             StorageError::Closed => Self::shutting_down(),
             StorageError::Disk { trouble } => disk(&trouble),
+            StorageError::NotOwner { .. } | StorageError::Owned { .. } => elsewhere(),
             error @ StorageError::DamagedRow { .. } => {
                 tracing::error!(%error, "a request failed");
                 Self::new(ErrorCode::Internal, error.to_string())
@@ -254,6 +263,7 @@ impl From<EngineError> for ApiError {
         let text = error.to_string();
         match error {
             EngineError::UnknownSession(_) | EngineError::Gone(_) => Self::session_not_found(),
+            EngineError::NotOwner(_) => elsewhere(),
             EngineError::SessionExists(_) => {
                 Self::new(ErrorCode::SessionExists, "There is a session of that name already")
                     .hint("PUT /api/sessions/{session} changes it")
@@ -265,40 +275,7 @@ impl From<EngineError> for ApiError {
             EngineError::Busy(_) => {
                 Self::new(ErrorCode::RateLimited, "Too much is under way in this session").retry_after(1)
             }
-            EngineError::OtherAccount => Self::new(
-                ErrorCode::Conflict,
-                "Another phone number was linked in the session's place; nothing was sent from it",
-            )
-            .hint(
-                "look at the session's me; to send from that number, send again with a new Idempotency-Key",
-            ),
-            EngineError::IdempotencyConflict => {
-                Self::new(ErrorCode::IdempotencyConflict, "The Idempotency-Key was used for another request")
-                    .hint("use a new key for every message")
-            }
-            EngineError::FailedBefore { reason } => {
-                Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
-                    .hint("use a new key to try again")
-            }
-            EngineError::MessageNotFound => Self::new(
-                ErrorCode::MessageNotFound,
-                "There is no such message among those sent and received since this session was linked",
-            ),
-            EngineError::NoMedia => Self::new(ErrorCode::FileNotFound, "There is no such file"),
             EngineError::InvalidRequest(reason) => Self::invalid(reason),
-            EngineError::Fetch(FetchError::Spool(error)) => error.into(),
-            EngineError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
-            EngineError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
-            EngineError::MediaTransfer { .. } | EngineError::SendFailed { .. } => {
-                Self::new(ErrorCode::Upstream, text)
-            }
-            EngineError::Rejected { code } => rejected(&code, text),
-            EngineError::SendTimeout { .. } => Self::new(ErrorCode::Timeout, text)
-                .hint("repeat the request with the same Idempotency-Key to wait for it"),
-            EngineError::PairingCode { retry_after: Some(wait), .. } => {
-                Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
-            }
-            EngineError::PairingCode { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
             EngineError::Lock(LockError::Held { .. })
             | EngineError::Moved { .. }
             | EngineError::Proxy { .. }
@@ -315,6 +292,70 @@ impl From<EngineError> for ApiError {
             | EngineError::Generation { .. } => internal(&error),
         }
     }
+}
+
+impl From<SendError> for ApiError {
+    fn from(error: SendError) -> Self {
+        let text = error.to_string();
+        match error {
+            SendError::Session(error) => error.into(),
+            SendError::OtherAccount => Self::new(
+                ErrorCode::Conflict,
+                "Another phone number was linked in the session's place; nothing was sent from it",
+            )
+            .hint(
+                "look at the session's me; to send from that number, send again with a new Idempotency-Key",
+            ),
+            SendError::IdempotencyConflict => {
+                Self::new(ErrorCode::IdempotencyConflict, "The Idempotency-Key was used for another request")
+                    .hint("use a new key for every message")
+            }
+            SendError::FailedBefore { reason } => {
+                Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
+                    .hint("use a new key to try again")
+            }
+            SendError::MessageNotFound => Self::message_not_found(),
+            SendError::InvalidRequest(reason) => Self::invalid(reason),
+            SendError::Fetch(FetchError::Spool(error)) => error.into(),
+            SendError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            SendError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            SendError::Upload | SendError::Failed { .. } => Self::new(ErrorCode::Upstream, text),
+            SendError::Rejected { code } => rejected(&code, text),
+            SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
+                .hint("repeat the request with the same Idempotency-Key to wait for it"),
+        }
+    }
+}
+
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let text = error.to_string();
+        match error {
+            MediaError::Session(error) => error.into(),
+            MediaError::NoFile => Self::new(ErrorCode::FileNotFound, "There is no such file"),
+            MediaError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            MediaError::Download => Self::new(ErrorCode::Upstream, text),
+        }
+    }
+}
+
+impl From<PairingError> for ApiError {
+    fn from(error: PairingError) -> Self {
+        let text = error.to_string();
+        match error {
+            PairingError::Session(error) => error.into(),
+            PairingError::Refused { retry_after: Some(wait), .. } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
+            }
+            PairingError::Refused { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
+        }
+    }
+}
+
+/// Only the owner of a session writes its rows.
+fn elsewhere() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "The session belongs to another wakeeper, which alone can do that")
+        .hint("its status says why; starting it again takes it back when the other one is gone")
 }
 
 /// Nothing can be stored, so nothing is promised. The path is the operator's, not the caller's.

@@ -35,7 +35,7 @@ async fn file(
     State(api): State<Api>,
     Path((session, file)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let media = api.sessions.media(&name, &file).await?;
     let kind = HeaderValue::from_str(&media.mimetype)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));

@@ -90,7 +90,7 @@ async fn qr(
     Parameters(parameters): Parameters<QrParameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let value = api.sessions.qr(&name).await?;
     let answer = match parameters.format {
         QrFormat::Raw => Json(QrValue { value }).into_response(),
@@ -124,7 +124,7 @@ async fn request_code(
     Path(session): Path<String>,
     Body(request): Body<CodeRequest>,
 ) -> Result<(StatusCode, Json<PairingCode>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let digits: String =
         request.phone_number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')')).collect();
     if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -330,7 +330,7 @@ pub(super) async fn send(
     outgoing: Outgoing,
     status: StatusCode,
 ) -> Result<Response, ApiError> {
-    let (name, _) = api.session(session)?;
+    let (name, _) = api.session(session).await?;
     let key = idempotency_key(headers)?;
     let Sent { payload, replayed } = api.sessions.send(&name, outgoing, key).await?;
     let mut response = match payload {

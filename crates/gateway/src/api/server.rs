@@ -204,7 +204,7 @@ fn states(states: impl Iterator<Item = SessionStatus>) -> BTreeMap<&'static str,
     (status = 200, description = "Every started session is `WORKING`", body = Health),
     (status = 503, description = "Some are not", body = Health)))]
 async fn ready(State(api): State<Api>) -> Health {
-    let started = states(api.sessions.list(false).into_iter().map(|session| session.status));
+    let started = states(api.sessions.statuses().into_iter());
     let open = started.keys().all(|state| *state == SessionStatus::Working.as_str());
     let outcome = if open {
         Ok(json!({ "states": started }))

@@ -160,8 +160,8 @@ fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
 async fn list(
     State(api): State<Api>,
     Parameters(parameters): Parameters<ListParameters>,
-) -> Json<Vec<SessionInfo>> {
-    Json(api.sessions.list(parameters.all))
+) -> Result<Json<Vec<SessionInfo>>, ApiError> {
+    Ok(Json(api.sessions.list(parameters.all).await?))
 }
 
 /// Create a session
@@ -183,7 +183,7 @@ async fn create(
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "The session", body = SessionInfo), Failures))]
 async fn read(State(api): State<Api>, Path(session): Path<String>) -> Result<Json<SessionInfo>, ApiError> {
-    api.session(&session).map(|(_, info)| Json(info))
+    api.session(&session).await.map(|(_, info)| Json(info))
 }
 
 /// Change a session's settings
@@ -198,7 +198,7 @@ async fn update(
     Path(session): Path<String>,
     Body(change): Body<SessionChange>,
 ) -> Result<Json<SessionInfo>, ApiError> {
-    let (name, info) = api.session(&session)?;
+    let (name, info) = api.session(&session).await?;
     let Some(config) = change.config else { return Ok(Json(info)) };
     let config = check(&api, config)?;
     Ok(Json(api.sessions.update(&name, config).await?))
@@ -209,7 +209,7 @@ async fn update(
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "It is gone"), Failures))]
 async fn delete(State(api): State<Api>, Path(session): Path<String>) -> Result<(), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     Ok(api.sessions.delete(&name).await?)
 }
 
@@ -220,7 +220,7 @@ async fn delete(State(api): State<Api>, Path(session): Path<String>) -> Result<(
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "The account", body = Option<Me>), Failures))]
 async fn me(State(api): State<Api>, Path(session): Path<String>) -> Result<Json<Option<Me>>, ApiError> {
-    api.session(&session).map(|(_, info)| Json(info.me))
+    api.session(&session).await.map(|(_, info)| Json(info.me))
 }
 
 /// Start a session
@@ -234,7 +234,7 @@ async fn start(
     Path(session): Path<String>,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     Ok((StatusCode::CREATED, Json(api.sessions.start(&name).await?)))
 }
 
@@ -247,7 +247,7 @@ async fn stop(
     Path(session): Path<String>,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     Ok((StatusCode::CREATED, Json(api.sessions.stop(&name).await?)))
 }
 
@@ -260,7 +260,7 @@ async fn restart(
     Path(session): Path<String>,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     Ok((StatusCode::CREATED, Json(api.sessions.restart(&name).await?)))
 }
 
@@ -276,6 +276,6 @@ async fn logout(
     Path(session): Path<String>,
     OptionalBody(LogoutRequest { .. }): OptionalBody<LogoutRequest>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     Ok((StatusCode::CREATED, Json(api.sessions.logout(&name).await?)))
 }

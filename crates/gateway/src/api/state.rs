@@ -48,9 +48,9 @@ pub struct Api {
 
 impl Api {
     /// The session of that name.
-    pub(super) fn session(&self, name: &str) -> Result<(SessionName, SessionInfo), ApiError> {
+    pub(super) async fn session(&self, name: &str) -> Result<(SessionName, SessionInfo), ApiError> {
         let name: SessionName = name.parse().map_err(|_| ApiError::session_not_found())?;
-        let info = self.sessions.get(&name).ok_or_else(ApiError::session_not_found)?;
+        let info = self.sessions.get(&name).await?.ok_or_else(ApiError::session_not_found)?;
         Ok((name, info))
     }
 }

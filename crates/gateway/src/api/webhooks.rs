@@ -107,7 +107,7 @@ async fn list(
     Path(session): Path<String>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Json<Vec<DeadLetter>>, ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     if !(1..=MOST_DEAD_LETTERS).contains(&parameters.limit) {
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_DEAD_LETTERS}")));
     }
@@ -133,7 +133,7 @@ async fn replay(
     Path(session): Path<String>,
     OptionalBody(request): OptionalBody<ReplayRequest>,
 ) -> Result<(axum::http::StatusCode, Json<Replayed>), ApiError> {
-    let (name, _) = api.session(&session)?;
+    let (name, _) = api.session(&session).await?;
     let one_event = request.event_id.is_some();
     let query = DeadLetterQuery {
         session: Some(name.as_str().to_owned()),

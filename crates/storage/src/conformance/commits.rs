@@ -2,10 +2,9 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::{all_events, event, message};
+use super::{all_events, event, message, own};
 use crate::{
-    Change, CommitBatch, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, SortOrder, Storage,
-    WireKey,
+    Change, CommitBatch, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Storage, WireKey,
 };
 
 fn target(id: &str) -> MessageRef {
@@ -39,16 +38,18 @@ pub(crate) async fn a_message_is_kept_whole(storage: Arc<dyn Storage>) {
         reply_to: some("Q1"),
         ..message("c", "M1")
     };
-    storage.commit(arrives(row.clone(), "e1").into()).await.unwrap();
+    own(&storage, "default").await.rows().commit(arrives(row.clone(), "e1").into()).await.unwrap();
     assert!(storage.message(&target("M1")).await.unwrap() == Some(row));
 }
 
 pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn Storage>) {
-    let first = storage.commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
+    let first =
+        own(&storage, "default").await.rows().commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
     assert_eq!(first.applied, [true]);
     assert_eq!(first.subscriptions, ["hook"]);
     assert_eq!(first.events[0].id, "e1");
-    let again = storage.commit(arrives(message("c", "M1"), "e2").into()).await.unwrap();
+    let again =
+        own(&storage, "default").await.rows().commit(arrives(message("c", "M1"), "e2").into()).await.unwrap();
     assert_eq!(again.applied, [false]);
     assert!(again.events.is_empty() && again.subscriptions.is_empty());
     // The same stanza id from another sender, or in the other direction, is another message.
@@ -57,7 +58,7 @@ pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn
         arrives(MessageRow { from_me: true, ..message("c", "M1") }, "e4"),
         arrives(message("d", "M1"), "e5"),
     ];
-    assert_eq!(storage.commit(others.into()).await.unwrap().applied, [true; 3]);
+    assert_eq!(own(&storage, "default").await.rows().commit(others.into()).await.unwrap().applied, [true; 3]);
     let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
     assert_eq!(ids, ["e1", "e3", "e4", "e5"]);
     assert_eq!(storage.event("e3").await.unwrap().unwrap().rest, "rest of e3");
@@ -65,26 +66,41 @@ pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn
 }
 
 pub(crate) async fn acks_only_rise(storage: Arc<dyn Storage>) {
-    storage.commit(arrives(MessageRow { from_me: true, ..message("c", "M1") }, "e1").into()).await.unwrap();
+    own(&storage, "default")
+        .await
+        .rows()
+        .commit(arrives(MessageRow { from_me: true, ..message("c", "M1") }, "e1").into())
+        .await
+        .unwrap();
     let ack = |ack: i32, event_id: &str| -> CommitBatch {
         Change::Ack { target: target("M1"), ack, events: vec![event("c", event_id, &[])] }.into()
     };
     for (level, event_id, rises) in [(1, "a1", true), (3, "a3", true), (2, "a2", false), (3, "b3", false)] {
-        assert_eq!(storage.commit(ack(level, event_id)).await.unwrap().applied, [rises], "ack {level}");
+        assert_eq!(
+            own(&storage, "default").await.rows().commit(ack(level, event_id)).await.unwrap().applied,
+            [rises],
+            "ack {level}"
+        );
     }
     assert_eq!(storage.message(&target("M1")).await.unwrap().unwrap().ack, 3);
     let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
     assert_eq!(ids, ["e1", "a1", "a3"]);
-    assert_eq!(storage.commit(ack(-1, "late")).await.unwrap().applied, [false], "too late to fail");
-    storage.commit(arrives(message("c", "M2"), "e2").into()).await.unwrap();
+    assert_eq!(
+        own(&storage, "default").await.rows().commit(ack(-1, "late")).await.unwrap().applied,
+        [false],
+        "too late to fail"
+    );
+    own(&storage, "default").await.rows().commit(arrives(message("c", "M2"), "e2").into()).await.unwrap();
     let refused = Change::Ack { target: target("M2"), ack: -1, events: vec![] };
-    assert_eq!(storage.commit(refused.into()).await.unwrap().applied, [true]);
+    assert_eq!(own(&storage, "default").await.rows().commit(refused.into()).await.unwrap().applied, [true]);
     let unknown = Change::Ack { target: target("M9"), ack: 1, events: vec![event("c", "a9", &[])] };
-    assert_eq!(storage.commit(unknown.into()).await.unwrap().applied, [false]);
+    assert_eq!(own(&storage, "default").await.rows().commit(unknown.into()).await.unwrap().applied, [false]);
 }
 
 pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Storage>) {
-    storage
+    own(&storage, "default")
+        .await
+        .rows()
         .commit(vec![arrives(message("c", "M1"), "e1"), arrives(message("c", "M2"), "e2")].into())
         .await
         .unwrap();
@@ -97,7 +113,7 @@ pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Sto
         ],
         events: vec![],
     };
-    storage.commit(edit.into()).await.unwrap();
+    own(&storage, "default").await.rows().commit(edit.into()).await.unwrap();
     let edited = storage.message(&target("M1")).await.unwrap().unwrap();
     assert!(edited.edited && !edited.revoked && edited.described.body.is_none() && edited.proto == [9]);
     let revoked = storage.message(&target("M2")).await.unwrap().unwrap();
@@ -111,11 +127,13 @@ pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Sto
 }
 
 pub(crate) async fn a_failing_batch_leaves_nothing(storage: Arc<dyn Storage>) {
-    storage.commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
+    own(&storage, "default").await.rows().commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
     // An event id that is taken fails the batch half-way.
     let bad = vec![arrives(message("c", "M2"), "e2"), arrives(message("c", "M3"), "e1")];
     let good = arrives(message("c", "M4"), "e4");
-    let (bad, good) = tokio::join!(storage.commit(bad.into()), storage.commit(good.into()));
+    let owner = own(&storage, "default").await;
+    let rows = owner.rows();
+    let (bad, good) = tokio::join!(rows.commit(bad.into()), rows.commit(good.into()));
     assert!(bad.is_err());
     assert_eq!(good.unwrap().applied, [true], "a neighbour in the same disk sync is untouched");
     assert!(storage.message(&target("M2")).await.unwrap().is_none());
@@ -125,9 +143,10 @@ pub(crate) async fn a_failing_batch_leaves_nothing(storage: Arc<dyn Storage>) {
 }
 
 pub(crate) async fn concurrent_commits_all_land(storage: Arc<dyn Storage>) {
+    let owner = own(&storage, "default").await;
     let commits = (0..500).map(|n| {
-        let storage = Arc::clone(&storage);
-        async move { storage.commit(arrives(message("c", &format!("M{n}")), &format!("e{n}")).into()).await }
+        let rows = owner.rows();
+        async move { rows.commit(arrives(message("c", &format!("M{n}")), &format!("e{n}")).into()).await }
     });
     let mut seqs: Vec<i64> =
         join_all(commits).await.into_iter().map(|outcome| outcome.unwrap().events[0].seq).collect();
@@ -135,9 +154,9 @@ pub(crate) async fn concurrent_commits_all_land(storage: Arc<dyn Storage>) {
     seqs.dedup();
     assert_eq!(seqs.len(), 500);
     assert_eq!(all_events(&storage).await.len(), 500);
-    let page = storage.events_after(Some("default"), seqs[9], 5).await.unwrap();
+    let page = storage.events_after("default", seqs[9], 5).await.unwrap();
     assert_eq!(page.iter().map(|event| event.seq).collect::<Vec<_>>(), seqs[10..15]);
-    assert!(storage.events_after(Some("other"), 0, 5).await.unwrap().is_empty());
+    assert!(storage.events_after("other", 0, 5).await.unwrap().is_empty());
 }
 
 pub(crate) async fn pages_and_filters(storage: Arc<dyn Storage>) {
@@ -151,7 +170,7 @@ pub(crate) async fn pages_and_filters(storage: Arc<dyn Storage>) {
             arrives(row, &format!("e{n}"))
         })
         .collect();
-    storage.commit(changes.into()).await.unwrap();
+    own(&storage, "default").await.rows().commit(changes.into()).await.unwrap();
     let ids = |query: MessageQuery| {
         let storage = Arc::clone(&storage);
         async move {
@@ -167,7 +186,6 @@ pub(crate) async fn pages_and_filters(storage: Arc<dyn Storage>) {
         ids(MessageQuery { chats: chats(&["lid", "pn"]), limit: 3, offset: 1, ..all() }).await,
         "M8 M7 M6"
     );
-    assert_eq!(ids(MessageQuery { order: SortOrder::OldestFirst, limit: 2, ..all() }).await, "M0 M1");
     assert_eq!(ids(MessageQuery { from_s: Some(102), until_s: Some(103), ..all() }).await, "M7 M6 M5 M4");
     assert_eq!(ids(MessageQuery { from_me: Some(true), limit: 2, ..all() }).await, "M8 M6");
     assert_eq!(ids(MessageQuery { ack: Some(1), ..all() }).await, "");

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::own;
 use crate::{GenerationRow, Storage};
 
 fn row(session: &str, run: &str) -> GenerationRow {
@@ -21,19 +22,19 @@ fn row(session: &str, run: &str) -> GenerationRow {
 
 pub(crate) async fn a_generation_is_kept_moves_on_and_goes_with_its_session(storage: Arc<dyn Storage>) {
     assert_eq!(storage.generation("default").await.unwrap(), None);
-    storage.put_generation(row("default", "one")).await.unwrap();
-    storage.put_generation(row("default", "two")).await.unwrap();
+    own(&storage, "default").await.rows().put_generation(row("default", "one")).await.unwrap();
+    own(&storage, "default").await.rows().put_generation(row("default", "two")).await.unwrap();
     assert_eq!(storage.generation("default").await.unwrap(), Some(row("default", "two")));
     // Only of this run, and never back.
-    storage.seen_generation("default", "one", 9, 109).await.unwrap();
-    storage.seen_generation("default", "two", 4, 104).await.unwrap();
+    own(&storage, "default").await.rows().seen_generation("one", 9, 109).await.unwrap();
+    own(&storage, "default").await.rows().seen_generation("two", 4, 104).await.unwrap();
     assert_eq!(storage.generation("default").await.unwrap(), Some(row("default", "two")));
-    storage.seen_generation("default", "two", 6, 106).await.unwrap();
+    own(&storage, "default").await.rows().seen_generation("two", 6, 106).await.unwrap();
     let moved = GenerationRow { writes: 6, written_s: 106, ..row("default", "two") };
     assert_eq!(storage.generation("default").await.unwrap(), Some(moved));
     storage.delete_session("default").await.unwrap();
     assert_eq!(storage.generation("default").await.unwrap(), None);
-    storage.put_generation(row("other", "one")).await.unwrap();
-    storage.forget_generation("other").await.unwrap();
+    own(&storage, "other").await.rows().put_generation(row("other", "one")).await.unwrap();
+    own(&storage, "other").await.rows().forget_generation().await.unwrap();
     assert_eq!(storage.generation("other").await.unwrap(), None);
 }

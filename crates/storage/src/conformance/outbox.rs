@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{all_events, event};
+use super::{all_events, event, own};
 use crate::{
     AttemptRow, Change, DeadLetterQuery, DeliveryRecord, Desired, OutboxCounts, Retention, SecondName,
     SessionRow, Storage, Verdict,
@@ -12,7 +12,7 @@ fn attempt(number: u32) -> AttemptRow {
 
 async fn commit_events(storage: &Arc<dyn Storage>, ids: &[&str], subscriptions: &[&str]) {
     let events = ids.iter().map(|id| event("c", id, subscriptions)).collect();
-    storage.commit(Change::Events(events).into()).await.unwrap();
+    own(storage, "default").await.rows().commit(Change::Events(events).into()).await.unwrap();
 }
 
 /// Ends (or not) the first delivery of the subscription's only lane.
@@ -35,7 +35,8 @@ pub(crate) async fn an_event_of_two_names_is_stored_once_and_owed_under_each(sto
         subscriptions: vec!["a".to_owned(), "b".to_owned()],
     };
     let both = crate::NewEvent { also: Some(also), ..event("c", "e1", &["a"]) };
-    let outcome = storage.commit(Change::Events(vec![both]).into()).await.unwrap();
+    let outcome =
+        own(&storage, "default").await.rows().commit(Change::Events(vec![both]).into()).await.unwrap();
     assert_eq!(outcome.subscriptions, ["a", "b"]);
     assert_eq!(outcome.events[0].seq, outcome.events[1].seq);
     assert!(all_events(&storage).await == outcome.events);
@@ -145,11 +146,15 @@ pub(crate) async fn abandoning_settles_everything(storage: Arc<dyn Storage>) {
         created_ms: 1,
         updated_ms: 1,
         me_json: None,
+        status: None,
     };
-    storage.put_session(session).await.unwrap();
+    own(&storage, "default").await.rows().put_session(session).await.unwrap();
     let gone = crate::NewEvent { session: "gone".to_owned(), ..event("c", "e9", &["a"]) };
-    storage
-        .commit(Change::Events(vec![event("c", "e1", &["a", "b"]), event("d", "e2", &["a"]), gone]).into())
+    own(&storage, "gone").await.rows().commit(Change::Events(vec![gone]).into()).await.unwrap();
+    own(&storage, "default")
+        .await
+        .rows()
+        .commit(Change::Events(vec![event("c", "e1", &["a", "b"]), event("d", "e2", &["a"])]).into())
         .await
         .unwrap();
     assert_eq!(storage.abandon_subscription("a", "removed", 5000).await.unwrap(), 3);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::message;
+use super::{message, own};
 use crate::{Change, MessageRow, Retention, SendBegun, SendRow, SendState, Storage};
 
 fn send(key: Option<&str>, message_id: &str) -> SendRow {
@@ -20,27 +20,43 @@ fn send(key: Option<&str>, message_id: &str) -> SendRow {
 
 pub(crate) async fn a_key_is_taken_once(storage: Arc<dyn Storage>) {
     let first = send(Some("k"), "M1");
-    assert!(storage.begin_send(first.clone()).await.unwrap() == SendBegun::New);
-    assert!(storage.begin_send(send(Some("k"), "M2")).await.unwrap() == SendBegun::Existing(first));
-    assert!(storage.send("default", "M2").await.unwrap().is_none());
+    assert!(own(&storage, "default").await.rows().begin_send(first.clone()).await.unwrap() == SendBegun::New);
+    assert!(
+        own(&storage, "default").await.rows().begin_send(send(Some("k"), "M2")).await.unwrap()
+            == SendBegun::Existing(first)
+    );
+    assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 1);
     let elsewhere = SendRow { session: "other".to_owned(), ..send(Some("k"), "M1") };
-    assert!(storage.begin_send(elsewhere).await.unwrap() == SendBegun::New);
-    assert!(storage.begin_send(send(None, "M3")).await.unwrap() == SendBegun::New);
-    assert!(storage.begin_send(send(None, "M4")).await.unwrap() == SendBegun::New);
-    assert!(storage.begin_send(send(None, "M4")).await.is_err(), "a stanza id is never used twice");
+    assert!(own(&storage, "other").await.rows().begin_send(elsewhere).await.unwrap() == SendBegun::New);
+    assert!(
+        own(&storage, "default").await.rows().begin_send(send(None, "M3")).await.unwrap() == SendBegun::New
+    );
+    assert!(
+        own(&storage, "default").await.rows().begin_send(send(None, "M4")).await.unwrap() == SendBegun::New
+    );
+    assert!(
+        own(&storage, "default").await.rows().begin_send(send(None, "M4")).await.is_err(),
+        "a stanza id is never used twice"
+    );
 }
 
 pub(crate) async fn unfinished_sends_keep_their_order(storage: Arc<dyn Storage>) {
     for id in ["M3", "M1", "M2", "M4"] {
-        storage.begin_send(send(None, id)).await.unwrap();
+        own(&storage, "default").await.rows().begin_send(send(Some(id), id)).await.unwrap();
     }
     let error = Some("463".to_owned());
-    assert!(storage.update_send("default", "M1", SendState::Failed, error.clone(), 5).await.unwrap());
-    assert!(storage.update_send("default", "M2", SendState::Sent, None, 6).await.unwrap());
-    assert!(!storage.update_send("default", "M9", SendState::Sent, None, 6).await.unwrap());
+    let moved = |message_id: &str| Change::Send {
+        message_id: message_id.to_owned(),
+        state: SendState::Failed,
+        error: error.clone(),
+        now_ms: 5,
+    };
+    let owner = own(&storage, "default").await;
+    assert_eq!(owner.rows().commit(moved("M1").into()).await.unwrap().applied, [true]);
+    assert_eq!(owner.rows().commit(moved("M9").into()).await.unwrap().applied, [false]);
     let unfinished = storage.unfinished_sends("default").await.unwrap();
     assert_eq!(unfinished.iter().map(|row| row.message_id.as_str()).collect::<Vec<_>>(), ["M3", "M2", "M4"]);
-    let failed = storage.send("default", "M1").await.unwrap().unwrap();
+    let failed = storage.send_by_key("default", "M1").await.unwrap().unwrap();
     assert!(failed.state == SendState::Failed && failed.error == error && failed.updated_ms == 5);
     assert!(failed.proto == [1, 2, 3]);
     let everything_finished =
@@ -50,9 +66,8 @@ pub(crate) async fn unfinished_sends_keep_their_order(storage: Arc<dyn Storage>)
 }
 
 pub(crate) async fn a_send_is_acked_with_its_message(storage: Arc<dyn Storage>) {
-    storage.begin_send(send(Some("k"), "M1")).await.unwrap();
+    own(&storage, "default").await.rows().begin_send(send(Some("k"), "M1")).await.unwrap();
     let moved = |message_id: &str| Change::Send {
-        session: "default".to_owned(),
         message_id: message_id.to_owned(),
         state: SendState::Acked,
         error: None,
@@ -60,6 +75,9 @@ pub(crate) async fn a_send_is_acked_with_its_message(storage: Arc<dyn Storage>) 
     };
     let row = Box::new(MessageRow { from_me: true, ack: 1, ..message("c", "M1") });
     let batch = vec![Change::Message { row, updates: vec![], events: vec![] }, moved("M1"), moved("M9")];
-    assert_eq!(storage.commit(batch.into()).await.unwrap().applied, [true, true, false]);
-    assert_eq!(storage.send("default", "M1").await.unwrap().unwrap().state, SendState::Acked);
+    assert_eq!(
+        own(&storage, "default").await.rows().commit(batch.into()).await.unwrap().applied,
+        [true, true, false]
+    );
+    assert_eq!(storage.send_by_key("default", "k").await.unwrap().unwrap().state, SendState::Acked);
 }

@@ -18,8 +18,6 @@ impl fmt::Debug for AccountRow {
 /// Another account is linked in a session's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountChange {
-    /// The session.
-    pub session: String,
     /// Whose the rows were.
     pub former: AccountRow,
     /// Whose they are from now on.

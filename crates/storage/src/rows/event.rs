@@ -42,7 +42,8 @@ pub struct NewEvent {
 /// A committed event under one of its names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventRow {
-    /// Position in the log; grows in commit order, never reused. An event has it once, whatever its names.
+    /// Position among the events of its session; grows in commit order, never reused. An event has it once, whatever its
+    /// names.
     pub seq: i64,
     /// `evt_` and a ULID.
     pub id: String,

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{EventRow, NewEvent, SendState};
+use super::{EventRow, NewEvent, SendState, StoredStatus};
 
 /// The addresses of a message as the wire wrote them, each with its other name when that is known.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -168,8 +168,6 @@ pub enum Change {
     },
     /// A send moved on. Skipped when the send is unknown.
     Send {
-        /// The session.
-        session: String,
         /// The stanza id chosen for it.
         message_id: String,
         /// Where it now is.
@@ -179,11 +177,18 @@ pub enum Change {
         /// Now.
         now_ms: i64,
     },
-    /// Events that stand for themselves, such as `session.status`.
+    /// The session's status changed.
+    Status {
+        /// What it is from now on.
+        status: StoredStatus,
+        /// The events that tell of it.
+        events: Vec<NewEvent>,
+    },
+    /// Events that stand for themselves.
     Events(Vec<NewEvent>),
 }
 
-/// What one [`crate::MessageRows::commit`] writes: all of it or nothing.
+/// What one [`crate::OwnedRows::commit`] writes: all of it or nothing.
 #[derive(Clone, Default)]
 pub struct CommitBatch {
     /// Applied in order.
@@ -213,17 +218,7 @@ pub struct CommitOutcome {
     pub subscriptions: Vec<String>,
 }
 
-/// By time, then by order of arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SortOrder {
-    /// Newest first.
-    #[default]
-    NewestFirst,
-    /// Oldest first.
-    OldestFirst,
-}
-
-/// Which messages of a chat to read.
+/// Which messages of a chat to read: the newest first, those of one second in the order of their arrival.
 #[derive(Clone, Default)]
 pub struct MessageQuery {
     /// The chat, in every form it may be stored under. Empty means every chat of the session.
@@ -240,6 +235,4 @@ pub struct MessageQuery {
     pub from_me: Option<bool>,
     /// Only this ack level.
     pub ack: Option<i32>,
-    /// The order.
-    pub order: SortOrder,
 }

@@ -30,7 +30,7 @@ impl fmt::Debug for Lane {
 pub struct OutboxItem {
     /// The delivery's number.
     pub id: i64,
-    /// The event's position in the log.
+    /// The event's position among those of its session.
     pub seq: i64,
     /// The event's id.
     pub event_id: String,

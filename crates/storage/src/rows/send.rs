@@ -3,10 +3,8 @@ use std::fmt;
 /// Where a send is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendState {
-    /// On disk, not yet handed to WhatsApp (or not known to be).
+    /// On disk; whether WhatsApp has it is not known.
     Accepted,
-    /// Handed over, not yet acknowledged.
-    Sent,
     /// WhatsApp's server acknowledged it. Final.
     Acked,
     /// It cannot be sent. Final.
@@ -48,7 +46,7 @@ impl fmt::Debug for SendRow {
     }
 }
 
-/// What [`crate::SendRows::begin_send`] found.
+/// What [`crate::OwnedRows::begin_send`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendBegun {
     /// Nothing was under this key: the row is stored, go on.

@@ -9,6 +9,15 @@ pub enum Desired {
     Stopped,
 }
 
+/// Where a session stood when its owner last said so. It is no proof that it stands there now: the owner may be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredStatus {
+    /// WAHA's word for it.
+    pub status: String,
+    /// Since when.
+    pub since_ms: i64,
+}
+
 /// One session: its name, configuration and desired state.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionRow {
@@ -24,6 +33,8 @@ pub struct SessionRow {
     pub updated_ms: i64,
     /// WAHA's `me` object (`{id,lid,jid,pushName}`) as JSON text, once linked.
     pub me_json: Option<String>,
+    /// What its owner last said of it, if ever. Kept as first stored; it moves on with [`crate::Change::Status`].
+    pub status: Option<StoredStatus>,
 }
 
 impl fmt::Debug for SessionRow {

@@ -15,26 +15,9 @@ impl AccountRows for SqliteStorage {
             .await
             .map_err(StorageError::during("reading the account of a session"))
     }
-
-    async fn put_account(&self, session: &str, account: AccountRow) -> Result<(), StorageError> {
-        let session = session.to_owned();
-        self.writer
-            .write("storing the account of a session", |connection| {
-                Box::pin(async move { put(connection, &session, &account).await })
-            })
-            .await
-    }
-
-    async fn change_account(&self, change: AccountChange) -> Result<(), StorageError> {
-        self.writer
-            .write("setting rows of a former account apart", |connection| {
-                Box::pin(async move { apply(connection, &change).await })
-            })
-            .await
-    }
 }
 
-async fn put(
+pub(super) async fn put(
     connection: &mut SqliteConnection,
     session: &str,
     account: &AccountRow,
@@ -51,25 +34,31 @@ async fn put(
     .map(drop)
 }
 
-async fn apply(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(), sqlx::Error> {
+/// See [`crate::OwnedRows::change_account`].
+pub(super) async fn change(
+    connection: &mut SqliteConnection,
+    session: &str,
+    change: &AccountChange,
+) -> Result<(), sqlx::Error> {
     query(
         "UPDATE sends SET state = 3, error = $2, updated_ms = $3
          WHERE session = $1 AND state < 2",
     )
-    .bind(&change.session)
+    .bind(session)
     .bind(&change.reason)
     .bind(change.now_ms)
     .execute(&mut *connection)
     .await?;
-    let former = set_apart(&change.session, &change.former);
-    let present = set_apart(&change.session, &change.present);
-    rename(connection, &change.session, &former).await?;
+    let former = set_apart(session, &change.former);
+    let present = set_apart(session, &change.present);
+    rename(connection, session, &former).await?;
     // An account that comes back finds its rows.
-    rename(connection, &present, &change.session).await?;
-    put(connection, &change.session, &change.present).await
+    rename(connection, &present, session).await?;
+    put(connection, session, &change.present).await
 }
 
-/// Lanes keep the session's name: what is owed to receivers still arrives, in order.
+/// Lanes keep the session's name: what is owed to receivers still arrives, in order. What the outbox says of an event
+/// follows it.
 async fn rename(connection: &mut SqliteConnection, from: &str, to: &str) -> Result<(), sqlx::Error> {
     for sql in [
         "UPDATE OR REPLACE messages SET session = $2 WHERE session = $1",

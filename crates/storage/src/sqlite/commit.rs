@@ -2,29 +2,56 @@
 
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use super::send_rows;
+use super::{send_rows, session_rows};
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent, SecondName,
 };
 
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
+    session: &str,
     batch: CommitBatch,
 ) -> Result<CommitOutcome, sqlx::Error> {
     let mut outcome = CommitOutcome::default();
+    let mut created = Vec::new();
     for change in batch.changes {
-        let (applied, events) = apply_change(connection, change).await?;
+        let (applied, events) = apply_change(connection, session, change).await?;
         outcome.applied.push(applied);
-        for event in events {
-            insert_event(connection, event, &mut outcome).await?;
-        }
+        created.extend(events);
+    }
+    let count = i64::try_from(created.len()).unwrap_or(i64::MAX);
+    if count == 0 {
+        return Ok(outcome);
+    }
+    let first = take_numbers(connection, session, count).await?;
+    for (number, event) in (first..).zip(created) {
+        insert_event(connection, number, event, &mut outcome).await?;
     }
     Ok(outcome)
+}
+
+/// Takes the session's next `count` event numbers; answers the first. They are given by the commit that uses them, so those
+/// of a commit that fails are not used up, and a reader never sees a number before those below it.
+async fn take_numbers(
+    connection: &mut SqliteConnection,
+    session: &str,
+    count: i64,
+) -> Result<i64, sqlx::Error> {
+    let last: i64 = query_scalar(
+        "INSERT INTO event_numbers (session, last) VALUES ($1, $2)
+         ON CONFLICT (session) DO UPDATE SET last = event_numbers.last + excluded.last RETURNING last",
+    )
+    .bind(session)
+    .bind(count)
+    .fetch_one(connection)
+    .await?;
+    Ok(last - count + 1)
 }
 
 /// Answers whether the change was applied, and the events to be created because of it.
 async fn apply_change(
     connection: &mut SqliteConnection,
+    session: &str,
     change: Change,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     match change {
@@ -41,10 +68,14 @@ async fn apply_change(
             let raised = raise_ack(connection, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
-        Change::Send { session, message_id, state, error, now_ms } => {
+        Change::Send { message_id, state, error, now_ms } => {
             let error = error.as_deref();
-            let known = send_rows::update(connection, &session, &message_id, state, error, now_ms).await?;
+            let known = send_rows::update(connection, session, &message_id, state, error, now_ms).await?;
             Ok((known, Vec::new()))
+        }
+        // Of a session that has no row there is something to tell all the same.
+        Change::Status { status, events } => {
+            Ok((session_rows::set_status(connection, session, &status).await?, events))
         }
         Change::Events(events) => Ok((true, events)),
     }
@@ -147,29 +178,31 @@ async fn raise_ack(
 
 async fn insert_event(
     connection: &mut SqliteConnection,
+    number: i64,
     event: NewEvent,
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
-    let seq: i64 = query_scalar(
-        "INSERT INTO events (id, session, chat, name, rest, timestamp_ms, also_id, also_name)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
+    query(
+        "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms, also_id, also_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
-    .bind(&event.id)
     .bind(&event.session)
+    .bind(number)
+    .bind(&event.id)
     .bind(&event.chat)
     .bind(&event.name)
     .bind(&event.rest)
     .bind(event.timestamp_ms)
     .bind(event.also.as_ref().map(|also| also.id.as_str()))
     .bind(event.also.as_ref().map(|also| also.name.as_str()))
-    .fetch_one(&mut *connection)
+    .execute(&mut *connection)
     .await?;
-    owe(connection, seq, false, &event.subscriptions, &event, outcome).await?;
+    owe(connection, number, false, &event.subscriptions, &event, outcome).await?;
     if let Some(also) = &event.also {
-        owe(connection, seq, true, &also.subscriptions, &event, outcome).await?;
+        owe(connection, number, true, &also.subscriptions, &event, outcome).await?;
     }
     let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
-    let first = EventRow { seq, id, session, chat, name, rest, timestamp_ms };
+    let first = EventRow { seq: number, id, session, chat, name, rest, timestamp_ms };
     let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
     outcome.events.push(first);
     outcome.events.extend(second);
@@ -179,7 +212,7 @@ async fn insert_event(
 /// Owes an event, under one of its names, to its subscriptions.
 async fn owe(
     connection: &mut SqliteConnection,
-    seq: i64,
+    number: i64,
     also: bool,
     subscriptions: &[String],
     event: &NewEvent,
@@ -189,9 +222,11 @@ async fn owe(
         let lane =
             open_lane(connection, subscription, &event.session, &event.chat, event.timestamp_ms).await?;
         query(
-            "INSERT INTO outbox (seq, also, subscription, lane, state, attempts) VALUES ($1, $2, $3, $4, 0, 0)",
+            "INSERT INTO outbox (session, number, also, subscription, lane, state, attempts)
+             VALUES ($1, $2, $3, $4, $5, 0, 0)",
         )
-        .bind(seq)
+        .bind(&event.session)
+        .bind(number)
         .bind(also)
         .bind(subscription)
         .bind(lane)

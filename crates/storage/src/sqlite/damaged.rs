@@ -36,9 +36,9 @@ pub(super) fn named<T>(
 fn name(naming: &Naming, row: &SqliteRow) -> String {
     let Naming { what, key } = naming;
     let text = |column: &str| row.try_get::<String, _>(column).ok();
-    match (text(key), text("session"), row.try_get::<i64, _>("seq")) {
-        (Some(key), Some(session), _) => format!("{what} {key} of session {session}"),
-        (_, _, Ok(seq)) => format!("{what} number {seq}"),
-        _ => format!("a {what}"),
+    let number = || ["seq", "number"].into_iter().find_map(|column| row.try_get::<i64, _>(column).ok());
+    match (text(key), text("session")) {
+        (Some(key), Some(session)) => format!("{what} {key} of session {session}"),
+        _ => number().map_or_else(|| format!("a {what}"), |number| format!("{what} number {number}")),
     }
 }

@@ -16,23 +16,16 @@ impl EventRows for SqliteStorage {
         Ok(found.and_then(|names| names.into_iter().find(|event| event.id == id)))
     }
 
-    async fn events_after(
-        &self,
-        session: Option<&str>,
-        seq: i64,
-        limit: u32,
-    ) -> Result<Vec<EventRow>, StorageError> {
-        let found = match session {
-            Some(session) => {
-                query("SELECT * FROM events WHERE seq > $1 AND session = $3 ORDER BY seq LIMIT $2")
-                    .bind(seq)
-                    .bind(limit)
-                    .bind(session)
-            }
-            None => query("SELECT * FROM events WHERE seq > $1 ORDER BY seq LIMIT $2").bind(seq).bind(limit),
-        };
-        let found = found.try_map(damaged::named(&EVENT, read)).fetch_all(&self.readers).await;
-        Ok(found.map_err(StorageError::during("reading events"))?.into_iter().flatten().collect())
+    async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError> {
+        let found = query("SELECT * FROM events WHERE session = $1 AND number > $2 ORDER BY number LIMIT $3")
+            .bind(session)
+            .bind(seq)
+            .bind(limit)
+            .try_map(damaged::named(&EVENT, read))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StorageError::during("reading events"))?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
@@ -42,7 +35,7 @@ const EVENT: damaged::Naming = damaged::Naming { what: "event", key: "id" };
 /// The event under each of its names.
 fn read(row: &SqliteRow) -> Result<Vec<EventRow>, sqlx::Error> {
     let first = EventRow {
-        seq: row.try_get("seq")?,
+        seq: row.try_get("number")?,
         id: row.try_get("id")?,
         session: row.try_get("session")?,
         chat: row.try_get("chat")?,

@@ -14,55 +14,9 @@ impl GenerationRows for SqliteStorage {
             .await
             .map_err(StorageError::during("reading a session's generation"))
     }
-
-    async fn put_generation(&self, row: GenerationRow) -> Result<(), StorageError> {
-        self.writer.write("storing a session's generation", |connection| Box::pin(put(connection, row))).await
-    }
-
-    async fn seen_generation(
-        &self,
-        session: &str,
-        run: &str,
-        writes: i64,
-        written_s: i64,
-    ) -> Result<(), StorageError> {
-        let (session, run) = (session.to_owned(), run.to_owned());
-        self.writer
-            .write("storing how far a session is", move |connection| {
-                Box::pin(async move {
-                    query(
-                        "UPDATE generations SET writes = $3, written_s = $4
-                         WHERE session = $1 AND run = $2 AND writes < $3",
-                    )
-                    .bind(session)
-                    .bind(run)
-                    .bind(writes)
-                    .bind(written_s)
-                    .execute(connection)
-                    .await
-                    .map(drop)
-                })
-            })
-            .await
-    }
-
-    async fn forget_generation(&self, session: &str) -> Result<(), StorageError> {
-        let session = session.to_owned();
-        self.writer
-            .write("forgetting a session's generation", move |connection| {
-                Box::pin(async move {
-                    query("DELETE FROM generations WHERE session = $1")
-                        .bind(session)
-                        .execute(connection)
-                        .await
-                        .map(drop)
-                })
-            })
-            .await
-    }
 }
 
-async fn put(connection: &mut SqliteConnection, row: GenerationRow) -> Result<(), sqlx::Error> {
+pub(super) async fn put(connection: &mut SqliteConnection, row: GenerationRow) -> Result<(), sqlx::Error> {
     query(
         "INSERT OR REPLACE INTO generations (session, login, run, next, writes, written_s, engine_file, rows_file,
              sealed, renewals, renewed_ms, renewed_because)
@@ -83,6 +37,30 @@ async fn put(connection: &mut SqliteConnection, row: GenerationRow) -> Result<()
     .execute(connection)
     .await
     .map(drop)
+}
+
+pub(super) async fn seen(
+    connection: &mut SqliteConnection,
+    session: &str,
+    run: String,
+    writes: i64,
+    written_s: i64,
+) -> Result<(), sqlx::Error> {
+    query(
+        "UPDATE generations SET writes = $3, written_s = $4
+         WHERE session = $1 AND run = $2 AND writes < $3",
+    )
+    .bind(session)
+    .bind(run)
+    .bind(writes)
+    .bind(written_s)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+pub(super) async fn forget(connection: &mut SqliteConnection, session: &str) -> Result<(), sqlx::Error> {
+    query("DELETE FROM generations WHERE session = $1").bind(session).execute(connection).await.map(drop)
 }
 
 fn read(row: SqliteRow) -> Result<GenerationRow, sqlx::Error> {

@@ -7,10 +7,14 @@ use tokio::sync::watch;
 use super::SqliteStorage;
 use super::rebuild::forget;
 use crate::disk::DiskTrouble;
-use crate::{Retention, Storage, StorageError};
+use crate::{Ownership, Retention, Storage, StorageError};
 
 #[async_trait]
 impl Storage for SqliteStorage {
+    async fn acquire(&self, session: &str) -> Result<Ownership, StorageError> {
+        self.claims.acquire(session, Arc::clone(&self.writer))
+    }
+
     async fn check(&self) -> Result<(), StorageError> {
         self.writer.write("writing a probe row", |connection| Box::pin(write_probe(connection))).await?;
         query_scalar::<_, i64>("SELECT writes FROM probe")
@@ -60,9 +64,10 @@ async fn prune(connection: &mut SqliteConnection, retention: Retention) -> Resul
             retention.dead_before_ms,
         ),
         (
-            "DELETE FROM events WHERE seq IN
-                 (SELECT seq FROM events WHERE timestamp_ms < $1
-                      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq) LIMIT $2)",
+            "DELETE FROM events WHERE rowid IN
+                 (SELECT rowid FROM events WHERE timestamp_ms < $1 AND NOT EXISTS
+                      (SELECT 1 FROM outbox WHERE outbox.session = events.session AND outbox.number = events.number)
+                  LIMIT $2)",
             retention.delivered_before_ms,
         ),
         (

@@ -1,18 +1,11 @@
 use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row, Sqlite, query, sqlite::SqliteRow};
 
-use super::{SqliteStorage, commit, damaged};
-use crate::{
-    CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageRows, SortOrder,
-    StorageError, WireKey,
-};
+use super::{SqliteStorage, damaged};
+use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, StorageError, WireKey};
 
 #[async_trait]
 impl MessageRows for SqliteStorage {
-    async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError> {
-        self.writer.write("committing a batch", |connection| Box::pin(commit::apply(connection, batch))).await
-    }
-
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
         query(
             "SELECT * FROM messages WHERE session = $1 AND id = $2
@@ -62,11 +55,10 @@ fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
     if let Some(ack) = query.ack {
         sql.push(" AND ack = ").push_bind(ack);
     }
-    sql.push(match query.order {
-        SortOrder::NewestFirst => " ORDER BY timestamp_s DESC, seq DESC LIMIT ",
-        SortOrder::OldestFirst => " ORDER BY timestamp_s, seq LIMIT ",
-    });
-    sql.push_bind(query.limit).push(" OFFSET ").push_bind(query.offset);
+    sql.push(" ORDER BY timestamp_s DESC, seq DESC LIMIT ")
+        .push_bind(query.limit)
+        .push(" OFFSET ")
+        .push_bind(query.offset);
     sql
 }
 

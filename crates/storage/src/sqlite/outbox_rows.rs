@@ -52,12 +52,12 @@ impl OutboxRows for SqliteStorage {
 
     async fn lane_items(&self, lane: i64, limit: u32) -> Result<Vec<OutboxItem>, StorageError> {
         query(
-            "SELECT outbox.id, outbox.seq, outbox.attempts,
+            "SELECT outbox.id, outbox.number, outbox.attempts,
                  CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END AS event_id,
                  CASE outbox.also WHEN 1 THEN events.also_name ELSE events.name END AS name,
                  events.session, events.timestamp_ms, events.rest
-             FROM outbox JOIN events ON events.seq = outbox.seq
-             WHERE outbox.lane = $1 AND outbox.state = 0 ORDER BY outbox.seq, outbox.also LIMIT $2",
+             FROM outbox JOIN events ON events.session = outbox.session AND events.number = outbox.number
+             WHERE outbox.lane = $1 AND outbox.state = 0 ORDER BY outbox.number, outbox.also LIMIT $2",
         )
         .bind(lane)
         .bind(limit)
@@ -113,7 +113,7 @@ impl OutboxRows for SqliteStorage {
     async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError> {
         query(
             "SELECT attempts.* FROM attempts JOIN outbox ON outbox.id = attempts.delivery
-                 JOIN events ON events.seq = outbox.seq
+                 JOIN events ON events.session = outbox.session AND events.number = outbox.number
              WHERE CASE outbox.also WHEN 1 THEN events.also_id ELSE events.id END = $1
                  AND (events.id = $1 OR events.also_id = $1) AND outbox.subscription = $2
              ORDER BY attempts.id",
@@ -300,10 +300,13 @@ async fn replay(
 
 fn dead(select: &'static str, which: &DeadLetterQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(select);
-    sql.push(" FROM outbox JOIN events ON events.seq = outbox.seq WHERE outbox.state = 2 AND outbox.id > ");
+    sql.push(
+        " FROM outbox JOIN events ON events.session = outbox.session AND events.number = outbox.number
+          WHERE outbox.state = 2 AND outbox.id > ",
+    );
     sql.push_bind(which.after);
     if let Some(session) = &which.session {
-        sql.push(" AND events.session = ").push_bind(session.clone());
+        sql.push(" AND outbox.session = ").push_bind(session.clone());
     }
     if let Some(subscription) = &which.subscription {
         sql.push(" AND outbox.subscription = ").push_bind(subscription.clone());
@@ -332,7 +335,7 @@ const DELIVERY: damaged::Naming = damaged::Naming { what: "delivery of event", k
 fn read_item(row: &SqliteRow) -> Result<OutboxItem, sqlx::Error> {
     Ok(OutboxItem {
         id: row.try_get("id")?,
-        seq: row.try_get("seq")?,
+        seq: row.try_get("number")?,
         event_id: row.try_get("event_id")?,
         name: row.try_get("name")?,
         timestamp_ms: row.try_get("timestamp_ms")?,

@@ -8,38 +8,6 @@ use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
 
 #[async_trait]
 impl SendRows for SqliteStorage {
-    async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {
-        self.writer.write("storing a send", |connection| Box::pin(begin(connection, row))).await
-    }
-
-    async fn update_send(
-        &self,
-        session: &str,
-        message_id: &str,
-        state: SendState,
-        error: Option<String>,
-        now_ms: i64,
-    ) -> Result<bool, StorageError> {
-        let (session, message_id) = (session.to_owned(), message_id.to_owned());
-        self.writer
-            .write("moving a send on", move |connection| {
-                Box::pin(async move {
-                    update(connection, &session, &message_id, state, error.as_deref(), now_ms).await
-                })
-            })
-            .await
-    }
-
-    async fn send(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
-        query("SELECT * FROM sends WHERE session = $1 AND message_id = $2")
-            .bind(session)
-            .bind(message_id)
-            .try_map(damaged::named(&SEND, read))
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(StorageError::during("reading a send"))
-    }
-
     async fn send_by_key(
         &self,
         session: &str,
@@ -73,7 +41,7 @@ fn by_key<'q>(session: &'q str, key: &'q str) -> Query<'q, Sqlite, SqliteArgumen
     .bind(key)
 }
 
-async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBegun, sqlx::Error> {
+pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBegun, sqlx::Error> {
     if let Some(key) = &row.idempotency_key {
         let existing = by_key(&row.session, key)
             .try_map(damaged::named(&SEND, read))
@@ -103,7 +71,7 @@ async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Result<SendBe
     Ok(SendBegun::New)
 }
 
-/// Shared with the commit, where a send moves on together with its message.
+/// A send moves on with the commit that stores what became of it.
 pub(super) async fn update(
     connection: &mut SqliteConnection,
     session: &str,
@@ -129,7 +97,6 @@ pub(super) async fn update(
 fn number(state: SendState) -> i64 {
     match state {
         SendState::Accepted => 0,
-        SendState::Sent => 1,
         SendState::Acked => 2,
         SendState::Failed => 3,
     }
@@ -146,7 +113,6 @@ fn read(row: &SqliteRow) -> Result<SendRow, sqlx::Error> {
         message_id: row.try_get("message_id")?,
         state: match row.try_get("state")? {
             0 => SendState::Accepted,
-            1 => SendState::Sent,
             2 => SendState::Acked,
             3 => SendState::Failed,
             other => return Err(unknown("state", other)),

@@ -1,15 +1,13 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
 
 use super::{SqliteStorage, unknown};
-use crate::{Desired, SessionRow, SessionRows, StorageError};
+use crate::{Desired, SessionRow, SessionRows, StorageError, StoredStatus};
 
 #[async_trait]
 impl SessionRows for SqliteStorage {
-    async fn put_session(&self, row: SessionRow) -> Result<(), StorageError> {
-        self.writer.write("storing a session", |connection| Box::pin(put(connection, row))).await
-    }
-
     async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError> {
         query("SELECT * FROM sessions WHERE name = $1")
             .bind(name)
@@ -28,15 +26,22 @@ impl SessionRows for SqliteStorage {
     }
 
     async fn delete_session(&self, name: &str) -> Result<bool, StorageError> {
-        let name = name.to_owned();
-        self.writer.write("deleting a session", |connection| Box::pin(delete(connection, name))).await
+        let (name, claims, concerned) = (name.to_owned(), Arc::clone(&self.claims), name.to_owned());
+        self.writer
+            .write_if(
+                "deleting a session",
+                move || claims.free(&concerned),
+                |connection| Box::pin(delete(connection, name)),
+            )
+            .await
     }
 }
 
-async fn put(connection: &mut SqliteConnection, row: SessionRow) -> Result<(), sqlx::Error> {
+pub(super) async fn put(connection: &mut SqliteConnection, row: SessionRow) -> Result<(), sqlx::Error> {
+    let status = row.status.as_ref();
     query(
-        "INSERT INTO sessions (name, config_json, desired, created_ms, updated_ms, me_json)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO sessions (name, config_json, desired, created_ms, updated_ms, me_json, status, status_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (name) DO UPDATE SET config_json = excluded.config_json, desired = excluded.desired,
              updated_ms = excluded.updated_ms, me_json = excluded.me_json",
     )
@@ -49,9 +54,26 @@ async fn put(connection: &mut SqliteConnection, row: SessionRow) -> Result<(), s
     .bind(row.created_ms)
     .bind(row.updated_ms)
     .bind(row.me_json)
+    .bind(status.map(|status| status.status.as_str()))
+    .bind(status.map(|status| status.since_ms))
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// Moves a session's status on.
+pub(super) async fn set_status(
+    connection: &mut SqliteConnection,
+    name: &str,
+    status: &StoredStatus,
+) -> Result<bool, sqlx::Error> {
+    let updated = query("UPDATE sessions SET status = $2, status_ms = $3 WHERE name = $1")
+        .bind(name)
+        .bind(&status.status)
+        .bind(status.since_ms)
+        .execute(connection)
+        .await?;
+    Ok(updated.rows_affected() > 0)
 }
 
 async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool, sqlx::Error> {
@@ -64,9 +86,9 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
         "DELETE FROM sends WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0')",
         // Outbox rows and attempts go with their events.
         "DELETE FROM events WHERE (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = events.seq AND outbox.state = 0)",
-        "DELETE FROM outbox WHERE state = 2 AND seq IN (SELECT seq FROM events
-             WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0'))",
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.session = events.session
+                 AND outbox.number = events.number AND outbox.state = 0)",
+        "DELETE FROM outbox WHERE state = 2 AND (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))",
     ] {
         query(sql).bind(&name).execute(&mut *connection).await?;
     }
@@ -74,6 +96,8 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
 }
 
 fn read(row: SqliteRow) -> Result<SessionRow, sqlx::Error> {
+    // A database that is only looked at may be of an earlier schema, which has neither.
+    let status = (row.try_get("status"), row.try_get("status_ms"));
     Ok(SessionRow {
         name: row.try_get("name")?,
         config_json: row.try_get("config_json")?,
@@ -85,5 +109,9 @@ fn read(row: SqliteRow) -> Result<SessionRow, sqlx::Error> {
         created_ms: row.try_get("created_ms")?,
         updated_ms: row.try_get("updated_ms")?,
         me_json: row.try_get("me_json")?,
+        status: match status {
+            (Ok(Some(status)), Ok(Some(since_ms))) => Some(StoredStatus { status, since_ms }),
+            _ => None,
+        },
     })
 }

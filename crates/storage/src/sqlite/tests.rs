@@ -10,8 +10,7 @@ use super::{Place, SqliteStorage};
 use crate::conformance::suite;
 use crate::disk::DiskCause;
 use crate::{
-    Desired, IncidentQuery, NewIncident, SessionRow, SessionRows, Storage, StorageError, open_sqlite,
-    read_sqlite,
+    Desired, IncidentQuery, NewIncident, SessionRow, Storage, StorageError, open_sqlite, read_sqlite,
 };
 
 /// A storage and the folder it lives in.
@@ -42,13 +41,20 @@ fn session() -> SessionRow {
         created_ms: 1,
         updated_ms: 1,
         me_json: None,
+        status: None,
     }
+}
+
+/// Stores a session as its owner.
+async fn put(storage: &dyn Storage, row: SessionRow) -> Result<(), StorageError> {
+    let owner = storage.acquire(&row.name).await?;
+    owner.rows().put_session(row).await
 }
 
 #[tokio::test]
 async fn files_are_the_owners_alone() {
     let opened = open().await;
-    opened.storage.put_session(session()).await.unwrap();
+    put(&*opened.storage, session()).await.unwrap();
     let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let file = opened.file();
     assert_eq!(mode(file.clone()), 0o600);
@@ -65,11 +71,11 @@ async fn files_are_the_owners_alone() {
 #[tokio::test]
 async fn closing_folds_the_wal_in_and_later_calls_say_so() {
     let opened = open().await;
-    opened.storage.put_session(session()).await.unwrap();
+    put(&*opened.storage, session()).await.unwrap();
     opened.storage.close().await;
     opened.storage.close().await;
     assert!(!opened.file().with_file_name("wakeeper.db-wal").exists());
-    assert!(matches!(opened.storage.put_session(session()).await, Err(StorageError::Closed)));
+    assert!(matches!(put(&*opened.storage, session()).await, Err(StorageError::Closed)));
     assert!(matches!(opened.storage.sessions().await, Err(StorageError::Closed)));
     let again = open_sqlite(opened.file()).await.unwrap();
     assert_eq!(again.sessions().await.unwrap().len(), 1);
@@ -130,11 +136,11 @@ async fn a_reader_sees_what_another_process_writes_and_changes_nothing() {
 #[tokio::test]
 async fn a_database_that_is_moved_away_takes_no_writes_until_it_is_back() {
     let opened = open().await;
-    opened.storage.put_session(session()).await.unwrap();
+    put(&*opened.storage, session()).await.unwrap();
     let (file, aside) = (opened.file(), opened.folder.path().join("aside"));
     std::fs::rename(&file, &aside).unwrap();
     let refused =
-        opened.storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap_err();
+        put(&*opened.storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap_err();
     assert_eq!(refused.disk_cause(), Some(DiskCause::Gone), "{refused}");
     let mut disk = opened.storage.disk();
     assert_eq!(disk.borrow_and_update().as_ref().unwrap().path, file);
@@ -142,7 +148,7 @@ async fn a_database_that_is_moved_away_takes_no_writes_until_it_is_back() {
     assert!(!file.exists(), "nothing new is made in its place");
     std::fs::rename(&aside, &file).unwrap();
     disk.wait_for(Option::is_none).await.unwrap();
-    opened.storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    put(&*opened.storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
     assert_eq!(opened.storage.sessions().await.unwrap().len(), 2);
     opened.storage.close().await;
 }
@@ -150,7 +156,7 @@ async fn a_database_that_is_moved_away_takes_no_writes_until_it_is_back() {
 #[tokio::test]
 async fn a_database_that_vanishes_is_noticed_without_a_write() {
     let opened = open().await;
-    opened.storage.put_session(session()).await.unwrap();
+    put(&*opened.storage, session()).await.unwrap();
     std::fs::remove_file(opened.file().with_file_name("wakeeper.db-wal")).unwrap();
     let mut disk = opened.storage.disk();
     let trouble = disk.wait_for(Option::is_some).await.unwrap().clone().unwrap();
@@ -176,7 +182,7 @@ async fn works_again(storage: &SqliteStorage) {
     let mut disk = storage.disk();
     let again = disk.wait_for(Option::is_none);
     tokio::time::timeout(Duration::from_secs(15), again).await.expect("writes work again").unwrap();
-    storage.put_session(SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    put(storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
 }
 
 /// With no reader connected, the writer's connection is the last one: SQLite removes the log with it.
@@ -185,7 +191,7 @@ async fn a_failed_write_without_readers_is_got_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wakeeper.db");
     let storage = SqliteStorage::open(&Place::ready(&path).unwrap()).await.unwrap();
-    storage.put_session(session()).await.unwrap();
+    put(&storage, session()).await.unwrap();
     storage.readers.close().await;
     fail_a_write(&storage).await;
     works_again(&storage).await;
@@ -193,7 +199,7 @@ async fn a_failed_write_without_readers_is_got_over() {
     fail_a_write(&storage).await;
     works_again(&storage).await;
     std::fs::remove_file(folder.path().join("wakeeper.db-wal")).unwrap();
-    let refused = storage.put_session(session()).await.unwrap_err();
+    let refused = put(&storage, session()).await.unwrap_err();
     assert_eq!(refused.disk_cause(), Some(DiskCause::Gone), "the new log is watched too");
 }
 
@@ -205,7 +211,7 @@ async fn a_reader_stays_connected_however_long_it_is_idle() {
     let pool = storage.readers.options();
     assert!(pool.get_min_connections() > 0);
     assert_eq!((pool.get_idle_timeout(), pool.get_max_lifetime()), (None, None));
-    storage.put_session(session()).await.unwrap();
+    put(&storage, session()).await.unwrap();
     let log = || std::fs::metadata(folder.path().join("wakeeper.db-wal")).unwrap().ino();
     let before = log();
     // It has read nothing but what connecting takes.
@@ -221,7 +227,7 @@ async fn a_row_that_cannot_be_read_is_named() {
     let opened = open().await;
     let row = crate::conformance::message("c", "M1");
     let change = crate::Change::Message { row: Box::new(row), updates: vec![], events: vec![] };
-    opened.storage.commit(change.into()).await.unwrap();
+    opened.storage.acquire("default").await.unwrap().rows().commit(change.into()).await.unwrap();
     let mut connection = SqliteConnectOptions::new().filename(opened.file()).connect().await.unwrap();
     sqlx::query("UPDATE messages SET ack = 'much'").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -36,8 +36,12 @@ trait Request: Send {
     fn answer(self: Box<Self>, failure: Option<StorageError>);
 }
 
+/// Says, when a request's turn has come, whether its caller may still write.
+type Permission = Box<dyn Fn() -> Result<(), StorageError> + Send>;
+
 struct Pending<T, F> {
     operation: &'static str,
+    permission: Permission,
     work: Option<F>,
     result: Option<Result<T, StorageError>>,
     reply: oneshot::Sender<Result<T, StorageError>>,
@@ -54,6 +58,10 @@ where
     ) -> BoxFuture<'c, Result<bool, StorageError>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return Ok(false) };
+            if let Err(refused) = (self.permission)() {
+                self.result = Some(Err(refused));
+                return Ok(false);
+            }
             let result = work(connection).await.map_err(StorageError::during(self.operation));
             if let Err(error) = &result
                 && error.disk_cause().is_some()
@@ -111,9 +119,24 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     {
+        self.write_if(operation, || Ok(()), work).await
+    }
+
+    /// As [`Writer::write`], if `permission` is still given when the turn of the work has come.
+    pub(super) async fn write_if<T, F>(
+        &self,
+        operation: &'static str,
+        permission: impl Fn() -> Result<(), StorageError> + Send + 'static,
+        work: F,
+    ) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    {
+        let permission = Box::new(permission);
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let request = Pending { operation, work: Some(work), result: None, reply };
+        let request = Pending { operation, permission, work: Some(work), result: None, reply };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)?;
         drop(queue);
         answer.await.map_err(|_| StorageError::Closed)?

@@ -181,8 +181,9 @@ async fn a_removed_webhook_leaves_dead_letters_not_a_queue() {
         created_ms: 1,
         updated_ms: 1,
         me_json: None,
+        status: None,
     };
-    rig.storage.put_session(session).await.unwrap();
+    rig.storage.acquire("default").await.unwrap().rows().put_session(session).await.unwrap();
     rig.emit("c", json!({"n": 1})).await;
     rig.configure(&json!([]));
     rig.webhooks.start();

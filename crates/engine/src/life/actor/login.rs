@@ -12,6 +12,7 @@ use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 
 use super::{Actor, CONNECT, PASSKEY};
 use crate::life::backoff::{self, Cause};
+use crate::ops::pairing::PairingError;
 use crate::{EngineError, address, life::account, life::credentials};
 
 /// How long logging out at WhatsApp may take.
@@ -76,8 +77,11 @@ impl Actor {
         state.set_me(None);
         self.tell_webhooks();
         self.store().await;
-        let storage = self.parts.journal.storage();
-        if let Err(error) = storage.forget_generation(state.name().as_str()).await {
+        let forgotten = match self.parts.journal.rows() {
+            Ok(rows) => rows.forget_generation().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = forgotten {
             tracing::error!(session = %state.name(), %error, "the rows still know of the old login");
             self.remembered = true;
         }
@@ -127,12 +131,14 @@ impl Actor {
         Ok(())
     }
 
-    pub(super) fn pairing_code(&self, phone: String, done: oneshot::Sender<Result<String, EngineError>>) {
+    pub(super) fn pairing_code(&self, phone: String, done: oneshot::Sender<Result<String, PairingError>>) {
         let state = &self.parts.state;
-        let not_ready = |status| EngineError::NotReady {
-            session: state.name().clone(),
-            status,
-            expected: vec![SessionStatus::ScanQrCode],
+        let not_ready = |status| {
+            PairingError::from(EngineError::NotReady {
+                session: state.name().clone(),
+                status,
+                expected: vec![SessionStatus::ScanQrCode],
+            })
         };
         match (state.status(), &self.connection) {
             (SessionStatus::ScanQrCode, Some(connection)) => {
@@ -150,7 +156,7 @@ impl Actor {
     }
 }
 
-async fn request_pairing_code(client: &Arc<Client>, phone: String) -> Result<String, EngineError> {
+async fn request_pairing_code(client: &Arc<Client>, phone: String) -> Result<String, PairingError> {
     let ask = || PairCodeOptions { phone_number: phone.clone(), ..PairCodeOptions::default() };
     let mut result = client.pair_with_code(ask()).await;
     if matches!(result, Err(PairError::PairCode(PairCodeError::CodeAlreadyOutstanding { .. }))) {
@@ -158,6 +164,5 @@ async fn request_pairing_code(client: &Arc<Client>, phone: String) -> Result<Str
         client.cancel_pair_code().await;
         result = client.pair_with_code(ask()).await;
     }
-    result
-        .map_err(|error| EngineError::PairingCode { reason: error.to_string(), retry_after: error.backoff() })
+    result.map_err(|error| PairingError::Refused { reason: error.to_string(), retry_after: error.backoff() })
 }

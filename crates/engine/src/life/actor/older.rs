@@ -71,8 +71,9 @@ impl Actor {
         }
         let state = &self.parts.state;
         let now_ms = state.clock().now_ms();
-        let storage = self.parts.journal.storage();
-        let begun = generation::begin(&self.parts.older.places, storage, now_ms, told).await;
+        let rows = self.parts.journal.rows()?;
+        let storage = self.parts.journal.storage().as_ref();
+        let begun = generation::begin(&self.parts.older.places, storage, &rows, now_ms, told).await;
         let begun = begun.map_err(|source| EngineError::Generation {
             session: state.name().clone(),
             source: Box::new(source),
@@ -102,8 +103,13 @@ impl Actor {
         if self.run.is_some() {
             return;
         }
-        let (places, storage) = (&self.parts.older.places, self.parts.journal.storage());
-        match generation::begin_linked(places, storage, self.parts.state.clock().now_ms()).await {
+        let (places, journal) = (&self.parts.older.places, &self.parts.journal);
+        let now_ms = self.parts.state.clock().now_ms();
+        let begun = match journal.rows() {
+            Ok(rows) => generation::begin_linked(places, journal.storage().as_ref(), &rows, now_ms).await,
+            Err(error) => Err(error.into()),
+        };
+        match begun {
             Ok(begun) => {
                 // Made a moment ago: nothing can be older, and its server has no other keys than its own.
                 self.compared = true;
@@ -149,10 +155,11 @@ impl Actor {
             }),
         };
         match checked {
-            Ok(Kept::Untouched) => Ok(true),
-            Ok(Kept::PutBack) => {
-                tracing::warn!(session = %self.parts.state.name(), "somebody deleted the lock file of this session; it is there again");
-                Ok(true)
+            Ok(kept) => {
+                if kept == Kept::PutBack {
+                    tracing::warn!(session = %self.parts.state.name(), "somebody deleted the lock file of this session; it is there again");
+                }
+                Ok(self.owns_rows().await)
             }
             Err(EngineError::Lock(error @ LockError::Held { .. })) => {
                 self.abandon(error.to_string()).await;
@@ -166,9 +173,18 @@ impl Actor {
         }
     }
 
-    /// Closes the client and starts nothing: two owners would break the encryption.
+    /// Whether the session's rows are this process's own, or were just taken back: whoever had the lock is gone. If another
+    /// has them, the session is closed for good.
+    async fn owns_rows(&mut self) -> bool {
+        let Err(error) = self.parts.journal.own().await else { return true };
+        self.abandon(error.to_string()).await;
+        false
+    }
+
+    /// Closes the client, starts nothing and writes nothing more: two owners would break the encryption.
     pub(super) async fn abandon(&mut self, reason: String) {
         if !self.started && self.connection.is_none() {
+            self.parts.journal.give_up();
             return;
         }
         tracing::error!(session = %self.parts.state.name(), reason, "the session is closed: it is not this gateway's own any more");
@@ -180,13 +196,17 @@ impl Actor {
         self.parts.state.retry_requests().forget();
         self.close().await;
         self.enter(SessionStatus::Failed, Some(format!("closed: {reason}"))).await;
+        self.parts.journal.give_up();
     }
 
     /// Moves on what the rows know of the run.
     async fn follow(&mut self) {
-        let storage = self.parts.journal.storage();
         let Some(Watched { run, writes }) = &mut self.run else { return };
-        if let Err(error) = run.seen(storage.as_ref(), writes).await {
+        let seen = match self.parts.journal.rows() {
+            Ok(rows) => run.seen(&rows, writes).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = seen {
             tracing::debug!(session = %self.parts.state.name(), %error, "how far the session is could not be stored");
         }
     }
@@ -198,7 +218,11 @@ impl Actor {
         }
         self.compared = false;
         let Some(Watched { run, .. }) = self.run.take() else { return };
-        if let Err(error) = run.end(self.parts.journal.storage()).await {
+        let ended = match self.parts.journal.rows() {
+            Ok(rows) => run.end(self.parts.journal.storage().as_ref(), &rows).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = ended {
             tracing::warn!(session = %self.parts.state.name(), %error,
                 "the end of the run was not marked; the next start may negotiate sending chains anew");
         }

@@ -129,7 +129,7 @@ async fn unknown_fields_are_refused_by_name_everywhere() {
         assert_eq!(text["message"], format!("{field}: unknown field"), "{path}");
         assert!(text["hint"].is_string(), "{text}");
     }
-    assert_eq!(lab.names(), ["default"]);
+    assert_eq!(lab.names().await, ["default"]);
 }
 
 #[tokio::test]
@@ -142,9 +142,9 @@ async fn a_session_has_a_hundred_webhooks_at_most() {
     let answer = lab.call(Method::POST, "/api/sessions", new(101)).await;
     assert_error("101", &answer, 400, BAD);
     assert!(answer.json()["message"].as_str().unwrap().contains("at most 100"), "{}", answer.json());
-    assert_eq!(lab.names(), ["default"]);
+    assert_eq!(lab.names().await, ["default"]);
     lab.call(Method::POST, "/api/sessions", new(100)).await;
-    assert_eq!(lab.names(), ["default", "x"]);
+    assert_eq!(lab.names().await, ["default", "x"]);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
         assert_error(field, &answer, 400, BAD);
         assert!(answer.json()["message"].as_str().unwrap().contains(field), "{}", answer.json());
     }
-    assert_eq!(lab.names(), ["default"]);
+    assert_eq!(lab.names().await, ["default"]);
     let usual = json!({
         "metadata": {}, "debug": false, "proxy": null, "ignore": {"status": null},
         "noweb": {"markOnline": true, "store": {"enabled": true, "fullSync": false}},
@@ -218,7 +218,7 @@ async fn a_proxy_is_refused_not_ignored() {
         assert!(body["message"].as_str().unwrap().contains("config.proxy"), "{body}");
         assert!(!body.to_string().contains("hush"), "{body}");
     }
-    assert_eq!(lab.names(), ["default"]);
+    assert_eq!(lab.names().await, ["default"]);
     for none in [json!(null), json!({"server": ""})] {
         let (status, made) = create(&lab, "none", &json!({"proxy": none})).await;
         assert_eq!(status, StatusCode::CREATED, "{made}");
@@ -236,6 +236,7 @@ fn old_row(name: &str, config: &Value) -> SessionRow {
         created_ms: 1,
         updated_ms: 1,
         me_json: None,
+        status: None,
     }
 }
 
@@ -243,7 +244,7 @@ async fn lab_with(rows: Vec<SessionRow>) -> Lab {
     let folder = tempfile::tempdir().unwrap();
     let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
     for row in rows {
-        storage.put_session(row).await.unwrap();
+        storage.acquire(&row.name).await.unwrap().rows().put_session(row.clone()).await.unwrap();
     }
     storage.close().await;
     let keys = KeyPolicy::required(&secrecy::SecretString::from(super::requests::KEY));
@@ -412,13 +413,12 @@ fn received(id: &str, timestamp_s: i64, proto: &[u8]) -> Change {
 async fn a_damaged_message_is_an_error_that_names_it_and_can_be_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
-    storage
-        .put_session(SessionRow { desired: Desired::Stopped, ..old_row("default", &json!({})) })
-        .await
-        .unwrap();
+    let owner = storage.acquire("default").await.unwrap();
+    let stopped = SessionRow { desired: Desired::Stopped, ..old_row("default", &json!({})) };
+    owner.rows().put_session(stopped).await.unwrap();
     // Field 1 of a message is its text.
     let messages = vec![received("NEW", 2, &[0x0a, 2, b'h', b'i']), received("OLD", 1, &[0xff; 3])];
-    storage.commit(messages.into()).await.unwrap();
+    owner.rows().commit(messages.into()).await.unwrap();
     storage.close().await;
     let keys = KeyPolicy::required(&secrecy::SecretString::from(super::requests::KEY));
     let lab = Lab::on(folder, keys, WebhookSettings::default()).await;

@@ -87,8 +87,9 @@ impl Lab {
         self.ask(request(method, path, Some(body.to_string().into_bytes()))).await
     }
 
-    pub fn names(&self) -> Vec<String> {
-        self.sessions.list(true).into_iter().map(|session| session.name.to_string()).collect()
+    pub async fn names(&self) -> Vec<String> {
+        let sessions = self.sessions.list(true).await.unwrap();
+        sessions.into_iter().map(|session| session.name.to_string()).collect()
     }
 }
 
@@ -322,7 +323,7 @@ fn malformed() -> Vec<(&'static str, Method, &'static str, Value, u16, &'static 
 #[tokio::test]
 async fn malformed_requests_get_the_documented_error_and_change_nothing() {
     let lab = Lab::open().await;
-    let before = lab.names();
+    let before = lab.names().await;
     for (what, method, path, body, status, code) in malformed() {
         let body = (!body.is_null()).then(|| body.to_string().into_bytes());
         let answer = lab.ask(request(method, path, body)).await;
@@ -330,7 +331,7 @@ async fn malformed_requests_get_the_documented_error_and_change_nothing() {
         let text = answer.json().to_string();
         assert!(!text.contains("491701000002") && !text.contains("etc/passwd"), "{what} is repeated: {text}");
     }
-    assert_eq!(lab.names(), before);
+    assert_eq!(lab.names().await, before);
 }
 
 #[tokio::test]
@@ -417,7 +418,7 @@ proptest! {
                     assert!(answer.status.is_client_error(), "{path}: {} {}", answer.status, answer.json());
                 }
             }
-            assert_eq!(lab.names(), ["default"]);
+            assert_eq!(lab.names().await, ["default"]);
         });
     }
 }

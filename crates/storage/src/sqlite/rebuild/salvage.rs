@@ -20,8 +20,12 @@ const CHUNK: i64 = 512;
 const FAILURES: u32 = 4_096;
 
 /// Columns that a later schema has not, each with the newest one that has it.
-const TAKEN_AWAY: [(&str, &str, i64); 3] =
-    [("messages", "payload_json", 30), ("sends", "request_json", 50), ("events", "body", 60)];
+const TAKEN_AWAY: [(&str, &str, i64); 4] = [
+    ("messages", "payload_json", 30),
+    ("sends", "request_json", 50),
+    ("events", "body", 60),
+    ("events", "seq", 70),
+];
 
 /// Bytes that are read in one go; what the disk does not give any more is lost in such parts.
 const BLOCK: u64 = 4_096;
@@ -48,16 +52,23 @@ const ACCOUNTS: [&str; 2] = [
 ];
 
 /// Takes out what refers to rows that are gone, and closes gaps that would hold deliveries up.
-const ORDER: [&str; 5] = [
-    "DELETE FROM outbox WHERE seq NOT IN (SELECT seq FROM events)",
+const ORDER: [&str; 6] = [
+    "DELETE FROM outbox WHERE NOT EXISTS
+         (SELECT 1 FROM events WHERE events.session = outbox.session AND events.number = outbox.number)",
     "DELETE FROM attempts WHERE delivery NOT IN (SELECT id FROM outbox)",
     "DELETE FROM incident_steps WHERE incident NOT IN (SELECT id FROM incidents)",
     // A pending delivery without its lane gets one again.
     "INSERT OR IGNORE INTO lanes (id, subscription, session, chat, next_attempt_ms, gave_up)
          SELECT DISTINCT outbox.lane, outbox.subscription, events.session, events.chat, 0, 0
-         FROM outbox JOIN events USING (seq)
+         FROM outbox JOIN events ON events.session = outbox.session AND events.number = outbox.number
          WHERE outbox.state = 0 AND outbox.lane NOT IN (SELECT id FROM lanes)",
     "DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.lane = lanes.id AND outbox.state = 0)",
+    // No number that an event has is given again.
+    "INSERT INTO event_numbers (session, last)
+         SELECT CASE WHEN instr(session, '/') > 0 THEN substr(session, 1, instr(session, '/') - 1) ELSE session END
+             AS whose, max(number)
+         FROM events WHERE true GROUP BY whose
+         ON CONFLICT (session) DO UPDATE SET last = max(event_numbers.last, excluded.last)",
 ];
 
 /// Fills the draft for the database at `path` and has it on the disk. The old one is read in a copy, because opening a

@@ -7,8 +7,8 @@ use sqlx::{ConnectOptions, Connection, query, query_as, query_scalar};
 use tempfile::TempDir;
 
 use crate::{
-    AccountRow, Change, Described, Desired, MessageQuery, MessageRow, SessionRow, Storage, StorageError,
-    WireKey, open_or_rebuild_sqlite, open_sqlite,
+    AccountRow, Change, Described, Desired, MessageQuery, MessageRow, NewEvent, SessionRow, Storage,
+    StorageError, WireKey, open_or_rebuild_sqlite, open_sqlite,
 };
 
 /// What the migrations make and a rebuild keeps: everything but the probe and sqlx's own table.
@@ -45,7 +45,8 @@ impl Scene {
 /// A wrong number of free pages: SQLite finds it, and every row can still be read.
 fn damage(path: &Path) {
     let mut content = std::fs::read(path).unwrap();
-    content[36..40].copy_from_slice(&7_u32.to_be_bytes());
+    let count = u32::from_be_bytes(content[36..40].try_into().unwrap());
+    content[36..40].copy_from_slice(&(count + 7).to_be_bytes());
     std::fs::write(path, content).unwrap();
 }
 
@@ -57,6 +58,7 @@ fn session(name: &str, me_json: Option<&str>) -> SessionRow {
         created_ms: 1,
         updated_ms: 1,
         me_json: me_json.map(str::to_owned),
+        status: None,
     }
 }
 
@@ -143,9 +145,9 @@ async fn whose_the_rows_are_is_told_by_what_is_left() {
     let scene = Scene::new();
     let storage = open_sqlite(&scene.path).await.unwrap();
     let me = r#"{"id":"621@c.us","lid":"1@lid"}"#;
-    storage.put_session(session("linked", Some(me))).await.unwrap();
-    storage.put_session(session("left", None)).await.unwrap();
-    storage.put_session(session("new", None)).await.unwrap();
+    storage.acquire("linked").await.unwrap().rows().put_session(session("linked", Some(me))).await.unwrap();
+    storage.acquire("left").await.unwrap().rows().put_session(session("left", None)).await.unwrap();
+    storage.acquire("new").await.unwrap().rows().put_session(session("new", None)).await.unwrap();
     for (session, id, to) in [
         ("left", "A", "620@c.us"),
         ("left", "B", "622@c.us"),
@@ -153,7 +155,7 @@ async fn whose_the_rows_are_is_told_by_what_is_left() {
         ("unknown", "C", "623@c.us"),
         ("unknown/619@c.us", "D", "619@c.us"),
     ] {
-        storage.commit(message(session, id, to).into()).await.unwrap();
+        storage.acquire(session).await.unwrap().rows().commit(message(session, id, to).into()).await.unwrap();
     }
     storage.close().await;
     let mut connection = scene.connect().await;
@@ -210,12 +212,26 @@ async fn what_is_only_in_the_log_is_read_and_the_log_is_kept() {
 async fn killed() -> Scene {
     let (running, scene) = (Scene::new(), Scene::new());
     let storage = open_sqlite(&running.path).await.unwrap();
-    storage.put_session(session("default", None)).await.unwrap();
-    storage.commit(message("default", "early", "621@c.us").into()).await.unwrap();
+    storage.acquire("default").await.unwrap().rows().put_session(session("default", None)).await.unwrap();
+    storage
+        .acquire("default")
+        .await
+        .unwrap()
+        .rows()
+        .commit(message("default", "early", "621@c.us").into())
+        .await
+        .unwrap();
     storage.close().await;
     let storage = open_sqlite(&running.path).await.unwrap();
     let mut content = std::fs::read(&running.path).unwrap();
-    storage.commit(message("default", "late", "621@c.us").into()).await.unwrap();
+    storage
+        .acquire("default")
+        .await
+        .unwrap()
+        .rows()
+        .commit(message("default", "late", "621@c.us").into())
+        .await
+        .unwrap();
     // A page of an index that the log does not have: attempts_by_delivery.
     let page: u32 = query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'attempts_by_delivery'")
         .fetch_one(&mut running.connect().await)
@@ -260,6 +276,39 @@ async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
     assert_eq!(attempts, 1, "an attempt at a delivery that is gone goes too");
 }
 
+/// A count that cannot be read is made again of the events that can.
+#[tokio::test]
+async fn no_event_number_is_given_again_though_their_count_is_lost() {
+    let scene = Scene::new();
+    let storage = open_sqlite(&scene.path).await.unwrap();
+    storage.acquire("default").await.unwrap().rows().commit(says("default", "e1").into()).await.unwrap();
+    storage.close().await;
+    let mut connection = scene.connect().await;
+    for sql in ["DROP TABLE event_numbers", "UPDATE events SET session = 'default/1@c.us', number = 7"] {
+        query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    damage(&scene.path);
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert!(rebuilt.is_some());
+    let next = storage.acquire("default").await.unwrap().rows().commit(says("default", "e2").into()).await;
+    assert_eq!(next.unwrap().events[0].seq, 8);
+    storage.close().await;
+}
+
+fn says(session: &str, id: &str) -> Change {
+    Change::Events(vec![NewEvent {
+        id: id.to_owned(),
+        session: session.to_owned(),
+        chat: String::new(),
+        name: "session.status".to_owned(),
+        rest: "}".to_owned(),
+        timestamp_ms: 1,
+        subscriptions: vec![],
+        also: None,
+    }])
+}
+
 /// One that an earlier version wrote is read as it is, and its rows are brought up to date.
 #[tokio::test]
 async fn rows_of_an_earlier_schema_are_kept() {
@@ -280,6 +329,7 @@ async fn rows_of_an_earlier_schema_are_kept() {
         assert!(kept.contains(&("messages".to_owned(), 23)), "{kept:?}");
         assert_eq!(ids(&*storage).await.len(), 19);
         assert_eq!(storage.outbox_counts().await.unwrap().pending, 3);
+        assert_eq!(storage.events_after("default", 0, 100).await.unwrap().len(), 5);
         assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 8);
         assert_eq!(storage.account("left").await.unwrap(), Some(account("628000@c.us", None)));
         storage.close().await;

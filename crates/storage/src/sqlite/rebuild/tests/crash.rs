@@ -95,7 +95,14 @@ async fn a_process_that_is_killed_before_it_told_leaves_the_word_to_the_next() {
 async fn a_database_that_was_put_in_place_meanwhile_is_used_as_it_is() {
     let (scene, backup) = (killed().await, Scene::new());
     let storage = open_sqlite(&backup.path).await.unwrap();
-    storage.put_session(session("of the backup", None)).await.unwrap();
+    storage
+        .acquire("of the backup")
+        .await
+        .unwrap()
+        .rows()
+        .put_session(session("of the backup", None))
+        .await
+        .unwrap();
     storage.close().await;
     cut_short(&scene, |step| step == "the old files are set aside").await.expect("that step");
     std::fs::copy(&backup.path, &scene.path).unwrap();

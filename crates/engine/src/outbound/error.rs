@@ -1,0 +1,68 @@
+//! Why a message was not sent.
+
+use wakeeper_storage::StorageError;
+
+use crate::{EngineError, FetchError};
+
+/// Why a message was not sent, or is not known to have been. No variant carries a message, a key or a full phone number.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The session cannot send.
+    #[error(transparent)]
+    Session(#[from] EngineError),
+    /// The session was linked to another phone number since the request was made.
+    #[error("another phone number was linked in the session's place; nothing was sent from it")]
+    OtherAccount,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
+    /// A send under this key ended for good.
+    #[error("a send under this idempotency key failed: {reason}")]
+    FailedBefore {
+        /// Why it failed then.
+        reason: String,
+    },
+    /// The message that it concerns is not known.
+    #[error("the message is not known")]
+    MessageNotFound,
+    /// The request makes no sense.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The file to send could not be fetched.
+    #[error("cannot fetch the file: {0}")]
+    Fetch(#[from] FetchError),
+    /// The file is larger than allowed.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The file could not be sent to WhatsApp's media servers.
+    #[error("WhatsApp's media servers did not take the file")]
+    Upload,
+    /// WhatsApp refused the message.
+    #[error("WhatsApp refused the message (code {code})")]
+    Rejected {
+        /// WhatsApp's code, for example `463`.
+        code: String,
+    },
+    /// The engine could not send it.
+    #[error("the message could not be sent: {reason}")]
+    Failed {
+        /// Why, in general words.
+        reason: &'static str,
+    },
+    /// WhatsApp did not acknowledge it in time. It will be sent when it can be; asking again under
+    /// the same idempotency key waits for it.
+    #[error("WhatsApp has not acknowledged the message yet")]
+    Timeout {
+        /// Its stanza id.
+        message_id: String,
+    },
+}
+
+impl From<StorageError> for SendError {
+    fn from(error: StorageError) -> Self {
+        Self::Session(error.into())
+    }
+}
