@@ -269,6 +269,8 @@ pub mod codes {
     pub const PRE_KEYS_MISSING: Code = super::pre_keys_missing::CODE;
     /// A ratchet lies behind the newest backup: an older copy was put back.
     pub const RATCHET_ROLLED_BACK: Code = super::ratchet_rolled_back::CODE;
+    /// A database is an older copy, or was put back.
+    pub const OLDER_COPY: Code = super::older_copy::CODE;
     /// The log shows that a contact's messages cannot be decrypted.
     pub const SIGNAL_SESSION_FAILING: Code = super::signal_session_failing::CODE;
 }

@@ -1,5 +1,6 @@
 //! What is to be imported: recognised, held, backed up, read.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::backup::{self, CreateOptions};
@@ -38,7 +39,7 @@ pub(super) struct Source {
 
 /// Kept for its drop.
 struct Held {
-    _folder: Option<Folder>,
+    _folder: Option<File>,
     _session: Option<Hold>,
 }
 

@@ -14,8 +14,8 @@ pub const SESSIONS: &str = "sessions";
 pub const MOVED_CREDENTIALS: &str = "creds.json.moved";
 /// Where a repair keeps its journal and what it replaces, until it is done.
 pub const REPAIR_FOLDER: &str = ".wakeeper-repair";
-/// Held locked by a wakeeper gateway that runs on the folder.
-pub const LOCK_FILE: &str = "wakeeper.lock";
+/// How the names begin that a wakeeper gateway gives its own files in the folder: its rows, its lock.
+const OWN: &str = "wakeeper.";
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,8 +172,8 @@ impl Name {
 
 /// A gateway whose folder this is keeps its own things beside what Baileys left: its rows, its sessions, its API key.
 fn is_own(name: &str) -> bool {
-    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE, SESSIONS, "api_key"].contains(&name)
-        || name.strip_prefix("wakeeper.db").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS, "api_key"].contains(&name)
+        || name.starts_with(OWN)
 }
 
 /// `007` is not how JavaScript prints a number, so such a name is never looked up.
