@@ -8,6 +8,7 @@ mod paths;
 mod repair;
 mod restore;
 mod room;
+mod under_way;
 pub mod users;
 
 pub use error::OfflineError;

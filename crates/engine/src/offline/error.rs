@@ -7,7 +7,7 @@ use wakeeper_doctor::clean::CleanError;
 use wakeeper_doctor::examine::ExamineError;
 use wakeeper_doctor::restore::RestoreError;
 use wakeeper_doctor::source::NoSessionFolder;
-use wakeeper_engine_store::{NativeError, PlanRowsError};
+use wakeeper_engine_store::NativeError;
 use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
 
@@ -49,9 +49,6 @@ pub enum OfflineError {
     /// Its database could not be read or written.
     #[error(transparent)]
     Store(#[from] NativeError),
-    /// No plan could be made.
-    #[error(transparent)]
-    Plan(#[from] PlanRowsError),
     /// A gateway's session was needed.
     #[error("{path} lies in no gateway's folder; `wakeeper import` makes it a gateway's session")]
     NoGateway {
@@ -68,6 +65,16 @@ pub enum OfflineError {
     #[error("cannot note what was changed in {path}: {reason}")]
     Note {
         /// The database.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The note of a repair could not be written or removed.
+    #[error("cannot {action} the note of a repair, {path}: {reason}")]
+    UnderWay {
+        /// What was tried.
+        action: &'static str,
+        /// The note.
         path: PathBuf,
         /// The system's words.
         reason: std::io::Error,

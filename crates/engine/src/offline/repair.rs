@@ -3,6 +3,7 @@
 //! A running gateway negotiates failing Signal sessions anew by itself. What needs hands from outside: a database that is
 //! damaged, an older copy that was put back, and the wish to begin anew.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,22 +15,24 @@ use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::repair::{Action, Extent};
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
-use wakeeper_doctor::{Finding, Options, Repair, Report, Severity};
-use wakeeper_engine_store::{Copying, DATABASE, Row, copy_as_baileys, plan_rows, recover};
+use wakeeper_doctor::{Finding, Options, Repair, Report, Severity, Subject};
+use wakeeper_engine_store::repair::{Hook, remove};
+use wakeeper_engine_store::{DATABASE, Examined, NativeError, recover};
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::shown;
 
 use super::aside::{move_folder, size_of};
-use super::health::{examine, known_of};
+use super::health::{Looked, known_of, look};
 use super::paths::{Owner, SessionPaths, file_name};
-use super::{OfflineError, changed_on_purpose, forget, older, session_folder, set_login_aside};
+use super::under_way::{self, UnderWay};
+use super::{OfflineError, forget, older, session_folder, set_login_aside};
 use crate::transfer::open_rows;
 
 /// What a plan comes to.
 enum Work {
     Nothing,
     /// Rows are taken out.
-    TakeOut(Vec<Row>),
+    TakeOut(BTreeSet<Subject>),
     /// The damaged database makes room for the login of a backup.
     GiveBack {
         owner: Owner,
@@ -62,9 +65,12 @@ pub(super) async fn repair_own(
     paths: &SessionPaths,
     facts: &KnownFacts,
     order: RepairOrder,
+    hook: Hook<'_>,
 ) -> Result<Outcome, OfflineError> {
-    let report = examine(database, paths, facts).await?;
-    let (mut outcome, work) = plan(database, paths, facts, order.extent, report).await?;
+    let settled = unfinished(database, order.dry_run, hook).await?;
+    let Looked { report, examined } = look(database, paths, facts).await?;
+    let (mut outcome, work) = plan(database, paths, order.extent, report, examined.as_ref()).await?;
+    outcome.notes.extend(settled);
     if order.dry_run || matches!(work, Work::Nothing) {
         return Ok(outcome);
     }
@@ -74,20 +80,49 @@ pub(super) async fn repair_own(
     }
     match work {
         Work::Nothing => {}
-        Work::TakeOut(rows) => take_out(database, &rows, paths, facts, &mut outcome).await?,
+        Work::TakeOut(rows) => {
+            let examined = required(examined.as_ref(), database)?;
+            outcome.backup = Some(back_up(examined, paths).await?);
+            take_out(examined, database, &rows, paths, &mut outcome, hook).await?;
+            let facts = KnownFacts { peers: Vec::new(), ..facts.clone() };
+            judged(&mut outcome, look(database, paths, &facts).await?.report);
+        }
         Work::GiveBack { owner, archive } => give_back(&owner, archive, paths, &mut outcome).await?,
-        Work::Forget { owner, login } => forget_all(database, &owner, login, paths, &mut outcome).await?,
+        Work::Forget { owner, login } => {
+            if login == CredentialsState::Sound {
+                let examined = required(examined.as_ref(), database)?;
+                outcome.backup = Some(back_up(examined, paths).await?);
+                examined.unchanged().await?;
+            }
+            forget_all(&owner, login, paths, &mut outcome).await?;
+        }
     }
     outcome.applied = true;
     Ok(outcome)
 }
 
+/// What was seen of a database that is there.
+fn required<'e>(examined: Option<&'e Examined>, database: &Path) -> Result<&'e Examined, NativeError> {
+    examined.ok_or_else(|| NativeError::NoLogin { path: database.to_owned() })
+}
+
+/// Settles a repair that was cut short, and says so.
+async fn unfinished(database: &Path, dry_run: bool, hook: Hook<'_>) -> Result<Option<String>, OfflineError> {
+    if dry_run {
+        let left = under_way::is_left(database).await;
+        return Ok(left.then(|| "An interrupted repair would be settled first.".to_owned()));
+    }
+    let told = "An interrupted repair was settled: it had been carried out whole, or not at all. What is left to do is in \
+                this plan.";
+    Ok(under_way::settle(database, hook).await?.then(|| told.to_owned()))
+}
+
 async fn plan(
     database: &Path,
     paths: &SessionPaths,
-    facts: &KnownFacts,
     extent: Extent,
     report: Report,
+    examined: Option<&Examined>,
 ) -> Result<(Outcome, Work), OfflineError> {
     let login = report.credentials;
     let mut outcome = Outcome::default();
@@ -100,8 +135,7 @@ async fn plan(
     let work = match login {
         CredentialsState::Damaged => plan_of_damaged(database, paths, &mut outcome).await?,
         CredentialsState::Sound => {
-            let passphrase = paths.backups.passphrase.as_ref();
-            let planned = plan_rows(database, facts, passphrase, extent, paths.now_ms()).await?;
+            let planned = required(examined, database)?.plan(extent, paths.now_ms());
             outcome.plan.extend(planned.actions);
             remains(&mut outcome, |finding| !is_told_by_more(finding.code) && !is_damaged_row(finding.code));
             if planned.rows.is_empty() { Work::Nothing } else { Work::TakeOut(planned.rows) }
@@ -200,38 +234,34 @@ fn judged(outcome: &mut Outcome, report: Report) {
     outcome.remaining = report.findings;
 }
 
+/// Takes rows out of a database that is in the backup.
 async fn take_out(
+    examined: &Examined,
     database: &Path,
-    rows: &[Row],
+    rows: &BTreeSet<Subject>,
     paths: &SessionPaths,
-    facts: &KnownFacts,
     outcome: &mut Outcome,
+    hook: Hook<'_>,
 ) -> Result<(), OfflineError> {
-    outcome.backup = Some(back_up(database, paths).await?);
-    let owner = Owner::of(database);
-    let in_doubt = match &owner {
+    let in_doubt = match Owner::of(database) {
         Some(owner) => {
             older(&owner.auth_info, &owner.session, paths.witnesses.clone()).await.doubts.is_some()
         }
         None => true,
     };
-    outcome.freed = wakeeper_engine_store::remove(database, rows).await?;
+    examined.unchanged().await?;
     // What is taken out on purpose is no older copy at the next start.
-    if let Some(owner) = owner.filter(|_| !in_doubt) {
-        changed_on_purpose(&owner.auth_info, &owner.session)
-            .map_err(|reason| OfflineError::Note { path: database.to_owned(), reason })?;
-    }
-    let facts = KnownFacts { peers: Vec::new(), ..facts.clone() };
-    judged(outcome, examine(database, paths, &facts).await?);
-    Ok(())
+    let under_way = UnderWay::begin(database, in_doubt, hook).await?;
+    outcome.freed = remove(database, rows, hook).await?;
+    under_way.end(database, hook)
 }
 
-async fn back_up(database: &Path, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
-    create_backup(database, paths).await.map_err(|error| OfflineError::Backup(Box::new(error)))
+async fn back_up(examined: &Examined, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
+    create_backup(examined, paths).await.map_err(|error| OfflineError::Backup(Box::new(error)))
 }
 
-async fn create_backup(database: &Path, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
-    let copied = copy_as_baileys(database, Copying::ByHandle).await?;
+async fn create_backup(examined: &Examined, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
+    let copied = examined.as_baileys().await?;
     let (paths, store) = (paths.clone(), copied.store());
     let done = tokio::task::spawn_blocking(move || {
         let how = CreateOptions {
@@ -288,7 +318,6 @@ fn set_aside(owner: &Owner, now_ms: i64) -> Result<Option<PathBuf>, OfflineError
 }
 
 async fn forget_all(
-    database: &Path,
     owner: &Owner,
     login: CredentialsState,
     paths: &SessionPaths,
@@ -296,7 +325,6 @@ async fn forget_all(
 ) -> Result<(), OfflineError> {
     let now_ms = paths.now_ms();
     match login {
-        CredentialsState::Sound => outcome.backup = Some(back_up(database, paths).await?),
         CredentialsState::Damaged => {
             let kept = paths.backups.shelf.join(format!("{}-damaged-{now_ms}", paths.backups.label));
             let aside = set_login_aside(&owner.auth_info, &owner.session, "damaged")?;
@@ -310,7 +338,8 @@ async fn forget_all(
                 shown(&kept).display()
             ));
         }
-        CredentialsState::Missing => {}
+        // It is in the backup.
+        CredentialsState::Sound | CredentialsState::Missing => {}
     }
     let rows = open_rows(&owner.auth_info).await.map_err(OfflineError::Rows)?;
     let forgotten = forget(&owner.auth_info, &owner.session, &rows, now_ms).await;
@@ -318,3 +347,6 @@ async fn forget_all(
     forgotten
         .map_err(|reason| OfflineError::Forget { session: owner.session.clone(), reason: Box::new(reason) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,8 +144,9 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };
-    let reading =
-        wakeeper_engine_store::read_foreign(&path.join(wakeeper_engine_store::DATABASE), now_ms).await?;
+    let database = path.join(wakeeper_engine_store::DATABASE);
+    let copies = wakeeper_engine_store::Copies::default();
+    let reading = wakeeper_engine_store::read_foreign(&database, now_ms, &copies).await?;
     Ok(Source {
         format: SourceFormat::Native,
         version: None,

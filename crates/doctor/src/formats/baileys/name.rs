@@ -115,11 +115,11 @@ impl Name {
                 // Old group ids contain `-` themselves, so the id is split from the right.
                 let (rest, device) = id.rsplit_once("--")?;
                 let (group, user) = rest.rsplit_once("--")?;
-                let sender = Address::from_parts(user, device)?;
+                let sender = canonical_address(&format!("{user}.{device}"))?;
                 Self::SenderKey { group: group.to_owned(), sender }
             }
             "pre-key-" => Self::PreKey(canonical_number(id)?),
-            "session-" => Self::Session(Address::from_signal(id)?),
+            "session-" => Self::Session(canonical_address(id)?),
             "lid-mapping-" => match id.strip_suffix("_reverse") {
                 Some(lid) => Self::LidMappingReverse { lid: lid.to_owned() },
                 None => Self::LidMapping { phone: id.to_owned() },
@@ -127,7 +127,7 @@ impl Name {
             "device-list-" => Self::DeviceList { user: id.to_owned() },
             "tctoken-" if id == "__index" => Self::TcTokenIndex,
             "tctoken-" => Self::TcToken,
-            _ => Self::IdentityKey(Address::from_signal(id)?),
+            _ => Self::IdentityKey(canonical_address(id)?),
         })
     }
 
@@ -179,6 +179,11 @@ fn is_own(name: &str) -> bool {
 /// `007` is not how JavaScript prints a number, so such a name is never looked up.
 fn canonical_number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
+}
+
+/// The same of an address: one device has one name.
+fn canonical_address(text: &str) -> Option<Address> {
+    Address::from_signal(text).filter(|address| address.signal() == text)
 }
 
 fn is_temporary(name: &str) -> bool {
