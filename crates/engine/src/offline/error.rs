@@ -11,6 +11,7 @@ use wakeeper_engine_store::NativeError;
 use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
 
+use super::users::InUse;
 use crate::EngineError;
 
 /// Why something could not be done to a session that no gateway has open.
@@ -46,6 +47,9 @@ pub enum OfflineError {
     /// The backups could not be listed.
     #[error(transparent)]
     Backups(#[from] BackupError),
+    /// Somebody uses it.
+    #[error(transparent)]
+    InUse(#[from] InUse),
     /// Its database could not be read or written.
     #[error(transparent)]
     Store(#[from] NativeError),

@@ -82,8 +82,8 @@ fn examine_files(
     examined.map_err(|reason| OfflineError::ExamineFiles { path: shown(&paths.auth_info), reason })
 }
 
-/// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped
-/// ([`crate::offline::users::claim`]), unless `order` is a dry run.
+/// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped: `order` says who sees
+/// to it.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.
@@ -95,11 +95,11 @@ pub async fn repair(
 ) -> Result<Outcome, OfflineError> {
     let database = session_in(&paths.auth_info).await;
     let extent = order.extent;
-    let mut outcome = match &database {
-        Some(database) => repair_own(database, paths, facts, order, &mut || Ok(())).await?,
-        None => {
-            on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
-        }
+    let mut outcome = if let Some(database) = &database {
+        repair_own(database, paths, facts, order, &mut || Ok(())).await?
+    } else {
+        let _claimed = order.claim(&paths.auth_info)?;
+        on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
     };
     if extent == Extent::Everything {
         return Ok(outcome);

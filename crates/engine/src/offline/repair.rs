@@ -25,6 +25,7 @@ use super::aside::{move_folder, size_of};
 use super::health::{Looked, known_of, look};
 use super::paths::{Owner, SessionPaths, file_name};
 use super::under_way::{self, UnderWay};
+use super::users::{ExclusiveUse, InUse, claim};
 use super::{OfflineError, forget, older, session_folder, set_login_aside};
 use crate::transfer::open_rows;
 
@@ -52,11 +53,36 @@ pub struct RepairOrder {
     pub extent: Extent,
     /// Stop after the plan.
     pub dry_run: bool,
+    /// Who keeps others from the session meanwhile.
+    pub hold: Hold,
     /// Shown the plan before anything is changed; false leaves everything as it is.
     pub approve: Arc<dyn Fn(&Outcome) -> bool + Send + Sync>,
 }
 
-/// Plans and applies a repair. The session's gateway must be stopped, unless `order` is a dry run.
+/// Who keeps others from a session while it is repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The caller: it has stopped what runs on it, or works on a copy.
+    ByCaller,
+    /// The repair, as soon as there is something to be changed.
+    ByRepair {
+        /// Other programs than a gateway of ours that seem to run on it do not use the session: a person says so.
+        assume_stopped: bool,
+    },
+}
+
+impl RepairOrder {
+    /// Claims the folder, where that is the repair's affair.
+    pub(super) fn claim(&self, folder: &Path) -> Result<Option<ExclusiveUse>, InUse> {
+        match self.hold {
+            Hold::ByRepair { assume_stopped } if !self.dry_run => claim(folder, assume_stopped).map(Some),
+            Hold::ByRepair { .. } | Hold::ByCaller => Ok(None),
+        }
+    }
+}
+
+/// Plans and applies a repair. A gateway of ours repairs most things while it runs, so the session is claimed only when there
+/// is something to be changed.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.
@@ -67,6 +93,10 @@ pub(super) async fn repair_own(
     order: RepairOrder,
     hook: Hook<'_>,
 ) -> Result<Outcome, OfflineError> {
+    let mut claimed = None;
+    if under_way::is_left(database).await {
+        claimed = order.claim(&paths.auth_info)?;
+    }
     let settled = unfinished(database, order.dry_run, hook).await?;
     let Looked { report, examined } = look(database, paths, facts).await?;
     let (mut outcome, work) = plan(database, paths, order.extent, report, examined.as_ref()).await?;
@@ -74,6 +104,11 @@ pub(super) async fn repair_own(
     if order.dry_run || matches!(work, Work::Nothing) {
         return Ok(outcome);
     }
+    // Whoever wrote to the database between the look at it and the claim is noticed before anything is changed.
+    let _claimed = match claimed {
+        Some(claimed) => Some(claimed),
+        None => order.claim(&paths.auth_info)?,
+    };
     if !(order.approve)(&outcome) {
         outcome.declined = true;
         return Ok(outcome);

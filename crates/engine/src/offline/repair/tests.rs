@@ -97,7 +97,12 @@ impl Scene {
 }
 
 fn order(extent: Extent, dry_run: bool) -> RepairOrder {
-    RepairOrder { extent, dry_run, approve: Arc::new(|_| true) }
+    RepairOrder {
+        extent,
+        dry_run,
+        hold: Hold::ByRepair { assume_stopped: true },
+        approve: Arc::new(|_| true),
+    }
 }
 
 /// Lets so many changes on disk pass; then the machine stops.
@@ -165,7 +170,7 @@ async fn a_database_that_changed_since_it_was_backed_up_is_left_alone() {
         seen.store(true, Ordering::Relaxed);
         true
     };
-    let order = RepairOrder { extent: Extent::Ratchets, dry_run: false, approve: Arc::new(approve) };
+    let order = RepairOrder { approve: Arc::new(approve), ..order(Extent::Ratchets, false) };
     let facts = KnownFacts::default();
     let refused = repair_own(&scene.database(), &scene.paths, &facts, order, &mut || Ok(())).await;
     assert!(matches!(refused, Err(OfflineError::Store(NativeError::Changed { .. }))), "{refused:?}");
@@ -195,4 +200,23 @@ async fn health_copies_a_database_once_and_clean_twice() {
     assert_eq!(scene.copies(repair(paths, &told, ratchets, progress.clone())).await, 2);
     assert!(scene.ratchets().await.is_empty());
     assert_eq!(scene.copies(repair(paths, &plain, order(Extent::Damaged, false), progress)).await, 1);
+}
+
+#[tokio::test]
+async fn a_running_gateway_is_in_the_way_only_of_what_must_be_changed() {
+    let scene = Scene::new().await;
+    let gateway = crate::Lock::on_folder(&scene.paths.auth_info).unwrap();
+    let progress: crate::offline::Progress = Arc::new(|_, _| {});
+    let (paths, facts) = (&scene.paths, KnownFacts::default());
+    let nothing = repair(paths, &facts, order(Extent::Damaged, false), progress.clone()).await.unwrap();
+    assert!(nothing.plan.is_empty() && nothing.healthy);
+    let planned = repair(paths, &facts, order(Extent::Ratchets, true), progress.clone()).await.unwrap();
+    assert!(!planned.plan.is_empty());
+    let before = scene.ratchets().await;
+    let refused = repair(paths, &facts, order(Extent::Ratchets, false), progress.clone()).await;
+    assert!(matches!(refused, Err(OfflineError::InUse(_))), "{refused:?}");
+    assert_eq!(scene.ratchets().await, before);
+    drop(gateway);
+    let done = repair(paths, &facts, order(Extent::Ratchets, false), progress).await.unwrap();
+    assert!(done.applied);
 }
