@@ -27,7 +27,7 @@ pub struct Order {
 }
 
 /// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
-/// stopped before, and stay stopped: see [`wakeeper_engine::users::claim`].
+/// stopped before, and stay stopped: `order` says who sees to it.
 pub async fn run(
     places: &Places,
     evidence: &KnownFacts,

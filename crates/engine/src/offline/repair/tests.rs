@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::transfer;
-use wakeeper_engine_store::Copies;
 use wakeeper_engine_store::recover::Backups;
-use wakeeper_model::Clock;
+use wakeeper_engine_store::{Copies, DATABASE};
+use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{ROWS_DATABASE, open_sqlite};
 
 use super::*;
 use crate::life::generation;
 use crate::offline::under_way::NOTE;
-use crate::offline::{health, repair};
+use crate::offline::{health, repair, session_folder};
 
 const NOW_MS: i64 = 1_893_456_000_000;
 
