@@ -54,7 +54,7 @@ pub struct Outcome {
     pub needs_qr: bool,
     /// Nothing of severity `error` is left, by an examination after the fact.
     pub healthy: bool,
-    /// Bytes that were, or would be, freed by upkeep.
+    /// Bytes that were, or would be, freed by taking out what is stale.
     pub freed: u64,
     /// What a person should know.
     pub notes: Vec<String>,

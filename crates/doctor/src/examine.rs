@@ -12,14 +12,15 @@ use wakeeper_private_fs::shown;
 use crate::address::Address;
 use crate::backup::Reached;
 use crate::backup::archive::ArchiveError;
-use crate::finding::{Finding, Repair, Severity};
-use crate::findings::{self, FolderView};
+use crate::finding::{Finding, Repair, Severity, Subject};
+use crate::findings::{self, FolderView, StateView};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
+use crate::state::SessionState;
 use crate::symptoms::PeerTrouble;
 use crate::transfer::moved_out;
 
@@ -29,7 +30,7 @@ mod native;
 mod store;
 
 pub(crate) use file::examine_file;
-pub use native::{NativeView, OWN_SENDER_KEY, native_report};
+pub use native::{NativeView, UnreadRow, native_report};
 
 /// What the examiner is told besides the path.
 #[derive(Clone, Copy)]
@@ -223,6 +224,11 @@ impl Examination {
         })
     }
 
+    /// The parts of the session, as far as they can be read.
+    pub fn state(&self) -> SessionState {
+        self.inventory.state()
+    }
+
     /// The version that the findings are judged by.
     pub fn version(&self, options: &Options<'_>) -> Option<Version> {
         options.version.or_else(|| self.inventory.written_by())
@@ -242,7 +248,11 @@ impl Examination {
             let marker = self.inventory.files.values().filter(|file| file.name == Name::Own);
             return marker.flat_map(|file| file.findings.iter().cloned()).collect();
         }
+        let state = self.state();
+        let of_state = StateView { state: &state, options, version: view.version };
+        let of_state = findings::for_state(&of_state).into_iter().map(Finding::in_folder);
         let mut findings = findings::for_folder(&view);
+        findings.extend(of_state);
         findings.extend(self.inventory.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.store_findings.iter().cloned());
         findings.sort_by(|a, b| (b.severity, &a.path, a.code).cmp(&(a.severity, &b.path, b.code)));
@@ -271,7 +281,7 @@ impl Examination {
     pub fn credentials_state(&self, findings: &[Finding]) -> CredentialsState {
         let damaged = findings.iter().any(|finding| {
             finding.severity == Severity::Error
-                && finding.path == "creds.json"
+                && finding.subject == Subject::Credentials
                 && !matches!(finding.repair, Repair::AdvancePreKeyCounters { .. })
         });
         match self.inventory.files.get("creds.json").map(|file| &file.facts) {

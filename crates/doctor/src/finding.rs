@@ -3,7 +3,10 @@
 use serde::{Serialize, Serializer};
 
 use crate::address::Address;
-use crate::formats::baileys::name::Name;
+
+mod subject;
+
+pub use subject::Subject;
 
 /// The stable name of a kind of finding, documented in `docs/findings.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -19,44 +22,6 @@ impl Code {
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
-    }
-}
-
-/// What a finding is about. Rungs and policies ask for this, never for a file's name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// The credentials.
-    Credentials,
-    /// The Signal sessions with one device.
-    SignalSession(Address),
-    /// A sender key, or the memory of who was told ours.
-    SenderKey,
-    /// The pre-keys or one of them.
-    PreKeys,
-    /// Keys and versions of shared settings.
-    AppState,
-    /// Chats and messages that a gateway keeps for itself; no keys.
-    ChatStore,
-    /// The folder as a whole.
-    Folder,
-    /// Another file.
-    File,
-}
-
-impl Subject {
-    /// What a file or folder of a Baileys session is, by its name.
-    fn of(path: &str) -> Self {
-        if path == "." {
-            return Self::Folder;
-        }
-        match Name::parse(path) {
-            Name::Credentials => Self::Credentials,
-            Name::Session(address) => Self::SignalSession(address),
-            Name::SenderKey { .. } | Name::SenderKeyMemory { .. } => Self::SenderKey,
-            Name::PreKey(_) => Self::PreKeys,
-            Name::AppStateKey { .. } | Name::AppStateVersion => Self::AppState,
-            _ => Self::File,
-        }
     }
 }
 
@@ -203,7 +168,7 @@ pub struct Finding {
     /// What it is about.
     #[serde(skip)]
     pub subject: Subject,
-    /// The file, relative to the folder; `.` is the folder itself.
+    /// Where it is stored: the file, relative to the folder; `.` is the folder itself.
     pub path: String,
     /// Whose Signal session or sender key, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "peer_text")]
@@ -223,28 +188,65 @@ fn peer_text<S: Serializer>(peer: &Option<Address>, serializer: S) -> Result<S::
     }
 }
 
+/// Where a finding is: a part of the session, or a file by its name.
+pub(crate) struct About {
+    subject: Subject,
+    path: String,
+}
+
+impl From<Subject> for About {
+    /// Whoever knows how the session is stored names the place.
+    fn from(subject: Subject) -> Self {
+        Self { subject, path: String::new() }
+    }
+}
+
+impl From<&str> for About {
+    fn from(path: &str) -> Self {
+        Self { subject: Subject::of_file(path), path: path.to_owned() }
+    }
+}
+
+impl From<&String> for About {
+    fn from(path: &String) -> Self {
+        Self::from(path.as_str())
+    }
+}
+
 impl Finding {
-    pub(crate) fn new(code: Code, severity: Severity, path: &str, evidence: impl Into<String>) -> Self {
-        let evidence = evidence.into();
-        let subject = Subject::of(path);
-        Self { code, severity, subject, path: path.to_owned(), peer: None, evidence, repair: Repair::None }
+    pub(crate) fn new(
+        code: Code,
+        severity: Severity,
+        about: impl Into<About>,
+        evidence: impl Into<String>,
+    ) -> Self {
+        let (About { subject, path }, evidence) = (about.into(), evidence.into());
+        let peer = None;
+        Self { code, severity, subject, path, peer, evidence, repair: Repair::None }
     }
 
-    pub(crate) fn error(code: Code, path: &str, evidence: impl Into<String>) -> Self {
-        Self::new(code, Severity::Error, path, evidence)
+    pub(crate) fn error(code: Code, about: impl Into<About>, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, about, evidence)
     }
 
-    pub(crate) fn warning(code: Code, path: &str, evidence: impl Into<String>) -> Self {
-        Self::new(code, Severity::Warning, path, evidence)
+    pub(crate) fn warning(code: Code, about: impl Into<About>, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, about, evidence)
     }
 
-    pub(crate) fn info(code: Code, path: &str, evidence: impl Into<String>) -> Self {
-        Self::new(code, Severity::Info, path, evidence)
+    pub(crate) fn info(code: Code, about: impl Into<About>, evidence: impl Into<String>) -> Self {
+        Self::new(code, Severity::Info, about, evidence)
     }
 
     #[must_use]
     pub(crate) fn about(self, subject: Subject) -> Self {
         Self { subject, ..self }
+    }
+
+    /// The same in a folder of Baileys: a part of the session is a file there.
+    #[must_use]
+    pub(crate) fn in_folder(self) -> Self {
+        let path = if self.path.is_empty() { self.subject.file() } else { self.path };
+        Self { path, ..self }
     }
 
     #[must_use]

@@ -10,11 +10,13 @@ use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
 use crate::formats::baileys::name::Name;
-use crate::formats::baileys::sender_key::SenderKeyFile;
+use crate::formats::baileys::sender_key::State;
 use crate::formats::baileys::session::{Record, SessionFile};
 use crate::inventory::Inventory;
 use crate::json::Defect;
+use crate::model::SenderKeyName;
 use crate::source::{Entry, ReadError};
+use crate::state::SessionState;
 
 macro_rules! findings {
     ($($name:ident),* $(,)?) => {
@@ -64,17 +66,24 @@ pub(crate) struct Torn<'a> {
     pub(crate) defect: Defect,
 }
 
-/// `creds.json`, parsed.
-pub(crate) struct CredentialsFile<'a> {
-    pub(crate) entry: &'a Entry,
-    pub(crate) credentials: &'a Credentials,
-}
-
 /// A record of Signal sessions, parsed.
 pub(crate) struct SessionRecord<'a> {
-    pub(crate) entry: &'a Entry,
     pub(crate) address: &'a Address,
     pub(crate) record: &'a Record,
+}
+
+impl SessionRecord<'_> {
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::SignalSession(self.address.clone())
+    }
+}
+
+/// The parts of a session, however it is stored.
+pub(crate) struct StateView<'a> {
+    pub(crate) state: &'a SessionState,
+    pub(crate) options: &'a Options<'a>,
+    /// The version of Baileys that will run on it, where one will.
+    pub(crate) version: Option<Version>,
 }
 
 /// A whole folder after each of its files was examined.
@@ -121,21 +130,21 @@ pub(crate) fn for_torn(torn: &Torn<'_>) -> Vec<Finding> {
 }
 
 /// Findings about the credentials alone.
-pub(crate) fn for_credentials(file: &CredentialsFile<'_>) -> Vec<Finding> {
-    let broken = [credentials_incomplete::detect(file), credentials_key_invalid::detect(file)];
+pub(crate) fn for_credentials(credentials: &Credentials) -> Vec<Finding> {
+    let broken = [credentials_incomplete::detect(credentials), credentials_key_invalid::detect(credentials)];
     let broken: Vec<_> = broken.into_iter().flatten().collect();
     if !broken.is_empty() {
         return broken;
     }
-    let contradictions = credentials_key_mismatch::detect(file).map(|finding| vec![finding]);
+    let contradictions = credentials_key_mismatch::detect(credentials).map(|finding| vec![finding]);
     // A key that is not its pair's also fails every signature: one cause, one finding.
     contradictions.unwrap_or_else(|| {
         [
-            signed_pre_key_signature::detect(file),
-            account_signature::detect(file),
-            device_signature::detect(file),
-            registration_id_range::detect(file),
-            credentials_half_registered::detect(file),
+            signed_pre_key_signature::detect(credentials),
+            account_signature::detect(credentials),
+            device_signature::detect(credentials),
+            registration_id_range::detect(credentials),
+            credentials_half_registered::detect(credentials),
         ]
         .into_iter()
         .flatten()
@@ -144,8 +153,8 @@ pub(crate) fn for_credentials(file: &CredentialsFile<'_>) -> Vec<Finding> {
 }
 
 /// Findings about one pre-key.
-pub(crate) fn for_pre_key(entry: &Entry, pre_key: &PreKey) -> Vec<Finding> {
-    [pre_key_malformed::detect(entry, pre_key), pre_key_mismatch::detect(entry, pre_key)]
+pub(crate) fn for_pre_key(id: u32, pre_key: &PreKey) -> Vec<Finding> {
+    [pre_key_malformed::detect(id, pre_key), pre_key_mismatch::detect(id, pre_key)]
         .into_iter()
         .flatten()
         .collect()
@@ -191,15 +200,20 @@ pub(crate) fn for_record(record: &SessionRecord<'_>) -> Vec<Finding> {
 }
 
 /// Findings about one sender key.
-pub(crate) fn for_sender_key(entry: &Entry, sender: &Address, file: &SenderKeyFile) -> Vec<Finding> {
+pub(crate) fn for_sender_key(name: &SenderKeyName, states: &[State]) -> Vec<Finding> {
     [
-        sender_key_malformed::detect(entry, sender, file),
-        sender_key_empty::detect(entry, sender, file),
-        sender_key_unusable_skipped::detect(entry, sender, file),
+        sender_key_malformed::detect(name, states),
+        sender_key_empty::detect(name, states),
+        sender_key_unusable_skipped::detect(name, states),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The finding about a sender key that holds no states at all.
+pub(crate) fn malformed_sender_key(name: &SenderKeyName, reason: &str) -> Finding {
+    sender_key_malformed::found(name, reason)
 }
 
 /// The finding about a file whose JSON is whole but is not what its name promises.
@@ -207,12 +221,14 @@ pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
     file_wrong_shape::detect(entry, name)
 }
 
-/// Findings that need more than one file.
-pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
-    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 23] = [
-        folder_not_on_mount::detect,
-        folder_many_owners::detect,
-        folder_changing::detect,
+type StateRule = fn(&StateView<'_>) -> Vec<Finding>;
+
+/// What a gateway of ours does not see and repair by itself when it runs.
+const TOLD_BY_MORE: [StateRule; 2] = [ratchet_rolled_back::detect, signal_session_chosen::detect];
+
+/// Findings about a session as a whole, however it is stored.
+pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
+    let rules: [StateRule; 11] = [
         credentials_missing::detect,
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
@@ -221,15 +237,28 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
         pre_keys_missing::detect,
         signal_session_none_open::detect,
         signal_session_predates_pairing::detect,
+        signal_session_failing::detect,
+        sender_key_memory_orphan::detect,
+        app_state_key_missing::detect,
+    ];
+    rules.iter().chain(&TOLD_BY_MORE).flat_map(|rule| rule(view)).collect()
+}
+
+/// Those of them that only the whole session, its backups or a person can tell: a gateway of ours repairs the others itself.
+pub(crate) fn told_by_more(view: &StateView<'_>) -> Vec<Finding> {
+    TOLD_BY_MORE.iter().flat_map(|rule| rule(view)).collect()
+}
+
+/// Findings about files of a folder that need more than one of them.
+pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 10] = [
+        folder_not_on_mount::detect,
+        folder_many_owners::detect,
+        folder_changing::detect,
         signal_session_other_version::detect,
         signal_session_lid_and_phone::detect,
         signal_session_stranded::detect,
-        signal_session_failing::detect,
-        signal_session_chosen::detect,
-        ratchet_rolled_back::detect,
         sender_key_other_version::detect,
-        sender_key_memory_orphan::detect,
-        app_state_key_missing::detect,
         lid_mapping_asymmetric::detect,
         permissions_open::detect_folder,
         file_unknown::detect_folder,
@@ -247,7 +276,7 @@ pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) ->
 }
 
 /// Findings about wakeeper's own store.
-pub(crate) fn for_native(view: &crate::examine::NativeView) -> Vec<Finding> {
+pub(crate) fn for_native(view: &crate::examine::NativeView<'_>) -> Vec<Finding> {
     if let Some(other) = file_not_regular::detect_database(view) {
         return vec![other];
     }
@@ -269,6 +298,8 @@ pub mod codes {
     pub const PRE_KEYS_MISSING: Code = super::pre_keys_missing::CODE;
     /// A ratchet lies behind the newest backup: an older copy was put back.
     pub const RATCHET_ROLLED_BACK: Code = super::ratchet_rolled_back::CODE;
+    /// A database is an older copy, or was put back.
+    pub const OLDER_COPY: Code = super::older_copy::CODE;
     /// The log shows that a contact's messages cannot be decrypted.
     pub const SIGNAL_SESSION_FAILING: Code = super::signal_session_failing::CODE;
 }
@@ -276,6 +307,16 @@ pub mod codes {
 /// Whether a code is of a finding about rows of a store that only the whole session, its backups or a person can tell.
 pub fn is_told_by_more(code: Code) -> bool {
     [ratchet_rolled_back::CODE, signal_session_chosen::CODE].contains(&code)
+}
+
+/// Whether a code is of a finding about the signed pre-key.
+pub(crate) fn is_about_signed_pre_key(code: Code) -> bool {
+    code == signed_pre_key_signature::CODE
+}
+
+/// The finding that a repair of a database was interrupted.
+pub fn repair_unfinished(file: &str) -> Finding {
+    repair_unfinished::found(file, "the note of an interrupted repair is still here")
 }
 
 /// Whether a code is of a finding about rows of a store that cannot be read, and are taken out.

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
-use crate::finding::Finding;
+use crate::finding::{Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
+use crate::model::SenderKeyName;
 use crate::source::Entry;
+use crate::state::{SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
 
 /// One file after its own examination.
 #[derive(Debug)]
@@ -31,9 +33,14 @@ pub enum Facts {
     /// `creds.json`
     Credentials(Box<Credentials>),
     /// A record of Signal sessions.
-    Session(SessionFacts),
+    Session(SignalFacts),
     /// A sender key.
-    SenderKey(SenderKeyFacts),
+    SenderKey {
+        /// The shape it is stored in; `None` when malformed.
+        version: Option<Version>,
+        /// What is compared of it.
+        facts: SenderKeyFacts,
+    },
     /// Who was told our sender key.
     Memory {
         /// Whether it names anyone.
@@ -47,32 +54,6 @@ pub enum Facts {
     Devices(Vec<u32>),
     /// A sound file of another kind.
     Sound,
-}
-
-/// Facts about a record of Signal sessions.
-#[derive(Debug, Clone, Default)]
-pub struct SessionFacts {
-    /// How many sessions it holds.
-    pub sessions: usize,
-    /// When the open one was made, milliseconds since 1970; `None` when none is open.
-    pub open_created: Option<i64>,
-    /// Latest use of any session, milliseconds since 1970.
-    pub used: i64,
-    /// Latest making of any session, milliseconds since 1970.
-    pub created: i64,
-    /// The open one's ratchet key, shortened, and how far its sending chain is.
-    pub sending: Option<(u64, i64)>,
-}
-
-/// Facts about a sender key.
-#[derive(Debug, Clone)]
-pub struct SenderKeyFacts {
-    /// The shape it is stored in; `None` when malformed.
-    pub version: Option<Version>,
-    /// It is our own, not another sender's.
-    pub own: bool,
-    /// The newest state's id, and how far its chain is.
-    pub chain: Option<(i64, i64)>,
 }
 
 /// All files of a folder.
@@ -100,13 +81,22 @@ impl Inventory {
         }
     }
 
+    /// The parts of the session, as far as they can be read.
+    pub fn state(&self) -> SessionState {
+        let mut state = SessionState { is_used: self.holds_session_state(), ..SessionState::default() };
+        for file in self.files.values() {
+            add(&mut state, file);
+        }
+        state
+    }
+
     /// Whether the folder holds anything that only a linked session has.
-    pub fn holds_session_state(&self) -> bool {
+    fn holds_session_state(&self) -> bool {
         self.files.values().any(|file| file.name.is_session_state())
     }
 
     /// The records of Signal sessions that could be read.
-    pub fn sessions(&self) -> impl Iterator<Item = (&FileReport, &Address, &SessionFacts)> {
+    pub fn sessions(&self) -> impl Iterator<Item = (&FileReport, &Address, &SignalFacts)> {
         self.files.values().filter_map(|file| match (&file.name, &file.facts) {
             (Name::Session(address), Facts::Session(facts)) => Some((file, address, facts)),
             _ => None,
@@ -114,7 +104,7 @@ impl Inventory {
     }
 
     /// The facts of the Signal sessions with one device.
-    pub fn session(&self, address: &Address) -> Option<&SessionFacts> {
+    pub fn session(&self, address: &Address) -> Option<&SignalFacts> {
         match &self.files.get(&session_file(address))?.facts {
             Facts::Session(facts) => Some(facts),
             _ => None,
@@ -155,19 +145,6 @@ impl Inventory {
         lids
     }
 
-    /// The greatest pre-key id that the folder holds.
-    pub fn greatest_pre_key(&self) -> Option<u32> {
-        self.pre_keys().max()
-    }
-
-    /// The pre-key ids that the folder holds.
-    pub fn pre_keys(&self) -> impl Iterator<Item = u32> {
-        self.files.values().filter_map(|file| match file.name {
-            Name::PreKey(id) => Some(id),
-            _ => None,
-        })
-    }
-
     /// Which major version wrote the folder, where its files tell: some kinds of file exist only in 7.x.
     pub fn written_by(&self) -> Option<Version> {
         let mut by_6 = false;
@@ -176,7 +153,7 @@ impl Inventory {
                 (name, _) if name.only_in_7() => return Some(Version::V7),
                 (Name::Session(address), _) if address.signal().contains('_') => return Some(Version::V7),
                 (Name::Session(_), _) => by_6 = true,
-                (Name::SenderKey { .. }, Facts::SenderKey(facts)) => match facts.version {
+                (Name::SenderKey { .. }, Facts::SenderKey { version, .. }) => match version {
                     Some(Version::V7) => return Some(Version::V7),
                     Some(Version::V6) => by_6 = true,
                     None => {}
@@ -188,7 +165,41 @@ impl Inventory {
     }
 }
 
+/// Adds what one file holds to the session's state.
+fn add(state: &mut SessionState, file: &FileReport) {
+    let written_ms = i64::try_from(file.entry.modified_ns / 1_000_000).ok();
+    match (&file.name, &file.facts) {
+        (Name::Credentials, Facts::Credentials(credentials)) => {
+            state.login = StoredLogin::Read(credentials.clone());
+        }
+        (Name::Credentials, _) => state.login = StoredLogin::Unreadable,
+        (Name::Session(address), Facts::Session(facts)) => {
+            let facts = SignalFacts { written_ms, ..facts.clone() };
+            state.signal_sessions.insert(address.clone(), facts);
+        }
+        (Name::Session(address), _) => drop(state.unread_signal_sessions.insert(address.clone())),
+        (Name::SenderKey { group, sender }, Facts::SenderKey { facts, .. }) => {
+            let name = SenderKeyName { group: group.clone(), sender: sender.clone() };
+            state.sender_keys.insert(name, facts.clone());
+        }
+        (Name::SenderKeyMemory { group }, facts) => {
+            let told = matches!(facts, Facts::Memory { used: true, .. });
+            state.sender_key_memory.insert(group.clone(), told);
+        }
+        (Name::PreKey(id), _) => drop(state.pre_keys.insert(*id, written_ms)),
+        // The file's name is the id with one character that no file name may have replaced.
+        (Name::AppStateKey { id }, _) => drop(state.app_state_keys.insert(id.replace("__", "/"))),
+        (Name::LidMapping { phone }, Facts::Mapped(lid)) => {
+            state.lid_mappings.insert(phone.clone(), lid.clone());
+        }
+        (Name::DeviceList { user }, Facts::Devices(devices)) => {
+            state.device_lists.insert(user.clone(), devices.clone());
+        }
+        _ => {}
+    }
+}
+
 /// The name of the file with the Signal sessions of one device, as 7.x writes it.
 pub fn session_file(address: &Address) -> String {
-    format!("session-{}.json", address.signal())
+    Subject::SignalSession(address.clone()).file()
 }

@@ -21,9 +21,11 @@ pub mod repair;
 pub mod restore;
 pub mod secret;
 pub mod source;
+pub mod state;
 pub mod symptoms;
 pub mod transfer;
 
 pub use examine::{Examination, Options, Report, examine};
 pub use facts::KnownFacts;
-pub use finding::{Code, Finding, Repair, Severity};
+pub use finding::{Code, Finding, Repair, Severity, Subject};
+pub use state::SessionState;

@@ -17,3 +17,4 @@ pub use credentials::{Constraint, RestoredCredentials, with_counters};
 pub(crate) use mend::is_sound;
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};
+pub use stale::{Removal, ratchets, stale};

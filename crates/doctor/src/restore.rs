@@ -246,7 +246,7 @@ fn lasting(
     .map_err(refused(archive))?;
     left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
-    let next = present.and_then(|present| present.inventory.greatest_pre_key()).map_or(0, |id| id + 1);
+    let next = present.and_then(|present| present.state().greatest_pre_key()).map_or(0, |id| id + 1);
     let current =
         present.and_then(|p| p.inventory.credentials()).and_then(|c| c.next_pre_key_id).unwrap_or(0);
     let next = next.max(u32::try_from(current).unwrap_or(0));

@@ -248,11 +248,6 @@ impl Folder {
         Ok(Self { inner: self.inner.below(Path::new(name))? })
     }
 
-    /// The same folder by a handle of its own, for locks.
-    pub(crate) fn reopened(&self) -> Result<Self, ReadError> {
-        Ok(Self { inner: self.inner.reopened()? })
-    }
-
     /// The path that people know it by.
     pub fn path(&self) -> &Path {
         self.inner.shown()

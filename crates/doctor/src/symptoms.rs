@@ -12,7 +12,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Serialize;
 
 use crate::address::Address;
-use crate::inventory::Inventory;
+use crate::state::SessionState;
 use needles::{Literals, Needles};
 
 mod baileys;
@@ -211,13 +211,13 @@ pub fn troubles(symptoms: &[Symptom]) -> Vec<PeerTrouble> {
 }
 
 /// Whether two names may be the same device: under Baileys 6 a log does not tell LIDs from phone numbers.
-pub(crate) fn same_device(inventory: &Inventory, named: &Address, stored: &Address) -> bool {
+pub(crate) fn same_device(state: &SessionState, named: &Address, stored: &Address) -> bool {
     if named.device != stored.device {
         return false;
     }
     named.user == stored.user
-        || inventory.lid_of(&named.user) == Some(stored.user.as_str())
-        || inventory.lid_of(&stored.user) == Some(named.user.as_str())
+        || state.lid_of(&named.user) == Some(stored.user.as_str())
+        || state.lid_of(&stored.user) == Some(named.user.as_str())
 }
 
 #[cfg(test)]

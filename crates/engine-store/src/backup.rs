@@ -13,7 +13,9 @@ use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::transfer::{self, LeftOut};
 
 use crate::error::{NativeError, io, store};
-use crate::snapshot::{self, Found};
+use crate::examine::Examined;
+use crate::read::NativeReading;
+use crate::snapshot::{self, Copies, Found};
 use crate::{DATABASE, SIDE_FILES, read, rows};
 
 /// A copy in a private folder that is gone when the value is dropped.
@@ -53,11 +55,15 @@ pub enum Copying {
 ///
 /// # Errors
 /// When it holds no login, is damaged, or cannot be copied.
-pub async fn copy_as_baileys(database: &Path, copying: Copying) -> Result<Copied, NativeError> {
+pub async fn copy_as_baileys(
+    database: &Path,
+    copying: Copying,
+    copies: &Copies,
+) -> Result<Copied, NativeError> {
     let (scratch, changed_ms) = match copying {
-        Copying::ByHandle => match snapshot::take(database).await? {
+        Copying::ByHandle => match snapshot::take(database, copies).await? {
             Found::Copied(taken) => {
-                let changed_ms = taken.changed_ms;
+                let changed_ms = taken.seen.changed_ms();
                 (taken.into_scratch(), changed_ms)
             }
             Found::Other(kind) => {
@@ -69,6 +75,7 @@ pub async fn copy_as_baileys(database: &Path, copying: Copying) -> Result<Copied
             let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
             // What Baileys dates and this store does not is dated by the store's last change.
             let changed_ms = changed_ms(database)?;
+            copies.one_more();
             rows::copy(database, &scratch.path().join(DATABASE)).await?;
             (scratch, changed_ms)
         }
@@ -78,7 +85,26 @@ pub async fn copy_as_baileys(database: &Path, copying: Copying) -> Result<Copied
         return Err(store("back up", database)(problem));
     }
     let reading = read(&copy, changed_ms).await?;
-    let copied = Copied { scratch, left_out: reading.left_out };
+    written(scratch, &reading, database).await
+}
+
+impl Examined {
+    /// What was seen of the store, as [`copy_as_baileys`] would write it. The store is not copied again.
+    ///
+    /// # Errors
+    /// When it holds no login, is damaged, or the files cannot be written.
+    pub async fn as_baileys(&self) -> Result<Copied, NativeError> {
+        let database = &self.report.path;
+        let no_login = || NativeError::NoLogin { path: database.clone() };
+        let reading = self.reading.as_ref().ok_or_else(no_login)?;
+        // Keys are copied: the folder is 0700 and gone with the value.
+        let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
+        written(scratch, reading, database).await
+    }
+}
+
+async fn written(scratch: TempDir, reading: &NativeReading, database: &Path) -> Result<Copied, NativeError> {
+    let copied = Copied { scratch, left_out: reading.left_out.clone() };
     let folder = copied.folder();
     let files = transfer::write(&reading.session, Version::V7);
     let done = tokio::task::spawn_blocking(move || write(&folder, &files)).await;

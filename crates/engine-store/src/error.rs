@@ -35,6 +35,12 @@ pub enum NativeError {
         /// The database.
         path: PathBuf,
     },
+    /// Somebody wrote to it.
+    #[error("{path} changed since it was looked at: stop what runs on the session")]
+    Changed {
+        /// The database.
+        path: PathBuf,
+    },
     /// A file could not be used.
     #[error("cannot {action} {path}: {reason}")]
     Io {

@@ -1,15 +1,18 @@
 //! Examines a store without changing it, nor anything beside it: it is copied into a private folder first and read there.
+//! What is planned and backed up afterwards comes from the same copy.
 
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::Report;
-use wakeeper_doctor::examine::{NativeView, Options, native_report};
+use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_doctor::examine::{CredentialsState, NativeView, Options, native_report};
 use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_MARKER};
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_private_fs::beneath;
 
 use crate::error::NativeError;
-use crate::snapshot::{self, Found, Snapshot};
+use crate::read::NativeReading;
+use crate::snapshot::{self, Copies, Found, Seen, Snapshot};
 use crate::{DATABASE, read, rows};
 
 /// The session database that a path means: itself, the one in the folder, or that of session `default` when the folder is
@@ -28,11 +31,27 @@ pub fn database_in(path: &Path) -> Option<PathBuf> {
     places.into_iter().find(|database| is_there(database))
 }
 
+/// A session database that was looked at once.
+#[derive(Debug)]
+pub struct Examined {
+    /// What was found.
+    pub report: Report,
+    database: PathBuf,
+    /// What the database looked like; `None` when no file stands there.
+    seen: Option<Seen>,
+    /// What it holds; `None` when there is no login, or it cannot be read.
+    pub(crate) reading: Option<NativeReading>,
+}
+
 /// Examines a session database. Never writes; its gateway may run, but not in this process.
 ///
 /// # Errors
 /// When it cannot be looked at: no permission, no room for a copy. What is wrong with the database is in the report.
-pub async fn examine(database: &Path, options: &Options<'_>) -> Result<Report, NativeError> {
+pub async fn examine(
+    database: &Path,
+    options: &Options<'_>,
+    copies: &Copies,
+) -> Result<Examined, NativeError> {
     let (folder, file) = snapshot::open_folder(database)?;
     let mut view = NativeView {
         path: database.to_owned(),
@@ -41,31 +60,66 @@ pub async fn examine(database: &Path, options: &Options<'_>) -> Result<Report, N
         problems: Vec::new(),
         unreadable: None,
         session: None,
-        left_out: Vec::new(),
+        unread: &[],
         moved: folder.entry(MOVED_MARKER).is_ok(),
         mode: 0o600,
     };
-    match snapshot::take(database).await? {
+    let (mut seen, mut reading) = (None, None);
+    match snapshot::take(database, copies).await? {
         Found::Other(kind) => view.kind = kind,
-        Found::Copied(taken) => look(&taken, &mut view, options.now_ms).await?,
+        Found::Copied(taken) => {
+            reading = look(&taken, &mut view).await?;
+            seen = Some(taken.seen);
+        }
     }
-    Ok(native_report(&view, options))
+    if let Some(reading) = &reading {
+        (view.session, view.unread) = (Some(&reading.session), &reading.unread);
+    }
+    let report = native_report(&view, options);
+    Ok(Examined { report, database: database.to_owned(), seen, reading })
 }
 
-async fn look(taken: &Snapshot, view: &mut NativeView, now_ms: i64) -> Result<(), NativeError> {
+async fn look(taken: &Snapshot, view: &mut NativeView<'_>) -> Result<Option<NativeReading>, NativeError> {
     let copy = taken.database();
     view.mode = taken.mode;
     view.problems = rows::check(&copy).await?;
     if !view.problems.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    match read(&copy, now_ms).await {
-        Ok(reading) => {
-            view.session = Some(reading.session);
-            view.left_out = reading.left_out;
+    // What Baileys dates and this store does not is dated by the store's last change.
+    match read(&copy, taken.seen.changed_ms()).await {
+        Ok(reading) => Ok(Some(reading)),
+        Err(NativeError::NoLogin { .. }) => Ok(None),
+        Err(error) => {
+            view.unreadable = Some(error.to_string());
+            Ok(None)
         }
-        Err(NativeError::NoLogin { .. }) => {}
-        Err(error) => view.unreadable = Some(error.to_string()),
     }
-    Ok(())
+}
+
+impl Examined {
+    /// The database's name in its folder.
+    pub(crate) fn file(&self) -> String {
+        self.database.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Which login a sound database holds: see [`account_mark`].
+    pub fn login(&self) -> Option<String> {
+        let sound = self.report.credentials == CredentialsState::Sound;
+        let reading = self.reading.as_ref().filter(|_| sound);
+        reading.map(|reading| account_mark(&reading.session.credentials.identity.public))
+    }
+
+    /// Makes sure that nobody wrote to the database since it was looked at: what is not in the backup that was made of it
+    /// must not be lost.
+    ///
+    /// # Errors
+    /// When it changed, or cannot be looked at any more.
+    pub async fn unchanged(&self) -> Result<(), NativeError> {
+        let now = snapshot::seen(&self.database).await?;
+        if self.seen.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        Err(NativeError::Changed { path: self.database.clone() })
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{NativeError, store};
 use crate::read::{NativeReading, read};
 use crate::rows;
-use crate::snapshot::{self, Found};
+use crate::snapshot::{self, Copies, Found};
 
 /// Reads a store without opening it where it is: a copy is made by handle and within bounds, what is in it is looked at,
 /// and only then is it read. Nothing in the store's folder is made or changed.
@@ -13,8 +13,12 @@ use crate::snapshot::{self, Found};
 /// # Errors
 /// When something else than a file has its name, when it is damaged or has parts that no session database has, when it
 /// changes all the time, or when it holds no login.
-pub async fn read_foreign(database: &Path, now_ms: i64) -> Result<NativeReading, NativeError> {
-    let taken = match snapshot::take(database).await? {
+pub async fn read_foreign(
+    database: &Path,
+    now_ms: i64,
+    copies: &Copies,
+) -> Result<NativeReading, NativeError> {
+    let taken = match snapshot::take(database, copies).await? {
         Found::Copied(taken) => taken,
         Found::Other(kind) => {
             return Err(store("read", database)(format!("{} has its name", kind.word())));

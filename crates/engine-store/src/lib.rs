@@ -15,6 +15,7 @@ pub mod generation;
 mod plan;
 mod read;
 pub mod recover;
+pub mod repair;
 mod rows;
 mod sender_key;
 mod sent;
@@ -22,19 +23,18 @@ mod signal;
 mod signed;
 mod snapshot;
 pub mod sound;
-mod upkeep;
 mod write;
 
 pub use backup::{Copied, Copying, copy_as_baileys};
 pub use condition::{Condition, condition};
 pub use error::NativeError;
-pub use examine::{database_in, examine};
+pub use examine::{Examined, database_in, examine};
 pub use foreign::read_foreign;
-pub use plan::{PlanRowsError, RowPlan, findings_of_whole, plan_rows};
+pub use plan::RowPlan;
 pub use read::{NativeReading, read};
 pub use sent::sent_message;
 pub use signed::renew_signed_pre_key;
-pub use upkeep::{Row, damaged, remove};
+pub use snapshot::Copies;
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.

@@ -1,10 +1,11 @@
 //! Reads a session out of its store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use wakeeper_doctor::address::Address;
-use wakeeper_doctor::examine::OWN_SENDER_KEY;
+use wakeeper_doctor::examine::UnreadRow;
+use wakeeper_doctor::finding::Subject;
 use wakeeper_doctor::formats::baileys::credentials::Account;
 use wakeeper_doctor::formats::baileys::key_pair::KeyPair as StoredPair;
 use wakeeper_doctor::model::{
@@ -32,6 +33,10 @@ pub struct NativeReading {
     pub session: Session,
     /// What could not be read.
     pub left_out: Vec<LeftOut>,
+    /// The same, by what it should be.
+    pub unread: Vec<UnreadRow>,
+    /// Rows that the client cannot use.
+    pub damaged: BTreeSet<Subject>,
 }
 
 /// Reads a store that its caller holds the lock of. Bringing it to the client's newest schema is all that changes in it.
@@ -50,24 +55,34 @@ pub async fn read(database: &Path, now_ms: i64) -> Result<NativeReading, NativeE
     drop(connection);
     let own = device.as_ref().map(sound::own_addresses).unwrap_or_default();
     let session = Session::new(credentials);
-    let mut reader = Reader { store: opened, session, left_out: Vec::new(), own, now_ms };
+    let (unread, damaged) = (Vec::new(), BTreeSet::new());
+    let mut reader = Reader { store: opened, session, unread, damaged, own, now_ms };
     reader.everything(&keys, macs).await.map_err(&failed)?;
-    sender_key::by_device(&mut reader.session);
-    Ok(NativeReading { session: reader.session, left_out: reader.left_out })
+    let Reader { mut session, unread, damaged, .. } = reader;
+    sender_key::by_device(&mut session);
+    let left_out = unread.iter().map(left_out).collect();
+    Ok(NativeReading { session, left_out, unread, damaged })
+}
+
+fn left_out(row: &UnreadRow) -> LeftOut {
+    // Our own is known by the group.
+    let peer = row.subject.peer().filter(|_| !row.is_own).map(ToString::to_string);
+    LeftOut { path: row.what.clone(), peer, reason: row.reason.clone() }
 }
 
 struct Reader {
     store: SqliteStore,
     session: Session,
-    left_out: Vec<LeftOut>,
+    unread: Vec<UnreadRow>,
+    damaged: BTreeSet<Subject>,
     own: Vec<Address>,
     now_ms: i64,
 }
 
 impl Reader {
-    fn leave_out(&mut self, path: &str, peer: Option<&Address>, reason: impl std::fmt::Display) {
-        let peer = peer.map(ToString::to_string);
-        self.left_out.push(LeftOut { path: path.to_owned(), peer, reason: reason.to_string() });
+    fn leave_out(&mut self, subject: Subject, what: impl Into<String>, reason: impl std::fmt::Display) {
+        let (what, reason) = (what.into(), reason.to_string());
+        self.unread.push(UnreadRow { subject, is_own: false, what, reason });
     }
 
     async fn everything(&mut self, keys: &Keys, macs: Vec<MacRow>) -> Result<(), StoreError> {
@@ -86,12 +101,10 @@ impl Reader {
 
     async fn pre_keys(&mut self, ids: &[u32]) -> Result<(), StoreError> {
         for (id, record) in self.store.load_prekeys_batch(ids).await? {
+            let (subject, what) = (Subject::PreKey(id), format!("pre-key {id}"));
             if let Err(why) = sound::pre_key(&record) {
-                self.leave_out(
-                    &format!("pre-key {id}"),
-                    None,
-                    format!("{why}; whoever uses it writes again"),
-                );
+                self.damaged.insert(subject.clone());
+                self.leave_out(subject, what, format!("{why}; whoever uses it writes again"));
                 continue;
             }
             let pair = codec::pre_key_record_decode(&record).ok().and_then(|record| {
@@ -102,7 +115,7 @@ impl Reader {
             });
             match pair {
                 Some(pair) => drop(self.session.pre_keys.insert(id, pair)),
-                None => self.leave_out(&format!("pre-key {id}"), None, "it is no pre-key"),
+                None => self.leave_out(subject, what, "it is no pre-key"),
             }
         }
         Ok(())
@@ -114,18 +127,22 @@ impl Reader {
             else {
                 continue;
             };
+            let subject = Subject::SignalSession(peer.clone());
+            if sound::signal_session(&bytes).is_err() {
+                self.damaged.insert(subject.clone());
+            }
             match signal::of_store(&bytes, self.now_ms) {
                 Ok((record, given_up)) => {
                     if given_up > 0 {
                         let reason =
                             format!("{given_up} key(s) of late messages were stored without their seed");
-                        self.leave_out("Signal sessions", Some(&peer), reason);
+                        self.leave_out(subject, "Signal sessions", reason);
                     }
                     self.session.signal_sessions.insert(peer, record);
                 }
                 Err(error) => {
                     let reason = format!("{error}; the next message negotiates a new one");
-                    self.leave_out("Signal sessions", Some(&peer), reason);
+                    self.leave_out(subject, "Signal sessions", reason);
                 }
             }
         }
@@ -139,20 +156,26 @@ impl Reader {
             else {
                 continue;
             };
-            if let Some(group) = sound::own_group(key, &self.own)
-                && let Err(why) = sound::sender_key(&bytes, true)
-            {
-                self.leave_out(&format!("{OWN_SENDER_KEY}{group}"), None, why);
-                continue;
+            let name = SenderKeyName { group, sender };
+            let is_own = sound::own_group(key, &self.own).is_some();
+            if let Err(why) = sound::sender_key(&bytes, is_own) {
+                let subject = Subject::SenderKey(name.clone());
+                self.damaged.insert(subject.clone());
+                if is_own {
+                    let what = format!("our own sender key of {}", name.group);
+                    self.unread.push(UnreadRow { subject, is_own, what, reason: why.to_string() });
+                    continue;
+                }
             }
             match sender_key::of_store(&bytes) {
                 Ok(Some(record)) => {
-                    self.session.sender_keys.insert(SenderKeyName { group, sender }, record);
+                    self.session.sender_keys.insert(name, record);
                 }
                 Ok(None) => {}
                 Err(error) => {
                     let reason = format!("{error}; the sender hands out a new one");
-                    self.leave_out(&format!("sender key of {group}"), Some(&sender), reason);
+                    let what = format!("sender key of {}", name.group);
+                    self.leave_out(Subject::SenderKey(name), what, reason);
                 }
             }
         }

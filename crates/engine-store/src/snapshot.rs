@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 use wakeeper_doctor::source::{Entry, EntryKind, Folder, Limits, ReadError};
@@ -28,8 +30,8 @@ const LOG_HEADER: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     scratch: TempDir,
-    /// When the original was last written to, milliseconds since 1970.
-    pub changed_ms: i64,
+    /// What the original looked like.
+    pub seen: Seen,
     /// Permission bits of the original.
     pub mode: u32,
 }
@@ -54,28 +56,60 @@ impl Snapshot {
     }
 }
 
+/// Counts the private copies that are made of databases. A database may have hundreds of megabytes, so how often one is
+/// copied is promised, and counted by whoever promises it.
+#[derive(Debug, Clone, Default)]
+pub struct Copies(Arc<AtomicUsize>);
+
+impl Copies {
+    /// How many were made.
+    pub fn made(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Copies a database as it is at one moment.
-pub(crate) async fn take(database: &Path) -> Result<Found, NativeError> {
-    let path = database.to_owned();
-    let taken = tokio::task::spawn_blocking(move || take_now(&path)).await;
+pub(crate) async fn take(database: &Path, copies: &Copies) -> Result<Found, NativeError> {
+    let (path, copies) = (database.to_owned(), copies.clone());
+    let taken = tokio::task::spawn_blocking(move || take_now(&path, &copies)).await;
     taken.map_err(store("copy", database))?
 }
 
-fn take_now(database: &Path) -> Result<Found, NativeError> {
+/// What a database looks like now, without its content.
+pub(crate) async fn seen(database: &Path) -> Result<Seen, NativeError> {
+    let path = database.to_owned();
+    let seen = tokio::task::spawn_blocking(move || {
+        let (folder, name) = open_folder(&path)?;
+        look(&folder, &name).map_err(unreadable(&path))
+    });
+    seen.await.map_err(store("examine", database))?
+}
+
+fn unreadable(database: &Path) -> impl Fn(ReadError) -> NativeError {
+    let path = database.to_owned();
+    move |error| io("read", &path)(std::io::Error::other(error.to_string()))
+}
+
+fn take_now(database: &Path, copies: &Copies) -> Result<Found, NativeError> {
     let (folder, name) = open_folder(database)?;
-    let unreadable = |error: ReadError| io("read", database)(std::io::Error::other(error.to_string()));
-    let entry = folder.entry(&name).map_err(unreadable)?;
+    let unreadable = unreadable(database);
+    let entry = folder.entry(&name).map_err(&unreadable)?;
     if entry.kind != EntryKind::File {
         return Ok(Found::Other(entry.kind));
     }
     for _ in 0..ATTEMPTS {
         // Keys are copied: the folder is 0700 and gone with the value.
         let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
-        let before = match state(&folder, &name) {
+        let before = match look(&folder, &name) {
             Ok(before) => before,
             Err(ReadError::NotRegular) => return Ok(Found::Other(EntryKind::Special)),
             Err(error) => return Err(unreadable(error)),
         };
+        copies.one_more();
         let copied = copy(&folder, &name, &scratch.path().join(DATABASE)).and_then(|()| {
             match copy(&folder, &log_of(&name), &scratch.path().join(SIDE_FILES[0])) {
                 Err(ReadError::Missing | ReadError::NotRegular) => Ok(()),
@@ -86,12 +120,8 @@ fn take_now(database: &Path) -> Result<Found, NativeError> {
             Ok(()) | Err(ReadError::Missing) => {}
             Err(error) => return Err(unreadable(error)),
         }
-        if state(&folder, &name).is_ok_and(|after| after == before) {
-            return Ok(Found::Copied(Snapshot {
-                scratch,
-                changed_ms: before.changed_ms(),
-                mode: entry.mode,
-            }));
+        if look(&folder, &name).is_ok_and(|after| after == before) {
+            return Ok(Found::Copied(Snapshot { scratch, seen: before, mode: entry.mode }));
         }
     }
     Err(store("copy", database)("it changes faster than it can be copied: stop what runs on it"))
@@ -108,7 +138,7 @@ pub(crate) fn open_folder(database: &Path) -> Result<(Folder, String), NativeErr
 /// What tells that a copy is of one moment: new pages go to the end of the log, and the database's own file changes only
 /// when the log's pages are moved into it.
 #[derive(Debug, PartialEq, Eq)]
-struct State {
+pub(crate) struct Seen {
     inode: (u64, u64),
     database: (u64, i128),
     log: Option<(u64, Vec<u8>)>,
@@ -128,17 +158,18 @@ impl<T> PartialEq for Ignored<T> {
 
 impl<T> Eq for Ignored<T> {}
 
-impl State {
-    fn changed_ms(&self) -> i64 {
+impl Seen {
+    /// When it was last written to, milliseconds since 1970.
+    pub(crate) fn changed_ms(&self) -> i64 {
         let newest_ns = self.database.1.max(self.log_changed_ns.0);
         i64::try_from(newest_ns / 1_000_000).unwrap_or(i64::MAX)
     }
 }
 
-fn state(folder: &Folder, name: &str) -> Result<State, ReadError> {
+fn look(folder: &Folder, name: &str) -> Result<Seen, ReadError> {
     let (file, entry) = open(folder, name)?;
     let metadata = file.metadata()?;
-    let mut state = State {
+    let mut seen = Seen {
         inode: (metadata.dev(), metadata.ino()),
         database: (entry.len, entry.modified_ns),
         log: None,
@@ -151,14 +182,14 @@ fn state(folder: &Folder, name: &str) -> Result<State, ReadError> {
             file.take(LOG_HEADER as u64).read_to_end(&mut header)?;
             // An empty log is made by whoever opens the database.
             if entry.len > 0 {
-                state.log_changed_ns = Ignored(entry.modified_ns);
-                state.log = Some((inode, header));
+                seen.log_changed_ns = Ignored(entry.modified_ns);
+                seen.log = Some((inode, header));
             }
         }
         Err(ReadError::Missing | ReadError::NotRegular) => {}
         Err(error) => return Err(error),
     }
-    Ok(state)
+    Ok(seen)
 }
 
 fn open(folder: &Folder, name: &str) -> Result<(File, Entry), ReadError> {

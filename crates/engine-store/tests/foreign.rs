@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::transfer;
-use wakeeper_engine_store::{DATABASE, NativeError, read_foreign};
+use wakeeper_engine_store::{Copies, DATABASE, NativeError, read_foreign};
 
 const NOW_MS: i64 = 1_893_456_000_000;
 
@@ -29,7 +29,7 @@ fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 async fn refusal(database: &Path) -> String {
-    read_foreign(database, NOW_MS).await.unwrap_err().to_string()
+    read_foreign(database, NOW_MS, &Copies::default()).await.unwrap_err().to_string()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn a_sound_store_is_read_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let database = store(folder.path()).await;
     let before = content(folder.path());
-    let read = read_foreign(&database, NOW_MS).await.unwrap().session;
+    let read = read_foreign(&database, NOW_MS, &Copies::default()).await.unwrap().session;
     assert!(!read.signal_sessions.is_empty() && !read.pre_keys.is_empty());
     assert_eq!(content(folder.path()), before, "nothing is made beside it");
 }
@@ -54,7 +54,7 @@ async fn what_is_no_plain_store_is_refused() {
     std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
     assert!(refusal(&path).await.contains("more than the limit"));
     std::fs::write(&path, "").unwrap();
-    let empty = read_foreign(&path, NOW_MS).await.unwrap_err();
+    let empty = read_foreign(&path, NOW_MS, &Copies::default()).await.unwrap_err();
     assert!(matches!(&empty, NativeError::NoLogin { path: told } if *told == path), "{empty}");
 
     let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();

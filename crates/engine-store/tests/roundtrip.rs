@@ -3,7 +3,7 @@
 // Helpers of tests are not marked as tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -11,13 +11,27 @@ use sqlx::{ConnectOptions, Connection};
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::model::{Leftovers, Session};
+use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::transfer;
-use wakeeper_engine_store::{Copying, DATABASE, NativeError, Row};
+use wakeeper_doctor::{Report, Subject};
+use wakeeper_engine_store::repair::remove;
+use wakeeper_engine_store::{Copies, Copying, DATABASE, NativeError};
 
 const NOW_MS: i64 = 1_893_456_000_000;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures").join(name)
+}
+
+async fn examine(database: &Path, options: &Options<'_>) -> Report {
+    wakeeper_engine_store::examine(database, options, &Copies::default()).await.unwrap().report
+}
+
+/// The rows that a plan takes out.
+async fn unwanted(database: &Path) -> BTreeSet<Subject> {
+    let options = Options::at(NOW_MS);
+    let examined = wakeeper_engine_store::examine(database, &options, &Copies::default()).await.unwrap();
+    examined.plan(Extent::Damaged, NOW_MS).rows
 }
 
 fn baileys(name: &str) -> Session {
@@ -143,7 +157,7 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     let options = Options::at(NOW_MS);
     wakeeper_engine_store::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
     let before = std::fs::read(&database).unwrap();
-    let report = wakeeper_engine_store::examine(&database, &options).await.unwrap();
+    let report = examine(&database, &options).await;
     assert!(report.healthy, "{:#?}", report.findings);
     assert_eq!(serde_json::to_value(report.format).unwrap(), "native");
     assert_eq!(report.credentials, wakeeper_doctor::examine::CredentialsState::Sound);
@@ -155,7 +169,7 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     session.credentials.identity = baileys("baileys6").credentials.identity;
     let other = tempfile::tempdir().unwrap();
     wakeeper_engine_store::write(&session, other.path(), NOW_MS).await.unwrap();
-    let report = wakeeper_engine_store::examine(&other.path().join(DATABASE), &options).await.unwrap();
+    let report = examine(&other.path().join(DATABASE), &options).await;
     assert!(!report.healthy);
     assert_eq!(report.credentials, wakeeper_doctor::examine::CredentialsState::Damaged);
     let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
@@ -166,10 +180,10 @@ async fn an_imported_session_is_healthy_and_damage_is_found() {
     let len = torn.len();
     torn[4096..len.min(40_960)].fill(0xaa);
     std::fs::write(&database, torn).unwrap();
-    let report = wakeeper_engine_store::examine(&database, &options).await.unwrap();
+    let report = examine(&database, &options).await;
     assert_eq!(report.findings[0].code.as_str(), "native_database_damaged", "{:#?}", report.findings);
     std::fs::write(&database, "no database at all").unwrap();
-    let report = wakeeper_engine_store::examine(&database, &options).await.unwrap();
+    let report = examine(&database, &options).await;
     assert!(!report.healthy && report.credentials == wakeeper_doctor::examine::CredentialsState::Damaged);
 }
 
@@ -185,7 +199,7 @@ async fn a_row_that_nobody_can_read_is_named() {
         .unwrap();
     assert_eq!(changed.rows_affected(), 1);
     connection.close().await.unwrap();
-    let report = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    let report = examine(&database, &Options::at(NOW_MS)).await;
     assert!(report.healthy && report.signal_sessions == 2, "{:#?}", report.findings);
     let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["native_row_unreadable"]);
@@ -199,7 +213,7 @@ async fn change(database: &Path, statement: &'static str) -> u64 {
 }
 
 async fn codes(database: &Path) -> Vec<&'static str> {
-    let report = wakeeper_engine_store::examine(database, &Options::at(NOW_MS)).await.unwrap();
+    let report = examine(database, &Options::at(NOW_MS)).await;
     report.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
@@ -208,13 +222,14 @@ async fn keys_that_are_gone_or_damaged_are_found_and_taken_out() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join(DATABASE);
     wakeeper_engine_store::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
-    assert!(wakeeper_engine_store::damaged(&database).await.unwrap().is_empty());
+    assert!(unwanted(&database).await.is_empty());
     assert!(change(&database, "UPDATE sender_keys SET record = x'ffff'").await >= 1);
     let before = codes(&database).await;
     assert!(before.contains(&"native_own_sender_key"), "{before:?}");
-    let rows = wakeeper_engine_store::damaged(&database).await.unwrap();
-    assert!(rows.iter().any(|row| matches!(row, wakeeper_engine_store::Row::SenderKey { .. })), "{rows:?}");
-    wakeeper_engine_store::remove(&database, &rows).await.unwrap();
+    let rows = unwanted(&database).await;
+    assert!(rows.iter().any(|row| matches!(row, Subject::SenderKey(_))), "{rows:?}");
+    assert!(rows.iter().any(|row| matches!(row, Subject::SenderKeyMemory(_))), "{rows:?}");
+    remove(&database, &rows, &mut || Ok(())).await.unwrap();
     assert!(!codes(&database).await.contains(&"native_own_sender_key"));
 
     assert!(change(&database, "DELETE FROM prekeys").await >= 1);
@@ -276,10 +291,14 @@ async fn a_copy_for_a_backup_is_a_sound_folder_and_equal_as_long_as_nobody_write
         let items = std::fs::read_dir(copied.folder()).unwrap().map(|item| item.unwrap().path());
         items.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read(&path).unwrap())).collect()
     };
-    let first = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle).await.unwrap();
+    let first = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle, &Copies::default())
+        .await
+        .unwrap();
     let report = wakeeper_doctor::examine(&first.folder(), &Options::at(NOW_MS)).unwrap();
     assert!(report.healthy && report.signal_sessions == 3, "{:#?}", report.findings);
-    let again = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle).await.unwrap();
+    let again = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle, &Copies::default())
+        .await
+        .unwrap();
     let (before, after) = (files(&first), files(&again));
     assert!(before == after, "they differ");
     let read = transfer::read(&first.folder(), &Options::at(NOW_MS)).unwrap().session;
@@ -293,8 +312,10 @@ async fn a_copy_for_a_backup_is_a_sound_folder_and_equal_as_long_as_nobody_write
     let len = torn.len();
     torn[4096..len.min(40_960)].fill(0xaa);
     std::fs::write(&database, torn).unwrap();
-    let refused =
-        wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle).await.unwrap_err().to_string();
+    let refused = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle, &Copies::default())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains(DATABASE), "{refused}");
 }
 
@@ -308,17 +329,15 @@ async fn rows_are_taken_out_and_nothing_else() {
     let own = whole.sender_keys.iter().find(|(_, key)| key.is_own()).map(|(name, _)| name.clone()).unwrap();
     let peer = whole.signal_sessions.keys().next().unwrap().clone();
     let pre_key = *whole.pre_keys.keys().next().unwrap();
-    // As a plan names them: by the files that Baileys would have.
-    let files = [
-        format!("sender-key-{}--{}--{}.json", own.group, own.sender.user, own.sender.device),
-        format!("sender-key-memory-{}.json", own.group),
-        format!("pre-key-{pre_key}.json"),
-        "creds.json".to_owned(),
-    ];
-    let mut rows: Vec<_> = files.iter().filter_map(|name| Row::of_file(name)).collect();
-    assert_eq!(rows.len(), 3, "the login is no row that may go");
-    rows.push(Row::SignalSession(peer.clone()));
-    wakeeper_engine_store::remove(&database, &rows).await.unwrap();
+    let rows = BTreeSet::from([
+        Subject::SenderKey(own.clone()),
+        Subject::SenderKeyMemory(own.group.clone()),
+        Subject::PreKey(pre_key),
+        Subject::SignalSession(peer.clone()),
+        // The login is no row that may go.
+        Subject::Credentials,
+    ]);
+    remove(&database, &rows, &mut || Ok(())).await.unwrap();
     let mut expected = whole.clone();
     expected.sender_keys.remove(&own);
     expected.sender_key_memory.remove(&own.group);
@@ -326,10 +345,10 @@ async fn rows_are_taken_out_and_nothing_else() {
     expected.signal_sessions.remove(&peer);
     let after = wakeeper_engine_store::read(&database, NOW_MS).await.unwrap().session;
     assert!(after == expected, "something else went, or stayed");
-    let all: Vec<_> = whole.pre_keys.keys().map(|id| Row::PreKey(*id)).collect();
+    let all = whole.pre_keys.keys().map(|id| Subject::PreKey(*id)).collect();
     let page = 4096;
-    wakeeper_engine_store::remove(&database, &all).await.unwrap();
-    let freed = wakeeper_engine_store::remove(&database, &[]).await.unwrap();
+    remove(&database, &all, &mut || Ok(())).await.unwrap();
+    let freed = remove(&database, &BTreeSet::new(), &mut || Ok(())).await.unwrap();
     assert!(freed < page, "nothing is left to give back: {freed}");
 }
 
@@ -344,13 +363,13 @@ async fn only_what_sqlite_finds_broken_is_to_be_replaced() {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
     // Whoever holds it locked holds nobody up: it is copied.
-    let busy = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    let busy = examine(&database, &Options::at(NOW_MS)).await;
     assert!(busy.healthy, "{busy:#?}");
     for sql in ["ROLLBACK", "ALTER TABLE sessions RENAME TO sessions_of_a_newer_version"] {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
-    let report = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+    let report = examine(&database, &Options::at(NOW_MS)).await;
     assert_eq!(report.credentials, wakeeper_doctor::examine::CredentialsState::Damaged);
     assert!(!report.healthy && report.findings.iter().all(|f| !f.repair.is_automatic()), "{report:#?}");
 }
@@ -379,10 +398,15 @@ async fn examining_leaves_nothing_beside_the_database_and_reads_its_log() {
         std::fs::copy(folder.path().join(name), other.path().join(name)).unwrap();
     }
     let before = names(other.path());
-    let report =
-        wakeeper_engine_store::examine(&other.path().join(DATABASE), &Options::at(NOW_MS)).await.unwrap();
+    let report = examine(&other.path().join(DATABASE), &Options::at(NOW_MS)).await;
     assert_eq!((report.healthy, report.signal_sessions), (true, 0), "{report:#?}");
-    wakeeper_engine_store::copy_as_baileys(&other.path().join(DATABASE), Copying::ByHandle).await.unwrap();
+    wakeeper_engine_store::copy_as_baileys(
+        &other.path().join(DATABASE),
+        Copying::ByHandle,
+        &Copies::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(names(other.path()), before, "no -shm, no -journal");
 }
 
@@ -402,12 +426,15 @@ async fn what_is_no_regular_file_is_a_finding_and_is_not_opened() {
             _ => std::fs::create_dir(&database).unwrap(),
         }
         assert_eq!(wakeeper_engine_store::database_in(folder.path()), Some(database.clone()), "{kind}");
-        let report = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+        let report = examine(&database, &Options::at(NOW_MS)).await;
         let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["file_not_regular"], "{kind}");
         assert_eq!(report.credentials, wakeeper_doctor::examine::CredentialsState::Damaged);
         assert!(report.findings.iter().all(|finding| !finding.repair.is_automatic()));
-        let refused = wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle).await.unwrap_err();
+        let refused =
+            wakeeper_engine_store::copy_as_baileys(&database, Copying::ByHandle, &Copies::default())
+                .await
+                .unwrap_err();
         assert!(refused.to_string().contains("instead of a file"), "{kind}: {refused}");
     }
     assert_eq!(names(outside.path()), [DATABASE], "nothing was made beside what a link leads to");
@@ -420,8 +447,7 @@ async fn a_log_that_is_a_link_is_not_followed() {
     wakeeper_engine_store::write(&baileys("baileys7"), folder.path(), NOW_MS).await.unwrap();
     std::fs::write(outside.path().join("secret"), "of another").unwrap();
     std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("engine.db-wal")).unwrap();
-    let report =
-        wakeeper_engine_store::examine(&folder.path().join(DATABASE), &Options::at(NOW_MS)).await.unwrap();
+    let report = examine(&folder.path().join(DATABASE), &Options::at(NOW_MS)).await;
     assert!(report.healthy, "{report:#?}");
     assert_eq!(std::fs::read_to_string(outside.path().join("secret")).unwrap(), "of another");
 }
@@ -439,7 +465,7 @@ async fn a_schema_that_runs_something_is_a_finding() {
         let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
-        let report = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap();
+        let report = examine(&database, &Options::at(NOW_MS)).await;
         assert_eq!(report.findings[0].code.as_str(), "native_database_damaged", "{sql}: {report:#?}");
         assert!(report.findings[0].evidence.contains("evil"), "{:?}", report.findings[0]);
     }
@@ -450,7 +476,9 @@ async fn a_database_of_a_terabyte_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join(DATABASE);
     std::fs::File::create(&database).unwrap().set_len(1 << 40).unwrap();
-    let refused =
-        wakeeper_engine_store::examine(&database, &Options::at(NOW_MS)).await.unwrap_err().to_string();
+    let refused = wakeeper_engine_store::examine(&database, &Options::at(NOW_MS), &Copies::default())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("more than the limit"), "{refused}");
 }

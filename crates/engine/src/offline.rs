@@ -8,13 +8,14 @@ mod paths;
 mod repair;
 mod restore;
 mod room;
+mod under_way;
 pub mod users;
 
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};
 pub use health::{Other, session_in};
 pub use paths::{SessionPaths, database_in};
-pub use repair::RepairOrder;
+pub use repair::{Hold, RepairOrder};
 pub use restore::restore;
 
 use std::path::{Path, PathBuf};

@@ -60,6 +60,16 @@ pub fn lock_directory(path: &Path) -> Result<Locking, FsError> {
 }
 
 impl Folder {
+    /// Locks the folder itself, so that no lock file is left behind.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened once more.
+    pub fn lock(&self) -> Result<Locking, FsError> {
+        // By a handle of its own: whoever shares a handle shares its lock.
+        let handle = self.reopened()?;
+        Ok(Locking::of(File::from(rustix::io::fcntl_dupfd_cloexec(handle.fd(), 0)?)))
+    }
+
     /// Locks a file of this folder, made when it is missing.
     ///
     /// # Errors
@@ -106,6 +116,10 @@ mod tests {
         assert!(matches!(lock_existing(&path).unwrap(), Locking::Held { pid: Some(4711) }));
         let folder = Folder::named(base.path()).unwrap();
         assert!(matches!(folder.lock_file("lock").unwrap(), Locking::Held { .. }));
+        let Locking::Taken(itself) = folder.lock().unwrap() else { panic!("free") };
+        assert!(matches!(folder.lock().unwrap(), Locking::Held { pid: None }));
+        drop(itself);
+        assert!(matches!(folder.lock().unwrap(), Locking::Taken(_)));
         drop(first);
         assert!(matches!(folder.lock_file("lock").unwrap(), Locking::Taken(_)));
         assert!(matches!(folder.lock_file("new").unwrap(), Locking::Taken(_)));

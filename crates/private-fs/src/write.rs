@@ -34,6 +34,20 @@ impl Folder {
         like: Option<&Stat>,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
     ) -> Result<(), FsError> {
+        self.place(name, like, write)?;
+        self.sync()
+    }
+
+    /// The same for one of many files: its content is on disk when this returns, its name once the folder is synced.
+    ///
+    /// # Errors
+    /// When it cannot be written; what had the name before is there then.
+    pub fn place(
+        &self,
+        name: &str,
+        like: Option<&Stat>,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<(), FsError> {
         plain(name)?;
         let draft = format!(".{name}.wakeeper.tmp");
         // What an interrupted run left, or somebody put there; never what is behind it.
@@ -48,7 +62,7 @@ impl Folder {
             None => Ok(()),
         });
         let written = written.and_then(|()| Ok(file.sync_all()?));
-        let placed = written.and_then(|()| self.rename(&draft, name)).and_then(|()| self.sync());
+        let placed = written.and_then(|()| self.rename(&draft, name));
         if placed.is_err() {
             let _ = self.remove(&draft);
         }

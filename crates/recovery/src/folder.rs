@@ -8,9 +8,9 @@ use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{Examination, Options};
 use wakeeper_doctor::finding::Severity;
 use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;
-use wakeeper_doctor::inventory::Inventory;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::state::SessionState;
 use wakeeper_doctor::symptoms::PeerTrouble;
 
 use crate::clock::Clock;
@@ -68,15 +68,13 @@ impl SessionFolder {
         let examination = Examination::of(&self.auth_info, &options).map_err(SessionError::of)?;
         let findings = examination.findings(&options);
         let credentials = examination.credentials_state(&findings);
+        let state = examination.state();
         let is_failing = |trouble: &&PeerTrouble| {
             let named = findings.iter().filter(|finding| finding.code == SIGNAL_SESSION_FAILING);
-            named
-                .filter_map(|finding| finding.peer.as_ref())
-                .any(|peer| trouble.concerns(&examination.inventory, peer))
+            named.filter_map(|finding| finding.peer.as_ref()).any(|peer| trouble.concerns(&state, peer))
         };
         let failing = troubles.iter().filter(is_failing).map(|trouble| trouble.peer.clone()).collect();
-        let used =
-            |trouble: &PeerTrouble| Some((trouble.peer.clone(), last_used(&examination.inventory, trouble)?));
+        let used = |trouble: &PeerTrouble| Some((trouble.peer.clone(), last_used(&state, trouble)?));
         let used_ms = troubles.iter().filter_map(used).collect();
         let findings = findings.into_iter().filter(|finding| finding.severity >= Severity::Warning).collect();
         Ok(Look { findings, credentials, failing, used_ms })
@@ -115,9 +113,9 @@ impl SessionFolder {
     }
 }
 
-fn last_used(inventory: &Inventory, trouble: &PeerTrouble) -> Option<i64> {
-    let sessions = inventory.sessions().filter(|(_, address, _)| trouble.concerns(inventory, address));
-    sessions.map(|(.., facts)| facts.used.max(facts.open_created.unwrap_or(0))).max()
+fn last_used(state: &SessionState, trouble: &PeerTrouble) -> Option<i64> {
+    let sessions = state.signal_sessions.iter().filter(|(address, _)| trouble.concerns(state, address));
+    sessions.map(|(_, facts)| facts.used.max(facts.open_created.unwrap_or(0))).max()
 }
 
 #[cfg(test)]

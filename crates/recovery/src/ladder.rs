@@ -59,11 +59,10 @@ impl Rung {
             return Self::SignalSession;
         }
         match (&finding.repair, &finding.subject) {
-            (Repair::AdvancePreKeyCounters { .. } | Repair::RestorePreKeys, _) | (_, Subject::PreKeys) => {
-                Self::PreKeys
-            }
+            (Repair::AdvancePreKeyCounters { .. } | Repair::RestorePreKeys, _)
+            | (_, Subject::PreKeys | Subject::PreKey(_)) => Self::PreKeys,
             (_, Subject::Credentials) => Self::Credentials,
-            (_, Subject::SenderKey) => Self::SenderKeys,
+            (_, Subject::SenderKey(_) | Subject::SenderKeyMemory(_)) => Self::SenderKeys,
             _ => Self::Records,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_engine::offline::{self, RepairOrder};
+use wakeeper_engine::offline::{self, Hold, RepairOrder};
 
 use super::console::agrees;
 use super::page::{Page, Tone, plural, size};
@@ -22,10 +22,12 @@ pub struct Order {
     pub dry_run: bool,
     /// Never ask.
     pub yes: bool,
+    /// Who keeps others from the session.
+    pub hold: Hold,
 }
 
 /// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
-/// stopped before, and stay stopped: see [`wakeeper_engine::users::claim`].
+/// stopped before, and stay stopped: `order` says who sees to it.
 pub async fn run(
     places: &Places,
     evidence: &KnownFacts,
@@ -41,7 +43,12 @@ pub async fn run(
             false
         })
     };
-    let how = RepairOrder { extent: order.extent, dry_run: order.dry_run, approve: Arc::new(approve) };
+    let how = RepairOrder {
+        extent: order.extent,
+        dry_run: order.dry_run,
+        hold: order.hold,
+        approve: Arc::new(approve),
+    };
     let progress = console.progress("examining");
     let outcome = offline::repair(&places.session_paths(), evidence, how, progress).await;
     match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {

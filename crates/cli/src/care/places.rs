@@ -93,6 +93,7 @@ impl Places {
             is_copy: self.container.is_some(),
             command: Arc::new(move |command| command_of(&flags, command)),
             clock: wakeeper_model::Clock::system(),
+            copies: wakeeper_engine_store::Copies::default(),
         }
     }
 

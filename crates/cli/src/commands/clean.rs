@@ -7,7 +7,7 @@ use wakeeper_containers::docker::{NotReady, Purpose};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_engine::{offline, users};
+use wakeeper_engine::offline::Hold;
 use wakeeper_recovery::Rules;
 
 use crate::care::clean::{self, Order};
@@ -69,7 +69,8 @@ impl Clean {
     /// Plans, asks where that is due, backs up, mends, and looks again.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = Console::new(self.json);
-        let order = Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes };
+        let order =
+            Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes, hold: Hold::ByCaller };
         let (target, settings) = self.target.clone().resolve()?;
         match target.present().await? {
             Target::Folder(places) => self.in_folder(&places, order, console).await,
@@ -82,18 +83,8 @@ impl Clean {
     async fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
         let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
         let evidence = KnownFacts { peers: self.peers, ..evidence };
-        // A gateway of ours mends most things while it runs: it is only stopped for what it cannot.
-        if offline::session_in(&places.auth_info).await.is_some() && !order.dry_run {
-            let outcome = clean::run(places, &evidence, Order { dry_run: true, ..order }, console).await?;
-            if outcome.plan.is_empty() {
-                console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
-                return Ok(verdict(clean::succeeded(&outcome, order)));
-            }
-        }
-        let claim =
-            if self.dry_run { None } else { Some(users::claim(&places.auth_info, self.assume_stopped)?) };
+        let order = Order { hold: Hold::ByRepair { assume_stopped: self.assume_stopped }, ..order };
         let outcome = clean::run(places, &evidence, order, console).await?;
-        drop(claim);
         console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
         Ok(verdict(clean::succeeded(&outcome, order)))
     }

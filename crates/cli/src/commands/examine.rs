@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use wakeeper_engine_store::Copies;
 
 use crate::care::evidence::{self, EvidenceFlags};
 use crate::care::{Console, TargetFlags, examine, now_ms};
@@ -40,9 +41,11 @@ impl Examine {
         let evidence = evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
         let passphrase = settings.backup_passphrase.as_ref();
         let report = match wakeeper_engine_store::database_in(&self.path) {
-            Some(database) => wakeeper_engine_store::examine(&database, &evidence.options(now_ms()))
-                .await
-                .with_context(|| format!("cannot examine {}", database.display()))?,
+            Some(database) => {
+                let options = evidence.options(now_ms());
+                let examined = wakeeper_engine_store::examine(&database, &options, &Copies::default()).await;
+                examined.with_context(|| format!("cannot examine {}", database.display()))?.report
+            }
             None => examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?,
         };
         console.show(&report, |page| examine::show(page, &report, &evidence))?;

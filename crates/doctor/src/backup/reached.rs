@@ -6,11 +6,15 @@ use std::path::Path;
 
 use super::archive;
 use super::shelf::Shelf;
+use crate::address::Address;
 use crate::examine::examine_file;
 use crate::finding::Severity;
-use crate::inventory::{Facts, SenderKeyFacts, SessionFacts};
+use crate::formats::baileys::name::Name;
+use crate::inventory::Facts;
+use crate::model::SenderKeyName;
 use crate::secret::Passphrase;
 use crate::source::{Entry, Limits};
+use crate::state::{SenderKeyFacts, SignalFacts};
 
 /// The ratchets of a backup.
 #[derive(Debug, Clone)]
@@ -19,8 +23,8 @@ pub struct Reached {
     pub account: String,
     /// When the backup was made, milliseconds since 1970.
     pub created_ms: i64,
-    pub(crate) sessions: BTreeMap<String, SessionFacts>,
-    pub(crate) sender_keys: BTreeMap<String, SenderKeyFacts>,
+    pub(crate) signal_sessions: BTreeMap<Address, SignalFacts>,
+    pub(crate) sender_keys: BTreeMap<SenderKeyName, SenderKeyFacts>,
 }
 
 impl Reached {
@@ -31,7 +35,7 @@ impl Reached {
     }
 
     fn of(path: &Path, passphrase: Option<&Passphrase>) -> Option<Self> {
-        let mut sessions = BTreeMap::new();
+        let mut signal_sessions = BTreeMap::new();
         let mut sender_keys = BTreeMap::new();
         let manifest = archive::read(path, passphrase, &Limits::default(), |member| {
             let Some(name) = member.session_file() else { return Ok(()) };
@@ -41,14 +45,23 @@ impl Reached {
             if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
                 return Ok(());
             }
-            match report.facts {
-                Facts::Session(facts) => drop(sessions.insert(name.to_owned(), facts)),
-                Facts::SenderKey(facts) if facts.own => drop(sender_keys.insert(name.to_owned(), facts)),
+            match (report.name, report.facts) {
+                (Name::Session(address), Facts::Session(facts)) => {
+                    signal_sessions.insert(address, facts);
+                }
+                (Name::SenderKey { group, sender }, Facts::SenderKey { facts, .. }) if facts.own => {
+                    sender_keys.insert(SenderKeyName { group, sender }, facts);
+                }
                 _ => {}
             }
             Ok(())
         })
         .ok()?;
-        Some(Self { account: manifest.account?, created_ms: manifest.created_ms, sessions, sender_keys })
+        Some(Self {
+            account: manifest.account?,
+            created_ms: manifest.created_ms,
+            signal_sessions,
+            sender_keys,
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use wakeeper_private_fs::Folder;
+use wakeeper_private_fs::{Folder, FsError};
 
 use crate::backup::Manifest;
 use crate::backup::archive::STORE;
@@ -17,25 +17,16 @@ pub(super) fn reset(path: &Path, manifest: &Manifest) -> std::io::Result<()> {
         return Err(std::io::Error::other("it could not be backed up, so it is left alone"));
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder =
-        Folder::named(parent.unwrap_or(Path::new("."))).map_err(wakeeper_private_fs::FsError::into_io)?;
+    let folder = Folder::named(parent.unwrap_or(Path::new("."))).map_err(FsError::into_io)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let draft = format!("{name}.wakeeper.tmp");
-    if replace(&folder, &draft, name).is_err() {
-        let _ = folder.remove(&draft);
-        let (mut file, _) = folder.open_to_overwrite(name).map_err(wakeeper_private_fs::FsError::into_io)?;
+    let replaced = folder
+        .open_file(name)
+        .and_then(|(_, before)| folder.replace_with(name, Some(&before), |file| file.write_all(EMPTY)));
+    if replaced.is_err() {
+        let (mut file, _) = folder.open_to_overwrite(name).map_err(FsError::into_io)?;
         file.set_len(0)?;
         file.write_all(EMPTY)?;
         return file.sync_all();
     }
     Ok(())
-}
-
-fn replace(folder: &Folder, draft: &str, name: &str) -> Result<(), wakeeper_private_fs::FsError> {
-    let (_, before) = folder.open_file(name)?;
-    let mut file = folder.create(draft)?;
-    folder.make_like(&file, before.st_uid, before.st_gid, before.st_mode)?;
-    file.write_all(EMPTY)?;
-    file.sync_all()?;
-    folder.rename(draft, name)
 }

@@ -2,16 +2,18 @@
 
 use crate::address::Address;
 use crate::finding::Finding;
-use crate::findings::{self, CredentialsFile, SessionRecord, Torn};
+use crate::findings::{self, SessionRecord, Torn};
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
 use crate::formats::baileys::name::Name;
 use crate::formats::baileys::sender_key::SenderKeyFile;
-use crate::formats::baileys::session::{Entry as SignalSession, Record, SessionFile};
+use crate::formats::baileys::session::SessionFile;
 use crate::formats::baileys::{app_state, small};
-use crate::inventory::{Facts, FileReport, SenderKeyFacts, SessionFacts};
+use crate::inventory::{Facts, FileReport};
 use crate::json::{self, Value};
+use crate::model::SenderKeyName;
 use crate::source::{Entry, ReadError};
+use crate::state::{SenderKeyFacts, SignalFacts};
 
 /// Judges a file by its name and content.
 pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> FileReport {
@@ -25,6 +27,7 @@ pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> 
         }
         _ => Facts::None,
     };
+    let findings = findings.into_iter().map(Finding::in_folder).collect();
     FileReport { entry, name, facts, findings }
 }
 
@@ -39,15 +42,14 @@ fn examine_value(entry: &Entry, name: &Name, value: &Value<'_>) -> (Facts, Vec<F
     match name {
         Name::Credentials => {
             let credentials = Credentials::read(value);
-            let found = findings::for_credentials(&CredentialsFile { entry, credentials: &credentials });
+            let found = findings::for_credentials(&credentials);
             (Facts::Credentials(Box::new(credentials)), found)
         }
-        Name::PreKey(_) => (Facts::Sound, findings::for_pre_key(entry, &PreKey::read(value))),
+        Name::PreKey(id) => (Facts::Sound, findings::for_pre_key(*id, &PreKey::read(value))),
         Name::Session(address) => examine_session(entry, address, value),
-        Name::SenderKey { sender, .. } => {
-            let file = SenderKeyFile::read(value);
-            let found = findings::for_sender_key(entry, sender, &file);
-            (Facts::SenderKey(sender_key_facts(&file)), found)
+        Name::SenderKey { group, sender } => {
+            let name = SenderKeyName { group: group.clone(), sender: sender.clone() };
+            examine_sender_key(&name, &SenderKeyFile::read(value))
         }
         other => match small_facts(other, value) {
             Some(facts) => (facts, Vec::new()),
@@ -80,39 +82,23 @@ fn small_facts(name: &Name, value: &Value<'_>) -> Option<Facts> {
 fn examine_session(entry: &Entry, address: &Address, value: &Value<'_>) -> (Facts, Vec<Finding>) {
     match SessionFile::read(value) {
         SessionFile::Record(record) => {
-            let found = findings::for_record(&SessionRecord { entry, address, record: &record });
-            (Facts::Session(session_facts(&record)), found)
+            let found = findings::for_record(&SessionRecord { address, record: &record });
+            (Facts::Session(SignalFacts::of(&record)), found)
         }
         file => (Facts::None, findings::for_session_file(entry, address, &file)),
     }
 }
 
-fn sender_key_facts(file: &SenderKeyFile) -> SenderKeyFacts {
+fn examine_sender_key(name: &SenderKeyName, file: &SenderKeyFile) -> (Facts, Vec<Finding>) {
     match file {
-        SenderKeyFile::Record { version, states } => SenderKeyFacts {
-            version: (!states.is_empty()).then_some(*version),
-            own: states.iter().any(|state| state.own),
-            chain: states.last().and_then(|state| state.chain),
-        },
-        SenderKeyFile::Malformed { .. } => SenderKeyFacts { version: None, own: false, chain: None },
+        SenderKeyFile::Record { version, states } => {
+            let version = (!states.is_empty()).then_some(*version);
+            let facts = Facts::SenderKey { version, facts: SenderKeyFacts::of(states) };
+            (facts, findings::for_sender_key(name, states))
+        }
+        SenderKeyFile::Malformed { reason } => {
+            let facts = Facts::SenderKey { version: None, facts: SenderKeyFacts::default() };
+            (facts, vec![findings::malformed_sender_key(name, reason)])
+        }
     }
-}
-
-fn session_facts(record: &Record) -> SessionFacts {
-    let open = record.entries.iter().find(|entry| entry.is_open());
-    let latest = |times: &mut dyn Iterator<Item = i64>| times.max().unwrap_or(0);
-    SessionFacts {
-        sessions: record.entries.len(),
-        open_created: open.map(|entry| entry.created.unwrap_or(0)),
-        used: latest(&mut record.entries.iter().filter_map(|entry| entry.used)),
-        created: latest(&mut record.entries.iter().filter_map(|entry| entry.created)),
-        sending: open.and_then(sending),
-    }
-}
-
-/// The ratchet key, shortened to what tells it apart, and how far its chain is.
-fn sending(entry: &SignalSession) -> Option<(u64, i64)> {
-    let chain = entry.sending().next()?;
-    let start = chain.key?[1..9].try_into().ok()?;
-    Some((u64::from_le_bytes(start), chain.counter?))
 }

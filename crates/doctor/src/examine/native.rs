@@ -1,25 +1,24 @@
 //! wakeeper's own store, judged by the same rules as a folder of Baileys.
 //!
-//! Whoever can open the store (it is not this crate) tells what it holds. The model is looked at as the files that it would
-//! be, so that a key that does not fit, a signature that does not verify or a ratchet that cannot be gives the same code
-//! wherever it is found.
+//! Whoever can open the store (it is not this crate) tells what it holds. A key that does not fit, a signature that does not
+//! verify or a ratchet that cannot be gives the same code wherever it is found.
 
 use std::path::PathBuf;
 
-use super::{CredentialsState, Format, Options, Report, examine_file};
+use super::{CredentialsState, Format, Options, Report};
 use crate::finding::{Finding, Repair, Severity, Subject};
-use crate::findings;
-use crate::formats::baileys::Version;
+use crate::findings::{self, SessionRecord, StateView};
+use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::key_pair::PreKey;
+use crate::formats::baileys::sender_key::State;
+use crate::formats::baileys::session::Record;
 use crate::model::Session;
-use crate::source::{Entry, EntryKind};
-use crate::transfer::{self, LeftOut};
-
-/// How the path of a row begins that holds our own sender key; the group follows.
-pub const OWN_SENDER_KEY: &str = "our own sender key of ";
+use crate::source::EntryKind;
+use crate::state::SessionState;
 
 /// What was seen of a store.
 #[derive(Debug)]
-pub struct NativeView {
+pub struct NativeView<'a> {
     /// What was examined.
     pub path: PathBuf,
     /// The database's name in its folder.
@@ -31,28 +30,46 @@ pub struct NativeView {
     /// Why it cannot be read although SQLite finds nothing wrong: another version may have written it.
     pub unreadable: Option<String>,
     /// What it holds; `None` when it was never linked, or cannot be read.
-    pub session: Option<Session>,
+    pub session: Option<&'a Session>,
     /// Rows that cannot be read.
-    pub left_out: Vec<LeftOut>,
+    pub unread: &'a [UnreadRow],
     /// Where the session was moved to, when it was.
     pub moved: bool,
     /// Permission bits of the database.
     pub mode: u32,
 }
 
+/// A row of a store that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadRow {
+    /// What it should hold.
+    pub subject: Subject,
+    /// It holds our own sender key, which every message to the group needs.
+    pub is_own: bool,
+    /// What it should hold, in words.
+    pub what: String,
+    /// Why it cannot be read.
+    pub reason: String,
+}
+
 /// The report on a store.
-pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
+pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
     let mut found = Vec::new();
     if view.moved {
         found.push(findings::moved_marker());
     } else {
         found.extend(findings::for_native(view));
-        found.extend(view.session.iter().flat_map(|session| of_model(view, session, options)));
+        found.extend(view.session.into_iter().flat_map(of_parts).map(in_store));
     }
-    found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
     let damaged = view.kind != EntryKind::File
         || view.unreadable.is_some()
         || found.iter().any(|f| f.repair == Repair::RestoreCredentials);
+    // What is damaged is older than any backup, or nobody's.
+    if let Some(session) = view.session.filter(|_| !damaged && !view.moved) {
+        let state = SessionState::of(session);
+        found.extend(findings::told_by_more(&StateView { state: &state, options, version: None }));
+    }
+    let found = in_order(found, &view.file);
     Report {
         path: view.path.clone(),
         format: Format::Native,
@@ -64,31 +81,50 @@ pub fn native_report(view: &NativeView, options: &Options<'_>) -> Report {
             _ => CredentialsState::Missing,
         },
         files: 1,
-        signal_sessions: view.session.as_ref().map_or(0, |session| session.signal_sessions.len()),
+        signal_sessions: view.session.map_or(0, |session| session.signal_sessions.len()),
         store: None,
         findings: found,
     }
 }
 
-fn of_model(view: &NativeView, session: &Session, _: &Options<'_>) -> Vec<Finding> {
-    let files = transfer::write(session, Version::V7);
-    let found = files
-        .iter()
-        .flat_map(|(name, text)| examine_file(Entry::in_memory(name, text.len() as u64), Ok(text)).findings);
+/// Errors first. A part of the session lies in the database.
+fn in_order(mut found: Vec<Finding>, file: &str) -> Vec<Finding> {
+    for finding in found.iter_mut().filter(|finding| finding.path.is_empty()) {
+        file.clone_into(&mut finding.path);
+    }
+    found.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
     found
-        .filter(|finding| finding.severity > Severity::Info)
-        .map(|finding| Finding {
-            repair: match (&finding.subject, finding.severity) {
-                // The one part of a login that the gateway can make anew.
-                _ if finding.code.as_str().starts_with("signed_pre_key") => {
-                    Repair::Manual("start the gateway: it makes a new one and gives it to WhatsApp")
-                }
-                // Nothing works without them, so the rest is given up for them.
-                (Subject::Credentials, Severity::Error) => Repair::RestoreCredentials,
-                _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),
-            },
-            path: view.file.clone(),
-            ..finding
-        })
-        .collect()
+}
+
+/// What is wrong with single parts of a session.
+fn of_parts(session: &Session) -> Vec<Finding> {
+    let mut found = findings::for_credentials(&Credentials::of_model(&session.credentials));
+    for (id, pair) in &session.pre_keys {
+        let pre_key = PreKey { pair: Some(pair.clone()), defects: Vec::new() };
+        found.extend(findings::for_pre_key(*id, &pre_key));
+    }
+    for (address, record) in &session.signal_sessions {
+        let record = Record::of_model(record);
+        found.extend(findings::for_record(&SessionRecord { address, record: &record }));
+    }
+    for (name, key) in &session.sender_keys {
+        let states: Vec<State> = key.states.iter().map(State::of_model).collect();
+        found.extend(findings::for_sender_key(name, &states));
+    }
+    found.retain(|finding| finding.severity > Severity::Info);
+    found
+}
+
+/// What repairs a finding where a gateway of ours runs.
+fn in_store(finding: Finding) -> Finding {
+    let repair = match (&finding.subject, finding.severity) {
+        // The one part of a login that the gateway can make anew.
+        _ if findings::is_about_signed_pre_key(finding.code) => {
+            Repair::Manual("start the gateway: it makes a new one and gives it to WhatsApp")
+        }
+        // Nothing works without them, so the rest is given up for them.
+        (Subject::Credentials, Severity::Error) => Repair::RestoreCredentials,
+        _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),
+    };
+    finding.repair(repair)
 }

@@ -4,22 +4,21 @@
 //! in the same file: parts of two logins were mixed, or a byte was altered. Contacts that check it refuse the
 //! device. The login comes back with the newest sound `creds.json`.
 
-use super::CredentialsFile;
 use crate::curve;
-use crate::finding::{Code, Finding, Repair};
-use crate::formats::baileys::credentials::Account;
+use crate::finding::{Code, Finding, Repair, Subject};
+use crate::formats::baileys::credentials::{Account, Credentials};
 
 pub(crate) const CODE: Code = Code("account_signature");
 
 /// What the account signs begins so; the second is for accounts that Meta hosts.
 const PREFIXES: [[u8; 2]; 2] = [[6, 0], [6, 5]];
 
-pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
-    let identity = file.credentials.identity_public()?;
-    let account = file.credentials.account.as_ref()?;
+pub(crate) fn detect(credentials: &Credentials) -> Option<Finding> {
+    let identity = credentials.identity_public()?;
+    let account = credentials.account.as_ref()?;
     (!verifies(account, identity)).then(|| {
         let evidence = "the account's signature does not verify over this device's identity";
-        Finding::error(CODE, &file.entry.name, evidence).repair(Repair::RestoreCredentials)
+        Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::RestoreCredentials)
     })
 }
 

@@ -3,13 +3,12 @@
 //! Pairing was cut off halfway, or two versions of `creds.json` were mixed. WhatsApp will refuse the login.
 //! While a pairing code waits to be typed in this is normal, and only a warning.
 
-use super::CredentialsFile;
-use crate::finding::{Code, Finding, Repair, Severity};
+use crate::finding::{Code, Finding, Repair, Severity, Subject};
+use crate::formats::baileys::credentials::Credentials;
 
 pub(crate) const CODE: Code = Code("credentials_half_registered");
 
-pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
-    let credentials = file.credentials;
+pub(crate) fn detect(credentials: &Credentials) -> Option<Finding> {
     if credentials.me.is_none() || credentials.account.is_some() {
         return None;
     }
@@ -19,5 +18,5 @@ pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
     } else {
         (Severity::Error, Repair::RestoreCredentials)
     };
-    Some(Finding::new(CODE, severity, &file.entry.name, evidence).repair(repair))
+    Some(Finding::new(CODE, severity, Subject::Credentials, evidence).repair(repair))
 }

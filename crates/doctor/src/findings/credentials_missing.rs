@@ -5,15 +5,16 @@
 //! sound `creds.json` of the same account; nothing else is removed, and its pre-key counters are moved past
 //! every id already used.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair};
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Subject};
+use crate::state::StoredLogin;
 
 pub(crate) const CODE: Code = Code("credentials_missing");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    if view.inventory.files.contains_key("creds.json") || !view.inventory.holds_session_state() {
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    if !matches!(view.state.login, StoredLogin::Missing) || !view.state.is_used {
         return Vec::new();
     }
     let evidence = "creds.json does not exist, but Signal sessions or other state of a login do";
-    vec![Finding::error(CODE, "creds.json", evidence).repair(Repair::RestoreCredentials)]
+    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::RestoreCredentials)]
 }

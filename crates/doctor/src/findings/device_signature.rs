@@ -3,22 +3,21 @@
 //! It was made with the identity key when the device was linked, so the identity in the file is another one
 //! now, or a byte was altered. The login comes back with the newest sound `creds.json`.
 
-use super::CredentialsFile;
 use crate::curve;
-use crate::finding::{Code, Finding, Repair};
-use crate::formats::baileys::credentials::Account;
+use crate::finding::{Code, Finding, Repair, Subject};
+use crate::formats::baileys::credentials::{Account, Credentials};
 
 pub(crate) const CODE: Code = Code("device_signature");
 
 /// What the device signs begins so; the second is for devices that Meta hosts.
 const PREFIXES: [[u8; 2]; 2] = [[6, 1], [6, 6]];
 
-pub(crate) fn detect(file: &CredentialsFile<'_>) -> Option<Finding> {
-    let identity = file.credentials.identity_public()?;
-    let account = file.credentials.account.as_ref()?;
+pub(crate) fn detect(credentials: &Credentials) -> Option<Finding> {
+    let identity = credentials.identity_public()?;
+    let account = credentials.account.as_ref()?;
     (!verifies(account, identity)).then(|| {
         let evidence = "the device's signature over its account does not verify under its identity";
-        Finding::error(CODE, &file.entry.name, evidence).repair(Repair::RestoreCredentials)
+        Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::RestoreCredentials)
     })
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn detect(entry: &Entry, name: &Name) -> Option<Finding> {
 }
 
 /// The same of wakeeper's own database. It is never moved aside unasked: what it leads to may be the session.
-pub(crate) fn detect_database(view: &NativeView) -> Option<Finding> {
+pub(crate) fn detect_database(view: &NativeView<'_>) -> Option<Finding> {
     if view.kind == EntryKind::File {
         return None;
     }

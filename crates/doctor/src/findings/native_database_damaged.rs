@@ -11,7 +11,7 @@ use crate::finding::{Code, Finding, Repair};
 
 pub(crate) const CODE: Code = Code("native_database_damaged");
 
-pub(crate) fn detect(view: &NativeView) -> Option<Finding> {
+pub(crate) fn detect(view: &NativeView<'_>) -> Option<Finding> {
     let found = |evidence: String, cure| Finding::error(CODE, &view.file, evidence).repair(cure);
     let Some(first) = view.problems.first() else {
         let cure = Repair::Manual("use the version that wrote it, or restore the session from a backup");

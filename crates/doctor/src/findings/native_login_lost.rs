@@ -5,10 +5,10 @@
 //! login from the newest backup of it; `clean` does the same. Without a backup the session fails with words and shows no QR
 //! code, because a folder that comes back later is better than linking anew.
 
-use crate::finding::{Code, Finding, Repair};
+use crate::finding::{Code, Finding, Repair, Subject};
 
 pub(crate) const CODE: Code = Code("native_login_lost");
 
 pub(crate) fn found(file: &str, evidence: String) -> Finding {
-    Finding::error(CODE, file, evidence).repair(Repair::RestoreCredentials)
+    Finding::error(CODE, file, evidence).about(Subject::Credentials).repair(Repair::RestoreCredentials)
 }

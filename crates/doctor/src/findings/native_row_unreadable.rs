@@ -4,21 +4,19 @@
 //! for an absent one: a Signal session or sender key is negotiated anew at the cost of one retry, a pre-key fails once with
 //! `Invalid PreKey ID`.
 
-use crate::address::Address;
-use crate::examine::{NativeView, OWN_SENDER_KEY};
+use crate::examine::NativeView;
 use crate::finding::{Code, Finding, Repair};
 
 pub(crate) const CODE: Code = Code("native_row_unreadable");
 
-pub(crate) fn detect(view: &NativeView) -> Vec<Finding> {
-    let cure = Repair::Manual("nothing to do: the next message negotiates it anew");
-    view.left_out
-        .iter()
-        .filter(|row| !row.path.starts_with(OWN_SENDER_KEY))
+pub(crate) fn detect(view: &NativeView<'_>) -> Vec<Finding> {
+    let repair = Repair::Manual("nothing to do: the next message negotiates it anew");
+    let others = view.unread.iter().filter(|row| !row.is_own);
+    others
         .map(|row| {
-            let peer = row.peer.as_deref().and_then(Address::from_jid);
-            let evidence = format!("{}: {}", row.path, row.reason);
-            Finding::warning(CODE, &view.file, evidence).repair(cure.clone()).peer(peer.as_ref())
+            let evidence = format!("{}: {}", row.what, row.reason);
+            let finding = Finding::warning(CODE, row.subject.clone(), evidence);
+            finding.repair(repair.clone()).peer(row.subject.peer())
         })
         .collect()
 }

@@ -4,18 +4,18 @@
 //! Baileys would make new pre-keys under ids that WhatsApp already gave to contacts, and their first messages
 //! would fail with `Bad MAC`. Both counters are moved past the greatest id. No QR code is needed.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair};
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Subject};
 
 pub(crate) const CODE: Code = Code("pre_key_counter_behind");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    let Some(credentials) = view.inventory.credentials() else { return Vec::new() };
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.state.credentials() else { return Vec::new() };
     // A re-initialised identity starts at 1; restoring the old one cures both.
     if credentials.me.is_none() {
         return Vec::new();
     }
-    let (Some(next), Some(greatest)) = (credentials.next_pre_key_id, view.inventory.greatest_pre_key()) else {
+    let (Some(next), Some(greatest)) = (credentials.next_pre_key_id, view.state.greatest_pre_key()) else {
         return Vec::new();
     };
     if i64::from(greatest) < next {
@@ -23,5 +23,5 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
     }
     let evidence = format!("the next pre-key id is {next}, but pre-key {greatest} exists already");
     let repair = Repair::AdvancePreKeyCounters { to: greatest.saturating_add(1) };
-    vec![Finding::error(CODE, "creds.json", evidence).repair(repair)]
+    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(repair)]
 }

@@ -3,19 +3,19 @@
 //! The first pre-key that WhatsApp does not have yet cannot come after the next one to be made. Both counters
 //! are moved to the greater of the two.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair};
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Subject};
 
 pub(crate) const CODE: Code = Code("pre_key_counters_crossed");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    let Some(credentials) = view.inventory.credentials() else { return Vec::new() };
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.state.credentials() else { return Vec::new() };
     let counters = credentials.next_pre_key_id.zip(credentials.first_unuploaded_pre_key_id);
     let Some((next, first)) = counters.filter(|(next, first)| first > next || *first < 1 || *next < 1) else {
         return Vec::new();
     };
-    let greatest = view.inventory.greatest_pre_key().map_or(0, i64::from);
+    let greatest = view.state.greatest_pre_key().map_or(0, i64::from);
     let to = u32::try_from(next.max(first).max(greatest + 1).max(1)).unwrap_or(1);
     let evidence = format!("the first unpublished pre-key is {first}, the next one to make is {next}");
-    vec![Finding::error(CODE, "creds.json", evidence).repair(Repair::AdvancePreKeyCounters { to })]
+    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::AdvancePreKeyCounters { to })]
 }

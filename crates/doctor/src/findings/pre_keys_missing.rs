@@ -4,17 +4,17 @@
 //! cleaned up by hand or by a script. WhatsApp still gives them to contacts, whose first message then fails with
 //! `Invalid PreKey ID` and is sent again. A backup that holds them spares that retry.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair};
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Subject};
 
 pub(crate) const CODE: Code = Code("pre_keys_missing");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    let Some(credentials) = view.inventory.credentials() else { return Vec::new() };
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.state.credentials() else { return Vec::new() };
     let published = credentials.first_unuploaded_pre_key_id.map_or(0, |first| first - 1);
-    if credentials.me.is_none() || published < 1 || view.inventory.pre_keys().next().is_some() {
+    if credentials.me.is_none() || published < 1 || !view.state.pre_keys.is_empty() {
         return Vec::new();
     }
     let evidence = format!("{published} pre-keys were published and none of them is here");
-    vec![Finding::warning(CODE, ".", evidence).repair(Repair::RestorePreKeys)]
+    vec![Finding::warning(CODE, Subject::PreKeys, evidence).repair(Repair::RestorePreKeys)]
 }

@@ -6,41 +6,45 @@
 //! the next message negotiates a new one. Only backups tell: without one that is younger than the copy, `Bad MAC` in
 //! the log is the first sign (`--log`), and `wakeeper clean --ratchets` the cure for all contacts at once.
 
-use super::FolderView;
+use super::StateView;
 use crate::backup::Reached;
 use crate::backup::manifest::account_mark;
-use crate::finding::{Code, Finding, Repair};
-use crate::inventory::{Facts, SenderKeyFacts, SessionFacts};
+use crate::finding::{Code, Finding, Repair, Subject};
+use crate::state::{SenderKeyFacts, SignalFacts};
 
 pub(crate) const CODE: Code = Code("ratchet_rolled_back");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(reached) = view.options.reached.filter(|reached| is_of_this_login(view, reached)) else {
         return Vec::new();
     };
-    let files = view.inventory.files.iter();
-    let behind = files.filter_map(|(name, file)| {
-        let evidence = match &file.facts {
-            Facts::Session(now) => session_behind(now, reached.sessions.get(name)?)?,
-            Facts::SenderKey(now) if now.own => sender_key_behind(now, reached.sender_keys.get(name)?)?,
-            _ => return None,
-        };
-        Some(Finding::error(CODE, name, evidence).repair(Repair::RemoveFile).peer(file.name.peer()))
+    let signal_sessions = view.state.signal_sessions.iter().filter_map(|(address, now)| {
+        let evidence = session_behind(now, reached.signal_sessions.get(address)?)?;
+        Some((Subject::SignalSession(address.clone()), evidence))
+    });
+    let own = view.state.sender_keys.iter().filter(|(_, now)| now.own);
+    let sender_keys = own.filter_map(|(name, now)| {
+        let evidence = sender_key_behind(now, reached.sender_keys.get(name)?)?;
+        Some((Subject::SenderKey(name.clone()), evidence))
+    });
+    let behind = signal_sessions.chain(sender_keys).map(|(subject, evidence)| {
+        let peer = subject.peer().cloned();
+        Finding::error(CODE, subject, evidence).repair(Repair::RemoveFile).peer(peer.as_ref())
     });
     behind.collect()
 }
 
-fn is_of_this_login(view: &FolderView<'_>, reached: &Reached) -> bool {
+fn is_of_this_login(view: &StateView<'_>, reached: &Reached) -> bool {
     // A clock that was set back makes every state look older than it is.
     if reached.created_ms > view.options.now_ms {
         return false;
     }
-    let credentials = view.inventory.credentials();
+    let credentials = view.state.credentials();
     let identity = credentials.and_then(|credentials| credentials.identity_public());
     identity.map(account_mark).as_ref() == Some(&reached.account)
 }
 
-fn session_behind(now: &SessionFacts, then: &SessionFacts) -> Option<String> {
+fn session_behind(now: &SignalFacts, then: &SignalFacts) -> Option<String> {
     if let (Some((key, now)), Some((key_then, then))) = (now.sending, then.sending)
         && key == key_then
         && now < then

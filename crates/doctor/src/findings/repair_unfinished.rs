@@ -1,6 +1,6 @@
 //! A repair was interrupted.
 //!
-//! The folder holds the journal of a repair that did not come to its end, because the machine or the program
+//! The folder holds the journal, or the note, of a repair that did not come to its end, because the machine or the program
 //! was stopped. Do not start the gateway. The next `wakeeper clean` finishes the repair, or takes it back if
 //! it had not begun to change anything.
 
@@ -11,8 +11,10 @@ use crate::source::Entry;
 pub(crate) const CODE: Code = Code("repair_unfinished");
 
 pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
-    (entry.name == REPAIR_FOLDER).then(|| {
-        Finding::error(CODE, REPAIR_FOLDER, "the journal of an interrupted repair is still here")
-            .repair(Repair::FinishRepair)
-    })
+    let is_journal = entry.name == REPAIR_FOLDER;
+    is_journal.then(|| found(REPAIR_FOLDER, "the journal of an interrupted repair is still here"))
+}
+
+pub(crate) fn found(file: &str, evidence: &str) -> Finding {
+    Finding::error(CODE, file, evidence).repair(Repair::FinishRepair)
 }

@@ -4,42 +4,24 @@
 //! and none of them could read it: `No session found to decrypt message`. The list is removed, so that the new
 //! key is handed out to everybody.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair};
-use crate::formats::baileys::name::Name;
-use crate::inventory::Facts;
+use std::collections::BTreeSet;
+
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Subject};
 
 pub(crate) const CODE: Code = Code("sender_key_memory_orphan");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    let Some(credentials) = view.inventory.credentials().filter(|credentials| credentials.me.is_some()) else {
-        return Vec::new();
-    };
-    let own_groups: std::collections::BTreeSet<&str> = view
-        .inventory
-        .files
-        .values()
-        .filter_map(|file| match (&file.name, &file.facts) {
-            (Name::SenderKey { group, sender }, Facts::SenderKey(facts))
-                if facts.version.is_some() && credentials.is_own_user(&sender.user) =>
-            {
-                Some(group.as_str())
-            }
-            _ => None,
-        })
-        .collect();
-    view.inventory
-        .files
-        .values()
-        .filter(|file| match (&file.name, &file.facts) {
-            (Name::SenderKeyMemory { group }, Facts::Memory { used: true, .. }) => {
-                !own_groups.contains(group.as_str())
-            }
-            _ => false,
-        })
-        .map(|file| {
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    let credentials = view.state.credentials().filter(|credentials| credentials.me.is_some());
+    let Some(credentials) = credentials else { return Vec::new() };
+    let sender_keys = view.state.sender_keys.iter();
+    let own = sender_keys.filter(|(name, facts)| facts.usable && credentials.is_own_user(&name.sender.user));
+    let own_groups: BTreeSet<&String> = own.map(|(name, _)| &name.group).collect();
+    let told = view.state.sender_key_memory.iter().filter(|(_, told)| **told);
+    told.filter(|(group, _)| !own_groups.contains(group))
+        .map(|(group, _)| {
             let evidence = "our own sender key of this group is missing or damaged";
-            Finding::error(CODE, &file.entry.name, evidence).repair(Repair::RemoveFile)
+            Finding::error(CODE, Subject::SenderKeyMemory(group.clone()), evidence).repair(Repair::RemoveFile)
         })
         .collect()
 }

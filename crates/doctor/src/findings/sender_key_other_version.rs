@@ -16,8 +16,8 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
         .files
         .values()
         .filter_map(|file| {
-            let Facts::SenderKey(facts) = &file.facts else { return None };
-            let written = facts.version.filter(|written| *written != version)?;
+            let Facts::SenderKey { version: written, .. } = &file.facts else { return None };
+            let written = written.filter(|written| *written != version)?;
             let evidence = format!("written by Baileys {written}; Baileys {version} cannot read it");
             let finding = Finding::error(CODE, &file.entry.name, evidence);
             Some(finding.repair(Repair::RemoveFile).peer(file.name.peer()))

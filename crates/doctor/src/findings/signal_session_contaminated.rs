@@ -25,7 +25,7 @@ pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     let drop: Vec<_> = spoilt.iter().map(|index| entries[*index].index.clone()).collect();
     let open = entries.iter().position(Entry::is_open);
     let finding = match open.filter(|index| spoilt.contains(index)) {
-        None => Finding::warning(CODE, &session.entry.name, "archived sessions share a ratchet key")
+        None => Finding::warning(CODE, session.subject(), "archived sessions share a ratchet key")
             .repair(Repair::DropSignalSessions { drop, reopen: None }),
         Some(open) => {
             let newest = (0..entries.len())
@@ -39,7 +39,7 @@ pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
                 None => Repair::RemoveFile,
             };
             let evidence = "the open session holds a ratchet key of an older one: a late message spoilt it";
-            Finding::error(CODE, &session.entry.name, evidence).repair(repair)
+            Finding::error(CODE, session.subject(), evidence).repair(repair)
         }
     };
     Some(finding.peer(Some(session.address)))

@@ -5,9 +5,9 @@
 //! device. Its Signal session is removed; the next message negotiates a new one. One or two messages are a
 //! warning, three an error. Failures before the present session was made are ignored: it has healed already.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair, Severity};
-use crate::inventory::SessionFacts;
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Severity, Subject};
+use crate::state::SignalFacts;
 use crate::symptoms::PeerTrouble;
 
 pub(crate) const CODE: Code = Code("signal_session_failing");
@@ -15,18 +15,18 @@ pub(crate) const CODE: Code = Code("signal_session_failing");
 /// So many messages of one device make an error.
 const MESSAGES: usize = 3;
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     view.options.troubles.iter().flat_map(|trouble| about(view, trouble)).collect()
 }
 
-fn about(view: &FolderView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
-    let files = view.inventory.sessions().filter(|(_, address, _)| trouble.concerns(view.inventory, address));
-    files
-        .filter(|(.., facts)| !healed(facts, trouble.last_ms))
-        .map(|(file, address, _)| {
+fn about(view: &StateView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
+    let stored = view.state.signal_sessions.iter().filter(|(address, _)| trouble.concerns(view.state, address));
+    stored
+        .filter(|(_, facts)| !healed(facts, trouble.last_ms))
+        .map(|(address, _)| {
             let severity =
                 if trouble.messages >= MESSAGES { Severity::Error } else { Severity::Warning };
-            Finding::new(CODE, severity, &file.entry.name, trouble.evidence())
+            Finding::new(CODE, severity, Subject::SignalSession(address.clone()), trouble.evidence())
                 .repair(Repair::RemoveFile)
                 .peer(Some(address))
         })
@@ -34,6 +34,6 @@ fn about(view: &FolderView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
 }
 
 /// A session that was made, or decrypted something, after the last failure is not damaged.
-fn healed(facts: &SessionFacts, last_failure: Option<i64>) -> bool {
+fn healed(facts: &SignalFacts, last_failure: Option<i64>) -> bool {
     last_failure.is_some_and(|failed| facts.used > failed || facts.open_created.is_some_and(|made| made > failed))
 }

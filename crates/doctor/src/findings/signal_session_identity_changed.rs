@@ -12,7 +12,7 @@ pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     let mut identities = session.record.entries.iter().filter_map(|entry| entry.remote_identity);
     let first = identities.next()?;
     identities.any(|identity| identity != first).then(|| {
-        Finding::info(CODE, &session.entry.name, "the contact's identity changed in the course of its sessions")
+        Finding::info(CODE, session.subject(), "the contact's identity changed in the course of its sessions")
             .peer(Some(session.address))
     })
 }

@@ -51,5 +51,5 @@ pub(super) fn about_entries(
     } else {
         Repair::RemoveFile
     };
-    Finding::error(code, &session.entry.name, evidence).repair(repair).peer(Some(session.address))
+    Finding::error(code, session.subject(), evidence).repair(repair).peer(Some(session.address))
 }

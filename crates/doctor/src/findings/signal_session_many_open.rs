@@ -11,7 +11,7 @@ pub(crate) const CODE: Code = Code("signal_session_many_open");
 pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     let open = session.record.entries.iter().filter(|entry| entry.is_open()).count();
     (open > 1).then(|| {
-        Finding::error(CODE, &session.entry.name, format!("{open} sessions are open at once"))
+        Finding::error(CODE, session.subject(), format!("{open} sessions are open at once"))
             .repair(Repair::RemoveFile)
             .peer(Some(session.address))
     })

@@ -4,23 +4,25 @@
 //! `No open session` until the file is gone. Baileys 7 negotiates a new one by itself, so there it is only
 //! mentioned.
 
-use super::FolderView;
-use crate::finding::{Code, Finding, Repair, Severity};
+use super::StateView;
+use crate::finding::{Code, Finding, Repair, Severity, Subject};
 use crate::formats::baileys::Version;
 
 pub(crate) const CODE: Code = Code("signal_session_none_open");
 
-pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let (severity, repair) = match view.version {
         Some(Version::V6) => (Severity::Error, Repair::RemoveFile),
         _ => (Severity::Info, Repair::None),
     };
-    view.inventory
-        .sessions()
-        .filter(|(.., facts)| facts.sessions > 0 && facts.open_created.is_none())
-        .map(|(file, address, facts)| {
+    view.state
+        .signal_sessions
+        .iter()
+        .filter(|(_, facts)| facts.sessions > 0 && facts.open_created.is_none())
+        .map(|(address, facts)| {
             let evidence = format!("all {} sessions are archived", facts.sessions);
-            Finding::new(CODE, severity, &file.entry.name, evidence).repair(repair.clone()).peer(Some(address))
+            let subject = Subject::SignalSession(address.clone());
+            Finding::new(CODE, severity, subject, evidence).repair(repair.clone()).peer(Some(address))
         })
         .collect()
 }

@@ -8,7 +8,8 @@ use super::FolderView;
 use crate::address::{Address, Domain};
 use crate::finding::{Code, Finding, Repair};
 use crate::formats::baileys::Version;
-use crate::inventory::{SessionFacts, session_file};
+use crate::inventory::session_file;
+use crate::state::SignalFacts;
 
 pub(crate) const CODE: Code = Code("signal_session_other_version");
 
@@ -40,7 +41,7 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
 }
 
 /// Renames, unless a file of the right name was used later.
-pub(super) fn rename_unless_newer(view: &FolderView<'_>, facts: &SessionFacts, right: &Address) -> Repair {
+pub(super) fn rename_unless_newer(view: &FolderView<'_>, facts: &SignalFacts, right: &Address) -> Repair {
     match view.inventory.session(right) {
         Some(other) if other.used >= facts.used => Repair::RemoveFile,
         _ => Repair::Rename { to: session_file(right) },

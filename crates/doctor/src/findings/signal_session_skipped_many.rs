@@ -12,5 +12,5 @@ pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     let chains = session.record.entries.iter().flat_map(|entry| &entry.chains);
     let most = chains.map(|chain| chain.skipped).max().filter(|most| *most > 2000)?;
     let evidence = format!("one chain keeps {most} keys of messages that never arrived");
-    Some(Finding::info(CODE, &session.entry.name, evidence).peer(Some(session.address)))
+    Some(Finding::info(CODE, session.subject(), evidence).peer(Some(session.address)))
 }

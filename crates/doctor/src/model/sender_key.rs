@@ -5,7 +5,7 @@ use crate::address::Address;
 use crate::secret::Secret;
 
 /// Which ratchet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SenderKeyName {
     /// The group's JID.
     pub group: String,

@@ -6,13 +6,13 @@
 //! journal never touches a file that somebody wrote since.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Mode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wakeeper_private_fs::FsError;
+use wakeeper_private_fs::{FsError, Locking};
 
 use super::overlay::{Change, Overlay};
 use super::plan::aside_name;
@@ -148,17 +148,16 @@ pub fn is_locked(folder: &Folder) -> bool {
 }
 
 /// Keeps every other wakeeper from working on a folder as long as the value lives.
-pub fn hold(folder: &Folder) -> Result<Folder, ApplyError> {
+pub fn hold(folder: &Folder) -> Result<File, ApplyError> {
     lock(folder)
 }
 
 /// A lock on the folder itself, so that no lock file is left behind.
-fn lock(folder: &Folder) -> Result<Folder, ApplyError> {
-    let handle = folder.reopened().map_err(refused("open", "."))?;
-    match rustix::fs::flock(handle.fd(), FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(handle),
-        Err(Errno::WOULDBLOCK) => Err(ApplyError::Locked),
-        Err(errno) => Err(io("lock", ".")(errno.into())),
+fn lock(folder: &Folder) -> Result<File, ApplyError> {
+    match folder.confined().lock().map_err(fs("open", "."))? {
+        Locking::Taken(file) => Ok(file),
+        Locking::Held { .. } => Err(ApplyError::Locked),
+        Locking::Unlockable(_, reason) => Err(io("lock", ".")(reason)),
     }
 }
 
@@ -310,8 +309,7 @@ impl Staging {
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", JOURNAL))?;
         sync(&self.inside, REPAIR_FOLDER, hook)?;
         tick(hook, "commit", JOURNAL)?;
-        rustix::fs::renameat(self.inside.fd(), JOURNAL_DRAFT, self.inside.fd(), JOURNAL)
-            .map_err(|errno| io("commit", JOURNAL)(errno.into()))?;
+        self.inside.confined().rename(JOURNAL_DRAFT, JOURNAL).map_err(fs("commit", JOURNAL))?;
         sync(&self.inside, REPAIR_FOLDER, hook)
     }
 
@@ -347,15 +345,16 @@ impl Staging {
             _ => {}
         }
         tick(hook, "change", name)?;
-        let failed = |errno: Errno| io("change", name)(errno.into());
         match &step.what {
             What::Put { staged, .. } => {
                 if folder.entry(name).is_ok_and(|entry| entry.kind != EntryKind::File) {
                     rename(folder, name, &aside_name(name))?;
                 }
-                rustix::fs::renameat(self.inside.fd(), staged.as_str(), folder.fd(), name).map_err(failed)?;
+                // From one folder into another.
+                rustix::fs::renameat(self.inside.fd(), staged.as_str(), folder.fd(), name)
+                    .map_err(|errno| io("change", name)(errno.into()))?;
             }
-            What::Remove => rustix::fs::unlinkat(folder.fd(), name, AtFlags::empty()).map_err(failed)?,
+            What::Remove => folder.confined().remove(name).map_err(fs("change", name))?,
             What::Aside { to } => rename(folder, name, to)?,
             What::Mode { mode } => set_mode(folder, name, *mode)?,
         }
@@ -368,8 +367,7 @@ impl Staging {
         entries.sort_by_key(|entry| entry.name != JOURNAL);
         for entry in entries {
             tick(hook, "remove", &entry.name)?;
-            rustix::fs::unlinkat(self.inside.fd(), entry.name.as_str(), AtFlags::empty())
-                .map_err(|errno| io("remove", &entry.name)(errno.into()))?;
+            self.inside.confined().remove(&entry.name).map_err(fs("remove", &entry.name))?;
         }
         tick(hook, "remove", REPAIR_FOLDER)?;
         rustix::fs::unlinkat(folder.fd(), REPAIR_FOLDER, AtFlags::REMOVEDIR)
@@ -399,7 +397,7 @@ fn fs<'n>(action: &'static str, name: &'n str) -> impl FnOnce(FsError) -> ApplyE
 
 fn sync(folder: &Folder, name: &str, hook: Hook<'_>) -> Result<(), ApplyError> {
     tick(hook, "sync", name)?;
-    rustix::fs::fsync(folder.fd()).map_err(|errno| io("sync", name)(errno.into()))
+    folder.confined().sync().map_err(fs("sync", name))
 }
 
 /// Renames, unless something of the new name is there already.
@@ -408,8 +406,7 @@ fn rename(folder: &Folder, from: &str, to: &str) -> Result<(), ApplyError> {
         .map(|n| if n == 0 { to.to_owned() } else { format!("{to}.{n}") })
         .find(|name| folder.entry(name).is_err())
         .unwrap_or_default();
-    rustix::fs::renameat(folder.fd(), from, folder.fd(), free.as_str())
-        .map_err(|errno| io("move aside", from)(errno.into()))
+    folder.confined().rename(from, &free).map_err(fs("move aside", from))
 }
 
 fn set_mode(folder: &Folder, name: &str, mode: u32) -> Result<(), ApplyError> {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::formats::baileys::credentials::{Credentials, Salvage};
-use crate::formats::baileys::name::Name;
 use crate::inventory::Inventory;
 use crate::json;
 
@@ -62,20 +61,13 @@ pub(super) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     let linked = inventory.credentials().is_none_or(|credentials| credentials.me.is_some());
     // Credentials that were never linked are what Baileys made after it lost the real ones.
     let identity = salvage.identity.filter(|_| linked);
-    let greatest = inventory.greatest_pre_key().map_or(0, |id| id.saturating_add(1));
+    let state = inventory.state();
+    let greatest = state.greatest_pre_key().map_or(0, |id| id.saturating_add(1));
     let told = salvage.next_pre_key_id.filter(|_| linked).and_then(|next| u32::try_from(next).ok());
-    let users = inventory.files.values().filter_map(own_sender).collect();
+    // The account, as a sender key of its own names it.
+    let own = state.sender_keys.iter().filter(|(_, facts)| facts.own);
+    let users = own.map(|(name, _)| name.sender.user.clone()).collect();
     Constraint { identity, users, next_pre_key_id: greatest.max(told.unwrap_or(0)) }
-}
-
-/// The account, as a sender key of its own names it.
-fn own_sender(file: &crate::inventory::FileReport) -> Option<String> {
-    match (&file.name, &file.facts) {
-        (Name::SenderKey { sender, .. }, crate::inventory::Facts::SenderKey(facts)) if facts.own => {
-            Some(sender.user.clone())
-        }
-        _ => None,
-    }
 }
 
 /// The text of credentials with both pre-key counters at this id; `None` when it has none, or they are there already.

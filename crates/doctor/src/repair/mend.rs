@@ -1,7 +1,7 @@
 //! Lays single repairs over the folder.
 
 use super::credentials::{RestoredCredentials, with_counters};
-use super::overlay::{Change, Overlay};
+use super::overlay::Change;
 use super::plan::{Action, Plan, Sources, aside_name, login_state};
 use crate::address::Address;
 use crate::examine::{CredentialsState, Examination, Options, examine_file};
@@ -27,8 +27,9 @@ impl<'a> Mender<'a> {
         self.sources
     }
 
-    pub(super) fn overlay(&self) -> &Overlay {
-        &self.plan.overlay
+    /// Whether the plan changes a file already.
+    pub(super) fn is_changed(&self, name: &str) -> bool {
+        self.plan.overlay.changes().contains_key(name)
     }
 
     /// The content of a file as it would be.
@@ -173,14 +174,15 @@ impl<'a> Mender<'a> {
     }
 
     /// A removal that no finding asked for.
-    pub(super) fn upkeep(
+    pub(super) fn remove(
         &mut self,
         name: &str,
         peer: Option<&Address>,
         why: &str,
-        freed: u64,
         examination: &mut Examination,
     ) {
+        let file = examination.inventory.files.get(name);
+        let Some(freed) = file.map(|file| file.entry.len) else { return };
         self.change(name, None, examination);
         self.plan.actions.push(Action {
             repair: Repair::RemoveFile.word(),

@@ -6,11 +6,11 @@ use serde::Serialize;
 use super::credentials::{self, Constraint, RestoredCredentials};
 use super::mend::Mender;
 use super::overlay::Overlay;
-use super::stale;
+use super::stale::{self, Removal};
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::{Code, Finding, Repair, Severity};
 use crate::formats::baileys::name::Name;
-use crate::inventory::{Facts, FileReport};
+use crate::inventory::FileReport;
 use crate::source::Folder;
 
 /// Rounds of examining and mending. Removing a damaged sender key uncovers a second finding, hardly ever a third.
@@ -64,7 +64,7 @@ pub struct Action {
     /// Whose state it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
-    /// The finding that it cures; none for upkeep and resets.
+    /// The finding that it cures; none for what is only stale, given up or reset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
     /// One sentence for people.
@@ -152,8 +152,17 @@ pub fn plan(
         }
     }
     match extent {
-        Extent::Stale => stale::remove(&mut mender, &mut examination, options),
-        Extent::Ratchets => ratchets(&mut mender, &mut examination),
+        Extent::Stale => {
+            remove_leftovers(&mut mender, &mut examination);
+            let mut stale = stale::stale(&examination.state(), options.now_ms);
+            // What was written anew is not stale.
+            stale.retain(|(subject, _)| !mender.is_changed(&subject.file()));
+            remove(&mut mender, &stale, &mut examination);
+        }
+        Extent::Ratchets => {
+            let given_up = stale::ratchets(&examination.state());
+            remove(&mut mender, &given_up, &mut examination);
+        }
         Extent::Damaged | Extent::Everything => {}
     }
     Ok(mender.finish(&examination, options))
@@ -235,24 +244,23 @@ fn everything(examination: &Examination) -> Plan {
     plan
 }
 
-/// Gives up every ratchet that is ours to move: a missing one costs a retry, one that went back reuses message keys. The
-/// sender keys of others stay, because they only move forward; so does the login.
-fn ratchets(mender: &mut Mender<'_>, examination: &mut Examination) {
-    let own = |file: &FileReport| matches!(&file.facts, Facts::SenderKey(facts) if facts.own);
+/// Editors, copies and crashed writers leave files behind.
+fn remove_leftovers(mender: &mut Mender<'_>, examination: &mut Examination) {
     let files = examination.inventory.files.values();
-    let given_up: Vec<_> = files
-        .filter_map(|file| {
-            let why = match &file.name {
-                Name::Session(_) => "negotiated anew with the next message",
-                Name::SenderKey { .. } if own(file) => "made anew with the next message to the group",
-                Name::SenderKeyMemory { .. } => "the group's members are told the new sender key",
-                _ => return None,
-            };
-            Some((file.entry.name.clone(), file.name.peer().cloned(), why, file.entry.len))
-        })
-        .collect();
-    for (name, peer, why, freed) in given_up {
-        mender.upkeep(&name, peer.as_ref(), why, freed, examination);
+    let is_leftover = |file: &&FileReport| {
+        let is_file = file.entry.kind == crate::source::EntryKind::File;
+        file.name == Name::Temporary && is_file && !mender.is_changed(&file.entry.name)
+    };
+    let leftovers: Vec<_> = files.filter(is_leftover).map(|file| file.entry.name.clone()).collect();
+    for name in leftovers {
+        mender.remove(&name, None, "a leftover of an editor, a copy or a crashed writer", examination);
+    }
+}
+
+/// Takes parts of the session out that no finding is about.
+fn remove(mender: &mut Mender<'_>, removals: &[Removal], examination: &mut Examination) {
+    for (subject, why) in removals {
+        mender.remove(&subject.file(), subject.peer(), why, examination);
     }
 }
 

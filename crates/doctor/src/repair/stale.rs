@@ -1,54 +1,52 @@
-//! Upkeep: what nobody can use any more.
+//! What nobody can use any more, and ratchets that are given up: chosen from the parts of a session, however it is stored.
 
-use super::mend::Mender;
-use crate::examine::{Examination, Options};
-use crate::formats::baileys::name::Name;
-use crate::inventory::{Facts, FileReport};
+use crate::finding::Subject;
+use crate::state::{SessionState, SignalFacts};
 
 /// A device that was silent for so long is gone, or will not mind one retry: half a year.
 const IDLE_MS: i64 = 180 * 86_400_000;
 /// WhatsApp holds at most the last upload of about 800 pre-keys; older ones were replaced twice over.
 const PRE_KEYS_BEHIND: i64 = 2000;
 
-/// Removes leftovers, idle Signal sessions, sessions of devices that an account no longer has, and pre-keys far
-/// behind the counter.
-pub(super) fn remove(mender: &mut Mender<'_>, examination: &mut Examination, options: &Options<'_>) {
-    let first = examination.inventory.credentials().and_then(|c| c.first_unuploaded_pre_key_id).unwrap_or(0);
-    let stale: Vec<_> = examination
-        .inventory
-        .files
-        .values()
-        .filter(|file| !mender.overlay().changes().contains_key(&file.entry.name))
-        .filter_map(|file| {
-            let why = reason(examination, file, first, options.now_ms)?;
-            Some((file.entry.name.clone(), file.name.peer().cloned(), why, file.entry.len))
-        })
-        .collect();
-    for (name, peer, why, freed) in stale {
-        mender.upkeep(&name, peer.as_ref(), why, freed, examination);
-    }
+/// A part that is taken out, and why.
+pub type Removal = (Subject, &'static str);
+
+/// Idle Signal sessions, sessions of devices that an account no longer has, and pre-keys far behind the counter. What a
+/// store does not date is never idle.
+pub fn stale(state: &SessionState, now_ms: i64) -> Vec<Removal> {
+    let first = state.credentials().and_then(|c| c.first_unuploaded_pre_key_id).unwrap_or(0);
+    let is_idle = |since: i64| now_ms - since > IDLE_MS;
+    let old = state.pre_keys.iter().filter(|(id, written_ms)| {
+        i64::from(**id) + PRE_KEYS_BEHIND < first && written_ms.is_some_and(is_idle)
+    });
+    let old = old.map(|(id, _)| (Subject::PreKey(*id), "WhatsApp replaced this pre-key long ago"));
+    let is_idle = |facts: &SignalFacts| {
+        facts.written_ms.is_some_and(|written| is_idle(written.max(facts.used).max(facts.created)))
+    };
+    let signal_sessions = state.signal_sessions.iter().filter_map(|(address, facts)| {
+        let devices = state.device_lists.get(&address.user).filter(|devices| !devices.is_empty());
+        let is_gone = address.device != 0 && devices.is_some_and(|known| !known.contains(&address.device));
+        let why = match (is_idle(facts), is_gone) {
+            (true, _) => "neither side has used it for half a year",
+            (false, true) => "the account no longer has this device",
+            (false, false) => return None,
+        };
+        Some((Subject::SignalSession(address.clone()), why))
+    });
+    old.chain(signal_sessions).collect()
 }
 
-fn reason(examination: &Examination, file: &FileReport, first: i64, now_ms: i64) -> Option<&'static str> {
-    let written_ms = i64::try_from(file.entry.modified_ns / 1_000_000).unwrap_or(now_ms);
-    let idle = |since: i64| now_ms - since.max(written_ms) > IDLE_MS;
-    match (&file.name, &file.facts) {
-        (Name::Temporary, _) if file.entry.kind == crate::source::EntryKind::File => {
-            Some("a leftover of an editor, a copy or a crashed writer")
-        }
-        (Name::Session(_), Facts::Session(facts)) if idle(facts.used.max(facts.created)) => {
-            Some("neither side has used it for half a year")
-        }
-        (Name::Session(address), Facts::Session(_)) => {
-            let list = format!("device-list-{}.json", address.user);
-            let devices = examination.inventory.files.get(&list).map(|file| &file.facts);
-            let gone = matches!(devices, Some(Facts::Devices(list))
-                if !list.is_empty() && !list.contains(&address.device) && address.device != 0);
-            gone.then_some("the account no longer has this device")
-        }
-        (Name::PreKey(id), _) if i64::from(*id) + PRE_KEYS_BEHIND < first && idle(0) => {
-            Some("WhatsApp replaced this pre-key long ago")
-        }
-        _ => None,
-    }
+/// Every ratchet that is ours to move: a missing one costs a retry, one that went back reuses message keys. The sender keys
+/// of others stay, because they only move forward; so does the login.
+pub fn ratchets(state: &SessionState) -> Vec<Removal> {
+    let own = state.sender_keys.iter().filter(|(_, facts)| facts.own);
+    let own = own
+        .map(|(name, _)| (Subject::SenderKey(name.clone()), "made anew with the next message to the group"));
+    let told = state.sender_key_memory.keys().map(|group| {
+        (Subject::SenderKeyMemory(group.clone()), "the group's members are told the new sender key")
+    });
+    let signal_sessions = state.signal_sessions.keys().chain(&state.unread_signal_sessions);
+    let signal_sessions = signal_sessions
+        .map(|address| (Subject::SignalSession(address.clone()), "negotiated anew with the next message"));
+    own.chain(told).chain(signal_sessions).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Class, same_device};
 use crate::address::Address;
-use crate::inventory::Inventory;
+use crate::state::SessionState;
 
 /// A contact's device whose messages fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct PeerTrouble {
 
 impl PeerTrouble {
     /// Whether a stored Signal session belongs to the device, under whichever of its numbers.
-    pub fn concerns(&self, inventory: &Inventory, stored: &Address) -> bool {
-        same_device(inventory, &self.peer, stored)
+    pub fn concerns(&self, state: &SessionState, stored: &Address) -> bool {
+        same_device(state, &self.peer, stored)
     }
 
     pub(crate) fn evidence(&self) -> String {

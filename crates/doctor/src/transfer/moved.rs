@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use wakeeper_private_fs::FsError;
 
 use super::TransferError;
 use crate::formats::baileys::name::{MOVED_CREDENTIALS, MOVED_MARKER, SESSIONS};
@@ -30,9 +31,6 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The database of a session in a gateway's folder.
-const DATABASE: &str = "engine.db";
-
 /// Where the folder's session lives now, when that is another place. A gateway that took over what Baileys left in its
 /// own folder moved it to a place within: once there is no database any more in that place, the session lives nowhere
 /// else, and a backup may give it back.
@@ -53,11 +51,20 @@ fn is_within(folder: &Folder, marker: &MovedMarker) -> bool {
     marker.within || own.is_ok_and(|own| Path::new(&marker.to).starts_with(own.join(SESSIONS)))
 }
 
+/// How the name of a session's database ends.
+const DATABASE_ENDING: &str = ".db";
+
 /// Whether a gateway's session of the folder still has something in its database's place.
 fn is_there(folder: &Folder, to: &str) -> bool {
     let Some(name) = Path::new(to).file_name().and_then(|name| name.to_str()) else { return true };
-    let session = folder.below(SESSIONS).and_then(|sessions| sessions.below(name));
-    !matches!(session.and_then(|session| session.entry(DATABASE)), Err(ReadError::Missing))
+    let session = match folder.below(SESSIONS).and_then(|sessions| sessions.below(name)) {
+        Err(ReadError::Missing) => return false,
+        // What cannot be looked at may be there.
+        Err(_) => return true,
+        Ok(session) => session,
+    };
+    let listed = session.list(&Limits::default());
+    listed.map_or(true, |entries| entries.iter().any(|entry| entry.name.ends_with(DATABASE_ENDING)))
 }
 
 /// Takes away a marker that leads to nowhere else, before the session moves again.
@@ -68,9 +75,9 @@ pub fn forget_move_within(folder: &Folder) -> Result<(), TransferError> {
     if folder.entry(MOVED_MARKER).is_err() || moved_out(folder).is_some() {
         return Ok(());
     }
-    match rustix::fs::unlinkat(folder.fd(), MOVED_MARKER, rustix::fs::AtFlags::empty()) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => sync(folder),
-        Err(errno) => Err(failed(folder, "remove", MOVED_MARKER)(errno.into())),
+    match folder.confined().remove(MOVED_MARKER) {
+        Ok(()) | Err(FsError::Missing) => sync(folder),
+        Err(error) => Err(failed(folder, "remove", MOVED_MARKER)(error.into_io())),
     }
 }
 
@@ -91,12 +98,12 @@ pub fn mark_moved(folder: &Folder, marker: &MovedMarker) -> Result<(), TransferE
 pub fn unmark_moved(folder: &Folder) -> Result<(), TransferError> {
     for (from, to) in [(MOVED_CREDENTIALS, Some("creds.json")), (MOVED_MARKER, None)] {
         let done = match to {
-            Some(to) => rustix::fs::renameat(folder.fd(), from, folder.fd(), to),
-            None => rustix::fs::unlinkat(folder.fd(), from, rustix::fs::AtFlags::empty()),
+            Some(to) => folder.confined().rename(from, to),
+            None => folder.confined().remove(from),
         };
         match done {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(errno) => return Err(failed(folder, "undo the move of", from)(errno.into())),
+            Ok(()) | Err(FsError::Missing) => {}
+            Err(error) => return Err(failed(folder, "undo the move of", from)(error.into_io())),
         }
     }
     sync(folder)
@@ -105,14 +112,14 @@ pub fn unmark_moved(folder: &Folder) -> Result<(), TransferError> {
 /// Sets `creds.json` aside, so that a Baileys that is started on the folder by mistake asks for a QR code instead of
 /// reusing the ratchets of a session that went on elsewhere.
 pub fn withdraw_credentials(folder: &Folder) -> Result<(), TransferError> {
-    match rustix::fs::renameat(folder.fd(), "creds.json", folder.fd(), MOVED_CREDENTIALS) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => sync(folder),
-        Err(errno) => Err(failed(folder, "set aside", "creds.json")(errno.into())),
+    match folder.confined().rename("creds.json", MOVED_CREDENTIALS) {
+        Ok(()) | Err(FsError::Missing) => sync(folder),
+        Err(error) => Err(failed(folder, "set aside", "creds.json")(error.into_io())),
     }
 }
 
 fn sync(folder: &Folder) -> Result<(), TransferError> {
-    rustix::fs::fsync(folder.fd()).map_err(|errno| failed(folder, "sync", ".")(errno.into()))
+    folder.confined().sync().map_err(|error| failed(folder, "sync", ".")(error.into_io()))
 }
 
 pub(super) fn failed<'f>(

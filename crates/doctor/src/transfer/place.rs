@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
-use wakeeper_private_fs::create_private_folders;
+use wakeeper_private_fs::{FsError, create_private_folders};
 
 use super::TransferError;
 use super::moved::failed;
@@ -67,24 +65,14 @@ pub fn install(
 
 /// Writes one file of a folder by a rename.
 pub(super) fn write_file(folder: &Folder, name: &str, content: &[u8]) -> Result<(), TransferError> {
-    put(folder, name, content).and_then(|()| sync(folder)).map_err(failed(folder, "write", name))
+    let written = folder.confined().replace(name, content);
+    written.map_err(FsError::into_io).map_err(failed(folder, "write", name))
 }
 
 fn put(folder: &Folder, name: &str, content: &[u8]) -> std::io::Result<()> {
-    let draft = format!("{name}.tmp");
-    // What an interrupted run left, or somebody put there; never what is behind it.
-    match rustix::fs::unlinkat(folder.fd(), draft.as_str(), AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(folder.fd(), draft.as_str(), flags, Mode::from_raw_mode(0o600))?;
-    let mut file = std::fs::File::from(fd);
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(rustix::fs::renameat(folder.fd(), draft.as_str(), folder.fd(), name)?)
+    folder.confined().place(name, None, |file| file.write_all(content)).map_err(FsError::into_io)
 }
 
 fn sync(folder: &Folder) -> std::io::Result<()> {
-    Ok(rustix::fs::fsync(folder.fd())?)
+    folder.confined().sync().map_err(FsError::into_io)
 }

@@ -542,7 +542,7 @@ fn a_reset_needs_no_store() {
 }
 
 #[test]
-fn upkeep_removes_what_nobody_can_use() {
+fn what_nobody_can_use_is_removed() {
     let dir = copy("baileys7");
     write(dir.path(), "creds.json.bak", b"{}");
     write(dir.path(), "device-list-6281100000004.json", b"[\"0\"]");

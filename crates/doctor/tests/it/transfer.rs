@@ -178,7 +178,8 @@ fn a_place_within_the_folder_is_no_move_out_once_it_is_gone() {
 fn a_draft_is_written_into_no_link_and_waits_for_no_pipe() {
     let dir = copy("baileys6");
     let folder = Folder::open(dir.path()).unwrap();
-    let (victim, draft) = (dir.path().join("victim"), dir.path().join(".wakeeper-moved.json.tmp"));
+    let draft = dir.path().join("..wakeeper-moved.json.wakeeper.tmp");
+    let victim = dir.path().join("victim");
     std::fs::write(&victim, "somebody's").unwrap();
     let marker =
         MovedMarker { to: "there".into(), at_ms: NOW_MS, account: "a".into(), backup: None, within: false };

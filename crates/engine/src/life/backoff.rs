@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use wakeeper_doctor::findings::codes::OLDER_COPY;
 use wakeeper_model::Backoff;
 
 /// Why a connection attempt ended.
@@ -183,7 +184,7 @@ impl Cause {
             Self::Unavailable => "unavailable",
             Self::Disk => "disk",
             Self::NotStored => "not_stored",
-            Self::OlderCopy => "older_copy",
+            Self::OlderCopy => OLDER_COPY.as_str(),
             Self::Engine => "engine",
             Self::ServerBusy => "server_busy",
             Self::Refused(_) => "refused",

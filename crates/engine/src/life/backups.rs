@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
-use wakeeper_engine_store::{Copying, DATABASE, NativeError, copy_as_baileys};
+use wakeeper_engine_store::{Copies, Copying, DATABASE, NativeError, copy_as_baileys};
 use wakeeper_recovery::SessionError;
 use wakeeper_recovery::backups::{BackupOutcome, BackupStore, BackupTarget, BackupTargets};
 
@@ -70,7 +70,7 @@ impl BackupTarget for GatewaySession {
         if self.folder.join(MOVED_MARKER).exists() {
             return Ok(BackupOutcome::Nothing("it was moved elsewhere".to_owned()));
         }
-        let copied = match copy_as_baileys(&database, Copying::InProcess).await {
+        let copied = match copy_as_baileys(&database, Copying::InProcess, &Copies::default()).await {
             Err(NativeError::NoLogin { .. }) => {
                 return Ok(BackupOutcome::Nothing("it is not linked".to_owned()));
             }

@@ -14,7 +14,7 @@ use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use crate::life::generation::NOTE;
-use crate::life::lock::Lock;
+use crate::life::lock::{Lock, SESSION_LOCK};
 use crate::life::store::{self, EngineStore, Ledger};
 use crate::outbound::retry_requests;
 use crate::{EngineError, transfer};
@@ -59,7 +59,7 @@ pub(crate) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), Engine
 /// Locks a session's folder, made when it is missing.
 pub(crate) fn lock(folder: &Path, session: &SessionName) -> Result<Lock, EngineError> {
     create_folder(folder)?;
-    Ok(Lock::take(&folder.join("session.lock"), format!("session {session}"))?)
+    Ok(Lock::take(&folder.join(SESSION_LOCK), format!("session {session}"))?)
 }
 
 /// Makes sure that what lies in the log beside a session's database is on the disk, before anything reads it.

@@ -16,7 +16,7 @@ use crate::EngineError;
 use crate::life::credentials::create_folder;
 
 /// The lock file of a session, in its folder.
-const SESSION_LOCK: &str = "session.lock";
+pub(crate) const SESSION_LOCK: &str = "session.lock";
 /// The lock file of the folder of all sessions, inside it.
 pub(crate) const FOLDER_LOCK: &str = "wakeeper.lock";
 

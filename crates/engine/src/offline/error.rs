@@ -7,10 +7,11 @@ use wakeeper_doctor::clean::CleanError;
 use wakeeper_doctor::examine::ExamineError;
 use wakeeper_doctor::restore::RestoreError;
 use wakeeper_doctor::source::NoSessionFolder;
-use wakeeper_engine_store::{NativeError, PlanRowsError};
+use wakeeper_engine_store::NativeError;
 use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
 
+use super::users::InUse;
 use crate::EngineError;
 
 /// Why something could not be done to a session that no gateway has open.
@@ -46,12 +47,12 @@ pub enum OfflineError {
     /// The backups could not be listed.
     #[error(transparent)]
     Backups(#[from] BackupError),
+    /// Somebody uses it.
+    #[error(transparent)]
+    InUse(#[from] InUse),
     /// Its database could not be read or written.
     #[error(transparent)]
     Store(#[from] NativeError),
-    /// No plan could be made.
-    #[error(transparent)]
-    Plan(#[from] PlanRowsError),
     /// A gateway's session was needed.
     #[error("{path} lies in no gateway's folder; `wakeeper import` makes it a gateway's session")]
     NoGateway {
@@ -68,6 +69,16 @@ pub enum OfflineError {
     #[error("cannot note what was changed in {path}: {reason}")]
     Note {
         /// The database.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The note of a repair could not be written or removed.
+    #[error("cannot {action} the note of a repair, {path}: {reason}")]
+    UnderWay {
+        /// What was tried.
+        action: &'static str,
+        /// The note.
         path: PathBuf,
         /// The system's words.
         reason: std::io::Error,

@@ -14,7 +14,7 @@ use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
 
 use super::OfflineError;
-use super::health::{Other, errors, examine, others, session_in};
+use super::health::{Other, errors, look, others, session_in};
 use super::paths::{SessionPaths, database_in};
 use super::repair::{RepairOrder, repair_own};
 
@@ -52,7 +52,7 @@ pub async fn health(
 ) -> Result<Health, OfflineError> {
     let database = session_in(&paths.auth_info).await;
     let report = match &database {
-        Some(database) => examine(database, paths, facts).await?,
+        Some(database) => look(database, paths, facts).await?.report,
         None => on_files(paths, facts, move |paths, facts| examine_files(paths, facts, &progress)).await?,
     };
     let backups = &paths.backups;
@@ -82,8 +82,8 @@ fn examine_files(
     examined.map_err(|reason| OfflineError::ExamineFiles { path: shown(&paths.auth_info), reason })
 }
 
-/// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped
-/// ([`crate::offline::users::claim`]), unless `order` is a dry run.
+/// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped: `order` says who sees
+/// to it.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.
@@ -95,11 +95,11 @@ pub async fn repair(
 ) -> Result<Outcome, OfflineError> {
     let database = session_in(&paths.auth_info).await;
     let extent = order.extent;
-    let mut outcome = match &database {
-        Some(database) => repair_own(database, paths, facts, order).await?,
-        None => {
-            on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
-        }
+    let mut outcome = if let Some(database) = &database {
+        repair_own(database, paths, facts, order, &mut || Ok(())).await?
+    } else {
+        let _claimed = order.claim(&paths.auth_info)?;
+        on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
     };
     if extent == Extent::Everything {
         return Ok(outcome);
@@ -147,7 +147,7 @@ pub async fn back_up(
         })
         .await;
     };
-    let copied = copy_as_baileys(&database, Copying::ByHandle).await?;
+    let copied = copy_as_baileys(&database, Copying::ByHandle, &paths.copies).await?;
     let (folder, store) = (copied.folder(), copied.store());
     let created = on_files(paths, &KnownFacts::default(), move |paths, facts| {
         let options = Options { store: Some(&store), ..paths.options_with(facts) };

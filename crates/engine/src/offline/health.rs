@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::examine::{CredentialsState, NativeView, native_report};
-use wakeeper_doctor::findings::{native_login_lost, older_copy, older_copy_settled};
+use wakeeper_doctor::findings::{native_login_lost, older_copy, older_copy_settled, repair_unfinished};
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_doctor::{Finding, KnownFacts, Options, Report, Severity};
-use wakeeper_engine_store::findings_of_whole;
+use wakeeper_engine_store::Examined;
 use wakeeper_model::{SessionName, ago};
 use wakeeper_private_fs::shown;
 
 use super::paths::{Owner, SessionPaths, database_in, file_name, is_containers};
+use super::under_way::{self, NOTE};
 use super::{OfflineError, Older, older};
 use crate::transfer::{Known, known};
 
@@ -73,35 +73,44 @@ pub(super) async fn known_of(database: &Path) -> Option<Known> {
 ///
 /// # Errors
 /// When it cannot be looked at, which says nothing of its state.
-pub(super) async fn state(database: &Path, now_ms: i64) -> Result<State, OfflineError> {
+pub(super) async fn state(database: &Path, paths: &SessionPaths) -> Result<State, OfflineError> {
     if database.symlink_metadata().is_err() {
         return Ok(State::Missing);
     }
-    let report = wakeeper_engine_store::examine(database, &Options::at(now_ms)).await?;
-    Ok(match report.credentials {
-        CredentialsState::Missing => State::Unlinked,
-        CredentialsState::Damaged => State::Damaged,
-        CredentialsState::Sound => {
-            let reading = wakeeper_engine_store::read_foreign(database, now_ms).await?;
-            State::Sound(account_mark(&reading.session.credentials.identity.public))
-        }
+    let options = Options::at(paths.now_ms());
+    let examined = wakeeper_engine_store::examine(database, &options, &paths.copies).await?;
+    Ok(match (examined.report.credentials, examined.login()) {
+        (CredentialsState::Sound, Some(login)) => State::Sound(login),
+        (CredentialsState::Missing, _) => State::Unlinked,
+        (CredentialsState::Sound | CredentialsState::Damaged, _) => State::Damaged,
     })
+}
+
+/// A session that was looked at once.
+pub(super) struct Looked {
+    /// What was found, also by what lies beside the database.
+    pub report: Report,
+    /// The database, from which a repair is planned and a backup made; `None` when there is none.
+    pub examined: Option<Examined>,
 }
 
 /// Examines a session. What its backups, and a person, tell of it is taken into account.
 ///
 /// # Errors
 /// When it cannot be looked at.
-pub(super) async fn examine(
+pub(super) async fn look(
     database: &Path,
     paths: &SessionPaths,
     facts: &KnownFacts,
-) -> Result<Report, OfflineError> {
+) -> Result<Looked, OfflineError> {
     let now_ms = paths.now_ms();
     let options = facts.options(now_ms);
+    let mut examined = None;
     let mut report = if database.symlink_metadata().is_ok() {
-        let examined = wakeeper_engine_store::examine(database, &options).await;
-        examined.map_err(|reason| OfflineError::Examine { path: shown(database), reason })?
+        let looked_at = wakeeper_engine_store::examine(database, &options, &paths.copies).await;
+        let looked_at =
+            looked_at.map_err(|reason| OfflineError::Examine { path: shown(database), reason })?;
+        examined.insert(looked_at).report.clone()
     } else {
         absent(database, &options)
     };
@@ -114,20 +123,14 @@ pub(super) async fn examine(
     if let Some(owner) = Owner::of(database).filter(|_| told) {
         let older = older(&owner.auth_info, &owner.session, paths.witnesses.clone()).await;
         report.findings.extend(copies(database, older, now_ms));
-        report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     }
-    report.path = shown(&report.path);
-    let told = facts.reached.is_some() || !facts.peers.is_empty();
-    if report.credentials != CredentialsState::Sound || !told {
-        return Ok(report);
+    if under_way::is_left(database).await {
+        report.findings.push(repair_unfinished(NOTE));
     }
-    let passphrase = paths.backups.passphrase.as_ref();
-    let more = findings_of_whole(database, facts, passphrase, now_ms).await?;
-    let file = file_name(database);
-    report.findings.extend(more.into_iter().map(|finding| Finding { path: file.clone(), ..finding }));
     report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
-    Ok(report)
+    report.path = shown(&report.path);
+    Ok(Looked { report, examined })
 }
 
 /// The report on a database that is not there.
@@ -139,7 +142,7 @@ fn absent(database: &Path, options: &Options<'_>) -> Report {
         problems: Vec::new(),
         unreadable: None,
         session: None,
-        left_out: Vec::new(),
+        unread: &[],
         moved: false,
         mode: 0o600,
     };
@@ -193,7 +196,7 @@ pub(super) async fn others(
         if main == Some(database.as_path()) || !is_there {
             continue;
         }
-        let report = examine(&database, paths, &facts).await?;
+        let report = look(&database, paths, &facts).await?.report;
         others.push(Other { session: known.session.to_string(), report });
     }
     Ok(others)

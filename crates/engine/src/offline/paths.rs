@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wakeeper_doctor::{KnownFacts, Options};
+use wakeeper_engine_store::Copies;
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_private_fs::{Folder, Trust};
@@ -27,6 +28,8 @@ pub struct SessionPaths {
     pub command: Arc<dyn Fn(&str) -> String + Send + Sync>,
     /// The time.
     pub clock: Clock,
+    /// Counts the copies that are made of databases.
+    pub copies: Copies,
 }
 
 impl SessionPaths {

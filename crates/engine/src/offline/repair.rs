@@ -3,33 +3,33 @@
 //! A running gateway negotiates failing Signal sessions anew by itself. What needs hands from outside: a database that is
 //! damaged, an older copy that was put back, and the wish to begin anew.
 
+mod login;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::backup::{CreateOptions, create_running};
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
-use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
-use wakeeper_doctor::repair::{Action, Extent};
-use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
-use wakeeper_doctor::{Finding, Options, Repair, Report, Severity};
-use wakeeper_engine_store::{Copying, DATABASE, Row, copy_as_baileys, plan_rows, recover};
-use wakeeper_model::SessionName;
-use wakeeper_private_fs::shown;
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::{Finding, KnownFacts, Options, Report, Severity, Subject};
+use wakeeper_engine_store::repair::{Hook, remove};
+use wakeeper_engine_store::{Examined, NativeError};
 
-use super::aside::{move_folder, size_of};
-use super::health::{examine, known_of};
-use super::paths::{Owner, SessionPaths, file_name};
-use super::{OfflineError, changed_on_purpose, forget, older, session_folder, set_login_aside};
-use crate::transfer::open_rows;
+use self::login::{forget_all, give_back, plan_of_all, plan_of_damaged};
+use super::health::{Looked, look};
+use super::paths::{Owner, SessionPaths};
+use super::under_way::{self, UnderWay};
+use super::users::{ExclusiveUse, InUse, claim};
+use super::{OfflineError, older};
 
 /// What a plan comes to.
 enum Work {
     Nothing,
     /// Rows are taken out.
-    TakeOut(Vec<Row>),
+    TakeOut(BTreeSet<Subject>),
     /// The damaged database makes room for the login of a backup.
     GiveBack {
         owner: Owner,
@@ -49,11 +49,36 @@ pub struct RepairOrder {
     pub extent: Extent,
     /// Stop after the plan.
     pub dry_run: bool,
+    /// Who keeps others from the session meanwhile.
+    pub hold: Hold,
     /// Shown the plan before anything is changed; false leaves everything as it is.
     pub approve: Arc<dyn Fn(&Outcome) -> bool + Send + Sync>,
 }
 
-/// Plans and applies a repair. The session's gateway must be stopped, unless `order` is a dry run.
+/// Who keeps others from a session while it is repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The caller: it has stopped what runs on it, or works on a copy.
+    ByCaller,
+    /// The repair, as soon as there is something to be changed.
+    ByRepair {
+        /// Other programs than a gateway of ours that seem to run on it do not use the session: a person says so.
+        assume_stopped: bool,
+    },
+}
+
+impl RepairOrder {
+    /// Claims the folder, where that is the repair's affair.
+    pub(super) fn claim(&self, folder: &Path) -> Result<Option<ExclusiveUse>, InUse> {
+        match self.hold {
+            Hold::ByRepair { assume_stopped } if !self.dry_run => claim(folder, assume_stopped).map(Some),
+            Hold::ByRepair { .. } | Hold::ByCaller => Ok(None),
+        }
+    }
+}
+
+/// Plans and applies a repair. A gateway of ours repairs most things while it runs, so the session is claimed only when there
+/// is something to be changed.
 ///
 /// # Errors
 /// When there is no plan, or it is not applied to its end.
@@ -62,32 +87,73 @@ pub(super) async fn repair_own(
     paths: &SessionPaths,
     facts: &KnownFacts,
     order: RepairOrder,
+    hook: Hook<'_>,
 ) -> Result<Outcome, OfflineError> {
-    let report = examine(database, paths, facts).await?;
-    let (mut outcome, work) = plan(database, paths, facts, order.extent, report).await?;
+    let mut claimed = None;
+    if under_way::is_left(database).await {
+        claimed = order.claim(&paths.auth_info)?;
+    }
+    let settled = unfinished(database, order.dry_run, hook).await?;
+    let Looked { report, examined } = look(database, paths, facts).await?;
+    let (mut outcome, work) = plan(database, paths, order.extent, report, examined.as_ref()).await?;
+    outcome.notes.extend(settled);
     if order.dry_run || matches!(work, Work::Nothing) {
         return Ok(outcome);
     }
+    // Whoever wrote to the database between the look at it and the claim is noticed before anything is changed.
+    let _claimed = match claimed {
+        Some(claimed) => Some(claimed),
+        None => order.claim(&paths.auth_info)?,
+    };
     if !(order.approve)(&outcome) {
         outcome.declined = true;
         return Ok(outcome);
     }
     match work {
         Work::Nothing => {}
-        Work::TakeOut(rows) => take_out(database, &rows, paths, facts, &mut outcome).await?,
+        Work::TakeOut(rows) => {
+            let examined = required(examined.as_ref(), database)?;
+            outcome.backup = Some(back_up(examined, paths).await?);
+            take_out(examined, database, &rows, paths, &mut outcome, hook).await?;
+            let facts = KnownFacts { peers: Vec::new(), ..facts.clone() };
+            judged(&mut outcome, look(database, paths, &facts).await?.report);
+        }
         Work::GiveBack { owner, archive } => give_back(&owner, archive, paths, &mut outcome).await?,
-        Work::Forget { owner, login } => forget_all(database, &owner, login, paths, &mut outcome).await?,
+        Work::Forget { owner, login } => {
+            if login == CredentialsState::Sound {
+                let examined = required(examined.as_ref(), database)?;
+                outcome.backup = Some(back_up(examined, paths).await?);
+                examined.unchanged().await?;
+            }
+            forget_all(&owner, login, paths, &mut outcome).await?;
+        }
     }
     outcome.applied = true;
     Ok(outcome)
 }
 
+/// What was seen of a database that is there.
+fn required<'e>(examined: Option<&'e Examined>, database: &Path) -> Result<&'e Examined, NativeError> {
+    examined.ok_or_else(|| NativeError::NoLogin { path: database.to_owned() })
+}
+
+/// Settles a repair that was cut short, and says so.
+async fn unfinished(database: &Path, dry_run: bool, hook: Hook<'_>) -> Result<Option<String>, OfflineError> {
+    if dry_run {
+        let left = under_way::is_left(database).await;
+        return Ok(left.then(|| "An interrupted repair would be settled first.".to_owned()));
+    }
+    let told = "An interrupted repair was settled: it had been carried out whole, or not at all. What is left to do is in \
+                this plan.";
+    Ok(under_way::settle(database, hook).await?.then(|| told.to_owned()))
+}
+
 async fn plan(
     database: &Path,
     paths: &SessionPaths,
-    facts: &KnownFacts,
     extent: Extent,
     report: Report,
+    examined: Option<&Examined>,
 ) -> Result<(Outcome, Work), OfflineError> {
     let login = report.credentials;
     let mut outcome = Outcome::default();
@@ -100,8 +166,7 @@ async fn plan(
     let work = match login {
         CredentialsState::Damaged => plan_of_damaged(database, paths, &mut outcome).await?,
         CredentialsState::Sound => {
-            let passphrase = paths.backups.passphrase.as_ref();
-            let planned = plan_rows(database, facts, passphrase, extent, paths.now_ms()).await?;
+            let planned = required(examined, database)?.plan(extent, paths.now_ms());
             outcome.plan.extend(planned.actions);
             remains(&mut outcome, |finding| !is_told_by_more(finding.code) && !is_damaged_row(finding.code));
             if planned.rows.is_empty() { Work::Nothing } else { Work::TakeOut(planned.rows) }
@@ -109,81 +174,6 @@ async fn plan(
         CredentialsState::Missing => Work::Nothing,
     };
     Ok((outcome, work))
-}
-
-fn plan_of_all(owner: &Owner, outcome: &mut Outcome) {
-    outcome.freed = size_of(&session_folder(&owner.auth_info, &owner.session));
-    outcome.plan.push(Action {
-        repair: Repair::RemoveFile.word(),
-        path: format!("sessions/{}", owner.session),
-        peer: None,
-        code: None,
-        description: "remove the login, Signal sessions, messages and chats; its settings stay".to_owned(),
-        freed: outcome.freed,
-    });
-    (outcome.login_kept, outcome.needs_qr) = (false, true);
-    remains(outcome, |_| false);
-}
-
-/// A damaged database is replaced by the login of the newest backup; without one it is not touched.
-async fn plan_of_damaged(
-    database: &Path,
-    paths: &SessionPaths,
-    outcome: &mut Outcome,
-) -> Result<Work, OfflineError> {
-    let owner = Owner::required(database)?;
-    let by_hand = |reason: String| {
-        format!(
-            "The database cannot be used, and is not replaced: {reason}. Nothing is touched: look for a backup elsewhere, \
-             and name it: {}",
-            (paths.command)("restore ARCHIVE")
-        )
-    };
-    if !outcome.remaining.iter().any(|finding| finding.repair == Repair::RestoreCredentials) {
-        outcome.notes.push(by_hand("SQLite finds nothing wrong with it".to_owned()));
-        return Ok(Work::Nothing);
-    }
-    if owner.session != SessionName::default_session() {
-        let reason = format!(
-            "session {} is not the default one. Restore its backup into a folder of its own and import that",
-            owner.session
-        );
-        outcome.notes.push(by_hand(reason));
-        return Ok(Work::Nothing);
-    }
-    let known = known_of(database).await;
-    let wanted = known.map(|known| recover::Wanted { number: known.number, login: known.login });
-    let (backups, wanted) = (paths.backups.clone(), wanted.unwrap_or_default());
-    let found = tokio::task::spawn_blocking(move || recover::newest_archive(&backups, &wanted)).await?;
-    let Some(archive) = found else {
-        let shelf = shown(&paths.backups.shelf);
-        outcome.notes.push(by_hand(format!("no backup of its login can be read in {}", shelf.display())));
-        return Ok(Work::Nothing);
-    };
-    let file = file_name(database);
-    let code = outcome.remaining.first().map(|finding| finding.code);
-    let action = |repair: &Repair, path: &str, description: String| Action {
-        repair: repair.word(),
-        path: path.to_owned(),
-        peer: None,
-        code,
-        description,
-        freed: 0,
-    };
-    let is_there = database.symlink_metadata().is_ok();
-    let aside = action(&Repair::RemoveIntruder, &file, "move the damaged database aside".to_owned());
-    let from = format!("take the login from {}", shown(&archive).display());
-    let actions =
-        [Some(aside).filter(|_| is_there), Some(action(&Repair::RestoreCredentials, CREDENTIALS, from))];
-    outcome.plan.extend(actions.into_iter().flatten());
-    outcome.notes.push(
-        "The gateway takes the login over when it starts. Signal sessions are negotiated anew, at the cost of a retry each; \
-         messages and chats stay."
-            .to_owned(),
-    );
-    (outcome.login_kept, outcome.needs_qr) = (true, false);
-    remains(outcome, |_| false);
-    Ok(Work::GiveBack { owner, archive })
 }
 
 /// What a plan leaves, once it is carried out.
@@ -200,38 +190,34 @@ fn judged(outcome: &mut Outcome, report: Report) {
     outcome.remaining = report.findings;
 }
 
+/// Takes rows out of a database that is in the backup.
 async fn take_out(
+    examined: &Examined,
     database: &Path,
-    rows: &[Row],
+    rows: &BTreeSet<Subject>,
     paths: &SessionPaths,
-    facts: &KnownFacts,
     outcome: &mut Outcome,
+    hook: Hook<'_>,
 ) -> Result<(), OfflineError> {
-    outcome.backup = Some(back_up(database, paths).await?);
-    let owner = Owner::of(database);
-    let in_doubt = match &owner {
+    let in_doubt = match Owner::of(database) {
         Some(owner) => {
             older(&owner.auth_info, &owner.session, paths.witnesses.clone()).await.doubts.is_some()
         }
         None => true,
     };
-    outcome.freed = wakeeper_engine_store::remove(database, rows).await?;
+    examined.unchanged().await?;
     // What is taken out on purpose is no older copy at the next start.
-    if let Some(owner) = owner.filter(|_| !in_doubt) {
-        changed_on_purpose(&owner.auth_info, &owner.session)
-            .map_err(|reason| OfflineError::Note { path: database.to_owned(), reason })?;
-    }
-    let facts = KnownFacts { peers: Vec::new(), ..facts.clone() };
-    judged(outcome, examine(database, paths, &facts).await?);
-    Ok(())
+    let under_way = UnderWay::begin(database, in_doubt, hook).await?;
+    outcome.freed = remove(database, rows, hook).await?;
+    under_way.end(database, hook)
 }
 
-async fn back_up(database: &Path, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
-    create_backup(database, paths).await.map_err(|error| OfflineError::Backup(Box::new(error)))
+async fn back_up(examined: &Examined, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
+    create_backup(examined, paths).await.map_err(|error| OfflineError::Backup(Box::new(error)))
 }
 
-async fn create_backup(database: &Path, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
-    let copied = copy_as_baileys(database, Copying::ByHandle).await?;
+async fn create_backup(examined: &Examined, paths: &SessionPaths) -> Result<PathBuf, OfflineError> {
+    let copied = examined.as_baileys().await?;
     let (paths, store) = (paths.clone(), copied.store());
     let done = tokio::task::spawn_blocking(move || {
         let how = CreateOptions {
@@ -246,75 +232,5 @@ async fn create_backup(database: &Path, paths: &SessionPaths) -> Result<PathBuf,
     Ok(done.await??)
 }
 
-async fn give_back(
-    owner: &Owner,
-    archive: PathBuf,
-    paths: &SessionPaths,
-    outcome: &mut Outcome,
-) -> Result<(), OfflineError> {
-    let aside = set_aside(owner, paths.now_ms())?;
-    if let Some(aside) = &aside {
-        outcome.notes.push(format!("The damaged database is kept in {}.", aside.display()));
-    }
-    let (paths, target) = (paths.clone(), owner.auth_info.clone());
-    let restored = tokio::task::spawn_blocking(move || {
-        let how = RestoreOptions {
-            what: What::Credentials,
-            dry_run: false,
-            shelf: &paths.backups.shelf,
-            label: &paths.backups.label,
-            makes_room: true,
-        };
-        restore(&archive, &target, &paths.options(), &how)
-    });
-    let restored: Restored = restored.await?.map_err(|reason| match aside {
-        Some(aside) => OfflineError::NotGivenBackAfter { aside, reason },
-        None => OfflineError::NotGivenBack(reason),
-    })?;
-    outcome.login_kept = restored.login_kept;
-    outcome.needs_qr = !restored.login_kept;
-    outcome.healthy = restored.login_kept;
-    Ok(())
-}
-
-/// Moves what cannot be used out of the way. Answers where it is.
-fn set_aside(owner: &Owner, now_ms: i64) -> Result<Option<PathBuf>, OfflineError> {
-    let folder = session_folder(&owner.auth_info, &owner.session);
-    if folder.join(DATABASE).symlink_metadata().is_err() {
-        return Ok(None);
-    }
-    let aside = set_login_aside(&owner.auth_info, &owner.session, &format!("damaged-{now_ms}"))?;
-    Ok(Some(shown(&aside)))
-}
-
-async fn forget_all(
-    database: &Path,
-    owner: &Owner,
-    login: CredentialsState,
-    paths: &SessionPaths,
-    outcome: &mut Outcome,
-) -> Result<(), OfflineError> {
-    let now_ms = paths.now_ms();
-    match login {
-        CredentialsState::Sound => outcome.backup = Some(back_up(database, paths).await?),
-        CredentialsState::Damaged => {
-            let kept = paths.backups.shelf.join(format!("{}-damaged-{now_ms}", paths.backups.label));
-            let aside = set_login_aside(&owner.auth_info, &owner.session, "damaged")?;
-            move_folder(&aside, &kept).map_err(|reason| OfflineError::Keep {
-                from: shown(&aside),
-                to: shown(&kept),
-                reason,
-            })?;
-            outcome.notes.push(format!(
-                "No backup can be made of a damaged database; it is kept in {}.",
-                shown(&kept).display()
-            ));
-        }
-        CredentialsState::Missing => {}
-    }
-    let rows = open_rows(&owner.auth_info).await.map_err(OfflineError::Rows)?;
-    let forgotten = forget(&owner.auth_info, &owner.session, &rows, now_ms).await;
-    rows.close().await;
-    forgotten
-        .map_err(|reason| OfflineError::Forget { session: owner.session.clone(), reason: Box::new(reason) })
-}
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub async fn room_for(paths: &SessionPaths, archive: &Path) -> Result<Room, Offl
     let default = SessionName::default_session();
     let mut room = Room::Free;
     for known in sessions.into_iter().filter(|known| known.moved.is_none()) {
-        let state = state(&known.database(), paths.now_ms()).await?;
+        let state = state(&known.database(), paths).await?;
         let holds = match &state {
             State::Sound(holds) => Some(holds),
             _ => known.login.as_ref(),

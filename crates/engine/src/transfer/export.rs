@@ -15,7 +15,7 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
 use super::{MoveError, pending};
-use crate::life::lock::Lock;
+use crate::life::lock::{Lock, SESSION_LOCK};
 use crate::{EngineError, life::credentials, life::generation};
 
 /// What an exported session is stored as.
@@ -77,7 +77,7 @@ pub async fn export(
     if !database.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(MoveError::Unknown { session: order.session, folder: order.auth_info_dir });
     }
-    let _session_lock = Lock::take(&folder.join("session.lock"), format!("session {}", order.session))?;
+    let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
     let rows = ownership.rows();
     pending::settle(&folder, &order.session)?;

@@ -13,7 +13,7 @@ use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
-use super::{BackupPlace, ImportOrder, MoveError, import, known, refused};
+use super::{BackupPlace, ImportOrder, MoveError, import, known, pending, refused};
 use crate::life::lock::Lock;
 use crate::life::recovery;
 use crate::{EngineConfig, EngineError, life::credentials};
@@ -132,7 +132,7 @@ async fn to_do(
     }
     let target = credentials::folder(folder, session);
     // One that was moved out, or whose import was cut short, is none.
-    let is_away = super::moved_to(&target).is_some() || target.join("import.json").exists();
+    let is_away = super::moved_to(&target).is_some() || pending::is_under_way(&target);
     let condition = wakeeper_engine_store::condition(&target.join(DATABASE)).await;
     let condition = match condition {
         Ok(condition) => condition,

@@ -18,7 +18,7 @@ use super::source::{Source, SourceFormat};
 use super::{BackupPlace, MoveError};
 use super::{known, refused};
 use crate::life::credentials;
-use crate::life::lock::Lock;
+use crate::life::lock::{Lock, SESSION_LOCK};
 
 /// What to import, and as what.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub async fn import(
     if same(&order.source, &folder) {
         return Err(MoveError::Itself { path: folder, session: order.session });
     }
-    let _session_lock = Lock::take(&folder.join("session.lock"), format!("session {}", order.session))?;
+    let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
     pending::settle(&folder, &order.session)?;
     let mut source =

@@ -45,6 +45,11 @@ impl Pending {
     }
 }
 
+/// Whether an import into a session's folder was begun and has not come to its end.
+pub(super) fn is_under_way(folder: &Path) -> bool {
+    folder.join(NOTE).exists()
+}
+
 /// Removes the note: from here on the session may start.
 pub(super) fn done(folder: &Path) -> Result<(), EngineError> {
     let path = folder.join(NOTE);

@@ -1,5 +1,6 @@
 //! What is to be imported: recognised, held, backed up, read.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::backup::{self, CreateOptions};
@@ -38,7 +39,7 @@ pub(super) struct Source {
 
 /// Kept for its drop.
 struct Held {
-    _folder: Option<Folder>,
+    _folder: Option<File>,
     _session: Option<Hold>,
 }
 
@@ -143,8 +144,9 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };
-    let reading =
-        wakeeper_engine_store::read_foreign(&path.join(wakeeper_engine_store::DATABASE), now_ms).await?;
+    let database = path.join(wakeeper_engine_store::DATABASE);
+    let copies = wakeeper_engine_store::Copies::default();
+    let reading = wakeeper_engine_store::read_foreign(&database, now_ms, &copies).await?;
     Ok(Source {
         format: SourceFormat::Native,
         version: None,

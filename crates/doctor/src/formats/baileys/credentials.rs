@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 /// What `creds.json` holds, as far as it can be read. Every field is optional because any may be damaged;
 /// what is missing or wrong is in [`Credentials::defects`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Credentials {
     /// The pair that authenticates the connection.
     pub noise: Option<KeyPair>,

@@ -131,6 +131,11 @@ impl<'v, 'a, 'd> Fields<'v, 'a, 'd> {
     }
 }
 
+/// Plain base64, as Node writes it.
+pub fn encode(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
 /// A plain base64 string of `N` bytes.
 pub fn base64_exact<const N: usize>(value: &Value<'_>) -> Result<[u8; N], Problem> {
     let text = value.as_str().ok_or(Problem::Kind)?;

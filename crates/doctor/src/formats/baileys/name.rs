@@ -14,8 +14,8 @@ pub const SESSIONS: &str = "sessions";
 pub const MOVED_CREDENTIALS: &str = "creds.json.moved";
 /// Where a repair keeps its journal and what it replaces, until it is done.
 pub const REPAIR_FOLDER: &str = ".wakeeper-repair";
-/// Held locked by a wakeeper gateway that runs on the folder.
-pub const LOCK_FILE: &str = "wakeeper.lock";
+/// How the names begin that a wakeeper gateway gives its own files in the folder: its rows, its lock.
+const OWN: &str = "wakeeper.";
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,11 +115,11 @@ impl Name {
                 // Old group ids contain `-` themselves, so the id is split from the right.
                 let (rest, device) = id.rsplit_once("--")?;
                 let (group, user) = rest.rsplit_once("--")?;
-                let sender = Address::from_parts(user, device)?;
+                let sender = canonical_address(&format!("{user}.{device}"))?;
                 Self::SenderKey { group: group.to_owned(), sender }
             }
             "pre-key-" => Self::PreKey(canonical_number(id)?),
-            "session-" => Self::Session(Address::from_signal(id)?),
+            "session-" => Self::Session(canonical_address(id)?),
             "lid-mapping-" => match id.strip_suffix("_reverse") {
                 Some(lid) => Self::LidMappingReverse { lid: lid.to_owned() },
                 None => Self::LidMapping { phone: id.to_owned() },
@@ -127,7 +127,7 @@ impl Name {
             "device-list-" => Self::DeviceList { user: id.to_owned() },
             "tctoken-" if id == "__index" => Self::TcTokenIndex,
             "tctoken-" => Self::TcToken,
-            _ => Self::IdentityKey(Address::from_signal(id)?),
+            _ => Self::IdentityKey(canonical_address(id)?),
         })
     }
 
@@ -172,13 +172,18 @@ impl Name {
 
 /// A gateway whose folder this is keeps its own things beside what Baileys left: its rows, its sessions, its API key.
 fn is_own(name: &str) -> bool {
-    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, LOCK_FILE, SESSIONS, "api_key"].contains(&name)
-        || name.strip_prefix("wakeeper.db").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    [MOVED_MARKER, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS, "api_key"].contains(&name)
+        || name.starts_with(OWN)
 }
 
 /// `007` is not how JavaScript prints a number, so such a name is never looked up.
 fn canonical_number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
+}
+
+/// The same of an address: one device has one name.
+fn canonical_address(text: &str) -> Option<Address> {
+    Address::from_signal(text).filter(|address| address.signal() == text)
 }
 
 fn is_temporary(name: &str) -> bool {

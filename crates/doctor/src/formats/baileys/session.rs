@@ -212,7 +212,7 @@ impl Entry {
     /// Public keys must carry their type byte, and the contact's identity must lie on the curve. Computing with
     /// points is what examining many records costs most, so only that one key of the open session is looked at: a
     /// flipped bit in any other breaks a rule that costs nothing.
-    fn check_points(&self, defects: &mut Vec<Defect>) {
+    pub(crate) fn check_points(&self, defects: &mut Vec<Defect>) {
         let named = [
             ("indexInfo.remoteIdentityKey", self.remote_identity, self.is_open()),
             ("currentRatchet.lastRemoteEphemeralKey", self.last_remote, false),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::address::{self, Numbers};
 use super::read_files;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
-use crate::finding::Code;
+use crate::finding::{Code, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::field::decode;
 use crate::formats::baileys::name::{Name, REPAIR_FOLDER};
@@ -109,7 +109,7 @@ pub fn read_folder(folder: &Folder, options: &Options<'_>) -> Result<Reading, Tr
 fn check_login(examination: &Examination, options: &Options<'_>, path: &Path) -> Result<(), TransferError> {
     let findings = examination.findings(options);
     let reason = || {
-        let about = findings.iter().find(|finding| finding.path == "creds.json");
+        let about = findings.iter().find(|finding| finding.subject == Subject::Credentials);
         about.map_or_else(|| "there is no creds.json".to_owned(), |finding| finding.evidence.clone())
     };
     match examination.credentials_state(&findings) {

@@ -1,0 +1,125 @@
+//! Takes parts of a session out of its store: all that were chosen, or none.
+//!
+//! One transaction does it, so that whoever is killed leaves the store as it was or as it was to be. What follows the
+//! transaction only tidies up, and [`tidy`] does it again for a run that was killed before its end.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use wakeeper_doctor::finding::Subject;
+
+use crate::error::{NativeError, io, store};
+use crate::{address, rows};
+
+/// Called before every change on disk; an error stands for the machine stopping there.
+pub type Hook<'a> = &'a mut (dyn FnMut() -> std::io::Result<()> + Send);
+
+/// Whether a part of a session is a row that the session can do without.
+pub(crate) fn can_go(subject: &Subject) -> bool {
+    matches!(
+        subject,
+        Subject::SignalSession(_) | Subject::SenderKey(_) | Subject::SenderKeyMemory(_) | Subject::PreKey(_)
+    )
+}
+
+/// Who was told the key that a part holds, when it is one that others are told: who is thought to have a key that is gone
+/// gets no other.
+pub(crate) fn memory_of(subject: &Subject) -> Option<Subject> {
+    match subject {
+        Subject::SenderKey(name) => Some(Subject::SenderKeyMemory(name.group.clone())),
+        _ => None,
+    }
+}
+
+/// Takes parts out of a store that nobody else has open, and gives their room back. Answers how many bytes that were.
+///
+/// # Errors
+/// When the store fails: nothing was taken out then, or everything was and room was not given back.
+pub async fn remove(
+    database: &Path,
+    unwanted: &BTreeSet<Subject>,
+    hook: Hook<'_>,
+) -> Result<u64, NativeError> {
+    tick(hook, database)?;
+    // What lies in the log beside the database belongs to its size.
+    rows::settle(database).await?;
+    let before = size(database)?;
+    let failed = || store("write", database);
+    let mut connection = rows::connect(database, false).await?;
+    let sender_keys = rows::keys(&mut connection, database).await?.sender_keys;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed())?;
+    for subject in unwanted {
+        tick(hook, database)?;
+        delete(&mut transaction, subject, &sender_keys).await.map_err(failed())?;
+    }
+    tick(hook, database)?;
+    transaction.commit().await.map_err(failed())?;
+    connection.close().await.map_err(store("close", database))?;
+    tidy(database, hook).await?;
+    Ok(before.saturating_sub(size(database)?))
+}
+
+/// Gives room that is not used any more back, and has everything on disk.
+///
+/// # Errors
+/// When the store fails or is damaged.
+pub async fn tidy(database: &Path, hook: Hook<'_>) -> Result<(), NativeError> {
+    tick(hook, database)?;
+    rows::shrink(database).await?;
+    tick(hook, database)?;
+    rows::settle(database).await
+}
+
+async fn delete(
+    connection: &mut SqliteConnection,
+    subject: &Subject,
+    sender_keys: &[String],
+) -> Result<(), sqlx::Error> {
+    match subject {
+        Subject::SignalSession(peer) => match address::row_key(peer) {
+            Some(key) => delete_where(connection, "DELETE FROM sessions WHERE address = ?", &key).await,
+            None => Ok(()),
+        },
+        Subject::SenderKey(name) => {
+            let is_it = |key: &&String| {
+                address::of_sender_key(key)
+                    .is_some_and(|(group, sender)| group == name.group && sender == name.sender)
+            };
+            for key in sender_keys.iter().filter(is_it) {
+                delete_where(connection, "DELETE FROM sender_keys WHERE address = ?", key).await?;
+            }
+            Ok(())
+        }
+        Subject::SenderKeyMemory(group) => {
+            delete_where(connection, "DELETE FROM sender_key_devices WHERE group_jid = ?", group).await
+        }
+        Subject::PreKey(id) => {
+            let deleted = sqlx::query("DELETE FROM prekeys WHERE id = ?").bind(i64::from(*id));
+            deleted.execute(connection).await.map(drop)
+        }
+        // No row, or one that the session cannot do without.
+        Subject::Credentials
+        | Subject::PreKeys
+        | Subject::AppStateKey(_)
+        | Subject::ChatStore
+        | Subject::Storage => Ok(()),
+    }
+}
+
+async fn delete_where(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    key: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(statement).bind(key).execute(connection).await.map(drop)
+}
+
+fn size(database: &Path) -> Result<u64, NativeError> {
+    std::fs::metadata(database).map(|file| file.len()).map_err(io("examine", database))
+}
+
+fn tick(hook: Hook<'_>, database: &Path) -> Result<(), NativeError> {
+    hook().map_err(io("write", database))
+}

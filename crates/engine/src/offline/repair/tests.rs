@@ -1,0 +1,224 @@
+//! Repairs of a gateway's own session: how often its database is copied, and what a killed one leaves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::transfer;
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_engine_store::{Copies, DATABASE};
+use wakeeper_model::{Clock, SessionName};
+use wakeeper_storage::{ROWS_DATABASE, open_sqlite};
+
+use super::*;
+use crate::life::generation;
+use crate::offline::under_way::NOTE;
+use crate::offline::{health, repair, session_folder};
+
+const NOW_MS: i64 = 1_893_456_000_000;
+
+/// A stopped gateway's folder with one linked session.
+struct Scene {
+    _data: tempfile::TempDir,
+    paths: SessionPaths,
+    places: generation::Places,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let auth_info = data.path().join("auth_info");
+        let session = SessionName::default_session();
+        let folder = session_folder(&auth_info, &session);
+        std::fs::create_dir_all(&folder).unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
+        let linked = transfer::read(&fixture, &Options::at(NOW_MS)).unwrap().session;
+        wakeeper_engine_store::write(&linked, &folder, NOW_MS).await.unwrap();
+        let rows = auth_info.join(ROWS_DATABASE);
+        let places = generation::Places { session, folder, rows, witnesses: None };
+        let paths = SessionPaths {
+            auth_info,
+            store: data.path().join("baileys_store.json"),
+            backups: Backups {
+                shelf: data.path().join("backups"),
+                label: "web".to_owned(),
+                passphrase: None,
+            },
+            witnesses: None,
+            is_copy: false,
+            command: Arc::new(str::to_owned),
+            clock: Clock::from_fn(|| NOW_MS),
+            copies: Copies::default(),
+        };
+        let scene = Self { _data: data, paths, places };
+        scene.run_once().await;
+        scene
+    }
+
+    /// A gateway starts and stops.
+    async fn run_once(&self) {
+        let storage = open_sqlite(&self.places.rows).await.unwrap();
+        let ownership = storage.acquire("default").await.unwrap();
+        let (reader, rows) = (storage.as_ref(), ownership.rows());
+        let begun = generation::begin_linked(&self.places, reader, rows, NOW_MS).await.unwrap();
+        begun.run.unwrap().end(reader, rows).await.unwrap();
+        storage.close().await;
+    }
+
+    fn database(&self) -> PathBuf {
+        self.places.folder.join(DATABASE)
+    }
+
+    /// The ratchets that could still be given up.
+    async fn ratchets(&self) -> BTreeSet<Subject> {
+        let options = Options::at(NOW_MS);
+        let examined =
+            wakeeper_engine_store::examine(&self.database(), &options, &Copies::default()).await.unwrap();
+        examined.plan(Extent::Ratchets, NOW_MS).rows
+    }
+
+    async fn clean(&self, hook: Hook<'_>) -> Result<Outcome, OfflineError> {
+        let order = order(Extent::Ratchets, false);
+        repair_own(&self.database(), &self.paths, &KnownFacts::default(), order, hook).await
+    }
+
+    async fn doubts(&self) -> Option<String> {
+        older(&self.paths.auth_info, &self.places.session, None).await.doubts
+    }
+
+    async fn codes(&self) -> Vec<&'static str> {
+        let looked = look(&self.database(), &self.paths, &KnownFacts::default()).await.unwrap();
+        looked.report.findings.iter().map(|finding| finding.code.as_str()).collect()
+    }
+
+    /// How many copies of databases some work makes.
+    async fn copies<T>(&self, work: impl Future<Output = Result<T, OfflineError>>) -> usize {
+        let before = self.paths.copies.made();
+        work.await.unwrap();
+        self.paths.copies.made() - before
+    }
+}
+
+fn order(extent: Extent, dry_run: bool) -> RepairOrder {
+    RepairOrder {
+        extent,
+        dry_run,
+        hold: Hold::ByRepair { assume_stopped: true },
+        approve: Arc::new(|_| true),
+    }
+}
+
+/// Lets so many changes on disk pass; then the machine stops.
+fn stopping_after(mut left: usize) -> impl FnMut() -> std::io::Result<()> + Send {
+    move || {
+        left = left.checked_sub(1).ok_or_else(|| std::io::Error::other("the machine stops"))?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_is_killed_anywhere_is_settled_by_the_next_one() {
+    let (mut kept, mut gone) = (0, 0);
+    for stop in 0.. {
+        let scene = Scene::new().await;
+        let before = scene.ratchets().await;
+        assert!(before.len() > 3, "{before:?}");
+        if scene.clean(&mut stopping_after(stop)).await.is_ok() {
+            assert!(stop > 8, "the hook is called at every change");
+            break;
+        }
+        let after = scene.ratchets().await;
+        assert!(after == before || after.is_empty(), "stopped at {stop}: {after:?}");
+        kept += usize::from(after == before);
+        gone += usize::from(after.is_empty());
+        let is_noted = scene.places.folder.join(NOTE).exists();
+        assert_eq!(scene.codes().await.contains(&"repair_unfinished"), is_noted, "stopped at {stop}");
+        // The next run may be stopped as well.
+        let _ = scene.clean(&mut stopping_after(stop % 3)).await;
+        let outcome = scene.clean(&mut || Ok(())).await.unwrap();
+        assert!(outcome.login_kept && outcome.healthy, "stopped at {stop}: {:#?}", outcome.remaining);
+        assert!(scene.ratchets().await.is_empty(), "stopped at {stop}");
+        assert!(!scene.places.folder.join(NOTE).exists(), "stopped at {stop}");
+        assert_eq!(
+            scene.doubts().await,
+            None,
+            "stopped at {stop}: the next start takes it for an older copy"
+        );
+    }
+    assert!(kept > 3 && gone > 2, "{kept} {gone}");
+}
+
+#[tokio::test]
+async fn what_a_gateway_left_since_is_not_settled() {
+    let scene = Scene::new().await;
+    scene.clean(&mut stopping_after(1)).await.unwrap_err();
+    assert!(scene.codes().await.contains(&"repair_unfinished"));
+    scene.run_once().await;
+    assert!(!scene.codes().await.contains(&"repair_unfinished"));
+    let outcome = scene.clean(&mut || Ok(())).await.unwrap();
+    assert!(outcome.notes.is_empty(), "{:?}", outcome.notes);
+    assert!(!scene.places.folder.join(NOTE).exists());
+}
+
+#[tokio::test]
+async fn a_database_that_changed_since_it_was_backed_up_is_left_alone() {
+    let scene = Scene::new().await;
+    let before = scene.ratchets().await;
+    let database = scene.database();
+    let touched = Arc::new(AtomicBool::new(false));
+    let seen = touched.clone();
+    let approve = move |_: &Outcome| {
+        let file = std::fs::File::options().append(true).open(&database).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        seen.store(true, Ordering::Relaxed);
+        true
+    };
+    let order = RepairOrder { approve: Arc::new(approve), ..order(Extent::Ratchets, false) };
+    let facts = KnownFacts::default();
+    let refused = repair_own(&scene.database(), &scene.paths, &facts, order, &mut || Ok(())).await;
+    assert!(matches!(refused, Err(OfflineError::Store(NativeError::Changed { .. }))), "{refused:?}");
+    assert!(touched.load(Ordering::Relaxed));
+    assert_eq!(scene.ratchets().await, before);
+}
+
+#[tokio::test]
+async fn health_copies_a_database_once_and_clean_twice() {
+    let scene = Scene::new().await;
+    let progress: crate::offline::Progress = Arc::new(|_, _| {});
+    let (paths, plain) = (&scene.paths, KnownFacts::default());
+    let told = KnownFacts {
+        peers: vec![Address::from_jid("6281100000002@s.whatsapp.net").unwrap()],
+        ..KnownFacts::default()
+    };
+    assert_eq!(scene.copies(health(paths, &plain, progress.clone())).await, 1);
+    for extent in [Extent::Damaged, Extent::Stale, Extent::Ratchets] {
+        assert_eq!(scene.copies(repair(paths, &told, order(extent, true), progress.clone())).await, 1);
+    }
+    assert_eq!(scene.copies(repair(paths, &told, order(Extent::Damaged, false), progress.clone())).await, 2);
+    // With a backup there is more to be told.
+    let told = told.with_backups(&paths.backups.shelf, &paths.backups.label, None);
+    assert!(told.reached.is_some());
+    assert_eq!(scene.copies(health(paths, &told, progress.clone())).await, 1);
+    let ratchets = order(Extent::Ratchets, false);
+    assert_eq!(scene.copies(repair(paths, &told, ratchets, progress.clone())).await, 2);
+    assert!(scene.ratchets().await.is_empty());
+    assert_eq!(scene.copies(repair(paths, &plain, order(Extent::Damaged, false), progress)).await, 1);
+}
+
+#[tokio::test]
+async fn a_running_gateway_is_in_the_way_only_of_what_must_be_changed() {
+    let scene = Scene::new().await;
+    let gateway = crate::Lock::on_folder(&scene.paths.auth_info).unwrap();
+    let progress: crate::offline::Progress = Arc::new(|_, _| {});
+    let (paths, facts) = (&scene.paths, KnownFacts::default());
+    let nothing = repair(paths, &facts, order(Extent::Damaged, false), progress.clone()).await.unwrap();
+    assert!(nothing.plan.is_empty() && nothing.healthy);
+    let planned = repair(paths, &facts, order(Extent::Ratchets, true), progress.clone()).await.unwrap();
+    assert!(!planned.plan.is_empty());
+    let before = scene.ratchets().await;
+    let refused = repair(paths, &facts, order(Extent::Ratchets, false), progress.clone()).await;
+    assert!(matches!(refused, Err(OfflineError::InUse(_))), "{refused:?}");
+    assert_eq!(scene.ratchets().await, before);
+    drop(gateway);
+    let done = repair(paths, &facts, order(Extent::Ratchets, false), progress).await.unwrap();
+    assert!(done.applied);
+}
