@@ -60,7 +60,7 @@ const NOT_YET: [((&str, &str), usize); 2] = [(("engine", "doctor"), 1), (("gatew
 /// Foreign crates that only some of ours may import: what they bring along stays behind those.
 const KEPT_TO: [(&str, &[&str]); 6] = [
     ("anyhow", &["cli"]),
-    ("axum", &["cli", "dashboard", "demo", "gateway", "simulator"]),
+    ("axum", &["dashboard", "demo", "gateway", "simulator"]),
     ("bollard", &["containers"]),
     ("clap", &["cli"]),
     ("sqlx", &["engine-store", "storage"]),
