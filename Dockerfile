@@ -53,8 +53,7 @@ RUN mkdir /manifests \
       for bench in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' "$crate/Cargo.toml"); do \
         mkdir -p "$crate/benches" && echo 'fn main() {}' > "$crate/benches/$bench.rs"; \
       done; \
-    done \
- && echo 'fn main() {}' > crates/cli/src/bin/wakeeper-adopt.rs
+    done
 
 # --- the build -----------------------------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
@@ -63,19 +62,21 @@ ARG CARGO_FEATURES=""
 ENV CARGO_INCREMENTAL=0
 WORKDIR /src
 COPY --from=manifests /manifests ./
-RUN cargo build --release --locked --package wakeeper --features "${CARGO_FEATURES}"
+RUN cargo build --release --locked --package wakeeper --package wakeeper-chown-mounts --features "${CARGO_FEATURES}"
 COPY . .
 # Copied files keep their times, which are older than the stand-ins that cargo just built.
 RUN find crates -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --package wakeeper --features "${CARGO_FEATURES}" \
- && mkdir /out && cp target/release/wakeeper target/release/wakeeper-adopt LICENSE /out/
+ && cargo build --release --locked --package wakeeper --package wakeeper-chown-mounts --features "${CARGO_FEATURES}" \
+ && mkdir /out && cp target/release/wakeeper target/release/wakeeper-chown-mounts LICENSE /out/
 
 # --- the image -----------------------------------------------------------------------------------------------------
 FROM runtime
 COPY --from=build /out/wakeeper /usr/local/bin/wakeeper
-COPY --from=build /out/wakeeper-adopt /usr/local/libexec/wakeeper-adopt
+COPY --from=build /out/wakeeper-chown-mounts /usr/local/libexec/wakeeper-chown-mounts
 COPY --from=build /out/LICENSE /usr/share/doc/wakeeper/LICENSE
 # The gateway never runs as root. Mounted folders that Docker made as root are given to its user by this one program,
 # which has this one capability; docs/security.md says why, and how to do without.
-RUN setcap cap_chown+ep /usr/local/libexec/wakeeper-adopt
+# Its former name stays for compose files that were written before.
+RUN setcap cap_chown+ep /usr/local/libexec/wakeeper-chown-mounts \
+ && ln -s wakeeper-chown-mounts /usr/local/libexec/wakeeper-adopt
 USER 10001:10001

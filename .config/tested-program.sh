@@ -7,7 +7,7 @@ if [ -n "${WAKEEPER_BIN:-}" ]; then
     exit 0
 fi
 # With the features that a run of the whole workspace has, the test target's among them: nothing is compiled twice.
-programs=$(cargo build --workspace --features wakeeper/demo --bin wakeeper --bin wakeeper-adopt --test e2e \
+programs=$(cargo build --workspace --features wakeeper/demo --bin wakeeper --bin wakeeper-chown-mounts --test e2e \
     --message-format json-render-diagnostics)
 program=$(printf '%s\n' "$programs" | sed -n 's/.*"executable":"\([^"]*\/wakeeper\)".*/\1/p')
 echo "WAKEEPER_BIN=$program" >>"$NEXTEST_ENV"

@@ -45,7 +45,7 @@ pub async fn make(engine: &Engine, lab: &Lab) {
             &context.to_string_lossy(),
         ])
         .await;
-    for name in ["wakeeper", "wakeeper-adopt"] {
+    for name in ["wakeeper", "wakeeper-chown-mounts"] {
         let built = Binary::demo().path().with_file_name(name);
         let mut strip = engine.command("strip");
         let stripped = strip.arg("-o").arg(context.join(name)).arg(&built).status().await.expect("strip");

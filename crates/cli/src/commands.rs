@@ -12,20 +12,22 @@ mod health;
 mod healthcheck;
 mod import;
 mod incidents;
+mod lifecycle;
 mod logs;
 mod monitor;
-mod restart;
 mod restore;
 mod serve;
 #[cfg(feature = "demo")]
 mod simulator;
-mod start;
 mod status;
-mod stop;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
+use wakeeper_logging::{LogError, LogFiles, LogSettings};
+
+use crate::environment;
 
 /// What wakeeper can be told to do.
 #[derive(Subcommand)]
@@ -54,11 +56,11 @@ pub enum Command {
     /// Hand a session over to Baileys or another wakeeper, without a new QR code
     Export(export::Export),
     /// Start the container, or its compose project, and wait until it is healthy
-    Start(start::Start),
+    Start(lifecycle::Start),
     /// Stop the container, or its compose project, gracefully
-    Stop(stop::Stop),
+    Stop(lifecycle::Stop),
     /// Stop the container, or its compose project, start it again, and wait until it is healthy
-    Restart(restart::Restart),
+    Restart(lifecycle::Restart),
     /// Say how the container and its session are doing
     Status(status::Status),
     /// Follow the container's log, over restarts too; the QR code is shown there
@@ -108,12 +110,28 @@ impl Command {
 
 /// Exit code 0 for what is as it should be, 1 for what is not and was said so on the page.
 fn verdict(fine: bool) -> ExitCode {
-    if fine { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    ExitCode::from(u8::from(!fine))
 }
 
 /// Ends the program over flags that contradict each other.
 fn wrong_usage(reason: &str) -> ! {
     crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason).exit()
+}
+
+/// Starts logging on standard output, and in files once they are begun.
+fn begin_logging(settings: &LogSettings, program: &'static str) -> Result<LogFiles, LogError> {
+    wakeeper_logging::to_stdout_and_files(settings, log_colours(), program, complain_of_files)
+}
+
+fn log_colours() -> bool {
+    std::io::stdout().is_terminal() && environment::colours()
+}
+
+#[expect(clippy::print_stderr, reason = "the log itself is what failed")]
+fn complain_of_files(error: &std::io::Error) {
+    eprintln!(
+        "log files cannot be written: {error}; the log goes on here, and files are tried again every minute"
+    );
 }
 
 /// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C). Both are caught from the call on, not only

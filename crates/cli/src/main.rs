@@ -2,20 +2,18 @@
 //!
 //! Exit codes: 0 fine, 1 the operation failed or the thing asked about is unhealthy, 2 wrong usage.
 
-mod care;
 mod commands;
-mod containers;
-mod logging;
-mod monitor;
+mod environment;
+mod output;
 mod settings;
-mod surroundings;
+mod target;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use wakeeper_settings::SettingsError;
 
 use commands::Command;
-use settings::SettingsError;
 
 /// Link once. Never scan again: a WhatsApp gateway whose sessions survive crashes.
 #[derive(Parser)]

@@ -1,6 +1,6 @@
 //! Sessions in containers.
 //!
-//! The crate reads no environment and prints nothing: whoever uses it passes [`docker::Surroundings`] in.
+//! The crate reads no environment and prints nothing: whoever uses it passes [`docker::DockerEnvironment`] in.
 
 pub mod docker;
 pub mod session;

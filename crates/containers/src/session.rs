@@ -6,11 +6,13 @@
 mod backups;
 mod host;
 mod log;
+mod open;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};
 pub use log::LogSymptoms;
 pub(crate) use log::symptoms_of;
+pub use open::{Asked, ContainerReport, Notices, OpenSession};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 use wakeeper_private_fs::{FsError, shown};
 
 use crate::docker::{
-    Checkout, Container, Engine, EngineError, Patience, Purpose, SessionLayout, Stopped, StoppedError,
+    Checkout, Container, Engine, EngineError, Purpose, SessionLayout, Stopped, StoppedError, Timeouts,
     VolumeError,
 };
 
@@ -39,6 +41,12 @@ pub enum AccessError {
     NoRoom {
         /// The backup folder.
         folder: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The program might end before it has started the container again.
+    #[error("nothing was stopped, because signals cannot be caught: {reason}")]
+    NoPromise {
         /// The system's words.
         reason: std::io::Error,
     },
@@ -113,7 +121,7 @@ impl LocatedSession {
     pub async fn hold(&self, host: &Host) -> Result<Stopped, AccessError> {
         let notes =
             host.notes().map_err(|reason| AccessError::NoNotes { folder: host.state.clone(), reason })?;
-        Ok(Stopped::hold(&self.engine, &self.container, &notes, Patience::default()).await?)
+        Ok(Stopped::hold(&self.engine, &self.container, &notes, Timeouts::default()).await?)
     }
 
     /// Opens the session of a container that is held still, to be changed. What it wrote last, it wrote while it stopped, so

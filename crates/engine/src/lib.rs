@@ -13,6 +13,7 @@ mod message;
 pub mod offline;
 mod ops;
 mod outbound;
+pub mod preflight;
 pub mod transfer;
 
 pub use life::backups::GatewaySessions;

@@ -6,6 +6,7 @@
 
 mod export;
 mod first_start;
+mod given;
 mod import;
 mod known;
 mod messages;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use export::{ExportFormat, ExportOrder, Exported, export};
 pub(super) use first_start::at_first_start;
+pub use given::{GivenError, given_folder, store_of};
 pub use import::{ImportOrder, Imported, import};
 pub use known::{Known, known};
 pub use source::SourceFormat;

@@ -8,10 +8,12 @@ mod crowd;
 mod wire;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +69,23 @@ impl Default for ServeLimits {
 }
 
 impl ServeLimits {
+    /// The limits for this process: as many connections as are `wanted`, or as usual. Half of the descriptors stay for
+    /// sessions, files and webhooks: a gateway without descriptors loses messages, one without connections only callers.
+    #[must_use]
+    pub fn for_this_process(wanted: Option<usize>) -> Self {
+        let descriptors = raised_descriptors();
+        let room = (descriptors / 2).max(1);
+        if let Some(wanted) = wanted
+            && wanted > room
+        {
+            tracing::warn!(
+                "MAX_CONNECTIONS is {wanted}, but this process may open only {descriptors} files: it takes {room} \
+                 connections. Raise the limit of open files (ulimit -n) or lower MAX_CONNECTIONS"
+            );
+        }
+        Self::with_connections(wanted.unwrap_or(Self::default().connections).min(room))
+    }
+
     /// The limits for so many connections.
     #[must_use]
     pub fn with_connections(connections: usize) -> Self {
@@ -74,6 +93,59 @@ impl ServeLimits {
         let most = usual.farewell.most.min(connections / 4).max(1);
         Self { connections, farewell: Farewell { most, ..usual.farewell }, ..usual }
     }
+}
+
+/// How many files this process may open, after it asked for as many as it may ask for: shells and
+/// service managers set the first limit low for the sake of old programs.
+fn raised_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize)
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another program listens there.
+    #[error("port {} on {} is in use by another program; stop it or set PORT to another one", address.port(), address.ip())]
+    InUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The system refused.
+    #[error("cannot listen on {address} (settings HOST and PORT): {source}")]
+    Other {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// An address to connect to for one to listen on.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// A listener for callers of the API.
+///
+/// # Errors
+/// One line that says what to do.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { address },
+        _ => BindError::Other { address, source: error },
+    })
 }
 
 /// Serves `router` until `stopping`; then takes no new connection, lets requests under way finish

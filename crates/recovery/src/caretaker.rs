@@ -14,7 +14,7 @@ use wakeeper_storage::{Storage, StorageError};
 use crate::clock::Clock;
 use crate::ladder::Rung;
 use crate::policy::{Cured, Decision, Input, Policy};
-use crate::record::{BEGUN, REFUSED, Recorder, STOPPED};
+use crate::record::{REFUSED, Recorder, STOPPED};
 use crate::rules::{Rules, ms};
 use crate::session::{Access, ApplyError, ManagedSession, Order, Progress, RepairReport, SessionError};
 
@@ -82,7 +82,7 @@ impl Caretaker {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let recorder = Recorder::new(storage, Arc::clone(&clock), session.name());
-        let policy = Policy::new(rules.clone(), session.capabilities().access == Access::Full);
+        let policy = Policy::new(rules.clone(), session.access() == Access::Full);
         Self {
             session,
             rules,
@@ -252,11 +252,8 @@ async fn carry_out(
     let began_ms = clock.now_ms();
     let peers: Vec<_> = order.troubles.iter().map(|trouble| trouble.peer.to_string()).collect();
     let detail = json!({ "rung": order.rung.word(), "peers": peers });
-    let stands_still = session.capabilities().stands_still;
     // Stored first: a cure that ends with this process counts as one.
-    let (step, text) =
-        if stands_still { (STOPPED, "the gateway is stopped") } else { (BEGUN, "the repair begins") };
-    recorder.step(step, text.to_owned(), Some(detail)).await;
+    recorder.step(STOPPED, "the gateway is stopped".to_owned(), Some(detail)).await;
     let applied = session.apply(&order, recorder).await;
     if let Err(ApplyError { error, begun: false }) = applied {
         recorder.step(REFUSED, "nothing was stopped or changed".to_owned(), None).await;
@@ -269,18 +266,14 @@ async fn carry_out(
         "session" => session.name().to_owned(), "rung" => order.rung.word(), "result" => verdict
     )
     .increment(1);
-    if stands_still {
-        metrics::histogram!("wakeeper_cure_downtime_seconds", "session" => session.name().to_owned())
-            .record(downtime_ms as f64 / 1000.0);
-    }
+    metrics::histogram!("wakeeper_cure_downtime_seconds", "session" => session.name().to_owned())
+        .record(downtime_ms as f64 / 1000.0);
     match applied {
         Err(ApplyError { error, .. }) => failed(error),
         Ok(applied) => {
-            if stands_still {
-                let detail = json!({ "downtime_ms": downtime_ms });
-                let text = format!("well again after {downtime_ms} ms");
-                recorder.step("started", text, Some(detail)).await;
-            }
+            let detail = json!({ "downtime_ms": downtime_ms });
+            let text = format!("well again after {downtime_ms} ms");
+            recorder.step("started", text, Some(detail)).await;
             Cured::Done { stopped_ms: applied.since_ms, mended: applied.report }
         }
     }

@@ -8,6 +8,7 @@ pub mod backups;
 pub mod caretaker;
 pub mod clock;
 pub mod folder;
+pub mod incidents;
 pub mod kind;
 pub mod ladder;
 pub mod policy;
@@ -19,13 +20,12 @@ mod tally;
 pub use caretaker::{Caretaker, Observation};
 pub use clock::{Clock, SystemClock};
 pub use folder::SessionFolder;
+pub use incidents::Incident;
 pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
-pub use record::state_word;
 pub use rules::Rules;
 pub use session::{
-    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport,
-    SessionError,
+    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, SessionError,
 };
 
 /// Describes what this crate measures, for whoever records it.

@@ -160,7 +160,7 @@ impl Policy {
     /// A policy for a session that can, or cannot, be mended.
     pub fn new(rules: Rules, can_mend: bool) -> Self {
         Self {
-            may_mend: rules.mend && can_mend,
+            may_mend: rules.repair && can_mend,
             rules,
             tally: Tally::default(),
             case: None,

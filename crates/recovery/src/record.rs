@@ -12,14 +12,13 @@ use wakeeper_storage::{
 };
 
 use crate::clock::Clock;
+use crate::incidents::state_word;
 use crate::kind::Kind;
 use crate::policy::{Past, PastCure, Word};
 
-/// The step that tells of a cure that something is stopped for; its detail names the contacts.
+/// The step that tells of a cure that begins; its detail names the contacts.
 pub(crate) const STOPPED: &str = "stopped";
-/// The same for a cure that everything goes on running for.
-pub(crate) const BEGUN: &str = "begun";
-/// The step after one of these two when it turned out at once that it could not be done.
+/// The step after it when it turned out at once that it could not be done.
 pub(crate) const REFUSED: &str = "refused";
 /// Incidents that are read when a caretaker begins.
 const INCIDENTS: u32 = 200;
@@ -76,7 +75,7 @@ impl Recorder {
         let mut cures = Vec::new();
         for step in self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step) {
             match step.kind.as_str() {
-                STOPPED | BEGUN => cures.push(step),
+                STOPPED => cures.push(step),
                 REFUSED => drop(cures.pop()),
                 _ => {}
             }
@@ -193,17 +192,6 @@ impl Recorder {
         metrics::gauge!("wakeeper_incidents_open", "session" => self.session.clone()).set(open.len() as f64);
         metrics::gauge!("wakeeper_left_alone", "session" => self.session.clone())
             .set(f64::from(u8::from(left_alone)));
-    }
-}
-
-/// The stable word for a state.
-pub fn state_word(state: IncidentState) -> &'static str {
-    match state {
-        IncidentState::Open => "open",
-        IncidentState::Curing => "curing",
-        IncidentState::Verifying => "verifying",
-        IncidentState::LeftAlone => "left_alone",
-        IncidentState::Closed => "closed",
     }
 }
 

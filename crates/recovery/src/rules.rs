@@ -11,7 +11,7 @@ pub struct Rules {
     /// Symptoms are watched at all (`ENABLE_ERROR_MONITORING`).
     pub watch: bool,
     /// Targeted repairs are allowed (`SESSION_CLEANUP_ENABLED`); otherwise incidents are only reported.
-    pub mend: bool,
+    pub repair: bool,
     /// The last resort is allowed: a full reset that needs a new QR code (`AUTO_CLEANUP_ON_ERROR`).
     pub full_reset: bool,
     /// Messages that fail within [`Rules::session_window`], whoever sent them, before the whole session is looked at
@@ -39,11 +39,26 @@ pub struct Rules {
     pub glance_every: Duration,
 }
 
+impl std::fmt::Display for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reset = if self.full_reset { "allowed as the last resort" } else { "never" };
+        let done = if self.repair { "mended" } else { "reported" };
+        write!(
+            f,
+            "sessions are {done} from {} failing messages of one contact in {} s, or {} of all in {} s; a full reset: {reset}",
+            self.peer_messages,
+            self.peer_window.as_secs(),
+            self.session_errors,
+            self.session_window.as_secs()
+        )
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {
             watch: true,
-            mend: true,
+            repair: true,
             full_reset: false,
             session_errors: 10,
             session_window: Duration::from_mins(1),

@@ -19,8 +19,8 @@ pub trait ManagedSession: Send + Sync {
     /// Its name, as rows, metrics and alerts know it.
     fn name(&self) -> &str;
 
-    /// What can be done about it.
-    fn capabilities(&self) -> Capabilities;
+    /// How far it is within reach.
+    fn access(&self) -> Access;
 
     /// Examines the stored state in the light of what the log shows. Never writes; whatever runs may go on.
     ///
@@ -40,15 +40,6 @@ pub trait ManagedSession: Send + Sync {
     /// # Errors
     /// When the order was not carried out, or what was stopped did not come up well.
     async fn apply(&self, order: &Order, progress: &dyn Progress) -> Result<Applied, ApplyError>;
-}
-
-/// What can be done about a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capabilities {
-    /// How far it is within reach.
-    pub access: Access,
-    /// Whatever runs on it has to stand still for a repair.
-    pub stands_still: bool,
 }
 
 /// How far a session is within reach.

@@ -36,3 +36,5 @@ pub use traits::{
 
 /// The name of the database of rows, in the folder of sessions.
 pub const ROWS_DATABASE: &str = "wakeeper.db";
+/// The name of the database of incidents, in the monitor's folder.
+pub const INCIDENTS_DATABASE: &str = "incidents.db";

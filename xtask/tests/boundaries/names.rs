@@ -11,7 +11,7 @@ const OWNERS: [(&str, &str, bool); 8] = [
     ("engine.db", "engine-store", true),
     ("generation.json", "engine", true),
     ("import.json", "engine", true),
-    ("incidents.db", "cli", true),
+    ("incidents.db", "storage", true),
     ("session.lock", "engine", true),
     ("wakeeper.db", "storage", true),
     ("wakeeper.lock", "engine", true),

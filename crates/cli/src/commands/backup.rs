@@ -6,13 +6,19 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use wakeeper_containers::docker::Purpose;
-use wakeeper_doctor::backup::Retention;
+use wakeeper_doctor::backup::retention::Pruned;
+use wakeeper_doctor::backup::{BackupInfo, Created, Retention, Verified};
+use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_engine::offline;
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_model::ago;
+use wakeeper_model::plural;
+use wakeeper_private_fs::shown;
+use wakeeper_recovery::backups::{BackupStore, Which};
+use wakeeper_terminal::{Console, Page, Tone, size};
 
-use crate::care::backup::{self, Which};
-use crate::care::container::OpenSession;
-use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, KnownFacts, Places, Target, TargetFlags};
+use crate::output::{console, show_findings};
+use crate::target::{FactFlags, Places, Session, TargetFlags, now_ms};
 
 use super::verdict;
 
@@ -95,20 +101,10 @@ struct Common {
 }
 
 impl Common {
-    /// The session stays open as long as the last value lives.
-    async fn open(self) -> anyhow::Result<(Console, Places, KnownFacts, Option<OpenSession>)> {
+    async fn open(self) -> anyhow::Result<(Console, Session)> {
         let (target, _) = self.target.resolve()?;
-        let console = Console::new(self.json);
-        match target.present().await? {
-            Target::Folder(places) => {
-                let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
-                Ok((console, places, evidence, None))
-            }
-            Target::Container(target) => {
-                let session = OpenSession::open(&target, &EvidenceFlags::default(), Purpose::Read).await?;
-                Ok((console, session.places.clone(), session.evidence.clone(), Some(session)))
-            }
-        }
+        let session = target.present().await?.open(&FactFlags::default(), Purpose::Read).await?;
+        Ok((console(self.json), session))
     }
 }
 
@@ -126,67 +122,141 @@ impl Backup {
 
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, evidence, session) = self.common.open().await?;
-        let created =
-            offline::back_up(&places.session_paths(), &evidence, self.always, console.progress("examining"))
-                .await?;
-        close(session).await?;
-        console.show(&created, |page| backup::show_created(page, &created))?;
+        let (console, session) = self.common.open().await?;
+        let progress = console.progress("examining");
+        let created = offline::back_up(&session.places, &session.facts, self.always, progress).await?;
+        console.show(&created, |page| show_created(page, &created))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl List {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, _, session) = self.common.open().await?;
-        let backups = backup::list(&places, self.all)?;
-        close(session).await?;
-        console.show(&backups, |page| backup::show_list(page, &backups, &places))?;
+        let (console, session) = self.common.open().await?;
+        let places = &session.places;
+        let backups = places.backup_store(false).list(self.all)?;
+        console.show(&backups, |page| show_list(page, &backups, places))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Verify {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, evidence, session) = self.common.open().await?;
-        let which = match (self.archive, self.all) {
-            (Some(path), _) => Which::Archive(path),
-            (None, true) => Which::All,
-            (None, false) => Which::Newest,
+        let (console, session) = self.common.open().await?;
+        let places = &session.places;
+        let (which, advice) = match (self.archive, self.all) {
+            (Some(path), _) => (Which::Archive(path), String::new()),
+            (None, true) => (Which::All, String::new()),
+            (None, false) => (Which::Newest, format!("; `{}` makes one", places.command("backup create"))),
         };
-        let verified = backup::verify(&places, &which, &evidence)?;
-        close(session).await?;
+        let verified = places.backup_store(false).check(&which, &session.facts)?;
         if verified.is_empty() {
-            bail!(
-                "there is no backup of {} in {}",
-                places.label,
-                wakeeper_private_fs::shown(&places.backups).display()
-            );
+            let Backups { label, shelf, .. } = &places.backups;
+            bail!("there is no backup of {label} in {}{advice}", shown(shelf).display());
         }
-        console.show(&verified, |page| backup::show_verified(page, &verified))?;
+        console.show(&verified, |page| show_verified(page, &verified))?;
         Ok(verdict(verified.iter().all(|verified| verified.report.healthy)))
     }
 }
 
 impl Prune {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let (console, places, _, session) = self.common.open().await?;
-        let policy = Retention {
-            last: self.keep_last.unwrap_or(places.retention.last),
-            daily: self.keep_daily.unwrap_or(places.retention.daily),
-            weekly: self.keep_weekly.unwrap_or(places.retention.weekly),
+        let (console, session) = self.common.open().await?;
+        let usual = session.places.retention;
+        let retention = Retention {
+            last: self.keep_last.unwrap_or(usual.last),
+            daily: self.keep_daily.unwrap_or(usual.daily),
+            weekly: self.keep_weekly.unwrap_or(usual.weekly),
         };
-        let pruned = backup::prune(&places, &policy, self.dry_run)?;
-        close(session).await?;
-        console.show(&pruned, |page| backup::show_pruned(page, &pruned, self.dry_run))?;
+        let store = BackupStore { retention, ..session.places.backup_store(true) };
+        let pruned = store.prune(self.dry_run)?;
+        console.show(&pruned, |page| show_pruned(page, &pruned, self.dry_run))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Gives new archives to the container's user.
-async fn close(session: Option<OpenSession>) -> anyhow::Result<()> {
-    if let Some(session) = session {
-        session.close().await?;
+/// What a new backup is, for people.
+fn show_created(page: &mut Page, created: &Created) {
+    let manifest = &created.manifest;
+    if created.unchanged {
+        page.line(format!("Nothing changed since the newest backup {}.", shown(&created.path).display()));
+    } else {
+        page.line(page.tone(Tone::Good, &format!("Backed up to {}", shown(&created.path).display())));
     }
-    Ok(())
+    page.fact("holds", plural(manifest.files.len(), "file"));
+    page.fact("login", login_word(Some(manifest.credentials)));
+    for left_out in &manifest.left_out {
+        page.fact("left out", format!("{}: {}", left_out.name, left_out.reason));
+    }
+}
+
+/// The list for people.
+fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
+    if backups.is_empty() {
+        page.line(format!("No backups in {}.", shown(&places.backups.shelf).display()));
+        page.next(&[(places.command("backup create"), "makes one")]);
+        return;
+    }
+    let now = now_ms();
+    for backup in backups {
+        page.line(shown(&backup.path).display().to_string());
+        page.fact("made", ago(backup.created_ms, now));
+        page.fact("restores", restores(backup));
+        page.fact("size", size(backup.size));
+    }
+    page.next(&[(places.command("backup verify"), "restores the newest into memory and examines it")]);
+}
+
+fn restores(backup: &BackupInfo) -> String {
+    if let Some(problem) = &backup.problem {
+        return format!("nothing: {problem}");
+    }
+    let encrypted = if backup.encrypted { ", encrypted" } else { "" };
+    match backup.credentials {
+        None => "unknown: it is encrypted, give BACKUP_PASSPHRASE to look into it".to_owned(),
+        state => format!(
+            "{} login, {}, {} of Signal sessions{encrypted}",
+            login_word(state),
+            plural(backup.files.unwrap_or(0), "file"),
+            plural(backup.signal_sessions.unwrap_or(0), "record"),
+        ),
+    }
+}
+
+fn login_word(state: Option<CredentialsState>) -> &'static str {
+    match state {
+        Some(CredentialsState::Sound) => "sound",
+        Some(CredentialsState::Damaged) => "damaged",
+        Some(CredentialsState::Missing) => "no",
+        None => "unknown",
+    }
+}
+
+/// The result of a verification, for people.
+fn show_verified(page: &mut Page, verified: &[Verified]) {
+    for one in verified {
+        let report = &one.report;
+        let verdict = if report.healthy {
+            page.tone(Tone::Good, "sound")
+        } else {
+            page.tone(Tone::Bad, "complete, but what it holds is not healthy")
+        };
+        page.line(format!("{}: {verdict}", shown(&one.path).display()));
+        let hashes = plural(one.manifest.files.len(), "file");
+        page.fact("compared", format!("{hashes}, every SHA-256 is what the manifest says"));
+        page.fact("login", login_word(Some(report.credentials)));
+        if !report.healthy {
+            show_findings(page, &report.findings);
+        }
+    }
+}
+
+/// What pruning did, for people.
+fn show_pruned(page: &mut Page, pruned: &Pruned, dry_run: bool) {
+    let verb = if dry_run { "would be removed" } else { "removed" };
+    for path in &pruned.removed {
+        page.line(format!("{verb}: {}", path.display()));
+    }
+    let removed = plural(pruned.removed.len(), "backup");
+    page.line(format!("{removed} {verb}, {} kept, {} freed", pruned.kept.len(), size(pruned.freed)));
 }

@@ -1,22 +1,43 @@
-//! `wakeeper clean`: mends what is damaged, and nothing else.
+//! `wakeeper clean`: shows the plan, backs up, repairs what is damaged and nothing else, and looks again.
 
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
+use anyhow::bail;
 use clap::Args;
-use wakeeper_containers::docker::{NotReady, Purpose};
+use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
-use wakeeper_engine::offline::Hold;
+use wakeeper_doctor::{Finding, KnownFacts, Severity};
+use wakeeper_engine::offline::{self, Hold, RepairOrder};
+use wakeeper_model::plural;
+use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
+use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 
-use crate::care::clean::{self, Order};
-use crate::care::console::agrees;
-use crate::care::container::{ContainerTarget, OpenSession, say};
-use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, KnownFacts, Places, Target, TargetFlags, now_ms};
+use crate::output::{console, show_findings};
+use crate::target::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
 
 use super::verdict;
+
+/// Steps of one kind that are shown one by one.
+const SHOWN_ALIKE: usize = 10;
+/// What is asked before the login goes.
+const QUESTION: &str = "This removes the login too: the session must be linked again with a new QR code.";
+
+/// How far to go.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    /// What is mended or removed.
+    extent: Extent,
+    /// Stop after the plan.
+    dry_run: bool,
+    /// Never ask.
+    yes: bool,
+    /// Who keeps others from the session.
+    hold: Hold,
+}
 
 /// Mend what is damaged in a session, after a verified backup; the login is kept
 #[derive(Args)]
@@ -54,7 +75,7 @@ pub struct Clean {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    evidence: EvidenceFlags,
+    facts: FactFlags,
     #[command(flatten)]
     target: TargetFlags,
 }
@@ -66,104 +87,201 @@ fn address(text: &str) -> Result<Address, String> {
 }
 
 impl Clean {
-    /// Plans, asks where that is due, backs up, mends, and looks again.
+    /// Plans, asks where that is due, backs up, repairs, and looks again.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let console = Console::new(self.json);
-        let order =
-            Order { extent: self.extent(), dry_run: self.dry_run, yes: self.yes, hold: Hold::ByCaller };
         let (target, settings) = self.target.clone().resolve()?;
-        match target.present().await? {
-            Target::Folder(places) => self.in_folder(&places, order, console).await,
-            Target::Container(target) => {
-                self.in_container(&target, order, console, &settings.care.rules).await
-            }
+        let target = target.present().await?;
+        let session = target.open(&self.facts, Purpose::Read).await?;
+        if matches!(target, Target::Container(_)) {
+            self.in_container(&target, session, &settings.monitor.rules).await
+        } else {
+            self.in_folder(&session).await
         }
     }
 
-    async fn in_folder(self, places: &Places, order: Order, console: Console) -> anyhow::Result<ExitCode> {
-        let evidence = places.with_backups(evidence::of_folder(&places.auth_info, &self.evidence)?);
-        let evidence = KnownFacts { peers: self.peers, ..evidence };
-        let order = Order { hold: Hold::ByRepair { assume_stopped: self.assume_stopped }, ..order };
-        let outcome = clean::run(places, &evidence, order, console).await?;
-        console.show(&outcome, |page| clean::show(page, &outcome, order, places))?;
-        Ok(verdict(clean::succeeded(&outcome, order)))
+    fn order(&self) -> Order {
+        let extent = match (self.all, self.ratchets, self.stale) {
+            (true, ..) => Extent::Everything,
+            (_, true, _) => Extent::Ratchets,
+            (.., true) => Extent::Stale,
+            _ => Extent::Damaged,
+        };
+        Order { extent, dry_run: self.dry_run, yes: self.yes, hold: Hold::ByCaller }
     }
 
-    /// Plans while the container runs, and stops it only when there is something to mend.
+    async fn in_folder(&self, session: &Session) -> anyhow::Result<ExitCode> {
+        let hold = Hold::ByRepair { assume_stopped: self.assume_stopped };
+        let order = Order { hold, ..self.order() };
+        let outcome = self.repair(session, order).await?;
+        self.report(&outcome, order, &session.places)
+    }
+
+    /// Plans while the container runs, and stops it only when there is something to repair.
     async fn in_container(
-        self,
-        target: &ContainerTarget,
-        order: Order,
-        console: Console,
+        &self,
+        target: &Target,
+        session: Session,
         rules: &Rules,
     ) -> anyhow::Result<ExitCode> {
-        let plan = Order { dry_run: true, ..order };
-        let session = OpenSession::open(target, &self.evidence, Purpose::Read).await?;
-        let troubles =
-            if session.container().is_up() { session.evidence.troubles.clone() } else { Vec::new() };
-        let (outcome, places) = mend(session, self.peers.clone(), plan, console).await?;
-        if order.dry_run || (outcome.plan.is_empty() && order.extent != Extent::Everything) {
-            console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
-            return Ok(verdict(clean::succeeded(&outcome, order)));
+        let (order, everything) = (self.order(), self.order().extent == Extent::Everything);
+        let planned = self.repair(&session, Order { dry_run: true, ..order }).await?;
+        if order.dry_run || (planned.plan.is_empty() && !everything) {
+            return self.report(&planned, order, &session.places);
         }
-        if order.extent == Extent::Everything && !order.yes {
-            console.page(|page| clean::show_plan(page, &outcome, false))?;
-            let question = "This removes the login too: the session must be linked again with a new QR code.";
-            if !agrees(question, "--yes")? {
+        let console = console(self.json);
+        if everything && !order.yes {
+            console.page(|page| show_plan(page, &planned, false))?;
+            if !agrees(QUESTION, "--yes")? {
                 console.page(|page| page.line("Nothing was changed."))?;
                 return Ok(verdict(false));
             }
         }
-        let left = rules.handshake_left(&troubles, now_ms());
-        if let Some(left) = left.filter(|_| order.extent != Extent::Everything) {
+        let left = rules.handshake_left(&session.facts.troubles, now_ms());
+        if let Some(left) = left.filter(|_| !everything && session.in_running_container()) {
             let seconds = left.as_secs() + 1;
             say(&format!(
                 "messages failed a moment ago; waiting {seconds} s until the gateway has asked for them again"
             ));
             tokio::time::sleep(left).await;
         }
-        let session = OpenSession::open(target, &self.evidence, Purpose::Write).await?;
-        let container = session.container().name.clone();
-        let (outcome, places, unwell) =
-            mend_and_close(session, self.peers, Order { yes: true, ..order }, console).await?;
-        console.show(&outcome, |page| clean::show(page, &outcome, order, &places))?;
-        if let Some(reason) = unwell {
-            anyhow::bail!("the session was mended, but container {container} did not come up well: {reason}");
-        }
-        Ok(verdict(clean::succeeded(&outcome, order)))
+        drop(session);
+        let session = target.open(&self.facts, Purpose::Write).await?;
+        let outcome = self.repair(&session, Order { yes: true, ..order }).await?;
+        session.close("mended", |places| self.report(&outcome, order, places)).await
     }
 
-    fn extent(&self) -> Extent {
-        match (self.all, self.ratchets, self.stale) {
-            (true, ..) => Extent::Everything,
-            (_, true, _) => Extent::Ratchets,
-            (.., true) => Extent::Stale,
-            _ => Extent::Damaged,
+    /// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
+    /// stopped before, and stay stopped: `order` says who sees to it.
+    async fn repair(&self, session: &Session, order: Order) -> anyhow::Result<Outcome> {
+        let console = console(self.json);
+        // A plan is only approved or not; why it could not be shown is told afterwards.
+        let failure = Arc::new(OnceLock::new());
+        let failed = Arc::clone(&failure);
+        let approve = move |plan: &Outcome| {
+            approved(plan, order, console).unwrap_or_else(|error| failed.set(format!("{error:#}")).is_err())
+        };
+        let how = RepairOrder {
+            extent: order.extent,
+            dry_run: order.dry_run,
+            hold: order.hold,
+            approve: Arc::new(approve),
+        };
+        let facts = KnownFacts { peers: self.peers.clone(), ..session.with_backups() };
+        let outcome = offline::repair(&session.places, &facts, how, console.progress("examining")).await;
+        match failure.get() {
+            Some(error) => bail!("{error}"),
+            None => Ok(outcome?),
+        }
+    }
+
+    fn report(&self, outcome: &Outcome, order: Order, places: &Places) -> anyhow::Result<ExitCode> {
+        console(self.json).show(outcome, |page| show(page, outcome, order, places))?;
+        Ok(verdict(succeeded(outcome, order)))
+    }
+}
+
+/// Shows the plan, and asks where that is due.
+fn approved(plan: &Outcome, order: Order, console: Console) -> anyhow::Result<bool> {
+    console.page(|page| show_plan(page, plan, false))?;
+    Ok(order.extent != Extent::Everything || order.yes || agrees(QUESTION, "--yes")?)
+}
+
+/// The steps of a plan.
+fn show_plan(page: &mut Page, plan: &Outcome, dry_run: bool) {
+    if plan.plan.is_empty() {
+        return;
+    }
+    page.gap();
+    let steps = plural(plan.plan.len(), "step");
+    let heading = if dry_run {
+        format!("The plan has {steps}; nothing was changed:")
+    } else {
+        format!("The plan has {steps}:")
+    };
+    page.line(page.tone(Tone::Strong, &heading));
+    for alike in plan.plan.chunk_by(|one, next| (one.repair, one.code) == (next.repair, next.code)) {
+        for action in alike.iter().take(SHOWN_ALIKE) {
+            let peer = action.peer.as_ref().map(|peer| format!(" ({peer})")).unwrap_or_default();
+            page.line(format!("  {}{peer}: {}", action.path, action.description));
+        }
+        if alike.len() > SHOWN_ALIKE {
+            page.line(format!("  and {} more like this (--json shows all)", alike.len() - SHOWN_ALIKE));
         }
     }
 }
 
-async fn mend(
-    session: OpenSession,
-    peers: Vec<Address>,
-    order: Order,
-    console: Console,
-) -> anyhow::Result<(Outcome, Places)> {
-    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
-    // The session stays open until the work on its files is done.
-    let outcome = clean::run(&places, &evidence, order, console).await;
-    drop(session);
-    Ok((outcome?, places))
+/// What was done, for people; the plan was shown before it was applied.
+fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
+    if order.dry_run {
+        show_plan(page, outcome, true);
+    }
+    page.gap();
+    for note in &outcome.notes {
+        page.line(page.tone(Tone::Warning, note));
+    }
+    if outcome.plan.is_empty() {
+        let login = if outcome.login_kept { "; the login is sound" } else { "" };
+        if !outcome.applied {
+            page.line(format!("Nothing to mend in {}{login}.", shown(places.auth_info()).display()));
+        }
+    } else if outcome.applied {
+        result(page, outcome, order);
+    } else if !order.dry_run {
+        page.line("Nothing was changed.");
+    }
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let errors: Vec<_> = outcome.remaining.iter().filter(is_error).cloned().collect();
+    if !errors.is_empty() {
+        page.gap();
+        page.line("What remains, for a person to decide:");
+        show_findings(page, &errors);
+    }
+    page.next(&next_steps(outcome, order, places));
 }
 
-async fn mend_and_close(
-    session: OpenSession,
-    peers: Vec<Address>,
-    order: Order,
-    console: Console,
-) -> anyhow::Result<(Outcome, Places, Option<NotReady>)> {
-    let (places, evidence) = (session.places.clone(), KnownFacts { peers, ..session.evidence.clone() });
-    let outcome = clean::run(&places, &evidence, order, console).await?;
-    let unwell = session.close().await?;
-    Ok((outcome, places, unwell))
+fn result(page: &mut Page, outcome: &Outcome, order: Order) {
+    let steps = plural(outcome.plan.len(), "step");
+    page.line(page.tone(Tone::Good, &format!("Done: {steps}.")));
+    if let Some(backup) = &outcome.backup {
+        page.fact("backup", backup.display().to_string());
+    }
+    if order.extent != Extent::Damaged {
+        page.fact("freed", size(outcome.freed));
+    }
+    let login = match (outcome.login_kept, order.extent) {
+        (true, _) => page.tone(Tone::Good, "kept: no new QR code is needed"),
+        (false, Extent::Everything) => "removed: scan a new QR code".to_owned(),
+        (false, _) => page.tone(Tone::Bad, "not sound: a new QR code is needed"),
+    };
+    page.fact("login", login);
+    let checked = if outcome.healthy { "no error is left" } else { "errors are left" };
+    page.fact("checked again", checked);
+}
+
+fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, &'static str)> {
+    if order.dry_run && !outcome.plan.is_empty() {
+        let extent = match order.extent {
+            Extent::Damaged => "clean",
+            Extent::Stale => "clean --stale",
+            Extent::Ratchets => "clean --ratchets",
+            Extent::Everything => "clean --all",
+        };
+        return vec![(places.command(extent), "carries the plan out")];
+    }
+    let start = || "start the gateway again".to_owned();
+    match (outcome.applied, places.container.is_some(), outcome.needs_qr) {
+        (false, ..) => Vec::new(),
+        (_, true, true) => vec![(places.command("logs"), "shows the QR code to scan")],
+        (_, true, false) => vec![(places.command("logs"), "wait for `connection.update: open`")],
+        (_, false, true) => vec![(start(), "and scan the QR code that it shows")],
+        (_, false, false) => vec![(start(), "and watch its log for `connection.update: open`")],
+    }
+}
+
+/// Whether what was asked for is so: nothing damaged is left, and the login, unless it was to go, is sound.
+fn succeeded(outcome: &Outcome, order: Order) -> bool {
+    match order.extent {
+        Extent::Everything => order.dry_run || !outcome.declined,
+        Extent::Damaged | Extent::Stale | Extent::Ratchets => outcome.healthy && !outcome.needs_qr,
+    }
 }

@@ -1,16 +1,17 @@
 //! `wakeeper examine`: findings of one session folder or backup.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
 
-use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, TargetFlags, examine, now_ms};
+use crate::output::{console, heading, show_findings};
+use crate::target::{FactFlags, TargetFlags, now_ms};
 
-use super::verdict;
+use super::{health, verdict};
 
 /// Examine a session folder or a backup, and say what is wrong with it; never writes
 #[derive(Args)]
@@ -29,26 +30,36 @@ pub struct Examine {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    evidence: EvidenceFlags,
+    facts: FactFlags,
 }
 
 impl Examine {
     /// Examines and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let console = Console::new(self.json);
+        let console = console(self.json);
         // Settings only tell the passphrase of backups here.
         let (_, settings) = TargetFlags::default().resolve()?;
-        let evidence = evidence::of_folder(&self.path, &self.evidence).context("cannot use --log")?;
-        let passphrase = settings.backup_passphrase.as_ref();
-        let report = match wakeeper_engine_store::database_in(&self.path) {
-            Some(database) => {
-                let options = evidence.options(now_ms());
-                let examined = wakeeper_engine_store::examine(&database, &options, &Copies::default()).await;
-                examined.with_context(|| format!("cannot examine {}", database.display()))?.report
-            }
-            None => examine::examine_path(&self.path, self.store.as_deref(), &evidence, passphrase, console)?,
+        let facts = self.facts.of_folder(&self.path).context("cannot use --log")?;
+        let progress = console.progress("examining");
+        let options = Options {
+            store: self.store.as_deref(),
+            passphrase: settings.backup_passphrase.as_ref(),
+            progress: Some(progress.as_ref()),
+            ..facts.options(now_ms())
         };
-        console.show(&report, |page| examine::show(page, &report, &evidence))?;
+        let failed = |path: &Path| format!("cannot examine {}", path.display());
+        let report = if let Some(database) = wakeeper_engine_store::database_in(&self.path) {
+            let options = facts.options(now_ms());
+            let examined = wakeeper_engine_store::examine(&database, &options, &Copies::default()).await;
+            examined.with_context(|| failed(&database))?.report
+        } else {
+            examine(&self.path, &options).with_context(|| failed(&self.path))?
+        };
+        console.show(&report, |page| {
+            heading(page, &report);
+            health::show_log(page, &facts);
+            show_findings(page, &report.findings);
+        })?;
         Ok(verdict(report.healthy))
     }
 }

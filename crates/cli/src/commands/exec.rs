@@ -1,19 +1,16 @@
 //! `wakeeper exec`: a command in the container, with a terminal when there is one.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
-use futures::StreamExt;
-use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use wakeeper_containers::docker::exec::Running;
 use wakeeper_containers::docker::{ExecRequest, Output};
+use wakeeper_terminal::{RawTerminal, terminal_size, write_out};
 
-use crate::containers::terminal::{self, RawTerminal};
-use crate::containers::{ContainerFlag, connect};
+use crate::environment::connect;
+use crate::target::ContainerFlag;
 
 /// Run a command in the container; its exit code is passed on
 #[derive(Args)]
@@ -47,7 +44,7 @@ impl Exec {
             environment: std::env::var("TERM").map(|term| format!("TERM={term}")).into_iter().collect(),
         };
         let mut running = engine.exec(&container.name, &request).await?;
-        let result = talk(&mut running, terminal.is_some()).await;
+        let result = running.talk(keyboard(), sizes(terminal.is_some())?, print).await;
         drop(terminal);
         result?;
         let code = running.exit_code().await?;
@@ -63,39 +60,24 @@ fn words(command: Vec<String>) -> Vec<String> {
     }
 }
 
-async fn talk(running: &mut Running, tty: bool) -> anyhow::Result<()> {
+/// The terminal's size, now and whenever it changes; never where there is none.
+fn sizes(tty: bool) -> anyhow::Result<mpsc::Receiver<(u16, u16)>> {
+    let (sender, receiver) = mpsc::channel(1);
     let mut resized = signal(SignalKind::window_change())?;
-    if tty && let Some((columns, rows)) = terminal::size() {
-        // The command may have ended already.
-        let _ = running.resize(columns, rows).await;
-    }
-    let mut typed = keyboard();
-    let mut open = true;
-    loop {
-        tokio::select! {
-            piece = running.output.next() => match piece {
-                Some(piece) => {
-                    let (to, bytes) = piece?;
-                    if !write(to, &bytes)? {
-                        return Ok(());
-                    }
-                }
-                None => return Ok(()),
-            },
-            keys = typed.recv(), if open => if let Some(keys) = keys {
-                // A command that does not read any more is about to end.
-                open = running.input.write_all(&keys).await.is_ok() && running.input.flush().await.is_ok();
-            } else {
-                open = false;
-                let _ = running.input.shutdown().await;
-            },
-            _ = resized.recv(), if tty => {
-                if let Some((columns, rows)) = terminal::size() {
-                    let _ = running.resize(columns, rows).await;
-                }
+    let follow = async move {
+        loop {
+            if let Some(size) = terminal_size()
+                && sender.send(size).await.is_err()
+            {
+                return;
             }
+            resized.recv().await;
         }
+    };
+    if tty {
+        tokio::spawn(follow);
     }
+    Ok(receiver)
 }
 
 /// Standard input on a thread of its own, which ends with the program: a read that waits cannot be called off.
@@ -113,18 +95,8 @@ fn keyboard() -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// False when nobody reads any more.
-fn write(to: Output, bytes: &[u8]) -> anyhow::Result<bool> {
-    let written = if to == Output::Stderr {
-        io::stderr().lock().write_all(bytes)
-    } else {
-        let mut output = io::stdout().lock();
-        output.write_all(bytes).and_then(|()| output.flush())
-    };
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("cannot write the command's output"),
-    }
+fn print(to: Output, bytes: &[u8]) -> io::Result<bool> {
+    if to == Output::Stderr { write_out(io::stderr(), bytes) } else { write_out(io::stdout(), bytes) }
 }
 
 #[cfg(test)]

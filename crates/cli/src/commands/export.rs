@@ -9,9 +9,11 @@ use wakeeper_doctor::source::require_session_folder;
 use wakeeper_engine::Lock;
 use wakeeper_engine::transfer::{self, ExportFormat, ExportOrder, Exported};
 use wakeeper_model::SessionName;
+use wakeeper_model::plural;
+use wakeeper_terminal::{Page, Tone};
 
-use crate::care::page::{Page, Tone, plural};
-use crate::care::{Console, TargetFlags, now_ms};
+use crate::output::{console, show_left_behind};
+use crate::target::{TargetFlags, now_ms};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
 #[derive(Args)]
@@ -60,7 +62,7 @@ enum Baileys {
 impl Export {
     /// Exports and reports.
     pub async fn run(self) -> anyhow::Result<()> {
-        let console = Console::new(self.json);
+        let console = console(self.json);
         let (target, _) = self.target.resolve()?;
         let places = target.folder("export").await?;
         require_session_folder(&places.auth_info)?;
@@ -81,7 +83,7 @@ impl Export {
         let result = transfer::export(order, &lock, &rows).await;
         rows.close().await;
         let exported = result.context("cannot export")?;
-        console.show(&exported, |page| show(page, &exported))
+        Ok(console.show(&exported, |page| show(page, &exported))?)
     }
 }
 
@@ -99,9 +101,6 @@ fn show(page: &mut Page, exported: &Exported) {
     page.fact("Signal", format!("sessions with {}", plural(moved.signal_sessions, "device")));
     page.fact("sender keys", moved.sender_keys.to_string());
     page.fact("pre-keys", moved.pre_keys.to_string());
-    for left_out in &exported.left_out {
-        let whose = left_out.peer.as_ref().map(|peer| format!(" of {peer}")).unwrap_or_default();
-        page.fact("left behind", format!("{}{whose}: {}", left_out.path, left_out.reason));
-    }
+    show_left_behind(page, &exported.left_out);
     page.line("It does not start in this gateway again; `wakeeper import` of the new folder brings it back.");
 }

@@ -1,12 +1,10 @@
 //! `wakeeper healthcheck`: for `HEALTHCHECK` in images that hold no curl.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-
-use crate::settings::Settings;
+use wakeeper_gateway::serving::reachable;
 
 use super::serve::SettingFlags;
 
@@ -32,7 +30,7 @@ impl Healthcheck {
         let url = match self.url {
             Some(url) => url,
             None => {
-                format!("http://{}/health", reachable(Settings::resolve(self.settings.sources())?.listen))
+                format!("http://{}/health", reachable(self.settings.resolve()?.listen))
             }
         };
         let client =
@@ -46,14 +44,4 @@ impl Healthcheck {
         }
         Ok(())
     }
-}
-
-/// An address to connect to for one to listen on.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }

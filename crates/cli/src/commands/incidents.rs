@@ -1,19 +1,19 @@
 //! `wakeeper incidents`: what went wrong, what was done, how it was verified.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde::Serialize;
-use serde_json::Value;
 use wakeeper_model::ago;
-use wakeeper_recovery::state_word;
-use wakeeper_storage::{IncidentQuery, IncidentRow, IncidentState, IncidentStep, read_sqlite};
+use wakeeper_model::plural;
+use wakeeper_recovery::Incident;
+use wakeeper_recovery::incidents::{self, Standing};
+use wakeeper_storage::{IncidentQuery, Storage, read_sqlite};
+use wakeeper_terminal::{Page, Tone};
 
-use crate::care::page::{Page, Tone, plural};
-use crate::care::{Console, now_ms};
-use crate::monitor::Shared;
-use crate::settings::{Settings, Sources};
+use crate::environment;
+use crate::output::console;
+use crate::target::now_ms;
 
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]
@@ -43,158 +43,77 @@ pub struct Incidents {
     config: Option<PathBuf>,
 }
 
-/// An incident, as JSON shows it.
-#[derive(Debug, Serialize)]
-pub(super) struct Shown {
-    id: i64,
-    session: String,
-    kind: String,
-    state: &'static str,
-    outcome: Option<String>,
-    summary: String,
-    messages: i64,
-    peers: Vec<String>,
-    opened_ms: i64,
-    updated_ms: i64,
-    closed_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<ShownStep>,
-}
-
-#[derive(Debug, Serialize)]
-struct ShownStep {
-    at_ms: i64,
-    step: String,
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<Value>,
-}
-
-/// The last incidents of a container, newest first, out of the first of these databases that is there; none when it
-/// cannot be read.
-pub(super) async fn last(databases: &[PathBuf], session: &str, limit: u32) -> Vec<Shown> {
-    let Some(database) = databases.iter().find(|database| database.exists()) else { return Vec::new() };
-    let rows = read(database, session, limit).await.unwrap_or_default();
-    rows.into_iter().map(|row| Shown::of(row, Vec::new())).collect()
-}
-
-async fn read(database: &Path, session: &str, limit: u32) -> anyhow::Result<Vec<IncidentRow>> {
-    let storage = read_sqlite(database).await?;
-    let query = IncidentQuery { session: Some(session.to_owned()), unfinished: false, before: None, limit };
-    let rows = storage.incidents(query).await;
-    storage.close().await;
-    Ok(rows?)
-}
-
-impl Shown {
-    /// In a line: when, what, and how it ended.
-    pub(super) fn line(&self, now_ms: i64) -> String {
-        let end = self.outcome.as_deref().unwrap_or(self.state);
-        format!("{}, {}: {end}; {}", ago(self.opened_ms, now_ms), self.kind, self.summary)
-    }
-
-    fn of(row: IncidentRow, steps: Vec<IncidentStep>) -> Self {
-        let shown = |row: IncidentStep| ShownStep {
-            at_ms: row.step.at_ms,
-            step: row.step.kind,
-            text: row.step.text,
-            detail: row.step.detail_json.and_then(|text| serde_json::from_str(&text).ok()),
-        };
-        Self {
-            id: row.id,
-            session: row.session,
-            kind: row.kind,
-            state: state_word(row.state),
-            outcome: row.outcome,
-            summary: row.summary,
-            messages: row.messages,
-            peers: row.peers,
-            opened_ms: row.opened_ms,
-            updated_ms: row.updated_ms,
-            closed_ms: row.closed_ms,
-            steps: steps.into_iter().map(shown).collect(),
-        }
-    }
-}
-
 impl Incidents {
     /// Reads and shows; also while the monitor runs.
     pub async fn run(self) -> anyhow::Result<()> {
-        let console = Console::new(self.json);
-        let flags =
-            self.state.as_ref().map(|path| ("MONITOR_STATE_DIR", path.to_string_lossy().into_owned()));
-        let settings = Settings::resolve(Sources {
-            flags: flags.into_iter().collect(),
-            config: self.config.clone(),
-            environment: std::env::vars_os().collect(),
-            working_dir: PathBuf::from("."),
-        })?;
-        let database = Shared::database(&settings.care);
+        let flags = [("MONITOR_STATE_DIR", environment::text(self.state.as_deref()))];
+        let settings = environment::settings(flags, self.config.clone())?;
+        let database = incidents::database(&settings.monitor.state_dir);
         if !database.exists() {
             bail!(
                 "no incidents are kept in {}: no monitor ran with this folder; name its folder with --state",
-                settings.care.state_dir.display()
+                settings.monitor.state_dir.display()
             );
         }
         let storage = read_sqlite(&database).await.context("cannot read the incidents")?;
-        let shown = if let Some(id) = self.id {
-            let row = storage.incident(id).await?;
-            let row =
-                row.with_context(|| format!("there is no incident {id}; wakeeper incidents lists them"))?;
-            let steps = storage.incident_steps(id).await?;
-            console.show(&Shown::of(row.clone(), steps.clone()), |page| show_one(page, &row, &steps))
-        } else {
-            let query = IncidentQuery {
-                session: self.session.clone(),
-                unfinished: self.open,
-                before: None,
-                limit: self.limit,
-            };
-            let rows = storage.incidents(query).await?;
-            let document: Vec<_> = rows.iter().map(|row| Shown::of(row.clone(), Vec::new())).collect();
-            console.show(&document, |page| show_list(page, &rows))
-        };
+        let shown = self.show(&*storage).await;
         storage.close().await;
         shown
     }
+
+    async fn show(&self, storage: &dyn Storage) -> anyhow::Result<()> {
+        let console = console(self.json);
+        if let Some(id) = self.id {
+            let row = storage.incident(id).await?;
+            let row =
+                row.with_context(|| format!("there is no incident {id}; wakeeper incidents lists them"))?;
+            let incident = Incident::of(row).with_steps(storage.incident_steps(id).await?);
+            return Ok(console.show(&incident, |page| show_one(page, &incident))?);
+        }
+        let query = IncidentQuery {
+            session: self.session.clone(),
+            unfinished: self.open,
+            before: None,
+            limit: self.limit,
+        };
+        let incidents: Vec<_> = storage.incidents(query).await?.into_iter().map(Incident::of).collect();
+        Ok(console.show(&incidents, |page| show_list(page, &incidents))?)
+    }
 }
 
-fn verdict(page: &Page, row: &IncidentRow) -> String {
-    let tone = match (row.state, row.outcome.as_deref()) {
-        (IncidentState::Closed, Some("gave_up" | "reset")) | (IncidentState::LeftAlone, _) => Tone::Bad,
-        (IncidentState::Closed, _) => Tone::Good,
-        _ => Tone::Warning,
+fn end(page: &Page, incident: &Incident) -> String {
+    let tone = match incident.standing() {
+        Standing::Bad => Tone::Bad,
+        Standing::Well => Tone::Good,
+        Standing::Unfinished => Tone::Warning,
     };
-    page.tone(tone, row.outcome.as_deref().unwrap_or(state_word(row.state)))
+    page.tone(tone, incident.end())
 }
 
-fn show_list(page: &mut Page, rows: &[IncidentRow]) {
-    if rows.is_empty() {
-        page.line("No incidents.");
-        return;
+fn show_list(page: &mut Page, incidents: &[Incident]) {
+    let Some(newest) = incidents.first() else {
+        return page.line("No incidents.");
+    };
+    for incident in incidents {
+        let (end, opened) = (end(page, incident), ago(incident.opened_ms, now_ms()));
+        page.line(format!("#{} {} on {}, {opened}: {end}", incident.id, incident.kind, incident.session));
+        page.line(format!("    {}", incident.summary));
     }
-    let now = now_ms();
-    for row in rows {
-        let verdict = verdict(page, row);
-        let opened = ago(row.opened_ms, now);
-        page.line(format!("#{} {} on {}, {opened}: {verdict}", row.id, row.kind, row.session));
-        page.line(format!("    {}", row.summary));
-    }
-    page.next(&[(format!("wakeeper incidents {}", rows[0].id), "shows every step of one")]);
+    page.next(&[(format!("wakeeper incidents {}", newest.id), "shows every step of one")]);
 }
 
-fn show_one(page: &mut Page, row: &IncidentRow, steps: &[IncidentStep]) {
-    let verdict = verdict(page, row);
-    page.line(format!("Incident #{}: {} on {}, {verdict}", row.id, row.kind, row.session));
-    page.fact("opened", ago(row.opened_ms, now_ms()));
-    if row.messages > 0 {
-        let contacts = plural(row.peers.len(), "contact");
-        page.fact("concerns", format!("{} of {contacts}", plural(row.messages as usize, "message")));
+fn show_one(page: &mut Page, incident: &Incident) {
+    let end = end(page, incident);
+    page.line(format!("Incident #{}: {} on {}, {end}", incident.id, incident.kind, incident.session));
+    page.fact("opened", ago(incident.opened_ms, now_ms()));
+    if incident.messages > 0 {
+        let contacts = plural(incident.peers.len(), "contact");
+        page.fact("concerns", format!("{} of {contacts}", plural(incident.messages as usize, "message")));
     }
     page.gap();
-    let first = steps.first().map_or(row.opened_ms, |step| step.step.at_ms);
-    for IncidentStep { step, .. } in steps {
+    let first = incident.steps.first().map_or(incident.opened_ms, |step| step.at_ms);
+    for step in &incident.steps {
         let after = (step.at_ms - first) as f64 / 1000.0;
-        page.line(format!("{after:>9.1} s  {:<16} {}", step.kind, step.text));
+        page.line(format!("{after:>9.1} s  {:<16} {}", step.step, step.text));
     }
 }

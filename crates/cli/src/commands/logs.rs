@@ -8,9 +8,11 @@ use clap::Args;
 use wakeeper_containers::docker::follow::Followed;
 use wakeeper_containers::docker::{LogFollower, LogLine, LogRequest};
 use wakeeper_model::time;
+use wakeeper_settings::parse_duration;
+use wakeeper_terminal::write_out;
 
-use crate::containers::{ContainerFlag, connect};
-use crate::settings::parse_duration;
+use crate::environment::connect;
+use crate::target::{ContainerFlag, now_ms};
 
 /// Lines of the past that a terminal gets; a pipe gets all.
 const TERMINAL_TAIL: u32 = 200;
@@ -39,7 +41,7 @@ pub struct Logs {
 
 fn since(text: &str) -> Result<i64, String> {
     let ago = |duration: std::time::Duration| {
-        let now_ns = crate::care::now_ms().saturating_mul(1_000_000);
+        let now_ns = now_ms().saturating_mul(1_000_000);
         now_ns.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
     };
     time::parse_rfc3339(text)
@@ -56,12 +58,16 @@ impl Logs {
         let usual =
             if io::stdout().is_terminal() && self.since.is_none() { Some(TERMINAL_TAIL) } else { None };
         let request = LogRequest { since_ns: self.since, tail: self.tail.or(usual), follow: false };
-        let mut paper = Paper { colours: io::stdout().is_terminal(), timestamps: self.timestamps };
+        // False when nobody reads any more.
+        let print = |line: &LogLine| {
+            let printed = line.printed(self.timestamps, io::stdout().is_terminal());
+            write_out(io::stdout(), &printed).context("cannot write to standard output")
+        };
         if self.no_follow || !container.is_up() {
             let lines = engine.logs(&container.id, &request);
             let mut lines = std::pin::pin!(lines);
             while let Some(line) = futures::StreamExt::next(&mut lines).await {
-                if !paper.print(&line?)? {
+                if !print(&line?)? {
                     return Ok(ExitCode::SUCCESS);
                 }
             }
@@ -77,7 +83,7 @@ impl Logs {
         loop {
             match follower.next().await? {
                 Followed::Line(line) => {
-                    if !paper.print(&line)? {
+                    if !print(&line)? {
                         return Ok(ExitCode::SUCCESS);
                     }
                 }
@@ -95,34 +101,6 @@ impl Logs {
     }
 }
 
-/// Standard output, line by line.
-struct Paper {
-    colours: bool,
-    timestamps: bool,
-}
-
-impl Paper {
-    /// Prints a line at once; false when nobody reads any more.
-    fn print(&mut self, line: &LogLine) -> anyhow::Result<bool> {
-        let mut text = Vec::with_capacity(line.text.len() + 1);
-        if self.timestamps {
-            write!(text, "{} ", time::rfc3339(line.at_ns))?;
-        }
-        if self.colours {
-            text.extend_from_slice(&line.text);
-        } else {
-            text.extend_from_slice(line.plain_text().as_bytes());
-        }
-        text.push(b'\n');
-        let mut output = io::stdout().lock();
-        match output.write_all(&text).and_then(|()| output.flush()) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error).context("cannot write to standard output"),
-        }
-    }
-}
-
 /// Something about the log that is no line of it.
 fn note(text: &str) -> anyhow::Result<()> {
     writeln!(io::stderr(), "-- {text}").context("cannot write to standard error")
@@ -135,7 +113,7 @@ mod tests {
     #[test]
     fn since_takes_spans_and_times_and_nothing_else() {
         assert_eq!(since("1970-01-01T00:00:01Z"), Ok(1_000_000_000));
-        assert!(since("10m").unwrap() < crate::care::now_ms() * 1_000_000);
+        assert!(since("10m").unwrap() < now_ms() * 1_000_000);
         assert!(since("yesterday").is_err());
     }
 }

@@ -1,34 +1,30 @@
 //! `wakeeper monitor`: watches, tells, and mends within the policy.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use wakeeper_containers::watch::{self, Choice, Fleet, WatchedContainers};
+use wakeeper_containers::watch::{self, Choice, Fleet, WatchedContainers, Watching};
 use wakeeper_delivery::alerts::AlertSender;
 use wakeeper_doctor::source::require_session_folder;
+use wakeeper_engine::offline;
 use wakeeper_gateway::measurements;
+use wakeeper_logging::LogFolder;
 use wakeeper_model::Clock;
-use wakeeper_private_fs::{Locking, own_folder};
 use wakeeper_recovery::backups::{BackupKeeper, time};
-use wakeeper_recovery::{self as recovery, Rules, SessionFolder, SystemClock};
-use wakeeper_storage::open_sqlite;
+use wakeeper_recovery::incidents::IncidentFolder;
+use wakeeper_recovery::{self as recovery, SessionFolder, SystemClock};
 
-use crate::care::Places;
-use crate::containers;
-use crate::logging;
-use crate::monitor::{Shared, page};
-use crate::settings::{LogFolder, Settings, Sources};
+use crate::environment::{self, connect};
+use crate::settings::Settings;
+use crate::target::{Places, now_ms};
 
-use super::asked_to_stop;
+use super::{asked_to_stop, begin_logging};
 
-/// Closed incidents are kept for a year.
-const KEPT_MS: i64 = 365 * 86_400_000;
+/// Upper bounds, in seconds, of the buckets that downtimes are counted in.
+const BUCKETS: [f64; 8] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
 
 /// Watch containers' logs and events, and mend their sessions within the policy
 #[derive(Args)]
@@ -65,28 +61,24 @@ impl Monitor {
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = self.settings()?;
         self.require_folders(&settings)?;
-        let log_files = logging::init_with_files(&settings.log, "monitor")?;
-        logging::begin_files(&log_files, &settings.log);
+        let log_files = begin_logging(&settings.log, "monitor")?;
+        wakeeper_logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
         let asked = tokio::spawn(asked_to_stop()?);
-        if !settings.care.rules.watch {
+        let rules = &settings.monitor.rules;
+        if !rules.watch {
             tracing::warn!("ENABLE_ERROR_MONITORING is false: nothing is watched");
-            asked.await?;
-            return Ok(());
+            return Ok(asked.await.map(drop)?);
         }
-        say_rules(&settings.care.rules);
-        let _lock = lock(&settings.care.state_dir)?;
-        let database = Shared::database(&settings.care);
-        let storage = open_sqlite(&database).await.context("cannot keep incidents")?;
-        let shared = Shared {
-            here: Places::of(&settings),
-            care: settings.care.clone(),
-            storage: Arc::clone(&storage),
-            clock: Arc::new(SystemClock),
-        };
-        storage.prune_incidents(shared.clock.now_ms() - KEPT_MS, 10_000).await?;
-        let page = serve_metrics(&settings, &stop)?;
-        let alerts = AlertSender::new(Arc::clone(&storage), settings.care.alert.clone(), Clock::system())?;
+        tracing::info!("{rules}");
+        let incidents = IncidentFolder::open(&settings.monitor.state_dir, now_ms()).await?;
+        let storage = Arc::clone(&incidents.storage);
+        let render = measurements::record(&BUCKETS)?;
+        recovery::describe_metrics();
+        watch::describe_metrics();
+        let page = settings.monitor.listen.map(|address| measurements::serve(address, render, stop.clone()));
+        let receiver = settings.monitor.alert.clone();
+        let alerts = AlertSender::new(Arc::clone(&storage), receiver, Clock::system())?;
         let sender = tokio::spawn(alerts.run(stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {
@@ -95,7 +87,17 @@ impl Monitor {
             }
             signal.cancel();
         });
-        let result = self.watch(shared, settings.backup_interval, stop.clone()).await;
+        let places = Places::of(&settings, String::new());
+        let watching = Watching {
+            rules: rules.clone(),
+            host: places.host(),
+            retention: places.retention,
+            passphrase: places.backups.passphrase.clone(),
+            is_gateways: |folder| offline::database_in(folder).is_some(),
+            storage: Arc::clone(&storage),
+            clock: Arc::new(SystemClock),
+        };
+        let result = self.watch(watching, &places, &settings, stop.clone()).await;
         stop.cancel();
         if let Ok(Err(error)) = sender.await {
             tracing::error!("alerts are no longer sent: {error}");
@@ -116,13 +118,18 @@ impl Monitor {
             );
         }
         if self.log.is_some() {
-            require_session_folder(&Places::of(settings).auth_info)?;
+            require_session_folder(&settings.auth_info_dir)?;
         }
         Ok(())
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
-        let mut settings = self.given()?;
+        let flags = [
+            ("DATA_DIR", environment::text(self.data_dir.as_deref())),
+            ("MONITOR_STATE_DIR", environment::text(self.state.as_deref())),
+            ("SESSION_CLEANUP_ENABLED", self.dry_run.then(|| "false".to_owned())),
+        ];
+        let mut settings = environment::settings(flags, self.config.clone())?;
         // Beside a folder that is only watched, `logs` belongs to what runs there.
         if self.log.is_some() && matches!(settings.log.folder, LogFolder::IfPresent(_)) {
             settings.log.folder = LogFolder::Off;
@@ -130,40 +137,26 @@ impl Monitor {
         Ok(settings)
     }
 
-    fn given(&self) -> anyhow::Result<Settings> {
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let flags = [("DATA_DIR", &self.data_dir), ("MONITOR_STATE_DIR", &self.state)];
-        Ok(Settings::resolve(Sources {
-            flags: flags
-                .into_iter()
-                .filter_map(|(name, path)| Some((name, text(path.as_deref()?))))
-                .chain(self.dry_run.then(|| ("SESSION_CLEANUP_ENABLED", "false".to_owned())))
-                .collect(),
-            config: self.config.clone(),
-            environment: std::env::vars_os().collect(),
-            working_dir: PathBuf::from("."),
-        })?)
-    }
-
     async fn watch(
         &self,
-        shared: Shared,
-        every: Option<Duration>,
+        watching: Watching,
+        places: &Places,
+        settings: &Settings,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut fleet = Fleet::new(shared.watching(), stop.clone());
-        let backups = self.backups(&fleet, &shared, every).map(|keeper| tokio::spawn(keeper.run(stop)));
+        let mut fleet = Fleet::new(watching, stop.clone());
+        let backups = self.backups(&fleet, settings).map(|keeper| tokio::spawn(keeper.run(stop)));
         let watched = if let Some(log) = &self.log {
-            fleet.watch_folder(&shared.here.label, folder(&shared), log.clone());
+            fleet.watch_folder(&places.backups.label, folder(places), log.clone());
             fleet.wait().await;
             Ok(())
         } else {
             let choice = if self.containers.is_empty() {
                 Choice::Labelled
             } else {
-                Choice::Named(self.containers.iter().cloned().collect::<BTreeSet<_>>())
+                Choice::Named(self.containers.iter().cloned().collect())
             };
-            match containers::connect().await {
+            match connect().await {
                 Ok(engine) => fleet.watch_containers(engine, choice).await.map_err(Into::into),
                 Err(error) => Err(error),
             }
@@ -176,76 +169,22 @@ impl Monitor {
     }
 
     /// A rehearsal backs nothing up, and neither does whoever watches a folder of which it is not known what runs on it.
-    fn backups(
-        &self,
-        fleet: &Fleet,
-        shared: &Shared,
-        every: Option<Duration>,
-    ) -> Option<BackupKeeper<WatchedContainers>> {
-        let every = every.filter(|_| !self.dry_run && self.log.is_none())?;
-        let keep = if shared.care.rules.mend { "old backups are removed" } else { "old backups are kept" };
+    fn backups(&self, fleet: &Fleet, settings: &Settings) -> Option<BackupKeeper<WatchedContainers>> {
+        let every = settings.backup_interval.filter(|_| !self.dry_run && self.log.is_none())?;
+        let removed = settings.monitor.rules.repair;
+        let keep = if removed { "old backups are removed" } else { "old backups are kept" };
         tracing::info!("watched Baileys sessions are backed up every {}; {keep}", time(every));
-        Some(BackupKeeper::new(fleet.containers(), every, Arc::clone(&shared.clock)))
+        Some(BackupKeeper::new(fleet.containers(), every, Arc::new(SystemClock)))
     }
 }
 
-fn serve_metrics(
-    settings: &Settings,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
-    let render = measurements::record(&page::BUCKETS)?;
-    recovery::describe_metrics();
-    watch::describe_metrics();
-    Ok(settings.care.listen.map(|listen| {
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            let served = page::serve(listen, render, stop.clone()).await;
-            if served.is_err() {
-                stop.cancel();
-            }
-            served
-        })
-    }))
-}
-
-fn folder(shared: &Shared) -> SessionFolder {
+fn folder(places: &Places) -> SessionFolder {
     SessionFolder {
-        auth_info: shared.here.auth_info.clone(),
-        store: Some(shared.here.store.clone()),
-        shelf: shared.here.backups.clone(),
-        label: shared.here.label.clone(),
-        passphrase: shared.here.passphrase.clone(),
-        clock: Arc::clone(&shared.clock),
+        auth_info: places.auth_info().to_owned(),
+        store: Some(places.store.clone()),
+        shelf: places.backups.shelf.clone(),
+        label: places.backups.label.clone(),
+        passphrase: places.backups.passphrase.clone(),
+        clock: Arc::new(SystemClock),
     }
-}
-
-/// One monitor at a time: two would mend the same session.
-fn lock(state: &Path) -> anyhow::Result<File> {
-    const NAME: &str = "monitor.lock";
-    let shown = state.display();
-    let unusable = || {
-        format!(
-            "cannot keep incidents in {shown}; set MONITOR_STATE_DIR to a folder that only this user can write to"
-        )
-    };
-    // What is found in it is believed: a container that can write to the folder above must not have made it.
-    let folder = own_folder(state).with_context(unusable)?;
-    match folder.lock_file(NAME).with_context(unusable)? {
-        Locking::Taken(file) => Ok(file),
-        Locking::Held { .. } | Locking::Unlockable(..) => bail!(
-            "another wakeeper monitor keeps its incidents in {shown}; stop it, or give this one another --state"
-        ),
-    }
-}
-
-fn say_rules(rules: &Rules) {
-    let reset = if rules.full_reset { "allowed as the last resort" } else { "never" };
-    let mend = if rules.mend { "mended" } else { "reported" };
-    tracing::info!(
-        "sessions are {mend} from {} failing messages of one contact in {} s, or {} of all in {} s; a full reset: {reset}",
-        rules.peer_messages,
-        rules.peer_window.as_secs(),
-        rules.session_errors,
-        rules.session_window.as_secs()
-    );
 }

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
 use wakeeper_engine::{offline, users};
+use wakeeper_model::plural;
+use wakeeper_terminal::{Page, Tone};
 
-use crate::care::container::{ContainerTarget, OpenSession};
-use crate::care::evidence::{self, EvidenceFlags};
-use crate::care::{Console, Places, Target, TargetFlags, restore};
+use crate::output::console;
+use crate::target::{FactFlags, Places, Session, Target, TargetFlags};
 
 use super::verdict;
 
@@ -56,54 +56,85 @@ enum Part {
 impl Restore {
     /// Restores and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let what = match (self.what, self.force.as_deref()) {
-            (Part::All, force) => What::All { force },
-            (Part::Credentials, None) => What::Credentials,
-            (Part::Credentials, Some(_)) => super::wrong_usage("--force needs --what all"),
-        };
-        let console = Console::new(self.json);
+        if self.what == Part::Credentials && self.force.is_some() {
+            super::wrong_usage("--force needs --what all");
+        }
         let (target, _) = self.target.clone().resolve()?;
-        match target.present().await? {
-            Target::Folder(places) => {
-                let evidence = evidence::of_folder(&places.auth_info, &EvidenceFlags::default())?;
-                // A dry run fails where the command itself would.
-                let claim = users::claim(&places.auth_info, self.assume_stopped)?;
-                let archive = self.archive.as_deref();
-                let restored =
-                    offline::restore(&places.session_paths(), archive, what, self.dry_run, &evidence).await?;
-                drop(claim);
-                console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
-                Ok(verdict(restored.login_kept))
-            }
-            Target::Container(target) => self.in_container(&target, console).await,
+        let target = target.present().await?;
+        let in_container = matches!(target, Target::Container(_));
+        // Compared while a container runs; it is stopped only when there is something to give back.
+        let session = target.open(&FactFlags::default(), Purpose::Read).await?;
+        if !in_container {
+            // A dry run fails where the command itself would.
+            let _claim = users::claim(session.places.auth_info(), self.assume_stopped)?;
+            let restored = self.give_back(&session, self.dry_run).await?;
+            return self.report(&restored, &session.places);
         }
-    }
-
-    /// Compares while the container runs, and stops it only when there is something to give back.
-    async fn in_container(self, target: &ContainerTarget, console: Console) -> anyhow::Result<ExitCode> {
-        let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
-        let (restored, places) = self.give_back(&session, true).await?;
-        drop(session);
+        let restored = self.give_back(&session, true).await?;
         if self.dry_run || (restored.written.is_empty() && restored.removed.is_empty()) {
-            console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
-            return Ok(verdict(restored.login_kept));
+            return self.report(&restored, &session.places);
         }
-        let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Write).await?;
-        let (restored, places) = self.give_back(&session, false).await?;
-        let name = session.container().name.clone();
-        let unwell = session.close().await?;
-        console.show(&restored, |page| restore::show(page, &restored, self.dry_run, &places))?;
-        if let Some(reason) = unwell {
-            bail!("the session was restored, but container {name} did not come up well: {reason}");
-        }
-        Ok(verdict(restored.login_kept))
+        drop(session);
+        let session = target.open(&FactFlags::default(), Purpose::Write).await?;
+        let restored = self.give_back(&session, false).await?;
+        session.close("restored", |places| self.report(&restored, places)).await
     }
 
-    async fn give_back(&self, session: &OpenSession, dry_run: bool) -> anyhow::Result<(Restored, Places)> {
-        let (places, evidence) = (session.places.clone(), session.evidence.clone());
+    async fn give_back(&self, session: &Session, dry_run: bool) -> anyhow::Result<Restored> {
         let all = self.what == Part::All;
         let what = if all { What::All { force: self.force.as_deref() } } else { What::Credentials };
         let archive = self.archive.as_deref();
-        Ok((offline::restore(&places.session_paths(), archive, what, dry_run, &evidence).await?, places))
+        Ok(offline::restore(&session.places, archive, what, dry_run, &session.facts).await?)
+    }
+
+    fn report(&self, restored: &Restored, places: &Places) -> anyhow::Result<ExitCode> {
+        console(self.json).show(restored, |page| show(page, restored, self.dry_run, places))?;
+        Ok(verdict(restored.login_kept))
+    }
+}
+
+/// What was, or would be, restored, for people.
+fn show(page: &mut Page, restored: &Restored, dry_run: bool, places: &Places) {
+    let from = restored.from.display();
+    if dry_run {
+        page.line(page.tone(Tone::Strong, &format!("From {from}; nothing was changed:")));
+    } else if restored.applied {
+        page.line(page.tone(Tone::Good, &format!("Restored from {from}")));
+    } else {
+        page.line(format!("Compared with {from}"));
+    }
+    let would = if dry_run { "would be " } else { "" };
+    for (verb, names) in [("written", &restored.written), ("removed", &restored.removed)] {
+        if !names.is_empty() {
+            page.fact(&format!("{would}{verb}"), sample(names));
+        }
+    }
+    if let Some(backup) = &restored.backup {
+        page.fact("before that", format!("backed up to {}", backup.display()));
+    }
+    for note in &restored.notes {
+        page.line(page.tone(Tone::Warning, note));
+    }
+    let wanted = !restored.written.is_empty() || !restored.removed.is_empty();
+    if dry_run && wanted {
+        return page.next(&[("the same command without --dry-run".to_owned(), "restores it")]);
+    }
+    let mut why = "checks the whole session";
+    if !dry_run && restored.login_kept {
+        page.line("The login is sound: no new QR code is needed.");
+    } else if !dry_run {
+        page.line(page.tone(Tone::Bad, "The login is not sound."));
+        why = "says why";
+    }
+    page.next(&[(places.command("health"), why)]);
+}
+
+/// The first names, and how many there are.
+fn sample(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0..=SHOWN => shown,
+        count => format!("{} such as {shown}", plural(count, "file")),
     }
 }

@@ -1,39 +1,35 @@
 //! `wakeeper serve`: the gateway.
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::Args;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::WebhookSettings;
-use wakeeper_doctor::backup::Shelf;
-use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
-use wakeeper_engine::{BackupPlace, EngineConfig, FirstStart, GatewaySessions, Lock, users};
-use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy, kept_or_generated};
+use wakeeper_engine::preflight::{self, Folders};
+use wakeeper_engine::{EngineConfig, FirstStart, GatewaySessions, Lock};
+use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
-use wakeeper_gateway::measurements;
-use wakeeper_gateway::serving::ServeLimits;
-use wakeeper_gateway::{Gateway, GatewayConfig};
+use wakeeper_gateway::serving::{self, ServeLimits};
+use wakeeper_gateway::{Gateway, GatewayConfig, measurements};
+use wakeeper_logging::LogFolder;
 use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::{BackupKeeper, time};
+use wakeeper_settings::SettingsError;
+use wakeeper_terminal::quoted;
 
-use crate::care::Places;
-use crate::logging;
-use crate::settings::catalog::Effect;
-use crate::settings::{ApiKeySetting, LogFolder, Settings, Sources};
-use crate::surroundings;
+use crate::environment;
+use crate::settings::Settings;
+use crate::settings::catalog::CATALOG;
+use crate::target::Places;
 
-use super::asked_to_stop;
+use super::{asked_to_stop, begin_logging};
 
 /// How long the end waits for a backup that is being made.
-const BACKUP_PATIENCE: Duration = Duration::from_secs(1);
+const BACKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Flags that stand for settings, shared by commands that need them.
 #[derive(Args, Default)]
@@ -62,8 +58,8 @@ pub struct SettingFlags {
 }
 
 impl SettingFlags {
-    /// These flags and everything else that settings are read from.
-    pub fn sources(self) -> Sources {
+    /// All settings, these flags before everything else.
+    pub fn resolve(self) -> Result<Settings, SettingsError> {
         let flags = [
             ("HOST", self.host),
             ("PORT", self.port),
@@ -72,12 +68,7 @@ impl SettingFlags {
             ("API_KEY_FILE", self.api_key_file),
             ("LOG_FORMAT", self.log_format),
         ];
-        Sources {
-            flags: flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-            config: self.config,
-            environment: std::env::vars_os().collect(),
-            working_dir: PathBuf::from("."),
-        }
+        environment::settings(flags, self.config)
     }
 }
 
@@ -90,53 +81,43 @@ pub struct Serve {
 }
 
 fn after_help() -> String {
-    use std::fmt::Write;
-    let mut help = String::from(
-        "Examples:\n  wakeeper serve\n  PORT=3000 API_KEY_FILE=/run/secrets/key wakeeper serve\n  \
+    let examples = "Examples:\n  wakeeper serve\n  PORT=3000 API_KEY_FILE=/run/secrets/key wakeeper serve\n  \
          wakeeper serve --data-dir /var/lib/wakeeper\n\nThen open http://localhost:8192 and scan the QR code.\n\n\
-         Settings (environment, or wakeeper.toml in lower case; secrets also from the file named by <NAME>_FILE):\n",
-    );
-    for setting in crate::settings::catalog::SETTINGS {
-        let note = match setting.effect {
-            Effect::Full => "",
-            Effect::Monitor => " (wakeeper monitor)",
-        };
-        let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
-    }
-    help
+         Settings (environment, or wakeeper.toml in lower case; secrets also from the file named by <NAME>_FILE):\n";
+    format!("{examples}{}", CATALOG.help())
 }
 
 impl Serve {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
-        let settings = Settings::resolve(self.settings.sources())?;
-        let log_files = logging::init_with_files(&settings.log, "serve")?;
-        adopt_mounts(&settings);
-        logging::begin_files(&log_files, &settings.log);
-        surroundings::prepare_auth_info(&settings.auth_info_dir)?;
-        surroundings::make_private(&settings.backup_dir);
-        for warning in surroundings::warnings(&settings.auth_info_dir, &settings.baileys_store) {
-            tracing::warn!("{warning}");
-        }
-        if let Some(state) = &settings.witness_dir
-            && let Some(warning) = surroundings::of_witnesses(state, &settings.data_dir)
-        {
-            tracing::warn!("{warning}");
-        }
+        let settings = self.settings.resolve()?;
+        let log_files = begin_logging(&settings.log, "serve")?;
+        chown_mounts(&settings);
+        wakeeper_logging::begin_files(&log_files, &settings.log);
+        let auth_info = &settings.auth_info_dir;
+        let folders = Folders {
+            auth_info,
+            baileys_store: &settings.baileys_store,
+            backups: &settings.backup_dir,
+            data: &settings.data_dir,
+            witnesses: settings.witness_dir.as_deref(),
+        };
+        folders.prepare(environment::in_container())?;
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop()?);
         // Before the port: a busy one often means a second gateway on the same folder.
-        let lock = Lock::on_folder(&settings.auth_info_dir)?;
-        refuse_beside_baileys(&settings.auth_info_dir)?;
-        let (keys, generated) = keys(&settings)?;
-        let listener = listen(settings.listen).await?;
-        let mut config = config(&settings, keys)?;
-        let backups = scheduled_backups(&settings);
+        let lock = Lock::on_folder(auth_info)?;
+        preflight::refuse_beside_baileys(auth_info)?;
+        let (keys, generated) = settings.api_key.policy(auth_info)?;
+        let listener = serving::bind(settings.listen).await?;
+        let places = Places::of(&settings, String::new());
+        let mut config = config(&settings, &places, keys)?;
+        let backups = scheduled_backups(&settings, &places);
         config.api.backups = backups.as_ref().map(|keeper| {
             let record = keeper.record();
             Arc::new(move || record.evidence()) as EvidenceSource
         });
-        tell_of_backups(&settings);
+        tell_of_backups(&places);
         let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         let stopping = CancellationToken::new();
@@ -153,7 +134,7 @@ impl Serve {
         stopping.cancel();
         if let Some(backups) = backups {
             // One that is being made is worth a moment; half a one is removed when the next is made.
-            let _ = tokio::time::timeout(BACKUP_PATIENCE, backups).await;
+            let _ = tokio::time::timeout(BACKUP_TIMEOUT, backups).await;
         }
         tracing::info!("stopped, everything is on disk");
         Ok(())
@@ -161,98 +142,32 @@ impl Serve {
 }
 
 /// Makes mounts usable that the settings name, where that is necessary.
-fn adopt_mounts(settings: &Settings) {
+fn chown_mounts(settings: &Settings) {
     let mut mounts = vec![&*settings.auth_info_dir, &*settings.backup_dir, &*settings.baileys_store];
     if let LogFolder::Named(logs) | LogFolder::IfPresent(logs) = &settings.log.folder {
         mounts.push(logs);
     }
-    surroundings::adopt_mounts(&mounts);
+    preflight::chown_mounts(&mounts);
 }
 
-/// A Baileys session in the folder is taken over, but not from a program that still runs on it.
-fn refuse_beside_baileys(auth_info: &Path) -> anyhow::Result<()> {
-    if !auth_info.join(CREDENTIALS).exists() {
-        return Ok(());
-    }
-    let owners = users::others(auth_info);
-    if !owners.is_empty() {
-        bail!(
-            "a Baileys session lies in {} and is still in use by {}: stop it first, then wakeeper takes the session over",
-            auth_info.display(),
-            owners.join(", ")
-        );
-    }
-    Ok(())
-}
-
-/// A folder of sessions without anything in it is how people begin anew; one line says what would bring the old session back.
-fn tell_of_backups(settings: &Settings) {
-    let auth_info = &settings.auth_info_dir;
-    let used = [wakeeper_storage::ROWS_DATABASE, CREDENTIALS, "creds.json.moved"];
-    let sessions =
-        std::fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
-    if sessions || used.iter().any(|name| auth_info.join(name).exists()) {
-        return;
-    }
-    let places = Places::of(settings);
-    let archives = Shelf::at(&places.backups).archives(Some(&places.label)).unwrap_or_default();
-    let Some((newest, ..)) = archives.first() else { return };
+/// One line says what would bring the session of before back.
+fn tell_of_backups(places: &Places) {
+    let (auth_info, shelf) = (places.auth_info(), &places.backups.shelf);
+    let Some(newest) = preflight::backup_from_before(auth_info, shelf, &places.backups.label) else { return };
+    // From any folder.
+    let typed = |path: &std::path::Path| quoted(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     tracing::info!(
         "{} is empty, so a new session starts with a QR code. The newest backup of the last one is {}; stop this gateway, \
          run `wakeeper restore --auth-info-dir {} --backup-dir {} {}`, and start it again to have that login back",
         auth_info.display(),
         newest.display(),
-        quoted(auth_info),
-        quoted(&places.backups),
-        quoted(newest),
+        typed(auth_info),
+        typed(shelf),
+        typed(&newest),
     );
 }
 
-/// A path as a shell takes it, from any folder.
-fn quoted(path: &Path) -> String {
-    let text = path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string();
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-/// The key policy, and the generated key when there is one.
-fn keys(settings: &Settings) -> anyhow::Result<(KeyPolicy, Option<GeneratedKey>)> {
-    Ok(match &settings.api_key {
-        ApiKeySetting::Off => {
-            tracing::warn!(
-                "API_KEY=none: everybody on this machine may use the gateway; it listens on loopback only"
-            );
-            (KeyPolicy::Off, None)
-        }
-        ApiKeySetting::Fixed(key) => {
-            if key.expose_secret().len() < 16 {
-                tracing::warn!("API_KEY is short enough to be guessed; 32 random characters are better");
-            }
-            (KeyPolicy::required(key), None)
-        }
-        ApiKeySetting::Generated => {
-            let generated = kept_or_generated(&settings.auth_info_dir)?;
-            (KeyPolicy::required(&generated.key), Some(generated))
-        }
-    })
-}
-
-/// The listener, or one line that says what to do.
-pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "port {} on {} is in use by another program; stop it or set PORT to another one",
-            address.port(),
-            address.ip()
-        ),
-        Err(error) => {
-            Err(error).with_context(|| format!("cannot listen on {address} (settings HOST and PORT)"))
-        }
-    }
-}
-
-fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
+fn config(settings: &Settings, places: &Places, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
     let metrics = settings.metrics.then(|| measurements::record(&BUCKETS)).transpose()?;
     let public_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", settings.listen.port()));
@@ -265,7 +180,11 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             max_transfer_bytes: settings.transfer_limit,
             allow_private_urls: settings.media_from_private_addresses,
             state_dir: settings.witness_dir.clone(),
-            first_start: Some(first_start(settings)),
+            // A Baileys session that lies in the folder is taken over.
+            first_start: Some(FirstStart {
+                store: Some(places.store.clone()),
+                backup: places.backup_place(),
+            }),
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {
@@ -274,63 +193,24 @@ fn config(settings: &Settings, keys: KeyPolicy) -> anyhow::Result<GatewayConfig>
             ..WebhookSettings::default()
         },
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },
-        serving: ServeLimits::with_connections(connections(settings.max_connections)),
+        serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,
     })
 }
 
-/// Most connections of callers when none are set.
-const MOST_CONNECTIONS: usize = 1_000;
-
-/// How many connections of callers there may be. Half of the descriptors stay for sessions, files
-/// and webhooks: a gateway without descriptors loses messages, one without connections only callers.
-fn connections(wanted: Option<usize>) -> usize {
-    let descriptors = raised_descriptors();
-    let room = (descriptors / 2).max(1);
-    let chosen = wanted.unwrap_or(MOST_CONNECTIONS);
-    if let Some(wanted) = wanted
-        && wanted > room
-    {
-        tracing::warn!(
-            "MAX_CONNECTIONS is {wanted}, but this process may open only {descriptors} files: it takes {room} \
-             connections. Raise the limit of open files (ulimit -n) or lower MAX_CONNECTIONS"
-        );
-    }
-    chosen.min(room)
-}
-
-/// How many files this process may open, after it asked for as many as it may ask for: shells and
-/// service managers set the first limit low for the sake of old programs.
-fn raised_descriptors() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum
-        && let Err(error) =
-            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-    {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
-    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| most as usize)
-}
-
 /// Keeps the sessions backed up, unless that is switched off.
-fn scheduled_backups(settings: &Settings) -> Option<BackupKeeper<GatewaySessions>> {
+fn scheduled_backups(settings: &Settings, places: &Places) -> Option<BackupKeeper<GatewaySessions>> {
     let Some(every) = settings.backup_interval else {
         tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
         return None;
     };
     let shown = settings.backup_dir.display();
-    let prune = settings.care.rules.mend;
+    let prune = settings.monitor.rules.repair;
     let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
-    let backups = Places::of(settings).backup_store(prune, Arc::new(SystemClock));
+    let backups = places.backup_store(prune);
     let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), backups);
     Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
-}
-
-/// A Baileys session that lies in the folder is taken over.
-fn first_start(settings: &Settings) -> FirstStart {
-    let Places { store, backups, label, passphrase, .. } = Places::of(settings);
-    FirstStart { store: Some(store), backup: BackupPlace { shelf: backups, label, passphrase } }
 }
 
 /// Upper bounds, in seconds, of the buckets that request times are counted in.
@@ -347,7 +227,7 @@ fn announce(settings: &Settings, address: SocketAddr, generated: Option<&Generat
         Some(key) if key.is_new => {
             // Shown once, on purpose: whoever reads the first lines of the log runs the gateway.
             tracing::info!(
-                target: logging::SHOWN_ONCE,
+                target: wakeeper_logging::SHOWN_ONCE,
                 "API key, shown this once and kept in {}: {}",
                 key.path.display(),
                 key.key.expose_secret()

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use wakeeper_logging::LogSettings;
 use wakeeper_simulator::server::Addressing;
 use wakeeper_simulator::{Simulator, SimulatorConfig};
 
-use crate::logging::{self, Output};
-use crate::settings::{LogFolder, LogSettings};
+use crate::environment;
 
-use super::asked_to_stop;
+use super::{asked_to_stop, log_colours};
 
 /// Run the simulated WhatsApp alone, with its control API
 #[derive(Args)]
@@ -45,9 +45,9 @@ enum AddressingFlag {
 impl SimulatorCommand {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
-        let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-        let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
-        logging::init(&LogSettings { json, filter, folder: LogFolder::Off }, Output::Stdout)?;
+        let json = environment::variable("LOG_FORMAT").is_some_and(|format| format == "json");
+        let settings = LogSettings::without_files(json, environment::variable("RUST_LOG"));
+        wakeeper_logging::to_stdout(&settings, log_colours())?;
         let stop = tokio::spawn(asked_to_stop()?);
         let simulator = Simulator::start(SimulatorConfig {
             listen: self.listen,

@@ -7,18 +7,16 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::stats::Stats;
 use wakeeper_containers::docker::{Container, Purpose};
-use wakeeper_doctor::symptoms;
+use wakeeper_doctor::{Severity, symptoms};
 use wakeeper_engine::offline;
+use wakeeper_recovery::incidents::{Incident, last};
+use wakeeper_terminal::{Console, Page, Tone, size};
 
-use crate::care::container::OpenSession;
-use crate::care::evidence::EvidenceFlags;
-use crate::care::page::{Page, Tone, size};
-use crate::care::{Console, Target, TargetFlags, health, now_ms};
-use crate::containers::{self, connect};
-use crate::monitor::{DATABASE, Shared};
+use crate::environment::{connect, container_flag};
+use crate::output::{console, heading};
+use crate::target::{FactFlags, Target, TargetFlags, now_ms};
 
-use super::incidents::{self, Shown};
-use super::verdict;
+use super::{health, verdict};
 
 /// Incidents that are shown.
 const LAST_INCIDENTS: u32 = 3;
@@ -52,37 +50,35 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     session_problem: Option<String>,
     /// What a monitor saw last.
-    incidents: Vec<Shown>,
+    incidents: Vec<Incident>,
     log: Vec<String>,
 }
 
 impl Status {
     /// Looks at everything and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let console = Console::new(self.json);
-        let (target, settings) = match self.target.container_or_default()? {
-            (Target::Container(target), settings) => (target, settings),
-            (Target::Folder(_), _) => {
-                super::wrong_usage("status is about a container; for a folder there is `health`")
-            }
+        let console = console(self.json);
+        let (target, settings) = self.target.container_or_default()?;
+        let Target::Container(named) = &target else {
+            super::wrong_usage("status is about a container; for a folder there is `health`")
         };
         let engine = connect().await?;
-        let container = engine.find(&target.name).await?;
+        let container = engine.find(&named.name).await?;
         let usage = if container.is_up() { engine.stats(&container.id).await.ok() } else { None };
         let log = engine.last_lines(&container, LAST_LINES).await;
-        let mut monitors = vec![Shared::database(&settings.care)];
+        let mut monitors = vec![settings.monitor.state_dir];
         let (session, session_problem) = match examined(&target, console).await {
             Ok((health, backups)) => {
-                monitors.push(backups.join("monitor").join(DATABASE));
+                monitors.push(backups.join("monitor"));
                 (Some(health), None)
             }
             Err(error) => (None, Some(format!("{error:#}"))),
         };
-        let incidents = incidents::last(&monitors, &container.name, LAST_INCIDENTS).await;
+        let incidents = last(&monitors, &container.name, LAST_INCIDENTS).await;
         let sound = session.as_ref().is_none_or(|session| session.report.healthy);
-        let well = containers::is_well(&container) && sound;
+        let well = container.is_well() && sound;
         let report = Report {
-            summary: containers::summary(&container),
+            summary: container.summary(now_ms()),
             container,
             usage,
             session,
@@ -96,20 +92,16 @@ impl Status {
 }
 
 /// The session's health, and where it is backed up.
-async fn examined(
-    target: &crate::care::container::ContainerTarget,
-    console: Console,
-) -> anyhow::Result<(offline::Health, PathBuf)> {
-    let session = OpenSession::open(target, &EvidenceFlags::default(), Purpose::Read).await?;
-    let (places, evidence) = (session.places.clone(), session.evidence.clone());
-    let health = offline::health(&places.session_paths(), &evidence, console.progress("examining")).await;
-    session.close().await?;
-    Ok((health?, places.backups))
+async fn examined(target: &Target, console: Console) -> anyhow::Result<(offline::Health, PathBuf)> {
+    let session = target.open(&FactFlags::default(), Purpose::Read).await?;
+    let progress = console.progress("examining");
+    let health = offline::health(&session.places, &session.facts, progress).await?;
+    Ok((health, session.places.backups.shelf.clone()))
 }
 
 fn show(page: &mut Page, report: &Report) {
     let container = &report.container;
-    let tone = if containers::is_well(container) { Tone::Good } else { Tone::Bad };
+    let tone = if container.is_well() { Tone::Good } else { Tone::Bad };
     page.line(format!("container {}: {}", container.name, page.tone(tone, &report.summary)));
     page.fact("image", &container.image);
     page.fact("restarts", container.restarts.to_string());
@@ -127,8 +119,8 @@ fn show(page: &mut Page, report: &Report) {
     if let Some(project) = &container.project {
         page.fact("compose", format!("project {}, service {}", project.name, project.service));
     }
-    if let Some(health) = container.health.as_ref().filter(|health| !health.last_output.is_empty()) {
-        page.fact("health check", crate::care::container::health_words(&health.last_output));
+    if let Some(words) = container.health_words() {
+        page.fact("health check", words);
     }
     session(page, report);
     if !report.incidents.is_empty() {
@@ -146,13 +138,12 @@ fn show(page: &mut Page, report: &Report) {
 }
 
 fn session(page: &mut Page, report: &Report) {
-    use wakeeper_doctor::Severity;
     page.gap();
     let Some(session) = &report.session else {
         page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));
         return;
     };
-    crate::care::page::heading(page, &session.report);
+    heading(page, &session.report);
     let errors = session.report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     page.fact("findings", format!("{errors} errors of {} in all", session.report.findings.len()));
     health::show_backups(page, session);
@@ -160,7 +151,7 @@ fn session(page: &mut Page, report: &Report) {
         page.fact("in its log", format!("{} x {}", seen.lines, symptoms::word(seen.class)));
     }
     if errors > 0 {
-        let flag = containers::flag_for(&report.container.name);
+        let flag = container_flag(&report.container.name);
         page.next(&[(format!("wakeeper health{flag}"), "lists what is wrong, and the cures")]);
     }
 }

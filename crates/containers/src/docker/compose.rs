@@ -9,7 +9,7 @@ use crate::docker::container::{Container, Project};
 use crate::docker::endpoint::Endpoint;
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
-use crate::docker::lifecycle::{NotReady, Patience};
+use crate::docker::lifecycle::{NotReady, Timeouts};
 
 /// Names of a project's main file, in the order compose looks for them.
 const MAIN_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
@@ -194,9 +194,9 @@ impl Compose {
 
 impl Engine {
     /// Starts a project's containers without compose: those that others depend on first.
-    pub async fn start_project(&self, project: &Project, patience: Patience) -> Result<(), NotReady> {
+    pub async fn start_project(&self, project: &Project, timeouts: Timeouts) -> Result<(), NotReady> {
         for container in in_order(self.project(project).await?) {
-            match self.start(&container.id, patience).await {
+            match self.start(&container.id, timeouts).await {
                 // A step that runs once and ends well is done, not broken.
                 Ok(_) | Err(NotReady::Ended { code: 0, .. }) => {}
                 Err(error) => return Err(error),
@@ -206,9 +206,9 @@ impl Engine {
     }
 
     /// Stops a project's containers without compose: those that depend on others first.
-    pub async fn stop_project(&self, project: &Project, patience: Patience) -> Result<(), EngineError> {
+    pub async fn stop_project(&self, project: &Project, timeouts: Timeouts) -> Result<(), EngineError> {
         for container in in_order(self.project(project).await?).iter().rev() {
-            self.stop(&container.id, patience).await?;
+            self.stop(&container.id, timeouts).await?;
         }
         Ok(())
     }

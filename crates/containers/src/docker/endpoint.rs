@@ -9,7 +9,7 @@ use crate::docker::error::ConnectError;
 
 /// What decides which engine is used; the caller reads it from its environment.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct DockerEnvironment {
     /// `DOCKER_HOST`.
     pub host: Option<String>,
     /// `DOCKER_CONTEXT`.
@@ -71,7 +71,7 @@ pub enum Choice {
 ///
 /// # Errors
 /// A setting that names something unusable; it is never passed over in silence.
-pub fn choose(surroundings: &Surroundings) -> Result<Choice, ConnectError> {
+pub fn choose(surroundings: &DockerEnvironment) -> Result<Choice, ConnectError> {
     if let Some(host) = surroundings.host.as_deref().filter(|host| !host.is_empty()) {
         let certificates = surroundings.cert_path.clone().or_else(|| surroundings.config_dir.clone());
         let tls = surroundings.tls_verify.then_some(certificates).flatten();
@@ -89,7 +89,7 @@ fn named(
     setting: &'static str,
     host: &str,
     tls: Option<PathBuf>,
-    surroundings: &Surroundings,
+    surroundings: &DockerEnvironment,
 ) -> Result<Endpoint, ConnectError> {
     let unusable =
         |reason: &str| ConnectError::Setting { setting, value: host.to_owned(), reason: reason.to_owned() };
@@ -126,7 +126,7 @@ struct ClientConfig {
 }
 
 /// The context that `docker context use` chose. A file that cannot be read chooses nothing, as for docker itself.
-fn current_context(surroundings: &Surroundings) -> Option<(String, &'static str)> {
+fn current_context(surroundings: &DockerEnvironment) -> Option<(String, &'static str)> {
     let text = std::fs::read(surroundings.config_dir.as_ref()?.join("config.json")).ok()?;
     let config: ClientConfig = serde_json::from_slice(&text).ok()?;
     config.current_context.filter(|name| !name.is_empty()).map(|name| (name, "the current docker context"))
@@ -144,7 +144,11 @@ struct ContextEndpoint {
     host: String,
 }
 
-fn context(name: &str, setting: &'static str, surroundings: &Surroundings) -> Result<Endpoint, ConnectError> {
+fn context(
+    name: &str,
+    setting: &'static str,
+    surroundings: &DockerEnvironment,
+) -> Result<Endpoint, ConnectError> {
     let unusable = |reason: String| ConnectError::Setting { setting, value: name.to_owned(), reason };
     let folder =
         surroundings.config_dir.as_ref().ok_or_else(|| unusable("no docker configuration folder".into()))?;
@@ -160,7 +164,7 @@ fn context(name: &str, setting: &'static str, surroundings: &Surroundings) -> Re
     named(setting, host, tls.is_dir().then_some(tls), surroundings)
 }
 
-fn usual(surroundings: &Surroundings) -> Vec<Endpoint> {
+fn usual(surroundings: &DockerEnvironment) -> Vec<Endpoint> {
     let below = |folder: Option<&PathBuf>, name: &str| folder.map(|folder| folder.join(name));
     let candidates = [
         Some(PathBuf::from("/var/run/docker.sock")),
@@ -182,8 +186,8 @@ pub(crate) fn certificate_files(folder: &Path) -> [PathBuf; 3] {
 mod tests {
     use super::*;
 
-    fn with_host(host: &str) -> Surroundings {
-        Surroundings { host: Some(host.to_owned()), ..Surroundings::default() }
+    fn with_host(host: &str) -> DockerEnvironment {
+        DockerEnvironment { host: Some(host.to_owned()), ..DockerEnvironment::default() }
     }
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
             choose(&with_host("tcp://127.0.0.1:2375/")).unwrap(),
             Choice::Named(Endpoint::Http("127.0.0.1:2375".to_owned()))
         );
-        let secured = Surroundings {
+        let secured = DockerEnvironment {
             tls_verify: true,
             cert_path: Some(PathBuf::from("/certs")),
             ..with_host("tcp://engine:2376")
@@ -224,10 +228,10 @@ mod tests {
         std::fs::write(folder.path().join("config.json"), r#"{"auths":{},"currentContext":"server"}"#)
             .unwrap();
         let surroundings =
-            Surroundings { config_dir: Some(folder.path().to_owned()), ..Surroundings::default() };
+            DockerEnvironment { config_dir: Some(folder.path().to_owned()), ..DockerEnvironment::default() };
         let expected = Choice::Named(Endpoint::Unix(PathBuf::from("/run/s.sock")));
         assert_eq!(choose(&surroundings).unwrap(), expected);
-        let other = Surroundings { context: Some("absent".to_owned()), ..surroundings };
+        let other = DockerEnvironment { context: Some("absent".to_owned()), ..surroundings };
         assert!(choose(&other).unwrap_err().to_string().contains("no such context"));
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use wakeeper_private_fs::FileId;
 
 use crate::docker::container::{Container, LABEL_MANAGED, LABEL_ONE_OFF, LABEL_PROJECT, Project};
-use crate::docker::endpoint::{self, Choice, Endpoint, Surroundings};
+use crate::docker::endpoint::{self, Choice, DockerEnvironment, Endpoint};
 use crate::docker::error::{ConnectError, EngineError, causes};
 use crate::docker::user;
 
@@ -81,7 +81,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where was looked, and why nothing answered.
-    pub async fn connect(surroundings: &Surroundings) -> Result<Self, ConnectError> {
+    pub async fn connect(surroundings: &DockerEnvironment) -> Result<Self, ConnectError> {
         match endpoint::choose(surroundings)? {
             Choice::Named(endpoint) => Self::connect_to(endpoint).await,
             Choice::Usual(endpoints) => {
@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// The same engine with another limit for the begin of an answer.
-    pub(crate) fn patient(&self, limit: Duration) -> Docker {
+    pub(crate) fn with_timeouts(&self, limit: Duration) -> Docker {
         self.docker.clone().with_timeout(limit)
     }
 }

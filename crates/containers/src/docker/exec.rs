@@ -4,7 +4,8 @@ use std::pin::Pin;
 
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use futures::{Stream, StreamExt};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 
 use crate::docker::container::Status;
 use crate::docker::engine::Engine;
@@ -119,7 +120,54 @@ impl Engine {
     }
 }
 
+/// Why a command's terminal broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum TalkError {
+    /// The engine no longer gives its output.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its output could not be passed on.
+    #[error("cannot write the command's output")]
+    Output(#[source] std::io::Error),
+}
+
 impl Running {
+    /// Passes on what is typed, what the command prints, and the terminal's size when it changes, until the command ends or
+    /// nobody reads any more: `print` answers false then.
+    ///
+    /// # Errors
+    /// When the output breaks off, or cannot be passed on.
+    pub async fn talk(
+        &mut self,
+        mut typed: mpsc::Receiver<Vec<u8>>,
+        mut sizes: mpsc::Receiver<(u16, u16)>,
+        mut print: impl FnMut(Output, &[u8]) -> std::io::Result<bool>,
+    ) -> Result<(), TalkError> {
+        let mut open = true;
+        loop {
+            tokio::select! {
+                piece = self.output.next() => {
+                    let Some(piece) = piece else { return Ok(()) };
+                    let (to, bytes) = piece?;
+                    if !print(to, &bytes).map_err(TalkError::Output)? {
+                        return Ok(());
+                    }
+                }
+                keys = typed.recv(), if open => if let Some(keys) = keys {
+                    // A command that does not read any more is about to end.
+                    open = self.input.write_all(&keys).await.is_ok() && self.input.flush().await.is_ok();
+                } else {
+                    open = false;
+                    let _ = self.input.shutdown().await;
+                },
+                Some((columns, rows)) = sizes.recv() => {
+                    // The command may have ended already.
+                    let _ = self.resize(columns, rows).await;
+                }
+            }
+        }
+    }
+
     /// Tells the command the size of its terminal.
     pub async fn resize(&self, columns: u16, rows: u16) -> Result<(), EngineError> {
         let options = ResizeExecOptions { height: rows, width: columns };

@@ -15,7 +15,7 @@ use crate::docker::container::Container;
 use crate::docker::endpoint::Endpoint;
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
-use crate::docker::lifecycle::{NotReady, Patience};
+use crate::docker::lifecycle::{NotReady, Timeouts};
 
 /// How the names of notes begin.
 const NOTE: &str = ".stopped-";
@@ -84,7 +84,7 @@ pub struct Stopped {
     name: String,
     id: String,
     ran: bool,
-    patience: Patience,
+    timeouts: Timeouts,
     /// Present, and locked, until the container runs again.
     note: Option<(Folder, String, File)>,
 }
@@ -96,7 +96,7 @@ impl Stopped {
         engine: &Engine,
         container: &Container,
         notes: &Folder,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Self, StoppedError> {
         let name = container.name.clone();
         if container.auto_remove && container.is_up() {
@@ -120,7 +120,7 @@ impl Stopped {
             name: name.clone(),
             id: container.id.clone(),
             ran,
-            patience,
+            timeouts,
             note: None,
         };
         if ran {
@@ -129,7 +129,7 @@ impl Stopped {
         }
         stopped.note = Some((notes.clone(), note_name, file));
         // From here on a drop starts it again.
-        engine.stop(&container.id, patience).await?;
+        engine.stop(&container.id, timeouts).await?;
         Ok(stopped)
     }
 
@@ -153,7 +153,7 @@ impl Stopped {
 
     /// Starts it again, if it ran before, and waits until it is well. `None` when it was stopped to begin with.
     pub async fn release(mut self) -> Result<Option<Container>, NotReady> {
-        let started = if self.ran { Some(self.engine.start(&self.id, self.patience).await) } else { None };
+        let started = if self.ran { Some(self.engine.start(&self.id, self.timeouts).await) } else { None };
         // Started is enough for the note: that it is unwell is for the caller to tell.
         let started_at_all = !matches!(started, Some(Err(NotReady::Engine(_))));
         if started_at_all {

@@ -24,14 +24,14 @@ const LAST_LINES: u32 = 6;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// From the polite signal to the kill.
     pub stop: Duration,
     /// From the start to the first good word of the health check.
     pub healthy: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self { stop: Duration::from_secs(30), healthy: Duration::from_secs(90) }
     }
@@ -92,14 +92,14 @@ fn shown(log: &[String]) -> String {
 
 impl Engine {
     /// Stops a container: its process gets its stop signal and time to finish. Stopping a stopped one is fine.
-    pub async fn stop(&self, name: &str, patience: Patience) -> Result<Container, EngineError> {
+    pub async fn stop(&self, name: &str, timeouts: Timeouts) -> Result<Container, EngineError> {
         let before = self.find(name).await?;
         // A person who gave the container more time keeps it.
-        let seconds = before.stop_seconds.unwrap_or(0).max(patience.stop.as_secs() as i64);
+        let seconds = before.stop_seconds.unwrap_or(0).max(timeouts.stop.as_secs() as i64);
         let options = StopContainerOptions { t: Some(seconds as i32), ..Default::default() };
         let limit = Duration::from_secs(seconds as u64) + MARGIN;
         let action = format!("stop container {name}");
-        match self.patient(limit).stop_container(&before.id, Some(options)).await {
+        match self.with_timeouts(limit).stop_container(&before.id, Some(options)).await {
             Ok(()) => {}
             Err(error) => match EngineError::of(action.clone(), name, error) {
                 // It goes on stopping; whether it did is looked at below.
@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// Starts a container and waits until it is well. Starting a running one only waits.
-    pub async fn start(&self, name: &str, patience: Patience) -> Result<Container, NotReady> {
+    pub async fn start(&self, name: &str, timeouts: Timeouts) -> Result<Container, NotReady> {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         if let Err(error) = started {
             return Err(match EngineError::of(format!("start container {name}"), name, error) {
@@ -129,17 +129,17 @@ impl Engine {
                 error => error.into(),
             });
         }
-        self.wait_ready(name, patience.healthy).await
+        self.wait_ready(name, timeouts.healthy).await
     }
 
     /// Stops, starts, waits.
-    pub async fn restart(&self, name: &str, patience: Patience) -> Result<Container, NotReady> {
-        self.stop(name, patience).await?;
-        self.start(name, patience).await
+    pub async fn restart(&self, name: &str, timeouts: Timeouts) -> Result<Container, NotReady> {
+        self.stop(name, timeouts).await?;
+        self.start(name, timeouts).await
     }
 
     /// Waits until a container that was started is well: by its health check, or, without one, by running steadily.
-    pub async fn wait_ready(&self, name: &str, patience: Duration) -> Result<Container, NotReady> {
+    pub async fn wait_ready(&self, name: &str, timeouts: Duration) -> Result<Container, NotReady> {
         let began = Instant::now();
         let mut steady_since: Option<(Option<i64>, Instant)> = None;
         loop {
@@ -162,7 +162,7 @@ impl Engine {
                 }
                 _ => {}
             }
-            if began.elapsed() >= patience {
+            if began.elapsed() >= timeouts {
                 return Err(self.not_in_time(&container, began.elapsed().as_secs()).await);
             }
             tokio::time::sleep(LOOK).await;

@@ -8,6 +8,8 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use wakeeper_model::time::parse_rfc3339;
 
+use wakeeper_model::time::rfc3339;
+
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
 
@@ -48,6 +50,22 @@ pub struct LogLine {
 }
 
 impl LogLine {
+    /// The line as it is printed, with its end: with its time before it, with the codes that colour terminals, or without.
+    pub fn printed(&self, with_time: bool, colours: bool) -> Vec<u8> {
+        let mut printed = Vec::with_capacity(self.text.len() + 1);
+        if with_time {
+            printed.extend_from_slice(rfc3339(self.at_ns).as_bytes());
+            printed.push(b' ');
+        }
+        if colours {
+            printed.extend_from_slice(&self.text);
+        } else {
+            printed.extend_from_slice(self.plain_text().as_bytes());
+        }
+        printed.push(b'\n');
+        printed
+    }
+
     /// The line as text without the codes that colour terminals.
     pub fn plain_text(&self) -> Cow<'_, str> {
         let text = String::from_utf8_lossy(&self.text);

@@ -7,7 +7,7 @@ use crate::docker::compose::{Compose, ComposeError, ProjectFiles, Tool};
 use crate::docker::container::{Container, Project};
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
-use crate::docker::lifecycle::{NotReady, Patience};
+use crate::docker::lifecycle::{NotReady, Timeouts};
 
 /// Why a unit could not be found, stopped or started.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +77,11 @@ impl Unit {
     ///
     /// # Errors
     /// When something of it does not stop.
-    pub async fn stop(&self, engine: &Engine, patience: Patience) -> Result<(), UnitError> {
+    pub async fn stop(&self, engine: &Engine, timeouts: Timeouts) -> Result<(), UnitError> {
         match self {
             Self::Compose(compose) => compose.stop().await?,
-            Self::Project(project) => engine.stop_project(project, patience).await?,
-            Self::Container(id) => drop(engine.stop(id, patience).await?),
+            Self::Project(project) => engine.stop_project(project, timeouts).await?,
+            Self::Container(id) => drop(engine.stop(id, timeouts).await?),
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Unit {
         &self,
         engine: &Engine,
         name: &str,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Container, UnitError> {
         match self {
             Self::Compose(compose) => {
@@ -106,10 +106,10 @@ impl Unit {
                     });
                 }
             }
-            Self::Project(project) => engine.start_project(project, patience).await?,
-            Self::Container(id) => return Ok(engine.start(id, patience).await?),
+            Self::Project(project) => engine.start_project(project, timeouts).await?,
+            Self::Container(id) => return Ok(engine.start(id, timeouts).await?),
         }
-        Ok(engine.wait_ready(name, patience.healthy).await?)
+        Ok(engine.wait_ready(name, timeouts.healthy).await?)
     }
 }
 

@@ -8,8 +8,8 @@ use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::symptoms::PeerTrouble;
 use wakeeper_recovery::backups::{BackupOutcome, BackupStore, BackupTarget};
 use wakeeper_recovery::{
-    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport, Rung,
-    SessionError, SessionFolder,
+    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, Rung, SessionError,
+    SessionFolder,
 };
 
 use super::Watching;
@@ -62,7 +62,7 @@ impl ContainerSession {
             label: located.backups.label.clone(),
             passphrase: self.watching.passphrase.clone(),
             retention: self.watching.retention,
-            prunes: self.watching.rules.mend,
+            prunes: self.watching.rules.repair,
             clock: Arc::clone(&self.watching.clock),
         }
     }
@@ -112,8 +112,8 @@ impl ManagedSession for ContainerSession {
         &self.name
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { access: self.access.clone(), stands_still: true }
+    fn access(&self) -> Access {
+        self.access.clone()
     }
 
     async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {

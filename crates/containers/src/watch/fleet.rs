@@ -160,8 +160,8 @@ impl Fleet {
             Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error}"),
         }
         let session = ContainerSession::of(engine.clone(), container, &self.watching).await;
-        let how = match session.capabilities().access {
-            Access::Full if self.watching.rules.mend => "repairs are on".to_owned(),
+        let how = match session.access() {
+            Access::Full if self.watching.rules.repair => "repairs are on".to_owned(),
             Access::Full => "reports only: SESSION_CLEANUP_ENABLED is false".to_owned(),
             Access::ReportOnly(why) => format!("reports only: {why}"),
         };

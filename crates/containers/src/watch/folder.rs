@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use wakeeper_doctor::symptoms::PeerTrouble;
 use wakeeper_recovery::{
-    Access, Applied, ApplyError, Capabilities, Look, ManagedSession, Order, Progress, RepairReport,
-    SessionError, SessionFolder,
+    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, SessionError,
+    SessionFolder,
 };
 
 /// A session in a folder.
@@ -26,9 +26,8 @@ impl ManagedSession for FolderSession {
         &self.name
     }
 
-    fn capabilities(&self) -> Capabilities {
-        let why = "what runs on a folder cannot be stopped from here; use wakeeper clean";
-        Capabilities { access: Access::ReportOnly(why.to_owned()), stands_still: true }
+    fn access(&self) -> Access {
+        Access::ReportOnly("what runs on a folder cannot be stopped from here; use wakeeper clean".to_owned())
     }
 
     async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {

@@ -68,6 +68,56 @@ pub enum KeyPolicy {
     Off,
 }
 
+/// How callers are to prove themselves, as a setting says it.
+#[derive(Clone, Debug)]
+pub enum KeySetting {
+    /// A key is generated at the first start and kept.
+    Generated,
+    /// This key, or its SHA-512 as `sha512:<hex>`.
+    Fixed(SecretString),
+    /// No key; the gateway listens on loopback only.
+    Off,
+}
+
+impl KeySetting {
+    /// `none`, a key or `sha512:<hex>`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_fixed = match text.strip_prefix("sha512:") {
+            Some(hex) => hex.len() == 128 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            None => is_key(text),
+        };
+        match text {
+            "none" => Some(Self::Off),
+            key => is_fixed.then(|| Self::Fixed(SecretString::from(key))),
+        }
+    }
+
+    /// The policy, and the generated key when there is one.
+    ///
+    /// # Errors
+    /// When the generated key cannot be kept or read.
+    pub fn policy(&self, auth_info: &Path) -> Result<(KeyPolicy, Option<GeneratedKey>), KeyError> {
+        Ok(match self {
+            Self::Off => {
+                tracing::warn!(
+                    "API_KEY=none: everybody on this machine may use the gateway; it listens on loopback only"
+                );
+                (KeyPolicy::Off, None)
+            }
+            Self::Fixed(key) => {
+                if key.expose_secret().len() < 16 {
+                    tracing::warn!("API_KEY is short enough to be guessed; 32 random characters are better");
+                }
+                (KeyPolicy::required(key), None)
+            }
+            Self::Generated => {
+                let generated = kept_or_generated(auth_info)?;
+                (KeyPolicy::required(&generated.key), Some(generated))
+            }
+        })
+    }
+}
+
 impl KeyPolicy {
     /// The policy for a configured key: the key itself, or `sha512:<hex>` of it.
     #[must_use]

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_doctor::Options;
+use wakeeper_doctor::backup::retention::Pruned;
 use wakeeper_doctor::backup::{
-    self, BackupError, CreateOptions, Created, Retention, RunningBackupError, Shelf,
+    self, BackupError, BackupInfo, CreateOptions, Created, Retention, RunningBackupError, Shelf, Verified,
 };
 use wakeeper_doctor::secret::Passphrase;
+use wakeeper_doctor::source::Limits;
+use wakeeper_doctor::{KnownFacts, Options};
 use wakeeper_private_fs::shown;
 
 use super::target::BackupOutcome;
@@ -31,9 +33,20 @@ pub struct BackupStore {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why there is no new backup that would give the session back.
+/// Which backups are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// The newest one.
+    Newest,
+    /// All of the session.
+    All,
+    /// This archive.
+    Archive(PathBuf),
+}
+
+/// Why there is no new backup that would give the session back, or old ones stay.
 #[derive(Debug, thiserror::Error)]
-enum StoreError {
+pub enum StoreError {
     /// None was made.
     #[error(transparent)]
     Create(#[from] RunningBackupError),
@@ -42,10 +55,18 @@ enum StoreError {
     Verify(#[from] BackupError),
     /// The new one holds another login than the session.
     #[error("{path} would not restore the login that was backed up; it is kept for a look at it")]
-    OtherLogin { path: PathBuf },
+    OtherLogin {
+        /// The new one.
+        path: PathBuf,
+    },
     /// Old ones could not be removed.
-    #[error("cannot prune {folder}: {reason}")]
-    Prune { folder: PathBuf, reason: BackupError },
+    #[error("cannot prune {folder}: {source}")]
+    Prune {
+        /// The backup folder.
+        folder: PathBuf,
+        /// Why.
+        source: BackupError,
+    },
 }
 
 impl BackupStore {
@@ -80,7 +101,7 @@ impl BackupStore {
         if !created.unchanged {
             self.verify(&created)?;
         }
-        let pruned = if self.prunes { self.prune()? } else { 0 };
+        let pruned = if self.prunes { self.prune(false)?.removed.len() } else { 0 };
         if created.unchanged {
             return Ok(BackupOutcome::Unchanged);
         }
@@ -100,11 +121,45 @@ impl BackupStore {
         Ok(())
     }
 
-    fn prune(&self) -> Result<usize, StoreError> {
+    /// Removes backups that the retention does not keep, or says which it would remove.
+    ///
+    /// # Errors
+    /// When one cannot be looked into or removed.
+    pub fn prune(&self, dry_run: bool) -> Result<Pruned, StoreError> {
         let shelf = Shelf::at(&self.shelf);
-        let pruned = backup::prune(&shelf, &self.label, &self.retention, self.passphrase.as_ref(), false);
-        let pruned = pruned.map_err(|reason| StoreError::Prune { folder: shown(&self.shelf), reason })?;
-        Ok(pruned.removed.len())
+        let pruned = backup::prune(&shelf, &self.label, &self.retention, self.passphrase.as_ref(), dry_run);
+        pruned.map_err(|source| StoreError::Prune { folder: shown(&self.shelf), source })
+    }
+
+    /// The backups of the session, newest first; of all sessions in the folder when `all`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(&self, all: bool) -> Result<Vec<BackupInfo>, BackupError> {
+        let label = (!all).then_some(self.label.as_str());
+        Shelf::at(&self.shelf).list(label, self.passphrase.as_ref(), &Limits::default())
+    }
+
+    /// Restores backups into memory and examines the result: none where there is none.
+    ///
+    /// # Errors
+    /// When one cannot be read, or is not what its manifest says.
+    pub fn check(&self, which: &Which, facts: &KnownFacts) -> Result<Vec<Verified>, BackupError> {
+        let shelf = Shelf::at(&self.shelf);
+        let archives = || shelf.archives(Some(&self.label));
+        let paths: Vec<PathBuf> = match which {
+            Which::Archive(path) => vec![shelf.file_named(path)],
+            Which::All => archives()?.into_iter().map(|(path, ..)| path).collect(),
+            Which::Newest => archives()?.into_iter().map(|(path, ..)| path).take(1).collect(),
+        };
+        // Where the session lies now says nothing about a backup.
+        let options = Options {
+            passphrase: self.passphrase.as_ref(),
+            on_mount: None,
+            owners: &[],
+            ..facts.options(self.clock.now_ms())
+        };
+        paths.iter().map(|path| backup::verify(path, &options)).collect()
     }
 
     fn options(&self) -> Options<'_> {

@@ -58,7 +58,7 @@ impl Scene {
     async fn run_once(&self) {
         let storage = open_sqlite(&self.places.rows).await.unwrap();
         let ownership = storage.acquire("default").await.unwrap();
-        let (reader, rows) = (storage.as_ref(), ownership.rows());
+        let (reader, rows) = (storage.as_ref(), &ownership.rows());
         let begun = generation::begin_linked(&self.places, reader, rows, NOW_MS).await.unwrap();
         begun.run.unwrap().end(reader, rows).await.unwrap();
         storage.close().await;

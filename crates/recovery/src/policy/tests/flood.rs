@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn a_hundred_and_sixty_eight_thousand_lines_are_one_incident() {
     let disk = Disk { broken: (0..40).map(peer).collect(), ..Disk::default() };
-    let mut bench = Bench::new(Rules { mend: false, ..quick() }, disk);
+    let mut bench = Bench::new(Rules { repair: false, ..quick() }, disk);
     for n in 0..168_000usize {
         // Every tenth line starts a message; nine stacks follow. Two hours in all.
         let class = if n % 10 == 0 { Class::AttemptFailed } else { Class::BadMac };
@@ -126,7 +126,7 @@ proptest! {
 
     #[test]
     fn a_policy_that_may_not_mend_never_does(events in prop::collection::vec(any_event(), 1..120)) {
-        let rules = Rules { mend: false, full_reset: true, ..quick() };
+        let rules = Rules { repair: false, full_reset: true, ..quick() };
         prop_assert!(play(rules, Disk::default(), events).cures.is_empty());
     }
 }

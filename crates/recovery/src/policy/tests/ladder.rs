@@ -237,7 +237,7 @@ fn cures_keep_their_distance() {
 
 #[test]
 fn reports_only_where_repairs_are_switched_off() {
-    let mut bench = Bench::new(Rules { mend: false, full_reset: true, ..quick() }, Disk::failing(1));
+    let mut bench = Bench::new(Rules { repair: false, full_reset: true, ..quick() }, Disk::failing(1));
     fail_on(&mut bench, 60);
     assert!(bench.cures.is_empty());
     assert_eq!(bench.alerts(), ["reported"]);

@@ -1,0 +1,77 @@
+//! How sessions are watched and repaired: the settings of `wakeeper monitor`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use wakeeper_delivery::alerts::AlertReceiver;
+use wakeeper_recovery::Rules;
+use wakeeper_settings::{SettingsError, Values};
+
+/// Where the monitor serves its metrics when nothing else is said.
+const LISTEN: &str = "127.0.0.1:8194";
+
+/// How sessions are watched and repaired.
+#[derive(Debug, Clone)]
+pub struct MonitorSettings {
+    /// Thresholds and permissions.
+    pub rules: Rules,
+    /// Who hears of incidents.
+    pub alert: Option<AlertReceiver>,
+    /// Where metrics are served.
+    pub listen: Option<SocketAddr>,
+    /// The folder of incidents and of what was read.
+    pub state_dir: PathBuf,
+}
+
+impl MonitorSettings {
+    /// Reads them.
+    pub(super) fn of(values: &Values, backup_dir: &Path) -> Result<Self, SettingsError> {
+        let listen = |text: &str| match text {
+            "off" => Some(None),
+            address => address.parse().ok().map(Some),
+        };
+        Ok(Self {
+            rules: rules(values)?,
+            alert: alert(values)?,
+            listen: values.read("MONITOR_LISTEN", listen, LISTEN.parse().ok())?,
+            state_dir: values.path("MONITOR_STATE_DIR")?.unwrap_or_else(|| backup_dir.join("monitor")),
+        })
+    }
+}
+
+fn rules(values: &Values) -> Result<Rules, SettingsError> {
+    let usual = Rules::default();
+    Ok(Rules {
+        watch: values.flag("ENABLE_ERROR_MONITORING", usual.watch)?,
+        repair: values.flag("SESSION_CLEANUP_ENABLED", usual.repair)?,
+        full_reset: values.flag("AUTO_CLEANUP_ON_ERROR", usual.full_reset)?,
+        session_errors: values.number("SESSION_ERROR_THRESHOLD", usual.session_errors)?,
+        session_window: values.duration("SESSION_ERROR_WINDOW", usual.session_window)?,
+        peer_messages: values.number("SESSION_ERROR_PEER_THRESHOLD", usual.peer_messages)?,
+        peer_window: values.duration("SESSION_ERROR_PEER_WINDOW", usual.peer_window)?,
+        handshake: values.duration("SESSION_CLEANUP_WAIT", usual.handshake)?,
+        verify: values.duration("SESSION_CLEANUP_VERIFY", usual.verify)?,
+        cool_down: values.duration("SESSION_CLEANUP_COOL_DOWN", usual.cool_down)?,
+        tries: values.number("SESSION_CLEANUP_TRIES", usual.tries)?,
+        ..usual
+    })
+}
+
+fn alert(values: &Values) -> Result<Option<AlertReceiver>, SettingsError> {
+    let key = values.get("MONITOR_ALERT_HMAC_KEY");
+    let Some(url) = values.get("MONITOR_ALERT_URL") else {
+        return match key {
+            None => Ok(None),
+            Some(_) => Err(SettingsError::Conflict {
+                name: "MONITOR_ALERT_HMAC_KEY",
+                reason: "needs MONITOR_ALERT_URL to be set too".to_owned(),
+            }),
+        };
+    };
+    let url = url.read(|text| {
+        let url = reqwest::Url::parse(text).ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| SecretString::from(text))
+    })?;
+    Ok(Some(AlertReceiver { url, key: key.map(|key| SecretString::from(key.text.as_str())) }))
+}

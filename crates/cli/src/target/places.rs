@@ -1,0 +1,141 @@
+//! Where a session's files are.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wakeeper_containers::session::{Host, OpenSession};
+use wakeeper_doctor::backup::{Retention, label_of};
+use wakeeper_engine::BackupPlace;
+use wakeeper_engine::offline::SessionPaths;
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_private_fs::Folder;
+use wakeeper_recovery::SystemClock;
+use wakeeper_recovery::backups::BackupStore;
+
+use crate::environment::container_flag;
+use crate::settings::Settings;
+
+/// The folders and files of one session, and how its backups are kept.
+#[derive(Clone)]
+pub struct Places {
+    session: SessionPaths,
+    /// Which backups pruning keeps.
+    pub retention: Retention,
+    /// The container that the session is in, if it is in one.
+    pub container: Option<String>,
+    /// Folder of notes on what was stopped for the time of a repair.
+    state: PathBuf,
+    /// A container's folders, open: the paths lead through these handles, whatever happens to the folders' names.
+    _handles: Vec<Folder>,
+}
+
+/// What the operations on sessions take.
+impl Deref for Places {
+    type Target = SessionPaths;
+
+    fn deref(&self) -> &SessionPaths {
+        &self.session
+    }
+}
+
+impl Places {
+    /// The places that the settings name; `flags` name them on a command line.
+    pub fn of(settings: &Settings, flags: String) -> Self {
+        let backups = Backups {
+            shelf: settings.backup_dir.clone(),
+            label: label_of(&settings.auth_info_dir),
+            passphrase: settings.backup_passphrase.clone(),
+        };
+        Self {
+            session: SessionPaths {
+                auth_info: settings.auth_info_dir.clone(),
+                store: settings.baileys_store.clone(),
+                backups,
+                witnesses: settings.witness_dir.clone(),
+                is_copy: false,
+                command: Arc::new(move |command| command_of(&flags, command)),
+                clock: wakeeper_model::Clock::system(),
+                copies: wakeeper_engine_store::Copies::default(),
+            },
+            retention: settings.retention,
+            container: None,
+            state: settings.state_dir.clone(),
+            _handles: Vec::new(),
+        }
+    }
+
+    /// Those of a container's open session; what it has not is here.
+    pub fn in_container(&self, open: &OpenSession) -> Self {
+        let (name, found) = (open.container().name.clone(), open.backups());
+        let flags = container_flag(&name);
+        let backups = Backups {
+            shelf: found.path.clone(),
+            label: found.label.clone(),
+            passphrase: self.backups.passphrase.clone(),
+        };
+        let session = SessionPaths {
+            auth_info: open.auth_info().to_owned(),
+            store: open.store().to_owned(),
+            backups,
+            is_copy: true,
+            command: Arc::new(move |command| command_of(&flags, command)),
+            ..self.session.clone()
+        };
+        Self { session, container: Some(name), _handles: open.handles(), ..self.clone() }
+    }
+
+    /// The session's folder.
+    pub fn auth_info(&self) -> &Path {
+        &self.session.auth_info
+    }
+
+    /// The backups of these places; old ones are removed when `prunes`.
+    pub fn backup_store(&self, prunes: bool) -> BackupStore {
+        let Backups { shelf, label, passphrase } = self.session.backups.clone();
+        BackupStore {
+            shelf,
+            label,
+            passphrase,
+            retention: self.retention,
+            prunes,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Where a session that moves here is backed up.
+    pub fn backup_place(&self) -> BackupPlace {
+        let Backups { shelf, label, passphrase } = self.session.backups.clone();
+        BackupPlace { shelf, label, passphrase }
+    }
+
+    /// This machine's side of work on containers.
+    pub fn host(&self) -> Host {
+        Host { backups: self.session.backups.shelf.clone(), state: self.state.clone() }
+    }
+
+    /// A command for these places, as a person would type it.
+    pub fn command(&self, command: &str) -> String {
+        (self.session.command)(command)
+    }
+}
+
+fn command_of(flags: &str, command: &str) -> String {
+    match command.split_once(' ') {
+        Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
+        _ => format!("wakeeper {command}{flags}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_same_places() {
+        let settings = Settings::resolve(wakeeper_settings::Sources::default()).unwrap();
+        let command = Places::of(&settings, " --data-dir bot".to_owned()).session.command;
+        assert_eq!(command("clean --dry-run"), "wakeeper clean --data-dir bot --dry-run");
+        assert_eq!(command("backup list"), "wakeeper backup list --data-dir bot");
+    }
+}

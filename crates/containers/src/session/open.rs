@@ -1,0 +1,188 @@
+//! A container's session, open for a command that a person typed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wakeeper_doctor::KnownFacts;
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::symptoms::{Symptom, troubles};
+use wakeeper_private_fs::Folder;
+
+use super::{AccessError, BackupFolder, Host, LocatedSession};
+use crate::docker::{Checkout, Container, Engine, Health, NotReady, Purpose, Stopped};
+
+/// Hears what is done to a container.
+pub trait Notices: Sync {
+    /// Says it.
+    fn say(&self, text: &str);
+
+    /// The container is about to be stopped: from here on the program has to come to its end, so that it is started again.
+    ///
+    /// # Errors
+    /// When that cannot be promised; then nothing is stopped.
+    fn before_stop(&self) -> io::Result<()>;
+}
+
+/// What the caller knows besides.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// What a log shows; `None` reads the container's own.
+    pub symptoms: Option<Vec<Symptom>>,
+    /// The version of Baileys that will run on it.
+    pub version: Option<Version>,
+    /// The present time, milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// A container's session, open for work.
+pub struct OpenSession {
+    located: LocatedSession,
+    checkout: Checkout,
+    stopped: Option<Stopped>,
+    facts: KnownFacts,
+}
+
+impl OpenSession {
+    /// Opens a container's session. To be written to, the container is stopped first, and stays so until [`Self::close`] or
+    /// a drop.
+    ///
+    /// # Errors
+    /// When there is no such container or session, or it cannot be held still.
+    pub async fn open(
+        engine: &Engine,
+        name: &str,
+        host: &Host,
+        asked: Asked,
+        purpose: Purpose,
+        notices: &dyn Notices,
+    ) -> Result<Self, AccessError> {
+        let located = LocatedSession::find(engine, name, host).await?;
+        let restarted = host.start_what_was_left(engine).await;
+        restarted.started.iter().chain(&restarted.failed).for_each(|text| notices.say(text));
+        let facts = facts_of(&located, asked, notices).await;
+        let (checkout, stopped) = match purpose {
+            Purpose::Read => (located.read().await?, None),
+            Purpose::Write => {
+                located.check_writable().await?;
+                if located.container.is_up() {
+                    notices.say(&format!(
+                        "stopping container {} for the time of the work",
+                        located.container.name
+                    ));
+                }
+                notices.before_stop().map_err(|reason| AccessError::NoPromise { reason })?;
+                let stopped = located.hold(host).await?;
+                (located.write(&stopped).await?, Some(stopped))
+            }
+        };
+        Ok(Self { located, checkout, stopped, facts })
+    }
+
+    /// The container as it was when the session was opened.
+    pub fn container(&self) -> &Container {
+        &self.located.container
+    }
+
+    /// Its session's folder, here.
+    pub fn auth_info(&self) -> &Path {
+        self.checkout.auth_info()
+    }
+
+    /// `baileys_store.json`, here; it need not exist.
+    pub fn store(&self) -> &Path {
+        self.checkout.store()
+    }
+
+    /// Where it is backed up.
+    pub fn backups(&self) -> &BackupFolder {
+        &self.located.backups
+    }
+
+    /// The open folders that the paths lead through, whatever happens to the folders' names.
+    pub fn handles(&self) -> Vec<Folder> {
+        self.located.backups.handle.iter().cloned().chain(self.checkout.handles()).collect()
+    }
+
+    /// What is known besides its files.
+    pub fn facts(&self) -> &KnownFacts {
+        &self.facts
+    }
+
+    /// Puts changes back and starts the container again, if it ran. What is wrong with the container afterwards is
+    /// told apart from what is wrong with the work.
+    ///
+    /// # Errors
+    /// When the changes do not get back.
+    pub async fn close(self, notices: &dyn Notices) -> Result<Option<NotReady>, AccessError> {
+        let Some(stopped) = self.stopped else {
+            return Ok(None);
+        };
+        self.located.put_back(&stopped, self.checkout).await?;
+        if stopped.ran() {
+            notices.say(&format!("starting container {} again", stopped.name()));
+        }
+        Ok(stopped.release().await.err())
+    }
+
+    /// What reports say of the container.
+    pub fn report(&self, now_ms: i64) -> ContainerReport {
+        let container = &self.located.container;
+        ContainerReport {
+            name: container.name.clone(),
+            status: container.summary(now_ms),
+            health: container.health.clone().filter(|_| container.is_up()),
+            image: container.image.clone(),
+            auth_info: self.located.layout.auth_info.clone(),
+            on_mount: container.mount_of(&self.located.layout.auth_info).is_some(),
+            well: !container.is_up() || container.is_well(),
+            health_words: container.health_words().filter(|_| container.is_up()),
+        }
+    }
+}
+
+/// What is known of a container's session besides its files. Read before the container stops, because what its stop prints
+/// is no symptom.
+async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices) -> KnownFacts {
+    let symptoms = if let Some(symptoms) = asked.symptoms {
+        symptoms
+    } else {
+        let log = located.symptoms(asked.now_ms).await;
+        if let Some(error) = log.broke_off {
+            notices.say(&format!("{error}; its log is not taken into account"));
+        }
+        log.symptoms
+    };
+    KnownFacts {
+        troubles: troubles(&symptoms),
+        symptoms,
+        peers: Vec::new(),
+        owners: located.other_owners().await,
+        on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
+        version: asked.version,
+        ..KnownFacts::default()
+    }
+}
+
+/// What a report says of the container.
+#[derive(Debug, Serialize)]
+pub struct ContainerReport {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub status: String,
+    /// What its health check says, and said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Its image.
+    pub image: String,
+    /// The session's folder in it.
+    pub auth_info: PathBuf,
+    /// Whether that folder outlives the container.
+    pub on_mount: bool,
+    /// It runs, and its health check does not say otherwise; a stopped one is not unwell.
+    pub well: bool,
+    /// What its health check printed last, in a line.
+    #[serde(skip)]
+    pub health_words: Option<String>,
+}

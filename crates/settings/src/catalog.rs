@@ -1,0 +1,133 @@
+//! What a setting is, and all settings of a program.
+
+use std::fmt::Write;
+
+/// One setting. Its name is also its key in the TOML file, in lower case.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What the value may be.
+    pub kind: Kind,
+    /// Never shown, and also read from the file that `<name>_FILE` names.
+    pub secret: bool,
+    /// The one command that acts on it; `None` is every command that it concerns.
+    pub command: Option<&'static str>,
+}
+
+impl Setting {
+    /// A setting.
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, secret: false, command: None }
+    }
+
+    /// The same as a secret.
+    #[must_use]
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// The same, for one command alone.
+    #[must_use]
+    pub const fn of(self, command: &'static str) -> Self {
+        Self { command: Some(command), ..self }
+    }
+}
+
+/// What a setting's value may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Free text, checked by whoever uses it; the text says what is allowed.
+    Text(&'static str),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between the two, both included.
+    Number(u64, u64),
+    /// A time such as `60`, `60s`, `15m`, `6h` or `2d`; a bare number is seconds.
+    Duration,
+    /// A time as above, of a second at least.
+    Time,
+    /// A time as above, or `0` or `off` for never.
+    Interval,
+    /// A size in bytes such as `64MB`, `512KB` or `1048576`, more than nothing.
+    Size,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// What is allowed, as error messages say it.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Text(allowed) => allowed.to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Number(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Duration => "a time such as 60s, 15m or 6h (a bare number is seconds)".to_owned(),
+            Self::Time => "a time such as 60s, 15m or 6h (a bare number is seconds), not 0".to_owned(),
+            Self::Interval => "a time such as 6h or 30m (a bare number is seconds), or off".to_owned(),
+            Self::Size => "a size such as 512KB, 64MB or a number of bytes, not 0".to_owned(),
+            Self::Word(words) => words.join(", "),
+        }
+    }
+}
+
+/// All settings of a program.
+#[derive(Debug)]
+pub struct Catalog {
+    /// In the order the documentation lists them.
+    pub settings: &'static [Setting],
+    /// Names that start with one of these are the program's, so an unknown one is a typing error.
+    pub own_prefixes: &'static [&'static str],
+    /// The environment variable that names the settings file.
+    pub file_variable: &'static str,
+    /// The settings file that is read when it is there and none is named.
+    pub usual_file: &'static str,
+}
+
+impl Catalog {
+    /// The setting of that name.
+    pub fn find(&self, name: &str) -> Option<&'static Setting> {
+        self.settings.iter().find(|setting| setting.name == name)
+    }
+
+    /// Does that environment name belong to the program?
+    pub fn is_own_name(&self, name: &str) -> bool {
+        self.own_prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// The known name that is closest to a mistyped one, when one is close.
+    pub fn closest(&self, name: &str) -> Option<&'static str> {
+        self.settings
+            .iter()
+            .map(|setting| (distance(name, setting.name), setting.name))
+            .min()
+            .filter(|(distance, _)| *distance <= 3)
+            .map(|(_, name)| name)
+    }
+
+    /// A line for each setting: its name and what it may be.
+    pub fn help(&self) -> String {
+        let mut help = String::new();
+        for setting in self.settings {
+            let note = setting.command.map(|command| format!(" ({command})")).unwrap_or_default();
+            let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
+        }
+        help
+    }
+}
+
+/// Levenshtein distance in bytes; names are short ASCII.
+fn distance(left: &str, right: &str) -> usize {
+    let right = right.as_bytes();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
