@@ -64,7 +64,7 @@ impl DeviceStore for SqliteBackend {
         let pages = self.read("measure itself", |connection| {
             Ok((pragma(connection, "page_size")?, pragma(connection, "page_count")?, cache(connection)?))
         });
-        // It is told when it is known, and never waited for by anybody.
+        // Who asks for it waits as for every other call; what cannot be measured is not told.
         let Ok((page_size, pages, cache)) = pages.await else { return StorageResourceReport::default() };
         StorageResourceReport {
             // No more pages are kept than there are, and than is allowed.
