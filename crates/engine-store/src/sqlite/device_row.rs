@@ -14,34 +14,15 @@ use super::statement::{bytes, bytes_or_none, execute, first};
 use super::{DEVICE, wire};
 
 /// Its columns besides the id, in the order of [`DeviceRow::values`] and [`DeviceRow::read`].
-const COLUMNS: [&str; 26] = [
-    "lid",
-    "pn",
-    "registration_id",
-    "noise_key",
-    "identity_key",
-    "signed_pre_key",
-    "signed_pre_key_id",
-    "signed_pre_key_signature",
-    "adv_secret_key",
-    "account",
-    "push_name",
-    "app_version_primary",
-    "app_version_secondary",
-    "app_version_tertiary",
-    "app_version_last_fetched_ms",
-    "edge_routing_info",
-    "props_hash",
-    "next_pre_key_id",
-    "nct_salt",
-    "server_has_prekeys",
-    "server_cert_chain",
-    "login_counter",
-    "first_unupload_pre_key_id",
-    "lid_migrated",
-    "last_signed_pre_key_rotation_ms",
-    "read_receipts_disabled",
-];
+const COLUMNS: &str = "lid, pn, registration_id, noise_key, identity_key, signed_pre_key, signed_pre_key_id, \
+     signed_pre_key_signature, adv_secret_key, account, push_name, app_version_primary, app_version_secondary, \
+     app_version_tertiary, app_version_last_fetched_ms, edge_routing_info, props_hash, next_pre_key_id, nct_salt, \
+     server_has_prekeys, server_cert_chain, login_counter, first_unupload_pre_key_id, lid_migrated, \
+     last_signed_pre_key_rotation_ms, read_receipts_disabled";
+
+fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.split(", ")
+}
 
 /// The row, column for column.
 pub(super) struct DeviceRow {
@@ -72,13 +53,13 @@ pub(super) struct DeviceRow {
 }
 
 fn insertion() -> String {
-    let places: Vec<String> = (1..=COLUMNS.len() + 1).map(|number| format!("?{number}")).collect();
-    format!("INSERT INTO device (id, {}) VALUES ({})", COLUMNS.join(", "), places.join(", "))
+    let places: Vec<String> = (1..=columns().count() + 1).map(|number| format!("?{number}")).collect();
+    format!("INSERT INTO device (id, {COLUMNS}) VALUES ({})", places.join(", "))
 }
 
 /// Stores the row, over an earlier one.
 pub(super) fn put(connection: &Connection, row: &DeviceRow) -> rusqlite::Result<()> {
-    let set: Vec<String> = COLUMNS.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let set: Vec<String> = columns().map(|column| format!("{column} = excluded.{column}")).collect();
     let sql = format!("{} ON CONFLICT (id) DO UPDATE SET {}", insertion(), set.join(", "));
     execute(connection, &sql, params_from_iter(row.values())).map(drop)
 }
@@ -90,7 +71,7 @@ pub(super) fn insert(connection: &Connection, row: &DeviceRow) -> rusqlite::Resu
 
 /// The row, when there is one.
 pub(super) fn get(connection: &Connection) -> rusqlite::Result<Option<DeviceRow>> {
-    let sql = format!("SELECT {} FROM device WHERE id = ?1", COLUMNS.join(", "));
+    let sql = format!("SELECT {COLUMNS} FROM device WHERE id = ?1");
     first(connection, &sql, [DEVICE], DeviceRow::read)
 }
 
@@ -128,7 +109,7 @@ impl DeviceRow {
         }
     }
 
-    fn values(&self) -> [&dyn ToSql; COLUMNS.len() + 1] {
+    fn values(&self) -> [&dyn ToSql; 27] {
         [
             &DEVICE,
             &self.lid,
