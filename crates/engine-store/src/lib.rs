@@ -1,8 +1,8 @@
 //! Sessions in the store of the whatsapp-rust client: written, read and examined.
 //!
 //! `wakeeper-doctor` knows the model of a session and is synchronous; the client's store is reached through its own
-//! asynchronous traits. This crate stands between them, so that the schema, its migrations and every encoding stay in the
-//! client's hands: what it reads later is what its own code wrote.
+//! asynchronous traits. This crate stands between them, so that the schema, its migrations and every encoding stay the
+//! client's: what it reads later is what its own code could have written. [`sqlite`] is the store that the client is built on.
 
 mod address;
 mod backup;
@@ -23,6 +23,7 @@ mod signal;
 mod signed;
 mod snapshot;
 pub mod sound;
+pub mod sqlite;
 mod write;
 
 pub use backup::{Copied, Copying, copy_as_baileys};

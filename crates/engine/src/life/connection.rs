@@ -9,11 +9,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::bot::Bot;
-use whatsapp_rust::store::SqliteStore;
 use whatsapp_rust::{Client, RawNodeLease};
 
 use crate::life::signals::{Signal, Signalled};
-use crate::life::store::{Closed, EngineStore, Gate};
+use crate::life::store::{Closed, EngineStore, Gate, OpenStore};
 use crate::life::tasks::ClientTasks;
 
 /// How long a client may take to flush and leave.
@@ -72,7 +71,7 @@ impl Connection {
     /// gate is closed, nothing is flushed: every write is refused.
     ///
     /// Gives back the connection to the database, which nobody uses any more.
-    pub(crate) async fn close(mut self) -> Option<Arc<SqliteStore>> {
+    pub(crate) async fn close(mut self) -> Option<OpenStore> {
         self.watch.abort();
         let connected = self.client.is_connected();
         let leave = async {
@@ -96,7 +95,7 @@ impl Connection {
 
     /// Ends the run loop, if it still runs, and waits until nothing of the client runs any more, so that its database is
     /// closed before anybody opens, moves or removes it. Gives back the connection to the database.
-    pub(crate) async fn ended(self) -> Option<Arc<SqliteStore>> {
+    pub(crate) async fn ended(self) -> Option<OpenStore> {
         let Self { client, store, task, tasks, watch, stanzas } = self;
         watch.abort();
         // Only a linked client has anything to lose, and only when it can still be written.

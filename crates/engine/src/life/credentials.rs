@@ -11,7 +11,6 @@ use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::{Folder, create_private_folders, read_own};
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
-use whatsapp_rust::store::{SqliteStoreConfig, Synchronous};
 
 use crate::life::generation::NOTE;
 use crate::life::lock::{Lock, SESSION_LOCK};
@@ -90,10 +89,7 @@ pub(crate) async fn open(
             cause => EngineError::Disk { trouble: Arc::new(DiskTrouble::new(&path, cause)) },
         }
     })?;
-    // FULL: a ratchet that was on disk before a power cut must be there after it (a reused key is
-    // worse than a slow disk).
-    let config = SqliteStoreConfig { synchronous: Synchronous::Full, ..SqliteStoreConfig::default() };
-    EngineStore::open(&path, config, ledger).await.map_err(|error| match store::opening_cause(&error) {
+    EngineStore::open(&path, ledger).await.map_err(|error| match store::opening_cause(&error) {
         Some(cause) => EngineError::Disk { trouble: Arc::new(DiskTrouble::new(&path, cause).looked_into()) },
         None => EngineError::EngineDatabase { session: session.clone(), reason: error.to_string() },
     })

@@ -1,4 +1,4 @@
-//! whatsapp-rust's database of a session, behind a gate.
+//! The client's database of a session, behind a gate.
 //!
 //! The client keeps ratchets that moved on in memory and writes them later, also after a message that moved them could not
 //! be stored. Written then, they make WhatsApp's next delivery of that message a duplicate, which the client acknowledges:
@@ -24,21 +24,24 @@ pub(crate) use transport::GatedTransports;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use wakeeper_engine_store::sqlite::SqliteBackend;
 use wakeeper_storage::disk::{DiskCause, OpenFile, settle_wal};
-use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig};
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
-use whatsapp_rust::wacore::store::traits::ProtocolStore;
+use whatsapp_rust::wacore::store::traits::Backend;
 
 use gate::Passage;
 
 /// Under this name a row is written to see whether the database takes writes, and removed again.
 const PROOF: &str = "wakeeper-probe";
 
+/// What the client's database is kept in, open as long as it is held.
+pub(crate) type OpenStore = Arc<dyn Backend>;
+
 /// A session's database, as one client sees it.
 pub(crate) struct EngineStore {
     path: PathBuf,
     /// Taken out when the client is given up: the client's own tasks may hold this store for longer.
-    store: RwLock<Option<Arc<SqliteStore>>>,
+    store: RwLock<Option<OpenStore>>,
     gate: Gate,
     ledger: Option<Arc<dyn Ledger>>,
 }
@@ -48,19 +51,26 @@ impl EngineStore {
     ///
     /// # Errors
     /// When it cannot be opened or written.
-    pub(crate) async fn open(
-        path: &Path,
-        config: SqliteStoreConfig,
-        ledger: Option<Arc<dyn Ledger>>,
-    ) -> Result<Arc<Self>> {
+    pub(crate) async fn open(path: &Path, ledger: Option<Arc<dyn Ledger>>) -> Result<Arc<Self>> {
         settle_wal(path)?;
         let file = OpenFile::at(path)?;
-        let store = SqliteStore::with_config(&path.to_string_lossy(), config).await?;
+        Self::over(Arc::new(SqliteBackend::open(path).await?), file, ledger).await
+    }
+
+    /// Puts a gate before `store`, whose file is `file`, and proves that it takes writes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) async fn over(
+        store: OpenStore,
+        file: OpenFile,
+        ledger: Option<Arc<dyn Ledger>>,
+    ) -> Result<Arc<Self>> {
         store.put_group_metadata(PROOF, b"1").await?;
         store.delete_group_metadata(PROOF).await?;
-        let store = RwLock::new(Some(Arc::new(store)));
-        let gate = Gate::new(file);
-        Ok(Arc::new(Self { path: path.to_owned(), store, gate, ledger }))
+        let path = file.path().to_owned();
+        let store = RwLock::new(Some(store));
+        Ok(Arc::new(Self { path, store, gate: Gate::new(file), ledger }))
     }
 
     /// The gate.
@@ -70,11 +80,12 @@ impl EngineStore {
 
     /// Ends the client's use of the database: closes the gate, waits for what is under way, and gives the connection
     /// back, so that nothing of the old client can be written after a new one began.
-    pub(crate) async fn leave(&self) -> Option<Arc<SqliteStore>> {
+    pub(crate) async fn leave(&self) -> Option<OpenStore> {
         self.gate.close(Closed::Left);
         self.gate.empty().await;
         let store = self.store.write().unwrap_or_else(PoisonError::into_inner).take()?;
-        // A write whose caller stopped waiting may still run; the database's one connection is free after it.
+        // A write whose caller stopped waiting may still run; one that waits for its turn is not done any more. This is
+        // answered after the one that runs.
         let _ = store.get_group_metadata(PROOF).await;
         Some(store)
     }
@@ -106,14 +117,14 @@ impl EngineStore {
 /// One operation that passed the gate.
 struct Operation {
     path: PathBuf,
-    store: Arc<SqliteStore>,
+    store: OpenStore,
     passage: Passage,
     writes: bool,
 }
 
 impl Operation {
-    fn store(&self) -> &SqliteStore {
-        &self.store
+    fn store(&self) -> &dyn Backend {
+        &*self.store
     }
 
     /// Hands the result on. A failure of the disk closes the gate before anybody hears of it; a success counts only

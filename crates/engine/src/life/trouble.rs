@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, probe};
-use whatsapp_rust::store::SqliteStore;
 
-use crate::life::store::{Closed, EngineStore};
+use crate::life::store::{Closed, EngineStore, OpenStore};
 
 /// Wait before the first attempt at coming back; it doubles up to [`MOST`].
 const FIRST: Duration = Duration::from_millis(250);
@@ -24,7 +23,7 @@ pub(crate) struct Trouble {
 struct Kept {
     engine: Arc<EngineStore>,
     /// One that vanished from its path lives on while it is open: whoever moved it can put it back.
-    _store: Option<Arc<SqliteStore>>,
+    _store: Option<OpenStore>,
 }
 
 impl Trouble {
@@ -32,7 +31,7 @@ impl Trouble {
     /// connection, whose waits go on growing.
     pub(crate) fn new(
         closed: &Closed,
-        engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>,
+        engine: Option<(Arc<EngineStore>, Option<OpenStore>)>,
         before: Option<&Self>,
     ) -> Self {
         let gone = closed.trouble().is_some_and(|trouble| trouble.cause == DiskCause::Gone);

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_waha::SessionStatus;
-use whatsapp_rust::store::SqliteStore;
 
 use super::Actor;
 use crate::life::backoff::{self, Cause, Verdict};
-use crate::life::store::{Closed, EngineStore};
+use crate::life::store::{Closed, EngineStore, OpenStore};
 use crate::life::trouble::Trouble;
 
 impl Actor {
@@ -51,7 +50,7 @@ impl Actor {
     pub(super) async fn troubled(
         &mut self,
         closed: Closed,
-        engine: Option<(Arc<EngineStore>, Option<Arc<SqliteStore>>)>,
+        engine: Option<(Arc<EngineStore>, Option<OpenStore>)>,
     ) {
         let closed = match closed {
             Closed::Disk(trouble) => Closed::Disk(Arc::new(DiskTrouble::clone(&trouble).looked_into())),

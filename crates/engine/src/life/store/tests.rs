@@ -1,11 +1,12 @@
 use super::*;
-use whatsapp_rust::wacore::store::traits::{PendingInboundRow, SignalStore};
+use wakeeper_engine_store::sqlite::{Fault, Faults};
+use whatsapp_rust::wacore::store::traits::{PendingInboundRow, ProtocolStore, SignalStore};
 
 async fn opened() -> (tempfile::TempDir, Arc<EngineStore>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("engine.db");
     std::fs::File::create(&path).unwrap();
-    let store = EngineStore::open(&path, SqliteStoreConfig::default(), None).await.unwrap();
+    let store = EngineStore::open(&path, None).await.unwrap();
     (folder, store)
 }
 
@@ -70,4 +71,30 @@ async fn whoever_leaves_waits_for_what_is_under_way() {
     assert!(!leaving.is_finished());
     drop(writing);
     assert!(leaving.await.unwrap());
+}
+
+/// A disk that is full for one kind of write.
+struct Full;
+
+impl Faults for Full {
+    fn before_commit(&self, operations: &[&'static str]) -> std::result::Result<(), Fault> {
+        if operations.contains(&"store a Signal session") { Err(Fault::Full) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_closes_the_gate_before_anybody_hears_of_it() {
+    let (_folder, opened) = opened().await;
+    let path = opened.path.clone();
+    opened.put_sender_key("a", b"one").await.unwrap();
+    drop(opened.leave().await);
+    let backend = SqliteBackend::open_with(&path, Arc::new(Full)).await.unwrap();
+    let store = EngineStore::over(Arc::new(backend), OpenFile::at(&path).unwrap(), None).await.unwrap();
+    assert!(store.put_session("a.1", b"two").await.is_err());
+    assert_eq!(store.gate().closed_by().unwrap().trouble().unwrap().cause, DiskCause::Full);
+    assert!(store.put_sender_key("a", b"two").await.is_err());
+    assert!(store.get_sender_key("a").await.is_err());
+    let inner = store.leave().await.unwrap();
+    assert_eq!(inner.get_session("a.1").await.unwrap(), None);
+    assert_eq!(inner.get_sender_key("a").await.unwrap().unwrap(), b"one");
 }
