@@ -48,7 +48,9 @@ fuzz_target!(|data: &[u8]| {
             let _ = symlink(target, mine.join(folder).join(place));
         }
     }
-    let Ok(folder) = Folder::named(&mine).and_then(|folder| folder.trusted(Trust::Nobody(None))) else { return };
+    let Ok(folder) = Folder::named(&mine).and_then(|folder| folder.trusted(Trust::Nobody(None))) else {
+        return;
+    };
     let path = Path::new(path);
     let mut opened: Vec<std::fs::File> = folder.open_below(path).map(|(file, _)| file).into_iter().collect();
     if let Ok(below) = folder.below(path) {

@@ -8,33 +8,33 @@ use wakeeper_e2e::party::{Chat, Message};
 use wakeeper_e2e::patient::contents;
 
 use crate::damage::{files, flip, sessions, tear};
-use crate::ward::{ARRIVAL, Ward, now_ms};
+use crate::ward::{ARRIVAL, MonitoredGateway, now_ms};
 
-fn signal_sessions(ward: &Ward) -> Vec<PathBuf> {
+fn signal_sessions(ward: &MonitoredGateway) -> Vec<PathBuf> {
     sessions(&ward.anna.auth_info(), ward.ben.address())
 }
 
 /// Fails when nothing of this code was mended.
 fn assert_cured(incident: &Value, code: &str) {
-    let cured = Ward::cured(incident);
+    let cured = MonitoredGateway::cured(incident);
     assert!(cured.iter().any(|cured| cured == code), "{cured:?}");
 }
 
 /// A root key that disk or memory changed looks like any other; only the log shows that nothing can be decrypted.
 #[tokio::test]
 async fn a_flipped_byte() {
-    let mut ward = Ward::open("flip").await;
-    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| flip(file));
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let mut ward = MonitoredGateway::open("flip").await;
+    let ill = |ward: &MonitoredGateway| signal_sessions(ward).iter().for_each(|file| flip(file));
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("flipped byte in a Signal session", &texts, bad_ms).await;
     assert_cured(&incident, "signal_session_failing");
 }
 
 #[tokio::test]
 async fn a_torn_signal_session() {
-    let mut ward = Ward::open("torn").await;
-    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| tear(file));
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let mut ward = MonitoredGateway::open("torn").await;
+    let ill = |ward: &MonitoredGateway| signal_sessions(ward).iter().for_each(|file| tear(file));
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("torn Signal session", &texts, bad_ms).await;
     assert_cured(&incident, "file_truncated");
 }
@@ -42,18 +42,18 @@ async fn a_torn_signal_session() {
 /// The same on Baileys 7, which names contacts by their LID.
 #[tokio::test]
 async fn a_flipped_byte_in_baileys_7() {
-    let mut ward = Ward::of_baileys_7("flip7").await;
-    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| flip(file));
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let mut ward = MonitoredGateway::of_baileys_7("flip7").await;
+    let ill = |ward: &MonitoredGateway| signal_sessions(ward).iter().for_each(|file| flip(file));
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("Baileys 7: flipped byte in a Signal session", &texts, bad_ms).await;
     assert_cured(&incident, "signal_session_failing");
 }
 
 #[tokio::test]
 async fn a_torn_signal_session_in_baileys_7() {
-    let mut ward = Ward::of_baileys_7("torn7").await;
-    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| tear(file));
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let mut ward = MonitoredGateway::of_baileys_7("torn7").await;
+    let ill = |ward: &MonitoredGateway| signal_sessions(ward).iter().for_each(|file| tear(file));
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("Baileys 7: torn Signal session", &texts, bad_ms).await;
     assert_cured(&incident, "file_truncated");
 }
@@ -61,31 +61,33 @@ async fn a_torn_signal_session_in_baileys_7() {
 /// Older records were put back under the running gateway.
 #[tokio::test]
 async fn rolled_back_ratchets() {
-    let mut ward = Ward::open("rollback").await;
+    let mut ward = MonitoredGateway::open("rollback").await;
     let old: Vec<_> =
         contents(&ward.anna.auth_info()).into_iter().filter(|(n, _)| n.starts_with("session-")).collect();
     ward.talk("since the copy").await;
-    let ill = |ward: &Ward| {
+    let ill = |ward: &MonitoredGateway| {
         for (name, content) in &old {
             std::fs::write(ward.anna.auth_info().join(name), content).expect("write a file");
         }
     };
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("Signal sessions rolled back to an old copy", &texts, bad_ms).await;
     assert_cured(&incident, "signal_session_failing");
 }
 
 #[tokio::test]
 async fn torn_sender_keys() {
-    let mut ward = Ward::open("group").await;
+    let mut ward = MonitoredGateway::open("group").await;
     let subject = json!({"subject": "the two of us", "participants": [ward.anna.phone.address.jid()]});
     let made = ward.ben.as_peer().call("create-group", subject).await;
     let group = Chat::Group(made["id"].as_str().expect("a group has an id").to_owned());
     let first = "before in the group".to_owned();
     ward.ben.send(&group, &Message::Text(first.clone())).await;
     assert!(ward.anna.missing(&[first], ARRIVAL).await.is_empty(), "{}", ward.anna.log().await);
-    let ill = |ward: &Ward| files(&ward.anna.auth_info(), "sender-key-1").iter().for_each(|file| tear(file));
-    let (texts, bad_ms) = ward.fall_ill(&group, ill).await;
+    let ill = |ward: &MonitoredGateway| {
+        files(&ward.anna.auth_info(), "sender-key-1").iter().for_each(|file| tear(file))
+    };
+    let (texts, bad_ms) = ward.damage_and_fail(&group, ill).await;
     let incident = ward.recovers("torn sender keys", &texts, bad_ms).await;
     assert_cured(&incident, "file_truncated");
 }
@@ -93,17 +95,17 @@ async fn torn_sender_keys() {
 /// The pre-keys that the server still gives away are gone, and somebody new begins with one of them.
 #[tokio::test]
 async fn deleted_pre_keys() {
-    let mut ward = Ward::open("prekeys").await;
+    let mut ward = MonitoredGateway::open("prekeys").await;
     ward.watch.care(&["backup", "create"]).await;
     let carl = ward.lab.linked_peer("carl", Baileys::Six, "491701000003").await;
     // Somebody known has no part in it, and stays to the end.
     let _ben = std::mem::replace(&mut ward.ben, carl);
-    let ill = |ward: &Ward| {
+    let ill = |ward: &MonitoredGateway| {
         for file in files(&ward.anna.auth_info(), "pre-key-") {
             std::fs::remove_file(file).expect("remove a pre-key");
         }
     };
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     let incident = ward.recovers("deleted pre-keys", &texts, bad_ms).await;
     assert_cured(&incident, "pre_keys_missing");
 }
@@ -111,7 +113,7 @@ async fn deleted_pre_keys() {
 /// A power cut while `creds.json` is written: the gateway comes up with a QR code, and nobody has to scan it.
 #[tokio::test]
 async fn emptied_credentials() {
-    let mut ward = Ward::open("creds").await;
+    let mut ward = MonitoredGateway::open("creds").await;
     ward.watch.care(&["backup", "create"]).await;
     ward.talk("since the backup").await;
     let began_ms = now_ms();
@@ -125,9 +127,9 @@ async fn emptied_credentials() {
 /// An old `creds.json` put back: its counters would give published pre-key ids to new keys.
 #[tokio::test]
 async fn old_credentials() {
-    let mut ward = Ward::open("counter").await;
+    let mut ward = MonitoredGateway::open("counter").await;
     let began_ms = now_ms();
-    let old = |ward: &Ward| {
+    let old = |ward: &MonitoredGateway| {
         let path = ward.anna.auth_info().join("creds.json");
         let text = std::fs::read_to_string(&path).expect("creds.json");
         let creds: Value = serde_json::from_str(&text).expect("credentials");
@@ -150,7 +152,7 @@ async fn old_credentials() {
 /// A late message spoils the open Signal session of a record: nothing is forged, only the order is unlucky.
 #[tokio::test]
 async fn contaminated_by_a_late_message() {
-    let mut ward = Ward::open("late").await;
+    let mut ward = MonitoredGateway::open("late").await;
     let (anna, ben) = (ward.anna.phone.address.number.clone(), ward.ben.address().number.clone());
     ward.lab.simulator().fault(json!({"kind": "lost", "target": format!("{anna}:1")})).await;
     let late = "sent before, arrives late".to_owned();
@@ -169,9 +171,9 @@ async fn contaminated_by_a_late_message() {
 /// What people did before: delete the login and scan again. The monitor may only report, and touches nothing.
 #[tokio::test]
 async fn the_old_remedy() {
-    let mut ward = Ward::watched("old", &[("SESSION_CLEANUP_ENABLED", "false")]).await;
-    let ill = |ward: &Ward| signal_sessions(ward).iter().for_each(|file| flip(file));
-    let (texts, bad_ms) = ward.fall_ill(&ward.chat(), ill).await;
+    let mut ward = MonitoredGateway::watched("old", &[("SESSION_CLEANUP_ENABLED", "false")]).await;
+    let ill = |ward: &MonitoredGateway| signal_sessions(ward).iter().for_each(|file| flip(file));
+    let (texts, bad_ms) = ward.damage_and_fail(&ward.chat(), ill).await;
     ward.only_reported().await;
     ward.delete_and_scan(&texts, bad_ms).await;
 }

@@ -26,7 +26,7 @@ pub const ARRIVAL: Duration = Duration::from_secs(30);
 const SETTINGS: [(&str, &str); 2] = [("SESSION_CLEANUP_VERIFY", "10s"), ("SESSION_CLEANUP_ENABLED", "true")];
 
 /// What every story needs. Fields are dropped in order: the lab last.
-pub struct Ward {
+pub struct MonitoredGateway {
     pub watch: Watch,
     pub anna: BaileysContainer,
     pub ben: Party,
@@ -34,7 +34,7 @@ pub struct Ward {
     pub lab: Lab,
 }
 
-impl Ward {
+impl MonitoredGateway {
     /// A paired gateway that has been talking, watched.
     pub async fn open(fault: &str) -> Self {
         Self::of(Baileys::Six, fault, &SETTINGS).await
@@ -82,7 +82,7 @@ impl Ward {
     /// Damages what the gateway stores while it holds still for a moment, and lets messages arrive that it cannot read.
     /// Their sender leaves at once, so that no retry handshake heals the damage before anybody notices. Returns the
     /// texts, and when the last of them failed.
-    pub async fn fall_ill(&mut self, chat: &Chat, damage: impl FnOnce(&Self)) -> (Vec<String>, i64) {
+    pub async fn damage_and_fail(&mut self, chat: &Chat, damage: impl FnOnce(&Self)) -> (Vec<String>, i64) {
         let before = self.stubs().len();
         self.anna.docker(&["pause"]).await;
         damage(self);

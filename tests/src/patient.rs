@@ -125,7 +125,7 @@ impl<'l> Patient<'l> {
 
     /// Lets the client see, and log, messages that it cannot decrypt: `partner` sends `count` while neither could
     /// negotiate anything new, and the client is killed once it logged all of them.
-    pub async fn fall_ill(&mut self, version: Baileys, partner: &mut Party, count: usize) {
+    pub async fn damage_and_fail(&mut self, version: Baileys, partner: &mut Party, count: usize) {
         for n in 1..=count {
             let text = Message::Text(format!("nobody can read this {n}"));
             partner.send(&Chat::Person(self.phone.address.clone()), &text).await;

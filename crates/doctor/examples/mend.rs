@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(log) => symptoms::scan(BufReader::new(std::fs::File::open(log)?))?,
         None => Vec::new(),
     };
-    let troubles = symptoms::troubles(&seen);
+    let peer_failures = symptoms::peer_failures(&seen);
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let how = CleanOptions {
         extent: Extent::Damaged,
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         passphrase: None,
         approve: None,
     };
-    let options = Options { troubles: &troubles, ..Options::at(now) };
+    let options = Options { peer_failures: &peer_failures, ..Options::at(now) };
     let outcome = clean(Path::new(&folder), &options, &how)?;
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(())

@@ -21,7 +21,7 @@ use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::state::SessionState;
-use crate::symptoms::PeerTrouble;
+use crate::symptoms::PeerFailures;
 use crate::transfer::moved_out;
 
 mod file;
@@ -42,7 +42,7 @@ pub struct Options<'a> {
     /// `baileys_store.json`, which lives beside the folder.
     pub store: Option<&'a Path>,
     /// What logs say, peer by peer.
-    pub troubles: &'a [PeerTrouble],
+    pub peer_failures: &'a [PeerFailures],
     /// How far its ratchets are known to have come.
     pub reached: Option<&'a Reached>,
     /// Contacts whose Signal sessions a person wants negotiated anew.
@@ -66,7 +66,7 @@ impl Options<'_> {
             limits: Limits::default(),
             version: None,
             store: None,
-            troubles: &[],
+            peer_failures: &[],
             reached: None,
             peers: &[],
             owners: &[],

@@ -7,7 +7,7 @@ use crate::backup::{Reached, Shelf};
 use crate::examine::Options;
 use crate::formats::baileys::Version;
 use crate::secret::Passphrase;
-use crate::symptoms::{PeerTrouble, Symptom};
+use crate::symptoms::{PeerFailures, Symptom};
 
 /// What is known of a session besides its files.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub struct KnownFacts {
     /// What its log shows.
     pub symptoms: Vec<Symptom>,
     /// The same, summed up contact by contact.
-    pub troubles: Vec<PeerTrouble>,
+    pub peer_failures: Vec<PeerFailures>,
     /// How far its ratchets are known to have come: what its newest backup holds.
     pub reached: Option<Reached>,
     /// Contacts that a person named.
@@ -40,7 +40,7 @@ impl KnownFacts {
     pub fn options(&self, now_ms: i64) -> Options<'_> {
         Options {
             version: self.version,
-            troubles: &self.troubles,
+            peer_failures: &self.peer_failures,
             reached: self.reached.as_ref(),
             peers: &self.peers,
             owners: &self.owners,

@@ -49,7 +49,7 @@ pub enum Repair {
     /// Take the file from a backup that holds a sound one, else remove it. Only for files that never change.
     RestoreOrRemove,
     /// Remove a directory, link or pipe that stands where a file belongs.
-    RemoveIntruder,
+    MoveAside,
     /// Drop some Signal sessions from a record, and open another one again.
     DropSignalSessions {
         /// Map keys of the sessions to drop.
@@ -100,7 +100,7 @@ impl Repair {
             Self::Manual(_) => "manual",
             Self::RemoveFile => "remove_file",
             Self::RestoreOrRemove => "restore_or_remove_file",
-            Self::RemoveIntruder => "remove_intruder",
+            Self::MoveAside => "remove_intruder",
             Self::DropSignalSessions { reopen: None, .. } => "drop_signal_session",
             Self::DropSignalSessions { reopen: Some(_), .. } => "reopen_signal_session",
             Self::KeepPrefix { .. } => "keep_complete_part",
@@ -122,7 +122,7 @@ impl Repair {
             Self::Manual(text) => (*text).to_owned(),
             Self::RemoveFile => "remove the file; its content is negotiated anew".to_owned(),
             Self::RestoreOrRemove => "take the file from a backup, or remove it".to_owned(),
-            Self::RemoveIntruder => "remove what stands in the file's place".to_owned(),
+            Self::MoveAside => "remove what stands in the file's place".to_owned(),
             Self::DropSignalSessions { drop, reopen: None } => {
                 format!("drop {} damaged Signal session(s) from the record, keep the rest", drop.len())
             }

@@ -28,7 +28,7 @@ mod whatsmeow;
 pub use redact::redact;
 pub use scan::{Scanner, scan, scan_each};
 pub use summary::{Seen, summary, word};
-pub use trouble::PeerTrouble;
+pub use trouble::PeerFailures;
 
 /// What a line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -188,7 +188,7 @@ struct Tally<'a> {
 }
 
 /// Summarises symptoms contact by contact.
-pub fn troubles(symptoms: &[Symptom]) -> Vec<PeerTrouble> {
+pub fn peer_failures(symptoms: &[Symptom]) -> Vec<PeerFailures> {
     let mut by_peer: BTreeMap<&Address, Tally<'_>> = BTreeMap::new();
     for symptom in symptoms.iter().filter(|symptom| symptom.class.is_session_failure()) {
         let Some(peer) = &symptom.peer else { continue };
@@ -201,7 +201,7 @@ pub fn troubles(symptoms: &[Symptom]) -> Vec<PeerTrouble> {
     }
     by_peer
         .into_iter()
-        .map(|(peer, tally)| PeerTrouble {
+        .map(|(peer, tally)| PeerFailures {
             peer: peer.clone(),
             messages: if tally.ids.is_empty() { tally.attempts.max(1) } else { tally.ids.len() },
             last_ms: tally.last_ms,

@@ -2,10 +2,10 @@
 //! a crash, in order within a chat: the order in which they were ready, which for files means fetched
 //! and uploaded.
 
+pub(crate) mod composer;
 pub(crate) mod error;
 pub(crate) mod inflight;
 pub(crate) mod outgoing;
-pub(crate) mod plan;
 pub(crate) mod presence;
 pub(crate) mod repeats;
 pub(crate) mod retry_requests;
@@ -27,7 +27,7 @@ use whatsapp_rust::{Client, Jid};
 use crate::EngineError;
 use crate::address::{self, Address};
 use crate::inbound::acks::Job;
-use crate::inbound::changes::{Letter, tell};
+use crate::inbound::changes::{ResolvedMessage, effects_of};
 use crate::journal::Journal;
 use crate::life::account;
 use crate::life::state::SessionState;
@@ -35,17 +35,17 @@ use crate::life::store::Closed;
 use crate::media::fetch::Limits;
 use crate::message::{self, Facts, Incoming, WireKey};
 use crate::ops::stored::{self, Place};
+use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::{Acknowledged, Inflight};
 use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
-use crate::outbound::plan::{Plan, Planner, fingerprint};
 
 /// Sends of one session under way at the same time.
-const MOST: usize = 512;
+const MAX_IN_FLIGHT: usize = 512;
 /// How long a caller waits for a session that is starting (as WAHA does).
-const STARTING: Duration = Duration::from_secs(15);
+const STARTUP_WAIT: Duration = Duration::from_secs(15);
 /// How long the server may take to acknowledge one attempt.
-const ACKNOWLEDGE: Duration = Duration::from_secs(30);
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts that fail for reasons other than the connection.
 const ATTEMPTS: u32 = 3;
 
@@ -106,7 +106,7 @@ impl Outbound {
             public_url,
             patience,
             gone,
-            permits: Arc::new(Semaphore::new(MOST)),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             chats: Locks::default(),
             keys: Locks::default(),
             tasks: TaskTracker::new(),
@@ -123,11 +123,11 @@ impl Outbound {
         let busy = || SendError::from(EngineError::Busy(self.state.name().clone()));
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
         let account = self.state.account_changes();
-        let prepared = self.prepare(outgoing, key.as_ref()).await?;
+        let ready_send = self.prepare(outgoing, key.as_ref()).await?;
         let id = Arc::new(OnceLock::new());
         let task = {
             let (this, id) = (Arc::clone(self), Arc::clone(&id));
-            self.tasks.spawn(async move { this.accept(prepared, key, account, permit, &id).await })
+            self.tasks.spawn(async move { this.accept(ready_send, key, account, permit, &id).await })
         };
         match tokio::time::timeout(self.patience, task).await {
             Ok(Ok(result)) => result,
@@ -143,21 +143,25 @@ impl Outbound {
     /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
     /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
     /// who goes away ends it.
-    async fn prepare(&self, outgoing: Outgoing, key: Option<&IdempotencyKey>) -> Result<Prepared, SendError> {
+    async fn prepare(
+        &self,
+        outgoing: Outgoing,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<ReadySend, SendError> {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
-        let mut plan = None;
+        let mut prepared = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
         if matches!(outgoing, Outgoing::Media(_)) && self.row_of(key).await?.is_none() {
             let client = self.ready().await?;
-            plan = Some(self.plan(&client, outgoing.clone()).await?);
+            prepared = Some(self.compose(&client, outgoing.clone()).await?);
         }
-        Ok(Prepared { outgoing, request_hash, plan })
+        Ok(ReadySend { outgoing, request_hash, prepared })
     }
 
-    async fn plan(&self, client: &Client, outgoing: Outgoing) -> Result<Plan, SendError> {
-        let planner = Planner { client, state: &self.state, journal: &self.journal, limits: &self.limits };
+    async fn compose(&self, client: &Client, outgoing: Outgoing) -> Result<PreparedMessage, SendError> {
+        let composer = Composer { client, state: &self.state, journal: &self.journal, limits: &self.limits };
         tokio::select! {
-            plan = planner.plan(outgoing) => plan,
+            prepared = composer.compose(outgoing) => prepared,
             () = self.gone.cancelled() => Err(self.is_gone().into()),
         }
     }
@@ -183,7 +187,7 @@ impl Outbound {
         }
         let mut chats: Vec<(String, Vec<SendRow>)> = Vec::new();
         for row in rows {
-            let Some(plan) = Plan::stored(&row) else {
+            let Some(prepared) = PreparedMessage::stored(&row) else {
                 tracing::error!(session = %self.state.name(), "an unfinished send cannot be read");
                 // It waits for room on the disk, for which its caller must not wait.
                 let this = Arc::clone(self);
@@ -192,9 +196,9 @@ impl Outbound {
             };
             // Receipts may come before the send is repeated.
             self.inflight.begin(&row.message_id);
-            match chats.iter_mut().find(|(chat, _)| chat == plan.chat.as_str()) {
+            match chats.iter_mut().find(|(chat, _)| chat == prepared.chat.as_str()) {
                 Some((_, queue)) => queue.push(row),
-                None => chats.push((plan.chat.as_str().to_owned(), vec![row])),
+                None => chats.push((prepared.chat.as_str().to_owned(), vec![row])),
             }
         }
         for (chat, queue) in chats {
@@ -216,8 +220,8 @@ impl Outbound {
             Some(key) => Some(lock(&self.keys, key).await),
             None => None,
         };
-        let Some(plan) = Plan::stored(&row) else { return };
-        if let Err(error) = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await {
+        let Some(prepared) = PreparedMessage::stored(&row) else { return };
+        if let Err(error) = self.deliver(&prepared, &row.message_id, account, Turn::Repeat).await {
             tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
         }
     }
@@ -235,14 +239,14 @@ impl Outbound {
 
     async fn accept(
         self: &Arc<Self>,
-        prepared: Prepared,
+        ready_send: ReadySend,
         key: Option<IdempotencyKey>,
         account: u64,
         _permit: OwnedSemaphorePermit,
         id: &OnceLock<String>,
     ) -> Result<Sent, SendError> {
         self.storable()?;
-        let Prepared { outgoing, request_hash, plan } = prepared;
+        let ReadySend { outgoing, request_hash, prepared } = ready_send;
         let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
         let _key = match &key {
             Some(key) => Some(lock(&self.keys, key.as_str()).await),
@@ -253,9 +257,9 @@ impl Outbound {
         }
         let client = self.ready().await?;
         self.storable()?;
-        let plan = match plan {
-            Some(plan) => plan,
-            None => self.plan(&client, outgoing).await?,
+        let prepared = match prepared {
+            Some(prepared) => prepared,
+            None => self.compose(&client, outgoing).await?,
         };
         if self.state.account_changes() != account {
             return Err(SendError::OtherAccount);
@@ -268,8 +272,8 @@ impl Outbound {
             request_hash: request_hash.clone(),
             message_id: message_id.clone(),
             state: SendState::Accepted,
-            chat: plan.chat.as_str().to_owned(),
-            proto: plan.proto(),
+            chat: prepared.chat.as_str().to_owned(),
+            proto: prepared.proto(),
             error: None,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -278,7 +282,7 @@ impl Outbound {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
                 let _ = id.set(message_id.clone());
-                let payload = self.deliver(&plan, &message_id, account, Turn::First).await?;
+                let payload = self.deliver(&prepared, &message_id, account, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
         }
@@ -297,7 +301,7 @@ impl Outbound {
 
     /// The client of a session that works, after some patience while it starts.
     pub(crate) async fn ready(&self) -> Result<Arc<Client>, EngineError> {
-        self.state.working(STARTING).await.map_err(|status| EngineError::NotReady {
+        self.state.working(STARTUP_WAIT).await.map_err(|status| EngineError::NotReady {
             session: self.state.name().clone(),
             status,
             expected: vec![SessionStatus::Working],
@@ -324,8 +328,9 @@ impl Outbound {
                 Err(SendError::FailedBefore { reason: row.error.unwrap_or_else(|| "unknown".to_owned()) })
             }
             SendState::Accepted => {
-                let plan = Plan::stored(&row).ok_or(SendError::Failed { reason: "its row is damaged" })?;
-                let payload = self.deliver(&plan, &row.message_id, account, Turn::Repeat).await?;
+                let prepared = PreparedMessage::stored(&row)
+                    .ok_or(SendError::Failed { reason: "its row is damaged" })?;
+                let payload = self.deliver(&prepared, &row.message_id, account, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
             }
         }
@@ -333,7 +338,8 @@ impl Outbound {
 
     /// What the caller of a finished send was answered, made anew of what is stored.
     async fn answer(&self, send: &SendRow) -> Result<Option<Payload>, SendError> {
-        let plan = Plan::stored(send).ok_or(SendError::Failed { reason: "its row is damaged" })?;
+        let prepared =
+            PreparedMessage::stored(send).ok_or(SendError::Failed { reason: "its row is damaged" })?;
         let storage = self.journal.storage();
         let find = |id: &str, from_me: bool, chat: Option<String>| MessageRef {
             session: send.session.clone(),
@@ -341,17 +347,17 @@ impl Outbound {
             from_me: Some(from_me),
             chat,
         };
-        let media_url = self.place().media_url(&send.message_id, &plan.message);
+        let media_url = self.place().media_url(&send.message_id, &prepared.message);
         let (facts, target) = match storage.message(&find(&send.message_id, true, None)).await? {
             Some(row) => {
                 let facts = Facts { ack: Ack::Server, ..stored::facts(&row, media_url)? };
                 (facts, stored::target(&row)?)
             }
             // Its message was removed since; the send says all but what was learnt of the chat's other name.
-            None => (self.facts_of_send(send, &plan, media_url), plan.target()),
+            None => (self.facts_of_send(send, &prepared, media_url), prepared.target()),
         };
         // Only a deletion tells what the message was, and of a damaged one it tells that it is gone.
-        let deleted = matches!(message::read(&plan.message), Incoming::Revoke { .. });
+        let deleted = matches!(message::read(&prepared.message), Incoming::Revoke { .. });
         let before = match target.as_ref().filter(|_| deleted) {
             Some(target) => {
                 let chat = Some(target.chat.to_string());
@@ -362,19 +368,19 @@ impl Outbound {
             }
             None => None,
         };
-        Ok(stored::answer(&facts, &plan.message, target.as_ref(), before.as_ref(), self.place())?)
+        Ok(stored::answer(&facts, &prepared.message, target.as_ref(), before.as_ref(), self.place())?)
     }
 
-    fn facts_of_send(&self, send: &SendRow, plan: &Plan, media_url: Option<String>) -> Facts {
+    fn facts_of_send(&self, send: &SendRow, prepared: &PreparedMessage, media_url: Option<String>) -> Facts {
         let own = self.state.own_id();
         Facts {
             id: MessageId {
                 from_me: true,
-                chat: plan.chat.clone(),
+                chat: prepared.chat.clone(),
                 stanza_id: send.message_id.clone(),
-                participant: own.clone().filter(|_| plan.chat.is_group()),
+                participant: own.clone().filter(|_| prepared.chat.is_group()),
             },
-            wire: WireKey { chat: plan.chat.to_wire(), ..WireKey::default() },
+            wire: WireKey { chat: prepared.chat.to_wire(), ..WireKey::default() },
             me: own,
             timestamp_s: send.updated_ms / 1000,
             ack: Ack::Server,
@@ -387,7 +393,7 @@ impl Outbound {
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
     async fn deliver(
         &self,
-        plan: &Plan,
+        prepared: &PreparedMessage,
         id: &str,
         account: u64,
         turn: Turn,
@@ -397,7 +403,7 @@ impl Outbound {
             biased;
             () = self.state.until_other_account(account) => Err(SendError::OtherAccount),
             () = self.gone.cancelled() => Err(self.is_gone().into()),
-            result = self.attempts(plan, id, account, turn) => result,
+            result = self.attempts(prepared, id, account, turn) => result,
         };
         if matches!(result, Err(SendError::OtherAccount))
             && let Err(error) = self.fail(id, account::REASON).await
@@ -413,13 +419,16 @@ impl Outbound {
 
     async fn attempts(
         &self,
-        plan: &Plan,
+        prepared: &PreparedMessage,
         id: &str,
         account: u64,
         mut turn: Turn,
     ) -> Result<Option<Payload>, SendError> {
-        let to: Jid =
-            plan.chat.to_wire().parse().map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))?;
+        let to: Jid = prepared
+            .chat
+            .to_wire()
+            .parse()
+            .map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))?;
         let mut failures = 0;
         loop {
             let client = self.state.until_working().await.ok_or_else(|| self.is_gone())?;
@@ -428,7 +437,7 @@ impl Outbound {
                 return Err(SendError::OtherAccount);
             }
             self.state.server_witness().before_send(&client, self.state.name()).await;
-            let repeats = turn == Turn::Repeat && plan.chat.is_group();
+            let repeats = turn == Turn::Repeat && prepared.chat.is_group();
             let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
             // Nor does anybody have the key from the send before, which the server may never have got.
             if repeats
@@ -440,7 +449,7 @@ impl Outbound {
             turn = Turn::Repeat;
             let acknowledged = self.inflight.attempt(id);
             let options = SendOptions::default().with_message_id(id);
-            match client.send_message_with_options(to.clone(), plan.message.clone(), options).await {
+            match client.send_message_with_options(to.clone(), prepared.message.clone(), options).await {
                 Ok(_) => {}
                 Err(error) => {
                     self.after_error(&client, &error, id, &mut failures).await?;
@@ -450,11 +459,11 @@ impl Outbound {
             let answer = tokio::select! {
                 answer = acknowledged => answer.ok(),
                 () = self.state.until_not_working() => None,
-                () = tokio::time::sleep(ACKNOWLEDGE) => None,
+                () = tokio::time::sleep(ACK_TIMEOUT) => None,
             };
             match answer {
                 Some(Acknowledged { refused: None, timestamp_s }) => {
-                    return self.acknowledged(&client, plan, id, timestamp_s).await;
+                    return self.acknowledged(&client, prepared, id, timestamp_s).await;
                 }
                 Some(Acknowledged { refused: Some(code), .. }) => {
                     self.fail(id, &code).await?;
@@ -512,20 +521,20 @@ impl Outbound {
     async fn acknowledged(
         &self,
         client: &Client,
-        plan: &Plan,
+        prepared: &PreparedMessage,
         id: &str,
         timestamp_s: Option<i64>,
     ) -> Result<Option<Payload>, SendError> {
         let now_ms = self.state.clock().now_ms();
-        let letter = self.letter(client, plan, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
-        let told = loop {
-            match tell(&self.journal, client, self.state.name(), &letter).await {
+        let resolved = self.resolve(client, prepared, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
+        let effects = loop {
+            match effects_of(&self.journal, client, self.state.name(), &resolved).await {
                 Err(error) if error.disk_cause().is_some() => self.journal.pause().await,
-                told => break told?,
+                effects => break effects?,
             }
         };
-        let payload = told.as_ref().map(|told| told.payload.clone());
-        let mut changes: Vec<Change> = told.map(|told| told.change).into_iter().collect();
+        let payload = effects.as_ref().map(|effects| effects.payload.clone());
+        let mut changes: Vec<Change> = effects.map(|effects| effects.change).into_iter().collect();
         changes.push(Change::Send {
             message_id: id.to_owned(),
             state: SendState::Acked,
@@ -539,12 +548,18 @@ impl Outbound {
         Ok(payload)
     }
 
-    async fn letter<'a>(&'a self, client: &Client, plan: &'a Plan, id: &str, timestamp_s: i64) -> Letter<'a> {
-        let chat = address::resolve_id(client, &plan.chat).await;
+    async fn resolve<'a>(
+        &'a self,
+        client: &Client,
+        prepared: &'a PreparedMessage,
+        id: &str,
+        timestamp_s: i64,
+    ) -> ResolvedMessage<'a> {
+        let chat = address::resolve_id(client, &prepared.chat).await;
         let me = self.state.me();
         let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
         let in_group = chat.id.is_group();
-        let wire_chat = plan.chat.to_wire();
+        let wire_chat = prepared.chat.to_wire();
         let facts = Facts {
             id: MessageId {
                 from_me: true,
@@ -563,10 +578,10 @@ impl Outbound {
             ack: Ack::Server,
             from_api: true,
             push_name: me.as_ref().and_then(|me| me.push_name.clone()),
-            media_url: self.place().media_url(id, &plan.message),
+            media_url: self.place().media_url(id, &prepared.message),
         };
-        Letter {
-            message: &plan.message,
+        ResolvedMessage {
+            message: &prepared.message,
             facts,
             sender: own,
             sender_alt: me.and_then(|me| me.lid),
@@ -577,11 +592,11 @@ impl Outbound {
 }
 
 /// A send that can take its turn.
-struct Prepared {
+struct ReadySend {
     outgoing: Outgoing,
     request_hash: String,
     /// Of sends with a file: made already.
-    plan: Option<Plan>,
+    prepared: Option<PreparedMessage>,
 }
 
 async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendError> {
@@ -606,7 +621,7 @@ pub(crate) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
     let lock = {
         let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Few are alive at a time; the dead ones go when they are many.
-        if locks.len() >= 2 * MOST {
+        if locks.len() >= 2 * MAX_IN_FLIGHT {
             locks.retain(|_, lock| lock.strong_count() > 0);
         }
         let found = locks.get(name).and_then(Weak::upgrade);

@@ -179,14 +179,16 @@ impl Caretaker {
         let before = self.policy.extent();
         for decision in self.policy.handle(input, self.clock.now_ms()) {
             match decision {
-                Decision::Tell(word) => {
+                Decision::Record(word) => {
                     let extent = self.policy.extent().or_else(|| before.clone());
                     self.recorder.tell(word, extent).await;
                 }
-                Decision::Look(troubles) => {
+                Decision::Examine(peer_failures) => {
                     let session = Arc::clone(&self.session);
                     let look = async move {
-                        Input::Looked(session.examine(&troubles).await.map_err(|error| error.to_string()))
+                        Input::Looked(
+                            session.examine(&peer_failures).await.map_err(|error| error.to_string()),
+                        )
                     };
                     self.job = Some(Job { handle: tokio::spawn(look), curing_since_ms: None });
                 }
@@ -250,7 +252,7 @@ async fn carry_out(
         }
     }
     let began_ms = clock.now_ms();
-    let peers: Vec<_> = order.troubles.iter().map(|trouble| trouble.peer.to_string()).collect();
+    let peers: Vec<_> = order.peer_failures.iter().map(|trouble| trouble.peer.to_string()).collect();
     let detail = json!({ "rung": order.rung.word(), "peers": peers });
     // Stored first: a cure that ends with this process counts as one.
     recorder.step(STOPPED, "the gateway is stopped".to_owned(), Some(detail)).await;

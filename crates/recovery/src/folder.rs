@@ -11,11 +11,11 @@ use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::state::SessionState;
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_doctor::symptoms::PeerFailures;
 
 use crate::clock::Clock;
 use crate::ladder::Rung;
-use crate::session::{Look, Order, RepairReport, SessionError, blocking};
+use crate::session::{Examined, Order, RepairReport, SessionError, blocking};
 
 /// Where a session is stored, and how its backups are kept.
 #[derive(Clone)]
@@ -36,9 +36,9 @@ pub struct SessionFolder {
 
 impl SessionFolder {
     /// Examines the folder. Never writes.
-    pub async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
-        let (folder, troubles) = (self.clone(), troubles.to_vec());
-        blocking(move || folder.examine_now(&troubles)).await
+    pub async fn examine(&self, peer_failures: &[PeerFailures]) -> Result<Examined, SessionError> {
+        let (folder, peer_failures) = (self.clone(), peer_failures.to_vec());
+        blocking(move || folder.examine_now(&peer_failures)).await
     }
 
     /// What an order would change. Never writes.
@@ -53,37 +53,37 @@ impl SessionFolder {
         blocking(move || folder.clean(&order, false)).await
     }
 
-    fn options<'a>(&'a self, troubles: &'a [PeerTrouble], peers: &'a [Address]) -> Options<'a> {
+    fn options<'a>(&'a self, peer_failures: &'a [PeerFailures], peers: &'a [Address]) -> Options<'a> {
         Options {
             store: self.store.as_deref(),
-            troubles,
+            peer_failures,
             peers,
             passphrase: self.passphrase.as_ref(),
             ..Options::at(self.clock.now_ms())
         }
     }
 
-    fn examine_now(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
-        let options = self.options(troubles, &[]);
+    fn examine_now(&self, peer_failures: &[PeerFailures]) -> Result<Examined, SessionError> {
+        let options = self.options(peer_failures, &[]);
         let examination = Examination::of(&self.auth_info, &options).map_err(SessionError::of)?;
         let findings = examination.findings(&options);
         let credentials = examination.credentials_state(&findings);
         let state = examination.state();
-        let is_failing = |trouble: &&PeerTrouble| {
+        let is_failing = |trouble: &&PeerFailures| {
             let named = findings.iter().filter(|finding| finding.code == SIGNAL_SESSION_FAILING);
             named.filter_map(|finding| finding.peer.as_ref()).any(|peer| trouble.concerns(&state, peer))
         };
-        let failing = troubles.iter().filter(is_failing).map(|trouble| trouble.peer.clone()).collect();
-        let used = |trouble: &PeerTrouble| Some((trouble.peer.clone(), last_used(&state, trouble)?));
-        let used_ms = troubles.iter().filter_map(used).collect();
+        let failing = peer_failures.iter().filter(is_failing).map(|trouble| trouble.peer.clone()).collect();
+        let used = |trouble: &PeerFailures| Some((trouble.peer.clone(), last_used(&state, trouble)?));
+        let used_ms = peer_failures.iter().filter_map(used).collect();
         let findings = findings.into_iter().filter(|finding| finding.severity >= Severity::Warning).collect();
-        Ok(Look { findings, credentials, failing, used_ms })
+        Ok(Examined { findings, credentials, failing, used_ms })
     }
 
     fn clean(&self, order: &Order, dry_run: bool) -> Result<RepairReport, SessionError> {
         // That the log shows failures which the files have overcome is known better once everything stands still, so
-        // the troubles are judged again here instead of naming contacts outright.
-        let options = self.options(&order.troubles, &[]);
+        // the failures are judged again here instead of naming contacts outright.
+        let options = self.options(&order.peer_failures, &[]);
         let full = order.rung == Rung::FullReset;
         let extent = match (full, dry_run) {
             (true, _) => Extent::Everything,
@@ -113,7 +113,7 @@ impl SessionFolder {
     }
 }
 
-fn last_used(state: &SessionState, trouble: &PeerTrouble) -> Option<i64> {
+fn last_used(state: &SessionState, trouble: &PeerFailures) -> Option<i64> {
     let sessions = state.signal_sessions.iter().filter(|(address, _)| trouble.concerns(state, address));
     sessions.map(|(_, facts)| facts.used.max(facts.open_created.unwrap_or(0))).max()
 }
@@ -141,7 +141,7 @@ mod tests {
         }
         let leftover = folder.auth_info.join("creds.json.tmp");
         std::fs::write(&leftover, "half a file").unwrap();
-        let order = Order { rung: Rung::Records, troubles: Vec::new() };
+        let order = Order { rung: Rung::Records, peer_failures: Vec::new() };
         let plan = folder.plan(&order).await.unwrap().plan;
         assert!(plan.iter().all(|step| step.path != "creds.json.tmp"), "{plan:?}");
 

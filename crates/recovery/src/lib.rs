@@ -25,7 +25,7 @@ pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
 pub use rules::Rules;
 pub use session::{
-    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, SessionError,
+    Access, Applied, ApplyError, Examined, ManagedSession, Order, Progress, RepairReport, SessionError,
 };
 
 /// Describes what this crate measures, for whoever records it.

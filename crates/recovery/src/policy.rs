@@ -15,12 +15,12 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use wakeeper_doctor::address::Address;
-use wakeeper_doctor::symptoms::{Class, PeerTrouble, Symptom};
+use wakeeper_doctor::symptoms::{Class, PeerFailures, Symptom};
 use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};
 use crate::rules::{Rules, ms};
-use crate::session::{Look, Order, RepairReport};
+use crate::session::{Examined, Order, RepairReport};
 use crate::tally::{Tally, weight};
 use case::{Case, Phase};
 use reports::Reports;
@@ -58,7 +58,7 @@ pub enum Input {
         well: bool,
     },
     /// The examination that was asked for.
-    Looked(Result<Look, String>),
+    Looked(Result<Examined, String>),
     /// The cure that was asked for.
     Cured(Cured),
     /// Time has passed.
@@ -90,17 +90,17 @@ pub enum Cured {
 /// What the policy wants done.
 #[derive(Debug, Clone)]
 pub enum Decision {
-    /// Examine the session in the light of these troubles, and tell [`Input::Looked`].
-    Look(Vec<PeerTrouble>),
+    /// Examine the session in the light of these failures, and tell [`Input::Looked`].
+    Examine(Vec<PeerFailures>),
     /// Carry this out, and tell [`Input::Cured`].
     Cure(Order),
     /// Store this.
-    Tell(Word),
+    Record(StepRecord),
 }
 
 /// A step to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub struct StepRecord {
     /// The incident's kind; at most one of a kind is open.
     pub kind: Kind,
     /// Where the incident is now.
@@ -146,7 +146,7 @@ pub struct Policy {
     /// Contacts that cures did not help, and since when they are left alone.
     given_up: BTreeMap<Address, i64>,
     /// Contacts of the examination in flight, with their last failures.
-    asked: Option<Vec<PeerTrouble>>,
+    asked: Option<Vec<PeerFailures>>,
     glanced_ms: i64,
     pruned_ms: i64,
     wants_glance: bool,
@@ -274,7 +274,7 @@ impl Policy {
     fn rekeyed(&mut self, at_ms: i64) {
         let recent: Vec<_> = self
             .tally
-            .troubles(1)
+            .peer_failures(1)
             .into_iter()
             .filter(|trouble| trouble.last_ms >= Some(at_ms - REKEY_MS))
             .collect();
@@ -347,10 +347,10 @@ impl Policy {
     }
 
     /// Contacts over their threshold that are not given up.
-    fn suspects(&self) -> Vec<PeerTrouble> {
-        let mut troubles = self.tally.troubles(self.rules.peer_messages);
-        troubles.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
-        troubles
+    fn suspects(&self) -> Vec<PeerFailures> {
+        let mut peer_failures = self.tally.peer_failures(self.rules.peer_messages);
+        peer_failures.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
+        peer_failures
     }
 
     fn open_or_glance(&mut self, now_ms: i64) {
@@ -372,8 +372,8 @@ impl Policy {
         }
         let due = now_ms - self.glanced_ms >= self.glance_every_ms();
         if due && self.asked.is_none() && (self.wants_glance || !self.tally.is_empty()) {
-            let troubles = self.tally.troubles(1);
-            self.look(troubles, now_ms);
+            let peer_failures = self.tally.peer_failures(1);
+            self.look(peer_failures, now_ms);
         }
     }
 
@@ -381,7 +381,7 @@ impl Policy {
         let until = self.earliest_end_of_handshake_ms(now_ms);
         let mut case = Case::new(Phase::Waiting(until));
         case.severe = severe;
-        for trouble in self.tally.troubles(1) {
+        for trouble in self.tally.peer_failures(1) {
             case.peers.insert(trouble.peer);
             case.messages += trouble.messages as u64;
         }
@@ -397,21 +397,28 @@ impl Policy {
         self.tally.newest_ms().map_or(written, |failed| written.max(self.rules.handshake_ends_ms(failed)))
     }
 
-    fn look(&mut self, troubles: Vec<PeerTrouble>, now_ms: i64) {
+    fn look(&mut self, peer_failures: Vec<PeerFailures>, now_ms: i64) {
         self.wants_glance = false;
         self.glanced_ms = now_ms;
-        self.asked = Some(troubles.clone());
-        self.out.push(Decision::Look(troubles));
+        self.asked = Some(peer_failures.clone());
+        self.out.push(Decision::Examine(peer_failures));
     }
 
     fn tell_case(&mut self, step: &'static str, text: &str, state: IncidentState, alert: bool) {
         let text = text.to_owned();
-        self.out.push(Decision::Tell(Word { kind: Kind::State, state, outcome: None, step, text, alert }));
+        self.out.push(Decision::Record(StepRecord {
+            kind: Kind::State,
+            state,
+            outcome: None,
+            step,
+            text,
+            alert,
+        }));
     }
 
     fn close_case(&mut self, outcome: Outcome, text: &str) {
         let alert = self.case.take().is_some_and(|case| case.alerted || case.tries > 0);
-        self.out.push(Decision::Tell(Word {
+        self.out.push(Decision::Record(StepRecord {
             kind: Kind::State,
             state: IncidentState::Closed,
             outcome: Some(outcome),

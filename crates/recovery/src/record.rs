@@ -14,7 +14,7 @@ use wakeeper_storage::{
 use crate::clock::Clock;
 use crate::incidents::state_word;
 use crate::kind::Kind;
-use crate::policy::{Past, PastCure, Word};
+use crate::policy::{Past, PastCure, StepRecord};
 
 /// The step that tells of a cure that begins; its detail names the contacts.
 pub(crate) const STOPPED: &str = "stopped";
@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     /// Stores a word of the policy.
-    pub(crate) async fn tell(&self, word: Word, extent: Extent) {
+    pub(crate) async fn tell(&self, word: StepRecord, extent: Extent) {
         let level = if word.alert { "alert" } else { "incident" };
         tracing::info!(session = %self.session, kind = word.kind.word(), step = word.step, "{level}: {}", word.text);
         metrics::counter!(
@@ -123,7 +123,7 @@ impl Recorder {
     async fn store(
         &self,
         kind: Kind,
-        word: Option<&Word>,
+        word: Option<&StepRecord>,
         extent: Extent,
         step: Option<(&'static str, String, Option<Value>)>,
     ) -> Result<(), StorageError> {
@@ -171,7 +171,7 @@ impl Recorder {
     }
 
     /// What a person hears: no contact, no key, no message.
-    fn alert(&self, incident: i64, word: &Word, now_ms: i64) -> String {
+    fn alert(&self, incident: i64, word: &StepRecord, now_ms: i64) -> String {
         json!({
             "event": "session.incident",
             "session": self.session,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_doctor::symptoms::PeerFailures;
 use wakeeper_model::Backoff;
 
 /// Thresholds and permissions. The defaults are those of the settings.
@@ -82,8 +82,8 @@ impl Rules {
 
     /// How long a gateway that runs must be left alone yet, so that it has asked for the messages that failed a moment ago:
     /// nobody sends again what it had not asked for when it was stopped. `None` when there is nothing to wait for.
-    pub fn handshake_left(&self, troubles: &[PeerTrouble], now_ms: i64) -> Option<Duration> {
-        let last_ms = troubles.iter().filter_map(|trouble| trouble.last_ms).max()?;
+    pub fn handshake_left(&self, peer_failures: &[PeerFailures], now_ms: i64) -> Option<Duration> {
+        let last_ms = peer_failures.iter().filter_map(|trouble| trouble.last_ms).max()?;
         // A failure from the future, by a clock that was wrong, is one of this moment.
         let left_ms = self.handshake_ends_ms(last_ms.min(now_ms)) - now_ms;
         (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
@@ -106,15 +106,15 @@ mod tests {
     use super::*;
     use wakeeper_doctor::address::Address;
 
-    fn failed(at_ms: Option<i64>) -> PeerTrouble {
+    fn failed(at_ms: Option<i64>) -> PeerFailures {
         let peer = Address::from_any("628123456789").unwrap();
-        PeerTrouble { peer, messages: 1, last_ms: at_ms, classes: Vec::new() }
+        PeerFailures { peer, messages: 1, last_ms: at_ms, classes: Vec::new() }
     }
 
     #[test]
     fn the_handshake_counts_from_the_last_failure() {
         let rules = Rules { handshake: Duration::from_secs(18), ..Rules::default() };
-        let left = |troubles: &[PeerTrouble]| rules.handshake_left(troubles, 100_000);
+        let left = |peer_failures: &[PeerFailures]| rules.handshake_left(peer_failures, 100_000);
         assert_eq!(left(&[]), None);
         assert_eq!(left(&[failed(None)]), None);
         assert_eq!(left(&[failed(Some(82_000))]), None);

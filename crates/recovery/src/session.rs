@@ -9,7 +9,7 @@ use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::finding::{Finding, Severity, Subject};
 use wakeeper_doctor::findings::codes;
 use wakeeper_doctor::repair::Action;
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_doctor::symptoms::PeerFailures;
 
 use crate::ladder::Rung;
 
@@ -26,7 +26,7 @@ pub trait ManagedSession: Send + Sync {
     ///
     /// # Errors
     /// When the stored state is out of reach.
-    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError>;
+    async fn examine(&self, peer_failures: &[PeerFailures]) -> Result<Examined, SessionError>;
 
     /// What an order would change. Never writes; whatever runs may go on.
     ///
@@ -78,7 +78,7 @@ pub struct ApplyError {
 
 /// What an examination showed.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct Examined {
     /// What is wrong, warnings and errors.
     pub findings: Vec<Finding>,
     /// The state of the login.
@@ -89,7 +89,7 @@ pub struct Look {
     pub used_ms: BTreeMap<Address, i64>,
 }
 
-impl Look {
+impl Examined {
     /// Damage that stands in the files, whatever a log says, and that a program may mend. The store is left out: it
     /// holds no keys, and the gateway rewrites it all the time.
     pub fn damage(&self) -> impl Iterator<Item = &Finding> {
@@ -153,7 +153,7 @@ pub struct Order {
     pub rung: Rung,
     /// Contacts whose Signal sessions are given up, with what the log shows of them. Empty where the damage lies
     /// elsewhere.
-    pub troubles: Vec<PeerTrouble>,
+    pub peer_failures: Vec<PeerFailures>,
 }
 
 /// What an order changed, or would change.

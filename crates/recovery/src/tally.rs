@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wakeeper_doctor::address::Address;
-use wakeeper_doctor::symptoms::{Class, PeerTrouble, Symptom};
+use wakeeper_doctor::symptoms::{Class, PeerFailures, Symptom};
 
 /// Failures without a message id that are closer together are one message, tried again.
 const SAME_MESSAGE_MS: i64 = 2_000;
@@ -176,9 +176,9 @@ impl Tally {
     }
 
     /// Contacts with so many messages that fail because of the Signal session, and what is known of them.
-    pub(crate) fn troubles(&self, at_least: usize) -> Vec<PeerTrouble> {
+    pub(crate) fn peer_failures(&self, at_least: usize) -> Vec<PeerFailures> {
         let trouble = |(address, peer): (&Option<Address>, &PeerTally)| {
-            Some(PeerTrouble {
+            Some(PeerFailures {
                 peer: address.clone()?,
                 messages: peer.strong,
                 last_ms: Some(peer.last_ms),

@@ -29,7 +29,7 @@ async fn a_flipped_byte(version: Baileys) {
             flip(&file, "rootKey");
             flip(&file, "key");
         }
-        anna.fall_ill(version, &mut ben, 3).await;
+        anna.damage_and_fail(version, &mut ben, 3).await;
         let (_, health) = anna.doctor(&["health"]).await;
         assert!(!health["findings"].to_string().contains("session-"), "nothing shows in the files: {health}");
         let log = anna.log().to_string_lossy().into_owned();
@@ -48,7 +48,7 @@ async fn rolled_back_ratchets(version: Baileys) {
         talk("since the copy", &ben, anna.party()).await;
         anna.kill().await;
         copy_over(&old, &anna.folder());
-        anna.fall_ill(version, &mut ben, 3).await;
+        anna.damage_and_fail(version, &mut ben, 3).await;
         let log = anna.log().to_string_lossy().into_owned();
         let cured = anna.clean(&["--log", &log]).await;
         assert!(cured.iter().any(|code| code == "signal_session_failing"), "{cured:?}");

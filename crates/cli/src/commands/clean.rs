@@ -136,7 +136,7 @@ impl Clean {
                 return Ok(verdict(false));
             }
         }
-        let left = rules.handshake_left(&session.facts.troubles, now_ms());
+        let left = rules.handshake_left(&session.facts.peer_failures, now_ms());
         if let Some(left) = left.filter(|_| !everything && session.in_running_container()) {
             let seconds = left.as_secs() + 1;
             say(&format!(

@@ -103,8 +103,8 @@ pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
             page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
         }
     }
-    if !facts.troubles.is_empty() {
-        let failing = plural(facts.troubles.len(), "contact device");
+    if !facts.peer_failures.is_empty() {
+        let failing = plural(facts.peer_failures.len(), "contact device");
         page.fact("in the log", format!("messages of {failing} could not be decrypted (Bad MAC)"));
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::symptoms::{Symptom, scan, troubles};
+use wakeeper_doctor::symptoms::{Symptom, peer_failures, scan};
 use wakeeper_engine::{preflight, users};
 
 use crate::environment::in_container;
@@ -38,7 +38,7 @@ impl FactFlags {
     pub fn of_folder(&self, folder: &Path) -> anyhow::Result<KnownFacts> {
         let symptoms = self.symptoms()?.unwrap_or_default();
         Ok(KnownFacts {
-            troubles: troubles(&symptoms),
+            peer_failures: peer_failures(&symptoms),
             symptoms,
             reached: None,
             peers: Vec::new(),

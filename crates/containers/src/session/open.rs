@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::symptoms::{Symptom, troubles};
+use wakeeper_doctor::symptoms::{Symptom, peer_failures};
 use wakeeper_private_fs::Folder;
 
 use super::{AccessError, BackupFolder, Host, LocatedSession};
@@ -154,7 +154,7 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
         log.symptoms
     };
     KnownFacts {
-        troubles: troubles(&symptoms),
+        peer_failures: peer_failures(&symptoms),
         symptoms,
         peers: Vec::new(),
         owners: located.other_owners().await,

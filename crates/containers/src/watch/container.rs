@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_doctor::symptoms::PeerFailures;
 use wakeeper_recovery::backups::{BackupOutcome, BackupStore, BackupTarget};
 use wakeeper_recovery::{
-    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, Rung, SessionError,
+    Access, Applied, ApplyError, Examined, ManagedSession, Order, Progress, RepairReport, Rung, SessionError,
     SessionFolder,
 };
 
@@ -116,9 +116,9 @@ impl ManagedSession for ContainerSession {
         self.access.clone()
     }
 
-    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
+    async fn examine(&self, peer_failures: &[PeerFailures]) -> Result<Examined, SessionError> {
         let (_located, _checkout, folder) = self.read().await?;
-        folder.examine(troubles).await
+        folder.examine(peer_failures).await
     }
 
     async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError> {

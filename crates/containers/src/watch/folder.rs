@@ -1,9 +1,9 @@
 //! A session in a folder of this machine: looked at and reported on, never stopped or mended.
 
 use async_trait::async_trait;
-use wakeeper_doctor::symptoms::PeerTrouble;
+use wakeeper_doctor::symptoms::PeerFailures;
 use wakeeper_recovery::{
-    Access, Applied, ApplyError, Look, ManagedSession, Order, Progress, RepairReport, SessionError,
+    Access, Applied, ApplyError, Examined, ManagedSession, Order, Progress, RepairReport, SessionError,
     SessionFolder,
 };
 
@@ -30,8 +30,8 @@ impl ManagedSession for FolderSession {
         Access::ReportOnly("what runs on a folder cannot be stopped from here; use wakeeper clean".to_owned())
     }
 
-    async fn examine(&self, troubles: &[PeerTrouble]) -> Result<Look, SessionError> {
-        self.folder.examine(troubles).await
+    async fn examine(&self, peer_failures: &[PeerFailures]) -> Result<Examined, SessionError> {
+        self.folder.examine(peer_failures).await
     }
 
     async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError> {

@@ -16,11 +16,11 @@ use super::follow::hand_over;
 use super::{Reading, WatchError};
 
 /// How often the file is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
 /// Longer lines are cut.
-const LINE: usize = 64 * 1024;
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// How far a file was read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -93,7 +93,7 @@ impl Tail {
     fn lines(&mut self, block: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for piece in block.split_inclusive(|byte| *byte == b'\n') {
-            let room = LINE.saturating_sub(self.partial.len());
+            let room = MAX_LINE_BYTES.saturating_sub(self.partial.len());
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
             self.partial.extend_from_slice(&text[..text.len().min(room)]);
             if piece.ends_with(b"\n") {
@@ -121,7 +121,7 @@ pub async fn follow(
     let known = reading.storage.checkpoint(&source).await?;
     let mut tail = Tail::new(&path, known.and_then(|text| serde_json::from_str(&text).ok()));
     let mut scanner = Scanner::default();
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut look = tokio::time::interval(POLL_INTERVAL);
     let mut stored = tail.resting();
     loop {
         tokio::select! {
@@ -212,6 +212,6 @@ mod tests {
         for _ in 0..4 {
             assert!(tail.read().unwrap().is_empty());
         }
-        assert_eq!(tail.partial.len(), LINE);
+        assert_eq!(tail.partial.len(), MAX_LINE_BYTES);
     }
 }

@@ -12,7 +12,7 @@ use super::subscription::Subscription;
 use crate::events::body;
 
 /// Deliveries in one turn; then other lanes get theirs.
-const TURN: u32 = 32;
+const LANE_BATCH: u32 = 32;
 /// Bodies read at once.
 const PAGE: u32 = 8;
 
@@ -48,7 +48,7 @@ struct Turn<'a> {
 impl Turn<'_> {
     async fn take(&mut self) {
         let mut done = 0;
-        while done < TURN {
+        while done < LANE_BATCH {
             let items = match self.shared.storage.lane_items(self.lane.id, PAGE).await {
                 Ok(items) => items,
                 Err(error) => {

@@ -4,8 +4,8 @@
 //! with the newest sound `creds.json`.
 
 use crate::finding::{Code, Finding, Repair, Subject};
-use crate::formats::baileys::field::{Problem, describe};
 use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::field::{Problem, describe};
 
 pub(crate) const CODE: Code = Code("credentials_key_invalid");
 

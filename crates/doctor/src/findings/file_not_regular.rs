@@ -15,8 +15,7 @@ pub(crate) fn detect(entry: &Entry, name: &Name) -> Option<Finding> {
     if entry.kind == EntryKind::File || !name.is_baileys() {
         return None;
     }
-    let repair =
-        if *name == Name::Credentials { Repair::RestoreCredentials } else { Repair::RemoveIntruder };
+    let repair = if *name == Name::Credentials { Repair::RestoreCredentials } else { Repair::MoveAside };
     let evidence = format!("it is {} instead of a regular file", entry.kind.word());
     Some(Finding::error(CODE, &entry.name, evidence).repair(repair).peer(name.peer()))
 }
@@ -27,6 +26,7 @@ pub(crate) fn detect_database(view: &NativeView<'_>) -> Option<Finding> {
         return None;
     }
     let evidence = format!("it is {} instead of a regular file, and was not opened", view.kind.word());
-    let cure = Repair::Manual("look at what stands there; put the database itself in its place, or remove it");
+    let cure =
+        Repair::Manual("look at what stands there; put the database itself in its place, or remove it");
     Some(Finding::error(CODE, &view.file, evidence).repair(cure))
 }

@@ -18,7 +18,7 @@ pub(crate) fn detect(entry: &Entry, name: &Name, error: &ReadError) -> Option<Fi
     let repair = match name {
         Name::Credentials => Repair::Manual("move the file away by hand, then run `wakeeper clean`"),
         // It is not in any backup either, so it is moved aside and not removed.
-        _ => Repair::RemoveIntruder,
+        _ => Repair::MoveAside,
     };
     Some(Finding::error(CODE, &entry.name, evidence).repair(repair).peer(name.peer()))
 }

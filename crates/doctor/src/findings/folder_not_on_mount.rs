@@ -14,5 +14,8 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let cure = Repair::Manual("mount a volume at the folder; copy it out with `docker cp` first");
-    vec![Finding::warning(CODE, ".", "the folder is in the container's own layer, not on a mount").repair(cure)]
+    vec![
+        Finding::warning(CODE, ".", "the folder is in the container's own layer, not on a mount")
+            .repair(cure),
+    ]
 }

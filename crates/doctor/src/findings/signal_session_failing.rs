@@ -8,7 +8,7 @@
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Severity, Subject};
 use crate::state::SignalFacts;
-use crate::symptoms::PeerTrouble;
+use crate::symptoms::PeerFailures;
 
 pub(crate) const CODE: Code = Code("signal_session_failing");
 
@@ -16,16 +16,16 @@ pub(crate) const CODE: Code = Code("signal_session_failing");
 const MESSAGES: usize = 3;
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
-    view.options.troubles.iter().flat_map(|trouble| about(view, trouble)).collect()
+    view.options.peer_failures.iter().flat_map(|trouble| about(view, trouble)).collect()
 }
 
-fn about(view: &StateView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
-    let stored = view.state.signal_sessions.iter().filter(|(address, _)| trouble.concerns(view.state, address));
+fn about(view: &StateView<'_>, trouble: &PeerFailures) -> Vec<Finding> {
+    let stored =
+        view.state.signal_sessions.iter().filter(|(address, _)| trouble.concerns(view.state, address));
     stored
         .filter(|(_, facts)| !healed(facts, trouble.last_ms))
         .map(|(address, _)| {
-            let severity =
-                if trouble.messages >= MESSAGES { Severity::Error } else { Severity::Warning };
+            let severity = if trouble.messages >= MESSAGES { Severity::Error } else { Severity::Warning };
             Finding::new(CODE, severity, Subject::SignalSession(address.clone()), trouble.evidence())
                 .repair(Repair::RemoveFile)
                 .peer(Some(address))
@@ -35,5 +35,6 @@ fn about(view: &StateView<'_>, trouble: &PeerTrouble) -> Vec<Finding> {
 
 /// A session that was made, or decrypted something, after the last failure is not damaged.
 fn healed(facts: &SignalFacts, last_failure: Option<i64>) -> bool {
-    last_failure.is_some_and(|failed| facts.used > failed || facts.open_created.is_some_and(|made| made > failed))
+    last_failure
+        .is_some_and(|failed| facts.used > failed || facts.open_created.is_some_and(|made| made > failed))
 }

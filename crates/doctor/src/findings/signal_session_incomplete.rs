@@ -46,10 +46,7 @@ pub(super) fn about_entries(
         session.record.entries.iter().filter(|entry| broken(entry)).map(|e| e.index.clone()).collect();
     // Without its open session the record is of no use, unless another one is open.
     let open_left = session.record.entries.iter().any(|entry| entry.is_open() && !broken(entry));
-    let repair = if open_left {
-        Repair::DropSignalSessions { drop, reopen: None }
-    } else {
-        Repair::RemoveFile
-    };
+    let repair =
+        if open_left { Repair::DropSignalSessions { drop, reopen: None } } else { Repair::RemoveFile };
     Finding::error(code, session.subject(), evidence).repair(repair).peer(Some(session.address))
 }

@@ -13,7 +13,10 @@ pub(crate) const CODE: Code = Code("signal_session_index_mismatch");
 
 pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     let broken = |entry: &Entry| decode_exact::<33>(&entry.index).ok() != entry.base_key;
-    session.record.entries.iter().any(broken).then(|| {
-        about_entries(session, CODE, "a session is not filed under its own base key", broken)
-    })
+    session
+        .record
+        .entries
+        .iter()
+        .any(broken)
+        .then(|| about_entries(session, CODE, "a session is not filed under its own base key", broken))
 }

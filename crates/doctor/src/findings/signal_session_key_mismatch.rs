@@ -15,9 +15,10 @@ pub(crate) fn detect(session: &SessionRecord<'_>) -> Option<Finding> {
     // Computing a public key is costly; archived sessions do no harm with a wrong one.
     let broken = |entry: &Entry| {
         entry.is_open()
-            && entry.ratchet.as_ref().is_some_and(|ratchet| {
-                curve::public_of(ratchet.private.expose()) != *raw(&ratchet.public)
-            })
+            && entry
+                .ratchet
+                .as_ref()
+                .is_some_and(|ratchet| curve::public_of(ratchet.private.expose()) != *raw(&ratchet.public))
     };
     session.record.entries.iter().any(broken).then(|| {
         let evidence = "public and private half of the ratchet key do not belong together";

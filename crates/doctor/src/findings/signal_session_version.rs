@@ -12,6 +12,7 @@ pub(crate) const CODE: Code = Code("signal_session_version");
 
 pub(crate) fn detect(entry: &Entry, address: &Address, file: &SessionFile) -> Option<Finding> {
     let SessionFile::OtherVersion { version } = file else { return None };
-    let finding = Finding::error(CODE, &entry.name, format!("its version is \"{version}\" instead of \"v1\""));
+    let finding =
+        Finding::error(CODE, &entry.name, format!("its version is \"{version}\" instead of \"v1\""));
     Some(finding.repair(Repair::RemoveFile).peer(Some(address)))
 }

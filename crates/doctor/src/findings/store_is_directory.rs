@@ -11,6 +11,7 @@ pub(crate) const CODE: Code = Code("store_is_directory");
 
 pub(crate) fn detect(path: &str, entry: &Entry) -> Option<Finding> {
     let cure = Repair::Manual("stop the container, replace the directory by a file with {}, create it anew");
-    let evidence = format!("it is {}: Docker makes one when the mounted file does not exist", entry.kind.word());
+    let evidence =
+        format!("it is {}: Docker makes one when the mounted file does not exist", entry.kind.word());
     (entry.kind != EntryKind::File).then(|| Finding::warning(CODE, path, evidence).repair(cure))
 }

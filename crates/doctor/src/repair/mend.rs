@@ -66,7 +66,7 @@ impl<'a> Mender<'a> {
             }
             Repair::Write { content } if !there => Some(content.clone().into_bytes()),
             Repair::Rename { to } if there => return self.rename(finding, to, examination),
-            Repair::RemoveIntruder if there => return self.move_aside(finding, examination),
+            Repair::MoveAside if there => return self.move_aside(finding, examination),
             Repair::SetPermissions { mode } if there => return self.set_mode(finding, *mode, examination),
             Repair::RestorePreKeys => return self.restore_pre_keys(finding, examination),
             Repair::ResetStore => return self.reset_store(finding, examination),

@@ -70,20 +70,20 @@ fn counts_messages_and_not_lines() {
     let symptoms = scan(CAPTURE.as_bytes()).unwrap();
     let peer = Address::from_any("100000000000002:3@lid").unwrap();
     assert!(symptoms.iter().all(|symptom| symptom.peer.as_ref() == Some(&peer)), "{symptoms:?}");
-    let troubles = troubles(&symptoms);
-    assert_eq!(troubles.len(), 1);
+    let peer_failures = peer_failures(&symptoms);
+    assert_eq!(peer_failures.len(), 1);
     assert!(symptoms.iter().any(|symptom| symptom.at_ms == Some(1_700_000_000_123)));
-    assert_eq!(troubles[0].messages, 2, "two ids, however many lines and retries");
-    assert_eq!(troubles[0].last_ms, Some(1_700_000_019_123));
+    assert_eq!(peer_failures[0].messages, 2, "two ids, however many lines and retries");
+    assert_eq!(peer_failures[0].last_ms, Some(1_700_000_019_123));
 }
 
 #[test]
 fn a_silent_gateway_still_shows_libsignals_lines() {
     let console: String =
         CAPTURE.lines().filter(|line| !line.contains('{')).flat_map(|line| [line, "\n"]).collect();
-    let troubles = troubles(&scan(console.repeat(3).as_bytes()).unwrap());
-    assert_eq!(troubles[0].messages, 3, "one failed attempt each");
-    assert_eq!(troubles[0].last_ms, None);
+    let peer_failures = peer_failures(&scan(console.repeat(3).as_bytes()).unwrap());
+    assert_eq!(peer_failures[0].messages, 3, "one failed attempt each");
+    assert_eq!(peer_failures[0].last_ms, None);
 }
 
 #[test]

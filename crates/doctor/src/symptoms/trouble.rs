@@ -6,7 +6,7 @@ use crate::state::SessionState;
 
 /// A contact's device whose messages fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerTrouble {
+pub struct PeerFailures {
     /// The device.
     pub peer: Address,
     /// How many different messages failed.
@@ -17,7 +17,7 @@ pub struct PeerTrouble {
     pub classes: Vec<Class>,
 }
 
-impl PeerTrouble {
+impl PeerFailures {
     /// Whether a stored Signal session belongs to the device, under whichever of its numbers.
     pub fn concerns(&self, state: &SessionState, stored: &Address) -> bool {
         same_device(state, &self.peer, stored)

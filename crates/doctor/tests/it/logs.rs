@@ -25,10 +25,10 @@ fn a_failing_contact_is_negotiated_anew() {
     let later = NOW_MS - 1000;
     for (messages, severity) in [(2, Severity::Warning), (3, Severity::Error)] {
         let log: String = (0..messages).map(|n| failure(&format!("3EB{n}"), later)).collect();
-        let troubles = symptoms::troubles(&symptoms::scan(log.as_bytes()).unwrap());
+        let peer_failures = symptoms::peer_failures(&symptoms::scan(log.as_bytes()).unwrap());
         let dir = copy("baileys7");
         let before = contents(dir.path());
-        let options = Options { troubles: &troubles, ..Options::at(NOW_MS) };
+        let options = Options { peer_failures: &peer_failures, ..Options::at(NOW_MS) };
         let report = examine(dir.path(), &options).unwrap();
         assert_eq!(codes(&report, severity), ["signal_session_failing"]);
         let shelf = tempfile::tempdir().unwrap();
@@ -55,9 +55,10 @@ fn a_failing_contact_is_negotiated_anew() {
 fn a_session_that_healed_since_is_left_alone() {
     // The fixtures' sessions are younger than this log.
     let log: String = (0..9).map(|n| failure(&format!("3EB{n}"), 1_600_000_000_000)).collect();
-    let troubles = symptoms::troubles(&symptoms::scan(log.as_bytes()).unwrap());
-    assert_eq!(troubles[0].messages, 9);
+    let peer_failures = symptoms::peer_failures(&symptoms::scan(log.as_bytes()).unwrap());
+    assert_eq!(peer_failures[0].messages, 9);
     let dir = copy("baileys7");
-    let report = examine(dir.path(), &Options { troubles: &troubles, ..Options::at(NOW_MS) }).unwrap();
+    let report =
+        examine(dir.path(), &Options { peer_failures: &peer_failures, ..Options::at(NOW_MS) }).unwrap();
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }

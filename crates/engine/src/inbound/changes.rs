@@ -16,7 +16,7 @@ use crate::message::{
 use crate::ops::stored::{self, Place};
 
 /// A decrypted message with everything known about it.
-pub(crate) struct Letter<'a> {
+pub(crate) struct ResolvedMessage<'a> {
     /// What it says.
     pub message: &'a wa::Message,
     /// Who, where, when.
@@ -31,43 +31,55 @@ pub(crate) struct Letter<'a> {
     pub place: Place<'a>,
 }
 
-/// What a letter does.
-pub(crate) struct Told {
+/// What a message does.
+pub(crate) struct Effects {
     /// To the rows, with its events.
     pub change: Change,
     /// The payload of its first event, which is also the answer to a send.
     pub payload: Payload,
 }
 
-/// What `letter` does; `None` when it does nothing that people see.
-pub(crate) async fn tell(
+/// What `resolved` does; `None` when it does nothing that people see.
+pub(crate) async fn effects_of(
     journal: &Journal,
     client: &Client,
     session: &SessionName,
-    letter: &Letter<'_>,
-) -> Result<Option<Told>, StorageError> {
-    match read(letter.message) {
+    resolved: &ResolvedMessage<'_>,
+) -> Result<Option<Effects>, StorageError> {
+    match read(resolved.message) {
         Incoming::Nothing => Ok(None),
-        Incoming::Message(content) => Ok(Some(message(journal, session, letter, &content))),
+        Incoming::Message(content) => Ok(Some(message(journal, session, resolved, &content))),
         Incoming::Reaction { target, emoji } => {
-            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
-            let payload = reaction_payload(&letter.facts, &target, &emoji);
-            let row = concerning(session, letter, "reaction", &target);
-            Ok(Some(told(journal, session, row, EventName::MessageReaction, payload.into(), Vec::new())))
+            let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
+            let payload = reaction_payload(&resolved.facts, &target, &emoji);
+            let row = concerning(session, resolved, "reaction", &target);
+            Ok(Some(concerning_effects(
+                journal,
+                session,
+                row,
+                EventName::MessageReaction,
+                payload.into(),
+                Vec::new(),
+            )))
         }
         Incoming::Edit { target, content, message } => {
-            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
-            edit(journal, session, letter, &target, &content, message).await
+            let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
+            edit(journal, session, resolved, &target, &content, message).await
         }
         Incoming::Revoke { target } => {
-            let Some(target) = target_id(client, letter, target).await else { return Ok(None) };
-            revoke(journal, session, letter, &target).await
+            let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
+            revoke(journal, session, resolved, &target).await
         }
     }
 }
 
-fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, content: &Content) -> Told {
-    let facts = &letter.facts;
+fn message(
+    journal: &Journal,
+    session: &SessionName,
+    resolved: &ResolvedMessage<'_>,
+    content: &Content,
+) -> Effects {
+    let facts = &resolved.facts;
     let payload = message_payload(facts, content).into();
     let chat = facts.id.chat.as_str();
     let (name, also) = if facts.id.from_me {
@@ -76,29 +88,29 @@ fn message(journal: &Journal, session: &SessionName, letter: &Letter<'_>, conten
         (EventName::Message, Some(EventName::MessageAny))
     };
     let events = journal.event_also(session, chat, name, also, &payload).into_iter().collect();
-    let mut row = row(session, letter, content.kind);
+    let mut row = row(session, resolved, content.kind);
     row.reply_to = content.reply.as_ref().map(|reply| reply.stanza_id.clone());
-    Told { change: Change::Message { row: Box::new(row), updates: Vec::new(), events }, payload }
+    Effects { change: Change::Message { row: Box::new(row), updates: Vec::new(), events }, payload }
 }
 
 async fn edit(
     journal: &Journal,
     session: &SessionName,
-    letter: &Letter<'_>,
+    resolved: &ResolvedMessage<'_>,
     target: &MessageId,
     content: &Content,
     message: &wa::Message,
-) -> Result<Option<Told>, StorageError> {
+) -> Result<Option<Effects>, StorageError> {
     let reference = reference(session, target);
     let before = known(journal, &reference).await?;
-    if before.as_ref().is_some_and(|row| !wrote(letter, row)) {
+    if before.as_ref().is_some_and(|row| !wrote(resolved, row)) {
         tracing::warn!(%session, "an edit of somebody else's message was ignored");
         return Ok(None);
     }
-    let payload = edited_payload(&letter.facts, target, content);
+    let payload = edited_payload(&resolved.facts, target, content);
     let updates = before.map(|row| update(reference, &row, content, message)).into_iter().collect();
-    let row = concerning(session, letter, "edit", target);
-    Ok(Some(told(journal, session, row, EventName::MessageEdited, payload.into(), updates)))
+    let row = concerning(session, resolved, "edit", target);
+    Ok(Some(concerning_effects(journal, session, row, EventName::MessageEdited, payload.into(), updates)))
 }
 
 /// The message that an edit or a deletion concerns. One that is damaged counts as unknown: what comes in must be stored
@@ -131,45 +143,50 @@ fn update(target: MessageRef, row: &MessageRow, content: &Content, message: &wa:
 async fn revoke(
     journal: &Journal,
     session: &SessionName,
-    letter: &Letter<'_>,
+    resolved: &ResolvedMessage<'_>,
     target: &MessageId,
-) -> Result<Option<Told>, StorageError> {
+) -> Result<Option<Effects>, StorageError> {
     let reference = reference(session, target);
     let before = known(journal, &reference).await?;
-    if before.as_ref().is_some_and(|row| !wrote(letter, row) && !letter.by_admin) {
+    if before.as_ref().is_some_and(|row| !wrote(resolved, row) && !resolved.by_admin) {
         tracing::warn!(%session, "a deletion of somebody else's message was ignored");
         return Ok(None);
     }
     // Of a damaged one it is told that it is gone, not what it was.
     let known = before.as_ref().and_then(|row| {
-        let shown = stored::payload(row, letter.place);
+        let shown = stored::payload(row, resolved.place);
         shown.inspect_err(|error| tracing::error!(%error, "a damaged message is deleted")).ok()
     });
-    let payload = revoked_payload(&letter.facts, target, known);
+    let payload = revoked_payload(&resolved.facts, target, known);
     let updates = before.map(|_| MessageUpdate::Revoked { target: reference }).into_iter().collect();
-    let row = concerning(session, letter, "revoke", target);
-    Ok(Some(told(journal, session, row, EventName::MessageRevoked, payload.into(), updates)))
+    let row = concerning(session, resolved, "revoke", target);
+    Ok(Some(concerning_effects(journal, session, row, EventName::MessageRevoked, payload.into(), updates)))
 }
 
-fn told(
+fn concerning_effects(
     journal: &Journal,
     session: &SessionName,
     row: MessageRow,
     name: EventName,
     payload: Payload,
     updates: Vec<MessageUpdate>,
-) -> Told {
+) -> Effects {
     let events = journal.event(session, &row.chat, name, &payload).into_iter().collect();
-    Told { change: Change::Message { row: Box::new(row), updates, events }, payload }
+    Effects { change: Change::Message { row: Box::new(row), updates, events }, payload }
 }
 
 /// The row of what concerns another message: not listed among messages.
-fn concerning(session: &SessionName, letter: &Letter<'_>, kind: &str, target: &MessageId) -> MessageRow {
-    MessageRow { target: Some(target.to_string()), hidden: true, ..row(session, letter, kind) }
+fn concerning(
+    session: &SessionName,
+    resolved: &ResolvedMessage<'_>,
+    kind: &str,
+    target: &MessageId,
+) -> MessageRow {
+    MessageRow { target: Some(target.to_string()), hidden: true, ..row(session, resolved, kind) }
 }
 
-fn row(session: &SessionName, letter: &Letter<'_>, kind: &str) -> MessageRow {
-    let facts = &letter.facts;
+fn row(session: &SessionName, resolved: &ResolvedMessage<'_>, kind: &str) -> MessageRow {
+    let facts = &resolved.facts;
     let id = &facts.id;
     MessageRow {
         session: session.as_str().to_owned(),
@@ -177,7 +194,7 @@ fn row(session: &SessionName, letter: &Letter<'_>, kind: &str) -> MessageRow {
         id: id.stanza_id.clone(),
         from_me: id.from_me,
         participant: id.participant.as_ref().map(ToString::to_string).unwrap_or_default(),
-        sender: letter.sender.as_str().to_owned(),
+        sender: resolved.sender.as_str().to_owned(),
         account: facts.me.as_ref().map(ToString::to_string),
         timestamp_s: facts.timestamp_s,
         kind: kind.to_owned(),
@@ -186,7 +203,7 @@ fn row(session: &SessionName, letter: &Letter<'_>, kind: &str) -> MessageRow {
         push_name: facts.push_name.clone(),
         wire: facts.wire.clone(),
         target: None,
-        proto: codec::message_to_vec(letter.message),
+        proto: codec::message_to_vec(resolved.message),
         described: Described::default(),
         reply_to: None,
         edited: false,
@@ -204,20 +221,24 @@ fn reference(session: &SessionName, id: &MessageId) -> MessageRef {
     }
 }
 
-/// Did the letter's sender write that message?
-fn wrote(letter: &Letter<'_>, row: &MessageRow) -> bool {
-    row.from_me == letter.facts.id.from_me
-        && (row.sender == letter.sender.as_str()
-            || letter.sender_alt.as_ref().is_some_and(|alt| row.sender == alt.as_str()))
+/// Did the sender of `resolved` write that message?
+fn wrote(resolved: &ResolvedMessage<'_>, row: &MessageRow) -> bool {
+    row.from_me == resolved.facts.id.from_me
+        && (row.sender == resolved.sender.as_str()
+            || resolved.sender_alt.as_ref().is_some_and(|alt| row.sender == alt.as_str()))
 }
 
-/// The message that a key inside `letter` names. `fromMe` in a key is seen from its writer's side.
-async fn target_id(client: &Client, letter: &Letter<'_>, key: &wa::MessageKey) -> Option<MessageId> {
+/// The message that a key inside `resolved` names. `fromMe` in a key is seen from its writer's side.
+async fn target_id(
+    client: &Client,
+    resolved: &ResolvedMessage<'_>,
+    key: &wa::MessageKey,
+) -> Option<MessageId> {
     let stanza_id = key.id.clone().filter(|id| !id.is_empty())?;
-    let own_letter = letter.facts.id.from_me;
-    let chat = letter.facts.id.chat.clone();
+    let own_letter = resolved.facts.id.from_me;
+    let chat = resolved.facts.id.chat.clone();
     let writers_own = key.from_me.unwrap_or(false);
-    if letter.facts.id.participant.is_none() {
+    if resolved.facts.id.participant.is_none() {
         return Some(MessageId { from_me: writers_own == own_letter, chat, stanza_id, participant: None });
     }
     let author = key.participant.as_deref().and_then(|jid| jid.parse::<Jid>().ok());
@@ -226,7 +247,7 @@ async fn target_id(client: &Client, letter: &Letter<'_>, key: &wa::MessageKey) -
             let from_me = address::is_own(client, &jid);
             (from_me, address::resolve(client, &jid, None).await.map(|address| address.id))
         }
-        _ => (own_letter, letter.facts.id.participant.clone()),
+        _ => (own_letter, resolved.facts.id.participant.clone()),
     };
     Some(MessageId { from_me, chat, stanza_id, participant })
 }

@@ -9,7 +9,7 @@ use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
 use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
 
 use crate::address::{self, Address};
-use crate::inbound::changes::{Letter, tell};
+use crate::inbound::changes::{ResolvedMessage, effects_of};
 use crate::journal::Journal;
 use crate::life::account;
 use crate::life::state::SessionState;
@@ -56,17 +56,17 @@ impl Inbox {
         let mut changes: Vec<Change> = Vec::with_capacity(batch.len());
         let mut passed_over = Vec::new();
         for inbound in batch {
-            let Some(letter) = self.letter(client, inbound).await else {
+            let Some(resolved) = self.resolved(client, inbound).await else {
                 tracing::debug!(session = %self.state.name(), "a message was passed over: its chat is ignored, or of a kind unknown here");
                 passed_over.push(&inbound.info);
                 continue;
             };
             // An edit or deletion may concern a message of this very batch.
-            if !changes.is_empty() && letter_changes_another(&letter) {
+            if !changes.is_empty() && letter_changes_another(&resolved) {
                 self.journal.commit(std::mem::take(&mut changes)).await?;
             }
-            match tell(&self.journal, client, self.state.name(), &letter).await? {
-                Some(told) => changes.push(told.change),
+            match effects_of(&self.journal, client, self.state.name(), &resolved).await? {
+                Some(effects) => changes.push(effects.change),
                 None => passed_over.push(&inbound.info),
             }
         }
@@ -83,7 +83,11 @@ impl Inbox {
         Ok(())
     }
 
-    async fn letter<'a>(&'a self, client: &Client, inbound: &'a InboundMessage) -> Option<Letter<'a>> {
+    async fn resolved<'a>(
+        &'a self,
+        client: &Client,
+        inbound: &'a InboundMessage,
+    ) -> Option<ResolvedMessage<'a>> {
         let info = &inbound.info;
         let source = &info.source;
         let chat = address::resolve(client, &source.chat, chat_hint(info)).await?;
@@ -120,7 +124,7 @@ impl Inbox {
             media_url,
         };
         let by_admin = source.is_group && info.edit == EditAttribute::AdminRevoke;
-        Some(Letter {
+        Some(ResolvedMessage {
             message: &inbound.message,
             facts,
             sender: sender.id,
@@ -154,9 +158,9 @@ fn chat_hint(info: &MessageInfo) -> Option<&Jid> {
     }
 }
 
-fn letter_changes_another(letter: &Letter<'_>) -> bool {
+fn letter_changes_another(resolved: &ResolvedMessage<'_>) -> bool {
     use whatsapp_rust::prelude::MessageExt;
-    letter.message.get_base_message().protocol_message.is_set()
+    resolved.message.get_base_message().protocol_message.is_set()
 }
 
 /// The name of `address` that is not `jid`, as the wire writes it.

@@ -1,6 +1,6 @@
 //! The actor of a session: the one owner of its connection.
 //!
-//! Commands come through a bounded mailbox, the client's events as signals. Every state that should
+//! Commands come through a bounded mailbox, the client's events through a channel of their own. Every state that should
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
@@ -30,11 +30,11 @@ use crate::inbound::inbox::Inbox;
 use crate::journal::Journal;
 use crate::life::backoff::Cause;
 use crate::life::client::{self, ClientSetup};
+use crate::life::client_events::{ClientEvent, ConnectionEvent, Listener};
 use crate::life::connection::Connection;
 use crate::life::credentials;
 use crate::life::mending;
 use crate::life::qr;
-use crate::life::signals::{Listener, Signal, Signalled};
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -87,7 +87,7 @@ pub(crate) struct Parts {
 
 pub(crate) struct Actor {
     parts: Parts,
-    signals: (UnboundedSender<Signalled>, UnboundedReceiver<Signalled>),
+    events: (UnboundedSender<ConnectionEvent>, UnboundedReceiver<ConnectionEvent>),
     connection: Option<Connection>,
     round: u64,
     started: bool,
@@ -131,7 +131,7 @@ impl Actor {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             parts,
-            signals: tokio::sync::mpsc::unbounded_channel(),
+            events: tokio::sync::mpsc::unbounded_channel(),
             connection: None,
             round: 0,
             started: false,
@@ -194,9 +194,9 @@ impl Actor {
         let look = Some(self.look);
         tokio::select! {
             biased;
-            signalled = self.signals.1.recv() => {
-                if let Some(signalled) = signalled.filter(|signalled| signalled.round == self.round) {
-                    self.on_signal(signalled.signal).await;
+            told = self.events.1.recv() => {
+                if let Some(told) = told.filter(|told| told.round == self.round) {
+                    self.on_client_event(told.event).await;
                 }
             }
             command = self.parts.mailbox.recv() => match command {
@@ -350,7 +350,7 @@ impl Actor {
         let parts = &self.parts;
         let listener = Listener {
             round: self.round,
-            signals: self.signals.0.clone(),
+            events: self.events.0.clone(),
             jobs: parts.jobs.clone(),
             inflight: Arc::clone(&parts.outbound.inflight),
             state: Arc::clone(&parts.state),
@@ -375,7 +375,7 @@ impl Actor {
             }
         };
         let rows = parts.journal.storage().disk();
-        Ok(Connection::start(self.round, bot, tasks, store, rows, self.signals.0.clone()))
+        Ok(Connection::start(self.round, bot, tasks, store, rows, self.events.0.clone()))
     }
 
     /// Nothing that was waited for on a connection concerns the next one.
@@ -393,7 +393,7 @@ impl Actor {
         self.retry = None;
         self.forget_connection();
         if let Some(connection) = self.connection.take() {
-            // What it signals from now on is stale.
+            // What it tells from now on is stale.
             self.round += 1;
             self.log_close("by this gateway");
             self.parts.state.set_client(None);
@@ -409,9 +409,9 @@ impl Actor {
         }
     }
 
-    async fn on_signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::Qr(raw, valid) => {
+    async fn on_client_event(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Qr(raw, valid) => {
                 self.failures = 0;
                 self.slow = None;
                 self.reason = None;
@@ -420,30 +420,32 @@ impl Actor {
                 self.deadline = Some(Instant::now() + valid + QR_GRACE);
                 self.enter(SessionStatus::ScanQrCode, None).await;
             }
-            Signal::QrExpired(closing) => {
+            ClientEvent::QrExpired(closing) => {
                 self.cause = Some(Cause::QrExpired);
                 if !closing {
                     self.parts.state.set_qr(None, Duration::ZERO);
                     self.deadline = Some(Instant::now() + PAIRING_CODE);
                 }
             }
-            Signal::Linked => {
+            ClientEvent::Linked => {
                 tracing::info!(session = %self.parts.state.name(), "linked; logging in");
                 self.logging_in_anew().await;
             }
-            Signal::LinkFailed => {
+            ClientEvent::LinkFailed => {
                 tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
             }
-            Signal::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
-            Signal::PasskeyConfirmation => self.passkey(SessionStatus::PasskeyConfirmationRequired).await,
-            Signal::Open => self.on_open().await,
-            Signal::Closed(why) => self.on_closed(why).await,
-            Signal::StreamError(code) => self.on_stream_error(&code).await,
-            Signal::Final(cause) => self.cause = Some(cause),
-            Signal::PushName => self.remember_account().await,
-            Signal::Compared(compared) => self.on_compared(compared).await,
-            Signal::Disk => self.on_disk().await,
-            Signal::Ended => self.on_ended().await,
+            ClientEvent::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
+            ClientEvent::PasskeyConfirmation => {
+                self.passkey(SessionStatus::PasskeyConfirmationRequired).await;
+            }
+            ClientEvent::Open => self.on_open().await,
+            ClientEvent::Closed(why) => self.on_closed(why).await,
+            ClientEvent::StreamError(code) => self.on_stream_error(&code).await,
+            ClientEvent::Final(cause) => self.cause = Some(cause),
+            ClientEvent::PushName => self.remember_account().await,
+            ClientEvent::Compared(compared) => self.on_compared(compared).await,
+            ClientEvent::Disk => self.on_disk().await,
+            ClientEvent::Ended => self.on_ended().await,
         }
     }
 

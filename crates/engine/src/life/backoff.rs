@@ -78,25 +78,27 @@ const BUSY_FIRST: Duration = Duration::from_secs(30);
 const BUSY_MOST: Duration = Duration::from_mins(15);
 const BAN_MOST: Duration = Duration::from_hours(24);
 
-/// Decides after the `failures`th failure in a row (0 for the first). `dice` is a random number in
+/// Decides after the `failures`th failure in a row (0 for the first). `jitter` is a random number in
 /// `0.0..1.0` that spreads the waits of many sessions.
-pub(crate) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
+pub(crate) fn decide(cause: &Cause, failures: u32, jitter: f64) -> Verdict {
     match cause {
         Cause::Linked | Cause::OlderCopy => Verdict::Retry(Duration::ZERO),
         // Waiting grows here too: with no one scanning, the server is asked ever less often.
-        Cause::QrExpired => Verdict::Retry(jittered(NETWORK_FIRST, Duration::from_secs(10), failures, dice)),
+        Cause::QrExpired => {
+            Verdict::Retry(jittered(NETWORK_FIRST, Duration::from_secs(10), failures, jitter))
+        }
         Cause::Unreachable(_)
         | Cause::Unanswered(_)
         | Cause::ClosedEarly(_)
         | Cause::Lost(_)
         | Cause::Deaf
         | Cause::Disk
-        | Cause::Engine => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, dice)),
+        | Cause::Engine => Verdict::Retry(jittered(NETWORK_FIRST, NETWORK_MOST, failures, jitter)),
         Cause::RestartRequired | Cause::Unavailable | Cause::NotStored => {
-            Verdict::Retry(jittered(NETWORK_FIRST, RESTART_MOST, failures, dice))
+            Verdict::Retry(jittered(NETWORK_FIRST, RESTART_MOST, failures, jitter))
         }
         Cause::ServerBusy | Cause::Refused(_) => {
-            Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, dice))
+            Verdict::Retry(jittered(BUSY_FIRST, BUSY_MOST, failures, jitter))
         }
         Cause::Banned { remaining } => Verdict::Retry((*remaining).clamp(BUSY_FIRST, BAN_MOST)),
         Cause::Replaced
@@ -110,8 +112,8 @@ pub(crate) fn decide(cause: &Cause, failures: u32, dice: f64) -> Verdict {
 }
 
 /// Doubles from `first` to `most`, then takes between half and all of it.
-fn jittered(first: Duration, most: Duration, failures: u32, dice: f64) -> Duration {
-    Backoff::new(first, most).wait(failures).mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
+fn jittered(first: Duration, most: Duration, failures: u32, jitter: f64) -> Duration {
+    Backoff::new(first, most).wait(failures).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 /// What a person should know about a cause.
@@ -205,8 +207,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn wait(cause: &Cause, failures: u32, dice: f64) -> Duration {
-        match decide(cause, failures, dice) {
+    fn wait(cause: &Cause, failures: u32, jitter: f64) -> Duration {
+        match decide(cause, failures, jitter) {
             Verdict::Retry(wait) => wait,
             Verdict::GiveUp => panic!("{cause:?} gives up"),
         }
@@ -253,9 +255,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_stay_within_half_and_all(failures in 0u32..100, dice in 0.0f64..1.0) {
+        fn waits_stay_within_half_and_all(failures in 0u32..100, jitter in 0.0f64..1.0) {
             let most = wait(&Cause::Deaf, failures, 1.0);
-            let taken = wait(&Cause::Deaf, failures, dice);
+            let taken = wait(&Cause::Deaf, failures, jitter);
             prop_assert!(taken <= most && taken >= most / 2);
         }
     }

@@ -10,8 +10,8 @@ use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use crate::inbound::inbox::{Doorkeeper, Inbox};
+use crate::life::client_events::Listener;
 use crate::life::mending::{Mender, Mending};
-use crate::life::signals::Listener;
 use crate::life::state::SessionState;
 use crate::life::store::{Closed, EngineStore, GatedTransports};
 use crate::life::tasks::ClientTasks;

@@ -11,7 +11,7 @@ use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::{Client, RawNodeLease};
 
-use crate::life::signals::{Signal, Signalled};
+use crate::life::client_events::{ClientEvent, ConnectionEvent};
 use crate::life::store::{Closed, EngineStore, Gate, OpenStore};
 use crate::life::tasks::ClientTasks;
 
@@ -40,24 +40,24 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Starts the client, whose runtime is `tasks`; its end is signalled.
+    /// Starts the client, whose runtime is `tasks`; its end is told.
     pub(crate) fn start(
         round: u64,
         bot: Bot,
         tasks: ClientTasks,
         store: Arc<EngineStore>,
         rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
-        signals: UnboundedSender<Signalled>,
+        events: UnboundedSender<ConnectionEvent>,
     ) -> Self {
         let client = bot.client();
-        let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, signals.clone()));
+        let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, events.clone()));
         // One client, one connection: the session's actor decides when the next one is made, so that each is seen, counted and
         // held back by its cause.
         client.enable_auto_reconnect.store(false, Ordering::Relaxed);
         let stanzas = client.acquire_raw_node_forwarding();
         let task = tokio::spawn(async move {
             bot.run().await;
-            let _ = signals.send(Signalled { round, signal: Signal::Ended });
+            let _ = events.send(ConnectionEvent { round, event: ClientEvent::Ended });
         });
         Self { client, store, task: Some(task), tasks, watch, stanzas }
     }
@@ -118,7 +118,7 @@ async fn watch_disk(
     gate: Gate,
     mut rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
     round: u64,
-    signals: UnboundedSender<Signalled>,
+    events: UnboundedSender<ConnectionEvent>,
 ) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
@@ -136,5 +136,5 @@ async fn watch_disk(
             }
         }
     }
-    let _ = signals.send(Signalled { round, signal: Signal::Disk });
+    let _ = events.send(ConnectionEvent { round, event: ClientEvent::Disk });
 }

@@ -8,9 +8,9 @@ use wakeeper_storage::disk::{DiskCause, DiskTrouble, probe};
 
 use crate::life::store::{Closed, EngineStore, OpenStore};
 
-/// Wait before the first attempt at coming back; it doubles up to [`MOST`].
+/// Wait before the first attempt at coming back; it doubles up to [`MAX_WAIT`].
 const FIRST: Duration = Duration::from_millis(250);
-const MOST: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What is kept while a session's disk is in trouble.
 pub(crate) struct Trouble {
@@ -39,11 +39,11 @@ impl Trouble {
         Self { wait: before.map_or(FIRST, |before| before.wait), kept }
     }
 
-    /// How long to wait before the next attempt. `dice` is a random number in `0.0..1.0`.
-    pub(crate) fn next_wait(&mut self, dice: f64) -> Duration {
+    /// How long to wait before the next attempt. `jitter` is a random number in `0.0..1.0`.
+    pub(crate) fn next_wait(&mut self, jitter: f64) -> Duration {
         let wait = self.wait;
-        self.wait = (wait * 2).min(MOST);
-        wait.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
+        self.wait = (wait * 2).min(MAX_WAIT);
+        wait.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
     }
 
     /// The database was opened again, from its path.

@@ -12,7 +12,7 @@ use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{Seen, Sent, Typing};
 
 /// Unread messages that one call without ids marks as read at most.
-const MOST: u32 = 1000;
+const MAX_MESSAGES: u32 = 1000;
 
 const FAILED: SendError = SendError::Failed { reason: "the connection broke" };
 
@@ -65,7 +65,7 @@ fn reference(row: &MessageRow) -> MessageRef {
 async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, SendError> {
     let query = MessageQuery {
         chats: reading::names(&outbound.state, &seen.chat).await,
-        limit: MOST,
+        limit: MAX_MESSAGES,
         offset: 0,
         from_s: None,
         until_s: None,

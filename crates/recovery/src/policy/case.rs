@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wakeeper_doctor::address::Address;
 
 use crate::ladder::Rung;
-use crate::session::Look;
+use crate::session::Examined;
 
 /// Contacts named in one incident; more make no difference.
 const PEERS: usize = 512;
@@ -52,7 +52,7 @@ pub(super) struct Case {
     pub(super) alerted: bool,
     /// It was said that another incident stands in the way.
     pub(super) hindered: bool,
-    pub(super) look: Option<Look>,
+    pub(super) look: Option<Examined>,
 }
 
 impl Case {

@@ -1,6 +1,6 @@
 //! From evidence to a cure, and from a cure to the evidence that it helped.
 
-use wakeeper_doctor::symptoms::{Class, PeerTrouble};
+use wakeeper_doctor::symptoms::{Class, PeerFailures};
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
@@ -8,7 +8,7 @@ use super::{CURES, Cured, Decision, LOOK_AGAIN_MS, PastCure, Policy};
 use crate::kind::{Kind, Outcome};
 use crate::ladder::Rung;
 use crate::rules::ms;
-use crate::session::{Look, Order, RepairReport};
+use crate::session::{Examined, Order, RepairReport};
 
 /// An hour, for counting cures.
 const HOUR_MS: i64 = 3_600_000;
@@ -23,23 +23,23 @@ impl Policy {
     pub(super) fn advance_case(&mut self, phase: Phase, now_ms: i64) {
         match phase {
             Phase::Waiting(until) | Phase::CoolingDown(until) if now_ms >= until && self.asked.is_none() => {
-                let troubles = self.concerned();
+                let peer_failures = self.concerned();
                 self.enter(Phase::Looking);
-                self.look(troubles, now_ms);
+                self.look(peer_failures, now_ms);
             }
             Phase::Verifying(_) if self.fails_again() => {
                 self.not_verified("messages fail again after the cure", now_ms);
             }
             Phase::Verifying(until) if now_ms >= until && self.asked.is_none() => {
-                let troubles = self.tally.troubles(1);
+                let peer_failures = self.tally.peer_failures(1);
                 self.enter(Phase::Confirming);
-                self.look(troubles, now_ms);
+                self.look(peer_failures, now_ms);
             }
             Phase::LeftAlone | Phase::Reported
                 if self.asked.is_none() && now_ms - self.glanced_ms >= LOOK_AGAIN_MS =>
             {
-                let troubles = self.tally.troubles(1);
-                self.look(troubles, now_ms);
+                let peer_failures = self.tally.peer_failures(1);
+                self.look(peer_failures, now_ms);
             }
             _ => {}
         }
@@ -52,11 +52,11 @@ impl Policy {
     }
 
     /// Contacts that the incident is about: those over their threshold, or all that fail when the session is.
-    fn concerned(&self) -> Vec<PeerTrouble> {
+    fn concerned(&self) -> Vec<PeerFailures> {
         if self.case.as_ref().is_some_and(|case| case.severe) {
-            let mut troubles = self.tally.troubles(1);
-            troubles.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
-            return troubles;
+            let mut peer_failures = self.tally.peer_failures(1);
+            peer_failures.retain(|trouble| !self.given_up.contains_key(&trouble.peer));
+            return peer_failures;
         }
         self.suspects()
     }
@@ -65,7 +65,7 @@ impl Policy {
         self.is_over_session_threshold() || !self.suspects().is_empty()
     }
 
-    pub(super) fn looked(&mut self, look: Result<Look, String>, now_ms: i64) {
+    pub(super) fn looked(&mut self, look: Result<Examined, String>, now_ms: i64) {
         let asked = self.asked.take().unwrap_or_default();
         self.glanced_ms = now_ms;
         let phase = self.case.as_ref().map(|case| case.phase);
@@ -115,7 +115,7 @@ impl Policy {
     }
 
     /// Chooses the lowest rung that fits and has not failed.
-    fn decide(&mut self, look: Look, asked: &[PeerTrouble], now_ms: i64) {
+    fn decide(&mut self, look: Examined, asked: &[PeerFailures], now_ms: i64) {
         let Some(rung) = look.rung() else {
             return self.nothing_to_cure(&look, asked, now_ms);
         };
@@ -149,7 +149,7 @@ impl Policy {
     }
 
     /// The files show no damage: it healed, or what fails lies elsewhere and another look would show the same.
-    fn nothing_to_cure(&mut self, look: &Look, asked: &[PeerTrouble], now_ms: i64) {
+    fn nothing_to_cure(&mut self, look: &Examined, asked: &[PeerFailures], now_ms: i64) {
         for trouble in asked {
             self.tally.forget(&trouble.peer);
         }
@@ -167,7 +167,7 @@ impl Policy {
         self.close_case(outcome, &look.describe());
     }
 
-    fn choose(&mut self, look: Look, rung: Rung, asked: &[PeerTrouble]) {
+    fn choose(&mut self, look: Examined, rung: Rung, asked: &[PeerFailures]) {
         let tries = self.rules.tries;
         let Some(case) = &mut self.case else { return };
         let exhausted = case.tries >= tries;
@@ -175,9 +175,9 @@ impl Policy {
         let order = if !exhausted && case.mends < MENDS {
             self.repair(&look, rung, asked)
         } else if !exhausted && !case.restarted && !look.login_damaged() {
-            Some(Order { rung: Rung::Restart, troubles: Vec::new() })
+            Some(Order { rung: Rung::Restart, peer_failures: Vec::new() })
         } else if may_reset {
-            Some(Order { rung: Rung::FullReset, troubles: Vec::new() })
+            Some(Order { rung: Rung::FullReset, peer_failures: Vec::new() })
         } else {
             None
         };
@@ -194,21 +194,21 @@ impl Policy {
 
     /// A repair, without the contacts that repairs did not help. Where the root of the trouble is found, single Signal
     /// sessions are spared.
-    fn repair(&mut self, look: &Look, rung: Rung, asked: &[PeerTrouble]) -> Option<Order> {
+    fn repair(&mut self, look: &Examined, rung: Rung, asked: &[PeerFailures]) -> Option<Order> {
         if rung >= Rung::PreKeys {
-            return Some(Order { rung, troubles: Vec::new() });
+            return Some(Order { rung, peer_failures: Vec::new() });
         }
-        let mut troubles: Vec<_> =
+        let mut peer_failures: Vec<_> =
             asked.iter().filter(|trouble| look.failing.contains(&trouble.peer)).cloned().collect();
-        troubles.retain(|trouble| {
+        peer_failures.retain(|trouble| {
             self.cures.iter().filter(|cure| cure.peers.contains(&trouble.peer)).count() < self.rules.tries
         });
-        (rung > Rung::SignalSession || !troubles.is_empty()).then_some(Order { rung, troubles })
+        (rung > Rung::SignalSession || !peer_failures.is_empty()).then_some(Order { rung, peer_failures })
     }
 
     /// Contacts that nothing helped are left alone, and the rest of the session is cared for as before. A session that
     /// nothing helped is left alone as a whole.
-    fn give_up(&mut self, look: &Look) {
+    fn give_up(&mut self, look: &Examined) {
         let (severe, tries) = self.case.as_ref().map_or((false, 0), |case| (case.severe, case.tries));
         if !severe && look.damage().next().is_none() {
             for peer in &look.failing {
@@ -311,9 +311,9 @@ impl Policy {
     }
 
     /// A cure counts when an examination after it finds nothing and no message fails.
-    fn confirm(&mut self, look: &Look, asked: &[PeerTrouble], now_ms: i64) {
+    fn confirm(&mut self, look: &Examined, asked: &[PeerFailures], now_ms: i64) {
         let Some(case) = &mut self.case else { return };
-        let negotiating = !self.tally.troubles(1).is_empty();
+        let negotiating = !self.tally.peer_failures(1).is_empty();
         let sound = look.damage().next().is_none();
         let patient = case.prolonged < PROLONGED;
         if sound && look.failing.is_empty() && !(negotiating && patient) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use wakeeper_doctor::symptoms::Class;
 use wakeeper_storage::IncidentState;
 
-use super::{Decision, Policy, Word};
+use super::{Decision, Policy, StepRecord};
 use crate::kind::{Kind, Outcome};
 
 /// What was reported and did not come again for so long is over.
@@ -79,7 +79,7 @@ impl Policy {
 
     pub(super) fn report(&mut self, kind: Kind, text: &str, now_ms: i64) {
         if self.reports.open.insert(kind, now_ms).is_none() {
-            self.out.push(Decision::Tell(Word {
+            self.out.push(Decision::Record(StepRecord {
                 kind,
                 state: IncidentState::Open,
                 outcome: None,
@@ -92,7 +92,7 @@ impl Policy {
 
     pub(super) fn close_report(&mut self, kind: Kind, text: &str) {
         if self.reports.open.remove(&kind).is_some() {
-            self.out.push(Decision::Tell(Word {
+            self.out.push(Decision::Record(StepRecord {
                 kind,
                 state: IncidentState::Closed,
                 outcome: Some(Outcome::Ceased),

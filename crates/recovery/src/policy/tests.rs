@@ -54,7 +54,7 @@ struct Bench {
     policy: Policy,
     disk: Disk,
     now: i64,
-    words: Vec<(i64, Word)>,
+    words: Vec<(i64, StepRecord)>,
     cures: Vec<(i64, Order)>,
     looks: usize,
 }
@@ -69,10 +69,10 @@ impl Bench {
         while let Some(input) = inputs.pop_front() {
             for decision in self.policy.handle(input, self.now) {
                 match decision {
-                    Decision::Tell(word) => self.words.push((self.now, word)),
-                    Decision::Look(troubles) => {
+                    Decision::Record(word) => self.words.push((self.now, word)),
+                    Decision::Examine(peer_failures) => {
                         self.looks += 1;
-                        inputs.push_back(Input::Looked(Ok(self.disk.look(&troubles))));
+                        inputs.push_back(Input::Looked(Ok(self.disk.look(&peer_failures))));
                     }
                     Decision::Cure(order) => {
                         self.cures.push((self.now, order.clone()));
@@ -134,10 +134,10 @@ impl Disk {
         Self { damage: vec![(code, path)], mendable: true, ..Self::default() }
     }
 
-    fn look(&self, troubles: &[PeerTrouble]) -> Look {
-        let named = troubles.iter().map(|trouble| trouble.peer.clone());
+    fn look(&self, peer_failures: &[PeerFailures]) -> Examined {
+        let named = peer_failures.iter().map(|trouble| trouble.peer.clone());
         let used = named.clone().filter_map(|peer| Some((peer.clone(), *self.used.get(&peer)?)));
-        Look {
+        Examined {
             findings: self.damage.iter().map(|(code, path)| finding(code, path)).collect(),
             credentials: if self.login_lost { CredentialsState::Damaged } else { CredentialsState::Sound },
             failing: named.filter(|peer| self.broken.contains(peer)).collect(),
@@ -160,7 +160,7 @@ impl Disk {
         if helps {
             self.damage.clear();
             self.login_lost = false;
-            for trouble in &order.troubles {
+            for trouble in &order.peer_failures {
                 self.broken.remove(&trouble.peer);
             }
             if order.rung >= Rung::Restart {

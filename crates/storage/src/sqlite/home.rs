@@ -20,9 +20,9 @@ use super::housekeeping::write_probe;
 use crate::StorageError;
 use crate::disk::{DiskCause, DiskTrouble, OpenFile, probe, settle_wal};
 
-/// Wait before the first attempt at writing again; it doubles up to [`MOST`].
+/// Wait before the first attempt at writing again; it doubles up to [`MAX_WAIT`].
 const FIRST: Duration = Duration::from_millis(250);
-const MOST: Duration = Duration::from_secs(4);
+const MAX_WAIT: Duration = Duration::from_secs(4);
 /// How long an attempt waits for another process's lock.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -75,7 +75,7 @@ impl Home {
             self.trouble.send_replace(Some(Arc::new(trouble)));
         }
         let wait = self.wait;
-        self.wait = (wait * 2).min(MOST);
+        self.wait = (wait * 2).min(MAX_WAIT);
         Instant::now() + wait
     }
 

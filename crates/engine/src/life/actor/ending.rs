@@ -11,8 +11,8 @@ use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
 use super::Actor;
 use crate::life::backoff::{self, Cause, Verdict};
+use crate::life::client_events::{ClientEvent, ConnectionEvent};
 use crate::life::line::Phase;
-use crate::life::signals::{Signal, Signalled};
 use crate::life::upkeep::{self, Compared};
 use crate::life::watch::{Hearing, Watch};
 use crate::outbound::retry_requests;
@@ -41,10 +41,10 @@ impl Actor {
         self.watch = Some(Watch::new(self.parts.setup.watch, now, heard));
         if let Some(client) = self.parts.state.client() {
             let state = &self.parts.state;
-            let (signals, round) = (self.signals.0.clone(), self.round);
+            let (events, round) = (self.events.0.clone(), self.round);
             let told = move |compared| {
                 // A closed channel means the session is gone.
-                let _ = signals.send(Signalled { round, signal: Signal::Compared(compared) });
+                let _ = events.send(ConnectionEvent { round, event: ClientEvent::Compared(compared) });
             };
             let missing = Arc::clone(state.missing_pre_key());
             let care = upkeep::look_after(client, state.name().clone(), missing, told);

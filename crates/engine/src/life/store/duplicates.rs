@@ -11,7 +11,7 @@ use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
 
 /// How often a message is asked for; its sender gives up after five.
-const MOST: u8 = 4;
+const MAX_REPEATS: u8 = 4;
 /// Messages that are remembered as asked for.
 const REMEMBERED: usize = 10_000;
 
@@ -75,7 +75,7 @@ pub(super) async fn judge(ledger: &dyn Ledger, chat: &str, sender: &str, id: &st
         Err(error) => refuse(error),
         Ok(false) => {
             let count = ledger.asked(chat, id);
-            if count > MOST {
+            if count > MAX_REPEATS {
                 tracing::error!(
                     id,
                     "a message that was decrypted and not stored did not come again; it is given up"
@@ -127,7 +127,7 @@ mod tests {
         judge(&Fixed::new(Ok(true)), "c", "s", "A").await.unwrap();
         assert!(judge(&Fixed::new(Err("locked".to_owned())), "c", "s", "A").await.is_err());
         let unknown = Fixed::new(Ok(false));
-        for count in 1..=MOST {
+        for count in 1..=MAX_REPEATS {
             assert!(judge(&unknown, "c", "s", "A").await.is_err());
             assert_eq!(unknown.1.load(Ordering::Relaxed), count);
         }

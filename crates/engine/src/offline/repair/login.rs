@@ -79,7 +79,7 @@ pub(super) async fn plan_of_damaged(
         freed: 0,
     };
     let is_there = database.symlink_metadata().is_ok();
-    let aside = action(&Repair::RemoveIntruder, &file, "move the damaged database aside".to_owned());
+    let aside = action(&Repair::MoveAside, &file, "move the damaged database aside".to_owned());
     let from = format!("take the login from {}", shown(&archive).display());
     let actions =
         [Some(aside).filter(|_| is_there), Some(action(&Repair::RestoreCredentials, CREDENTIALS, from))];

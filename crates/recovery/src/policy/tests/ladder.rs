@@ -11,7 +11,7 @@ fn one_contact_is_negotiated_anew_within_thirty_seconds_of_its_third_message() {
     assert_eq!(bench.rungs(), [Rung::SignalSession]);
     let (at, order) = &bench.cures[0];
     assert!(at - third <= 30 * SECOND, "{} ms", at - third);
-    assert_eq!(order.troubles.iter().map(|trouble| trouble.peer.clone()).collect::<Vec<_>>(), [peer(1)]);
+    assert_eq!(order.peer_failures.iter().map(|trouble| trouble.peer.clone()).collect::<Vec<_>>(), [peer(1)]);
     assert_eq!(bench.steps(), ["opened", "examined", "curing", "cured", "closed"]);
     assert_eq!(bench.outcome(), Some(Outcome::Recovered));
     assert!(bench.words.last().unwrap().1.text.contains("no message failed"));
@@ -23,7 +23,7 @@ fn other_contacts_below_their_threshold_are_spared() {
     bench.fail(3, 0..2);
     bench.fail(1, 0..3);
     bench.pass(5 * MINUTE);
-    let peers: Vec<_> = bench.cures[0].1.troubles.iter().map(|trouble| trouble.peer.clone()).collect();
+    let peers: Vec<_> = bench.cures[0].1.peer_failures.iter().map(|trouble| trouble.peer.clone()).collect();
     assert_eq!(peers, [peer(1)]);
 }
 
@@ -40,7 +40,7 @@ fn the_rung_is_the_evidences() {
         bench.put(symptom(Class::ClosedSessionHit, None, None));
         bench.pass(2 * MINUTE);
         assert_eq!(bench.rungs(), [rung], "{path}: {:?}", bench.words);
-        assert!(bench.cures[0].1.troubles.is_empty(), "no contact is given up for it");
+        assert!(bench.cures[0].1.peer_failures.is_empty(), "no contact is given up for it");
         assert_eq!(bench.outcome(), Some(Outcome::Recovered));
         assert_eq!(bench.steps()[0], "opened");
     }
@@ -55,7 +55,7 @@ fn the_root_is_mended_and_single_contacts_are_spared() {
     }
     bench.pass(20 * SECOND);
     assert_eq!(bench.rungs(), [Rung::PreKeys]);
-    assert!(bench.cures[0].1.troubles.is_empty());
+    assert!(bench.cures[0].1.peer_failures.is_empty());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_contact_that_nothing_helps_is_left_alone_aloud() {
     bench.fail(2, 0..3);
     bench.pass(2 * 60 * MINUTE);
     assert_eq!(bench.rungs().len(), 4);
-    assert_eq!(bench.cures[3].1.troubles[0].peer, peer(2));
+    assert_eq!(bench.cures[3].1.peer_failures[0].peer, peer(2));
     // Somebody restarts it: a new chance.
     bench.put(Input::Started);
     bench.fail(1, 100..103);

@@ -12,7 +12,7 @@ use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
 
 /// So many names fit into one command.
-const NAMES: usize = 500;
+const MAX_NAMES_PER_COMMAND: usize = 500;
 
 /// Removes files in the volumes of a stopped container: a helper of the same image, which mounts the same volumes,
 /// has no network and runs nothing but `rm`.
@@ -23,7 +23,7 @@ pub(super) async fn remove_in_volume(
     paths: &[PathBuf],
 ) -> Result<(), String> {
     let container = engine.find(id).await.map_err(|error| error.to_string())?;
-    for names in paths.chunks(NAMES) {
+    for names in paths.chunks(MAX_NAMES_PER_COMMAND) {
         let mut command = vec!["-rf".to_owned(), "--".to_owned()];
         command.extend(names.iter().map(|name| parent.join(name).to_string_lossy().into_owned()));
         let body = ContainerCreateBody {

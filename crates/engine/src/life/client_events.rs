@@ -15,7 +15,7 @@ use crate::outbound::inflight::{Acknowledged, Inflight};
 
 /// Something the session's actor must know.
 #[derive(Debug)]
-pub(crate) enum Signal {
+pub(crate) enum ClientEvent {
     /// A QR code to show, and how long it is good.
     Qr(String, Duration),
     /// No QR code is left; `true` when the client closes by itself.
@@ -46,13 +46,13 @@ pub(crate) enum Signal {
     Ended,
 }
 
-/// A signal with the number of the connection it belongs to.
+/// An event with the number of the connection it belongs to.
 #[derive(Debug)]
-pub(crate) struct Signalled {
+pub(crate) struct ConnectionEvent {
     /// Which connection.
     pub round: u64,
     /// What.
-    pub signal: Signal,
+    pub event: ClientEvent,
 }
 
 /// The handler of one client's events. Runs inside the client's own dispatch, so it only hands on.
@@ -60,7 +60,7 @@ pub(crate) struct Listener {
     /// Number of the connection.
     pub round: u64,
     /// To the session's actor.
-    pub signals: UnboundedSender<Signalled>,
+    pub events: UnboundedSender<ConnectionEvent>,
     /// To the worker that stores receipts.
     pub jobs: UnboundedSender<Job>,
     /// Sends that wait.
@@ -70,45 +70,45 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    fn signal(&self, signal: Signal) {
+    fn hand_on(&self, event: ClientEvent) {
         // A closed channel means the session is gone; nobody is left to tell.
-        let _ = self.signals.send(Signalled { round: self.round, signal });
+        let _ = self.events.send(ConnectionEvent { round: self.round, event });
     }
 }
 
 impl EventHandler for Listener {
     fn handle_event(&self, event: Arc<Event>) {
         match &*event {
-            Event::PairingQrCode(qr) => self.signal(Signal::Qr(qr.code.clone(), qr.timeout)),
-            Event::PairingQrCodesExhausted(end) => self.signal(Signal::QrExpired(end.disconnected)),
-            Event::PairSuccess(_) => self.signal(Signal::Linked),
-            Event::PairPasskeyRequest(_) => self.signal(Signal::PasskeyRequired),
-            Event::PairPasskeyConfirmation(_) => self.signal(Signal::PasskeyConfirmation),
-            Event::PairError(_) | Event::PairPasskeyError(_) => self.signal(Signal::LinkFailed),
-            Event::Connected(_) => self.signal(Signal::Open),
+            Event::PairingQrCode(qr) => self.hand_on(ClientEvent::Qr(qr.code.clone(), qr.timeout)),
+            Event::PairingQrCodesExhausted(end) => self.hand_on(ClientEvent::QrExpired(end.disconnected)),
+            Event::PairSuccess(_) => self.hand_on(ClientEvent::Linked),
+            Event::PairPasskeyRequest(_) => self.hand_on(ClientEvent::PasskeyRequired),
+            Event::PairPasskeyConfirmation(_) => self.hand_on(ClientEvent::PasskeyConfirmation),
+            Event::PairError(_) | Event::PairPasskeyError(_) => self.hand_on(ClientEvent::LinkFailed),
+            Event::Connected(_) => self.hand_on(ClientEvent::Open),
             Event::Disconnected(lost) => {
                 self.state.retry_requests().disconnected();
-                self.signal(Signal::Closed(if lost.reason.is_clean_shutdown() {
+                self.hand_on(ClientEvent::Closed(if lost.reason.is_clean_shutdown() {
                     "closed by the server"
                 } else {
                     "lost"
                 }));
             }
-            Event::StreamReplaced(_) => self.signal(Signal::Final(Cause::Replaced)),
-            Event::LoggedOut(out) => self.signal(Signal::Final(match out.reason {
+            Event::StreamReplaced(_) => self.hand_on(ClientEvent::Final(Cause::Replaced)),
+            Event::LoggedOut(out) => self.hand_on(ClientEvent::Final(match out.reason {
                 ConnectFailureReason::AccountLocked => Cause::Locked,
                 _ => Cause::LoggedOut,
             })),
-            Event::ClientOutdated(_) => self.signal(Signal::Final(Cause::Outdated)),
+            Event::ClientOutdated(_) => self.hand_on(ClientEvent::Final(Cause::Outdated)),
             Event::TemporaryBan(ban) => {
                 let remaining = ban.expire.to_std().unwrap_or_default();
-                self.signal(Signal::Final(Cause::Banned { remaining }));
+                self.hand_on(ClientEvent::Final(Cause::Banned { remaining }));
             }
-            Event::ConnectFailure(failure) => self.signal(Signal::Final(refusal(failure.reason))),
+            Event::ConnectFailure(failure) => self.hand_on(ClientEvent::Final(refusal(failure.reason))),
             // The client has no event for the codes that it handles by itself.
             Event::RawNode(node) if node.get().tag.as_ref() == "stream:error" => {
                 let code = node.get().attrs().optional_string("code").map(|code| code.to_string());
-                self.signal(Signal::StreamError(code.unwrap_or_default()));
+                self.hand_on(ClientEvent::StreamError(code.unwrap_or_default()));
             }
             Event::RawNode(node)
                 if node.get().tag.as_ref() == "receipt"
@@ -116,7 +116,7 @@ impl EventHandler for Listener {
             {
                 self.state.retry_requests().received(node.get(), &self.state);
             }
-            Event::SelfPushNameUpdated(_) => self.signal(Signal::PushName),
+            Event::SelfPushNameUpdated(_) => self.hand_on(ClientEvent::PushName),
             Event::UndecryptableMessage(failed) => {
                 self.state.note(|evidence, now| evidence.undecryptable = Some(now));
                 if !failed.is_unavailable {

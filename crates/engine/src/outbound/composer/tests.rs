@@ -17,25 +17,26 @@ fn print(outgoing: &Outgoing) -> String {
 
 #[test]
 fn a_plan_survives_the_row_it_is_kept_in() {
-    let plan = Plan { chat: "628111".parse().unwrap(), message: text_message("hello".to_owned(), None) };
+    let prepared =
+        PreparedMessage { chat: "628111".parse().unwrap(), message: text_message("hello".to_owned(), None) };
     let row = SendRow {
         session: "default".to_owned(),
         idempotency_key: None,
         request_hash: String::new(),
         message_id: "AAA".to_owned(),
         state: wakeeper_storage::SendState::Accepted,
-        chat: plan.chat.to_string(),
-        proto: plan.proto(),
+        chat: prepared.chat.to_string(),
+        proto: prepared.proto(),
         error: None,
         created_ms: 1,
         updated_ms: 1,
     };
-    let back = Plan::stored(&row).unwrap();
-    assert_eq!(back.chat, plan.chat);
-    assert_eq!(back.message, plan.message);
-    assert!(Plan::stored(&SendRow { proto: Vec::new(), ..row.clone() }).is_none());
-    assert!(Plan::stored(&SendRow { proto: vec![0xff], ..row.clone() }).is_none());
-    assert!(Plan::stored(&SendRow { chat: String::new(), ..row }).is_none());
+    let back = PreparedMessage::stored(&row).unwrap();
+    assert_eq!(back.chat, prepared.chat);
+    assert_eq!(back.message, prepared.message);
+    assert!(PreparedMessage::stored(&SendRow { proto: Vec::new(), ..row.clone() }).is_none());
+    assert!(PreparedMessage::stored(&SendRow { proto: vec![0xff], ..row.clone() }).is_none());
+    assert!(PreparedMessage::stored(&SendRow { chat: String::new(), ..row }).is_none());
 }
 
 #[test]
@@ -106,7 +107,7 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
 /// A send is answered in full after its message was removed: what it concerns stands in the send itself.
 #[test]
 fn a_plan_names_the_message_that_it_reacts_to_edits_or_deletes() {
-    let plan = |message| Plan { chat: "628111".parse().unwrap(), message };
+    let prepared = |message| PreparedMessage { chat: "628111".parse().unwrap(), message };
     let key = || wa::MessageKey {
         id: Some("T1".to_owned()),
         from_me: Some(true),
@@ -115,9 +116,9 @@ fn a_plan_names_the_message_that_it_reacts_to_edits_or_deletes() {
     };
     let text = || text_message("hello".to_owned(), None);
     let target = Some("true_628111@c.us_T1_628333@c.us".parse().unwrap());
-    assert_eq!(plan(reaction_message(key(), "x", 7)).target(), target);
-    assert_eq!(plan(edit_message(key(), text(), 7)).target(), target);
-    assert_eq!(plan(revoke_message(key())).target(), target);
-    assert_eq!(plan(text()).target(), None);
-    assert_eq!(plan(revoke_message(wa::MessageKey::default())).target(), None);
+    assert_eq!(prepared(reaction_message(key(), "x", 7)).target(), target);
+    assert_eq!(prepared(edit_message(key(), text(), 7)).target(), target);
+    assert_eq!(prepared(revoke_message(key())).target(), target);
+    assert_eq!(prepared(text()).target(), None);
+    assert_eq!(prepared(revoke_message(wa::MessageKey::default())).target(), None);
 }

@@ -33,14 +33,14 @@ use crate::outbound::outgoing::{
 
 /// A message ready to be encrypted.
 #[derive(Clone)]
-pub(crate) struct Plan {
+pub(crate) struct PreparedMessage {
     /// To whom, as callers write it.
     pub chat: ChatId,
     /// What.
     pub message: wa::Message,
 }
 
-impl Plan {
+impl PreparedMessage {
     /// As the row of the send keeps it.
     pub(crate) fn proto(&self) -> Vec<u8> {
         codec::message_to_vec(&self.message)
@@ -126,7 +126,7 @@ fn optional(id: Option<&MessageId>) -> String {
 }
 
 /// Makes plans: looks up quoted messages, fetches and uploads files.
-pub(crate) struct Planner<'a> {
+pub(crate) struct Composer<'a> {
     /// The session's client, connected.
     pub client: &'a Client,
     /// The session.
@@ -137,9 +137,9 @@ pub(crate) struct Planner<'a> {
     pub limits: &'a Limits,
 }
 
-impl Planner<'_> {
-    /// The plan of `outgoing`; what is no message has none.
-    pub(crate) async fn plan(&self, outgoing: Outgoing) -> Result<Plan, SendError> {
+impl Composer<'_> {
+    /// The message that `outgoing` makes; what is no message has none.
+    pub(crate) async fn compose(&self, outgoing: Outgoing) -> Result<PreparedMessage, SendError> {
         let chat = outgoing.chat().clone();
         let message = match outgoing {
             Outgoing::Text(text) => self.text(text).await?,
@@ -151,7 +151,7 @@ impl Planner<'_> {
                 return Err(SendError::InvalidRequest("this is not a message".to_owned()));
             }
         };
-        Ok(Plan { chat, message })
+        Ok(PreparedMessage { chat, message })
     }
 
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
