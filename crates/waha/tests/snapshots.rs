@@ -1,5 +1,8 @@
 //! How each answer and each event is written: what WAHA's clients read. A changed snapshot is a changed interface.
 
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used)]
+
 use insta::assert_json_snapshot;
 use wakeeper_model::{ChatId, MessageId};
 use wakeeper_waha::*;
