@@ -18,7 +18,7 @@ use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
 use crate::formats::baileys::name::Name;
-use crate::repair::{self, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
+use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
 
@@ -124,13 +124,7 @@ pub fn restore(
     how: &RestoreOptions<'_>,
 ) -> Result<Restored, RestoreError> {
     if !how.dry_run {
-        // A container's folder is held open, and there.
-        if !target.is_dir() {
-            let made = create_private_folders(target);
-            made.map_err(|reason| RestoreError::Folder { path: shown(target), reason })?;
-        }
-        let folder = Folder::open(target).map_err(ExamineError::from)?;
-        repair::recover(&folder)?;
+        make_ready(target)?;
     }
     let folder = Folder::open(target).ok();
     let mut present = match &folder {
@@ -179,13 +173,7 @@ pub fn restore(
         return Ok(restored);
     };
     let backed_up = back_up(&folder, present.as_ref(), options, how, &mut restored)?;
-    let applied = repair::apply_supplied(&folder, &overlay, &backed_up, &mut |take| {
-        let supplied = archive::read(archive, options.passphrase, &options.limits, |member| {
-            let told = |error: ApplyError| ArchiveError::Io(std::io::Error::other(error.to_string()));
-            member.session_file().map_or(Ok(()), |name| take(name, member.content).map_err(told))
-        });
-        supplied.map(drop).map_err(|error| error.to_string())
-    })?;
+    let applied = apply(archive, &folder, &overlay, &backed_up, options)?;
     restored.applied = true;
     restored
         .notes
@@ -193,6 +181,35 @@ pub fn restore(
     let after = Examination::of_folder(&folder, options)?;
     restored.login_kept = after.credentials_state(&after.findings(options)) == CredentialsState::Sound;
     Ok(restored)
+}
+
+/// Makes the folder when there is none, and finishes a repair that was killed in it.
+fn make_ready(target: &Path) -> Result<(), RestoreError> {
+    // A container's folder is held open, and there.
+    if !target.is_dir() {
+        let made = create_private_folders(target);
+        made.map_err(|reason| RestoreError::Folder { path: shown(target), reason })?;
+    }
+    let folder = Folder::open(target).map_err(ExamineError::from)?;
+    repair::recover(&folder)?;
+    Ok(())
+}
+
+/// Writes what changes, with the files' contents out of the archive.
+fn apply(
+    archive: &Path,
+    folder: &Folder,
+    overlay: &Overlay,
+    backed_up: &BTreeMap<String, String>,
+    options: &Options<'_>,
+) -> Result<Applied, ApplyError> {
+    repair::apply_supplied(folder, overlay, backed_up, &mut |take| {
+        let supplied = archive::read(archive, options.passphrase, &options.limits, |member| {
+            let told = |error: ApplyError| ArchiveError::Io(std::io::Error::other(error.to_string()));
+            member.session_file().map_or(Ok(()), |name| take(name, member.content).map_err(told))
+        });
+        supplied.map(drop).map_err(|error| error.to_string())
+    })
 }
 
 /// Backs up what is there; an empty folder needs no backup.

@@ -2,6 +2,8 @@
 //! a crash, in order within a chat: the order in which they were ready, which for files means fetched
 //! and uploaded.
 
+mod answer;
+mod attempt;
 pub(crate) mod composer;
 pub(crate) mod error;
 pub(crate) mod inflight;
@@ -18,36 +20,27 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wakeeper_model::{Ack, MessageId};
-use wakeeper_storage::{Change, MessageRef, SendBegun, SendRow, SendState, StorageError};
-use wakeeper_waha::{Payload, SessionStatus};
-use whatsapp_rust::send::{SendError as ClientError, SendOptions};
-use whatsapp_rust::{Client, Jid};
+use wakeeper_storage::{SendBegun, SendRow, SendState, StorageError};
+use wakeeper_waha::SessionStatus;
+use whatsapp_rust::Client;
 
 use crate::EngineError;
-use crate::address::{self, Address};
 use crate::inbound::acks::Job;
-use crate::inbound::changes::{ResolvedMessage, effects_of};
 use crate::journal::Journal;
-use crate::life::account;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::media::fetch::Limits;
-use crate::message::{self, Facts, Incoming, WireKey};
-use crate::ops::stored::{self, Place};
+use crate::ops::stored::Place;
+use crate::outbound::attempt::Turn;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
-use crate::outbound::inflight::{Acknowledged, Inflight};
+use crate::outbound::inflight::Inflight;
 use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
 const MAX_IN_FLIGHT: usize = 512;
 /// How long a caller waits for a session that is starting (as WAHA does).
 const STARTUP_WAIT: Duration = Duration::from_secs(15);
-/// How long the server may take to acknowledge one attempt.
-const ACK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Attempts that fail for reasons other than the connection.
-const ATTEMPTS: u32 = 3;
 
 pub(crate) type Locks = Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>;
 
@@ -85,13 +78,6 @@ pub(crate) struct OutboundParts {
     pub public_url: Arc<str>,
     pub patience: Duration,
     pub gone: CancellationToken,
-}
-
-/// Whether WhatsApp may have a send already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    First,
-    Repeat,
 }
 
 impl Outbound {
@@ -335,260 +321,6 @@ impl Outbound {
             }
         }
     }
-
-    /// What the caller of a finished send was answered, made anew of what is stored.
-    async fn answer(&self, send: &SendRow) -> Result<Option<Payload>, SendError> {
-        let prepared =
-            PreparedMessage::stored(send).ok_or(SendError::Failed { reason: "its row is damaged" })?;
-        let storage = self.journal.storage();
-        let find = |id: &str, from_me: bool, chat: Option<String>| MessageRef {
-            session: send.session.clone(),
-            id: id.to_owned(),
-            from_me: Some(from_me),
-            chat,
-        };
-        let media_url = self.place().media_url(&send.message_id, &prepared.message);
-        let (facts, target) = match storage.message(&find(&send.message_id, true, None)).await? {
-            Some(row) => {
-                let facts = Facts { ack: Ack::Server, ..stored::facts(&row, media_url)? };
-                (facts, stored::target(&row)?)
-            }
-            // Its message was removed since; the send says all but what was learnt of the chat's other name.
-            None => (self.facts_of_send(send, &prepared, media_url), prepared.target()),
-        };
-        // Only a deletion tells what the message was, and of a damaged one it tells that it is gone.
-        let deleted = matches!(message::read(&prepared.message), Incoming::Revoke { .. });
-        let before = match target.as_ref().filter(|_| deleted) {
-            Some(target) => {
-                let chat = Some(target.chat.to_string());
-                match storage.message(&find(&target.stanza_id, target.from_me, chat)).await {
-                    Err(StorageError::DamagedRow { .. }) => None,
-                    found => found?,
-                }
-            }
-            None => None,
-        };
-        Ok(stored::answer(&facts, &prepared.message, target.as_ref(), before.as_ref(), self.place())?)
-    }
-
-    fn facts_of_send(&self, send: &SendRow, prepared: &PreparedMessage, media_url: Option<String>) -> Facts {
-        let own = self.state.own_id();
-        Facts {
-            id: MessageId {
-                from_me: true,
-                chat: prepared.chat.clone(),
-                stanza_id: send.message_id.clone(),
-                participant: own.clone().filter(|_| prepared.chat.is_group()),
-            },
-            wire: WireKey { chat: prepared.chat.to_wire(), ..WireKey::default() },
-            me: own,
-            timestamp_s: send.updated_ms / 1000,
-            ack: Ack::Server,
-            from_api: true,
-            push_name: self.state.me().and_then(|me| me.push_name),
-            media_url,
-        }
-    }
-
-    /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
-    async fn deliver(
-        &self,
-        prepared: &PreparedMessage,
-        id: &str,
-        account: u64,
-        turn: Turn,
-    ) -> Result<Option<Payload>, SendError> {
-        self.inflight.begin(id);
-        let mut result = tokio::select! {
-            biased;
-            () = self.state.until_other_account(account) => Err(SendError::OtherAccount),
-            () = self.gone.cancelled() => Err(self.is_gone().into()),
-            result = self.attempts(prepared, id, account, turn) => result,
-        };
-        if matches!(result, Err(SendError::OtherAccount))
-            && let Err(error) = self.fail(id, account::REASON).await
-        {
-            result = Err(error.into());
-        }
-        let held = self.inflight.end(id);
-        if !held.is_empty() {
-            let _ = self.jobs.send(Job::Held(held));
-        }
-        result
-    }
-
-    async fn attempts(
-        &self,
-        prepared: &PreparedMessage,
-        id: &str,
-        account: u64,
-        mut turn: Turn,
-    ) -> Result<Option<Payload>, SendError> {
-        let to: Jid = prepared
-            .chat
-            .to_wire()
-            .parse()
-            .map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))?;
-        let mut failures = 0;
-        loop {
-            let client = self.state.until_working().await.ok_or_else(|| self.is_gone())?;
-            // The number changes before the session works for it, so whoever sees it work sees the change.
-            if self.state.account_changes() != account {
-                return Err(SendError::OtherAccount);
-            }
-            self.state.server_witness().before_send(&client, self.state.name()).await;
-            let repeats = turn == Turn::Repeat && prepared.chat.is_group();
-            let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
-            // Nor does anybody have the key from the send before, which the server may never have got.
-            if repeats
-                && client.persistence_manager().clear_sender_key_devices(&to.to_string()).await.is_err()
-            {
-                // The store failed: its gate is closed, and the send waits for the next client.
-                continue;
-            }
-            turn = Turn::Repeat;
-            let acknowledged = self.inflight.attempt(id);
-            let options = SendOptions::default().with_message_id(id);
-            match client.send_message_with_options(to.clone(), prepared.message.clone(), options).await {
-                Ok(_) => {}
-                Err(error) => {
-                    self.after_error(&client, &error, id, &mut failures).await?;
-                    continue;
-                }
-            }
-            let answer = tokio::select! {
-                answer = acknowledged => answer.ok(),
-                () = self.state.until_not_working() => None,
-                () = tokio::time::sleep(ACK_TIMEOUT) => None,
-            };
-            match answer {
-                Some(Acknowledged { refused: None, timestamp_s }) => {
-                    return self.acknowledged(&client, prepared, id, timestamp_s).await;
-                }
-                Some(Acknowledged { refused: Some(code), .. }) => {
-                    self.fail(id, &code).await?;
-                    return Err(SendError::Rejected { code });
-                }
-                None => {
-                    tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id");
-                }
-            }
-        }
-    }
-
-    /// Decides after a failed attempt: wait for the connection, try again, or give up.
-    async fn after_error(
-        &self,
-        client: &Client,
-        error: &ClientError,
-        id: &str,
-        failures: &mut u32,
-    ) -> Result<(), SendError> {
-        // A client that could not store its ratchets did not send: the send waits for its successor.
-        if self.state.trouble().is_some() || !client.is_connected() || !client.is_logged_in() {
-            // The status follows the connection within moments; then the loop waits for it.
-            let _ = tokio::time::timeout(Duration::from_millis(500), self.state.until_not_working()).await;
-            return Ok(());
-        }
-        *failures += 1;
-        let final_error = matches!(error, ClientError::InvalidRequest(_));
-        if !final_error && *failures < ATTEMPTS {
-            tokio::time::sleep(Duration::from_millis(200) * *failures).await;
-            return Ok(());
-        }
-        let reason = match error {
-            ClientError::InvalidRequest(_) => "WhatsApp's client refuses this kind of message to this chat",
-            ClientError::Iq(_) => "WhatsApp did not tell the receiver's devices",
-            _ => "it could not be encrypted or handed over",
-        };
-        tracing::warn!(session = %self.state.name(), reason, "a send failed");
-        self.fail(id, reason).await?;
-        Err(SendError::Failed { reason })
-    }
-
-    async fn fail(&self, id: &str, reason: &str) -> Result<(), StorageError> {
-        let now_ms = self.state.clock().now_ms();
-        let change = Change::Send {
-            message_id: id.to_owned(),
-            state: SendState::Failed,
-            error: Some(reason.to_owned()),
-            now_ms,
-        };
-        self.journal.commit_patiently(vec![change]).await
-    }
-
-    /// The server has it: stores the message, its events and the answer in one go.
-    async fn acknowledged(
-        &self,
-        client: &Client,
-        prepared: &PreparedMessage,
-        id: &str,
-        timestamp_s: Option<i64>,
-    ) -> Result<Option<Payload>, SendError> {
-        let now_ms = self.state.clock().now_ms();
-        let resolved = self.resolve(client, prepared, id, timestamp_s.unwrap_or(now_ms / 1000)).await;
-        let effects = loop {
-            match effects_of(&self.journal, client, self.state.name(), &resolved).await {
-                Err(error) if error.disk_cause().is_some() => self.journal.pause().await,
-                effects => break effects?,
-            }
-        };
-        let payload = effects.as_ref().map(|effects| effects.payload.clone());
-        let mut changes: Vec<Change> = effects.map(|effects| effects.change).into_iter().collect();
-        changes.push(Change::Send {
-            message_id: id.to_owned(),
-            state: SendState::Acked,
-            error: None,
-            now_ms,
-        });
-        // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
-        // row still says that it was accepted, so a process that dies here goes on with it under the same id.
-        self.journal.commit_patiently(changes).await?;
-        self.state.note(|evidence, now| evidence.acknowledged = Some(now));
-        Ok(payload)
-    }
-
-    async fn resolve<'a>(
-        &'a self,
-        client: &Client,
-        prepared: &'a PreparedMessage,
-        id: &str,
-        timestamp_s: i64,
-    ) -> ResolvedMessage<'a> {
-        let chat = address::resolve_id(client, &prepared.chat).await;
-        let me = self.state.me();
-        let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
-        let in_group = chat.id.is_group();
-        let wire_chat = prepared.chat.to_wire();
-        let facts = Facts {
-            id: MessageId {
-                from_me: true,
-                chat: chat.id.clone(),
-                stanza_id: id.to_owned(),
-                participant: in_group.then(|| own.clone()),
-            },
-            wire: WireKey {
-                chat_alt: names(&chat).find(|name| *name != wire_chat),
-                chat: wire_chat,
-                participant: None,
-                participant_alt: None,
-            },
-            me: Some(own.clone()),
-            timestamp_s,
-            ack: Ack::Server,
-            from_api: true,
-            push_name: me.as_ref().and_then(|me| me.push_name.clone()),
-            media_url: self.place().media_url(id, &prepared.message),
-        };
-        ResolvedMessage {
-            message: &prepared.message,
-            facts,
-            sender: own,
-            sender_alt: me.and_then(|me| me.lid),
-            by_admin: false,
-            place: self.place(),
-        }
-    }
 }
 
 /// A send that can take its turn.
@@ -610,10 +342,6 @@ async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendErr
         Ok::<_, std::io::Error>((outgoing, hash))
     });
     read.await.map_err(|_| SendError::Failed { reason: "the send broke off" })?.map_err(broken)
-}
-
-fn names(address: &Address) -> impl Iterator<Item = String> + '_ {
-    [Some(&address.id), address.alt.as_ref()].into_iter().flatten().map(wakeeper_model::ChatId::to_wire)
 }
 
 /// Waits for its turn under `name`: first come, first served.

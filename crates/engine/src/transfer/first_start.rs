@@ -13,7 +13,7 @@ use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
-use super::{BackupPlace, ImportOrder, MoveError, import, known, pending, refused};
+use super::{BackupPlace, ImportOrder, Imported, MoveError, import, known, pending, refused};
 use crate::life::lock::Lock;
 use crate::life::recovery;
 use crate::{EngineConfig, EngineError, life::credentials};
@@ -55,20 +55,7 @@ pub(crate) async fn at_first_start(
     };
     match import(order, lock, storage).await {
         Ok(imported) => {
-            let backup = imported.backup.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-            tracing::info!(
-                backup,
-                pre_keys = imported.moved.pre_keys,
-                signal_sessions = imported.moved.signal_sessions,
-                sender_keys = imported.moved.sender_keys,
-                messages = imported.store.messages,
-                left_out = imported.left_out.len(),
-                "the Baileys session is session default now: no new QR code is needed. Its files are in the backup and are \
-                 marked as moved; do not start Baileys on them again"
-            );
-            for left_out in &imported.left_out {
-                tracing::info!(path = left_out.path, reason = left_out.reason, "left behind");
-            }
+            tell_of(&imported);
             Ok(())
         }
         // Never linked: there is nothing to take over, and a QR code is what its owner expects.
@@ -89,6 +76,24 @@ pub(crate) async fn at_first_start(
             tracing::error!(%session, "the Baileys session in {} cannot be taken over: {error}", folder.display());
             refused::leave(&target, folder, &error)
         }
+    }
+}
+
+/// Says in the log what was taken over, and what was not.
+fn tell_of(imported: &Imported) {
+    let backup = imported.backup.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    tracing::info!(
+        backup,
+        pre_keys = imported.moved.pre_keys,
+        signal_sessions = imported.moved.signal_sessions,
+        sender_keys = imported.moved.sender_keys,
+        messages = imported.store.messages,
+        left_out = imported.left_out.len(),
+        "the Baileys session is session default now: no new QR code is needed. Its files are in the backup and are \
+         marked as moved; do not start Baileys on them again"
+    );
+    for left_out in &imported.left_out {
+        tracing::info!(path = left_out.path, reason = left_out.reason, "left behind");
     }
 }
 
