@@ -7,14 +7,14 @@
 
 mod apply;
 mod credentials;
-mod mend;
 mod overlay;
 mod plan;
+mod repairer;
 mod stale;
 
 pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
-pub(crate) use mend::is_sound;
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};
+pub(crate) use repairer::is_sound;
 pub use stale::{Removal, ratchets, stale};

@@ -1,11 +1,11 @@
 //! Computes a plan: lays repairs over the folder in memory and examines the result, until nothing is left that a
-//! program may mend.
+//! program may repair.
 
 use serde::Serialize;
 
 use super::credentials::{self, Constraint, RestoredCredentials};
-use super::mend::Mender;
 use super::overlay::Overlay;
+use super::repairer::Repairer;
 use super::stale::{self, Removal};
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::{Code, Finding, Repair, Severity};
@@ -13,7 +13,7 @@ use crate::formats::baileys::name::Name;
 use crate::inventory::FileReport;
 use crate::source::Folder;
 
-/// Rounds of examining and mending. Removing a damaged sender key uncovers a second finding, hardly ever a third.
+/// Rounds of examining and repairing. Removing a damaged sender key uncovers a second finding, hardly ever a third.
 const ROUNDS: usize = 8;
 
 /// How far a plan may go.
@@ -118,29 +118,29 @@ pub fn plan(
     let is_old =
         examination.inventory.moved_within && !examination.inventory.files.contains_key("creds.json");
     let extent = if is_old { Extent::Ratchets } else { extent };
-    let mut mender = Mender::new(folder, options, sources);
+    let mut repairer = Repairer::new(folder, options, sources);
     let mut login = Login::Sound;
     for round in 0.. {
-        // First of all, and again when what was mended has uncovered damage that only a backup cures.
+        // First of all, and again when what was repaired has uncovered damage that only a backup can repair.
         if login == Login::Sound {
-            login = restore_credentials(&mut mender, &mut examination, options);
+            login = restore_credentials(&mut repairer, &mut examination, options);
             if login == Login::Lost && round == 0 {
                 return Ok(without_login(&examination, options));
             }
         }
         let findings = examination.findings(options);
-        // Backups are asked last: the credentials, which tell whose backups may be asked, may have to be mended before.
+        // Backups are asked last: the credentials, which tell whose backups may be asked, may have to be repaired before.
         let (from_backup, others): (Vec<_>, Vec<_>) = findings
             .iter()
             .filter(|finding| is_due(finding))
             .partition(|finding| finding.repair.asks_backups());
         let mut progress = false;
         for finding in others {
-            progress |= mender.mend(finding, &mut examination);
+            progress |= repairer.repair(finding, &mut examination);
         }
         if !progress {
             for finding in from_backup {
-                progress |= mender.mend(finding, &mut examination);
+                progress |= repairer.repair(finding, &mut examination);
             }
         }
         if !progress {
@@ -153,19 +153,19 @@ pub fn plan(
     }
     match extent {
         Extent::Stale => {
-            remove_leftovers(&mut mender, &mut examination);
+            remove_leftovers(&mut repairer, &mut examination);
             let mut stale = stale::stale(&examination.state(), options.now_ms);
             // What was written anew is not stale.
-            stale.retain(|(subject, _)| !mender.is_changed(&subject.file()));
-            remove(&mut mender, &stale, &mut examination);
+            stale.retain(|(subject, _)| !repairer.is_changed(&subject.file()));
+            remove(&mut repairer, &stale, &mut examination);
         }
         Extent::Ratchets => {
             let given_up = stale::ratchets(&examination.state());
-            remove(&mut mender, &given_up, &mut examination);
+            remove(&mut repairer, &given_up, &mut examination);
         }
         Extent::Damaged | Extent::Everything => {}
     }
-    Ok(mender.finish(&examination, options))
+    Ok(repairer.finish(&examination, options))
 }
 
 fn is_due(finding: &Finding) -> bool {
@@ -185,7 +185,7 @@ enum Login {
 
 /// Takes credentials that are damaged from a backup.
 fn restore_credentials(
-    mender: &mut Mender<'_>,
+    repairer: &mut Repairer<'_>,
     examination: &mut Examination,
     options: &Options<'_>,
 ) -> Login {
@@ -193,11 +193,11 @@ fn restore_credentials(
     let Some(finding) = findings.iter().find(|finding| finding.repair == Repair::RestoreCredentials) else {
         return Login::Sound;
     };
-    let current = mender.read("creds.json").unwrap_or_default();
+    let current = repairer.read("creds.json").unwrap_or_default();
     let constraint = credentials::constraint(&current, &examination.inventory);
-    match mender.sources().credentials(&constraint) {
+    match repairer.sources().credentials(&constraint) {
         Some(restored) => {
-            mender.put_credentials(finding, &restored, examination);
+            repairer.put_credentials(finding, &restored, examination);
             Login::Restored
         }
         None => Login::Lost,
@@ -217,7 +217,7 @@ fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
     Plan { needs_qr: true, notes, remaining, ..Plan::default() }
 }
 
-/// The session lives elsewhere: mending what it left behind could only bring two owners about.
+/// The session lives elsewhere: repairing what it left behind could only bring two owners about.
 fn nothing_here(examination: &Examination, options: &Options<'_>) -> Plan {
     let note = "The session was moved out of this folder; nothing is mended here any more.".to_owned();
     let (state, remaining) = login_state(examination, options);
@@ -245,22 +245,22 @@ fn everything(examination: &Examination) -> Plan {
 }
 
 /// Editors, copies and crashed writers leave files behind.
-fn remove_leftovers(mender: &mut Mender<'_>, examination: &mut Examination) {
+fn remove_leftovers(repairer: &mut Repairer<'_>, examination: &mut Examination) {
     let files = examination.inventory.files.values();
     let is_leftover = |file: &&FileReport| {
         let is_file = file.entry.kind == crate::source::EntryKind::File;
-        file.name == Name::Temporary && is_file && !mender.is_changed(&file.entry.name)
+        file.name == Name::Temporary && is_file && !repairer.is_changed(&file.entry.name)
     };
     let leftovers: Vec<_> = files.filter(is_leftover).map(|file| file.entry.name.clone()).collect();
     for name in leftovers {
-        mender.remove(&name, None, "a leftover of an editor, a copy or a crashed writer", examination);
+        repairer.remove(&name, None, "a leftover of an editor, a copy or a crashed writer", examination);
     }
 }
 
 /// Takes parts of the session out that no finding is about.
-fn remove(mender: &mut Mender<'_>, removals: &[Removal], examination: &mut Examination) {
+fn remove(repairer: &mut Repairer<'_>, removals: &[Removal], examination: &mut Examination) {
     for (subject, why) in removals {
-        mender.remove(&subject.file(), subject.peer(), why, examination);
+        repairer.remove(&subject.file(), subject.peer(), why, examination);
     }
 }
 

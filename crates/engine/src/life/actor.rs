@@ -6,6 +6,7 @@
 
 mod disk;
 mod ending;
+mod events;
 mod login;
 pub(crate) mod older;
 
@@ -30,11 +31,10 @@ use crate::inbound::inbox::Inbox;
 use crate::journal::Journal;
 use crate::life::backoff::Cause;
 use crate::life::client::{self, ClientSetup};
-use crate::life::client_events::{ClientEvent, ConnectionEvent, Listener};
+use crate::life::client_events::{ConnectionEvent, Listener};
 use crate::life::connection::Connection;
 use crate::life::credentials;
 use crate::life::mending;
-use crate::life::qr;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -46,8 +46,6 @@ use crate::{EngineError, life::lock::Lock};
 
 /// How long connecting, logging in or reconnecting may take before a new client is made.
 const CONNECT: Duration = Duration::from_mins(1);
-/// Added to the life of a QR code before its silence counts as a failure.
-const QR_GRACE: Duration = Duration::from_secs(30);
 /// How long a pairing code stays good after the QR codes ran out.
 const PAIRING_CODE: Duration = Duration::from_mins(3);
 /// How long a passkey may take.
@@ -406,67 +404,6 @@ impl Actor {
     fn log_close(&self, why: &str) {
         if self.parts.state.status() == SessionStatus::Working {
             tracing::info!(session = %self.parts.state.name(), why, "connection.update: close");
-        }
-    }
-
-    async fn on_client_event(&mut self, event: ClientEvent) {
-        match event {
-            ClientEvent::Qr(raw, valid) => {
-                self.failures = 0;
-                self.slow = None;
-                self.reason = None;
-                qr::log(self.parts.state.name().as_str(), &raw, valid.as_secs());
-                self.parts.state.set_qr(Some(raw), valid);
-                self.deadline = Some(Instant::now() + valid + QR_GRACE);
-                self.enter(SessionStatus::ScanQrCode, None).await;
-            }
-            ClientEvent::QrExpired(closing) => {
-                self.cause = Some(Cause::QrExpired);
-                if !closing {
-                    self.parts.state.set_qr(None, Duration::ZERO);
-                    self.deadline = Some(Instant::now() + PAIRING_CODE);
-                }
-            }
-            ClientEvent::Linked => {
-                tracing::info!(session = %self.parts.state.name(), "linked; logging in");
-                self.logging_in_anew().await;
-            }
-            ClientEvent::LinkFailed => {
-                tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
-            }
-            ClientEvent::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
-            ClientEvent::PasskeyConfirmation => {
-                self.passkey(SessionStatus::PasskeyConfirmationRequired).await;
-            }
-            ClientEvent::Open => self.on_open().await,
-            ClientEvent::Closed(why) => self.on_closed(why).await,
-            ClientEvent::StreamError(code) => self.on_stream_error(&code).await,
-            ClientEvent::Final(cause) => self.cause = Some(cause),
-            ClientEvent::PushName => self.remember_account().await,
-            ClientEvent::Compared(compared) => self.on_compared(compared).await,
-            ClientEvent::Disk => self.on_disk().await,
-            ClientEvent::Ended => self.on_ended().await,
-        }
-    }
-
-    async fn on_open(&mut self) {
-        if !self.settle_account().await {
-            return;
-        }
-        self.trouble = None;
-        self.parts.state.note(|evidence, now| evidence.connected = Some(now));
-        self.remember_account().await;
-        self.mark_linked().await;
-        self.opened().await;
-    }
-
-    /// The client lost its connection; its end follows.
-    async fn on_closed(&mut self, why: &'static str) {
-        self.log_close(why);
-        self.deadline = Some(Instant::now() + CONNECT);
-        if self.parts.state.status() == SessionStatus::Working {
-            self.enter(SessionStatus::Starting, Some(format!("the connection was {why}; connecting again")))
-                .await;
         }
     }
 

@@ -11,14 +11,14 @@ use crate::json::{self, Value};
 use crate::source::{Entry, Folder};
 
 /// Collects the changes of a plan.
-pub(super) struct Mender<'a> {
+pub(super) struct Repairer<'a> {
     folder: &'a Folder,
     options: &'a Options<'a>,
     sources: &'a dyn Sources,
     plan: Plan,
 }
 
-impl<'a> Mender<'a> {
+impl<'a> Repairer<'a> {
     pub(super) fn new(folder: &'a Folder, options: &'a Options<'a>, sources: &'a dyn Sources) -> Self {
         Self { folder, options, sources, plan: Plan::default() }
     }
@@ -38,7 +38,7 @@ impl<'a> Mender<'a> {
     }
 
     /// Does what a finding proposes; false when that would change nothing.
-    pub(super) fn mend(&mut self, finding: &Finding, examination: &mut Examination) -> bool {
+    pub(super) fn repair(&mut self, finding: &Finding, examination: &mut Examination) -> bool {
         let path = &finding.path;
         // Two findings may name one file: the second may find it gone.
         let there = examination.inventory.files.contains_key(path);
