@@ -6,7 +6,7 @@ mod commands;
 mod environment;
 mod output;
 mod settings;
-mod target;
+mod chosen;
 
 use std::process::ExitCode;
 

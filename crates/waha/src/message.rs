@@ -60,11 +60,11 @@ pub struct Message {
     pub mentioned_ids: Vec<String>,
     /// The message it answers.
     pub reply_to: Option<ReplyTo>,
-    /// It was edited since. Only in lists of messages.
+    /// It was edited since. Only where stored messages are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub edited: Option<bool>,
-    /// It was deleted for everyone since; its text and file are gone. Only in lists of messages.
+    /// It was deleted for everyone since; its text and file are gone. Only where stored messages are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub revoked: Option<bool>,

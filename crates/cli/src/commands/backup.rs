@@ -18,7 +18,7 @@ use wakeeper_recovery::backups::{BackupStore, Which};
 use wakeeper_terminal::{Console, Page, Tone, size};
 
 use crate::output::{console, show_findings};
-use crate::target::{FactFlags, Places, Session, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Places, Session, TargetFlags, now_ms};
 
 use super::verdict;
 

@@ -17,7 +17,7 @@ use wakeeper_recovery::Rules;
 use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 
 use crate::output::{console, show_findings};
-use crate::target::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
 
 use super::verdict;
 

@@ -9,7 +9,7 @@ use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
 
 use crate::output::{console, heading, show_findings};
-use crate::target::{FactFlags, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, TargetFlags, now_ms};
 
 use super::{health, verdict};
 

@@ -10,7 +10,7 @@ use wakeeper_containers::docker::{ExecRequest, Output};
 use wakeeper_terminal::{RawTerminal, terminal_size, write_out};
 
 use crate::environment::connect;
-use crate::target::ContainerFlag;
+use crate::chosen::ContainerFlag;
 
 /// Run a command in the container; its exit code is passed on
 #[derive(Args)]

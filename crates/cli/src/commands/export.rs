@@ -13,7 +13,7 @@ use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::output::{console, show_left_behind};
-use crate::target::{TargetFlags, now_ms};
+use crate::chosen::{TargetFlags, now_ms};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
 #[derive(Args)]

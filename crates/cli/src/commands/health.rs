@@ -14,7 +14,7 @@ use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::output::{console, heading, show_findings};
-use crate::target::{FactFlags, Places, TargetFlags, now_ms, show_container};
+use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};
 
 use super::verdict;
 

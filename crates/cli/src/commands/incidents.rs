@@ -13,7 +13,7 @@ use wakeeper_terminal::{Page, Tone};
 
 use crate::environment;
 use crate::output::console;
-use crate::target::now_ms;
+use crate::chosen::now_ms;
 
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]

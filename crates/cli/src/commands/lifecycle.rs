@@ -10,7 +10,7 @@ use wakeeper_terminal::Tone;
 
 use crate::environment::{connect, container_flag};
 use crate::output::console;
-use crate::target::ContainerFlag;
+use crate::chosen::ContainerFlag;
 
 /// Start the container, or its compose project, and wait until it is healthy
 #[derive(Args)]

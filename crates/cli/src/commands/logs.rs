@@ -12,7 +12,7 @@ use wakeeper_settings::parse_duration;
 use wakeeper_terminal::write_out;
 
 use crate::environment::connect;
-use crate::target::{ContainerFlag, now_ms};
+use crate::chosen::{ContainerFlag, now_ms};
 
 /// Lines of the past that a terminal gets; a pipe gets all.
 const TERMINAL_TAIL: u32 = 200;

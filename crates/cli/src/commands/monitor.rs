@@ -19,7 +19,7 @@ use wakeeper_recovery::{self as recovery, SessionFolder, SystemClock};
 
 use crate::environment::{self, connect};
 use crate::settings::Settings;
-use crate::target::{Places, now_ms};
+use crate::chosen::{Places, now_ms};
 
 use super::{asked_to_stop, begin_logging};
 

@@ -11,7 +11,7 @@ use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::output::console;
-use crate::target::{FactFlags, Places, Session, Target, TargetFlags};
+use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags};
 
 use super::verdict;
 

@@ -24,7 +24,7 @@ use wakeeper_terminal::quoted;
 use crate::environment;
 use crate::settings::Settings;
 use crate::settings::catalog::CATALOG;
-use crate::target::Places;
+use crate::chosen::Places;
 
 use super::{asked_to_stop, begin_logging};
 

@@ -14,7 +14,7 @@ use wakeeper_terminal::{Console, Page, Tone, size};
 
 use crate::environment::{connect, container_flag};
 use crate::output::{console, heading};
-use crate::target::{FactFlags, Target, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Target, TargetFlags, now_ms};
 
 use super::{health, verdict};
 

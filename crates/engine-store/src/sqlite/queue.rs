@@ -33,7 +33,7 @@ pub(super) enum Kind {
 pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
-    connection: Mutex<Connection>,
+    store: Mutex<batch::Store>,
     waiting: Mutex<Waiting>,
     faults: Arc<dyn Faults>,
 }
@@ -48,7 +48,7 @@ struct Waiting {
 impl Queue {
     pub(super) fn new(connection: Connection, faults: Arc<dyn Faults>) -> Self {
         Self(Arc::new(Shared {
-            connection: Mutex::new(connection),
+            store: Mutex::new(batch::Store { connection, failed: None }),
             waiting: Mutex::new(Waiting::default()),
             faults,
         }))
@@ -91,7 +91,7 @@ impl Serving {
             let calls = waiting.calls.drain(..count).collect();
             drop(waiting);
             // Of a panic only its own batch hears, whose callers find their answers gone.
-            let work = || batch::run(&mut lock(&shared.connection), &*shared.faults, calls);
+            let work = || batch::run(&mut lock(&shared.store), &*shared.faults, calls);
             let answers = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
             let mut waiting = lock(&shared.waiting);
             let done = waiting.calls.is_empty();

@@ -89,6 +89,8 @@ pub(crate) struct Actor {
     connection: Option<Connection>,
     round: u64,
     started: bool,
+    /// Another process has the folder of all sessions, and with it the rows, until somebody starts this session again.
+    folder_taken: bool,
     resumed: bool,
     cause: Option<Cause>,
     failures: u32,
@@ -133,6 +135,7 @@ impl Actor {
             connection: None,
             round: 0,
             started: false,
+            folder_taken: false,
             resumed: false,
             cause: None,
             failures: 0,
@@ -233,7 +236,10 @@ impl Actor {
                 let _ = done.send(self.log_out().await);
             }
             Command::PairingCode(phone, done) => self.pairing_code(phone, done),
-            Command::Abandon(reason) => self.abandon(reason).await,
+            Command::Abandon(reason) => {
+                self.folder_taken = true;
+                self.abandon(reason).await;
+            }
             // Handled by the loop, which ends with it.
             Command::Shutdown(done) => {
                 let _ = done.send(());
@@ -242,7 +248,9 @@ impl Actor {
     }
 
     async fn start(&mut self) -> Result<(), EngineError> {
-        // They were given up if somebody else had taken the session over.
+        // They were given up if somebody else had taken the session over. Where the folder is still another's, the next look at
+        // its lock says so again.
+        self.folder_taken = false;
         self.parts.journal.own().await?;
         let wanted = self.want(Desired::Started).await;
         if self.started && self.connection.is_some() {

@@ -1,7 +1,7 @@
 //! Reading stored messages and their files.
 
 use wakeeper_model::{ChatId, MessageId, SessionName};
-use wakeeper_storage::{MessageQuery as RowQuery, MessageRef, StorageError};
+use wakeeper_storage::{MessageQuery as RowQuery, MessageRef, MessageRow, StorageError};
 use wakeeper_waha::Message;
 
 use crate::EngineError;
@@ -102,6 +102,15 @@ async fn message(
     download_media: bool,
 ) -> Result<Option<Message>, EngineError> {
     let storage = outbound.journal.storage();
+    let senders = match &id.participant {
+        Some(participant) => Some(names(&outbound.state, participant).await),
+        None => None,
+    };
+    // In a group, an id is its sender's own: somebody else's message under it is another one.
+    let is_meant = |row: &MessageRow| match &senders {
+        Some(senders) if !row.participant.is_empty() => senders.contains(&row.participant),
+        _ => true,
+    };
     for chat in names(&outbound.state, &id.chat).await {
         let target = MessageRef {
             session: outbound.state.name().as_str().to_owned(),
@@ -109,7 +118,8 @@ async fn message(
             from_me: Some(id.from_me),
             chat: Some(chat),
         };
-        let Some(row) = storage.message(&target).await?.filter(|row| !row.hidden) else { continue };
+        let found = storage.message(&target).await?;
+        let Some(row) = found.filter(|row| !row.hidden && is_meant(row)) else { continue };
         if download_media && !row.revoked {
             // A file that is gone shows when its URL is asked for.
             let _ = downloads.of_message(outbound, &row.proto).await;

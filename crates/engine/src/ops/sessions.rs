@@ -1,5 +1,7 @@
 //! Sessions: listed, made, changed, deleted, started and stopped.
 
+use std::collections::BTreeMap;
+
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow};
@@ -27,18 +29,23 @@ impl Sessions {
         let rows = match self.shared.storage.sessions().await {
             Ok(rows) => rows,
             // The file of an embedded database is gone or cannot be used. All of its sessions are this process's own, which
-            // knows them without it.
-            Err(error) if self.shared.storage.disk().borrow().is_some() => {
+            // knows them without it. Rows that cannot be read are no reason to hide what runs here either.
+            Err(error) if self.shared.storage.disk().borrow().is_some() || !self.handles().is_empty() => {
                 tracing::warn!(%error, "the sessions are listed without their rows");
                 return Ok(self.handles().values().map(|handle| handle.state.info()).collect());
             }
             Err(error) => return Err(error.into()),
         };
-        let infos = rows.into_iter().filter_map(|row| {
-            let name: SessionName = row.name.parse().ok()?;
-            Some(self.owned(&name).unwrap_or_else(|| as_stored(&row, name)))
-        });
-        Ok(infos.collect())
+        // What runs here is known without its row; of the others the rows tell.
+        let mut infos: BTreeMap<SessionName, SessionInfo> = rows
+            .into_iter()
+            .filter_map(|row| {
+                let name: SessionName = row.name.parse().ok()?;
+                Some((name.clone(), as_stored(&row, name)))
+            })
+            .collect();
+        infos.extend(self.handles().iter().map(|(name, handle)| (name.clone(), handle.state.info())));
+        Ok(infos.into_values().collect())
     }
 
     /// One session. Of one that another process owns it says what that one stored.
@@ -57,11 +64,22 @@ impl Sessions {
         self.handles().get(name).map(|handle| handle.state.info())
     }
 
-    /// Makes a session, and starts it when `start` says so.
+    /// Makes a session, and starts it when `start` says so. It is carried through also when the caller stops waiting: a row
+    /// without an owner would be a name that nobody can use.
     ///
     /// # Errors
     /// When it exists, or cannot be stored or locked.
     pub async fn create(
+        &self,
+        name: SessionName,
+        config: SessionConfig,
+        start: bool,
+    ) -> Result<SessionInfo, EngineError> {
+        let sessions = self.clone();
+        carried_through(async move { sessions.make(name, config, start).await }).await
+    }
+
+    async fn make(
         &self,
         name: SessionName,
         config: SessionConfig,
@@ -119,11 +137,17 @@ impl Sessions {
         Ok(handle.state.info())
     }
 
-    /// Logs a session out where that is possible, then forgets it: rows, folder and login.
+    /// Logs a session out where that is possible, then forgets it: rows, folder and login. It is carried through also when
+    /// the caller stops waiting.
     ///
     /// # Errors
     /// When it is unknown, or its rows or folder cannot be removed.
     pub async fn delete(&self, name: &SessionName) -> Result<(), EngineError> {
+        let (sessions, name) = (self.clone(), name.clone());
+        carried_through(async move { sessions.remove(&name).await }).await
+    }
+
+    async fn remove(&self, name: &SessionName) -> Result<(), EngineError> {
         let _changing = self.shared.changing.lock().await;
         let handle = self.handle(name).await?;
         // Asked before the login is given up: an answer that it is gone must be true after a restart too.
@@ -186,6 +210,18 @@ impl Sessions {
         let handle = self.handle(name).await?;
         handle.ask(Command::Logout).await??;
         Ok(handle.state.info())
+    }
+}
+
+/// Runs `work` to its end, whether or not its caller waits for it.
+async fn carried_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and nobody waits for an answer any more.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who owns a session: what is refused when it is somebody else, and what is told all the same.
 
+use std::future::Future;
 use std::path::Path;
 
 use wakeeper_engine::EngineError;
@@ -128,5 +129,40 @@ async fn a_session_of_another_owner_is_told_as_that_one_stored_it() {
     let stored = rows.session("default").await.unwrap().unwrap().status.unwrap();
     assert_eq!(stored.status, "SCAN_QR_CODE");
     drop(owner);
+    world.stop().await;
+}
+
+/// A row without an owner would be a name that nobody can use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_made_whole_though_its_caller_goes_away() {
+    let mut world = World::new(Addressing::PhoneNumber).await;
+    let sessions = world.engine.sessions.clone();
+    for n in 0..20 {
+        let name: SessionName = format!("gone{n}").parse().unwrap();
+        // The caller leaves in the middle: at another await each time.
+        let mut making = Box::pin(sessions.create(name.clone(), SessionConfig::default(), false));
+        for _ in 0..=n {
+            let waker = futures::task::noop_waker();
+            if making.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(making);
+        let made = async {
+            while sessions.get(&name).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, made).await.expect("it was made");
+        // Whatever the row says, the session must be there to be worked with.
+        let usable = async {
+            while sessions.stop(&name).await.is_err() {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(PATIENCE, usable).await.expect("it can be used");
+        sessions.delete(&name).await.unwrap();
+    }
     world.stop().await;
 }

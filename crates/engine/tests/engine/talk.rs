@@ -261,6 +261,14 @@ async fn group(addressing: Addressing) {
     assert_eq!(last["participant"], format!("{BEN}@c.us"));
     let from_ben: MessageId = last["id"].as_str().unwrap().parse().unwrap();
 
+    let read = |id: MessageId| {
+        let sessions = world.engine.sessions.clone();
+        async move { sessions.message(&session(), &id, false).await.unwrap() }
+    };
+    assert_eq!(read(from_ben.clone()).await.unwrap().body, "ben 4");
+    let of_ann = MessageId { participant: Some(chat(ANN)), ..from_ben.clone() };
+    assert!(read(of_ann).await.is_none(), "Ann wrote no message under Ben's id");
+
     world
         .engine
         .send(Outgoing::Reaction(Reaction { message: from_ben.clone(), emoji: "🎉".to_owned() }))

@@ -3,6 +3,7 @@
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{Components, Schema, Type};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     ContentBuilder, ObjectBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder,
 };
@@ -61,6 +62,8 @@ fn operation(event: EventName, body: Ref) -> utoipa::openapi::path::Operation {
     let json = ContentBuilder::new().schema(Some(body)).build();
     OperationBuilder::new()
         .tag("webhooks")
+        // The receiver's own; the gateway sends it no key of its API.
+        .securities(Some([SecurityRequirement::default()]))
         .summary(Some(event.summary()))
         .parameter(header("X-Webhook-Request-Id", "Another one in every attempt", Required::True))
         .parameter(header(

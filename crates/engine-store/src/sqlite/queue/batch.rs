@@ -14,9 +14,18 @@ use crate::sqlite::faults::Faults;
 
 type Calls = Vec<Box<dyn Call>>;
 
+/// The one connection to a store.
+pub(super) struct Store {
+    pub(super) connection: Connection,
+    /// Why a whole group of writes failed. No write comes after it: its caller may have thought of what failed as stored
+    /// before. Whoever wants to write again opens the store anew.
+    pub(super) failed: Option<SqliteError>,
+}
+
 /// Does all of it. Gives back the answers that are still to be handed out; those of reads that a commit would hold up are
 /// handed out at once.
-pub(super) fn run(connection: &mut Connection, faults: &dyn Faults, calls: Calls) -> Vec<Answer> {
+pub(super) fn run(store: &mut Store, faults: &dyn Faults, calls: Calls) -> Vec<Answer> {
+    let connection = &store.connection;
     if !connection.is_autocommit() {
         // Somebody panicked in the middle of a group. Should this fail, every BEGIN below fails, and says so.
         let _ = connection.execute_batch("ROLLBACK");
@@ -30,7 +39,7 @@ pub(super) fn run(connection: &mut Connection, faults: &dyn Faults, calls: Calls
     for answer in answers.drain(..) {
         answer();
     }
-    write(connection, faults, writes)
+    write(store, faults, writes)
 }
 
 fn read(connection: &Connection, faults: &dyn Faults, mut call: Box<dyn Call>) -> Answer {
@@ -42,7 +51,11 @@ fn read(connection: &Connection, faults: &dyn Faults, mut call: Box<dyn Call>) -
 }
 
 /// Writes a group. When one of it fails by itself, the group is taken back and done again, each behind a savepoint.
-fn write(connection: &Connection, faults: &dyn Faults, mut calls: Calls) -> Vec<Answer> {
+fn write(store: &mut Store, faults: &dyn Faults, mut calls: Calls) -> Vec<Answer> {
+    if let Some(failure) = &store.failed {
+        return calls.into_iter().map(|call| call.answer(Some(failure.clone()))).collect();
+    }
+    let connection = &store.connection;
     let outcome = match together(connection, faults, &mut calls) {
         Err(Failed::One(failure)) if calls.len() == 1 => Ok(vec![Some(failure)]),
         Err(Failed::One(_)) => one_by_one(connection, faults, &mut calls),
@@ -57,6 +70,7 @@ fn write(connection: &Connection, faults: &dyn Faults, mut calls: Calls) -> Vec<
                 writes = calls.len(),
                 "writes to a session's database failed"
             );
+            store.failed = Some(failure.clone());
             calls.into_iter().map(|call| call.answer(Some(failure.clone()))).collect()
         }
     }

@@ -176,6 +176,10 @@ impl Actor {
     /// Whether the session's rows are this process's own, or were just taken back: whoever had the lock is gone. If another
     /// has them, the session is closed for good.
     async fn owns_rows(&mut self) -> bool {
+        // The lock of this session is one thing, that of the folder of all sessions another: its new owner has the rows open.
+        if self.folder_taken {
+            return false;
+        }
         let Err(error) = self.parts.journal.own().await else { return true };
         self.abandon(error.to_string()).await;
         false
