@@ -41,6 +41,9 @@ pub struct Options<'a> {
     pub version: Option<Version>,
     /// `baileys_store.json`, which lives beside the folder.
     pub store: Option<&'a Path>,
+    /// What the database of a gateway's own session is called, where it can lie in a folder below; `None` for any that is
+    /// called like one.
+    pub database: Option<&'a str>,
     /// What logs say, peer by peer.
     pub peer_failures: &'a [PeerFailures],
     /// How far its ratchets are known to have come.
@@ -66,6 +69,7 @@ impl Options<'_> {
             limits: Limits::default(),
             version: None,
             store: None,
+            database: None,
             peer_failures: &[],
             reached: None,
             peers: &[],
@@ -190,7 +194,7 @@ impl Examination {
     pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
         let (mut inventory, changed) = folder::read(folder, options)?;
         if let Some(marker) = inventory.files.get_mut(MOVED_MARKER)
-            && moved_out(folder).is_none()
+            && moved_out(folder, options.database).is_none()
         {
             marker.findings.clear();
             inventory.moved_within = true;

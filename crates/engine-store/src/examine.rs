@@ -10,7 +10,8 @@ use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_MARKER};
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_private_fs::beneath;
 
-use crate::error::NativeError;
+use crate::error::{NativeError, io};
+use crate::generation::{self, Marked};
 use crate::read::NativeReading;
 use crate::snapshot::{self, Copies, Found, Seen, Snapshot};
 use crate::{DATABASE, read, rows};
@@ -37,8 +38,12 @@ pub struct Examined {
     /// What was found.
     pub report: Report,
     database: PathBuf,
+    /// What stands there.
+    kind: EntryKind,
     /// What the database looked like; `None` when no file stands there.
     seen: Option<Seen>,
+    /// The mark that it carries.
+    marked: Option<Marked>,
     /// What it holds; `None` when there is no login, or it cannot be read.
     pub(crate) reading: Option<NativeReading>,
 }
@@ -64,37 +69,44 @@ pub async fn examine(
         moved: folder.entry(MOVED_MARKER).is_ok(),
         mode: 0o600,
     };
-    let (mut seen, mut reading) = (None, None);
+    let (mut seen, mut marked, mut reading) = (None, None, None);
     match snapshot::take(database, copies).await? {
         Found::Other(kind) => view.kind = kind,
         Found::Copied(taken) => {
-            reading = look(&taken, &mut view).await?;
+            (marked, reading) = look(&taken, &mut view).await?;
             seen = Some(taken.seen);
         }
     }
     if let Some(reading) = &reading {
         (view.session, view.unread) = (Some(&reading.session), &reading.unread);
     }
-    let report = native_report(&view, options);
-    Ok(Examined { report, database: database.to_owned(), seen, reading })
+    let (report, kind) = (native_report(&view, options), view.kind);
+    Ok(Examined { report, database: database.to_owned(), kind, seen, marked, reading })
 }
 
-async fn look(taken: &Snapshot, view: &mut NativeView<'_>) -> Result<Option<NativeReading>, NativeError> {
+/// The mark of a copy, and what it holds, as far as each can be read.
+async fn look(
+    taken: &Snapshot,
+    view: &mut NativeView<'_>,
+) -> Result<(Option<Marked>, Option<NativeReading>), NativeError> {
     let copy = taken.database();
     view.mode = taken.mode;
     view.problems = rows::check(&copy).await?;
     if !view.problems.is_empty() {
-        return Ok(None);
+        return Ok((None, None));
     }
+    // Before the copy is brought to the newest schema: it is the mark of what lies in the original's place.
+    let marked = generation::marked(&copy).await.ok();
     // What Baileys dates and this store does not is dated by the store's last change.
-    match read(&copy, taken.seen.changed_ms()).await {
-        Ok(reading) => Ok(Some(reading)),
-        Err(NativeError::NoLogin { .. }) => Ok(None),
+    let reading = match read(&copy, taken.seen.changed_ms()).await {
+        Ok(reading) => Some(reading),
+        Err(NativeError::NoLogin { .. }) => None,
         Err(error) => {
             view.unreadable = Some(error.to_string());
-            Ok(None)
+            None
         }
-    }
+    };
+    Ok((marked, reading))
 }
 
 impl Examined {
@@ -110,16 +122,30 @@ impl Examined {
         reading.map(|reading| account_mark(&reading.session.credentials.identity.public))
     }
 
-    /// Makes sure that nobody wrote to the database since it was looked at: what is not in the backup that was made of it
-    /// must not be lost.
+    /// The mark that a sound database carries; `None` where nothing sound lies, or the mark cannot be read.
+    pub fn marked(&self) -> Option<&Marked> {
+        self.marked.as_ref().filter(|_| self.report.credentials == CredentialsState::Sound)
+    }
+
+    /// Makes sure that nobody wrote to the database since it was looked at, or put something else in its place: what is
+    /// not in the backup that was made of it must not be lost.
     ///
     /// # Errors
     /// When it changed, or cannot be looked at any more.
     pub async fn unchanged(&self) -> Result<(), NativeError> {
-        let now = snapshot::seen(&self.database).await?;
-        if self.seen.as_ref() == Some(&now) {
-            return Ok(());
-        }
-        Err(NativeError::Changed { path: self.database.clone() })
+        let is_still = match &self.seen {
+            Some(seen) => seen.is_still(&snapshot::seen(&self.database).await?),
+            None => self.is_other_still()?,
+        };
+        if is_still { Ok(()) } else { Err(NativeError::Changed { path: self.database.clone() }) }
+    }
+
+    /// Whether what is no file is still what it was.
+    fn is_other_still(&self) -> Result<bool, NativeError> {
+        let (folder, file) = snapshot::open_folder(&self.database)?;
+        let entry = folder.entry(&file);
+        let entry =
+            entry.map_err(|error| io("read", &self.database)(std::io::Error::other(error.to_string())))?;
+        Ok(entry.kind == self.kind)
     }
 }

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use wakeeper_doctor::finding::Subject;
 
 use crate::error::{NativeError, io, store};
-use crate::{address, rows};
+use crate::{address, rows, sqlite};
 
 /// Called before every change on disk; an error stands for the machine stopping there.
 pub type Hook<'a> = &'a mut (dyn FnMut() -> std::io::Result<()> + Send);
@@ -31,6 +31,16 @@ pub(crate) fn memory_of(subject: &Subject) -> Option<Subject> {
         Subject::SenderKey(name) => Some(Subject::SenderKeyMemory(name.group.clone())),
         _ => None,
     }
+}
+
+/// Brings a store that nobody else has open to the client's newest schema. The plan of a repair comes from a copy that was
+/// brought there, and so must what it is carried out on: an older schema has other tables.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub async fn prepare(database: &Path, hook: Hook<'_>) -> Result<(), NativeError> {
+    tick(hook, database)?;
+    sqlite::migrate(database).await.map_err(store("bring to the newest schema", database))
 }
 
 /// Takes parts out of a store that nobody else has open, and gives their room back. Answers how many bytes that were.

@@ -142,8 +142,8 @@ pub(crate) struct Seen {
     inode: (u64, u64),
     database: (u64, i128),
     log: Option<(u64, Vec<u8>)>,
-    /// No part of what is compared: the log grows.
-    log_changed_ns: Ignored<i128>,
+    /// Bytes of the log, and when it was written to. No part of what is compared for a copy: the log grows.
+    log_written: Ignored<(u64, i128)>,
 }
 
 /// Equal to any other.
@@ -161,8 +161,13 @@ impl<T> Eq for Ignored<T> {}
 impl Seen {
     /// When it was last written to, milliseconds since 1970.
     pub(crate) fn changed_ms(&self) -> i64 {
-        let newest_ns = self.database.1.max(self.log_changed_ns.0);
+        let newest_ns = self.database.1.max(self.log_written.0.1);
         i64::try_from(newest_ns / 1_000_000).unwrap_or(i64::MAX)
+    }
+
+    /// Whether nobody wrote since, to the end of the log either.
+    pub(crate) fn is_still(&self, now: &Self) -> bool {
+        self == now && self.log_written.0 == now.log_written.0
     }
 }
 
@@ -173,7 +178,7 @@ fn look(folder: &Folder, name: &str) -> Result<Seen, ReadError> {
         inode: (metadata.dev(), metadata.ino()),
         database: (entry.len, entry.modified_ns),
         log: None,
-        log_changed_ns: Ignored(0),
+        log_written: Ignored((0, 0)),
     };
     match open(folder, &log_of(name)) {
         Ok((file, entry)) => {
@@ -182,7 +187,7 @@ fn look(folder: &Folder, name: &str) -> Result<Seen, ReadError> {
             file.take(LOG_HEADER as u64).read_to_end(&mut header)?;
             // An empty log is made by whoever opens the database.
             if entry.len > 0 {
-                seen.log_changed_ns = Ignored(entry.modified_ns);
+                seen.log_written = Ignored((entry.len, entry.modified_ns));
                 seen.log = Some((inode, header));
             }
         }

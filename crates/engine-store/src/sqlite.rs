@@ -94,6 +94,12 @@ impl SqliteBackend {
     }
 }
 
+/// Brings the database at `path` to the client's newest schema, by the opening that the client has. It is closed when this
+/// returns.
+pub(crate) async fn migrate(path: &Path) -> Result<()> {
+    open::open(path).await.map(drop)
+}
+
 fn failed(error: SqliteError) -> StoreError {
     StoreError::Database(Box::new(error))
 }

@@ -38,6 +38,16 @@ pub struct Older {
 
 /// Looks whether a session's databases are older copies. Reads only; nothing is told of what cannot be read.
 pub async fn older(auth_info: &Path, session: &SessionName, state_dir: Option<PathBuf>) -> Older {
+    older_but(auth_info, session, state_dir, None).await
+}
+
+/// The same, but for a doubt that is explained.
+async fn older_but(
+    auth_info: &Path,
+    session: &SessionName,
+    state_dir: Option<PathBuf>,
+    explained: Option<generation::Doubt>,
+) -> Older {
     let places = generation::Places {
         session: session.clone(),
         folder: credentials::folder(auth_info, session),
@@ -50,7 +60,8 @@ pub async fn older(auth_info: &Path, session: &SessionName, state_dir: Option<Pa
     let doubts = generation::doubts(&places, storage.as_ref(), &told).await;
     storage.close().await;
     // Rows of an older wakeeper, or damaged ones, say nothing.
-    let (Ok(row), Ok(doubts)) = (row, doubts) else { return Older::default() };
+    let (Ok(row), Ok(mut doubts)) = (row, doubts) else { return Older::default() };
+    doubts.retain(|doubt| Some(*doubt) != explained);
     Older {
         doubts: generation::sentence(&doubts),
         renewed: row.and_then(|row| Some((row.renewed_ms?, row.renewed_because.unwrap_or_default()))),

@@ -43,6 +43,7 @@ impl Examine {
         let progress = console.progress("examining");
         let options = Options {
             store: self.store.as_deref(),
+            database: Some(wakeeper_engine_store::DATABASE),
             passphrase: settings.backup_passphrase.as_ref(),
             progress: Some(progress.as_ref()),
             ..facts.options(now_ms())

@@ -129,13 +129,13 @@ pub(super) const ROWS: &[Row] = &[
         matches: "Error: ENOSPC: no space left on device, write",
         near_miss: "Error: ENOTFOUND web.whatsapp.com",
     },
-    // Node writes the code before the text and again as a field, so a bare word is enough: a full quota, too many open
-    // files, a folder of another owner.
+    // A full quota is always one of the storage. Too many open files and a missing permission are also told of sockets and
+    // processes (`connect EMFILE`, `kill EPERM`), so there a call on a file must follow, as Node writes it behind the text.
     Row {
-        pattern: r"\b(?:EDQUOT|EMFILE|ENFILE|EPERM)\b",
+        pattern: r"\bEDQUOT\b|\b(?:EMFILE|ENFILE|EPERM): [^,]{0,80}, (?:open|write|read|rename|unlink|mkdir|scandir|copyfile|chmod|fsync|ftruncate|lstat|stat)\b",
         class: Class::StorageFault,
         peer: PeerIn::Nowhere,
-        matches: "Error: EDQUOT: disk quota exceeded, write",
-        near_miss: "Error: EPIPE: broken pipe, write",
+        matches: "Error: EPERM: operation not permitted, open '/data/auth_info/creds.json'",
+        near_miss: "Error: kill EPERM",
     },
 ];

@@ -30,6 +30,27 @@ fn tried(line: &[u8]) -> needles::RowSet {
 }
 
 #[test]
+fn codes_of_the_system_are_storage_faults_only_on_files() {
+    for (line, is_fault) in [
+        ("Error: EDQUOT: disk quota exceeded, write", true),
+        ("{ errno: -122, code: 'EDQUOT' }", true),
+        ("Error: EMFILE: too many open files, open '/data/auth_info/pre-key-7.json'", true),
+        ("Error: ENFILE: file table overflow, scandir '/data/auth_info'", true),
+        ("Error: EPERM: operation not permitted, copyfile '/data/a' -> '/data/b'", true),
+        ("Error: kill EPERM", false),
+        ("Error: connect EMFILE 10.0.0.1:443 - Local (undefined:undefined)", false),
+        ("Error: listen EPERM: operation not permitted 0.0.0.0:80", false),
+        ("Error: spawn /usr/bin/ffmpeg ENFILE", false),
+        ("Error: EPERM: operation not permitted, uv_os_setpriority", false),
+        ("EMFILE: too many open files, opening hours", false),
+    ] {
+        let symptoms = scan(format!("{line}\n").as_bytes()).unwrap();
+        let found = symptoms.iter().any(|symptom| symptom.class == Class::StorageFault);
+        assert_eq!(found, is_fault, "{line}");
+    }
+}
+
+#[test]
 fn frames_are_read_as_their_pattern_says() {
     let row = TABLES.rows.iter().find(|compiled| compiled.row.peer == PeerIn::Frame).unwrap();
     let tail = "[as awaitable] (/app/session_cipher.js:171:28)";

@@ -33,11 +33,11 @@ fn is_false(value: &bool) -> bool {
 
 /// Where the folder's session lives now, when that is another place. A gateway that took over what Baileys left in its
 /// own folder moved it to a place within: once there is no database any more in that place, the session lives nowhere
-/// else, and a backup may give it back.
-pub fn moved_out(folder: &Folder) -> Option<String> {
+/// else, and a backup may give it back. `database` is what that database is called; `None` for any that is called like one.
+pub fn moved_out(folder: &Folder, database: Option<&str>) -> Option<String> {
     folder.entry(MOVED_MARKER).ok()?;
     let Some(marker) = moved(folder) else { return Some("another place".to_owned()) };
-    if is_within(folder, &marker) && !is_there(folder, &marker.to) { None } else { Some(marker.to) }
+    if is_within(folder, &marker) && !is_there(folder, &marker.to, database) { None } else { Some(marker.to) }
 }
 
 /// Whether the folder's marker leads to a place within it, whatever is there now.
@@ -51,11 +51,11 @@ fn is_within(folder: &Folder, marker: &MovedMarker) -> bool {
     marker.within || own.is_ok_and(|own| Path::new(&marker.to).starts_with(own.join(SESSIONS)))
 }
 
-/// How the name of a session's database ends.
+/// How the name of a session's database ends, for whoever does not know it.
 const DATABASE_ENDING: &str = ".db";
 
 /// Whether a gateway's session of the folder still has something in its database's place.
-fn is_there(folder: &Folder, to: &str) -> bool {
+fn is_there(folder: &Folder, to: &str, database: Option<&str>) -> bool {
     let Some(name) = Path::new(to).file_name().and_then(|name| name.to_str()) else { return true };
     let session = match folder.below(SESSIONS).and_then(|sessions| sessions.below(name)) {
         Err(ReadError::Missing) => return false,
@@ -63,6 +63,10 @@ fn is_there(folder: &Folder, to: &str) -> bool {
         Err(_) => return true,
         Ok(session) => session,
     };
+    if let Some(database) = database {
+        // What cannot be looked at may be there; what lies beside it, such as a copy, is not it.
+        return !matches!(session.entry(database), Err(ReadError::Missing));
+    }
     let listed = session.list(&Limits::default());
     listed.map_or(true, |entries| entries.iter().any(|entry| entry.name.ends_with(DATABASE_ENDING)))
 }
@@ -71,8 +75,8 @@ fn is_there(folder: &Folder, to: &str) -> bool {
 ///
 /// # Errors
 /// When it cannot be removed.
-pub fn forget_move_within(folder: &Folder) -> Result<(), TransferError> {
-    if folder.entry(MOVED_MARKER).is_err() || moved_out(folder).is_some() {
+pub fn forget_move_within(folder: &Folder, database: Option<&str>) -> Result<(), TransferError> {
+    if folder.entry(MOVED_MARKER).is_err() || moved_out(folder, database).is_some() {
         return Ok(());
     }
     match folder.confined().remove(MOVED_MARKER) {

@@ -158,19 +158,25 @@ fn a_place_within_the_folder_is_no_move_out_once_it_is_gone() {
     let to = session.display().to_string();
     let marker = MovedMarker { to, at_ms: NOW_MS, account: "a".into(), backup: None, within: false };
     transfer::mark_moved(&folder, &marker).unwrap();
-    assert!(transfer::moved_out(&folder).is_some(), "it lives there");
-    transfer::forget_move_within(&folder).unwrap();
+    assert!(transfer::moved_out(&folder, Some("engine.db")).is_some(), "it lives there");
+    transfer::forget_move_within(&folder, Some("engine.db")).unwrap();
+    std::fs::rename(session.join("engine.db"), session.join("saved.db")).unwrap();
+    assert_eq!(transfer::moved_out(&folder, Some("engine.db")), None, "another file is not the login");
+    assert!(transfer::moved_out(&folder, None).is_some(), "who does not know the name takes any for it");
+    let options = |database| Options { database, ..Options::at(NOW_MS) };
+    assert!(transfer::read(dir.path(), &options(Some("engine.db"))).is_ok());
+    assert!(transfer::read(dir.path(), &options(None)).is_err());
     std::fs::remove_dir_all(&session).unwrap();
     let elsewhere = MovedMarker { to: "/elsewhere/sessions/default".into(), ..marker.clone() };
     transfer::mark_moved(&folder, &elsewhere).unwrap();
-    assert!(transfer::moved_out(&folder).is_some());
+    assert!(transfer::moved_out(&folder, Some("engine.db")).is_some());
     for marker in [marker.clone(), MovedMarker { within: true, ..elsewhere }] {
         transfer::mark_moved(&folder, &marker).unwrap();
-        assert_eq!(transfer::moved_out(&folder), None);
+        assert_eq!(transfer::moved_out(&folder, Some("engine.db")), None);
         assert!(transfer::read(dir.path(), &Options::at(NOW_MS)).is_ok());
         assert!(report(dir.path()).findings.iter().all(|finding| finding.code.as_str() != "session_moved"));
     }
-    transfer::forget_move_within(&folder).unwrap();
+    transfer::forget_move_within(&folder, Some("engine.db")).unwrap();
     assert!(transfer::moved(&folder).is_none());
 }
 

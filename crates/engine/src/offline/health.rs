@@ -13,8 +13,9 @@ use wakeeper_model::{SessionName, ago};
 use wakeeper_private_fs::shown;
 
 use super::paths::{Owner, SessionPaths, database_in, file_name, is_containers};
-use super::under_way::{self, NOTE};
-use super::{OfflineError, Older, older};
+use super::under_way::{self, Left, NOTE};
+use super::{OfflineError, Older, older_but};
+use crate::life::generation::Doubt;
 use crate::transfer::{Known, known};
 
 /// How long it is told that an older copy was noticed and dealt with, milliseconds.
@@ -92,6 +93,8 @@ pub(super) struct Looked {
     pub report: Report,
     /// The database, from which a repair is planned and a backup made; `None` when there is none.
     pub examined: Option<Examined>,
+    /// What an earlier repair left.
+    pub left: Left,
 }
 
 /// Examines a session. What its backups, and a person, tell of it is taken into account.
@@ -118,19 +121,23 @@ pub(super) async fn look(
         report.findings.insert(0, lost);
         (report.credentials, report.healthy) = (CredentialsState::Damaged, false);
     }
+    let left = under_way::left(database, examined.as_ref(), paths.is_copy);
     // Of a damaged one, nothing is told by what it carries; nor by a copy of a container's.
     let told = report.credentials == CredentialsState::Sound && !paths.is_copy;
     if let Some(owner) = Owner::of(database).filter(|_| told) {
-        let older = older(&owner.auth_info, &owner.session, paths.witnesses.clone()).await;
+        // The interrupted repair itself changed the database; that is made up for when it is settled.
+        let by_repair = matches!(&left, Left::Unfinished(note) if !note.in_doubt);
+        let explained = by_repair.then_some(Doubt::ChangedSince);
+        let older = older_but(&owner.auth_info, &owner.session, paths.witnesses.clone(), explained).await;
         report.findings.extend(copies(database, older, now_ms));
     }
-    if under_way::is_left(database).await {
+    if matches!(left, Left::Unfinished(_)) {
         report.findings.push(repair_unfinished(NOTE));
     }
     report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.healthy = report.findings.iter().all(|finding| finding.severity != Severity::Error);
     report.path = shown(&report.path);
-    Ok(Looked { report, examined })
+    Ok(Looked { report, examined, left })
 }
 
 /// The report on a database that is not there.

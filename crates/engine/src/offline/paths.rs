@@ -41,6 +41,7 @@ impl SessionPaths {
     pub(super) fn options(&self) -> Options<'_> {
         Options {
             store: Some(&self.store),
+            database: Some(wakeeper_engine_store::DATABASE),
             passphrase: self.backups.passphrase.as_ref(),
             ..Options::at(self.now_ms())
         }
@@ -50,6 +51,7 @@ impl SessionPaths {
     pub fn options_with<'a>(&'a self, facts: &'a KnownFacts) -> Options<'a> {
         Options {
             store: Some(&self.store),
+            database: Some(wakeeper_engine_store::DATABASE),
             passphrase: self.backups.passphrase.as_ref(),
             ..facts.options(self.now_ms())
         }

@@ -13,15 +13,15 @@ use wakeeper_doctor::backup::{CreateOptions, create_running};
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
-use wakeeper_doctor::repair::Extent;
-use wakeeper_doctor::{Finding, KnownFacts, Options, Report, Severity, Subject};
-use wakeeper_engine_store::repair::{Hook, remove};
+use wakeeper_doctor::repair::{Action, Extent};
+use wakeeper_doctor::{Finding, KnownFacts, Options, Repair, Report, Severity, Subject};
+use wakeeper_engine_store::repair::{Hook, prepare, remove};
 use wakeeper_engine_store::{Examined, NativeError};
 
 use self::login::{forget_all, give_back, plan_of_all, plan_of_damaged};
 use super::health::{Looked, look};
 use super::paths::{Owner, SessionPaths};
-use super::under_way::{self, UnderWay};
+use super::under_way::{self, Left, NOTE, UnderWay};
 use super::users::{ExclusiveUse, InUse, claim};
 use super::{OfflineError, older};
 
@@ -89,26 +89,28 @@ pub(super) async fn repair_own(
     order: RepairOrder,
     hook: Hook<'_>,
 ) -> Result<Outcome, OfflineError> {
-    let mut claimed = None;
-    if under_way::is_left(database).await {
-        claimed = order.claim(&paths.auth_info)?;
-    }
-    let settled = unfinished(database, order.dry_run, hook).await?;
-    let Looked { report, examined } = look(database, paths, facts).await?;
+    let Begun { looked, claimed, settled } = begin(database, paths, facts, &order, hook).await?;
+    let Looked { report, examined, left } = looked;
     let (mut outcome, work) = plan(database, paths, order.extent, report, examined.as_ref()).await?;
-    outcome.notes.extend(settled);
+    outcome.notes.extend(settled.then(|| SETTLED.to_owned()));
+    if order.dry_run && matches!(left, Left::Unfinished(_)) {
+        plan_of_unfinished(&mut outcome);
+    }
     if order.dry_run || matches!(work, Work::Nothing) {
         return Ok(outcome);
     }
-    // Whoever wrote to the database between the look at it and the claim is noticed before anything is changed.
     let _claimed = match claimed {
         Some(claimed) => Some(claimed),
         None => order.claim(&paths.auth_info)?,
     };
+    // What was done to the database between the look at it and the claim is noticed before anything is changed; a person
+    // is not asked about what is no longer so, and may take long to answer.
+    unchanged(examined.as_ref(), database).await?;
     if !(order.approve)(&outcome) {
         outcome.declined = true;
         return Ok(outcome);
     }
+    unchanged(examined.as_ref(), database).await?;
     match work {
         Work::Nothing => {}
         Work::TakeOut(rows) => {
@@ -137,15 +139,72 @@ fn required<'e>(examined: Option<&'e Examined>, database: &Path) -> Result<&'e E
     examined.ok_or_else(|| NativeError::NoLogin { path: database.to_owned() })
 }
 
-/// Settles a repair that was cut short, and says so.
-async fn unfinished(database: &Path, dry_run: bool, hook: Hook<'_>) -> Result<Option<String>, OfflineError> {
-    if dry_run {
-        let left = under_way::is_left(database).await;
-        return Ok(left.then(|| "An interrupted repair would be settled first.".to_owned()));
+/// Makes sure that what was looked at is still so, also that nothing is there.
+async fn unchanged(examined: Option<&Examined>, database: &Path) -> Result<(), NativeError> {
+    match (examined, database.symlink_metadata()) {
+        (Some(examined), _) => examined.unchanged().await,
+        (None, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        (None, _) => Err(NativeError::Changed { path: database.to_owned() }),
     }
-    let told = "An interrupted repair was settled: it had been carried out whole, or not at all. What is left to do is in \
-                this plan.";
-    Ok(under_way::settle(database, hook).await?.then(|| told.to_owned()))
+}
+
+/// What is said of a repair that was settled.
+const SETTLED: &str = "An interrupted repair was settled: it had been carried out whole, or not at all. What is left to do \
+                       is in this plan.";
+
+/// A session with no interrupted repair any more, as far as one can be settled.
+struct Begun {
+    looked: Looked,
+    /// The folder, when it was claimed for that.
+    claimed: Option<ExclusiveUse>,
+    /// There was one.
+    settled: bool,
+}
+
+/// Looks at a session, and settles a repair that was cut short.
+async fn begin(
+    database: &Path,
+    paths: &SessionPaths,
+    facts: &KnownFacts,
+    order: &RepairOrder,
+    hook: Hook<'_>,
+) -> Result<Begun, OfflineError> {
+    let looked = look(database, paths, facts).await?;
+    let as_it_is = |looked| Ok(Begun { looked, claimed: None, settled: false });
+    match &looked.left {
+        _ if order.dry_run => as_it_is(looked),
+        Left::Unfinished(note) => {
+            let claimed = order.claim(&paths.auth_info)?;
+            unchanged(looked.examined.as_ref(), database).await?;
+            note.settle(database, hook).await?;
+            Ok(Begun { looked: look(database, paths, facts).await?, claimed, settled: true })
+        }
+        // It is in nobody's way: whoever cannot claim the folder for it now leaves it to the next one.
+        Left::OfAnother => match order.claim(&paths.auth_info) {
+            Ok(claimed) => {
+                under_way::forget(database)?;
+                Ok(Begun { looked, claimed, settled: false })
+            }
+            Err(_) => as_it_is(looked),
+        },
+        Left::Nothing | Left::Unknown => as_it_is(looked),
+    }
+}
+
+/// Settling an interrupted repair is the first step of what would be done, and leaves nothing of it.
+fn plan_of_unfinished(outcome: &mut Outcome) {
+    let is_it = |finding: &Finding| finding.repair == Repair::FinishRepair;
+    let code = outcome.remaining.iter().find(|finding| is_it(finding)).map(|finding| finding.code);
+    let action = Action {
+        repair: Repair::FinishRepair.word(),
+        path: NOTE.to_owned(),
+        peer: None,
+        code,
+        description: "settle the interrupted repair".to_owned(),
+        freed: 0,
+    };
+    outcome.plan.insert(0, action);
+    remains(outcome, |finding| !is_it(finding));
 }
 
 async fn plan(
@@ -206,6 +265,7 @@ async fn take_out(
         None => true,
     };
     examined.unchanged().await?;
+    prepare(database, hook).await?;
     // What is taken out on purpose is no older copy at the next start.
     let under_way = UnderWay::begin(database, in_doubt, hook).await?;
     outcome.freed = remove(database, rows, hook).await?;

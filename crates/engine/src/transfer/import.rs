@@ -91,7 +91,7 @@ pub async fn import(
     }
     make_room(&folder, &order, &source, storage_now).await?;
     // Of an earlier move: it would tell that this one is over.
-    moves::forget_move_within(&source.folder)?;
+    moves::forget_move_within(&source.folder, Some(wakeeper_engine_store::DATABASE))?;
     Pending { source: absolute(&order.source), account: source.account() }.leave(&folder)?;
     let known = storage.session(order.session.as_str()).await?;
     let is_known = known.is_some();

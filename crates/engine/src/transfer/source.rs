@@ -104,7 +104,7 @@ fn baileys(
 ) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
     let held = Held { _folder: Some(repair::hold(&folder)?), _session: None };
-    let options = Options { store, ..Options::at(now_ms) };
+    let options = Options { store, database: Some(wakeeper_engine_store::DATABASE), ..Options::at(now_ms) };
     let reading = transfer::read_folder(&folder, &options)?;
     let backup = match place {
         Some(place) => {

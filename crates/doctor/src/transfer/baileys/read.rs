@@ -68,7 +68,7 @@ pub fn read(path: &Path, options: &Options<'_>) -> Result<Reading, TransferError
 pub fn read_folder(folder: &Folder, options: &Options<'_>) -> Result<Reading, TransferError> {
     let path = folder.path().to_owned();
     let listing = without_own(folder.list(&options.limits).map_err(ExamineError::from)?);
-    if let Some(to) = moved_out(folder) {
+    if let Some(to) = moved_out(folder, options.database) {
         return Err(TransferError::Moved { path, to });
     }
     if folder.entry(REPAIR_FOLDER).is_ok() {
