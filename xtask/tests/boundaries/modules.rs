@@ -49,7 +49,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("cli", "settings", &[]),
     ("cli", "environment", &["settings"]),
     ("cli", "output", &["environment"]),
-    ("cli", "target", &["environment", "output", "settings"]),
+    ("cli", "chosen", &["environment", "output", "settings"]),
     // Before it starts, a gateway looks at folders and has no session yet.
     ("engine", "preflight", &["offline"]),
 ];
