@@ -2,11 +2,11 @@
 //!
 //! Exit codes: 0 fine, 1 the operation failed or the thing asked about is unhealthy, 2 wrong usage.
 
+mod chosen;
 mod commands;
 mod environment;
 mod output;
 mod settings;
-mod chosen;
 
 use std::process::ExitCode;
 

@@ -17,8 +17,8 @@ use wakeeper_private_fs::shown;
 use wakeeper_recovery::backups::{BackupStore, Which};
 use wakeeper_terminal::{Console, Page, Tone, size};
 
-use crate::output::{console, show_findings};
 use crate::chosen::{FactFlags, Places, Session, TargetFlags, now_ms};
+use crate::output::{console, show_findings};
 
 use super::verdict;
 

@@ -16,8 +16,8 @@ use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
 use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 
-use crate::output::{console, show_findings};
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
+use crate::output::{console, show_findings};
 
 use super::verdict;
 

@@ -8,8 +8,8 @@ use clap::Args;
 use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
 
-use crate::output::{console, heading, show_findings};
 use crate::chosen::{FactFlags, TargetFlags, now_ms};
+use crate::output::{console, heading, show_findings};
 
 use super::{health, verdict};
 

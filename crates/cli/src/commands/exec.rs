@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use wakeeper_containers::docker::{ExecRequest, Output};
 use wakeeper_terminal::{RawTerminal, terminal_size, write_out};
 
-use crate::environment::connect;
 use crate::chosen::ContainerFlag;
+use crate::environment::connect;
 
 /// Run a command in the container; its exit code is passed on
 #[derive(Args)]

@@ -12,8 +12,8 @@ use wakeeper_model::SessionName;
 use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
-use crate::output::{console, show_left_behind};
 use crate::chosen::{TargetFlags, now_ms};
+use crate::output::{console, show_left_behind};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
 #[derive(Args)]

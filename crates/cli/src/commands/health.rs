@@ -13,8 +13,8 @@ use wakeeper_model::ago;
 use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
-use crate::output::{console, heading, show_findings};
 use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};
+use crate::output::{console, heading, show_findings};
 
 use super::verdict;
 

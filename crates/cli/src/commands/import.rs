@@ -11,8 +11,8 @@ use wakeeper_model::SessionName;
 use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
-use crate::output::{console, show_left_behind};
 use crate::chosen::{Places, TargetFlags, is_same, now_ms};
+use crate::output::{console, show_left_behind};
 
 /// Take a session over from Baileys or another wakeeper, without a new QR code
 #[derive(Args)]

@@ -11,9 +11,9 @@ use wakeeper_recovery::incidents::{self, Standing};
 use wakeeper_storage::{IncidentQuery, Storage, read_sqlite};
 use wakeeper_terminal::{Page, Tone};
 
+use crate::chosen::now_ms;
 use crate::environment;
 use crate::output::console;
-use crate::chosen::now_ms;
 
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]

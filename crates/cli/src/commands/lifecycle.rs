@@ -8,9 +8,9 @@ use clap::Args;
 use wakeeper_containers::docker::{Container, NamedContainer, StopOutcome, Timeouts};
 use wakeeper_terminal::Tone;
 
+use crate::chosen::ContainerFlag;
 use crate::environment::{connect, container_flag};
 use crate::output::console;
-use crate::chosen::ContainerFlag;
 
 /// Start the container, or its compose project, and wait until it is healthy
 #[derive(Args)]

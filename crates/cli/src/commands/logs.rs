@@ -11,8 +11,8 @@ use wakeeper_model::time;
 use wakeeper_settings::parse_duration;
 use wakeeper_terminal::write_out;
 
-use crate::environment::connect;
 use crate::chosen::{ContainerFlag, now_ms};
+use crate::environment::connect;
 
 /// Lines of the past that a terminal gets; a pipe gets all.
 const TERMINAL_TAIL: u32 = 200;

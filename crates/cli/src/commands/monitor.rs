@@ -17,9 +17,9 @@ use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_recovery::incidents::IncidentFolder;
 use wakeeper_recovery::{self as recovery, SessionFolder, SystemClock};
 
+use crate::chosen::{Places, now_ms};
 use crate::environment::{self, connect};
 use crate::settings::Settings;
-use crate::chosen::{Places, now_ms};
 
 use super::{asked_to_stop, begin_logging};
 

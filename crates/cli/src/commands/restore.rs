@@ -10,8 +10,8 @@ use wakeeper_engine::{offline, users};
 use wakeeper_model::plural;
 use wakeeper_terminal::{Page, Tone};
 
-use crate::output::console;
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags};
+use crate::output::console;
 
 use super::verdict;
 

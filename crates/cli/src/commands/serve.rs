@@ -21,10 +21,10 @@ use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_settings::SettingsError;
 use wakeeper_terminal::quoted;
 
+use crate::chosen::Places;
 use crate::environment;
 use crate::settings::Settings;
 use crate::settings::catalog::CATALOG;
-use crate::chosen::Places;
 
 use super::{asked_to_stop, begin_logging};
 

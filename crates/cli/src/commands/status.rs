@@ -12,9 +12,9 @@ use wakeeper_engine::offline;
 use wakeeper_recovery::incidents::{Incident, last};
 use wakeeper_terminal::{Console, Page, Tone, size};
 
+use crate::chosen::{FactFlags, Target, TargetFlags, now_ms};
 use crate::environment::{connect, container_flag};
 use crate::output::{console, heading};
-use crate::chosen::{FactFlags, Target, TargetFlags, now_ms};
 
 use super::{health, verdict};
 

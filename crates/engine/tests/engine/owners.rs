@@ -158,7 +158,7 @@ async fn a_session_is_made_whole_though_its_caller_goes_away() {
         // Whatever the row says, the session must be there to be worked with.
         let usable = async {
             while sessions.stop(&name).await.is_err() {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, usable).await.expect("it can be used");
