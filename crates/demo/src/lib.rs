@@ -68,7 +68,7 @@ pub enum DemoError {
     #[error("the webhook's receiver cannot listen: {0}")]
     Receiver(#[source] std::io::Error),
     /// The simulated WhatsApp did not start, or not end.
-    #[error("the simulated WhatsApp cannot start: {0}")]
+    #[error("the simulated WhatsApp failed: {0}")]
     Simulator(#[from] SimulatorError),
     /// There is no API key.
     #[error(transparent)]

@@ -36,7 +36,9 @@ pub enum NativeError {
         path: PathBuf,
     },
     /// Somebody wrote to it.
-    #[error("{path} changed since it was looked at: stop what runs on the session")]
+    #[error(
+        "{path} changed since it was looked at, and nothing was removed: stop what runs on the session, then run the command again"
+    )]
     Changed {
         /// The database.
         path: PathBuf,

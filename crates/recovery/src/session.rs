@@ -35,7 +35,8 @@ pub trait ManagedSession: Send + Sync {
     async fn plan(&self, order: &Order) -> Result<RepairReport, SessionError>;
 
     /// Carries an order out, after a verified backup. Whether something is stopped for that, and started again come what
-    /// may, is the session's own business; `progress` hears of what was changed before it is started.
+    /// may, is the session's own business; `progress` hears of what was changed before it is started. The caretaker counts the
+    /// time that it takes as downtime.
     ///
     /// # Errors
     /// When the order was not carried out, or what was stopped did not come up well.

@@ -128,6 +128,9 @@ impl Clean {
         if order.dry_run || (planned.plan.is_empty() && !everything) {
             return self.report(&planned, order, &session.places);
         }
+        let (failures, running) = (session.facts.peer_failures.clone(), session.in_running_container());
+        // It may be a copy of the login, which must not lie about while a person thinks: a Ctrl-C would leave it behind.
+        drop(session);
         let console = console(self.json);
         if everything && !order.yes {
             console.page(|page| show_plan(page, &planned, false))?;
@@ -136,15 +139,14 @@ impl Clean {
                 return Ok(verdict(false));
             }
         }
-        let left = rules.handshake_left(&session.facts.peer_failures, now_ms());
-        if let Some(left) = left.filter(|_| !everything && session.in_running_container()) {
+        let left = rules.handshake_left(&failures, now_ms());
+        if let Some(left) = left.filter(|_| !everything && running) {
             let seconds = left.as_secs() + 1;
             say(&format!(
                 "messages failed a moment ago; waiting {seconds} s until the gateway has asked for them again"
             ));
             tokio::time::sleep(left).await;
         }
-        drop(session);
         let session = target.open(&self.facts, Purpose::Write).await?;
         let outcome = self.repair(&session, Order { yes: true, ..order }).await?;
         session.close("mended", |places| self.report(&outcome, order, places)).await

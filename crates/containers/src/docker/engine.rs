@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// The same engine with another limit for the begin of an answer.
-    pub(crate) fn with_timeouts(&self, limit: Duration) -> Docker {
+    pub(crate) fn with_timeout(&self, limit: Duration) -> Docker {
         self.docker.clone().with_timeout(limit)
     }
 }

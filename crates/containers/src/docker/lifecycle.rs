@@ -99,7 +99,7 @@ impl Engine {
         let options = StopContainerOptions { t: Some(seconds as i32), ..Default::default() };
         let limit = Duration::from_secs(seconds as u64) + MARGIN;
         let action = format!("stop container {name}");
-        match self.with_timeouts(limit).stop_container(&before.id, Some(options)).await {
+        match self.with_timeout(limit).stop_container(&before.id, Some(options)).await {
             Ok(()) => {}
             Err(error) => match EngineError::of(action.clone(), name, error) {
                 // It goes on stopping; whether it did is looked at below.
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// Waits until a container that was started is well: by its health check, or, without one, by running steadily.
-    pub async fn wait_ready(&self, name: &str, timeouts: Duration) -> Result<Container, NotReady> {
+    pub async fn wait_ready(&self, name: &str, limit: Duration) -> Result<Container, NotReady> {
         let began = Instant::now();
         let mut steady_since: Option<(Option<i64>, Instant)> = None;
         loop {
@@ -162,7 +162,7 @@ impl Engine {
                 }
                 _ => {}
             }
-            if began.elapsed() >= timeouts {
+            if began.elapsed() >= limit {
                 return Err(self.not_in_time(&container, began.elapsed().as_secs()).await);
             }
             tokio::time::sleep(LOOK).await;

@@ -1,8 +1,9 @@
 //! A repair was interrupted.
 //!
 //! The folder holds the journal, or the note, of a repair that did not come to its end, because the machine or the program
-//! was stopped. Do not start the gateway. The next `wakeeper clean` finishes the repair, or takes it back if
-//! it had not begun to change anything.
+//! was stopped. Of a Baileys folder: do not start the gateway; the next `wakeeper clean` finishes the repair, or takes it
+//! back if nothing had changed yet. Of wakeeper's own session: the repair was done whole or not at all; the next
+//! `wakeeper clean` does what comes after it.
 
 use crate::finding::{Code, Finding, Repair};
 use crate::formats::baileys::name::REPAIR_FOLDER;
