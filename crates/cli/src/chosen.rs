@@ -45,12 +45,12 @@ impl Target {
     /// its session's folder is here, that folder.
     pub async fn present(self) -> anyhow::Result<Self> {
         let Self::Container(target) = self else { return Ok(self) };
-        if target.explicit || !target.here.auth_info().is_dir() {
+        if target.explicit || !target.here.auth_info.is_dir() {
             return Ok(Self::Container(target));
         }
         let missing = connect().await?.find(&target.name).await.err();
         if missing.is_some_and(|error| error.is_missing()) {
-            let folder = target.here.auth_info().to_string_lossy();
+            let folder = target.here.auth_info.to_string_lossy();
             say(&format!("there is no container {}; this is about the folder {folder}", target.name));
             return Ok(Self::Folder(target.here));
         }

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wakeeper_delivery::addresses::AddressPolicy;
+use wakeeper_delivery::{addresses::AddressPolicy, webhook::RetentionSettings};
 use wakeeper_doctor::backup::Retention;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_gateway::api::auth::KeySetting;
@@ -75,6 +75,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// The webhook for every session, `WHATSAPP_HOOK_*`.
     pub webhook: Option<WebhookConfig>,
+    /// How long dead letters are kept.
+    pub dead_letter_retention: Duration,
     /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
     pub webhook_addresses: AddressPolicy,
     /// Largest file in bytes that is sent by address, or received.
@@ -140,6 +142,8 @@ impl Settings {
             public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
             max_connections: values.number_if_set("MAX_CONNECTIONS")?,
+            dead_letter_retention: values
+                .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
             shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook::of_every_session(&values, &webhook_addresses)?,
             webhook_addresses,

@@ -1,7 +1,7 @@
 //! Where a session's files are.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wakeeper_containers::session::{Host, OpenSession};
@@ -83,11 +83,6 @@ impl Places {
             ..self.session.clone()
         };
         Self { session, container: Some(name), _handles: open.handles(), ..self.clone() }
-    }
-
-    /// The session's folder.
-    pub fn auth_info(&self) -> &Path {
-        &self.session.auth_info
     }
 
     /// The backups of these places; old ones are removed when `prunes`.

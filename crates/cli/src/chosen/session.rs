@@ -28,7 +28,7 @@ impl Target {
         let target = match self {
             Self::Container(target) => target,
             Self::Folder(places) => {
-                let facts = flags.of_folder(places.auth_info())?;
+                let facts = flags.of_folder(&places.auth_info)?;
                 return Ok(Session { places: places.clone(), facts, container: None, open: None });
             }
         };

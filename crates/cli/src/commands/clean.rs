@@ -224,7 +224,7 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
     if outcome.plan.is_empty() {
         let login = if outcome.login_kept { "; the login is sound" } else { "" };
         if !outcome.applied {
-            page.line(format!("Nothing to mend in {}{login}.", shown(places.auth_info()).display()));
+            page.line(format!("Nothing to mend in {}{login}.", shown(&places.auth_info).display()));
         }
     } else if outcome.applied {
         result(page, outcome, order);

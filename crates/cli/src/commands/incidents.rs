@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use wakeeper_model::ago;
-use wakeeper_model::plural;
+use wakeeper_model::{ago, plural};
 use wakeeper_recovery::Incident;
 use wakeeper_recovery::incidents::{self, Standing};
 use wakeeper_storage::{IncidentQuery, Storage, read_sqlite};

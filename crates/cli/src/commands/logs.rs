@@ -1,6 +1,6 @@
 //! `wakeeper logs`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use wakeeper_containers::docker::follow::Followed;
 use wakeeper_containers::docker::{LogFollower, LogLine, LogRequest};
 use wakeeper_model::time;
 use wakeeper_settings::parse_duration;
+use wakeeper_terminal::say;
 use wakeeper_terminal::write_out;
 
 use crate::chosen::{ContainerFlag, now_ms};
@@ -72,9 +73,9 @@ impl Logs {
                 }
             }
             if !self.no_follow {
-                note(&format!(
+                say(&format!(
                     "container {name} is not running, so there is nothing to follow; `wakeeper start` starts it"
-                ))?;
+                ));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -89,21 +90,16 @@ impl Logs {
                 }
                 Followed::Detached { trouble } => {
                     let why = trouble.unwrap_or_else(|| format!("container {name} stopped"));
-                    note(&format!("{why}; waiting for more (Ctrl-C ends this)"))?;
+                    say(&format!("{why}; waiting for more (Ctrl-C ends this)"));
                     interrupted = true;
                 }
                 Followed::Attached { replaced } if interrupted => {
-                    note(if replaced { "the container was made anew" } else { "the container runs again" })?;
+                    say(if replaced { "the container was made anew" } else { "the container runs again" });
                 }
                 Followed::Attached { .. } => {}
             }
         }
     }
-}
-
-/// Something about the log that is no line of it.
-fn note(text: &str) -> anyhow::Result<()> {
-    writeln!(io::stderr(), "-- {text}").context("cannot write to standard error")
 }
 
 #[cfg(test)]

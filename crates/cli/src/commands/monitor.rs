@@ -180,7 +180,7 @@ impl Monitor {
 
 fn folder(places: &Places) -> SessionFolder {
     SessionFolder {
-        auth_info: places.auth_info().to_owned(),
+        auth_info: places.auth_info.clone(),
         store: Some(places.store.clone()),
         shelf: places.backups.shelf.clone(),
         label: places.backups.label.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
-use wakeeper_delivery::webhook::WebhookSettings;
+use wakeeper_delivery::webhook::{RetentionSettings, WebhookSettings};
 use wakeeper_engine::preflight::{self, Folders};
 use wakeeper_engine::{EngineConfig, FirstStart, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
@@ -152,7 +152,7 @@ fn chown_mounts(settings: &Settings) {
 
 /// One line says what would bring the session of before back.
 fn tell_of_backups(places: &Places) {
-    let (auth_info, shelf) = (places.auth_info(), &places.backups.shelf);
+    let (auth_info, shelf) = (&places.auth_info, &places.backups.shelf);
     let Some(newest) = preflight::backup_from_before(auth_info, shelf, &places.backups.label) else { return };
     // From any folder.
     let typed = |path: &std::path::Path| quoted(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
@@ -190,6 +190,10 @@ fn config(settings: &Settings, places: &Places, keys: KeyPolicy) -> anyhow::Resu
         webhooks: WebhookSettings {
             global: settings.webhook.clone().into_iter().collect(),
             addresses: settings.webhook_addresses.clone(),
+            retention: RetentionSettings {
+                dead: settings.dead_letter_retention,
+                ..RetentionSettings::default()
+            },
             ..WebhookSettings::default()
         },
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },

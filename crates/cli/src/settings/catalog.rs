@@ -75,6 +75,7 @@ const SETTINGS: &[Setting] = &[
     setting("WHATSAPP_HOOK_RETRIES_ATTEMPTS", Kind::Number(1, 1_000)),
     setting("WHATSAPP_HOOK_CUSTOM_HEADERS", Kind::Text("Name:value pairs separated by semicolons")).secret(),
     setting("WEBHOOK_PRIVATE_ADDRESSES", Kind::Bool),
+    setting("DEAD_LETTER_RETENTION", Kind::Time),
     setting(
         "WEBHOOK_ALLOWED_TARGETS",
         Kind::Text(
@@ -101,4 +102,5 @@ const OWN_PREFIXES: &[&str] = &[
     "MONITOR_ALERT",
     "WEBHOOK_PRIVATE",
     "WEBHOOK_ALLOWED",
+    "DEAD_LETTER",
 ];

@@ -181,6 +181,8 @@ fn a_wait_may_be_none_and_a_window_may_not() {
     assert!(refusal(&[("SESSION_ERROR_WINDOW", "0")]).contains("not 0"));
     assert!(refusal(&[("SHUTDOWN_TIMEOUT", "0s")]).contains("not 0"));
     assert!(resolve(&[("SESSION_CLEANUP_WAIT", "0")]).is_ok());
+    let kept = |given: &[_]| resolve(given).unwrap().dead_letter_retention.as_secs();
+    assert_eq!((kept(&[("DEAD_LETTER_RETENTION", "90d")]), kept(&[])), (90 * 86_400, 30 * 86_400));
 }
 
 #[test]
