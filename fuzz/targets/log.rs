@@ -1,7 +1,7 @@
 //! Log lines: reading them, and taking secrets out of them.
 #![no_main]
 
-use wakeeper_doctor::symptoms::{redact, scan, peer_failures};
+use wakeeper_doctor::symptoms::{peer_failures, redact, scan};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let symptoms = scan(data).expect("reading memory does not fail");

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used)]
 
 mod crates;
+mod format;
 mod modules;
 mod names;
 mod owners;

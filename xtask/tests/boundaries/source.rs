@@ -78,7 +78,8 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn below(folder: &Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
     let paths = entries(folder).into_iter();
     paths.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
 }
