@@ -132,7 +132,7 @@ impl EventHandler for Listener {
                 self.inflight.acknowledge(&ack.id, Acknowledged { timestamp_s, refused: ack.error.clone() });
             }
             Event::Receipt(receipt) => {
-                self.state.retry_requests().confirmed(receipt);
+                self.state.retry_requests().confirmed(receipt, &self.state);
                 self.job(Job::Receipt(event));
             }
             // What the durability hook has committed is known already.

@@ -113,20 +113,13 @@ impl RetryRequests {
         }
     }
 
-    /// A device confirmed messages.
-    pub(crate) fn confirmed(&self, receipt: &Receipt) {
-        let mut inner = self.inner();
-        if inner.open.is_empty() {
-            return;
+    /// A device confirmed messages. The disk knows it when this returns, and the receipt is acknowledged after that: a process
+    /// that is killed then does not send them again.
+    pub(crate) fn confirmed(&self, receipt: &Receipt, state: &SessionState) {
+        let now_ms = state.clock().now_ms();
+        if self.inner().confirm(receipt, now_ms) {
+            self.save(state);
         }
-        let devices: Vec<String> = [Some(&receipt.source.sender), receipt.source.sender_alt.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(ToString::to_string)
-            .collect();
-        inner.keep(|request| {
-            !receipt.message_ids.iter().any(|id| devices.iter().any(|device| request.is_of(id, device)))
-        });
     }
 
     /// What is to be answered now; first what was answered least and waits longest.
@@ -241,6 +234,25 @@ impl Inner {
         *synced <= MAX_SYNCED
     }
 
+    /// Takes out what a device has now; answers whether that is to be written at once.
+    fn confirm(&mut self, receipt: &Receipt, now_ms: i64) -> bool {
+        let devices: Vec<String> = [Some(&receipt.source.sender), receipt.source.sender_alt.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
+        let is_confirmed = |request: &RetryRequest| {
+            receipt.message_ids.iter().any(|id| devices.iter().any(|device| request.is_of(id, device)))
+        };
+        let Some(account) =
+            self.open.iter().find(|open| is_confirmed(open)).map(|open| open.account().to_owned())
+        else {
+            return false;
+        };
+        self.keep(|open| !is_confirmed(open));
+        self.may_sync(&account, now_ms)
+    }
+
     fn keep(&mut self, keep: impl Fn(&RetryRequest) -> bool) {
         let before = self.open.len();
         self.open.retain(keep);
@@ -258,6 +270,9 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use whatsapp_rust::wacore::types::message::MessageSource;
+    use whatsapp_rust::wacore::types::presence::ReceiptType;
+
     use super::request::tests::asked_by;
     use super::*;
 
@@ -295,6 +310,28 @@ mod tests {
         let later = RetryRequests::default();
         later.begin(folder.path(), MAX_AGE_MS + 1);
         assert!(later.due(i64::MAX).is_empty(), "nobody waits any more");
+    }
+
+    #[test]
+    fn what_a_device_confirmed_is_not_sent_again_after_a_kill() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let requests = in_folder(folder.path());
+        add(&requests, BEN, "A");
+        add(&requests, BEN, "B");
+        let source = MessageSource { sender: BEN.parse().expect("a JID"), ..Default::default() };
+        let receipt = Receipt::builder()
+            .message_ids(vec!["A".to_owned()])
+            .source(source)
+            .timestamp(Default::default())
+            .r#type(ReceiptType::Delivered)
+            .offline(false)
+            .build();
+        if requests.inner().confirm(&receipt, 2) {
+            requests.write().expect("written");
+        }
+        let left: Vec<String> =
+            in_folder(folder.path()).due(2).into_iter().map(|request| request.id).collect();
+        assert_eq!(left, ["B"]);
     }
 
     #[test]
