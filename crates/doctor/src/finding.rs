@@ -249,6 +249,13 @@ impl Finding {
         Self { path, ..self }
     }
 
+    /// The same where it was found in this file, whatever name its subject would have.
+    #[must_use]
+    pub(crate) fn in_file(self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { self.path };
+        Self { path, ..self }
+    }
+
     #[must_use]
     pub(crate) fn repair(self, repair: Repair) -> Self {
         Self { repair, ..self }

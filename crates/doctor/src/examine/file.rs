@@ -27,7 +27,7 @@ pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> 
         }
         _ => Facts::None,
     };
-    let findings = findings.into_iter().map(Finding::in_folder).collect();
+    let findings = findings.into_iter().map(|finding| finding.in_file(&entry.name)).collect();
     FileReport { entry, name, facts, findings }
 }
 
@@ -99,6 +99,25 @@ fn examine_sender_key(name: &SenderKeyName, file: &SenderKeyFile) -> (Facts, Vec
         SenderKeyFile::Malformed { reason } => {
             let facts = Facts::SenderKey { version: None, facts: SenderKeyFacts::default() };
             (facts, vec![findings::malformed_sender_key(name, reason)])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where the part of the session would be kept under another name.
+    #[test]
+    fn a_finding_names_the_file_that_it_was_found_in() {
+        for name in
+            ["", "creds.json", "pre-key-007.json", "session-0049.0.json", "sender-key-a@g.us--1--01.json"]
+        {
+            for content in [&b""[..], b"{}", b"[]", b"{\"sessions\":1}", b"\0\0"] {
+                let report = examine_file(Entry::in_memory(name, content.len() as u64), Ok(content));
+                let paths: Vec<&str> = report.findings.iter().map(|finding| finding.path.as_str()).collect();
+                assert!(paths.iter().all(|path| *path == name), "{name}: {paths:?}");
+            }
         }
     }
 }
