@@ -149,6 +149,10 @@ async fn the_programs_of_the_documentation_take_what_the_gateway_signed_and_noth
     let shown: Value = serde_json::from_str(&block(&page(), "json")).expect("the example is JSON");
     let real: Value = serde_json::from_slice(&raw).expect("the event is JSON");
     assert_eq!(fields(&shown), fields(&real));
+    assert_eq!(
+        (&shown["engine"], &shown["environment"]["tier"]),
+        (&real["engine"], &real["environment"]["tier"])
+    );
 }
 
 /// The names of all fields, but for those inside of what WhatsApp's own data is.

@@ -55,7 +55,8 @@ fn calls(line: &str) -> Vec<Vec<String>> {
         .filter_map(|part| {
             let words: Vec<String> =
                 part.split_whitespace().map(|word| word.replace(['"', '\''], "")).collect();
-            let program = |word: &String| word == "wakeeper" || word.ends_with("/wakeeper");
+            let program =
+                |word: &String| word == "wakeeper" || word.ends_with("/wakeeper") && !word.contains('=');
             let at = words.iter().position(program)?;
             let before = &words[..at];
             let is_prefix =
