@@ -20,8 +20,8 @@ async fn arrive(compose: Compose, spelling: &str) {
     let checkout = Checkout::without_images(compose).await;
     let names = passed(&checkout);
     assert!(names.len() > 40, "{names:?}");
-    let settings: String = names.iter().map(|name| format!("{name}=value-of-{name}\n")).collect();
-    fs::write(checkout.folder().join(".env"), settings).expect(".env");
+    let settings: Vec<String> = names.iter().map(|name| format!("{name}=value-of-{name}\n")).collect();
+    fs::write(checkout.folder().join(".env"), settings.concat()).expect(".env");
     let both = "-f docker-compose.yml -f docker-compose.session-fix.yml --profile monitoring config";
     let said = checkout.shell(&format!("{spelling} {both}")).await.code(0);
     for name in &names {

@@ -47,7 +47,7 @@ pub fn make(release: &Release, program: &Program) -> Result<(), String> {
 }
 
 /// The pages that README refers to.
-fn docs(to: &Path) -> Result<(), String> {
+pub fn docs(to: &Path) -> Result<(), String> {
     let from = workspace().join("docs");
     for name in names(&from)? {
         if [".md", ".png", ".json"].iter().any(|ending| name.ends_with(ending)) {

@@ -49,6 +49,7 @@ pub fn make(release: &Release, program: &Program) -> Result<(), String> {
 /// What Debian wants compressed.
 fn documents(release: &Release, root: &Path) -> Result<(), String> {
     let folder = root.join("usr/share/doc/wakeeper");
+    super::archive::docs(&folder.join("docs"))?;
     install(&workspace().join("LICENSE"), &folder.join("LICENSE"), 0o644)?;
     install(
         &release.shared.join("THIRD-PARTY-LICENSES.txt"),

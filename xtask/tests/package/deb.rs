@@ -70,6 +70,7 @@ fn the_control_file_says_what_debian_wants_to_know() {
     assert!(files.lines().all(|line| line.contains("root/root")), "{files}");
     for file in [
         "usr/share/doc/wakeeper/copyright",
+        "usr/share/doc/wakeeper/docs/doctor.md",
         "usr/share/doc/wakeeper/changelog.gz",
         "usr/share/bash-completion/completions/wakeeper",
         "usr/share/man/man1/wakeeper.1.gz",
