@@ -27,6 +27,8 @@ pub struct Delivery {
     pub body: Value,
     /// The body as it came.
     pub raw: Bytes,
+    /// The headers as they came.
+    pub headers: HeaderMap,
 }
 
 impl Delivery {
@@ -103,7 +105,7 @@ impl Drop for Webhooks {
 async fn accept(State(received): State<Arc<Received>>, headers: HeaderMap, raw: Bytes) -> StatusCode {
     match check(&headers, &raw) {
         Ok(body) => {
-            received.deliveries.push(Delivery { body, raw });
+            received.deliveries.push(Delivery { body, raw, headers });
             StatusCode::OK
         }
         Err(fault) => {

@@ -5,6 +5,7 @@ mod area;
 mod checks;
 mod docker;
 mod fuzz;
+mod package;
 mod run;
 mod system;
 mod tally;
@@ -35,6 +36,7 @@ Chores:
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
   openapi   write openapi.json anew from the code
   findings  write docs/findings.md anew from the findings' doc comments
+  package   make what people install: static programs, archives, Debian packages, checksums (`package --help`)
 ";
 
 fn main() -> ExitCode {
@@ -58,6 +60,11 @@ fn main() -> ExitCode {
         },
         ["openapi"] => checks::write_openapi(),
         ["findings"] => checks::write_findings(),
+        ["package", "--help" | "-h"] => {
+            print!("{}", package::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        ["package", rest @ ..] => package::package(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -57,6 +57,7 @@ pub fn setup() -> Result<Environment, String> {
     let mut environment = self::tools()?;
     c_compiler()?;
     file_systems()?;
+    languages_and_packaging()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
@@ -83,6 +84,24 @@ fn c_compiler() -> Result<(), String> {
 fn file_systems() -> Result<(), String> {
     let found = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].iter().any(|path| Path::new(path).exists());
     if found { Ok(()) } else { debian(&["e2fsprogs"]) }
+}
+
+/// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, and of what checks
+/// packages.
+fn languages_and_packaging() -> Result<(), String> {
+    let wanted = [
+        ("python3", "python3"),
+        ("php", "php-cli"),
+        ("systemd-analyze", "systemd"),
+        ("dpkg-deb", "dpkg"),
+        ("readelf", "binutils"),
+    ];
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(name, _)| first_line(name, &["--version"]).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() { Ok(()) } else { debian(&missing) }
 }
 
 fn cargo_tool(tools: &Path, (tool, version): (&str, &str)) -> Result<(), String> {

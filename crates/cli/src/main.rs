@@ -4,6 +4,8 @@
 
 mod chosen;
 mod commands;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod output;
 mod settings;
@@ -14,6 +16,11 @@ use clap::Parser;
 use wakeeper_settings::SettingsError;
 
 use commands::Command;
+
+/// musl's own allocator has one lock for all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Link once. Never scan again: a WhatsApp gateway whose sessions survive crashes.
 #[derive(Parser)]
