@@ -14,6 +14,7 @@ pub mod offline;
 mod ops;
 mod outbound;
 pub mod preflight;
+mod rows;
 pub mod transfer;
 
 pub use life::backups::GatewaySessions;
@@ -36,6 +37,7 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
     Reaction, Seen, Sent, Text, Typing,
 };
+pub use rows::Rows;
 pub use transfer::{BackupPlace, MoveError};
 
 use std::path::PathBuf;
@@ -130,6 +132,14 @@ pub enum EngineError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The rows of the folder could not be opened.
+    #[error("cannot open the rows in {}: {source}", path.display())]
+    Rows {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: StorageError,
     },
     /// The rows could not be read or written.
     #[error("storage failed: {0}")]
