@@ -42,13 +42,14 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 22] = [
+const KNOWN_ELSEWHERE: [&str; 23] = [
     "message.ack.group",
     "message.waiting",
     "group.v2.join",
     "group.v2.leave",
     "group.v2.update",
     "group.v2.participants",
+    "group.v2.participants.join-request",
     "presence.update",
     "poll.vote",
     "poll.vote.failed",
@@ -77,8 +78,9 @@ pub enum WebhookConfigError {
     #[error("a webhook's url must be an absolute http or https address")]
     Url,
     /// An event nobody knows.
-    #[error("a webhook's events name an unknown event; see the documentation, or use * for all")]
-    Event,
+    #[error("a webhook's events name {name}, which is no event; there are {known} and * for all",
+        name = .0, known = EventName::ALL.map(EventName::as_str).join(", "))]
+    Event(String),
     /// A waiting time out of bounds.
     #[error("a webhook's retries.delaySeconds must be at most {MAX_DELAY_SECONDS}")]
     Delay,
@@ -123,7 +125,23 @@ pub fn check_webhooks(configs: &[WebhookConfig], policy: &AddressPolicy) -> Resu
     for made in subscriptions("", configs)? {
         policy.check_url(&made.url).map_err(WebhookConfigError::Refused)?;
     }
+    let silent = never_sent(configs);
+    if !silent.is_empty() {
+        tracing::warn!(
+            events = silent.join(", "),
+            "a webhook asks for events of WAHA's that this version never sends; it gets the others"
+        );
+    }
     Ok(())
+}
+
+/// What webhooks ask for and never get.
+fn never_sent(configs: &[WebhookConfig]) -> Vec<&str> {
+    let mut names: Vec<&str> = configs.iter().flat_map(|config| &config.events).map(String::as_str).collect();
+    names.retain(|name| *name != "*" && name.parse::<EventName>().is_err());
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Where a subscription comes from decides its key: the same receiver keeps its key across
@@ -217,8 +235,9 @@ fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
     let known = |name: &str| {
         name.parse::<EventName>().is_ok() || KNOWN_ELSEWHERE.contains(&name) || NOT_IN_ALL.contains(&name)
     };
-    if names.iter().any(|name| name != "*" && !known(name)) {
-        return Err(WebhookConfigError::Event);
+    if let Some(unknown) = names.iter().find(|name| *name != "*" && !known(name)) {
+        let shown = unknown.chars().filter(|letter| letter.is_ascii_graphic()).take(LONGEST_NAME).collect();
+        return Err(WebhookConfigError::Event(shown));
     }
     if names.iter().any(|name| name == "*") {
         // What `*` leaves out can still be named beside it; one list cannot say both, and nobody
@@ -280,8 +299,9 @@ mod tests {
             cases.push((config(url), WebhookConfigError::Url));
         }
         let good = || config("http://n8n:5678/webhook");
-        cases
-            .push((WebhookConfig { events: vec!["mesage".to_owned()], ..good() }, WebhookConfigError::Event));
+        let events = |name: &str| WebhookConfig { events: vec![name.to_owned()], ..good() };
+        cases.push((events("mesage"), WebhookConfigError::Event("mesage".to_owned())));
+        cases.push((events("\u{1b}[31mred\n"), WebhookConfigError::Event("[31mred".to_owned())));
         let retries = |delay_seconds, attempts| {
             Some(RetriesConfig { policy: None, delay_seconds: Some(delay_seconds), attempts: Some(attempts) })
         };
@@ -295,6 +315,31 @@ mod tests {
             assert_eq!(check(std::slice::from_ref(&config)), Err(expected), "{config:?}");
         }
         assert_eq!(check(&[good()]), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_event_is_named_beside_those_that_there_are() {
+        let text = WebhookConfigError::Event("mesage".to_owned()).to_string();
+        assert!(text.contains("mesage") && text.contains("session.status, message, message.any"), "{text}");
+    }
+
+    /// A configuration made for WAHA works, and what of it never comes is told.
+    #[test]
+    fn events_that_only_waha_sends_are_taken_and_known() {
+        let events = ["message", "engine.event", "group.v2.join", "call.received", "group.v2.join", "*"];
+        let config =
+            WebhookConfig { events: events.map(str::to_owned).to_vec(), ..config("http://n8n:5678/webhook") };
+        assert_eq!(check(std::slice::from_ref(&config)), Ok(()));
+        assert_eq!(never_sent(&[config]), ["call.received", "engine.event", "group.v2.join"]);
+        // What WAHA 2026.9 has.
+        let waha = "session.status message message.reaction message.any message.ack message.ack.group message.waiting \
+            message.revoked message.edited state.change group.join group.leave group.v2.join group.v2.leave \
+            group.v2.update group.v2.participants group.v2.participants.join-request presence.update poll.vote \
+            poll.vote.failed chat.archive call.received call.accepted call.rejected label.upsert label.deleted \
+            label.chat.added label.chat.deleted event.response event.response.failed engine.event *"
+            .split_ascii_whitespace();
+        let all = WebhookConfig { events: waha.map(str::to_owned).collect(), ..self::config("http://n8n/") };
+        assert_eq!(check(&[all]), Ok(()));
     }
 
     fn check(configs: &[WebhookConfig]) -> Result<(), WebhookConfigError> {
