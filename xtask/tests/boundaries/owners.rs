@@ -12,8 +12,8 @@ const OWNERS: [(&str, &str); 5] = [
     ("engine", "journal"),
     // Those that no gateway has open are owned for one deed.
     ("engine", "offline"),
-    ("engine", "transfer::export"),
-    ("engine", "transfer::import"),
+    ("offline", "transfer::export"),
+    ("offline", "transfer::import"),
 ];
 
 #[test]
