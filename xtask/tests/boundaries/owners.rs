@@ -11,7 +11,7 @@ const OWNERS: [(&str, &str); 5] = [
     // ... and taken back when whoever had taken them over is gone.
     ("engine", "journal"),
     // Those that no gateway has open are owned for one deed.
-    ("engine", "offline"),
+    ("offline", ""),
     ("offline", "transfer::export"),
     ("offline", "transfer::import"),
 ];

@@ -228,11 +228,7 @@ impl Run {
     ///
     /// # Errors
     /// When something cannot be written; the next start takes the run for one that was cut short.
-    pub async fn end(
-        mut self,
-        storage: &dyn Storage,
-        rows: &OwnedRows,
-    ) -> Result<(), GenerationError> {
+    pub async fn end(mut self, storage: &dyn Storage, rows: &OwnedRows) -> Result<(), GenerationError> {
         let database = self.places.database();
         // Logged out, moved or removed meanwhile: there is nothing to mark.
         if !database.is_file() {
