@@ -133,9 +133,7 @@ impl EventSink {
         batch: impl Into<CommitBatch> + Send,
     ) -> Result<CommitOutcome, StorageError> {
         let outcome = rows.commit(batch.into()).await?;
-        for key in &outcome.subscriptions {
-            self.shared.dispatcher.wake(key);
-        }
+        self.shared.dispatcher.owed(&outcome.lanes);
         for event in &outcome.events {
             // No reader is no error.
             let _ = self.shared.live.send(Arc::new(event.clone()));

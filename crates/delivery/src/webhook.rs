@@ -16,6 +16,8 @@ mod delivery;
 mod dispatcher;
 mod housekeeping;
 mod lane;
+mod lanes;
+mod letters;
 mod receivers;
 mod registry;
 pub(crate) mod request;
@@ -31,10 +33,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 use wakeeper_model::Clock;
-use wakeeper_storage::{AttemptRow, DeadLetter, DeadLetterQuery, OutboxCounts, Storage, StorageError};
+use wakeeper_storage::{AttemptRow, OutboxCounts, Storage, StorageError};
 use wakeeper_waha::{Environment, WebhookConfig};
 
 pub use self::housekeeping::RetentionSettings;
+pub use self::letters::{DeadLetter, DeliveryError, WhichLetters};
 pub use self::registry::SessionContext;
 pub use self::subscription::{WebhookConfigError, check_webhooks};
 pub(crate) use self::{
@@ -97,7 +100,6 @@ pub struct Webhooks {
     sink: EventSink,
     retention: RetentionSettings,
     addresses: AddressPolicy,
-    clock: Clock,
 }
 
 impl fmt::Debug for Webhooks {
@@ -123,8 +125,8 @@ impl Webhooks {
             addresses.clone(),
             clock.clone(),
         );
-        let sink = EventSink::new(registry, dispatcher.clone(), environment, clock.clone());
-        Ok(Self { storage, dispatcher, sink, retention, addresses, clock })
+        let sink = EventSink::new(registry, dispatcher.clone(), environment, clock);
+        Ok(Self { storage, dispatcher, sink, retention, addresses })
     }
 
     /// Checks webhooks that a caller wants, also against [`WebhookSettings::addresses`].
@@ -156,21 +158,21 @@ impl Webhooks {
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>, StorageError> {
-        self.storage.dead_letters(query).await
+    pub async fn dead_letters(&self, which: WhichLetters) -> Result<Vec<DeadLetter>, DeliveryError> {
+        let letters = self.storage.dead_letters(which.into()).await?;
+        Ok(letters.into_iter().map(DeadLetter::from).collect())
     }
 
     /// Delivers the matching dead letters anew, with all their attempts before them. Answers how
-    /// many; at most `query.limit`.
+    /// many; at most `which.limit`.
     ///
     /// # Errors
     /// When the storage cannot be written.
-    pub async fn replay(&self, query: DeadLetterQuery) -> Result<usize, StorageError> {
-        let subscriptions = self.storage.replay_dead_letters(query, self.clock.now_ms()).await?;
-        for key in &subscriptions {
-            self.dispatcher.wake(key);
-        }
-        Ok(subscriptions.len())
+    pub async fn replay(&self, which: WhichLetters) -> Result<usize, DeliveryError> {
+        let lanes = self.storage.replay_dead_letters(which.into()).await?;
+        let count = lanes.len();
+        self.dispatcher.replayed(lanes);
+        Ok(count)
     }
 
     /// The newest attempts at delivering one event to one subscription, oldest first.

@@ -110,6 +110,7 @@ mod tests {
             assert!(matches!(condition(&path).await.unwrap(), Condition::Damaged(_)));
         }
         std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
         drop(write::open(&path).await.unwrap());
         assert_eq!(condition(&path).await.unwrap(), Condition::NoLogin);
         let whole = std::fs::read(&path).unwrap();

@@ -12,6 +12,18 @@ use sqlx::{Connection, Row};
 use crate::error::{NativeError, io, store};
 use crate::rows;
 
+/// A mark that tells logins apart without naming the account.
+#[must_use]
+pub fn login_mark(identity: &[u8; 32]) -> String {
+    wakeeper_doctor::backup::manifest::account_mark(identity)
+}
+
+/// What a session is in that lies in doubt: the code of the finding about it.
+#[must_use]
+pub fn doubt_code() -> &'static str {
+    wakeeper_doctor::findings::codes::OLDER_COPY.as_str()
+}
+
 /// The table, and the triggers that count. `IF NOT EXISTS`: a migration of the client's that makes one of its tables anew
 /// takes our triggers with the old one, and the next start puts them back.
 const MAKE: [&str; 6] = [

@@ -12,6 +12,7 @@ mod error;
 mod examine;
 mod foreign;
 pub mod generation;
+pub mod move_notes;
 mod plan;
 mod read;
 pub mod recover;
@@ -24,6 +25,7 @@ mod signed;
 mod snapshot;
 pub mod sound;
 pub mod sqlite;
+mod text;
 mod write;
 
 pub use backup::{Copied, Copying, copy_as_baileys};
@@ -36,6 +38,7 @@ pub use read::{NativeReading, read};
 pub use sent::sent_message;
 pub use signed::renew_signed_pre_key;
 pub use snapshot::Copies;
+pub use text::text_message;
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.

@@ -15,7 +15,6 @@ use wakeeper_doctor::model::{
 use wakeeper_doctor::secret::Secret;
 use wakeeper_doctor::transfer::LeftOut;
 use whatsapp_rust::Jid;
-use whatsapp_rust::store::SqliteStore;
 use whatsapp_rust::wacore::libsignal::protocol::KeyPair;
 use whatsapp_rust::wacore::store::Device;
 use whatsapp_rust::wacore::store::error::StoreError;
@@ -24,6 +23,7 @@ use whatsapp_rust::waproto::codec;
 
 use crate::error::{NativeError, store};
 use crate::rows::{self, Keys, MacRow};
+use crate::sqlite::SqliteBackend;
 use crate::{address, sender_key, signal, sound, write};
 
 /// A store that was read whole.
@@ -71,7 +71,7 @@ fn left_out(row: &UnreadRow) -> LeftOut {
 }
 
 struct Reader {
-    store: SqliteStore,
+    store: SqliteBackend,
     session: Session,
     unread: Vec<UnreadRow>,
     damaged: BTreeSet<Subject>,

@@ -120,8 +120,11 @@ pub(crate) fn signature(identity: &PublicKey, signed: &PublicKey, signature: &[u
     if verified { Ok(()) } else { Err(Unsound::Signature) }
 }
 
+/// The addresses of this login, by phone number and by LID.
+pub type OwnAddresses = Vec<Address>;
+
 /// The addresses under which a device has sender keys of its own. Empty before it is linked.
-pub fn own_addresses(device: &Device) -> Vec<Address> {
+pub fn own_addresses(device: &Device) -> OwnAddresses {
     let known = [device.pn.as_ref(), device.lid.as_ref()].into_iter().flatten();
     known.filter_map(|jid: &Jid| Address::from_jid(&jid.to_string())).collect()
 }

@@ -8,7 +8,6 @@ use wakeeper_doctor::address::Address;
 use wakeeper_doctor::formats::baileys::key_pair::KeyPair as StoredPair;
 use wakeeper_doctor::model::{Credentials, Session};
 use wakeeper_doctor::transfer::LeftOut;
-use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
 use whatsapp_rust::wacore::appstate::hash::HashState;
 use whatsapp_rust::wacore::appstate::processor::AppStateMutationMAC;
 use whatsapp_rust::wacore::libsignal::protocol::{KeyPair, PrivateKey, PublicKey};
@@ -22,6 +21,7 @@ use whatsapp_rust::waproto::codec;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use crate::error::{NativeError, io, store};
+use crate::sqlite::SqliteBackend;
 use crate::{DATABASE, address, rows, sender_key, signal};
 
 /// Where a database is made before it gets its name.
@@ -91,13 +91,12 @@ async fn fill(session: &Session, database: &Path, now_ms: i64) -> Result<Vec<Lef
 }
 
 /// Opens a store as the gateway does.
-pub(crate) async fn open(database: &Path) -> Result<SqliteStore, NativeError> {
-    let config = SqliteStoreConfig { synchronous: Synchronous::Full, ..SqliteStoreConfig::default() };
-    SqliteStore::with_config(&database.to_string_lossy(), config).await.map_err(store("open", database))
+pub(crate) async fn open(database: &Path) -> Result<SqliteBackend, NativeError> {
+    SqliteBackend::open(database).await.map_err(store("open", database))
 }
 
 struct Writer<F> {
-    store: SqliteStore,
+    store: SqliteBackend,
     failed: F,
     left_out: Vec<LeftOut>,
     now: i64,

@@ -5,16 +5,15 @@
 //! storage before WhatsApp hears that they arrived.
 
 mod address;
+pub mod folder;
 mod inbound;
 mod journal;
 mod life;
 mod media;
 mod message;
-pub mod offline;
 mod ops;
 mod outbound;
-pub mod preflight;
-pub mod transfer;
+mod rows;
 
 pub use life::backups::GatewaySessions;
 pub use life::endpoint::EndpointError;
@@ -28,7 +27,6 @@ pub use media::download::MediaError;
 pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
-pub use offline::users;
 pub use ops::pairing::PairingError;
 pub use ops::query::MessageQuery;
 pub use outbound::error::SendError;
@@ -36,15 +34,19 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
     Reaction, Seen, Sent, Text, Typing,
 };
-pub use transfer::{BackupPlace, MoveError};
+pub use rows::Rows;
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use wakeeper_engine_store::move_notes::MoveUnsettled;
+use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::SessionName;
-use wakeeper_storage::StorageError;
 use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_storage::{Storage, StorageError};
 use wakeeper_waha::SessionStatus;
 
 /// Whether there are sessions in a folder of sessions.
@@ -78,19 +80,28 @@ pub struct EngineConfig {
     pub state_dir: Option<PathBuf>,
     /// Why the rows were made anew, when they were: then they do not tell which sessions there were.
     pub rows_lost: Option<String>,
-    /// What to do with a Baileys session found in the folder at the first start; `None` leaves it alone.
-    pub first_start: Option<FirstStart>,
+    /// What looks for sessions of other programs before the first session starts.
+    pub first_start: Option<Arc<dyn TakeOver>>,
+    /// Where a login that is lost is taken from; `None` when there are no backups.
+    pub backups: Option<Backups>,
     /// How soon a server that went deaf is noticed.
     pub watch: WatchTimes,
 }
 
-/// What the first start needs to take over a Baileys session.
-#[derive(Clone, Debug)]
-pub struct FirstStart {
-    /// `baileys_store.json`, which need not exist.
-    pub store: Option<PathBuf>,
-    /// Where its files are backed up first.
-    pub backup: BackupPlace,
+/// Takes sessions over that another program left in the folder of sessions.
+#[async_trait]
+pub trait TakeOver: fmt::Debug + Send + Sync {
+    /// Takes over what there is, before any session of the folder starts.
+    ///
+    /// # Errors
+    /// When no gateway must start on the folder as it is. What fails for one session alone is left to be told by that.
+    async fn take_over(
+        &self,
+        folder: &Path,
+        lock: &Lock,
+        storage: &Arc<dyn Storage>,
+        now_ms: i64,
+    ) -> Result<(), EngineError>;
 }
 
 impl Default for EngineConfig {
@@ -107,6 +118,7 @@ impl Default for EngineConfig {
             state_dir: None,
             rows_lost: None,
             first_start: None,
+            backups: None,
             watch: WatchTimes::default(),
         }
     }
@@ -130,6 +142,14 @@ pub enum EngineError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The rows of the folder could not be opened.
+    #[error("cannot open the rows in {}: {source}", path.display())]
+    Rows {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: StorageError,
     },
     /// The rows could not be read or written.
     #[error("storage failed: {0}")]
@@ -218,7 +238,7 @@ pub enum EngineError {
         /// The folder.
         folder: PathBuf,
         /// Why.
-        source: Box<MoveError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The session is another process's own: only that one can do it.
     #[error("session {0} belongs to another wakeeper, which alone can do that")]
@@ -253,6 +273,18 @@ pub enum EngineError {
         "session {0} does not run any more: it was deleted, or its status says what ended it; restart wakeeper"
     )]
     Gone(SessionName),
+}
+
+impl From<MoveUnsettled> for EngineError {
+    fn from(error: MoveUnsettled) -> Self {
+        match error {
+            MoveUnsettled::File { operation, path, source } => Self::Folder { operation, path, source },
+            MoveUnsettled::SourceUnreachable { session, from } => Self::ImportUnfinished { session, from },
+            MoveUnsettled::NotTakenOver { ref from, .. } => {
+                Self::FirstStart { folder: from.clone(), source: Box::new(error) }
+            }
+        }
+    }
 }
 
 impl From<StorageError> for EngineError {

@@ -1,18 +1,13 @@
 //! The gateway as a whole: opens rows, webhooks and sessions, serves HTTP, shuts down in order.
 
 use std::future::Future;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
-use wakeeper_engine::{EngineConfig, EngineError, Lock, Sessions};
-use wakeeper_model::time;
-use wakeeper_storage::{ROWS_DATABASE, Storage, StorageError, open_or_rebuild_sqlite};
+use wakeeper_engine::{EngineConfig, EngineError, Lock, Rows, Sessions};
 
 use crate::api::{self, ApiConfig};
 use crate::serving::{self, ServeLimits};
@@ -34,18 +29,10 @@ pub struct GatewayConfig {
 /// Why a gateway did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The rows could not be opened.
-    #[error("cannot open the rows in {}: {source}", path.display())]
-    Storage {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: StorageError,
-    },
     /// The webhooks cannot work.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
-    /// The sessions could not be opened.
+    /// Rows or sessions could not be opened.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The listener failed.
@@ -53,42 +40,12 @@ pub enum GatewayError {
     Serve(#[source] std::io::Error),
 }
 
-/// Opens the rows. Damaged or missing ones do not keep sessions from running: what can be read of them is kept.
-async fn open_rows(engine: &mut EngineConfig, now_ms: i64) -> Result<Arc<dyn Storage>, GatewayError> {
-    let path = engine.auth_info_dir.join(ROWS_DATABASE);
-    let found = std::fs::symlink_metadata(&path);
-    if found.as_ref().is_ok_and(|found| found.is_file() && found.nlink() > 1) {
-        return Err(EngineError::SecondName { path }.into());
-    }
-    let missing = found.is_err();
-    let opened = open_or_rebuild_sqlite(&path, &time::stamp(now_ms)).await;
-    let (storage, rebuilt) = opened.map_err(|source| GatewayError::Storage { path: path.clone(), source })?;
-    if let Some(rebuilt) = rebuilt {
-        let kept: Vec<String> = rebuilt.kept.iter().map(|(table, rows)| format!("{rows} {table}")).collect();
-        tracing::error!(
-            because = rebuilt.because,
-            kept_in = rebuilt.aside.as_ref().map(|aside| aside.display().to_string()),
-            rows = kept.join(", "),
-            "{} was damaged: it is set aside, a new one has the rows that could be read, and sessions are found on the disk",
-            path.display()
-        );
-        engine.rows_lost = Some(rebuilt.because);
-    } else if missing && wakeeper_engine::has_sessions(&engine.auth_info_dir) {
-        tracing::error!(
-            "{} is missing: sessions are found on the disk; messages and settings are gone",
-            path.display()
-        );
-        engine.rows_lost = Some("it was missing".to_owned());
-    }
-    Ok(storage)
-}
-
 /// A running gateway.
 pub struct Gateway {
     router: Router,
     sessions: Sessions,
     webhooks: Webhooks,
-    storage: Arc<dyn Storage>,
+    rows: Rows,
     stopping: CancellationToken,
     serving: ServeLimits,
     shutdown_timeout: Duration,
@@ -102,15 +59,14 @@ impl Gateway {
     /// When another process holds a session, or something in the folder cannot be opened.
     pub async fn open(mut config: GatewayConfig, lock: Lock) -> Result<Self, GatewayError> {
         let clock = config.webhooks.clock.clone();
-        let storage = open_rows(&mut config.engine, clock.now_ms()).await?;
-        let webhooks = Webhooks::new(Arc::clone(&storage), config.webhooks)?;
-        let sessions =
-            Sessions::open(config.engine, lock, Arc::clone(&storage), webhooks.sink(), clock).await?;
+        let rows = Rows::open(&mut config.engine, clock.now_ms()).await?;
+        let webhooks = Webhooks::new(rows.storage(), config.webhooks)?;
+        let sessions = Sessions::open(config.engine, lock, rows.storage(), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
         let router = api::router(config.api, sessions.clone(), webhooks.clone(), stopping.clone());
         let (serving, shutdown_timeout) = (config.serving, config.shutdown_timeout);
-        Ok(Self { router, sessions, webhooks, storage, stopping, serving, shutdown_timeout })
+        Ok(Self { router, sessions, webhooks, rows, stopping, serving, shutdown_timeout })
     }
 
     /// The sessions, for callers in the same process.
@@ -163,6 +119,6 @@ impl Gateway {
         if !already_ended {
             let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
         }
-        self.storage.close().await;
+        self.rows.close().await;
     }
 }

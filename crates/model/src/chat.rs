@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const MAX_LENGTH: usize = 128;
 /// Phone numbers have at most 15 digits (E.164); LIDs and old group ids are a little longer.
 const MAX_NUMBER: usize = 20;
+/// Devices are counted in 16 bits.
+const MAX_DEVICE: usize = 5;
 
 /// What kind of chat a [`ChatId`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,8 @@ pub enum ChatKind {
 }
 
 /// The address of a chat as callers see it: `628...@c.us`, `...@g.us`, `...@lid`, `...@newsletter`
-/// or `status@broadcast`. A bare phone number is accepted as input. Never names a device.
+/// or `status@broadcast`. A bare phone number is accepted as input, and one of a person's devices (`628...:3@s.whatsapp.net`,
+/// as an account's own `jid` is told) for the person. Never names a device.
 ///
 /// `Debug` hides all but the last digits, since the user part is a phone number.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,6 +112,14 @@ fn digits(user: &str, longest: usize) -> bool {
     !user.is_empty() && user.len() <= longest && user.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// The person whose device it is.
+fn without_device(user: &str) -> &str {
+    match user.split_once(':') {
+        Some((person, device)) if digits(device, MAX_DEVICE) => person,
+        _ => user,
+    }
+}
+
 impl FromStr for ChatId {
     type Err = ChatIdError;
 
@@ -121,6 +132,10 @@ impl FromStr for ChatId {
             let number = text.strip_prefix('+').unwrap_or(text);
             let good = digits(number, MAX_NUMBER);
             return if good { Ok(Self::from_parts(number, "c.us")) } else { Err(ChatIdError::User) };
+        };
+        let user = match server {
+            "c.us" | "s.whatsapp.net" | "lid" => without_device(user),
+            _ => user,
         };
         let good = match server {
             "c.us" | "s.whatsapp.net" | "lid" => digits(user, MAX_NUMBER),
@@ -172,7 +187,14 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_number_is_one_chat() {
-        for text in ["628111222333", "+628111222333", "628111222333@c.us", "628111222333@s.whatsapp.net"] {
+        for text in [
+            "628111222333",
+            "+628111222333",
+            "628111222333@c.us",
+            "628111222333@s.whatsapp.net",
+            "628111222333:1@s.whatsapp.net",
+            "628111222333:12@c.us",
+        ] {
             let chat = parse(text).unwrap();
             assert_eq!(chat.as_str(), "628111222333@c.us");
             assert_eq!(chat.to_wire(), "628111222333@s.whatsapp.net");
@@ -202,7 +224,10 @@ mod tests {
         assert_eq!(parse("hello"), Err(ChatIdError::User));
         assert_eq!(parse("12ab@c.us"), Err(ChatIdError::User));
         assert_eq!(parse("@c.us"), Err(ChatIdError::User));
-        assert_eq!(parse("628:3@s.whatsapp.net"), Err(ChatIdError::User));
+        assert_eq!(parse("628:@s.whatsapp.net"), Err(ChatIdError::User));
+        assert_eq!(parse("628:x@s.whatsapp.net"), Err(ChatIdError::User));
+        assert_eq!(parse("628:1:2@s.whatsapp.net"), Err(ChatIdError::User));
+        assert_eq!(parse("120363012345678901:3@g.us"), Err(ChatIdError::User));
         assert_eq!(parse("628@evil.example"), Err(ChatIdError::Server));
         assert_eq!(parse("1@c.us@c.us"), Err(ChatIdError::Server));
     }

@@ -6,6 +6,7 @@ mod chat;
 mod clock;
 mod counted;
 mod message_id;
+mod rows_failure;
 mod session_name;
 pub mod time;
 
@@ -15,4 +16,5 @@ pub use chat::{ChatId, ChatIdError, ChatKind};
 pub use clock::Clock;
 pub use counted::{ago, plural};
 pub use message_id::{MessageId, MessageIdError};
+pub use rows_failure::RowsFailure;
 pub use session_name::{SessionName, SessionNameError};

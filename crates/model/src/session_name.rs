@@ -15,7 +15,9 @@ pub struct SessionName(String);
 
 /// Why a text is not a [`SessionName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a session name has 1 to {MAX_NAME} letters, digits, underscores or dashes")]
+#[error(
+    "a session name has 1 to {MAX_NAME} letters (a to z), digits, underscores or dashes, and no dots or spaces"
+)]
 pub struct SessionNameError;
 
 impl SessionName {

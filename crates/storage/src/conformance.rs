@@ -12,7 +12,9 @@ pub(crate) mod sessions;
 
 use std::sync::Arc;
 
-use crate::{Described, EventRow, MessageRow, NewEvent, Ownership, Storage, WireKey};
+use crate::{
+    Described, EventRow, Lane, LaneKey, MessageRow, NewEvent, OutboxItem, Ownership, Storage, WireKey,
+};
 
 /// Runs the suite: each back end calls this with its own way to make an empty storage.
 macro_rules! suite {
@@ -32,7 +34,8 @@ macro_rules! suite {
                 a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;
             lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
-                giving_up_is_remembered_until_a_success;
+                giving_up_is_remembered_until_a_success, a_lane_outlives_a_change_of_accounts,
+                a_replay_ends_the_waiting_of_its_lane;
             sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
             incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
                 alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go;
@@ -95,6 +98,24 @@ fn event(chat: &str, id: &str, subscriptions: &[&str]) -> NewEvent {
 /// Owns a session; its rows are written in the same statement, at the end of which it is given up again.
 async fn own(storage: &Arc<dyn Storage>, session: &str) -> Ownership {
     storage.acquire(session).await.unwrap()
+}
+
+/// The lane of a chat of the session `default`.
+fn lane_of(subscription: &str, chat: &str) -> LaneKey {
+    LaneKey { subscription: subscription.to_owned(), session: "default".to_owned(), chat: chat.to_owned() }
+}
+
+/// What is owed to a subscription.
+async fn lanes(storage: &Arc<dyn Storage>, subscription: &str) -> Vec<Lane> {
+    let mut lanes = storage.pending_lanes().await.unwrap();
+    lanes.retain(|lane| lane.key.subscription == subscription);
+    lanes
+}
+
+/// The pending deliveries of a subscription's only lane.
+async fn pending(storage: &Arc<dyn Storage>, subscription: &str) -> Vec<OutboxItem> {
+    let lane = lanes(storage, subscription).await.remove(0);
+    storage.lane_items(&lane.key, 100).await.unwrap()
 }
 
 /// The events of every session that the suite knows, those that are set apart too.

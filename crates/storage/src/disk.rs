@@ -16,6 +16,8 @@ pub(crate) use probe::sync_folder;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use wakeeper_model::RowsFailure;
+
 /// Why a database cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskCause {
@@ -111,6 +113,16 @@ impl DiskTrouble {
             self.cause = DiskCause::of_io(&error);
         }
         self
+    }
+
+    /// What a caller can know of it. The path is the operator's.
+    #[must_use]
+    pub fn failure(&self) -> RowsFailure {
+        RowsFailure::Disk {
+            file: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            cause: self.cause.name(),
+            advice: self.advice(),
+        }
     }
 
     /// What a person can do about it.

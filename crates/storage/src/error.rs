@@ -1,6 +1,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use thiserror::Error;
+use wakeeper_model::RowsFailure;
 
 use crate::disk::{DiskCause, DiskTrouble};
 use crate::sqlite::damaged::Damaged;
@@ -88,6 +89,21 @@ impl StorageError {
             _ => return false,
         };
         is_corruption(source)
+    }
+
+    /// What a caller can know of it.
+    #[must_use]
+    pub fn failure(&self) -> RowsFailure {
+        match self {
+            Self::Closed => RowsFailure::Closed,
+            Self::Disk { trouble } => trouble.failure(),
+            Self::NotOwner { .. } | Self::Owned { .. } => RowsFailure::NotOwner,
+            Self::DamagedRow { .. } => RowsFailure::Damaged { row: self.to_string() },
+            Self::OpenFile { .. }
+            | Self::Database { .. }
+            | Self::Migrate { .. }
+            | Self::NewerDatabase { .. } => RowsFailure::Fault,
+        }
     }
 
     /// What is wrong with the disk, when that is what it is about.

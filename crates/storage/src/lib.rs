@@ -24,9 +24,9 @@ pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
-    IncidentState, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow, MessageUpdate,
-    NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName, SendBegun, SendRow,
-    SendState, SessionRow, StoredStatus, Verdict, WireKey,
+    IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef, MessageRow,
+    MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName,
+    SendBegun, SendRow, SendState, SessionRow, StoredStatus, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{

@@ -21,8 +21,8 @@ pub use message::{
     WireKey,
 };
 pub use outbox::{
-    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, OutboxCounts, OutboxItem, Retention,
-    Verdict,
+    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem,
+    Retention, Verdict,
 };
 pub use send::{SendBegun, SendRow, SendState};
 pub use session::{Desired, SessionRow, StoredStatus};

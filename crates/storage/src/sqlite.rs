@@ -4,17 +4,20 @@
 mod account_rows;
 mod commit;
 pub(crate) mod damaged;
+mod deliveries;
 mod event_rows;
 mod file;
 mod generation_rows;
 mod home;
 mod housekeeping;
 mod incident_rows;
+mod letters;
 mod message_rows;
 mod outbox_rows;
 mod owned;
 pub(crate) mod rebuild;
 mod send_rows;
+mod session_ids;
 mod session_rows;
 #[cfg(test)]
 mod tests;

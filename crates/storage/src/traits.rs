@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use crate::disk::DiskTrouble;
 use crate::{
     AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, MessageQuery, MessageRef, MessageRow,
-    NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow, StorageError,
+    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef,
+    MessageRow, NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow,
+    StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -112,20 +113,13 @@ pub trait EventRows: Send + Sync {
 /// Deliveries of events to subscriptions.
 #[async_trait]
 pub trait OutboxRows: Send + Sync {
-    /// Subscriptions with pending deliveries.
-    async fn pending_subscriptions(&self) -> Result<Vec<String>, StorageError>;
-
-    /// A subscription's lanes that are due, longest waiting first.
-    async fn due_lanes(&self, subscription: &str, now_ms: i64, limit: u32)
-    -> Result<Vec<Lane>, StorageError>;
-
-    /// When the next lane of a subscription falls due after `now_ms`; `None` when none will.
-    async fn next_due_ms(&self, subscription: &str, now_ms: i64) -> Result<Option<i64>, StorageError>;
+    /// Every lane with pending deliveries.
+    async fn pending_lanes(&self) -> Result<Vec<Lane>, StorageError>;
 
     /// The first pending deliveries of a lane, in order.
-    async fn lane_items(&self, lane: i64, limit: u32) -> Result<Vec<OutboxItem>, StorageError>;
+    async fn lane_items(&self, lane: &LaneKey, limit: u32) -> Result<Vec<OutboxItem>, StorageError>;
 
-    /// Stores the outcome of an attempt and moves the lane on. What was delivered is not kept.
+    /// Stores the outcome of an attempt. What was delivered is not kept.
     async fn record_delivery(&self, record: DeliveryRecord) -> Result<(), StorageError>;
 
     /// Ends every pending delivery of a subscription that exists no more: as dead letters, or not
@@ -140,13 +134,9 @@ pub trait OutboxRows: Send + Sync {
     /// Dead letters, oldest first.
     async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>, StorageError>;
 
-    /// Makes the matching dead letters pending again, with all their attempts before them. Answers
-    /// the subscriptions concerned, one entry for each delivery.
-    async fn replay_dead_letters(
-        &self,
-        query: DeadLetterQuery,
-        now_ms: i64,
-    ) -> Result<Vec<String>, StorageError>;
+    /// Makes the matching dead letters pending again, with all their attempts before them, and ends the waiting of
+    /// their lanes. Answers these, one entry for each delivery.
+    async fn replay_dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<LaneKey>, StorageError>;
 
     /// The kept failed attempts at delivering one event to one subscription, oldest first.
     async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError>;

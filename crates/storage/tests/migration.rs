@@ -132,8 +132,10 @@ async fn what_is_owed_to_receivers_and_what_was_given_up_stays() {
     let counts = storage.outbox_counts().await.unwrap();
     assert_eq!((counts.pending, counts.dead), (3, 2));
     for (subscription, events) in [(HOOK, 1), (OTHER_HOOK, 2)] {
-        let lane = storage.due_lanes(subscription, i64::MAX, 10).await.unwrap().remove(0);
-        let items = storage.lane_items(lane.id, 10).await.unwrap();
+        let lanes = storage.pending_lanes().await.unwrap();
+        let lane = lanes.into_iter().find(|lane| lane.key.subscription == subscription).unwrap();
+        assert_eq!((lane.next_attempt_ms, lane.gave_up), (Some(1_700_000_000_003), false));
+        let items = storage.lane_items(&lane.key, 10).await.unwrap();
         assert_eq!(items.len(), events);
         for item in items {
             assert!(item.attempts == 2 && item.rest.starts_with(r#""session":"default","metadata":{"#));
@@ -245,6 +247,54 @@ async fn the_sessions_of_an_earlier_version_are_seen_without_a_change() {
     assert_eq!(names, ["default", "left"]);
     storage.close().await;
     assert!(std::fs::read(&path).unwrap() == std::fs::read(BEFORE).unwrap());
+}
+
+/// Tables whose rows had the session's name until it got a number, as a version in between wrote them.
+#[tokio::test]
+async fn what_is_known_of_a_login_is_read_before_and_after_the_session_has_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wakeeper.db");
+    let mut connection =
+        SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    let migrations = sqlx::migrate::Migrator::new(Path::new(migrations)).await.unwrap();
+    migrations.run_to(80, &mut connection).await.unwrap();
+    for sql in [
+        // The number of `2` is 1.
+        "INSERT INTO sessions (name, config_json, desired, created_ms, updated_ms) VALUES
+             ('2', '{}', 1, 1, 1), ('1', '{}', 1, 1, 1)",
+        "INSERT INTO generations VALUES ('1', 'login of 1', 'run', NULL, 1, 1, 'e', 'r', 's', 0, NULL, NULL)",
+        "INSERT INTO session_accounts VALUES ('1', '621@c.us', NULL)",
+        "INSERT INTO lanes VALUES (5, 'hook', '1', 'c', 7000, 1), (6, 'hook', '1', 'd', 1, 0)",
+        "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms) VALUES
+             ('1', 3, 'e3', 'c', 'message', '}', 1), ('1', 4, 'e4', 'c', 'message', '}', 1),
+             ('1', 5, 'e5', 'd', 'message', '}', 1)",
+        "INSERT INTO outbox (session, number, also, subscription, lane, state, attempts) VALUES
+             ('1', 4, 0, 'hook', 5, 0, 0), ('1', 3, 0, 'hook', 5, 0, 2), ('1', 5, 0, 'hook', 6, 0, 0)",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    for migrated in [false, true] {
+        if migrated {
+            open_sqlite(&path).await.unwrap().close().await;
+        }
+        let storage = read_sqlite(&path).await.unwrap();
+        let login = storage.generation("1").await.unwrap().map(|row| (row.session, row.login));
+        assert_eq!(login, Some(("1".to_owned(), "login of 1".to_owned())), "migrated: {migrated}");
+        assert_eq!(storage.generation("2").await.unwrap(), None);
+        assert_eq!(storage.account("1").await.unwrap().unwrap().id, "621@c.us");
+        assert_eq!(storage.account("2").await.unwrap(), None);
+        if migrated {
+            let mut lanes = storage.pending_lanes().await.unwrap();
+            lanes.sort_by(|left, right| left.key.chat.cmp(&right.key.chat));
+            let told = |lane: &wakeeper_storage::Lane| (lane.next_attempt_ms, lane.gave_up);
+            assert_eq!((told(&lanes[0]), told(&lanes[1])), ((Some(7000), true), (Some(1), false)));
+            let items = storage.lane_items(&lanes[0].key, 10).await.unwrap();
+            assert_eq!(items.iter().map(|item| item.seq).collect::<Vec<_>>(), [3, 4]);
+        }
+        storage.close().await;
+    }
 }
 
 #[tokio::test]

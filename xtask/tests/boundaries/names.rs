@@ -10,7 +10,7 @@ const OWNERS: [(&str, &str, bool); 8] = [
     ("creds.json", "doctor", false),
     ("engine.db", "engine-store", true),
     ("generation.json", "engine", true),
-    ("import.json", "engine", true),
+    ("import.json", "engine-store", true),
     ("incidents.db", "storage", true),
     ("session.lock", "engine", true),
     ("wakeeper.db", "storage", true),

@@ -11,9 +11,9 @@ const OWNERS: [(&str, &str); 5] = [
     // ... and taken back when whoever had taken them over is gone.
     ("engine", "journal"),
     // Those that no gateway has open are owned for one deed.
-    ("engine", "offline"),
-    ("engine", "transfer::export"),
-    ("engine", "transfer::import"),
+    ("offline", ""),
+    ("offline", "transfer::export"),
+    ("offline", "transfer::import"),
 ];
 
 #[test]

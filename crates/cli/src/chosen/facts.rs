@@ -9,7 +9,7 @@ use clap::Args;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::symptoms::{Symptom, peer_failures, scan};
-use wakeeper_engine::{preflight, users};
+use wakeeper_offline::{preflight, users};
 
 use crate::environment::in_container;
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use wakeeper_containers::session::{Host, OpenSession};
 use wakeeper_doctor::backup::{Retention, label_of};
-use wakeeper_engine::BackupPlace;
-use wakeeper_engine::offline::SessionPaths;
 use wakeeper_engine_store::recover::Backups;
+use wakeeper_offline::SessionPaths;
 use wakeeper_private_fs::Folder;
 use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::BackupStore;
@@ -99,9 +98,8 @@ impl Places {
     }
 
     /// Where a session that moves here is backed up.
-    pub fn backup_place(&self) -> BackupPlace {
-        let Backups { shelf, label, passphrase } = self.session.backups.clone();
-        BackupPlace { shelf, label, passphrase }
+    pub fn backup_place(&self) -> Backups {
+        self.session.backups.clone()
     }
 
     /// This machine's side of work on containers.

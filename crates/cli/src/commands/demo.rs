@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use wakeeper_demo::{DemoConfig, Output};
-use wakeeper_engine::preflight;
 use wakeeper_logging::LogSettings;
+use wakeeper_offline::preflight;
 
 use crate::environment;
 use crate::settings::DEFAULT_PORT;

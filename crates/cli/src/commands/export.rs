@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::source::require_session_folder;
 use wakeeper_engine::Lock;
-use wakeeper_engine::transfer::{self, ExportFormat, ExportOrder, Exported};
 use wakeeper_model::SessionName;
 use wakeeper_model::plural;
+use wakeeper_offline::transfer::{self, ExportFormat, ExportOrder, Exported};
 use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{TargetFlags, now_ms};

@@ -8,8 +8,8 @@ use wakeeper_containers::docker::Purpose;
 use wakeeper_containers::session::ContainerReport;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::{KnownFacts, symptoms};
-use wakeeper_engine::offline;
 use wakeeper_model::{ago, plural};
+use wakeeper_offline as offline;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use wakeeper_doctor::backup::label_of;
-use wakeeper_engine::transfer::{self, ImportOrder, Imported};
-use wakeeper_engine::{BackupPlace, Lock, users};
+use wakeeper_engine::Lock;
+use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::SessionName;
 use wakeeper_model::plural;
+use wakeeper_offline::transfer::{self, ImportOrder, Imported};
+use wakeeper_offline::users;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{Places, TargetFlags, is_same, now_ms};
@@ -52,7 +54,7 @@ impl Import {
         let claim = if in_place { None } else { Some(users::claim(&source, self.assume_stopped)?) };
         let order = ImportOrder {
             store: transfer::store_of(&source, in_place.then_some(&*places.store)),
-            backup: Some(BackupPlace { label: label_of(&source), ..places.backup_place() }),
+            backup: Some(Backups { label: label_of(&source), ..places.backup_place() }),
             source,
             session: self.session,
             auth_info_dir: places.auth_info.clone(),

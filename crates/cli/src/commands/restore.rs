@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
-use wakeeper_engine::{offline, users};
 use wakeeper_model::plural;
+use wakeeper_offline::{self as offline, users};
 use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags};

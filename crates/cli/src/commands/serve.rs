@@ -9,13 +9,14 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{RetentionSettings, WebhookSettings};
-use wakeeper_engine::preflight::{self, Folders};
-use wakeeper_engine::{EngineConfig, FirstStart, GatewaySessions, Lock};
+use wakeeper_engine::{EngineConfig, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
 use wakeeper_gateway::serving::{self, ServeLimits};
 use wakeeper_gateway::{Gateway, GatewayConfig, measurements};
 use wakeeper_logging::LogFolder;
+use wakeeper_offline::preflight::{self, Folders};
+use wakeeper_offline::transfer::FirstStart;
 use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_settings::SettingsError;
@@ -181,10 +182,11 @@ fn config(settings: &Settings, places: &Places, keys: KeyPolicy) -> anyhow::Resu
             allow_private_urls: settings.media_from_private_addresses,
             state_dir: settings.witness_dir.clone(),
             // A Baileys session that lies in the folder is taken over.
-            first_start: Some(FirstStart {
+            first_start: Some(Arc::new(FirstStart {
                 store: Some(places.store.clone()),
                 backup: places.backup_place(),
-            }),
+            })),
+            backups: Some(places.backup_place()),
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wakeeper_containers::docker::stats::Stats;
 use wakeeper_containers::docker::{Container, Purpose};
 use wakeeper_doctor::{Severity, symptoms};
-use wakeeper_engine::offline;
+use wakeeper_offline as offline;
 use wakeeper_recovery::incidents::{Incident, last};
 use wakeeper_terminal::{Console, Page, Tone, size};
 

@@ -68,7 +68,7 @@ pub(super) fn of_every_session(
                 | WebhookConfigError::HeaderName
                 | WebhookConfigError::HeaderValue(_) => return conflict(headers),
                 WebhookConfigError::Url => address,
-                WebhookConfigError::Event => events,
+                WebhookConfigError::Event(_) => events,
                 WebhookConfigError::Key => key,
                 WebhookConfigError::Delay => delay,
                 WebhookConfigError::Attempts => attempts,

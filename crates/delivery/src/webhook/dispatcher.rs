@@ -1,20 +1,21 @@
 //! Takes due deliveries from the outbox: one task for each subscription that is owed something,
-//! so that none waits for another's receiver.
+//! so that none waits for another's receiver. Lanes are kept in memory; their rows tell of them at the start.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{JoinMap, TaskTracker};
 use wakeeper_model::Clock;
-use wakeeper_storage::{Storage, StorageError};
+use wakeeper_storage::{Lane, LaneKey, Storage, StorageError};
 
 use super::housekeeping::{self, RetentionSettings};
 use super::lane;
+use super::lanes::{Due, Ended, LaneId, Lanes};
 use super::receivers::Receivers;
 use super::registry::Registry;
 use super::subscription::Subscription;
@@ -53,15 +54,21 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Workers {
     started: bool,
-    by_key: HashMap<String, Arc<Signal>>,
+    by_key: HashMap<String, Arc<Queue>>,
 }
 
-/// Tells a worker that there may be something new.
+/// What is owed to one subscription, and how its worker is told.
 #[derive(Default)]
-struct Signal {
+struct Queue {
+    lanes: Mutex<Lanes>,
     notify: Notify,
-    /// Set with every wake-up, so that a worker about to end notices.
-    dirty: AtomicBool,
+}
+
+impl Queue {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        // Nothing panics while it holds the lock, so a poisoned one is still whole.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Dispatcher {
@@ -95,21 +102,46 @@ impl Dispatcher {
         }
     }
 
-    /// There may be something due for this subscription. Before the start nothing happens: the
-    /// start looks at everything.
-    pub fn wake(&self, key: &str) {
+    /// Rows were added to these lanes. Before the start nothing happens: the start looks at everything.
+    pub fn owed(&self, lanes: &[LaneKey]) {
+        let now_ms = self.shared.clock.now_ms();
+        for lane in lanes {
+            self.change(&lane.subscription, |known| known.tell(lane.clone(), now_ms));
+        }
+    }
+
+    /// What was given up in these lanes is owed again.
+    pub fn replayed(&self, lanes: Vec<LaneKey>) {
+        let now_ms = self.shared.clock.now_ms();
+        for lane in lanes {
+            let subscription = lane.subscription.clone();
+            self.change(&subscription, |known| known.hasten(lane, now_ms));
+        }
+    }
+
+    /// Lanes as their rows tell of them: those of an earlier run, and those whose committer was cut off before it told.
+    pub fn restore(&self, lanes: Vec<Lane>) {
+        for lane in lanes {
+            let subscription = lane.key.subscription.clone();
+            self.change(&subscription, |known| known.restore(lane));
+        }
+    }
+
+    /// Changes a subscription's lanes and tells its worker, which is started when there is none.
+    fn change(&self, subscription: &str, change: impl FnOnce(&mut Lanes)) {
         let mut workers = self.shared.workers();
         if !workers.started || self.shared.stop.is_cancelled() {
             return;
         }
-        if let Some(signal) = workers.by_key.get(key) {
-            signal.dirty.store(true, Ordering::Relaxed);
-            signal.notify.notify_one();
+        if let Some(queue) = workers.by_key.get(subscription) {
+            change(&mut queue.lanes());
+            queue.notify.notify_one();
             return;
         }
-        let signal = Arc::new(Signal::default());
-        workers.by_key.insert(key.to_owned(), Arc::clone(&signal));
-        let worker = Worker { shared: Arc::clone(&self.shared), key: key.to_owned(), signal };
+        let queue = Arc::new(Queue::default());
+        change(&mut queue.lanes());
+        workers.by_key.insert(subscription.to_owned(), Arc::clone(&queue));
+        let worker = Worker { shared: Arc::clone(&self.shared), key: subscription.to_owned(), queue };
         self.shared.tasks.spawn(worker.run());
     }
 
@@ -137,25 +169,20 @@ impl Shared {
 struct Worker {
     shared: Arc<Shared>,
     key: String,
-    signal: Arc<Signal>,
+    queue: Arc<Queue>,
 }
 
 impl Worker {
     async fn run(self) {
-        // By lane. Tasks of their own: merely polled here they would stand still whenever this worker
+        // Tasks of their own: merely polled here they would stand still whenever this worker
         // waits for the storage, while they hold the very connection that it waits for.
         let mut running = JoinMap::new();
         while !self.shared.stop.is_cancelled() {
-            self.signal.dirty.store(false, Ordering::Relaxed);
-            let sleep = match self.look(&running).await {
+            let sleep = match self.look(running.len()).await {
                 Ok(found) => {
-                    for lane in found.due {
-                        let turn = lane::run(
-                            Arc::clone(&self.shared),
-                            Arc::clone(&found.subscription),
-                            lane.clone(),
-                        );
-                        running.spawn(lane.id, turn);
+                    for Due { id, key, gave_up } in found.due {
+                        let subscription = Arc::clone(&found.subscription);
+                        running.spawn(id, lane::run(Arc::clone(&self.shared), subscription, key, gave_up));
                     }
                     found.sleep
                 }
@@ -166,18 +193,14 @@ impl Worker {
                     continue;
                 }
                 Err(Nothing::Owed) => LONGEST_SLEEP,
-                Err(Nothing::Readable(error)) => {
-                    tracing::error!(subscription = self.key, %error, "cannot read due webhook deliveries");
+                Err(Nothing::Stored(error)) => {
+                    tracing::error!(subscription = self.key, %error, "cannot end what is owed to a webhook");
                     STORAGE_PAUSE
                 }
             };
             tokio::select! {
-                Some((lane, ended)) = running.join_next() => {
-                    if let Err(error) = ended {
-                        tracing::error!(lane, %error, "a webhook delivery broke off and is taken up again");
-                    }
-                }
-                () = self.signal.notify.notified() => {}
+                Some((lane, ended)) = running.join_next() => self.ended(lane, ended),
+                () = self.queue.notify.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
                 () = self.shared.stop.cancelled() => {}
             }
@@ -185,37 +208,41 @@ impl Worker {
         while running.join_next().await.is_some() {}
     }
 
-    /// What can be taken up now, and how long to sleep if nothing happens.
-    async fn look(&self, running: &JoinMap<i64, ()>) -> Result<Found, Nothing> {
-        let shared = &self.shared;
-        let now_ms = shared.clock.now_ms();
-        let Some(subscription) = shared.registry.resolve(&self.key) else {
-            abandon(shared, &self.key, now_ms).await?;
+    /// What can be taken up now beside so many lanes, and how long to sleep if nothing happens.
+    async fn look(&self, running: usize) -> Result<Found, Nothing> {
+        let now_ms = self.shared.clock.now_ms();
+        let Some(subscription) = self.shared.registry.resolve(&self.key) else {
+            abandon(&self.shared, &self.key, now_ms).await?;
+            self.queue.lanes().clear();
             return Err(Nothing::Owed);
         };
-        let mut due = Vec::new();
-        let free = LANES.saturating_sub(running.len());
-        if free > 0 {
-            // Lanes being worked on are still due in the rows: ask for so many that free ones show.
-            let limit = u32::try_from(LANES + running.len()).unwrap_or(u32::MAX);
-            due = shared.storage.due_lanes(&self.key, now_ms, limit).await?;
-            due.retain(|lane| !running.contains_key(&lane.id));
-            due.truncate(free);
-        }
-        let next_ms = shared.storage.next_due_ms(&self.key, now_ms).await?;
-        if next_ms.is_none() && running.is_empty() && due.is_empty() {
+        let mut lanes = self.queue.lanes();
+        let due = lanes.take_due(now_ms, LANES.saturating_sub(running));
+        if lanes.is_empty() {
             return Err(Nothing::Owed);
         }
-        let sleep = next_ms.map_or(LONGEST_SLEEP, |next_ms| {
-            Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or_default()).min(LONGEST_SLEEP)
-        });
+        // One that is due already waits for a lane that is worked on.
+        let sleep =
+            lanes.next_due_ms().filter(|next_ms| *next_ms > now_ms).map_or(LONGEST_SLEEP, |next_ms| {
+                Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or_default()).min(LONGEST_SLEEP)
+            });
         Ok(Found { subscription, due, sleep })
     }
 
-    /// Takes this worker off the list, unless it was woken since it looked.
+    fn ended(&self, lane: LaneId, ended: Result<Ended, JoinError>) {
+        let now_ms = self.shared.clock.now_ms();
+        let how = ended.unwrap_or_else(|error| {
+            tracing::error!(lane, %error, "a webhook delivery broke off and is taken up again");
+            let pause_ms = i64::try_from(STORAGE_PAUSE.as_millis()).unwrap_or_default();
+            Ended::GoesOn { next_attempt_ms: now_ms + pause_ms, gave_up: false }
+        });
+        self.queue.lanes().ended(lane, &how, now_ms);
+    }
+
+    /// Takes this worker off the list, unless something was added since it looked.
     fn ends(&self) -> bool {
         let mut workers = self.shared.workers();
-        if self.signal.dirty.load(Ordering::Relaxed) {
+        if !self.queue.lanes().is_empty() {
             return false;
         }
         workers.by_key.remove(&self.key);
@@ -225,19 +252,19 @@ impl Worker {
 
 struct Found {
     subscription: Arc<Subscription>,
-    due: Vec<wakeeper_storage::Lane>,
+    due: Vec<Due>,
     sleep: Duration,
 }
 
 /// Why a look found nothing.
 enum Nothing {
     Owed,
-    Readable(StorageError),
+    Stored(StorageError),
 }
 
 impl From<StorageError> for Nothing {
     fn from(error: StorageError) -> Self {
-        Self::Readable(error)
+        Self::Stored(error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Once a minute: deliveries nobody was woken for, figures for `/metrics`, rows to forget.
+//! At the start and once a minute: deliveries nobody was told of, figures for `/metrics`, rows to forget.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -64,10 +64,9 @@ async fn round(
     shared: &Shared,
     retention: RetentionSettings,
 ) -> Result<(), StorageError> {
-    let pending: HashSet<String> = shared.storage.pending_subscriptions().await?.into_iter().collect();
-    for key in &pending {
-        dispatcher.wake(key);
-    }
+    let lanes = shared.storage.pending_lanes().await?;
+    let pending: HashSet<String> = lanes.iter().map(|lane| lane.key.subscription.clone()).collect();
+    dispatcher.restore(lanes);
     shared.registry.forget_retired(&pending);
     shared.receivers.tidy();
     let counts = shared.storage.outbox_counts().await?;

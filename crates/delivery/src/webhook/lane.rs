@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use wakeeper_storage::{AttemptRow, DeliveryRecord, Lane, OutboxItem, Verdict};
+use wakeeper_storage::{AttemptRow, DeliveryRecord, LaneKey, OutboxItem, Verdict};
 
 use super::delivery::{self, Attempted};
 use super::dispatcher::{STORAGE_PAUSE, Shared};
+use super::lanes::Ended;
 use super::receivers::Receiver;
 use super::retry;
 use super::subscription::Subscription;
@@ -17,11 +18,18 @@ const LANE_BATCH: u32 = 32;
 const PAGE: u32 = 8;
 
 /// Works on a lane until it is empty, must wait, or had its turn.
-pub(super) async fn run(shared: Arc<Shared>, subscription: Arc<Subscription>, lane: Lane) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    subscription: Arc<Subscription>,
+    lane: LaneKey,
+    gave_up: bool,
+) -> Ended {
     let receiver = shared.receivers.receiver(&subscription.receiver());
     let room = tokio::select! {
         room = shared.receivers.room(&receiver) => room,
-        () = shared.stop.cancelled() => return,
+        () = shared.stop.cancelled() => {
+            return Ended::GoesOn { next_attempt_ms: shared.clock.now_ms(), gave_up };
+        }
     };
     let gauge = metrics::gauge!("wakeeper_webhook_in_flight");
     gauge.increment(1.0);
@@ -30,43 +38,50 @@ pub(super) async fn run(shared: Arc<Shared>, subscription: Arc<Subscription>, la
         subscription: &subscription,
         receiver: &receiver,
         lane: &lane,
-        gave_up: lane.gave_up,
+        gave_up,
+        next_attempt_ms: shared.clock.now_ms(),
     };
-    turn.take().await;
+    let empty = turn.take().await;
+    let (next_attempt_ms, gave_up) = (turn.next_attempt_ms, turn.gave_up);
     gauge.decrement(1.0);
     drop(room);
+    if empty { Ended::Empty } else { Ended::GoesOn { next_attempt_ms, gave_up } }
 }
 
 struct Turn<'a> {
     shared: &'a Shared,
     subscription: &'a Subscription,
     receiver: &'a Receiver,
-    lane: &'a Lane,
+    lane: &'a LaneKey,
     gave_up: bool,
+    /// When the lane's next row may be tried.
+    next_attempt_ms: i64,
 }
 
 impl Turn<'_> {
-    async fn take(&mut self) {
+    /// Answers whether the lane is empty.
+    async fn take(&mut self) -> bool {
         let mut done = 0;
         while done < LANE_BATCH {
-            let items = match self.shared.storage.lane_items(self.lane.id, PAGE).await {
+            let items = match self.shared.storage.lane_items(self.lane, PAGE).await {
                 Ok(items) => items,
                 Err(error) => {
                     tracing::error!(%error, "cannot read webhook deliveries");
                     self.pause().await;
-                    return;
+                    return false;
                 }
             };
             if items.is_empty() {
-                return;
+                return true;
             }
             for item in items {
                 if self.shared.stop.is_cancelled() || !self.deliver(item).await {
-                    return;
+                    return false;
                 }
                 done += 1;
             }
         }
+        false
     }
 
     /// Answers whether the lane's next delivery may follow at once.
@@ -91,17 +106,18 @@ impl Turn<'_> {
             rand::random(),
         );
         self.report(&event_id, number, &attempted, &verdict);
-        let goes_on = match &verdict {
+        self.next_attempt_ms = match &verdict {
             Verdict::Delivered => {
                 self.gave_up = false;
-                true
+                now_ms
             }
-            Verdict::Retry { .. } => false,
+            Verdict::Retry { next_attempt_ms } => *next_attempt_ms,
             Verdict::Dead { next_attempt_ms, exhausted, .. } => {
                 self.gave_up |= *exhausted;
-                *next_attempt_ms <= now_ms
+                *next_attempt_ms
             }
         };
+        let goes_on = !matches!(verdict, Verdict::Retry { .. }) && self.next_attempt_ms <= now_ms;
         let attempt = AttemptRow {
             number,
             started_ms,
@@ -109,8 +125,7 @@ impl Turn<'_> {
             status: attempted.status,
             error: attempted.why(),
         };
-        let record =
-            DeliveryRecord { lane: self.lane.id, delivery: id, attempt: Some(attempt), verdict, now_ms };
+        let record = DeliveryRecord { delivery: id, attempt: Some(attempt), verdict, now_ms };
         self.store(record).await && goes_on
     }
 

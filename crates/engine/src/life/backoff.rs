@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use wakeeper_doctor::findings::codes::OLDER_COPY;
+use wakeeper_engine_store::generation::doubt_code;
 use wakeeper_model::Backoff;
 
 /// Why a connection attempt ended.
@@ -186,7 +186,7 @@ impl Cause {
             Self::Unavailable => "unavailable",
             Self::Disk => "disk",
             Self::NotStored => "not_stored",
-            Self::OlderCopy => OLDER_COPY.as_str(),
+            Self::OlderCopy => doubt_code(),
             Self::Engine => "engine",
             Self::ServerBusy => "server_busy",
             Self::Refused(_) => "refused",

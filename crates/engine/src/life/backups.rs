@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
+use wakeeper_engine_store::move_notes::MOVED_MARKER;
 use wakeeper_engine_store::{Copies, Copying, DATABASE, NativeError, copy_as_baileys};
 use wakeeper_recovery::SessionError;
 use wakeeper_recovery::backups::{BackupOutcome, BackupStore, BackupTarget, BackupTargets};

@@ -6,17 +6,17 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
+use wakeeper_engine_store::move_notes::{self, MOVED_MARKER};
 use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::{Folder, create_private_folders, read_own};
 use wakeeper_storage::disk::{DiskCause, DiskTrouble, settle_wal};
 
+use crate::EngineError;
 use crate::life::generation::NOTE;
 use crate::life::lock::{Lock, SESSION_LOCK};
 use crate::life::store::{self, EngineStore, Ledger};
 use crate::outbound::retry_requests;
-use crate::{EngineError, transfer};
 
 /// How the folders of logins begin that were set aside; the time follows, in milliseconds since 1970.
 const LOGGED_OUT: &str = "logged-out-";
@@ -30,7 +30,10 @@ const LOGINS_KEPT: usize = 5;
 const LOGINS_KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Creates a folder, 0700, when it is missing.
-pub(crate) fn create_folder(path: &Path) -> Result<(), EngineError> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_folder(path: &Path) -> Result<(), EngineError> {
     create_private_folders(path).map_err(|source| EngineError::Folder {
         operation: "create",
         path: path.to_owned(),
@@ -39,7 +42,8 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), EngineError> {
 }
 
 /// The folder of a session.
-pub(crate) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
+#[must_use]
+pub fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
     auth_info.join("sessions").join(session.as_str())
 }
 
@@ -48,8 +52,8 @@ pub(crate) fn folder(auth_info: &Path, session: &SessionName) -> PathBuf {
 /// # Errors
 /// When it lives elsewhere, or it is not known where.
 pub(crate) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), EngineError> {
-    transfer::settle(folder, session)?;
-    match transfer::moved_to(folder) {
+    move_notes::settle(folder, session)?;
+    match move_notes::moved_to(folder) {
         Some(to) => Err(EngineError::Moved { session: session.clone(), to }),
         None => Ok(()),
     }
@@ -142,13 +146,19 @@ pub(crate) fn prune_set_aside(folder: &Path, now_ms: i64) -> std::io::Result<usi
 }
 
 /// Moves the engine's database and its marker aside under a name. Answers where it went.
-pub(crate) fn set_aside_as(folder: &Path, name: &str) -> Result<PathBuf, EngineError> {
+///
+/// # Errors
+/// When a file cannot be moved.
+pub fn set_aside_as(folder: &Path, name: &str) -> Result<PathBuf, EngineError> {
     move_aside(folder, name, true)
 }
 
 /// The same; the note of whose login it was goes along only `with_note`, and with it what devices asked that login for. The
 /// note goes first, so that what is cut short never looks like a login that was lost.
-pub(crate) fn move_aside(folder: &Path, name: &str, with_note: bool) -> Result<PathBuf, EngineError> {
+///
+/// # Errors
+/// When a file cannot be moved.
+pub fn move_aside(folder: &Path, name: &str, with_note: bool) -> Result<PathBuf, EngineError> {
     let aside = folder.join(name);
     create_folder(&aside)?;
     let note = [NOTE, retry_requests::FILE].into_iter().filter(|_| with_note);

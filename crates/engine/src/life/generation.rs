@@ -17,15 +17,14 @@ mod witness;
 
 use std::path::{Path, PathBuf};
 
-use wakeeper_doctor::backup::manifest::account_mark;
-use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed};
+use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed, login_mark};
 use wakeeper_engine_store::{DATABASE, NativeError};
 use wakeeper_storage::{GenerationRow, OwnedRows, Storage, StorageError};
 
 use crate::outbound::retry_requests;
 
-pub(crate) use judge::{Doubt, sentence};
-pub(crate) use note::{NOTE, Note, changed};
+pub use judge::{Doubt, sentence};
+pub use note::{NOTE, Note, changed};
 use progress::{PROGRESS, Progress};
 use wakeeper_model::SessionName;
 pub(crate) use witness::Witness;
@@ -53,7 +52,7 @@ pub enum GenerationError {
 
 /// Where the state of one session is kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub struct Places {
     /// The session.
     pub session: SessionName,
     /// Its folder.
@@ -77,7 +76,7 @@ impl Places {
 
 /// A run of a session that has begun.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
+pub struct Run {
     places: Places,
     login: String,
     number: Option<String>,
@@ -87,7 +86,7 @@ pub(crate) struct Run {
 
 /// What the start of a run found.
 #[derive(Debug, Default)]
-pub(crate) struct Begun {
+pub struct Begun {
     /// The run, when there is a login to watch.
     pub run: Option<Run>,
     /// What did not fit together; nothing when it is a plain restart.
@@ -100,7 +99,7 @@ pub(crate) struct Begun {
 
 /// What is told from outside of the files.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
+pub struct Told {
     /// When the engine's database was last changed, read before anything opened it.
     pub engine_changed: Option<String>,
     /// The greatest id of the pre-keys that WhatsApp's server has, when this copy never made that one.
@@ -109,7 +108,7 @@ pub(crate) struct Told {
 
 impl Told {
     /// What the files tell before they are opened.
-    pub(crate) fn before_opening(places: &Places) -> Self {
+    pub fn before_opening(places: &Places) -> Self {
         Self { engine_changed: note::changed(&places.database()), server_ahead: None }
     }
 }
@@ -118,14 +117,14 @@ impl Told {
 ///
 /// # Errors
 /// When something cannot be read.
-pub(crate) async fn doubts(
+pub async fn doubts(
     places: &Places,
     storage: &dyn Storage,
     told: &Told,
 ) -> Result<Vec<Doubt>, GenerationError> {
     let marked = native::marked(&places.database()).await?;
     let Some(identity) = marked.identity else { return Ok(Vec::new()) };
-    let login = account_mark(&identity);
+    let login = login_mark(&identity);
     let seen = judge::Seen {
         mark: marked.mark,
         row: storage.generation(places.session.as_str()).await?,
@@ -164,7 +163,7 @@ pub(crate) async fn begin(
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub(crate) async fn begin_linked(
+pub async fn begin_linked(
     places: &Places,
     storage: &dyn Storage,
     rows: &OwnedRows,
@@ -185,7 +184,7 @@ async fn mark(
     // One that is not linked has no chains, and gets its mark when it is.
     let Some(identity) = marked.identity else { return Ok(Begun::default()) };
     let run =
-        Run { places: places.clone(), login: account_mark(&identity), number: marked.number, word: word() };
+        Run { places: places.clone(), login: login_mark(&identity), number: marked.number, word: word() };
     let in_doubt = !doubts.is_empty();
     let last = storage.generation(places.session.as_str()).await?.filter(|row| row.login == run.login);
     let before =
@@ -229,11 +228,7 @@ impl Run {
     ///
     /// # Errors
     /// When something cannot be written; the next start takes the run for one that was cut short.
-    pub(crate) async fn end(
-        mut self,
-        storage: &dyn Storage,
-        rows: &OwnedRows,
-    ) -> Result<(), GenerationError> {
+    pub async fn end(mut self, storage: &dyn Storage, rows: &OwnedRows) -> Result<(), GenerationError> {
         let database = self.places.database();
         // Logged out, moved or removed meanwhile: there is nothing to mark.
         if !database.is_file() {
@@ -318,7 +313,7 @@ impl Run {
 ///
 /// # Errors
 /// When the rows cannot be written.
-pub(crate) async fn forget(folder: &Path, rows: &OwnedRows) -> Result<(), StorageError> {
+pub async fn forget(folder: &Path, rows: &OwnedRows) -> Result<(), StorageError> {
     // Who the login was is of no use any more.
     let _ = std::fs::remove_file(folder.join(NOTE));
     let _ = std::fs::remove_file(folder.join(retry_requests::FILE));

@@ -16,9 +16,9 @@ use crate::EngineError;
 use crate::life::credentials::create_folder;
 
 /// The lock file of a session, in its folder.
-pub(crate) const SESSION_LOCK: &str = "session.lock";
+pub const SESSION_LOCK: &str = "session.lock";
 /// The lock file of the folder of all sessions, inside it.
-pub(crate) const FOLDER_LOCK: &str = "wakeeper.lock";
+pub const FOLDER_LOCK: &str = "wakeeper.lock";
 
 /// A held lock; dropped, or its process killed, it is free again.
 #[derive(Debug)]
@@ -32,14 +32,17 @@ pub struct Lock {
 
 /// A folder that only its content is wanted from, held without writing anything into it; dropped, it is free again.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub struct Hold {
     /// Kept for their drop: the folder, and the lock file that a gateway left in it.
     _files: Vec<File>,
 }
 
 impl Hold {
     /// Holds the session's folder that lies at `folder`, or says who has it.
-    pub(crate) fn on(folder: &Path, what: &str) -> Result<Self, LockError> {
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be locked.
+    pub fn on(folder: &Path, what: &str) -> Result<Self, LockError> {
         let path = folder.join(SESSION_LOCK);
         let failed = |source| LockError::File { what: what.to_owned(), path: folder.to_owned(), source };
         let mut files = Vec::new();
@@ -119,7 +122,7 @@ impl Lock {
     }
 
     /// Takes the lock in file `path`, created 0600 when missing, and that of the folder it lies in, or says who has it.
-    pub(crate) fn take(path: &Path, what: String) -> Result<Self, LockError> {
+    pub fn take(path: &Path, what: String) -> Result<Self, LockError> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         Self::both(path, folder, what)
     }

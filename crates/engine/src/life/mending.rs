@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, OnceCell};
-use wakeeper_doctor::address::Address;
 use wakeeper_engine_store::chains::ChainKind;
 use wakeeper_engine_store::sound::{self, Unsound};
 use wakeeper_model::{Clock, SessionName};
@@ -68,7 +67,7 @@ pub(crate) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) {
 pub(crate) struct Mending {
     store: Arc<dyn Backend>,
     mender: Mender,
-    own: OnceCell<Vec<Address>>,
+    own: OnceCell<sound::OwnAddresses>,
 }
 
 impl Mending {

@@ -10,9 +10,9 @@ use wakeeper_private_fs::Folder;
 use wakeeper_storage::Storage;
 use wakeeper_waha::Me;
 
+use crate::EngineError;
 use crate::life::credentials::{folder, move_aside};
 use crate::life::generation::Note;
-use crate::{BackupPlace, EngineError};
 
 /// What is known of the session whose database is looked at.
 #[derive(Clone, Copy)]
@@ -20,14 +20,14 @@ pub(crate) struct Subject<'a> {
     pub session: &'a SessionName,
     pub folder: &'a Path,
     pub me: Option<&'a Me>,
-    pub backups: Option<&'a BackupPlace>,
+    pub backups: Option<&'a Backups>,
     /// The rows were lost, so that they do not tell who was linked.
     pub rows_lost: bool,
     pub now_ms: i64,
 }
 
 /// The backups of a session: the one called `default` carries the folder's own name, as before it was wakeeper's.
-pub(crate) fn backups_of(place: &BackupPlace, session: &SessionName) -> Backups {
+pub(crate) fn backups_of(place: &Backups, session: &SessionName) -> Backups {
     let label = if *session == SessionName::default_session() {
         place.label.clone()
     } else {
@@ -140,7 +140,8 @@ fn set_aside(subject: Subject<'_>) -> Result<Option<PathBuf>, EngineError> {
 }
 
 /// The sessions that have a folder with something in their database's place, but no row.
-pub(crate) fn on_disk(auth_info: &Path) -> Vec<SessionName> {
+#[must_use]
+pub fn on_disk(auth_info: &Path) -> Vec<SessionName> {
     let items = std::fs::read_dir(auth_info.join("sessions")).into_iter().flatten().flatten();
     let names = items.filter_map(|item| item.file_name().to_str()?.parse::<SessionName>().ok());
     let mut found: Vec<SessionName> = names

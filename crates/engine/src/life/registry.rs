@@ -31,9 +31,7 @@ use crate::media::pace::LeastRate;
 use crate::media::spool::Spool;
 use crate::outbound::inflight::Inflight;
 use crate::outbound::{Outbound, OutboundParts};
-use crate::{
-    EngineConfig, EngineError, life::credentials, life::endpoint, life::generation, life::recovery, transfer,
-};
+use crate::{EngineConfig, EngineError, life::credentials, life::endpoint, life::generation, life::recovery};
 
 /// Commands a session keeps waiting; more are refused as busy.
 const MAILBOX: usize = 64;
@@ -109,7 +107,10 @@ impl Sessions {
     async fn load(&self) -> Result<(), EngineError> {
         let shared = &self.shared;
         let storage = &shared.storage;
-        transfer::at_first_start(&shared.config, &shared.lock, storage, shared.clock.now_ms()).await?;
+        if let Some(take_over) = &shared.config.first_start {
+            let folder = &shared.config.auth_info_dir;
+            take_over.take_over(folder, &shared.lock, storage, shared.clock.now_ms()).await?;
+        }
         let stored = storage.sessions().await?;
         let mut missing = recovery::on_disk(&shared.config.auth_info_dir);
         missing.retain(|name| !stored.iter().any(|row| row.name == name.as_str()));
@@ -250,7 +251,7 @@ impl Sessions {
                 rows: config.auth_info_dir.join(wakeeper_storage::ROWS_DATABASE),
                 witnesses: config.state_dir.clone(),
             },
-            backups: config.first_start.as_ref().map(|place| place.backup.clone()),
+            backups: config.backups.clone(),
             rows_lost: config.rows_lost.is_some(),
         }
     }
@@ -304,7 +305,7 @@ impl Sessions {
 }
 
 /// Removes a session's folder, if there is one.
-pub(crate) fn remove_folder(folder: &Path) -> Result<(), EngineError> {
+pub fn remove_folder(folder: &Path) -> Result<(), EngineError> {
     match std::fs::remove_dir_all(folder) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(EngineError::Folder { operation: "remove", path: folder.to_owned(), source })

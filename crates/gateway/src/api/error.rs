@@ -9,10 +9,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{EngineError, FetchError, LockError, MediaError, PairingError, SendError};
-use wakeeper_storage::StorageError;
-use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
 
 /// Stable name of what went wrong, for programs.
@@ -232,19 +232,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<StorageError> for ApiError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Closed => Self::shutting_down(),
-            StorageError::Disk { trouble } => disk(&trouble),
-            StorageError::NotOwner { .. } | StorageError::Owned { .. } => elsewhere(),
-            error @ StorageError::DamagedRow { .. } => {
-                tracing::error!(%error, "a request failed");
-                Self::new(ErrorCode::Internal, error.to_string())
-                    .hint("the other rows can be read: in a list, pass it over with limit and offset")
-            }
-            error => internal(&error),
-        }
+impl From<DeliveryError> for ApiError {
+    fn from(error: DeliveryError) -> Self {
+        rows(&error, error.failure())
     }
 }
 
@@ -281,10 +271,11 @@ impl From<EngineError> for ApiError {
             | EngineError::Proxy { .. }
             | EngineError::ImportUnfinished { .. }
             | EngineError::LoginLost { .. } => Self::new(ErrorCode::Conflict, text),
-            EngineError::Storage(error) => error.into(),
-            EngineError::Disk { trouble } => disk(&trouble),
+            EngineError::Storage(error) => rows(&error, error.failure()),
+            EngineError::Disk { trouble } => rows(&trouble, trouble.failure()),
             EngineError::Lock(LockError::File { .. })
             | EngineError::Endpoint(_)
+            | EngineError::Rows { .. }
             | EngineError::Folder { .. }
             | EngineError::FirstStart { .. }
             | EngineError::EngineDatabase { .. }
@@ -358,20 +349,29 @@ fn elsewhere() -> ApiError {
         .hint("its status says why; starting it again takes it back when the other one is gone")
 }
 
-/// Nothing can be stored, so nothing is promised. The path is the operator's, not the caller's.
-fn disk(trouble: &DiskTrouble) -> ApiError {
-    tracing::warn!(%trouble, "a request was refused");
-    let file = trouble.path.file_name().unwrap_or_default().to_string_lossy();
-    let message = format!(
-        "{file} cannot be written ({}); nothing was stored and nothing was sent",
-        trouble.cause.name()
-    );
-    ApiError::new(ErrorCode::StorageUnavailable, message)
-        .hint(format!(
-            "{}. Then repeat the request, with the same Idempotency-Key if it had one",
-            trouble.advice()
-        ))
-        .retry_after(5)
+/// Rows that could not be read or written.
+fn rows(error: &dyn std::fmt::Display, failure: RowsFailure) -> ApiError {
+    match failure {
+        RowsFailure::Closed => ApiError::shutting_down(),
+        RowsFailure::NotOwner => elsewhere(),
+        RowsFailure::Damaged { row } => {
+            tracing::error!(%error, "a request failed");
+            ApiError::new(ErrorCode::Internal, row)
+                .hint("the other rows can be read: in a list, pass it over with limit and offset")
+        }
+        // Nothing can be stored, so nothing is promised.
+        RowsFailure::Disk { file, cause, advice } => {
+            tracing::warn!(trouble = %error, "a request was refused");
+            let message =
+                format!("{file} cannot be written ({cause}); nothing was stored and nothing was sent");
+            ApiError::new(ErrorCode::StorageUnavailable, message)
+                .hint(format!(
+                    "{advice}. Then repeat the request, with the same Idempotency-Key if it had one"
+                ))
+                .retry_after(5)
+        }
+        RowsFailure::Fault => internal(error),
+    }
 }
 
 /// WhatsApp's way to say "slower": 429, and 463 for messages to strangers.
@@ -386,7 +386,7 @@ fn rejected(code: &str, text: String) -> ApiError {
 }
 
 /// What went wrong inside is for the log; its paths and databases are not the caller's.
-fn internal(error: &dyn std::error::Error) -> ApiError {
+fn internal(error: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%error, "a request failed");
     ApiError::new(ErrorCode::Internal, "The gateway could not do it; its log says why")
 }

@@ -22,6 +22,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// A file: exactly one of `url` and `data`.
 #[derive(Deserialize, ToSchema)]
+#[serde(expecting = "an object with url or data, such as {\"url\": \"https://example.org/a.png\"}")]
 pub(super) struct FileField {
     /// What it is; told by the server of the URL, or by the kind of message, when missing.
     #[schema(example = "image/png")]
@@ -83,15 +84,14 @@ fn decode(data: &[u8]) -> Result<Bytes, ApiError> {
     Ok(Bytes::from(bytes))
 }
 
-/// Decodes base64 that comes in pieces. Space around it is passed over.
+/// Decodes base64 that comes in pieces. Space is passed over: MIME breaks lines after 76 letters.
 #[derive(Default)]
 pub(super) struct Decoder {
     input: Vec<u8>,
-    begun: bool,
 }
 
-/// The end may be padding and space, which only the last piece may have.
-const KEPT_BACK: usize = 64;
+/// The end may be padding, which only the last piece may have.
+const KEPT_BACK: usize = 4;
 
 impl Decoder {
     /// Where text is added.
@@ -111,15 +111,11 @@ impl Decoder {
     /// The bytes of the rest.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, ApiError> {
         self.skip_space();
-        LENIENT.decode(self.input.trim_ascii_end()).map_err(|_| not_base64())
+        LENIENT.decode(&self.input).map_err(|_| not_base64())
     }
 
     fn skip_space(&mut self) {
-        if !self.begun {
-            let space = self.input.len() - self.input.trim_ascii_start().len();
-            self.input.drain(..space);
-            self.begun = !self.input.is_empty();
-        }
+        self.input.retain(|letter| !letter.is_ascii_whitespace());
     }
 }
 
@@ -147,7 +143,7 @@ mod tests {
 
     #[test]
     fn base64_is_read_with_and_without_padding() {
-        for data in ["aGVsbG8=", "aGVsbG8", " aGVsbG8=\n"] {
+        for data in ["aGVsbG8=", "aGVsbG8", " aGVsbG8=\n", "aGVs\r\nbG8=\r\n", "aGVsbG8\n="] {
             let file = check(&serde_json::json!({ "data": data }).to_string()).unwrap();
             assert!(matches!(file.source, MediaSource::Data(bytes) if bytes == "hello"));
         }
@@ -158,7 +154,10 @@ mod tests {
         let content: Vec<u8> = (0..10_000u32).map(|number| (number % 251) as u8).collect();
         for (cut, space) in [(0, ""), (1, " \n"), (2, "\r\n")] {
             let content = &content[cut..];
-            let text = format!("{space}{}{space}", base64::engine::general_purpose::STANDARD.encode(content));
+            let whole = base64::engine::general_purpose::STANDARD.encode(content);
+            // Lines of 76 letters, as MIME has them.
+            let lines = whole.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap());
+            let text = lines.fold(space.to_owned(), |text, line| text + line + space);
             for size in [1, 3, 64, 1000, 20_000] {
                 let (mut decoder, mut decoded) = (Decoder::default(), Vec::new());
                 for piece in text.as_bytes().chunks(size) {
@@ -169,7 +168,7 @@ mod tests {
                 assert!(decoded == content, "{cut} {size}");
             }
         }
-        for bad in ["QUJD QUJD", "QUI=QUJD", "QUJD\u{e9}", "*"] {
+        for bad in ["QUJD-QUJD", "QUI=QUJD", "QUJD\u{e9}", "*"] {
             let mut decoder = Decoder::default();
             decoder.input().extend_from_slice(bad.repeat(100).as_bytes());
             assert!(decoder.decode().is_err() || decoder.finish().is_err(), "{bad}");

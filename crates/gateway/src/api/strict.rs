@@ -189,19 +189,34 @@ fn shown(name: &str) -> String {
 }
 
 /// Turns serde's ``invalid type: string "hello", expected u32 at line 1 column 9`` into
-/// `expected u32`. What is cut off is the caller's data.
+/// `expected a whole number`. What is cut off is the caller's data.
 pub(super) fn without_values(text: &str) -> String {
     let text = text.rfind(" at line ").map_or(text, |end| &text[..end]);
     if text == NOT_BUILT {
         return NOT_BUILT.to_owned();
     }
     if let Some(start) = text.rfind("expected ") {
-        return text[start..].to_owned();
+        return format!("expected {}", of_json(&text[start + "expected ".len()..]));
     }
     if text.starts_with("missing field ") || text.starts_with("duplicate field ") {
         return text.to_owned();
     }
     "not a value that is allowed here".to_owned()
+}
+
+/// What Rust calls it, in JSON's words.
+fn of_json(kind: &str) -> &str {
+    match kind {
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a boolean" => "true or false",
+        "f32" | "f64" => "a number",
+        _ if kind.starts_with("struct ") || kind.starts_with("internally tagged enum ") => "an object",
+        _ if matches!(kind.split_at_checked(1), Some(("u" | "i", bits)) if bits.parse::<u8>().is_ok() || bits == "size") => {
+            "a whole number"
+        }
+        _ => kind,
+    }
 }
 
 #[cfg(test)]
@@ -237,12 +252,26 @@ mod tests {
     fn names_the_field_and_the_expectation_but_not_the_value() {
         let (code, text) = refused(r#"{"chatId":"a","limit":"private words, expected nothing"}"#);
         assert_eq!(code, ErrorCode::InvalidRequest);
-        assert!(text.contains("limit: expected u32"), "{text}");
+        assert!(text.contains("limit: expected a whole number"), "{text}");
         assert!(!text.contains("private"), "{text}");
         let (_, text) = refused(r#"{"limit":1}"#);
         assert!(text.contains("missing field `chatId`"), "{text}");
         let (_, text) = refused(r#"{"chatId":"a","chatId":"b"}"#);
         assert!(text.contains("duplicate field `chatId`"), "{text}");
+    }
+
+    #[test]
+    fn says_what_is_expected_in_the_words_of_json() {
+        for (body, expected) in [
+            (json!({"chatId": 3}), "chatId: expected a string"),
+            (json!({"chatId": "a", "limit": "x"}), "limit: expected a whole number"),
+            (json!({"chatId": "a", "inner": "x"}), "inner: expected a list"),
+            (json!({"chatId": "a", "inner": ["x"]}), "inner[0]: expected an object"),
+        ] {
+            let (_, text) = refused(&body.to_string());
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("struct ") && !text.contains("sequence"), "{text}");
+        }
     }
 
     #[test]

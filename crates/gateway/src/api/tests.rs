@@ -90,4 +90,6 @@ fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
 #[cfg(feature = "demo")]
 mod answers;
 #[cfg(feature = "demo")]
+mod bodies;
+#[cfg(feature = "demo")]
 mod requests;

@@ -7,8 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_delivery::events::body;
-use wakeeper_storage::DeadLetterQuery;
+use wakeeper_delivery::webhook::{self, WhichLetters};
 
 use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
@@ -64,20 +63,19 @@ struct DeadLetter {
     body: Value,
 }
 
-impl From<wakeeper_storage::DeadLetter> for DeadLetter {
-    fn from(letter: wakeeper_storage::DeadLetter) -> Self {
-        let body = body(&letter.event_id, letter.timestamp_ms, &letter.name, &letter.rest);
+impl From<webhook::DeadLetter> for DeadLetter {
+    fn from(letter: webhook::DeadLetter) -> Self {
         Self {
             id: letter.id,
             event_id: letter.event_id,
-            event: letter.name,
+            event: letter.event,
             subscription: letter.subscription,
             timestamp: letter.timestamp_ms,
             attempts: letter.attempts,
             reason: letter.reason,
-            given_up: letter.dead_ms,
+            given_up: letter.given_up_ms,
             // What is no JSON is shown as the text that it is.
-            body: serde_json::from_str(&body).unwrap_or(Value::String(body)),
+            body: serde_json::from_str(&letter.body).unwrap_or(Value::String(letter.body)),
         }
     }
 }
@@ -111,11 +109,11 @@ async fn list(
     if !(1..=MOST_DEAD_LETTERS).contains(&parameters.limit) {
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_DEAD_LETTERS}")));
     }
-    let query = DeadLetterQuery {
+    let query = WhichLetters {
         session: Some(name.as_str().to_owned()),
         after: parameters.after,
         limit: parameters.limit,
-        ..DeadLetterQuery::default()
+        ..WhichLetters::default()
     };
     let letters = api.webhooks.dead_letters(query).await?;
     Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
@@ -135,7 +133,7 @@ async fn replay(
 ) -> Result<(axum::http::StatusCode, Json<Replayed>), ApiError> {
     let (name, _) = api.session(&session).await?;
     let one_event = request.event_id.is_some();
-    let query = DeadLetterQuery {
+    let query = WhichLetters {
         session: Some(name.as_str().to_owned()),
         subscription: request.subscription,
         event_id: request.event_id,

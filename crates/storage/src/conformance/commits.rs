@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::{all_events, event, message, own};
+use super::{all_events, event, lane_of, message, own};
 use crate::{
     Change, CommitBatch, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Storage, WireKey,
 };
@@ -46,12 +46,12 @@ pub(crate) async fn a_redelivered_message_makes_no_second_event(storage: Arc<dyn
     let first =
         own(&storage, "default").await.rows().commit(arrives(message("c", "M1"), "e1").into()).await.unwrap();
     assert_eq!(first.applied, [true]);
-    assert_eq!(first.subscriptions, ["hook"]);
+    assert_eq!(first.lanes, [lane_of("hook", "c")]);
     assert_eq!(first.events[0].id, "e1");
     let again =
         own(&storage, "default").await.rows().commit(arrives(message("c", "M1"), "e2").into()).await.unwrap();
     assert_eq!(again.applied, [false]);
-    assert!(again.events.is_empty() && again.subscriptions.is_empty());
+    assert!(again.events.is_empty() && again.lanes.is_empty());
     // The same stanza id from another sender, or in the other direction, is another message.
     let others = vec![
         arrives(MessageRow { participant: "p".to_owned(), ..message("c", "M1") }, "e3"),

@@ -1,83 +1,103 @@
 use std::sync::Arc;
 
-use super::{event, own};
-use crate::{Change, DeliveryRecord, NewEvent, Storage, Verdict};
+use super::{event, lane_of, lanes, own, pending};
+use crate::{AccountChange, AccountRow, Change, DeadLetterQuery, DeliveryRecord, NewEvent, Storage, Verdict};
 
-async fn record(storage: &Arc<dyn Storage>, lane: i64, delivery: i64, verdict: Verdict) {
-    storage
-        .record_delivery(DeliveryRecord { lane, delivery, attempt: None, verdict, now_ms: 2000 })
-        .await
-        .unwrap();
+async fn record(storage: &Arc<dyn Storage>, delivery: i64, verdict: Verdict) {
+    storage.record_delivery(DeliveryRecord { delivery, attempt: None, verdict, now_ms: 2000 }).await.unwrap();
+}
+
+async fn commit(storage: &Arc<dyn Storage>, events: &[(&str, &str)]) {
+    let events = events.iter().map(|(chat, id)| event(chat, id, &["a"])).collect();
+    own(storage, "default").await.rows().commit(Change::Events(events).into()).await.unwrap();
+}
+
+async fn ids(storage: &Arc<dyn Storage>, chat: &str) -> Vec<String> {
+    let items = storage.lane_items(&lane_of("a", chat), 10).await.unwrap();
+    items.into_iter().map(|item| item.event_id).collect()
+}
+
+/// When the lane of a chat may go on, and whether it gave a row up.
+async fn state(storage: &Arc<dyn Storage>, chat: &str) -> Option<(Option<i64>, bool)> {
+    let found = lanes(storage, "a").await.into_iter().find(|lane| lane.key == lane_of("a", chat));
+    found.map(|lane| (lane.next_attempt_ms, lane.gave_up))
 }
 
 pub(crate) async fn rows_keep_their_order_and_lanes_their_distance(storage: Arc<dyn Storage>) {
-    let other_session = NewEvent { session: "other".to_owned(), ..event("c", "o1", &["a"]) };
-    let events = vec![
-        event("c", "e1", &["a"]),
-        event("d", "e2", &["a"]),
-        event("c", "e3", &["a"]),
-        event("c", "e4", &["a"]),
-    ];
-    own(&storage, "default").await.rows().commit(Change::Events(events).into()).await.unwrap();
-    own(&storage, "other").await.rows().commit(Change::Events(vec![other_session]).into()).await.unwrap();
-    let lanes = storage.due_lanes("a", 1000, 10).await.unwrap();
-    assert_eq!(lanes.len(), 3, "one for each session and chat");
-    let mut first = None;
-    for lane in &lanes {
-        let items = storage.lane_items(lane.id, 10).await.unwrap();
-        let ids: Vec<_> = items.iter().map(|item| item.event_id.as_str()).collect();
-        match (lane.session.as_str(), ids.as_slice()) {
-            ("other", ["o1"]) | ("default", ["e2"]) => {}
-            ("default", ["e1", "e3", "e4"]) => first = Some((lane.id, items[0].id)),
-            odd => panic!("{odd:?}"),
-        }
-    }
-    let (lane, delivery) = first.unwrap();
+    let elsewhere = NewEvent { session: "other".to_owned(), ..event("c", "o1", &["a"]) };
+    commit(&storage, &[("c", "e1"), ("d", "e2"), ("c", "e3"), ("c", "e4")]).await;
+    own(&storage, "other").await.rows().commit(Change::Events(vec![elsewhere]).into()).await.unwrap();
+    assert_eq!(lanes(&storage, "a").await.len(), 3, "one for each session and chat");
+    assert_eq!((ids(&storage, "c").await, ids(&storage, "d").await.len()), (own_ids(&["e1", "e3", "e4"]), 1));
     // A head that waits holds up its own lane, later events included, and no other.
-    record(&storage, lane, delivery, Verdict::Retry { next_attempt_ms: 8000 }).await;
-    own(&storage, "default")
-        .await
-        .rows()
-        .commit(Change::Events(vec![event("c", "e5", &["a"])]).into())
-        .await
-        .unwrap();
-    assert_eq!(storage.due_lanes("a", 7999, 10).await.unwrap().len(), 2);
-    record(&storage, lane, delivery, Verdict::Delivered).await;
-    assert_eq!(storage.due_lanes("a", 7999, 10).await.unwrap().len(), 3);
-    let ids: Vec<_> =
-        storage.lane_items(lane, 2).await.unwrap().into_iter().map(|item| item.event_id).collect();
-    assert_eq!(ids, ["e3", "e4"]);
+    let delivery = storage.lane_items(&lane_of("a", "c"), 1).await.unwrap()[0].id;
+    record(&storage, delivery, Verdict::Retry { next_attempt_ms: 8000 }).await;
+    commit(&storage, &[("c", "e5")]).await;
+    assert_eq!(state(&storage, "c").await, Some((Some(8000), false)));
+    assert_eq!(state(&storage, "d").await, Some((None, false)));
+    record(&storage, delivery, Verdict::Delivered).await;
+    assert_eq!(state(&storage, "c").await, Some((None, false)));
+    assert_eq!(ids(&storage, "c").await, ["e3", "e4", "e5"]);
+}
+
+fn own_ids(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }
 
 pub(crate) async fn a_late_outcome_for_a_settled_lane_is_ignored(storage: Arc<dyn Storage>) {
-    own(&storage, "default")
-        .await
-        .rows()
-        .commit(Change::Events(vec![event("c", "e1", &["a"])]).into())
-        .await
-        .unwrap();
-    let lane = storage.due_lanes("a", 1000, 1).await.unwrap().remove(0);
-    let delivery = storage.lane_items(lane.id, 1).await.unwrap()[0].id;
+    commit(&storage, &[("c", "e1")]).await;
+    let delivery = pending(&storage, "a").await[0].id;
     storage.abandon_subscription("a", "removed", 2000).await.unwrap();
-    record(&storage, lane.id, delivery, Verdict::Retry { next_attempt_ms: 1 }).await;
-    // A new lane for the same chat is not the old one.
-    own(&storage, "default")
-        .await
-        .rows()
-        .commit(Change::Events(vec![event("c", "e2", &["a"])]).into())
-        .await
-        .unwrap();
-    assert_ne!(storage.due_lanes("a", 1000, 1).await.unwrap()[0].id, lane.id);
+    record(&storage, delivery, Verdict::Retry { next_attempt_ms: 9000 }).await;
+    commit(&storage, &[("c", "e2")]).await;
+    let dead = Verdict::Dead { reason: String::new(), exhausted: true, next_attempt_ms: 9000 };
+    record(&storage, delivery, dead).await;
+    assert_eq!(state(&storage, "c").await, Some((None, false)), "what comes later is not held up by it");
 }
 
 pub(crate) async fn giving_up_is_remembered_until_a_success(storage: Arc<dyn Storage>) {
-    let events = ["e1", "e2", "e3", "e4"].map(|id| event("c", id, &["a"])).into();
-    own(&storage, "default").await.rows().commit(Change::Events(events).into()).await.unwrap();
+    commit(&storage, &[("c", "e1"), ("c", "e2"), ("d", "x"), ("c", "e3"), ("c", "e4"), ("c", "e5")]).await;
     let dead = |exhausted| Verdict::Dead { reason: String::new(), exhausted, next_attempt_ms: 2500 };
-    for (verdict, gave_up) in [(dead(false), false), (dead(true), true), (Verdict::Delivered, false)] {
-        let lane = storage.due_lanes("a", i64::MAX, 1).await.unwrap().remove(0);
-        let delivery = storage.lane_items(lane.id, 1).await.unwrap()[0].id;
-        record(&storage, lane.id, delivery, verdict).await;
-        assert_eq!(storage.due_lanes("a", i64::MAX, 1).await.unwrap()[0].gave_up, gave_up);
+    for (verdict, expected) in [
+        (dead(false), (Some(2500), false)),
+        (dead(true), (Some(2500), true)),
+        (dead(false), (Some(2500), true)),
+        (Verdict::Delivered, (None, false)),
+    ] {
+        let delivery = storage.lane_items(&lane_of("a", "c"), 1).await.unwrap()[0].id;
+        record(&storage, delivery, verdict).await;
+        assert_eq!(state(&storage, "c").await, Some(expected));
     }
+    assert_eq!(state(&storage, "d").await, Some((None, false)), "another chat knows nothing of it");
+}
+
+/// What is owed of a former account's events comes before those of the present one.
+pub(crate) async fn a_lane_outlives_a_change_of_accounts(storage: Arc<dyn Storage>) {
+    let account = |id: &str| AccountRow { id: id.to_owned(), lid: None };
+    commit(&storage, &[("c", "e1"), ("c", "e2")]).await;
+    let change =
+        AccountChange { former: account("a"), present: account("b"), reason: String::new(), now_ms: 1 };
+    own(&storage, "default").await.rows().change_account(change).await.unwrap();
+    commit(&storage, &[("c", "e3")]).await;
+    assert_eq!(lanes(&storage, "a").await.len(), 1);
+    assert_eq!(ids(&storage, "c").await, ["e1", "e2", "e3"]);
+    for (ended, next) in [(0, 3000), (1, 4000)] {
+        let delivery = storage.lane_items(&lane_of("a", "c"), 1).await.unwrap()[0].id;
+        let dead = Verdict::Dead { reason: String::new(), exhausted: true, next_attempt_ms: next };
+        record(&storage, delivery, dead).await;
+        assert_eq!(state(&storage, "c").await, Some((Some(next), true)), "{ended}");
+    }
+    assert_eq!(ids(&storage, "c").await, ["e3"]);
+}
+
+pub(crate) async fn a_replay_ends_the_waiting_of_its_lane(storage: Arc<dyn Storage>) {
+    commit(&storage, &[("c", "e1"), ("c", "e2")]).await;
+    let delivery = pending(&storage, "a").await[0].id;
+    let dead = Verdict::Dead { reason: String::new(), exhausted: true, next_attempt_ms: 9000 };
+    record(&storage, delivery, dead).await;
+    assert_eq!(state(&storage, "c").await, Some((Some(9000), true)));
+    let everything = DeadLetterQuery { limit: 10, ..DeadLetterQuery::default() };
+    assert_eq!(storage.replay_dead_letters(everything).await.unwrap(), [lane_of("a", "c")]);
+    assert_eq!(state(&storage, "c").await, Some((None, false)));
+    assert_eq!(ids(&storage, "c").await, ["e1", "e2"]);
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{EventRow, NewEvent, SendState, StoredStatus};
+use super::{EventRow, LaneKey, NewEvent, SendState, StoredStatus};
 
 /// The addresses of a message as the wire wrote them, each with its other name when that is known.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -214,8 +214,8 @@ pub struct CommitOutcome {
     pub applied: Vec<bool>,
     /// The events that were created, in order.
     pub events: Vec<EventRow>,
-    /// Subscriptions that got outbox rows, each once.
-    pub subscriptions: Vec<String>,
+    /// Lanes that got outbox rows, each once.
+    pub lanes: Vec<LaneKey>,
 }
 
 /// Which messages of a chat to read: the newest first, those of one second in the order of their arrival.

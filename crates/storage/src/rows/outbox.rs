@@ -1,28 +1,35 @@
 use std::fmt;
 
-/// Deliveries that keep their order: one subscription, one session, one chat. Exists while any of
-/// its rows is pending.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Lane {
-    /// The lane's number.
-    pub id: i64,
+/// Deliveries that keep their order: those of one chat of one session to one subscription.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct LaneKey {
     /// The subscription's key.
     pub subscription: String,
-    /// The session.
+    /// The session; that of a former account, too, whose rows are set apart.
     pub session: String,
-    /// When its first pending row may be tried.
-    pub next_attempt_ms: i64,
-    /// The row before the first pending one ran out of attempts and nothing was delivered since.
-    pub gave_up: bool,
+    /// The chat; empty for events of the whole session.
+    pub chat: String,
 }
 
-impl fmt::Debug for Lane {
+impl fmt::Debug for LaneKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane")
-            .field("id", &self.id)
-            .field("next_attempt_ms", &self.next_attempt_ms)
+        f.debug_struct("LaneKey")
+            .field("subscription", &self.subscription)
+            .field("session", &self.session)
             .finish_non_exhaustive()
     }
+}
+
+/// A lane with pending rows, as its first row tells of it. There is no row of its own: whoever delivers keeps lanes in
+/// memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// Which.
+    pub key: LaneKey,
+    /// When its first pending row may be tried; `None` when nothing failed.
+    pub next_attempt_ms: Option<i64>,
+    /// The row before the first pending one ran out of attempts and nothing was delivered since.
+    pub gave_up: bool,
 }
 
 /// A pending delivery with what it needs to be sent.
@@ -74,7 +81,7 @@ pub struct AttemptRow {
 pub enum Verdict {
     /// The receiver said 2xx.
     Delivered,
-    /// Try again, not before this moment. The lane waits with it.
+    /// Try again, not before this moment. What is behind it waits, too.
     Retry {
         /// Unix milliseconds.
         next_attempt_ms: i64,
@@ -83,7 +90,7 @@ pub enum Verdict {
     Dead {
         /// Why, in words without addresses or bodies.
         reason: String,
-        /// Attempts ran out: marks the lane (see [`Lane::gave_up`]).
+        /// Attempts ran out: marks the lane's next row (see [`Lane::gave_up`]).
         exhausted: bool,
         /// When the lane's next row may be tried.
         next_attempt_ms: i64,
@@ -93,8 +100,6 @@ pub enum Verdict {
 /// The outcome of one attempt, to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {
-    /// The lane.
-    pub lane: i64,
     /// The delivery's number.
     pub delivery: i64,
     /// The attempt, when one was made (a removed subscription ends rows without one).

@@ -1,10 +1,11 @@
 //! The commit: messages, updates, events and outbox rows in the writer's transaction.
 
-use sqlx::{SqliteConnection, query, query_scalar};
+use sqlx::{SqliteConnection, query};
 
-use super::{send_rows, session_rows};
+use super::{send_rows, session_ids, session_rows};
 use crate::{
-    Change, CommitBatch, CommitOutcome, EventRow, MessageRef, MessageRow, MessageUpdate, NewEvent, SecondName,
+    Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
+    SecondName,
 };
 
 pub(super) async fn apply(
@@ -12,6 +13,7 @@ pub(super) async fn apply(
     session: &str,
     batch: CommitBatch,
 ) -> Result<CommitOutcome, sqlx::Error> {
+    let session = session_ids::of(connection, session).await?;
     let mut outcome = CommitOutcome::default();
     let mut created = Vec::new();
     for change in batch.changes {
@@ -19,53 +21,34 @@ pub(super) async fn apply(
         outcome.applied.push(applied);
         created.extend(events);
     }
-    let count = i64::try_from(created.len()).unwrap_or(i64::MAX);
-    if count == 0 {
+    if created.is_empty() {
         return Ok(outcome);
     }
-    let first = take_numbers(connection, session, count).await?;
+    let first = session_ids::next_event(connection, session).await?;
     for (number, event) in (first..).zip(created) {
-        insert_event(connection, number, event, &mut outcome).await?;
+        insert_event(connection, (session, number), event, &mut outcome).await?;
     }
     Ok(outcome)
-}
-
-/// Takes the session's next `count` event numbers; answers the first. They are given by the commit that uses them, so those
-/// of a commit that fails are not used up, and a reader never sees a number before those below it.
-async fn take_numbers(
-    connection: &mut SqliteConnection,
-    session: &str,
-    count: i64,
-) -> Result<i64, sqlx::Error> {
-    let last: i64 = query_scalar(
-        "INSERT INTO event_numbers (session, last) VALUES ($1, $2)
-         ON CONFLICT (session) DO UPDATE SET last = event_numbers.last + excluded.last RETURNING last",
-    )
-    .bind(session)
-    .bind(count)
-    .fetch_one(connection)
-    .await?;
-    Ok(last - count + 1)
 }
 
 /// Answers whether the change was applied, and the events to be created because of it.
 async fn apply_change(
     connection: &mut SqliteConnection,
-    session: &str,
+    session: i64,
     change: Change,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     match change {
         Change::Message { row, updates, events } => {
-            if !insert_message(connection, *row).await? {
+            if !insert_message(connection, session, *row).await? {
                 return Ok((false, Vec::new()));
             }
             for update in updates {
-                update_message(connection, update).await?;
+                update_message(connection, session, update).await?;
             }
             Ok((true, events))
         }
         Change::Ack { target, ack, events } => {
-            let raised = raise_ack(connection, &target, ack).await?;
+            let raised = raise_ack(connection, session, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
         Change::Send { message_id, state, error, now_ms } => {
@@ -81,7 +64,11 @@ async fn apply_change(
     }
 }
 
-async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> Result<bool, sqlx::Error> {
+async fn insert_message(
+    connection: &mut SqliteConnection,
+    session: i64,
+    row: MessageRow,
+) -> Result<bool, sqlx::Error> {
     let inserted = query(
         "INSERT INTO messages (session, chat, id, from_me, participant, sender, account, timestamp_s, kind, ack,
              from_api, push_name, wire_chat, wire_chat_alt, wire_participant, wire_participant_alt, target, proto,
@@ -90,7 +77,7 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
              $22, $23, $24, $25, $26, $27)
          ON CONFLICT (session, id, from_me, chat, participant) DO NOTHING",
     )
-    .bind(row.session)
+    .bind(session)
     .bind(row.chat)
     .bind(row.id)
     .bind(row.from_me)
@@ -122,7 +109,11 @@ async fn insert_message(connection: &mut SqliteConnection, row: MessageRow) -> R
     Ok(inserted.rows_affected() > 0)
 }
 
-async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate) -> Result<(), sqlx::Error> {
+async fn update_message(
+    connection: &mut SqliteConnection,
+    session: i64,
+    update: MessageUpdate,
+) -> Result<(), sqlx::Error> {
     match update {
         MessageUpdate::Edited { target, proto, body } => {
             query(
@@ -130,7 +121,7 @@ async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate
                  WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
                      AND ($4 IS NULL OR chat = $4)",
             )
-            .bind(target.session)
+            .bind(session)
             .bind(target.id)
             .bind(target.from_me)
             .bind(target.chat)
@@ -145,7 +136,7 @@ async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate
                  WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3)
                      AND ($4 IS NULL OR chat = $4)",
             )
-            .bind(target.session)
+            .bind(session)
             .bind(target.id)
             .bind(target.from_me)
             .bind(target.chat)
@@ -158,6 +149,7 @@ async fn update_message(connection: &mut SqliteConnection, update: MessageUpdate
 
 async fn raise_ack(
     connection: &mut SqliteConnection,
+    session: i64,
     target: &MessageRef,
     ack: i32,
 ) -> Result<bool, sqlx::Error> {
@@ -166,7 +158,7 @@ async fn raise_ack(
          WHERE session = $1 AND id = $2 AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
              AND (ack < $5 OR ($5 < 0 AND ack = 0))",
     )
-    .bind(&target.session)
+    .bind(session)
     .bind(&target.id)
     .bind(target.from_me)
     .bind(&target.chat)
@@ -178,7 +170,7 @@ async fn raise_ack(
 
 async fn insert_event(
     connection: &mut SqliteConnection,
-    number: i64,
+    key: (i64, i64),
     event: NewEvent,
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
@@ -186,8 +178,8 @@ async fn insert_event(
         "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms, also_id, also_name)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
-    .bind(&event.session)
-    .bind(number)
+    .bind(key.0)
+    .bind(key.1)
     .bind(&event.id)
     .bind(&event.chat)
     .bind(&event.name)
@@ -197,12 +189,12 @@ async fn insert_event(
     .bind(event.also.as_ref().map(|also| also.name.as_str()))
     .execute(&mut *connection)
     .await?;
-    owe(connection, number, false, &event.subscriptions, &event, outcome).await?;
+    owe(connection, key, false, &event.subscriptions, &event, outcome).await?;
     if let Some(also) = &event.also {
-        owe(connection, number, true, &also.subscriptions, &event, outcome).await?;
+        owe(connection, key, true, &also.subscriptions, &event, outcome).await?;
     }
     let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
-    let first = EventRow { seq: number, id, session, chat, name, rest, timestamp_ms };
+    let first = EventRow { seq: key.1, id, session, chat, name, rest, timestamp_ms };
     let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
     outcome.events.push(first);
     outcome.events.extend(second);
@@ -212,59 +204,32 @@ async fn insert_event(
 /// Owes an event, under one of its names, to its subscriptions.
 async fn owe(
     connection: &mut SqliteConnection,
-    number: i64,
+    (session, number): (i64, i64),
     also: bool,
     subscriptions: &[String],
     event: &NewEvent,
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
     for subscription in subscriptions {
-        let lane =
-            open_lane(connection, subscription, &event.session, &event.chat, event.timestamp_ms).await?;
         query(
-            "INSERT INTO outbox (session, number, also, subscription, lane, state, attempts)
+            "INSERT INTO outbox (session, number, also, subscription, chat, state, attempts)
              VALUES ($1, $2, $3, $4, $5, 0, 0)",
         )
-        .bind(&event.session)
+        .bind(session)
         .bind(number)
         .bind(also)
         .bind(subscription)
-        .bind(lane)
+        .bind(&event.chat)
         .execute(&mut *connection)
         .await?;
-        if !outcome.subscriptions.contains(subscription) {
-            outcome.subscriptions.push(subscription.clone());
+        let lane = LaneKey {
+            subscription: subscription.clone(),
+            session: event.session.clone(),
+            chat: event.chat.clone(),
+        };
+        if !outcome.lanes.contains(&lane) {
+            outcome.lanes.push(lane);
         }
     }
     Ok(())
-}
-
-/// The lane for a new pending row. A lane that exists keeps its waiting time: its first row decides.
-pub(super) async fn open_lane(
-    connection: &mut SqliteConnection,
-    subscription: &str,
-    session: &str,
-    chat: &str,
-    due_ms: i64,
-) -> Result<i64, sqlx::Error> {
-    let open = query_scalar("SELECT id FROM lanes WHERE subscription = $1 AND session = $2 AND chat = $3")
-        .bind(subscription)
-        .bind(session)
-        .bind(chat)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(open) = open {
-        return Ok(open);
-    }
-    query_scalar(
-        "INSERT INTO lanes (subscription, session, chat, next_attempt_ms, gave_up) VALUES ($1, $2, $3, $4, 0)
-         ON CONFLICT (subscription, session, chat) DO UPDATE SET next_attempt_ms = lanes.next_attempt_ms
-         RETURNING id",
-    )
-    .bind(subscription)
-    .bind(session)
-    .bind(chat)
-    .bind(due_ms)
-    .fetch_one(connection)
-    .await
 }

@@ -37,7 +37,7 @@ fn name(naming: &Naming, row: &SqliteRow) -> String {
     let Naming { what, key } = naming;
     let text = |column: &str| row.try_get::<String, _>(column).ok();
     let number = || ["seq", "number"].into_iter().find_map(|column| row.try_get::<i64, _>(column).ok());
-    match (text(key), text("session")) {
+    match (text(key), text("session_name")) {
         (Some(key), Some(session)) => format!("{what} {key} of session {session}"),
         _ => number().map_or_else(|| format!("a {what}"), |number| format!("{what} number {number}")),
     }

@@ -7,7 +7,10 @@ use crate::{EventRow, EventRows, StorageError};
 #[async_trait]
 impl EventRows for SqliteStorage {
     async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError> {
-        let found = query("SELECT * FROM events WHERE id = $1 OR also_id = $1")
+        let found = query(
+            "SELECT events.*, sessions.name AS session_name FROM events JOIN sessions ON sessions.id = events.session
+             WHERE events.id = $1 OR also_id = $1",
+        )
             .bind(id)
             .try_map(damaged::named(&EVENT, read))
             .fetch_optional(&self.readers)
@@ -17,14 +20,18 @@ impl EventRows for SqliteStorage {
     }
 
     async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError> {
-        let found = query("SELECT * FROM events WHERE session = $1 AND number > $2 ORDER BY number LIMIT $3")
-            .bind(session)
-            .bind(seq)
-            .bind(limit)
-            .try_map(damaged::named(&EVENT, read))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StorageError::during("reading events"))?;
+        let found = query(
+            "SELECT *, $1 AS session_name FROM events
+             WHERE session = (SELECT id FROM sessions WHERE sessions.name = $1) AND number > $2
+             ORDER BY number LIMIT $3",
+        )
+        .bind(session)
+        .bind(seq)
+        .bind(limit)
+        .try_map(damaged::named(&EVENT, read))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(StorageError::during("reading events"))?;
         Ok(found.into_iter().flatten().collect())
     }
 }
@@ -37,7 +44,7 @@ fn read(row: &SqliteRow) -> Result<Vec<EventRow>, sqlx::Error> {
     let first = EventRow {
         seq: row.try_get("number")?,
         id: row.try_get("id")?,
-        session: row.try_get("session")?,
+        session: row.try_get("session_name")?,
         chat: row.try_get("chat")?,
         name: row.try_get("name")?,
         rest: row.try_get("rest")?,

@@ -57,6 +57,15 @@ pub(super) async fn write_probe(connection: &mut SqliteConnection) -> Result<(),
 
 async fn prune(connection: &mut SqliteConnection, retention: Retention) -> Result<u64, sqlx::Error> {
     let mut pruned = 0;
+    // The numbers of the events that go are given to no others.
+    query(
+        "UPDATE sessions SET last_event = (SELECT max(number) FROM events WHERE events.session = sessions.id)
+         WHERE last_event < (SELECT max(number) FROM events WHERE events.session = sessions.id)
+             AND id IN (SELECT session FROM events WHERE timestamp_ms < $1)",
+    )
+    .bind(retention.delivered_before_ms)
+    .execute(&mut *connection)
+    .await?;
     for (sql, before_ms) in [
         (
             "DELETE FROM outbox WHERE id IN

@@ -8,7 +8,8 @@ use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, Storag
 impl MessageRows for SqliteStorage {
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
         query(
-            "SELECT * FROM messages WHERE session = $1 AND id = $2
+            "SELECT *, $1 AS session_name FROM messages
+             WHERE session = (SELECT sessions.id FROM sessions WHERE name = $1) AND id = $2
                  AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
              ORDER BY seq LIMIT 1",
         )
@@ -33,8 +34,13 @@ impl MessageRows for SqliteStorage {
 }
 
 fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("SELECT * FROM messages WHERE hidden = 0 AND session = ");
+    let mut sql = QueryBuilder::new("SELECT *, ");
     sql.push_bind(session.to_owned());
+    sql.push(
+        " AS session_name FROM messages
+          WHERE hidden = 0 AND session = (SELECT sessions.id FROM sessions WHERE name = ",
+    );
+    sql.push_bind(session.to_owned()).push(")");
     if !query.chats.is_empty() {
         sql.push(" AND chat IN (");
         let mut list = sql.separated(", ");
@@ -67,7 +73,7 @@ const MESSAGE: damaged::Naming = damaged::Naming { what: "message", key: "id" };
 
 fn read(row: &SqliteRow) -> Result<MessageRow, sqlx::Error> {
     Ok(MessageRow {
-        session: row.try_get("session")?,
+        session: row.try_get("session_name")?,
         chat: row.try_get("chat")?,
         id: row.try_get("id")?,
         from_me: row.try_get("from_me")?,

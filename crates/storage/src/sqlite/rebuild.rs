@@ -3,6 +3,7 @@
 //! The new one is made beside it and takes its place when it is complete: see [`swap`] for what a crash leaves.
 
 mod mark;
+mod order;
 mod salvage;
 mod swap;
 #[cfg(test)]

@@ -3,7 +3,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection, query};
 
-use super::{SqliteStorage, damaged, unknown};
+use super::{SqliteStorage, damaged, session_ids, unknown};
 use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
 
 #[async_trait]
@@ -21,21 +21,24 @@ impl SendRows for SqliteStorage {
     }
 
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
-        query("SELECT * FROM sends WHERE session = $1 AND state < 2 ORDER BY seq")
-            .bind(session)
-            .try_map(damaged::named(&SEND, read))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StorageError::during("reading unfinished sends"))
+        query(
+            "SELECT *, $1 AS session_name FROM sends
+             WHERE session = (SELECT id FROM sessions WHERE name = $1) AND state < 2 ORDER BY seq",
+        )
+        .bind(session)
+        .try_map(damaged::named(&SEND, read))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(StorageError::during("reading unfinished sends"))
     }
 }
 
-/// The session's own send first, then those of its former accounts: `0` is the character after `/`.
+/// The session's own send first, then those of its former accounts.
 fn by_key<'q>(session: &'q str, key: &'q str) -> Query<'q, Sqlite, SqliteArguments> {
     query(
-        "SELECT * FROM sends WHERE idempotency_key = $2
-             AND (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))
-         ORDER BY session LIMIT 1",
+        "SELECT sends.*, sessions.name AS session_name FROM sessions JOIN sends ON sends.session = sessions.id
+         WHERE (sessions.name = $1 OR sessions.home = (SELECT id FROM sessions WHERE name = $1)) AND idempotency_key = $2
+         ORDER BY sessions.name LIMIT 1",
     )
     .bind(session)
     .bind(key)
@@ -51,12 +54,13 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
             return Ok(SendBegun::Existing(existing));
         }
     }
+    let session = session_ids::of(connection, &row.session).await?;
     query(
         "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, chat, proto, error,
              created_ms, updated_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
-    .bind(row.session)
+    .bind(session)
     .bind(row.idempotency_key)
     .bind(row.request_hash)
     .bind(row.message_id)
@@ -74,7 +78,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
 /// A send moves on with the commit that stores what became of it.
 pub(super) async fn update(
     connection: &mut SqliteConnection,
-    session: &str,
+    session: i64,
     message_id: &str,
     state: SendState,
     error: Option<&str>,
@@ -107,7 +111,7 @@ const SEND: damaged::Naming = damaged::Naming { what: "send", key: "message_id" 
 
 fn read(row: &SqliteRow) -> Result<SendRow, sqlx::Error> {
     Ok(SendRow {
-        session: row.try_get("session")?,
+        session: row.try_get("session_name")?,
         idempotency_key: row.try_get("idempotency_key")?,
         request_hash: row.try_get("request_hash")?,
         message_id: row.try_get("message_id")?,

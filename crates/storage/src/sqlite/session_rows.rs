@@ -3,13 +3,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
 
-use super::{SqliteStorage, unknown};
+use super::{SqliteStorage, session_ids, unknown};
 use crate::{Desired, SessionRow, SessionRows, StorageError, StoredStatus};
 
 #[async_trait]
 impl SessionRows for SqliteStorage {
     async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError> {
-        query("SELECT * FROM sessions WHERE name = $1")
+        query("SELECT * FROM sessions WHERE name = $1 AND config_json IS NOT NULL")
             .bind(name)
             .try_map(read)
             .fetch_optional(&self.readers)
@@ -18,7 +18,7 @@ impl SessionRows for SqliteStorage {
     }
 
     async fn sessions(&self) -> Result<Vec<SessionRow>, StorageError> {
-        query("SELECT * FROM sessions ORDER BY name")
+        query("SELECT * FROM sessions WHERE config_json IS NOT NULL ORDER BY name")
             .try_map(read)
             .fetch_all(&self.readers)
             .await
@@ -43,7 +43,11 @@ pub(super) async fn put(connection: &mut SqliteConnection, row: SessionRow) -> R
         "INSERT INTO sessions (name, config_json, desired, created_ms, updated_ms, me_json, status, status_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (name) DO UPDATE SET config_json = excluded.config_json, desired = excluded.desired,
-             updated_ms = excluded.updated_ms, me_json = excluded.me_json",
+             updated_ms = excluded.updated_ms, me_json = excluded.me_json,
+             -- A name without settings was no session until now.
+             created_ms = CASE WHEN sessions.config_json IS NULL THEN excluded.created_ms ELSE sessions.created_ms END,
+             status = CASE WHEN sessions.config_json IS NULL THEN excluded.status ELSE sessions.status END,
+             status_ms = CASE WHEN sessions.config_json IS NULL THEN excluded.status_ms ELSE sessions.status_ms END",
     )
     .bind(row.name)
     .bind(row.config_json)
@@ -64,33 +68,41 @@ pub(super) async fn put(connection: &mut SqliteConnection, row: SessionRow) -> R
 /// Moves a session's status on.
 pub(super) async fn set_status(
     connection: &mut SqliteConnection,
-    name: &str,
+    session: i64,
     status: &StoredStatus,
 ) -> Result<bool, sqlx::Error> {
-    let updated = query("UPDATE sessions SET status = $2, status_ms = $3 WHERE name = $1")
-        .bind(name)
-        .bind(&status.status)
-        .bind(status.since_ms)
-        .execute(connection)
-        .await?;
+    let sql = "UPDATE sessions SET status = $2, status_ms = $3 WHERE id = $1 AND config_json IS NOT NULL";
+    let updated =
+        query(sql).bind(session).bind(&status.status).bind(status.since_ms).execute(connection).await?;
     Ok(updated.rows_affected() > 0)
 }
 
 async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool, sqlx::Error> {
-    let deleted = query("DELETE FROM sessions WHERE name = $1").bind(&name).execute(&mut *connection).await?;
+    let Some(session) = session_ids::known(connection, &name).await? else { return Ok(false) };
+    session_ids::keep_last_event(connection, session).await?;
+    // Its name stays, with the last number of its events.
+    let deleted = query(
+        "UPDATE sessions SET config_json = NULL, me_json = NULL, status = NULL, status_ms = NULL
+         WHERE id = $1 AND config_json IS NOT NULL",
+    )
+    .bind(session)
+    .execute(&mut *connection)
+    .await?;
     for sql in [
         "DELETE FROM generations WHERE session = $1",
         "DELETE FROM session_accounts WHERE session = $1",
-        // Those of former accounts too, which are set apart under `<session>/<account>`; `0` comes after `/`.
-        "DELETE FROM messages WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0')",
-        "DELETE FROM sends WHERE session = $1 OR (session > $1 || '/' AND session < $1 || '0')",
+        // Those of former accounts too, which are set apart.
+        "DELETE FROM messages WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM sends WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
         // Outbox rows and attempts go with their events.
-        "DELETE FROM events WHERE (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))
+        "DELETE FROM events WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.session = events.session
                  AND outbox.number = events.number AND outbox.state = 0)",
-        "DELETE FROM outbox WHERE state = 2 AND (session = $1 OR (session > $1 || '/' AND session < $1 || '0'))",
+        "DELETE FROM outbox WHERE state = 2 AND session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM sessions WHERE home = $1
+             AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
     ] {
-        query(sql).bind(&name).execute(&mut *connection).await?;
+        query(sql).bind(session).execute(&mut *connection).await?;
     }
     Ok(deleted.rows_affected() > 0)
 }

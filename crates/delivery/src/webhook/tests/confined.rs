@@ -1,11 +1,11 @@
 //! Where deliveries may go is checked when they are made, whatever was stored.
 
 use serde_json::{Value, json};
-use wakeeper_storage::DeadLetterQuery;
 
 use super::receiver::Receiver;
 use super::{Rig, hook, until};
 use crate::addresses::AddressPolicy;
+use crate::webhook::WhichLetters;
 
 /// One attempt, to the receiver under another host name.
 fn once(receiver: &Receiver, host: &str) -> Value {
@@ -15,7 +15,7 @@ fn once(receiver: &Receiver, host: &str) -> Value {
 }
 
 async fn given_up(rig: &Rig, count: usize) -> Vec<String> {
-    let query = || DeadLetterQuery { limit: 100, ..DeadLetterQuery::default() };
+    let query = || WhichLetters { limit: 100, ..WhichLetters::default() };
     until(|| async { rig.webhooks.dead_letters(query()).await.unwrap().len() == count }).await;
     rig.webhooks.dead_letters(query()).await.unwrap().into_iter().map(|letter| letter.reason).collect()
 }

@@ -2,12 +2,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
-use wakeeper_storage::{DeadLetterQuery, OutboxCounts};
+use wakeeper_storage::OutboxCounts;
 use wakeeper_waha::WebhookBody;
 
 use super::receiver::{Receiver, Reply};
 use super::{PATIENCE, Rig, hook, until};
-use crate::webhook::Webhooks;
+use crate::webhook::{DeadLetter, Webhooks, WhichLetters};
 
 /// HMAC as RFC 2104 defines it, independent of the library that signs.
 fn hmac<D: Digest>(key: &[u8], block: usize, message: &[u8]) -> Vec<u8> {
@@ -18,8 +18,8 @@ fn hmac<D: Digest>(key: &[u8], block: usize, message: &[u8]) -> Vec<u8> {
     D::digest([pad(0x5c), inner.to_vec()].concat()).to_vec()
 }
 
-async fn dead(webhooks: &Webhooks) -> Vec<wakeeper_storage::DeadLetter> {
-    webhooks.dead_letters(DeadLetterQuery { limit: 100, ..DeadLetterQuery::default() }).await.unwrap()
+async fn dead(webhooks: &Webhooks) -> Vec<DeadLetter> {
+    webhooks.dead_letters(WhichLetters { limit: 100, ..WhichLetters::default() }).await.unwrap()
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn what_is_given_up_is_listed_and_can_be_replayed() {
     assert!(letter.reason.contains("503"), "{}", letter.reason);
 
     receiver.becomes(|_, _| Reply::Status(200));
-    let everything = DeadLetterQuery { limit: 100, ..DeadLetterQuery::default() };
+    let everything = WhichLetters { limit: 100, ..WhichLetters::default() };
     assert_eq!(rig.webhooks.replay(everything).await.unwrap(), 1);
     let requests = receiver.wait_for(6).await;
     assert_eq!(requests[5].body, requests[0].body);
@@ -163,9 +163,12 @@ async fn a_receiver_that_asks_for_time_gets_it() {
     rig.webhooks.start();
     rig.emit("c", json!({"n": 1})).await;
     receiver.wait_for(1).await;
-    let key = rig.storage.pending_subscriptions().await.unwrap().remove(0);
     let now_ms = wakeeper_model::Clock::system().now_ms();
-    until(|| async { rig.storage.next_due_ms(&key, now_ms + 2_000_000).await.unwrap().is_some() }).await;
+    until(|| async {
+        let lane = rig.storage.pending_lanes().await.unwrap().remove(0);
+        lane.next_attempt_ms.is_some_and(|next_ms| next_ms > now_ms + 2_000_000)
+    })
+    .await;
     assert_eq!(receiver.received().len(), 1);
     rig.end().await;
 }

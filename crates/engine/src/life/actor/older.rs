@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wakeeper_engine_store::recover::Backups;
 use wakeeper_storage::disk::DiskCause;
 use wakeeper_waha::SessionStatus;
 
@@ -11,7 +12,7 @@ use crate::life::generation::{self, Doubt, Places, Run};
 use crate::life::lock::{Kept, LockError};
 use crate::life::recovery::{self, Subject};
 use crate::life::store::Closed;
-use crate::{BackupPlace, EngineError, life::credentials};
+use crate::{EngineError, life::credentials};
 
 /// How often the lock is looked at, and the rows and the witness follow the engine's database.
 pub(super) const LOOK: Duration = Duration::from_secs(2);
@@ -21,7 +22,7 @@ pub(crate) struct Parts {
     /// Where the session's state is kept.
     pub places: Places,
     /// Where its backups are.
-    pub backups: Option<BackupPlace>,
+    pub backups: Option<Backups>,
     /// The rows were made anew.
     pub rows_lost: bool,
 }

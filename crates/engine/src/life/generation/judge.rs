@@ -10,7 +10,7 @@ use super::{Note, Witness};
 
 /// Something that does not fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Doubt {
+pub enum Doubt {
     /// The engine's database is older than the rows.
     EngineOlder,
     /// The engine's database carries no mark although this login ran here before.
@@ -54,7 +54,7 @@ impl fmt::Display for Doubt {
 }
 
 /// All doubts in one sentence; `None` without one.
-pub(crate) fn sentence(doubts: &[Doubt]) -> Option<String> {
+pub fn sentence(doubts: &[Doubt]) -> Option<String> {
     let said: Vec<String> = doubts.iter().map(ToString::to_string).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use wakeeper_private_fs::{Folder, read_own};
 
 /// The note, in the session's folder.
-pub(crate) const NOTE: &str = "generation.json";
+pub const NOTE: &str = "generation.json";
 
 /// A note is shorter.
 const LONGEST: u64 = 64 << 10;
 
 /// What was last done with the engine's database beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Note {
+pub struct Note {
     /// The run that the database carried then.
     pub run: String,
     /// Which login it is.
@@ -29,12 +29,12 @@ pub(crate) struct Note {
 
 impl Note {
     /// The note of a session's folder. One that cannot be read is none.
-    pub(crate) fn read(folder: &Path) -> Option<Self> {
+    pub fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&read_own(&folder.join(NOTE), LONGEST).ok()?).ok()
     }
 
     /// Replaces the note. On disk when it returns.
-    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
+    pub fn write(&self, folder: &Path) -> std::io::Result<()> {
         let text = serde_json::to_vec(self).map_err(std::io::Error::from)?;
         Ok(Folder::named(folder)?.replace(NOTE, &text)?)
     }
@@ -52,7 +52,7 @@ pub(crate) fn file(path: &Path) -> Option<String> {
 }
 
 /// When a file was last changed in any way (`ctime`).
-pub(crate) fn changed(path: &Path) -> Option<String> {
+pub fn changed(path: &Path) -> Option<String> {
     let metadata = std::fs::metadata(path).ok()?;
     Some(format!("{}.{:09}", metadata.ctime(), metadata.ctime_nsec()))
 }

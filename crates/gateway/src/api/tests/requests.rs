@@ -214,7 +214,7 @@ fn malformed() -> Vec<(&'static str, Method, &'static str, Value, u16, &'static 
             400,
             bad,
         ),
-        ("a device", post.clone(), "/api/sendText", text(json!({ "chatId": "1:3@c.us" })), 400, bad),
+        ("a group's device", post.clone(), "/api/sendText", text(json!({ "chatId": "1:3@g.us" })), 400, bad),
         ("a very long id", post.clone(), "/api/sendText", text(json!({ "chatId": long })), 400, bad),
         ("a reply to nothing", post.clone(), "/api/sendText", text(json!({ "reply_to": "x" })), 400, bad),
         ("a mention of nobody", post.clone(), "/api/sendText", text(json!({ "mentions": ["x"] })), 400, bad),

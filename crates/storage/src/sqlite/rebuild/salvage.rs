@@ -8,7 +8,7 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query, query_as, query_scalar};
 
-use super::{Stop, beside, mark, swap, unreadable};
+use super::{Stop, beside, mark, order, swap, unreadable};
 use crate::disk::{DiskCause, probe};
 use crate::sqlite::{BUSY, MIGRATIONS, file, migration_error};
 use crate::{Rebuilt, StorageError};
@@ -20,11 +20,12 @@ const CHUNK: i64 = 512;
 const FAILURES: u32 = 4_096;
 
 /// Columns that a later schema has not, each with the newest one that has it.
-const TAKEN_AWAY: [(&str, &str, i64); 4] = [
+const TAKEN_AWAY: [(&str, &str, i64); 5] = [
     ("messages", "payload_json", 30),
     ("sends", "request_json", 50),
     ("events", "body", 60),
     ("events", "seq", 70),
+    ("event_numbers", "last", 80),
 ];
 
 /// Bytes that are read in one go; what the disk does not give any more is lost in such parts.
@@ -34,42 +35,6 @@ const BLOCK: u64 = 4_096;
 const TABLES: &str = "SELECT name FROM main.sqlite_schema
      WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('probe', '_sqlx_migrations')
      ORDER BY rowid";
-
-/// Whose the rows of a session are, where that cannot be read: as migration 0030 says it, and also of sessions whose own
-/// row cannot be read. Rows that are set apart have a `/` in their session's name.
-const ACCOUNTS: [&str; 2] = [
-    "INSERT OR IGNORE INTO session_accounts (session, id, lid)
-         SELECT name, json_extract(me_json, '$.id'), json_extract(me_json, '$.lid') FROM sessions
-         WHERE json_valid(me_json) AND json_extract(me_json, '$.id') IS NOT NULL",
-    "INSERT OR IGNORE INTO session_accounts (session, id)
-         SELECT name, account FROM (
-             SELECT name, (
-                 SELECT account FROM messages WHERE session = name AND hidden = 0 AND account IS NOT NULL
-                 ORDER BY seq DESC LIMIT 1
-             ) AS account
-             FROM (SELECT name FROM sessions UNION SELECT session FROM messages WHERE instr(session, '/') = 0)
-         ) WHERE account LIKE '%@c.us'",
-];
-
-/// Takes out what refers to rows that are gone, and closes gaps that would hold deliveries up.
-const ORDER: [&str; 6] = [
-    "DELETE FROM outbox WHERE NOT EXISTS
-         (SELECT 1 FROM events WHERE events.session = outbox.session AND events.number = outbox.number)",
-    "DELETE FROM attempts WHERE delivery NOT IN (SELECT id FROM outbox)",
-    "DELETE FROM incident_steps WHERE incident NOT IN (SELECT id FROM incidents)",
-    // A pending delivery without its lane gets one again.
-    "INSERT OR IGNORE INTO lanes (id, subscription, session, chat, next_attempt_ms, gave_up)
-         SELECT DISTINCT outbox.lane, outbox.subscription, events.session, events.chat, 0, 0
-         FROM outbox JOIN events ON events.session = outbox.session AND events.number = outbox.number
-         WHERE outbox.state = 0 AND outbox.lane NOT IN (SELECT id FROM lanes)",
-    "DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.lane = lanes.id AND outbox.state = 0)",
-    // No number that an event has is given again.
-    "INSERT INTO event_numbers (session, last)
-         SELECT CASE WHEN instr(session, '/') > 0 THEN substr(session, 1, instr(session, '/') - 1) ELSE session END
-             AS whose, max(number)
-         FROM events WHERE true GROUP BY whose
-         ON CONFLICT (session) DO UPDATE SET last = max(event_numbers.last, excluded.last)",
-];
 
 /// Fills the draft for the database at `path` and has it on the disk. The old one is read in a copy, because opening a
 /// damaged database may change it.
@@ -138,7 +103,7 @@ async fn fill(
         rebuilt.kept = read_out(connection, path, tables, stop).await?;
         MIGRATIONS.run_direct(None, connection, false).await.map_err(migration_error)?;
     }
-    for sql in ACCOUNTS.into_iter().chain(ORDER) {
+    for sql in order::STATEMENTS {
         // One that does not work with what was read keeps no other from it, and takes back none of the rows.
         if let Err(error) = query(sql).execute(&mut *connection).await.map_err(making()) {
             if is_ours(&error, path) {

@@ -257,14 +257,14 @@ async fn ids(storage: &dyn Storage) -> Vec<String> {
     ids
 }
 
-/// A lane that is no number stops what closes gaps afterwards. What was read is there all the same, and is told.
+/// A number that is none stops what counts events afterwards. What was read is there all the same, and is told.
 #[tokio::test]
 async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
     let scene = Scene::new();
     open_sqlite(&scene.path).await.unwrap().close().await;
     let mut connection = scene.connect().await;
     let tables = fill(&mut connection).await;
-    query("UPDATE outbox SET lane = 'none'").execute(&mut connection).await.unwrap();
+    query("UPDATE sessions SET last_event = x'00'").execute(&mut connection).await.unwrap();
     query("INSERT INTO attempts VALUES (2, 9, 1, 1, 1, 1, 'x')").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     damage(&scene.path);
@@ -276,7 +276,7 @@ async fn rows_that_cannot_be_put_in_order_are_kept_and_told() {
     assert_eq!(attempts, 1, "an attempt at a delivery that is gone goes too");
 }
 
-/// A count that cannot be read is made again of the events that can.
+/// A count that cannot be read is made again of the events that can, a former account's too.
 #[tokio::test]
 async fn no_event_number_is_given_again_though_their_count_is_lost() {
     let scene = Scene::new();
@@ -284,7 +284,10 @@ async fn no_event_number_is_given_again_though_their_count_is_lost() {
     storage.acquire("default").await.unwrap().rows().commit(says("default", "e1").into()).await.unwrap();
     storage.close().await;
     let mut connection = scene.connect().await;
-    for sql in ["DROP TABLE event_numbers", "UPDATE events SET session = 'default/1@c.us', number = 7"] {
+    for sql in [
+        "INSERT INTO sessions (name, home) SELECT 'default/1@c.us', id FROM sessions",
+        "UPDATE events SET session = (SELECT id FROM sessions WHERE home IS NOT NULL), number = 7",
+    ] {
         query(sql).execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
@@ -293,6 +296,50 @@ async fn no_event_number_is_given_again_though_their_count_is_lost() {
     assert!(rebuilt.is_some());
     let next = storage.acquire("default").await.unwrap().rows().commit(says("default", "e2").into()).await;
     assert_eq!(next.unwrap().events[0].seq, 8);
+    storage.close().await;
+}
+
+/// A session's name stands in its own row alone: without it, its rows must not be nobody's.
+#[tokio::test]
+async fn rows_of_a_session_whose_own_row_is_lost_are_found_by_what_its_events_say() {
+    let scene = Scene::new();
+    let storage = open_sqlite(&scene.path).await.unwrap();
+    for (session, id) in [("bot", "M1"), ("silent", "M2")] {
+        let owner = storage.acquire(session).await.unwrap();
+        owner.rows().commit(message(session, id, "621@c.us").into()).await.unwrap();
+    }
+    let told = NewEvent {
+        rest: r#""session":"bot","payload":{}}"#.to_owned(),
+        ..match says("bot", "e1") {
+            Change::Events(mut events) => events.remove(0),
+            _ => unreachable!(),
+        }
+    };
+    let owner = storage.acquire("bot").await.unwrap();
+    owner.rows().commit(Change::Events(vec![told]).into()).await.unwrap();
+    drop(owner);
+    storage.close().await;
+    let mut connection = scene.connect().await;
+    query("DELETE FROM sessions").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    damage(&scene.path);
+    let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+    assert!(rebuilt.is_some());
+    let found = |session: &'static str| {
+        let storage = std::sync::Arc::clone(&storage);
+        async move {
+            let query = MessageQuery { limit: 10, ..MessageQuery::default() };
+            storage.messages(session, query).await.unwrap().len()
+        }
+    };
+    assert_eq!(found("bot").await, 1);
+    assert_eq!(storage.account("bot").await.unwrap(), Some(account("621@c.us", None)));
+    assert_eq!((found("silent").await, found("lost/2").await), (0, 1), "nothing tells its name");
+    // A new one gets none of their numbers.
+    let owner = storage.acquire("silent").await.unwrap();
+    owner.rows().commit(message("silent", "M3", "621@c.us").into()).await.unwrap();
+    drop(owner);
+    assert_eq!(found("silent").await, 1);
     storage.close().await;
 }
 

@@ -18,7 +18,7 @@ use wakeeper_private_fs::{Folder, FsError};
 
 use super::paths::Owner;
 use super::{OfflineError, changed_on_purpose};
-use crate::life::generation;
+use wakeeper_engine::folder::generation;
 
 /// The note, in the session's folder.
 pub(super) const NOTE: &str = "repair.json";

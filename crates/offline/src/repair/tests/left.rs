@@ -128,7 +128,7 @@ async fn what_changed_since_it_was_looked_at_is_neither_moved_nor_removed() {
 async fn a_note_is_settled_or_forgotten_only_under_the_claim() {
     let scene = Scene::new().await;
     scene.begin_and_stop().await;
-    let gateway = crate::Lock::on_folder(&scene.paths.auth_info).unwrap();
+    let gateway = wakeeper_engine::Lock::on_folder(&scene.paths.auth_info).unwrap();
     let refused = scene.mended(order(Extent::Damaged, false)).await;
     assert!(matches!(refused, Err(OfflineError::InUse(_))), "{refused:?}");
     assert!(scene.is_told().await);

@@ -7,13 +7,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::formats::baileys::name::MOVED_MARKER;
-use wakeeper_engine_store::DATABASE;
+use wakeeper_engine::{EngineError, Lock, TakeOver};
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_engine_store::{DATABASE, move_notes};
 use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
-use super::{BackupPlace, Imported, MoveError, at_first_start, import, known, open_rows, settle};
-use crate::transfer::ImportOrder;
-use crate::{EngineConfig, EngineError, FirstStart, Lock};
+use super::{FirstStart, ImportOrder, Imported, MoveError, import, known, open_rows};
 
 const NOW_MS: i64 = 1_893_456_000_000;
 
@@ -53,14 +53,10 @@ impl Scene {
     /// As the gateway does when it starts.
     async fn start(&self) -> Result<(), EngineError> {
         let shelf = self.root.path().join("session_backups");
-        let backup = BackupPlace { shelf, label: "auth_info".to_owned(), passphrase: None };
-        let config = EngineConfig {
-            auth_info_dir: self.auth_info.clone(),
-            first_start: Some(FirstStart { store: None, backup }),
-            ..EngineConfig::default()
-        };
-        at_first_start(&config, &self.lock, &self.rows, NOW_MS).await?;
-        settle(&self.session("default"), &SessionName::default_session())
+        let backup = Backups { shelf, label: "auth_info".to_owned(), passphrase: None };
+        let first_start = FirstStart { store: None, backup };
+        first_start.take_over(&self.auth_info, &self.lock, &self.rows, NOW_MS).await?;
+        Ok(move_notes::settle(&self.session("default"), &SessionName::default_session())?)
     }
 
     fn aside(&self, session: &str) -> Vec<String> {
@@ -190,7 +186,7 @@ async fn a_take_over_that_fails_is_the_sessions_matter_alone() {
         assert!(refused.to_string().contains("interrupted"), "{refused}");
     }
     std::fs::rename(scene.auth_info.join("creds.json"), scene.root.path().join("away")).unwrap();
-    settle(&scene.session("default"), &SessionName::default_session()).unwrap();
+    move_notes::settle(&scene.session("default"), &SessionName::default_session()).unwrap();
     std::fs::rename(scene.root.path().join("away"), scene.auth_info.join("creds.json")).unwrap();
     std::fs::remove_dir(scene.auth_info.join(".wakeeper-repair")).unwrap();
     scene.start().await.unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::{Locking, lock_directory, lock_existing};
 
-use crate::life::lock::FOLDER_LOCK as LOCK_FILE;
+use wakeeper_engine::folder::FOLDER_LOCK as LOCK_FILE;
 
 /// Programs that Baileys runs in.
 const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_gateway_is_refused_by_name_and_leaves_a_free_lock() {
         let folder = tempfile::tempdir().unwrap();
-        let gateway = crate::Lock::on_folder(folder.path()).unwrap();
+        let gateway = wakeeper_engine::Lock::on_folder(folder.path()).unwrap();
         let refusal = claim(folder.path(), true).unwrap_err().to_string();
         assert!(
             refusal.contains("wakeeper gateway") && refusal.contains(&std::process::id().to_string()),
@@ -199,7 +199,7 @@ mod tests {
         );
         drop(gateway);
         let claim = claim(folder.path(), true).unwrap();
-        assert!(crate::Lock::on_folder(folder.path()).is_err(), "claimed");
+        assert!(wakeeper_engine::Lock::on_folder(folder.path()).is_err(), "claimed");
         drop(claim);
     }
 }

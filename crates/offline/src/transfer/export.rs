@@ -10,13 +10,14 @@ use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::model::Counts;
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self as moves, LeftOut, MovedMarker};
+use wakeeper_engine::EngineError;
+use wakeeper_engine::folder::{Lock, SESSION_LOCK, credentials, generation};
 use wakeeper_engine_store::DATABASE;
+use wakeeper_engine_store::move_notes;
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage};
 
-use super::{MoveError, pending};
-use crate::life::lock::{Lock, SESSION_LOCK};
-use crate::{EngineError, life::credentials, life::generation};
+use super::MoveError;
 
 /// What an exported session is stored as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +81,8 @@ pub async fn export(
     let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
     let rows = ownership.rows();
-    pending::settle(&folder, &order.session)?;
-    if let Some(to) = super::moved_to(&folder) {
+    move_notes::settle_import(&folder, &order.session)?;
+    if let Some(to) = move_notes::moved_to(&folder) {
         return Err(MoveError::MovedBefore { session: order.session, to });
     }
     let reading = wakeeper_engine_store::read(&database, order.now_ms).await?;

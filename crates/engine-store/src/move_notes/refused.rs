@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
-use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
+use wakeeper_private_fs::{FsError, Writing, create_private_folders, open_own, read_own};
 
-use super::MoveError;
-use crate::{EngineError, life::credentials};
+use super::{MoveUnsettled, failed};
 
 /// The note, in the session's folder.
 const NOTE: &str = "not-taken-over.json";
@@ -28,28 +27,28 @@ struct Refused {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn leave(folder: &Path, from: &Path, error: &MoveError) -> Result<(), EngineError> {
-    credentials::create_folder(folder)?;
+pub fn leave(folder: &Path, from: &Path, reason: String) -> Result<(), MoveUnsettled> {
+    create_private_folders(folder).map_err(failed("create", folder))?;
     let path = folder.join(NOTE);
-    let note = Refused { from: from.to_owned(), reason: error.to_string() };
+    let note = Refused { from: from.to_owned(), reason };
     let written = serde_json::to_vec(&note).map_err(std::io::Error::from).and_then(|text| {
         let mut file = open_own(&path, Writing::Over).map_err(FsError::into_io)?;
         file.set_len(0)?;
         file.write_all(&text)?;
         file.sync_all()
     });
-    written.map_err(|source| EngineError::Folder { operation: "write", path, source })
+    written.map_err(failed("write", &path))
 }
 
 /// Removes the note: it is tried again, or there is another session now.
 ///
 /// # Errors
 /// When it cannot be removed.
-pub(super) fn forget(folder: &Path) -> Result<(), EngineError> {
+pub fn forget(folder: &Path) -> Result<(), MoveUnsettled> {
     let path = folder.join(NOTE);
     match std::fs::remove_file(&path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(EngineError::Folder { operation: "remove", path, source })
+            Err(MoveUnsettled::File { operation: "remove", path, source })
         }
         _ => Ok(()),
     }
@@ -58,13 +57,13 @@ pub(super) fn forget(folder: &Path) -> Result<(), EngineError> {
 /// Refuses to start a session whose Baileys files still wait to be taken over.
 ///
 /// # Errors
-/// [`EngineError::FirstStart`] with the reason.
-pub(super) fn check(folder: &Path) -> Result<(), EngineError> {
+/// [`MoveUnsettled::NotTakenOver`] with the reason.
+pub(super) fn check(folder: &Path) -> Result<(), MoveUnsettled> {
     let Ok(text) = read_own(&folder.join(NOTE), LONGEST_NOTE) else { return Ok(()) };
     let Ok(note) = serde_json::from_slice::<Refused>(&text) else { return Ok(()) };
     // Taken out by hand: what is left starts as any other session.
     if !note.from.join(CREDENTIALS).exists() {
         return Ok(());
     }
-    Err(EngineError::FirstStart { folder: note.from, source: Box::new(MoveError::Refused(note.reason)) })
+    Err(MoveUnsettled::NotTakenOver { from: note.from, reason: note.reason })
 }

@@ -12,7 +12,7 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::StorageError;
 
 use super::users::InUse;
-use crate::EngineError;
+use wakeeper_engine::EngineError;
 
 /// Why something could not be done to a session that no gateway has open.
 #[derive(Debug, thiserror::Error)]

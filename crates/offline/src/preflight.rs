@@ -11,7 +11,7 @@ use wakeeper_private_fs::{FsError, create_private_folders};
 use wakeeper_storage::ROWS_DATABASE;
 use wakeeper_storage::disk::DiskCause;
 
-use crate::offline::users;
+use crate::users;
 
 /// Why a gateway does not start on a folder.
 #[derive(Debug, thiserror::Error)]

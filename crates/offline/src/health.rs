@@ -15,8 +15,8 @@ use wakeeper_private_fs::shown;
 use super::paths::{Owner, SessionPaths, database_in, file_name, is_containers};
 use super::under_way::{self, Left, NOTE};
 use super::{OfflineError, Older, older_but};
-use crate::life::generation::Doubt;
 use crate::transfer::{Known, known};
+use wakeeper_engine::folder::generation::Doubt;
 
 /// How long it is told that an older copy was noticed and dealt with, milliseconds.
 const TOLD_FOR_MS: i64 = 7 * 86_400_000;

@@ -5,9 +5,11 @@ mod error;
 mod folder;
 mod health;
 mod paths;
+pub mod preflight;
 mod repair;
 mod restore;
 mod room;
+pub mod transfer;
 mod under_way;
 pub mod users;
 
@@ -25,7 +27,8 @@ use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow, Storage, read_sqlite};
 use wakeeper_waha::Me;
 
-use crate::{EngineError, life::credentials, life::generation, life::registry};
+use wakeeper_engine::EngineError;
+use wakeeper_engine::folder::{credentials, generation, remove_folder};
 
 /// What tells that a session's databases are older copies, or were put back.
 #[derive(Debug, Default)]
@@ -121,5 +124,5 @@ pub async fn forget(
         let row = SessionRow { desired: Desired::Started, updated_ms: now_ms, me_json: None, ..row };
         storage.acquire(session.as_str()).await?.rows().put_session(row).await?;
     }
-    registry::remove_folder(&credentials::folder(auth_info, session))
+    remove_folder(&credentials::folder(auth_info, session))
 }

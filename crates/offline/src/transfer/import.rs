@@ -7,18 +7,17 @@ use serde::Serialize;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::model::{Counts, Session};
 use wakeeper_doctor::transfer::{self as moves, LeftOut};
+use wakeeper_engine::folder::{Lock, SESSION_LOCK, credentials};
+use wakeeper_engine_store::move_notes::{self, Pending};
+use wakeeper_engine_store::recover::Backups;
 use wakeeper_engine_store::{Condition, DATABASE};
 use wakeeper_model::{ChatId, SessionName};
 use wakeeper_storage::{Desired, OwnedRows, SessionRow, Storage};
 use wakeeper_waha::{Me, SessionConfig};
 
 use super::messages::{self, StoreImport};
-use super::pending::{self, Pending};
 use super::source::{Source, SourceFormat};
-use super::{BackupPlace, MoveError};
-use super::{known, refused};
-use crate::life::credentials;
-use crate::life::lock::{Lock, SESSION_LOCK};
+use super::{MoveError, known};
 
 /// What to import, and as what.
 #[derive(Clone, Debug)]
@@ -32,7 +31,7 @@ pub struct ImportOrder {
     /// The folder of all sessions.
     pub auth_info_dir: PathBuf,
     /// Where the source is backed up first.
-    pub backup: Option<BackupPlace>,
+    pub backup: Option<Backups>,
     /// Now, milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -81,7 +80,7 @@ pub async fn import(
     }
     let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
-    pending::settle(&folder, &order.session)?;
+    move_notes::settle_import(&folder, &order.session)?;
     let mut source =
         Source::open(order.source.clone(), order.store.clone(), order.backup.clone(), order.now_ms).await?;
     let account = source.account();
@@ -107,7 +106,7 @@ pub async fn import(
         Ok(written) => written,
         Err(error) => {
             // Should that fail too, the note is settled at the next start.
-            pending::settle(&folder, &order.session)?;
+            move_notes::settle_import(&folder, &order.session)?;
             if !is_known {
                 drop(ownership);
                 storage.delete_session(order.session.as_str()).await?;
@@ -115,8 +114,8 @@ pub async fn import(
             return Err(error);
         }
     };
-    pending::done(&folder)?;
-    refused::forget(&folder)?;
+    move_notes::done(&folder)?;
+    move_notes::forget(&folder)?;
     source.session.unite_addresses();
     Ok(Imported {
         session: order.session,
@@ -165,10 +164,10 @@ async fn make_room(
 ) -> Result<(), MoveError> {
     let aside = match wakeeper_engine_store::condition(&folder.join(DATABASE)).await? {
         Condition::Missing => return Ok(()),
-        Condition::Sound if super::moved_to(folder).is_none() => {
+        Condition::Sound if move_notes::moved_to(folder).is_none() => {
             return Err(MoveError::Occupied(order.session.clone()));
         }
-        Condition::Damaged(_) if super::moved_to(folder).is_none() => {
+        Condition::Damaged(_) if move_notes::moved_to(folder).is_none() => {
             let known = known::of(&order.auth_info_dir, &order.session, storage).await;
             if known.and_then(|known| known.login).is_some_and(|login| login != source.account()) {
                 let (session, path) = (order.session.clone(), order.source.clone());

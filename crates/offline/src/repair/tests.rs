@@ -13,9 +13,9 @@ use super::*;
 
 mod left;
 
-use crate::life::generation;
-use crate::offline::under_way::NOTE;
-use crate::offline::{health, repair, session_folder};
+use crate::under_way::NOTE;
+use crate::{health, repair, session_folder};
+use wakeeper_engine::folder::generation;
 
 const NOW_MS: i64 = 1_893_456_000_000;
 
@@ -200,7 +200,7 @@ async fn a_database_that_changed_since_it_was_backed_up_is_left_alone() {
 #[tokio::test]
 async fn health_copies_a_database_once_and_clean_twice() {
     let scene = Scene::new().await;
-    let progress: crate::offline::Progress = Arc::new(|_, _| {});
+    let progress: crate::Progress = Arc::new(|_, _| {});
     let (paths, plain) = (&scene.paths, KnownFacts::default());
     let told = KnownFacts {
         peers: vec![Address::from_jid("6281100000002@s.whatsapp.net").unwrap()],
@@ -224,8 +224,8 @@ async fn health_copies_a_database_once_and_clean_twice() {
 #[tokio::test]
 async fn a_running_gateway_is_in_the_way_only_of_what_must_be_changed() {
     let scene = Scene::new().await;
-    let gateway = crate::Lock::on_folder(&scene.paths.auth_info).unwrap();
-    let progress: crate::offline::Progress = Arc::new(|_, _| {});
+    let gateway = wakeeper_engine::Lock::on_folder(&scene.paths.auth_info).unwrap();
+    let progress: crate::Progress = Arc::new(|_, _| {});
     let (paths, facts) = (&scene.paths, KnownFacts::default());
     let nothing = repair(paths, &facts, order(Extent::Damaged, false), progress.clone()).await.unwrap();
     assert!(nothing.plan.is_empty() && nothing.healthy);

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::backup::manifest::account_mark;
+use wakeeper_engine::folder::credentials;
+use wakeeper_engine::folder::generation::{NOTE, Note};
 use wakeeper_engine_store::DATABASE;
 use wakeeper_engine_store::generation::marked;
+use wakeeper_engine_store::move_notes;
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::{beneath, read_own};
 use wakeeper_storage::{Storage, read_sqlite};
 use wakeeper_waha::Me;
-
-use crate::life::generation::{NOTE, Note};
-use crate::{life::credentials, life::recovery};
 
 /// Bytes of a note.
 const LONGEST_NOTE: u64 = 64 << 10;
@@ -63,7 +63,7 @@ pub async fn known(auth_info: &Path) -> Vec<Known> {
 /// The same, of rows that are open.
 pub(super) async fn known_to(auth_info: &Path, storage: Option<&dyn Storage>) -> Vec<Known> {
     let mut names: BTreeMap<SessionName, Option<String>> = BTreeMap::new();
-    for name in recovery::on_disk(auth_info).into_iter().chain(noted(auth_info)) {
+    for name in wakeeper_engine::folder::on_disk(auth_info).into_iter().chain(noted(auth_info)) {
         names.insert(name, None);
     }
     if let Some(storage) = storage {
@@ -86,7 +86,7 @@ pub(super) async fn known_to(auth_info: &Path, storage: Option<&dyn Storage>) ->
             None => None,
         };
         known.push(Known {
-            moved: super::moved_to(&folder),
+            moved: move_notes::moved_to(&folder),
             number: number.or_else(|| note.as_ref().and_then(|note| note.number.clone())),
             login: row.map(|row| row.login).or_else(|| note.map(|note| note.login)),
             session,

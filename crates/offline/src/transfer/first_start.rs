@@ -1,80 +1,108 @@
 //! A Baileys session that lies where the gateway keeps its own becomes session `default` at the first start.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::formats::baileys::credentials::Credentials;
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::json;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_doctor::transfer::TransferError;
-use wakeeper_engine_store::{Condition, DATABASE};
+use wakeeper_engine::folder::{Lock, credentials};
+use wakeeper_engine::{EngineError, TakeOver};
+use wakeeper_engine_store::recover::Backups;
+use wakeeper_engine_store::{Condition, DATABASE, move_notes};
 use wakeeper_model::SessionName;
 use wakeeper_storage::Storage;
 
-use super::{BackupPlace, ImportOrder, Imported, MoveError, import, known, pending, refused};
-use crate::life::lock::Lock;
-use crate::life::recovery;
-use crate::{EngineConfig, EngineError, life::credentials};
+use super::{ImportOrder, Imported, MoveError, import, known};
 
-/// Imports what Baileys left in the folder, when no session of ours is linked there yet. A take-over that fails is told by
-/// the session itself.
-pub(crate) async fn at_first_start(
-    config: &EngineConfig,
-    lock: &Lock,
-    storage: &Arc<dyn Storage>,
-    now_ms: i64,
-) -> Result<(), EngineError> {
-    let Some(place) = &config.first_start else { return Ok(()) };
-    let (folder, session) = (&config.auth_info_dir, SessionName::default_session());
-    let target = credentials::folder(folder, &session);
-    refused::forget(&target)?;
-    if !folder.join(CREDENTIALS).exists() {
-        return Ok(());
-    }
-    let found = login_in(folder);
-    let known = known::of(folder, &session, storage.as_ref()).await;
-    let was = known.filter(super::Known::was_linked).and_then(|known| known.login);
-    let logins = Logins { found: found.as_deref(), was: was.as_deref() };
-    match to_do(folder, &session, &logins, storage.as_ref(), now_ms).await? {
-        ToDo::TakeOver => {}
-        ToDo::Leave(why) => {
-            tracing::warn!("a Baileys session lies in {}, and is left alone: {why}", folder.display());
+/// Takes a Baileys session over that lies in the folder, when no session of ours is linked there yet. A take-over that fails
+/// is told by the session itself.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    /// `baileys_store.json`, which need not exist.
+    pub store: Option<PathBuf>,
+    /// Where its files are backed up first.
+    pub backup: Backups,
+}
+
+#[async_trait]
+impl TakeOver for FirstStart {
+    async fn take_over(
+        &self,
+        folder: &Path,
+        lock: &Lock,
+        storage: &Arc<dyn Storage>,
+        now_ms: i64,
+    ) -> Result<(), EngineError> {
+        let session = SessionName::default_session();
+        let target = credentials::folder(folder, &session);
+        move_notes::forget(&target)?;
+        if !folder.join(CREDENTIALS).exists() {
             return Ok(());
         }
-    }
-    tracing::info!("a Baileys session was found in {}; taking it over as session default", folder.display());
-    let order = ImportOrder {
-        source: folder.clone(),
-        store: place.store.clone(),
-        session: session.clone(),
-        auth_info_dir: folder.clone(),
-        backup: Some(BackupPlace::clone(&place.backup)),
-        now_ms,
-    };
-    match import(order, lock, storage).await {
-        Ok(imported) => {
-            tell_of(&imported);
-            Ok(())
+        let found = login_in(folder);
+        let known = known::of(folder, &session, storage.as_ref()).await;
+        let was = known.filter(super::Known::was_linked).and_then(|known| known.login);
+        let logins = Logins { found: found.as_deref(), was: was.as_deref() };
+        match to_do(folder, &session, &logins, storage.as_ref(), now_ms).await? {
+            ToDo::TakeOver => {}
+            ToDo::Leave(why) => {
+                tracing::warn!("a Baileys session lies in {}, and is left alone: {why}", folder.display());
+                return Ok(());
+            }
         }
+        tracing::info!(
+            "a Baileys session was found in {}; taking it over as session default",
+            folder.display()
+        );
+        let order = ImportOrder {
+            source: folder.to_owned(),
+            store: self.store.clone(),
+            session: session.clone(),
+            auth_info_dir: folder.to_owned(),
+            backup: Some(self.backup.clone()),
+            now_ms,
+        };
+        match import(order, lock, storage).await {
+            Ok(imported) => {
+                tell_of(&imported);
+                Ok(())
+            }
+            Err(error) => not_taken_over(folder, &target, error, was.is_some()),
+        }
+    }
+}
+
+/// What becomes of a start whose take-over failed.
+fn not_taken_over(
+    folder: &Path,
+    target: &Path,
+    error: MoveError,
+    was_linked: bool,
+) -> Result<(), EngineError> {
+    match error {
         // Never linked: there is nothing to take over, and a QR code is what its owner expects.
-        Err(MoveError::Source(TransferError::NoLogin { reason, .. })) => {
+        MoveError::Source(TransferError::NoLogin { reason, .. }) => {
             tracing::info!(reason, "it holds no login; a new one starts with a QR code");
             Ok(())
         }
         // It was linked before: its own backup may give the login back, when it starts.
-        Err(error) if was.is_some() => {
+        error if was_linked => {
             tracing::error!("the Baileys session in {} cannot be taken over: {error}", folder.display());
             Ok(())
         }
         // A first start that has nothing else to do: whoever mounted the wrong folder hears of it at once.
-        Err(error) if recovery::on_disk(folder).is_empty() => {
-            Err(EngineError::FirstStart { folder: folder.clone(), source: Box::new(error) })
+        error if wakeeper_engine::folder::on_disk(folder).is_empty() => {
+            Err(EngineError::FirstStart { folder: folder.to_owned(), source: Box::new(error) })
         }
-        Err(error) => {
+        error => {
+            let session = SessionName::default_session();
             tracing::error!(%session, "the Baileys session in {} cannot be taken over: {error}", folder.display());
-            refused::leave(&target, folder, &error)
+            Ok(move_notes::leave(target, folder, error.to_string())?)
         }
     }
 }
@@ -137,7 +165,7 @@ async fn to_do(
     }
     let target = credentials::folder(folder, session);
     // One that was moved out, or whose import was cut short, is none.
-    let is_away = super::moved_to(&target).is_some() || pending::is_under_way(&target);
+    let is_away = move_notes::moved_to(&target).is_some() || move_notes::is_under_way(&target);
     let condition = wakeeper_engine_store::condition(&target.join(DATABASE)).await;
     let condition = match condition {
         Ok(condition) => condition,

@@ -10,14 +10,12 @@ mod given;
 mod import;
 mod known;
 mod messages;
-mod pending;
-mod refused;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use export::{ExportFormat, ExportOrder, Exported, export};
-pub(super) use first_start::at_first_start;
+pub use first_start::FirstStart;
 pub use given::{GivenError, given_folder, store_of};
 pub use import::{ImportOrder, Imported, import};
 pub use known::{Known, known};
@@ -28,23 +26,11 @@ use std::sync::Arc;
 
 use wakeeper_doctor::backup::BackupError;
 use wakeeper_doctor::repair::ApplyError;
-use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::transfer::{PlaceError, TransferError};
+use wakeeper_engine::{EngineError, LockError};
+use wakeeper_engine_store::move_notes::MoveUnsettled;
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Storage, StorageError, open_sqlite};
-
-use crate::{EngineError, LockError};
-
-/// Where the source of a move is backed up.
-#[derive(Clone, Debug)]
-pub struct BackupPlace {
-    /// The backup folder.
-    pub shelf: PathBuf,
-    /// The session's name in it.
-    pub label: String,
-    /// Encrypts the backup.
-    pub passphrase: Option<Passphrase>,
-}
 
 /// Why a session did not move.
 #[derive(Debug, thiserror::Error)]
@@ -124,12 +110,6 @@ pub enum MoveError {
         /// The folder that was to be imported.
         path: PathBuf,
     },
-    /// A take-over that failed when the gateway started.
-    #[error(
-        "{0}. Put that right and start the gateway again; to link anew with a QR code instead, move creds.json out of the \
-         folder and start the session again"
-    )]
-    Refused(String),
     /// A thread that worked on files died.
     #[error("a task that read files failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -141,14 +121,10 @@ impl From<EngineError> for MoveError {
     }
 }
 
-/// Finishes or takes back an import that was cut short, and refuses a session that still waits for what could not be
-/// taken over.
-///
-/// # Errors
-/// When it is not known where the login is, or nothing was taken over.
-pub(super) fn settle(folder: &std::path::Path, session: &SessionName) -> Result<(), EngineError> {
-    pending::settle(folder, session)?;
-    refused::check(folder)
+impl From<MoveUnsettled> for MoveError {
+    fn from(error: MoveUnsettled) -> Self {
+        EngineError::from(error).into()
+    }
 }
 
 /// Opens the rows of a folder of sessions, whose lock the caller holds.
@@ -157,14 +133,4 @@ pub(super) fn settle(folder: &std::path::Path, session: &SessionName) -> Result<
 /// When they cannot be opened.
 pub async fn open_rows(auth_info_dir: &std::path::Path) -> Result<Arc<dyn Storage>, StorageError> {
     open_sqlite(&auth_info_dir.join(wakeeper_storage::ROWS_DATABASE)).await
-}
-
-/// Whether a session was moved out of its folder, and where to.
-pub(super) fn moved_to(folder: &std::path::Path) -> Option<String> {
-    let opened = wakeeper_doctor::source::Folder::open(folder).ok()?;
-    opened.entry(wakeeper_doctor::formats::baileys::name::MOVED_MARKER).ok()?;
-    Some(
-        wakeeper_doctor::transfer::moved(&opened)
-            .map_or_else(|| "another place".to_owned(), |marker| marker.to),
-    )
 }

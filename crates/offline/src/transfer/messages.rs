@@ -7,10 +7,9 @@ use wakeeper_doctor::address::Address;
 use wakeeper_doctor::formats::baileys_store::{self, StoredMessage};
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::source::{Folder, Limits};
+use wakeeper_engine_store::text_message;
 use wakeeper_model::{Ack, ChatId, ChatKind, MessageId, SessionName};
 use wakeeper_storage::{Change, Described, MessageRow, OwnedRows, StorageError, WireKey};
-use whatsapp_rust::waproto::codec;
-use whatsapp_rust::waproto::whatsapp as wa;
 
 /// Messages that are committed together.
 const BATCH: usize = 500;
@@ -199,5 +198,5 @@ fn proto(message: &StoredMessage) -> Vec<u8> {
     if kind(message) != "text" || message.body.is_empty() || message.mimetype.is_some() {
         return Vec::new();
     }
-    codec::message_to_vec(&wa::Message { conversation: Some(message.body.clone()), ..wa::Message::default() })
+    text_message(&message.body)
 }

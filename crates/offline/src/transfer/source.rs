@@ -10,9 +10,11 @@ use wakeeper_doctor::model::Session;
 use wakeeper_doctor::repair;
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self, LeftOut, Reading, TransferError};
+use wakeeper_engine::folder::Hold;
+use wakeeper_engine_store::move_notes;
+use wakeeper_engine_store::recover::Backups;
 
-use super::{BackupPlace, MoveError};
-use crate::life::lock::Hold;
+use super::MoveError;
 
 /// What a session is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -55,7 +57,7 @@ impl Source {
     pub(super) async fn open(
         path: PathBuf,
         store: Option<PathBuf>,
-        place: Option<BackupPlace>,
+        place: Option<Backups>,
         now_ms: i64,
     ) -> Result<Self, MoveError> {
         match format_of(&path) {
@@ -99,7 +101,7 @@ impl Source {
 fn baileys(
     path: &Path,
     store: Option<&Path>,
-    place: Option<&BackupPlace>,
+    place: Option<&Backups>,
     now_ms: i64,
 ) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
@@ -140,7 +142,7 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
     let folder = Folder::open(path).map_err(|error| TransferError::from(ExamineError::from(error)))?;
     // Somebody else's folder: nothing is written into it that is not part of the move.
     let lock = Hold::on(path, &format!("the session in {}", path.display()))?;
-    if let Some(to) = super::moved_to(path) {
+    if let Some(to) = move_notes::moved_to(path) {
         return Err(TransferError::Moved { path: path.to_owned(), to }.into());
     }
     let held = Held { _folder: None, _session: Some(lock) };

@@ -13,11 +13,11 @@ use wakeeper_model::SessionName;
 use wakeeper_private_fs::shown;
 
 use super::{Work, remains};
-use crate::offline::aside::{move_folder, size_of};
-use crate::offline::health::known_of;
-use crate::offline::paths::{Owner, SessionPaths, file_name};
-use crate::offline::{OfflineError, forget, session_folder, set_login_aside};
+use crate::aside::{move_folder, size_of};
+use crate::health::known_of;
+use crate::paths::{Owner, SessionPaths, file_name};
 use crate::transfer::open_rows;
+use crate::{OfflineError, forget, session_folder, set_login_aside};
 
 pub(super) fn plan_of_all(owner: &Owner, outcome: &mut Outcome) {
     outcome.freed = size_of(&session_folder(&owner.auth_info, &owner.session));

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer as moves;
-use wakeeper_engine_store::{DATABASE, SIDE_FILES};
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 
-use crate::EngineError;
+use super::{MoveUnsettled, failed};
+use crate::{DATABASE, SIDE_FILES};
 
 /// The note, in the session's folder.
 const NOTE: &str = "import.json";
@@ -18,7 +18,7 @@ const LONGEST_NOTE: u64 = 64 << 10;
 
 /// What an import under way is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pending {
+pub struct Pending {
     /// The folder that the session comes from.
     pub source: PathBuf,
     /// Which login it is.
@@ -27,13 +27,16 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Leaves the note. On disk when it returns.
-    pub(super) fn leave(&self, folder: &Path) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn leave(&self, folder: &Path) -> Result<(), MoveUnsettled> {
         let path = folder.join(NOTE);
         let text = serde_json::to_vec(self).map_err(std::io::Error::from);
         text.and_then(|text| write(&path, &text)).map_err(failed("write", &path))
     }
 
-    fn of(folder: &Path) -> Result<Option<Self>, EngineError> {
+    fn of(folder: &Path) -> Result<Option<Self>, MoveUnsettled> {
         let path = folder.join(NOTE);
         match read_own(&path, LONGEST_NOTE) {
             Err(FsError::Missing) => Ok(None),
@@ -46,12 +49,16 @@ impl Pending {
 }
 
 /// Whether an import into a session's folder was begun and has not come to its end.
-pub(super) fn is_under_way(folder: &Path) -> bool {
+#[must_use]
+pub fn is_under_way(folder: &Path) -> bool {
     folder.join(NOTE).exists()
 }
 
 /// Removes the note: from here on the session may start.
-pub(super) fn done(folder: &Path) -> Result<(), EngineError> {
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn done(folder: &Path) -> Result<(), MoveUnsettled> {
     let path = folder.join(NOTE);
     std::fs::remove_file(&path)
         .and_then(|()| std::fs::File::open(folder)?.sync_all())
@@ -62,9 +69,9 @@ pub(super) fn done(folder: &Path) -> Result<(), EngineError> {
 ///
 /// # Errors
 /// When the source cannot be looked at: then it cannot be told whether it was given up already.
-pub(crate) fn settle(folder: &Path, session: &SessionName) -> Result<(), EngineError> {
+pub(super) fn settle(folder: &Path, session: &SessionName) -> Result<(), MoveUnsettled> {
     let Some(pending) = Pending::of(folder)? else { return Ok(()) };
-    let source = Folder::open(&pending.source).map_err(|_| EngineError::ImportUnfinished {
+    let source = Folder::open(&pending.source).map_err(|_| MoveUnsettled::SourceUnreachable {
         session: session.clone(),
         from: pending.source.clone(),
     })?;
@@ -84,7 +91,10 @@ pub(crate) fn settle(folder: &Path, session: &SessionName) -> Result<(), EngineE
 }
 
 /// Removes a database that never came to life.
-pub(super) fn discard(folder: &Path) -> Result<(), EngineError> {
+///
+/// # Errors
+/// When a file of it cannot be removed.
+pub fn discard(folder: &Path) -> Result<(), MoveUnsettled> {
     for name in [DATABASE].into_iter().chain(SIDE_FILES) {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
@@ -107,10 +117,6 @@ fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
         Some(parent) => std::fs::File::open(parent)?.sync_all(),
         None => Ok(()),
     }
-}
-
-fn failed<'p>(operation: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> EngineError + 'p {
-    move |source| EngineError::Folder { operation, path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -163,7 +169,7 @@ mod tests {
         moves::mark_moved(&source, &marker).unwrap();
         std::fs::rename(source.path(), target.join("away")).unwrap();
         let error = settle(&target, &name).unwrap_err();
-        assert!(matches!(error, EngineError::ImportUnfinished { .. }), "{error}");
+        assert!(matches!(error, MoveUnsettled::SourceUnreachable { .. }), "{error}");
         assert!(target.join(DATABASE).exists(), "kept until it is known whose it is");
         std::fs::rename(target.join("away"), source.path()).unwrap();
         settle(&target, &name).unwrap();
