@@ -13,7 +13,7 @@ use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
-use crate::backup::{self, BackupError, CreateOptions};
+use crate::backup::{self, BackupError, CreateOptions, Reason};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
@@ -76,7 +76,7 @@ pub struct Restored {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The archive was refused.
-    #[error("the backup {path} is refused: {reason}")]
+    #[error("the backup {} cannot be used: {reason}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -225,7 +225,7 @@ fn back_up(
     }
     let create =
         CreateOptions { shelf: how.shelf, label: how.label, passphrase: options.passphrase, always: false };
-    let created = backup::create(folder, options, &create)?;
+    let created = backup::create_because(folder, options, &create, Reason::BeforeRestore)?;
     restored.backup = Some(shown(&created.path));
     Ok(hashes(&created.manifest))
 }

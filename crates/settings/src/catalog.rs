@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::Foreign;
+
 /// One setting. Its name is also its key in the TOML file, in lower case.
 #[derive(Debug)]
 pub struct Setting {
@@ -82,6 +84,14 @@ pub struct Catalog {
     pub file_variable: &'static str,
     /// The settings file that is read when it is there and none is named.
     pub usual_file: &'static str,
+    /// Settings of another program that people bring along in their environment.
+    pub foreign: &'static [Foreign],
+    /// All other names that start with one of these are that program's, too.
+    pub foreign_prefixes: &'static [&'static str],
+    /// Names that start with one of these may be either's: one that is like a setting here is a typing error.
+    pub shared_prefixes: &'static [&'static str],
+    /// Whether two values of a setting mean the same.
+    pub same: fn(&'static Setting, &str, &str) -> bool,
 }
 
 impl Catalog {
@@ -95,13 +105,23 @@ impl Catalog {
         self.own_prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
+    /// The other program's setting of that name.
+    pub(crate) fn find_foreign(&self, name: &str) -> Option<&'static Foreign> {
+        self.foreign.iter().find(|foreign| foreign.name == name)
+    }
+
     /// The known name that is closest to a mistyped one, when one is close.
     pub fn closest(&self, name: &str) -> Option<&'static str> {
+        self.closest_within(name, 3)
+    }
+
+    /// The same, at most so many letters away.
+    pub(crate) fn closest_within(&self, name: &str, letters: usize) -> Option<&'static str> {
         self.settings
             .iter()
-            .map(|setting| (distance(name, setting.name), setting.name))
+            .map(|setting| (strsim::levenshtein(name, setting.name), setting.name))
             .min()
-            .filter(|(distance, _)| *distance <= 3)
+            .filter(|(distance, _)| *distance <= letters)
             .map(|(_, name)| name)
     }
 
@@ -114,20 +134,4 @@ impl Catalog {
         }
         help
     }
-}
-
-/// Levenshtein distance in bytes; names are short ASCII.
-fn distance(left: &str, right: &str) -> usize {
-    let right = right.as_bytes();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

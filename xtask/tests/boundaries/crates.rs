@@ -12,7 +12,7 @@ use crate::source::workspace;
 const SHARED: [&str; 3] = ["bounded-tar", "model", "private-fs"];
 
 /// Every crate, by its folder, and what it may import besides.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("bounded-tar", &[]),
     ("model", &[]),
     ("private-fs", &[]),
@@ -24,6 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("simulator", &[]),
     ("demo", &["delivery", "engine", "gateway", "simulator", "waha"]),
     ("doctor", &[]),
+    ("configuration", &["delivery", "doctor", "gateway", "logging", "recovery", "settings", "waha"]),
     ("containers", &["doctor", "recovery", "storage"]),
     ("storage", &[]),
     ("waha", &[]),
@@ -36,6 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
+            "configuration",
             "delivery",
             "containers",
             "demo",

@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use wakeeper_gateway::serving::reachable;
 
+use crate::settings::Listen;
+
 use super::serve::SettingFlags;
 
 /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
@@ -30,7 +32,8 @@ impl Healthcheck {
         let url = match self.url {
             Some(url) => url,
             None => {
-                format!("http://{}/health", reachable(self.settings.resolve()?.listen))
+                let listen: Listen = self.settings.resolve()?;
+                format!("http://{}/health", reachable(listen.address))
             }
         };
         let client =

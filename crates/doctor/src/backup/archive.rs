@@ -143,6 +143,11 @@ impl Effort {
         Self { bytes: 3 * TOTAL, opened: 16 }
     }
 
+    /// For reading a list of archives to their ends. Encrypted ones would take long.
+    pub(super) fn of_reading_back() -> Self {
+        Self { bytes: 3 * TOTAL, opened: 0 }
+    }
+
     #[cfg(test)]
     pub(super) fn just_for_one_manifest() -> Self {
         Self { bytes: manifest_text::BYTES, opened: 0 }

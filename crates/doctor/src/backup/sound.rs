@@ -46,7 +46,7 @@ pub enum NoSoundBackup {
         folder: PathBuf,
     },
     /// There is none at all.
-    #[error("no backup of {label} with a sound login in {folder}; name an archive to use another one")]
+    #[error("no backup of {label} with a login that is OK in {folder}; name an archive to use another one")]
     Missing {
         /// The session's name in the backup folder.
         label: String,

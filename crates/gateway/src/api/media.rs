@@ -22,6 +22,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// A file: exactly one of `url` and `data`.
 #[derive(Deserialize, ToSchema)]
+#[serde(expecting = "an object with url, or with data in base64")]
 pub(super) struct FileField {
     /// What it is; told by the server of the URL, or by the kind of message, when missing.
     #[schema(example = "image/png")]

@@ -196,7 +196,7 @@ pub(super) fn without_values(text: &str) -> String {
         return NOT_BUILT.to_owned();
     }
     if let Some(start) = text.rfind("expected ") {
-        return text[start..].to_owned();
+        return plainly(&text[start..]);
     }
     if text.starts_with("missing field ") || text.starts_with("duplicate field ") {
         return text.to_owned();
@@ -204,9 +204,30 @@ pub(super) fn without_values(text: &str) -> String {
     "not a value that is allowed here".to_owned()
 }
 
+/// What JSON has is named as JSON's users name it.
+fn plainly(expected: &str) -> String {
+    if expected.starts_with("expected struct ") {
+        return "expected an object".to_owned();
+    }
+    match expected {
+        "expected a sequence" => "expected a list".to_owned(),
+        "expected a map" => "expected an object".to_owned(),
+        "expected a boolean" => "expected true or false".to_owned(),
+        expected => expected.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn types_are_named_as_callers_know_them() {
+        let told =
+            without_values("invalid type: string \"secret\", expected struct FileField at line 1 column 9");
+        assert_eq!(told, "expected an object");
+        assert_eq!(without_values("invalid type: string \"x\", expected a sequence"), "expected a list");
+    }
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! From evidence to a cure, and from a cure to the evidence that it helped.
 
 use wakeeper_doctor::symptoms::{Class, PeerFailures};
+use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
@@ -129,7 +130,7 @@ impl Policy {
             let first = self.case.as_mut().is_some_and(|case| !std::mem::replace(&mut case.hindered, true));
             self.enter(Phase::CoolingDown(now_ms + HINDERED_MS));
             if first {
-                let text = "nothing is mended while the login itself is in trouble";
+                let text = "nothing is repaired while the login itself is in trouble";
                 self.tell_case("hindered", text, IncidentState::Open, false);
             }
             return;
@@ -218,13 +219,16 @@ impl Policy {
             if let Some(case) = &mut self.case {
                 case.alerted = true;
             }
-            let text = "cures did not help for good; the contact(s) concerned are left alone for a day, or until \
+            let text = "the repairs did not help for good; the contacts concerned are left alone for a day, or until \
                         somebody restarts the gateway";
             return self.close_case(Outcome::GaveUp, text);
         }
         let text = match tries {
             0 => "nothing that wakeeper may do would help; a person must decide".to_owned(),
-            tries => format!("{tries} cure(s) did not help; the session is left alone until somebody acts"),
+            tries => format!(
+                "{} did not help; the session is left alone until somebody acts",
+                plural(tries as usize, "repair")
+            ),
         };
         self.leave(Phase::LeftAlone, "gave_up", &format!("{text} ({})", look.describe()));
     }
@@ -279,7 +283,7 @@ impl Policy {
 
     /// The plan was empty. It healed a moment ago, or no program can mend it.
     fn nothing_to_do(&mut self, notes: &[String], now_ms: i64) {
-        let text = if notes.is_empty() { "there is nothing to mend".to_owned() } else { notes.join(" ") };
+        let text = if notes.is_empty() { "there is nothing to repair".to_owned() } else { notes.join(" ") };
         self.tell_case("nothing_to_mend", &text, IncidentState::Open, false);
         let Some(case) = &mut self.case else { return };
         match case.look.take() {
@@ -352,5 +356,5 @@ fn describe(mended: &RepairReport, rung: Rung) -> String {
     }
     let login = if mended.login_kept { "the login was kept" } else { "a new QR code is needed" };
     let backup = if mended.backup.is_some() { " after a verified backup" } else { "" };
-    format!("{} step(s) carried out{backup}; {login}", mended.plan.len())
+    format!("{} carried out{backup}; {login}", plural(mended.plan.len(), "step"))
 }

@@ -40,6 +40,9 @@ pub(super) fn of_every_session(
 ) -> Result<Option<WebhookConfig>, SettingsError> {
     let [address, events, key, policy, delay, attempts, headers] = WEBHOOK;
     let Some(url) = values.get(address) else {
+        if values.is_refused(address) {
+            return Ok(None);
+        }
         return match WEBHOOK.into_iter().find(|name| values.get(name).is_some()) {
             Some(name) => {
                 Err(SettingsError::Conflict { name, reason: format!("needs {address} to be set too") })
@@ -68,7 +71,7 @@ pub(super) fn of_every_session(
                 | WebhookConfigError::HeaderName
                 | WebhookConfigError::HeaderValue(_) => return conflict(headers),
                 WebhookConfigError::Url => address,
-                WebhookConfigError::Event => events,
+                WebhookConfigError::Event { .. } => return conflict(events),
                 WebhookConfigError::Key => key,
                 WebhookConfigError::Delay => delay,
                 WebhookConfigError::Attempts => attempts,
