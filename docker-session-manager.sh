@@ -16,7 +16,7 @@ if [ $# -eq 0 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ] || [ "$1" = "help" ]; 
 Usage: ./docker-session-manager.sh COMMAND [OPTIONS]
 
   health (check)   examine the session, its container and its backups; changes nothing
-  clean            mend what is corrupted, after a verified backup; --dry-run, --stale, --all
+  clean            repair what is corrupted, after a verified backup; --dry-run, --stale, --all
   start            start the container or its compose project, and wait until it is healthy
   stop             stop it gracefully
   restart          stop, start, wait

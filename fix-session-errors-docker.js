@@ -8,7 +8,7 @@ const path = require('node:path')
 const USAGE = `Usage: node fix-session-errors-docker.js [--clean] [--restart] [--container=NAME]
 
   (nothing)         check the session's health; changes nothing
-  --clean           mend what is corrupted, after a verified backup; the login is kept
+  --clean           repair what is corrupted, after a verified backup; the login is kept
   --restart         restart the container and wait until it is healthy
   --dry-run         with --clean: show the plan and change nothing
   --container=NAME  the container [CONTAINER_NAME; default: whatsapp-api]

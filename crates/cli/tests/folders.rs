@@ -235,7 +235,7 @@ fn ratchets_go_back_only_with_a_reason() {
     std::fs::write(&path, later).unwrap();
     let output = run(data.path(), &["restore", archive, "--what", "all"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("backwards"), "{}", err(&output));
+    assert!(err(&output).contains("used twice"), "{}", err(&output));
     let output = run(data.path(), &["restore", archive, "--force", "because"]);
     assert_eq!(output.status.code(), Some(2), "a reason for what?");
     let forced = ["restore", archive, "--what", "all", "--force", "the disk was swapped"];

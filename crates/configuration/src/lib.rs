@@ -118,7 +118,7 @@ impl Typed for Settings {
             state_dir: witness_dir.clone().unwrap_or_else(|| surroundings.state_dir.clone()),
             witness_dir,
             retention: retention(values)?,
-            backup_passphrase: passphrase(values)?,
+            backup_passphrase: passphrase(values),
             handshake: values.duration("SESSION_CLEANUP_WAIT", Rules::default().handshake)?,
         })
     }
@@ -135,7 +135,7 @@ impl Typed for ArchiveSettings {
     const NAMES: Names = Names::LikeUsed;
 
     fn read(values: &Values, _: &Surroundings) -> Result<Self, SettingsError> {
-        Ok(Self { backup_passphrase: passphrase(values)? })
+        Ok(Self { backup_passphrase: passphrase(values) })
     }
 }
 
@@ -154,8 +154,8 @@ impl Typed for AllSettings {
     }
 }
 
-fn passphrase(values: &Values) -> Result<Option<Passphrase>, SettingsError> {
-    Ok(values.get("BACKUP_PASSPHRASE").map(|value| Passphrase::new(value.text.clone())))
+fn passphrase(values: &Values) -> Option<Passphrase> {
+    values.get("BACKUP_PASSPHRASE").map(|value| Passphrase::new(value.text.clone()))
 }
 
 fn backup_interval(values: &Values) -> Result<Option<Duration>, SettingsError> {

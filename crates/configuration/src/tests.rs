@@ -17,7 +17,7 @@ fn monitor(pairs: &[(&str, &str)]) -> Result<MonitorSettings, SettingsError> {
 
 /// What a check of everything says.
 fn refusal(pairs: &[(&str, &str)]) -> String {
-    read::<AllSettings>(pairs).err().expect("refused").to_string()
+    read::<AllSettings>(pairs).expect_err("refused").to_string()
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_key_and_its_hash_are_one_and_two_keys_that_differ_are_refused() {
         assert!(resolve(same).unwrap().listen.api_key.is_same(&key), "{same:?}");
     }
     for (ours, theirs) in [("API_KEY", "WAHA_API_KEY"), ("WHATSAPP_API_KEY", "WAHA_API_KEY_PLAIN")] {
-        let told = resolve(&[(ours, "abc"), (theirs, "not-abc")]).err().expect("refused").to_string();
+        let told = resolve(&[(ours, "abc"), (theirs, "not-abc")]).expect_err("refused").to_string();
         assert!(told.contains(theirs) && !told.contains("not-abc"), "{told}");
     }
 }
@@ -279,12 +279,14 @@ fn everything_that_is_wrong_is_told_at_once() {
     ];
     let told = refusal(&wrong);
     assert_eq!(told.lines().count(), 5, "{told}");
+    let both = refusal(&[("WHATSAPP_HOOK_URL", "n8n:5678"), ("WHATSAPP_HOOK_EVENTS", "mesage")]);
+    assert!(both.lines().count() == 2 && both.contains("did you mean message?"), "{both}");
     for name in ["PORT", "METRICS", "WHATSAPP_HOOK_URL", "MONITOR_LISTEN", "BACKUP_KEEP_LAST"] {
         assert!(told.contains(name), "{told}");
     }
     assert!(told.contains("begins with http://"), "{told}");
-    assert!(!resolve(&wrong).err().expect("refused").to_string().contains("MONITOR_LISTEN"));
-    let told = read::<Settings>(&wrong).err().expect("refused").to_string();
+    assert!(!resolve(&wrong).expect_err("refused").to_string().contains("MONITOR_LISTEN"));
+    let told = read::<Settings>(&wrong).expect_err("refused").to_string();
     assert_eq!(told.lines().count(), 1, "only what is used: {told}");
     assert!(read::<ArchiveSettings>(&wrong).is_ok());
 }

@@ -125,13 +125,39 @@ impl Catalog {
             .map(|(_, name)| name)
     }
 
-    /// A line for each setting: its name and what it may be.
+    /// A line or more for each setting: its name and what it may be.
     pub fn help(&self) -> String {
         let mut help = String::new();
         for setting in self.settings {
             let note = setting.command.map(|command| format!(" ({command})")).unwrap_or_default();
-            let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
+            let allowed = format!("{}{note}", setting.kind.allowed());
+            let mut name = setting.name;
+            for line in lines(&allowed, COLUMNS - INDENT) {
+                let _ = writeln!(help, "  {name:<width$} {line}", width = INDENT - 3);
+                name = "";
+            }
         }
         help
     }
+}
+
+/// Columns of a line of help.
+const COLUMNS: usize = 80;
+/// Columns before what a setting may be.
+const INDENT: usize = 39;
+
+/// A text in lines of at most so many columns, broken at blanks.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

@@ -9,12 +9,13 @@ use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::backup::retention::Pruned;
 use wakeeper_doctor::backup::{BackupInfo, Created, Reason, Retention, Verified};
 use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_engine::offline;
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::plural;
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::backups::{BackupStore, Checked, Which};
-use wakeeper_terminal::{Console, Page, Tone, size};
+use wakeeper_terminal::{Console, Page, Tone, say, size};
 
 use crate::chosen::{FactFlags, Places, Session, TargetFlags};
 use crate::output::{console, show_findings};
@@ -122,6 +123,9 @@ impl Backup {
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, session) = self.common.open().await?;
+        if session.places.backups.passphrase.as_ref().is_some_and(Passphrase::is_short) {
+            say("BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better");
+        }
         let progress = console.progress("examining");
         let created = offline::back_up(&session.places, &session.facts, self.always, progress).await?;
         console.show(&created, |page| show_created(page, &created))?;

@@ -37,6 +37,8 @@ struct Order {
     dry_run: bool,
     /// Never ask.
     yes: bool,
+    /// Contacts were named.
+    contacts: bool,
     /// Who keeps others from the session.
     hold: Hold,
 }
@@ -109,7 +111,13 @@ impl Clean {
             (.., true) => Extent::Stale,
             _ => Extent::Damaged,
         };
-        Order { extent, dry_run: self.dry_run, yes: self.yes, hold: Hold::ByCaller }
+        Order {
+            extent,
+            dry_run: self.dry_run,
+            yes: self.yes,
+            contacts: !self.peers.is_empty(),
+            hold: Hold::ByCaller,
+        }
     }
 
     async fn in_folder(&self, session: &Session) -> anyhow::Result<ExitCode> {
@@ -226,6 +234,9 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
     }
     if outcome.plan.is_empty() {
         let login = if outcome.login_kept { "; the login is OK" } else { "" };
+        if order.contacts {
+            page.line("No encryption state of the contacts that --peer names is stored here.");
+        }
         if !outcome.applied {
             page.line(format!("Nothing to repair in {}{login}.", shown(&places.auth_info).display()));
         }

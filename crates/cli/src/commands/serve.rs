@@ -9,6 +9,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{RetentionSettings, WebhookSettings};
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_engine::preflight::{self, Folders};
 use wakeeper_engine::{EngineConfig, FirstStart, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
@@ -236,6 +237,11 @@ fn scheduled_backups(settings: &GatewaySettings, places: &Places) -> Option<Back
         return None;
     };
     let shown = settings.backup_dir.display();
+    if settings.backup_passphrase.as_ref().is_some_and(Passphrase::is_short) {
+        tracing::warn!(
+            "BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better"
+        );
+    }
     let prune = settings.prunes;
     let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));

@@ -77,7 +77,7 @@ pub enum WebhookConfigError {
     #[error("a webhook's url must be an absolute http or https address")]
     Url,
     /// An event nobody knows.
-    #[error("a webhook's events name {name:?}, which is no event{}; sent are {known}, and * stands for all", like(.closest))]
+    #[error("a webhook's events name {name:?}, which is no event{}; sent are {known}, and * stands for all", like(*.closest))]
     Event {
         /// The name, cut when it is long.
         name: String,
@@ -250,7 +250,7 @@ fn unknown_event(name: &str) -> WebhookConfigError {
     }
 }
 
-fn like(closest: &Option<&'static str>) -> String {
+fn like(closest: Option<&'static str>) -> String {
     closest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 

@@ -78,7 +78,7 @@ pub fn newest_sound(
             read += 1;
             match login_in(&backup.path, passphrase, &Limits::default()) {
                 Ok(login) if login.sound => return Ok(SoundBackup { archive: backup.path, passed }),
-                Ok(_) => "it holds no sound login, although it says so".to_owned(),
+                Ok(_) => "its login is not OK, although it says so".to_owned(),
                 Err(error) => error.to_string(),
             }
         };

@@ -29,7 +29,7 @@ impl Policy {
                 self.look(peer_failures, now_ms);
             }
             Phase::Verifying(_) if self.fails_again() => {
-                self.not_verified("messages fail again after the cure", now_ms);
+                self.not_verified("messages fail again after the repair", now_ms);
             }
             Phase::Verifying(until) if now_ms >= until && self.asked.is_none() => {
                 let peer_failures = self.tally.peer_failures(1);
@@ -141,7 +141,7 @@ impl Policy {
             self.enter(Phase::CoolingDown(earliest));
             return self.tell_case(
                 "cooling_down",
-                &format!("the next cure waits {seconds} s"),
+                &format!("the next repair waits {seconds} s"),
                 IncidentState::Open,
                 false,
             );
@@ -227,7 +227,7 @@ impl Policy {
             0 => "nothing that wakeeper may do would help; a person must decide".to_owned(),
             tries => format!(
                 "{} did not help; the session is left alone until somebody acts",
-                plural(tries as usize, "repair")
+                plural(tries, "repair")
             ),
         };
         self.leave(Phase::LeftAlone, "gave_up", &format!("{text} ({})", look.describe()));
@@ -263,7 +263,7 @@ impl Policy {
             Cured::NothingToDo { notes } => self.nothing_to_do(&notes, now_ms),
             Cured::Failed { reason } => {
                 self.remember_cure(Vec::new(), now_ms);
-                self.not_verified(&format!("the cure failed: {reason}"), now_ms);
+                self.not_verified(&format!("the repair failed: {reason}"), now_ms);
             }
             Cured::Done { stopped_ms, mended } => {
                 let peers =
@@ -325,12 +325,12 @@ impl Policy {
                 asked.iter().any(|trouble| look.used_ms.get(&trouble.peer).copied() > case.cured_ms);
             let outcome = if case.reset { Outcome::Reset } else { Outcome::Recovered };
             let what = match (renewed, negotiating) {
-                (true, _) => "a contact negotiated anew since",
-                (false, true) => "a contact still negotiates",
+                (true, _) => "a contact agreed new keys since",
+                (false, true) => "a contact still agrees new keys",
                 (false, false) => "no message failed",
             };
             let watched = case.cured_ms.map_or(0, |cured| (now_ms - cured) / 1000);
-            let text = format!("{}; watched for {watched} s after the cure: {what}", look.describe());
+            let text = format!("{}; watched for {watched} s after the repair: {what}", look.describe());
             return self.close_case(outcome, &text);
         }
         if sound && patient {
@@ -338,7 +338,7 @@ impl Policy {
             let until = now_ms + ms(self.rules.handshake);
             return self.enter(Phase::Verifying(until));
         }
-        self.not_verified(&format!("the check after the cure did not pass: {}", look.describe()), now_ms);
+        self.not_verified(&format!("the check after the repair did not pass: {}", look.describe()), now_ms);
     }
 
     fn not_verified(&mut self, text: &str, now_ms: i64) {
