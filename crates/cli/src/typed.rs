@@ -69,18 +69,18 @@ impl Typed {
     /// Flags and arguments that were typed, as a shell takes them: flags first.
     fn given(&self, wanted: impl Fn(&Arg) -> bool) -> String {
         let command = innermost(&self.program, self.path.iter().map(String::as_str));
-        let (mut flags, mut arguments) = (String::new(), String::new());
+        let (mut flags, mut arguments) = (Vec::new(), Vec::new());
         for arg in command.get_arguments().filter(|arg| wanted(arg)) {
             let Some(values) = given(&self.matches, arg.get_id().as_str()) else { continue };
+            let values = values.iter().map(|value| shell(value));
             match arg.get_long() {
-                Some(long) if !arg.get_action().takes_values() => flags.push_str(&format!(" --{long}")),
-                Some(long) => {
-                    values.iter().for_each(|value| flags.push_str(&format!(" --{long} {}", shell(value))))
-                }
-                None => values.iter().for_each(|value| arguments.push_str(&format!(" {}", shell(value)))),
+                Some(long) if !arg.get_action().takes_values() => flags.push(format!(" --{long}")),
+                Some(long) => flags.extend(values.map(|value| format!(" --{long} {value}"))),
+                None => arguments.extend(values.map(|value| format!(" {value}"))),
             }
         }
-        flags + &arguments
+        flags.append(&mut arguments);
+        flags.concat()
     }
 }
 

@@ -146,7 +146,7 @@ fn the_monitors_folder_is_carried_along() {
     let begun = Instant::now();
     let page = loop {
         let (page, _) = desk.page("wakeeper incidents --state 'the state'");
-        if page.contains("What to do now") || begun.elapsed() > Duration::from_secs(60) {
+        if page.contains("What to do now") || begun.elapsed() > Duration::from_mins(1) {
             break page;
         }
         // Lines that are appended are read by whoever follows the log.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wakeeper_settings::{Listed, Note, Values, notes};
+use wakeeper_settings::{Listed, Note, SettingsError, Values, notes};
 use wakeeper_terminal::{Page, Tone};
 
 use crate::environment;
@@ -64,7 +64,7 @@ impl Config {
         let Action::Check(check) = self.action;
         let sources = || environment::sources([], check.config.clone());
         let values = Values::collect(&CATALOG, sources())?;
-        let problems = AllSettings::resolve(sources()).err().map(|error| error.each()).unwrap_or_default();
+        let problems = AllSettings::resolve(sources()).err().map(SettingsError::each).unwrap_or_default();
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let report = report(values.list(), values.notes(), problems);
         console(check.json).show(&report, |page| show(page, &report))?;

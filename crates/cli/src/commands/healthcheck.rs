@@ -29,12 +29,11 @@ pub struct Healthcheck {
 impl Healthcheck {
     /// Asks, prints the answer, fails unless it is a success.
     pub async fn run(self) -> anyhow::Result<()> {
-        let url = match self.url {
-            Some(url) => url,
-            None => {
-                let listen: Listen = self.settings.resolve()?;
-                format!("http://{}/health", reachable(listen.address))
-            }
+        let url = if let Some(url) = self.url {
+            url
+        } else {
+            let listen: Listen = self.settings.resolve()?;
+            format!("http://{}/health", reachable(listen.address))
         };
         let client =
             reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;

@@ -162,8 +162,12 @@ impl Serve {
 /// Says what became of WAHA's settings.
 fn tell_of_foreign(settings: &GatewaySettings) {
     let (protected, others) = wakeeper_settings::notes(&settings.notes);
-    protected.iter().for_each(|told| tracing::warn!("{told}"));
-    others.iter().for_each(|told| tracing::info!("{told}"));
+    for told in protected {
+        tracing::warn!("{told}");
+    }
+    for told in others {
+        tracing::info!("{told}");
+    }
 }
 
 /// Makes mounts usable that the settings name, where that is necessary.
