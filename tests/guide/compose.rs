@@ -40,7 +40,7 @@ async fn resolution(checkout: &Checkout, phone: &Phone) {
     checkout.watched(LOGS_BAD_MAC, &["Bad MAC"]).await;
     checkout.wait_received(&friend, "damaged on its way").await;
     checkout.guide(HEALTH).await.code(0).shows(NAME);
-    checkout.guide(CLEAN).await.code(0).shows("Nothing to mend");
+    checkout.guide(CLEAN).await.code(0).shows("Nothing to repair");
     checkout.guide(RESTART).await.code(0).shows("is healthy");
     checkout.wait_working().await;
     checkout.watched(LOGS, &["connection.update: open"]).await;

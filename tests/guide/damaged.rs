@@ -146,7 +146,7 @@ async fn bad_mac_is_resolved_step_by_step() {
     // The linked device wrote, not the phone.
     let name = format!("session-{BEN}.1.json");
     let health =
-        checkout.guide(HEALTH).await.code(1).shows(&name).shows("signal_session_failing").shows("cure: ");
+        checkout.guide(HEALTH).await.code(1).shows(&name).shows("signal_session_failing").shows("fix: ");
     health
         .shows("What to do now:")
         .shows("wakeeper clean --dry-run")
@@ -196,7 +196,7 @@ async fn torn_files_and_lost_credentials() {
     let story = Story::begin().await;
     let (checkout, folder) = (&story.checkout, story.gateway.auth_info());
     let group = story.group().await;
-    checkout.shell("./docker-session-manager.sh backup create").await.code(0).shows("sound");
+    checkout.shell("./docker-session-manager.sh backup create").await.code(0).shows("login OK");
     story.talk("since the backup").await;
     let login = story.login();
     story.gateway.docker(&["kill"]).await;
@@ -238,9 +238,9 @@ async fn upkeep_backups_and_reset() {
     let story = Story::begin().await;
     let (checkout, folder) = (&story.checkout, story.gateway.auth_info());
     let manager = |line: &str| format!("./docker-session-manager.sh {line}");
-    checkout.shell(&manager("backup create")).await.code(0).shows("Backed up to").shows("sound");
+    checkout.shell(&manager("backup create")).await.code(0).shows("Backed up to").shows("login OK");
     checkout.shell(&manager("backup create")).await.code(0);
-    checkout.shell(&manager("backup list")).await.code(0).shows("sound login").shows("just now");
+    checkout.shell(&manager("backup list")).await.code(0).shows("login OK").shows("verified");
     checkout.shell(&manager("backup verify --all")).await.code(0).shows("every SHA-256");
     checkout.shell(&manager("restore --dry-run")).await.code(0);
     let list = checkout.shell(&manager("backup list --json")).await.code(0).json();

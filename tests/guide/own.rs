@@ -54,7 +54,7 @@ async fn a_damaged_database_costs_no_login() {
 async fn upkeep_and_the_complete_reset() {
     let (checkout, phone, friend) = linked().await;
     let manager = async |words: &str| checkout.shell(&format!("./docker-session-manager.sh {words}")).await;
-    manager("clean --stale").await.code(0).shows("Nothing to mend");
+    manager("clean --stale").await.code(0).shows("Nothing to repair");
     manager(&format!("clean --peer {FRIEND}")).await.code(0).shows("no new QR code is needed");
     checkout.wait_working().await;
     friend.send_text(&phone.address.jid(), "negotiated anew").await;

@@ -25,7 +25,7 @@ async fn every_setting_has_its_effect() {
     let checkout = Checkout::fresh(Compose::V1).await;
     write(&checkout, &GUIDE.map(Line::text));
     checkout.guide(UP_MONITORED).await.code(0);
-    checkout.wait_monitor("sessions are mended").await;
+    checkout.wait_monitor("repairs a session").await;
     checkout.wait_monitor("or 10 of all in 60 s; a full reset: never").await;
     let environment = "docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' whatsapp-api";
     let environment = checkout.shell(environment).await.code(0);

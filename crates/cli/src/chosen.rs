@@ -88,7 +88,7 @@ impl ContainerFlag {
 
 /// Flags that say which session is meant, and where its files are.
 #[derive(Args, Debug, Clone, Default)]
-#[command(next_help_heading = "Which session")]
+#[command(next_help_heading = crate::typed::SESSION)]
 pub struct TargetFlags {
     /// Container that holds the session [env: CONTAINER_NAME]
     #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
@@ -116,7 +116,7 @@ impl TargetFlags {
         let flags = self.as_typed();
         let container = self.container_name();
         let named = self.paths().map(|(_, name, path)| (name, environment::text(path.as_deref())));
-        let settings = environment::settings(named, self.config)?;
+        let settings: Settings = environment::settings(named, self.config)?;
         let here = Places::of(&settings, flags);
         let explicit = self.container.is_some();
         let target = match container {

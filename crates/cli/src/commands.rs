@@ -3,6 +3,7 @@
 mod backup;
 mod clean;
 mod completions;
+mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod examine;
@@ -14,6 +15,7 @@ mod import;
 mod incidents;
 mod lifecycle;
 mod logs;
+mod man;
 mod monitor;
 mod restore;
 mod serve;
@@ -45,11 +47,11 @@ pub enum Command {
     /// Check a session, its store and its backups, and say what to do
     #[command(visible_alias = "check")]
     Health(health::Health),
-    /// Mend what is damaged in a session, after a verified backup; the login is kept
+    /// Repair what is damaged in a session, after a verified backup; the login is kept
     Clean(clean::Clean),
     /// Make, list, verify and prune backups of a session
     Backup(backup::Backup),
-    /// Restore a session from a backup; ratchets never go backwards unless a reason is given
+    /// Restore a session from a backup; encryption state never goes back unless a reason is given
     Restore(restore::Restore),
     /// Take a session over from Baileys or another wakeeper, without a new QR code
     Import(import::Import),
@@ -67,12 +69,16 @@ pub enum Command {
     Logs(logs::Logs),
     /// Run a command in the container; its exit code is passed on
     Exec(exec::Exec),
-    /// Watch containers' logs and events, and mend their sessions within the policy
+    /// Watch containers' logs and events, and repair their sessions as far as the settings allow
     Monitor(monitor::Monitor),
     /// Show what went wrong, what was done about it, and how that was verified
     Incidents(incidents::Incidents),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
+    /// Check all settings, and say where each comes from
+    Config(config::Config),
+    /// Print the manual page, or write those of all commands to a folder
+    Man(man::Man),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -92,6 +98,7 @@ impl Command {
             Self::Status(command) => return command.run().await,
             Self::Logs(command) => return command.run().await,
             Self::Exec(command) => return command.run().await,
+            Self::Config(command) => return command.run(),
             Self::Monitor(command) => command.run().await,
             Self::Incidents(command) => command.run().await,
             Self::Import(command) => command.run().await,
@@ -102,6 +109,7 @@ impl Command {
             #[cfg(feature = "demo")]
             Self::Simulator(command) => command.run().await,
             Self::Healthcheck(command) => command.run().await,
+            Self::Man(command) => command.run(),
             Self::Completions(command) => command.run(),
         }?;
         Ok(ExitCode::SUCCESS)
@@ -115,7 +123,7 @@ fn verdict(fine: bool) -> ExitCode {
 
 /// Ends the program over flags that contradict each other.
 fn wrong_usage(reason: &str) -> ! {
-    crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason).exit()
+    crate::wrong_usage(&crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason))
 }
 
 /// Starts logging on standard output, and in files once they are begun.

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use wakeeper_configuration::{CATALOG, GatewaySettings, MonitorSettings, Settings, Typed};
 use wakeeper_settings::{Kind, Sources};
 
 use crate::Cli;
-use crate::settings::{Settings, catalog::CATALOG};
 
 /// The image and its mounts fix where things lie, and a real gateway talks to no simulator.
 const NOT_IN_COMPOSE: [&str; 8] = [
@@ -133,14 +133,24 @@ fn the_example_of_settings_names_all_and_nothing_else() {
 
 #[test]
 fn the_values_of_the_example_are_the_defaults() {
+    fn typed<T: Typed + std::fmt::Debug>(sources: Sources) -> String {
+        format!("{:#?}", T::resolve(sources).expect("settings that are accepted"))
+    }
     let with = |entries: Vec<(String, String)>| {
         let environment =
             entries.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         // A webhook's other settings need its address.
         let hook = ("WHATSAPP_HOOK_URL".into(), "http://127.0.0.1/".into());
-        let environment = environment.chain([hook, ("HOME".into(), "/home/somebody".into())]).collect();
-        let sources = Sources { environment, working_dir: "/nowhere".into(), ..Sources::default() };
-        format!("{:#?}", Settings::resolve(sources).expect("settings that are accepted"))
+        let environment: Vec<_> =
+            environment.chain([hook, ("HOME".into(), "/home/somebody".into())]).collect();
+        let sources = || Sources {
+            environment: environment.clone(),
+            working_dir: "/nowhere".into(),
+            ..Sources::default()
+        };
+        // Somebody said where the data is, be it the usual place.
+        let told = typed::<Settings>(sources()).replace("data_dir_is_set: true", "data_dir_is_set: false");
+        told + &typed::<GatewaySettings>(sources()) + &typed::<MonitorSettings>(sources())
     };
     let bare = with(Vec::new());
     for setting in CATALOG.settings {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wakeeper_containers::docker::{DockerEnvironment, Engine};
 use wakeeper_settings::{SettingsError, Sources};
 
-use crate::settings::Settings;
+use crate::settings::Typed;
 
 /// The container that is meant when nobody says which.
 pub const DEFAULT_CONTAINER: &str = "whatsapp-api";
@@ -15,17 +15,25 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// All settings: flags that stand for some, the settings file that a flag names, the environment.
-pub fn settings(
+/// Settings that a command uses: flags that stand for some, the settings file that a flag names, the environment.
+pub fn settings<T: Typed>(
     flags: impl IntoIterator<Item = (&'static str, Option<String>)>,
     config: Option<PathBuf>,
-) -> Result<Settings, SettingsError> {
-    Settings::resolve(Sources {
+) -> Result<T, SettingsError> {
+    T::resolve(sources(flags, config))
+}
+
+/// Everything that settings are read from.
+pub fn sources(
+    flags: impl IntoIterator<Item = (&'static str, Option<String>)>,
+    config: Option<PathBuf>,
+) -> Sources {
+    Sources {
         flags: flags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         config,
         environment: std::env::vars_os().collect(),
         working_dir: PathBuf::from("."),
-    })
+    }
 }
 
 /// A path as the text of a setting.

@@ -9,11 +9,15 @@ mod documented;
 mod environment;
 mod output;
 mod settings;
+mod typed;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use wakeeper_offline::preflight::PreflightError;
 use wakeeper_settings::SettingsError;
+use wakeeper_terminal::{Failure, say_failure};
 
 use commands::Command;
 
@@ -25,6 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Link once. Never scan again: a WhatsApp gateway whose sessions survive crashes.
 #[derive(Parser)]
 #[command(name = "wakeeper", version, arg_required_else_help = true, propagate_version = true)]
+#[command(max_term_width = 80)]
 #[command(after_help = "Settings come from flags, the environment and wakeeper.toml, in this order. \
                         `wakeeper serve --help` lists them.")]
 struct Cli {
@@ -35,7 +40,7 @@ struct Cli {
 fn main() -> ExitCode {
     // The only TLS provider in the program; clients panic without one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = Cli::parse();
+    let cli = parse();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -44,32 +49,46 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
-            ExitCode::from(if error.is::<SettingsError>() { 2 } else { 1 })
+            let is_usage = error.is::<SettingsError>();
+            say_failure(&failure(&error), typed::wants_json());
+            ExitCode::from(if is_usage { 2 } else { 1 })
         }
     }
 }
 
-/// One line on standard error: what failed and, behind it, why.
-#[expect(clippy::print_stderr, reason = "this is where the program talks to its caller")]
-fn complain(error: &anyhow::Error) {
-    let told = told(error);
-    // Names in it may come from a container, an archive or a log.
-    let told: Vec<_> = told.lines().map(wakeeper_bounded_tar::shown_whole).collect();
-    eprintln!("error: {}", told.join("\n"));
+/// The command line; ends the program where it is wrong, or only asks for help.
+fn parse() -> Cli {
+    let program = Cli::command();
+    let parsed = program.clone().try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        typed::remember(program, &matches);
+        Ok(cli)
+    });
+    parsed.unwrap_or_else(|error| wrong_usage(&error))
 }
 
-/// What failed and why, each thing once: many an error's own words end with those of its cause.
-fn told(error: &anyhow::Error) -> String {
-    let mut told = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if told.is_empty() {
-            told = cause;
-        } else if !told.contains(&cause) {
-            told = format!("{told}: {cause}");
-        }
+/// Ends the program over its command line.
+fn wrong_usage(error: &clap::Error) -> ! {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let wants_json = std::env::args().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if wants_json && !is_help {
+        let message = error.render().to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        wakeeper_terminal::print_failure(&Failure { code: "wrong_usage", message, hint: None });
     }
-    told
+    error.exit()
+}
+
+fn failure(error: &anyhow::Error) -> Failure {
+    // These say by themselves what to do.
+    let code = if error.is::<SettingsError>() {
+        Some("invalid_settings")
+    } else if error.is::<PreflightError>() {
+        Some("not_ready")
+    } else {
+        None
+    };
+    Failure::of(error.chain(), code)
 }
 
 #[cfg(test)]
@@ -81,10 +100,10 @@ mod tests {
         let cause = || std::io::Error::other("no such file");
         let path = std::path::PathBuf::from("key");
         let error = anyhow::Error::from(SettingsError::SecretFile { name: "API_KEY", path, source: cause() });
-        assert_eq!(
-            told(&error.context("cannot start")),
-            "cannot start: setting API_KEY_FILE: cannot read key: no such file"
-        );
-        assert_eq!(told(&anyhow::Error::from(cause()).context("cannot read")), "cannot read: no such file");
+        let told = failure(&error.context("cannot start"));
+        assert_eq!(told.message, "cannot start: setting API_KEY_FILE: cannot read key: no such file");
+        assert_eq!(told.code, "invalid_settings");
+        let told = failure(&anyhow::Error::from(cause()).context("cannot read"));
+        assert_eq!((told.message.as_str(), told.code), ("cannot read: no such file", "failed"));
     }
 }

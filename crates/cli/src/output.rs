@@ -28,13 +28,13 @@ pub fn heading(page: &mut Page, report: &Report) {
     let verdict = page.tone(tone, verdict);
     page.line(format!("{}: {kind}, {verdict}", report.path.display()));
     let login = match report.credentials {
-        CredentialsState::Sound => page.tone(Tone::Good, "sound"),
+        CredentialsState::Sound => page.tone(Tone::Good, "OK"),
         CredentialsState::Damaged => page.tone(Tone::Bad, "damaged"),
         CredentialsState::Missing => page.tone(Tone::Warning, "missing"),
     };
     page.fact("login", login);
-    let (files, records) = (plural(report.files, "file"), plural(report.signal_sessions, "record"));
-    page.fact("files", format!("{files}, {records} of Signal sessions"));
+    let (files, devices) = (plural(report.files, "file"), plural(report.signal_sessions, "contact device"));
+    page.fact("files", format!("{files}, {devices}"));
     if let Some(store) = &report.store {
         let chats = plural(store.chats, "chat");
         page.fact("store", format!("{chats}, {}", plural(store.messages, "message")));
@@ -65,8 +65,8 @@ fn show_finding(page: &mut Page, finding: &Finding) {
     page.line(format!("  {word}  {}{peer}: {}", finding.path, finding.code));
     page.line(format!("           {}", finding.evidence));
     if finding.severity > Severity::Info {
-        let cure = format!("           cure: {}", finding.repair.describe());
-        page.line(page.tone(Tone::Faint, &cure));
+        let fix = format!("           fix: {}", finding.repair.describe());
+        page.line(page.tone(Tone::Faint, &fix));
     }
 }
 

@@ -29,7 +29,8 @@ use wakeeper_delivery::webhook::WebhookSettings;
 use wakeeper_engine::{EngineConfig, EngineError, Lock};
 use wakeeper_gateway::api::ApiConfig;
 use wakeeper_gateway::api::auth::{KeyError, KeyPolicy, kept_or_generated};
-use wakeeper_gateway::serving::{BindError, ServeLimits, bind};
+use wakeeper_gateway::measurements::{self, REQUEST_BUCKETS, RecordError};
+use wakeeper_gateway::serving::{BindError, ServeLimits, bind, reachable};
 use wakeeper_gateway::{Gateway, GatewayConfig, GatewayError};
 use wakeeper_simulator::{Simulator, SimulatorConfig, SimulatorError};
 use wakeeper_waha::{HmacConfig, WebhookConfig};
@@ -43,8 +44,10 @@ use world::World;
 pub struct DemoConfig {
     /// Folder of sessions, which exists.
     pub auth_info: PathBuf,
-    /// Port of the gateway; 0 takes a free one.
-    pub port: u16,
+    /// Where the gateway listens; port 0 takes a free one. The simulated WhatsApp listens on loopback only.
+    pub listen: SocketAddr,
+    /// Is `/metrics` served?
+    pub metrics: bool,
     /// Port of the simulated WhatsApp; 0 takes a free one.
     pub simulator_port: u16,
     /// What the simulated WhatsApp keeps between two demos; only a kept gateway needs a server that still knows its device.
@@ -73,6 +76,9 @@ pub enum DemoError {
     /// There is no API key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Nothing can be measured.
+    #[error(transparent)]
+    Measurements(#[from] RecordError),
     /// The gateway did not start, or broke off.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -124,9 +130,9 @@ pub enum DemoError {
 /// When something does not start, and at the first thing that is not as it should be.
 pub async fn run(demo: DemoConfig, output: Output) -> Result<(), DemoError> {
     let lock = Lock::on_folder(&demo.auth_info)?;
-    let listener = bind(loopback(demo.port)).await?;
+    let listener = bind(demo.listen).await?;
     let address =
-        listener.local_addr().map_err(|source| BindError::Other { address: loopback(demo.port), source })?;
+        listener.local_addr().map_err(|source| BindError::Other { address: demo.listen, source })?;
     let simulator = Simulator::start(SimulatorConfig {
         listen: loopback(demo.simulator_port),
         seed: rand::random(),
@@ -136,15 +142,17 @@ pub async fn run(demo: DemoConfig, output: Output) -> Result<(), DemoError> {
     .await?;
     let sink = WebhookSink::open().await?;
     let key = kept_or_generated(&demo.auth_info)?.key;
-    let config = config(&demo.auth_info, address, &simulator, &sink, KeyPolicy::required(&key));
+    let mut config =
+        config(&demo.auth_info, reachable(address), &simulator, &sink, KeyPolicy::required(&key));
+    config.api.metrics = demo.metrics.then(|| measurements::record(&REQUEST_BUCKETS)).transpose()?;
     let gateway = Gateway::open(config, lock).await?;
     let stopping = CancellationToken::new();
     let serving = tokio::spawn(gateway.serve(listener, stopping.clone().cancelled_owned()));
-    let world = World::new(address, key.expose_secret(), simulator.base_url(), sink)?;
+    let world = World::new(reachable(address), key.expose_secret(), simulator.base_url(), sink)?;
     output.opening(&world, &demo.log);
     let ended = conversation::run(&world, &output).await;
     if ended.is_ok() && demo.stays {
-        output.your_turn(&world);
+        output.your_turn(&world, address.ip().is_loopback());
         std::future::pending::<()>().await;
     }
     stopping.cancel();

@@ -77,11 +77,16 @@ impl Output {
     }
 
     /// What whoever reads it can do now.
-    pub fn your_turn(&self, world: &World) {
+    pub fn your_turn(&self, world: &World, is_local: bool) {
         let (gateway, simulator) = (world.gateway_url(), world.simulator_url());
         let json = "-H 'Content-Type: application/json'";
         self.closing("Your turn. Everything stays up until you press Ctrl-C.");
         self.tell(&format!("Open {} and enter the API key.", self.paint(CYAN, &format!("{gateway}/"))));
+        if is_local {
+            let port = gateway.rsplit(':').next().unwrap_or_default();
+            self.tell("This machine is a server? On your own computer run this first, or start with --host 0.0.0.0:");
+            self.example(&format!("ssh -L {port}:127.0.0.1:{port} THIS_SERVER"));
+        }
         self.tell(&format!("Write to {} as {}, through the gateway:", ANNA.name, WANDA.name));
         self.example(&format!(
             "curl -H 'X-Api-Key: {}' {json} \\\n       -d '{{\"chatId\":\"{}\",\"text\":\"Hello Anna!\"}}' {gateway}/api/sendText",

@@ -10,17 +10,21 @@ mod label;
 mod login;
 pub mod manifest;
 pub mod reached;
+mod read_back;
+mod reason;
 pub mod retention;
 mod running;
 pub mod shelf;
 mod sound;
 
-pub use create::{CreateOptions, Created, create};
+pub use create::{CreateOptions, Created, create, create_because};
 pub(crate) use create::{Stock, create_from};
 pub use label::{label_of, plain_label};
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use reached::Reached;
+pub use read_back::read_back;
+pub use reason::Reason;
 pub use retention::{Retention, prune};
 pub use running::{RunningBackupError, create_running, create_scheduled};
 pub use shelf::{BackupInfo, Shelf};
@@ -65,14 +69,31 @@ pub enum BackupError {
         /// Their bytes.
         bytes: u64,
     },
+    /// There is no such archive.
+    #[error("there is no backup {name}, neither as a path nor in {}{}", folder.display(), names(.newest))]
+    NoSuch {
+        /// What was asked for.
+        name: String,
+        /// The backup folder.
+        folder: PathBuf,
+        /// Times of the newest ones that are there.
+        newest: Vec<String>,
+    },
     /// The archive could not be read back.
-    #[error("the backup {path} is not sound: {reason}")]
+    #[error("the backup {path} cannot be used: {reason}")]
     Unsound {
         /// The archive.
         path: PathBuf,
         /// Why.
         reason: ArchiveError,
     },
+}
+
+fn names(newest: &[String]) -> String {
+    if newest.is_empty() {
+        return "; no backup of this session is there".to_owned();
+    }
+    format!("; the newest there: {}. `wakeeper backup list` shows all", newest.join(", "))
 }
 
 /// What a verified backup turned out to be.
@@ -84,6 +105,14 @@ pub struct Verified {
     pub manifest: Manifest,
     /// The examination of what it would restore.
     pub report: Report,
+}
+
+impl Verified {
+    /// The archive is what it says: its hashes agree, or it would not be here, and so does what it holds. One that was made
+    /// before a repair says that it holds damage.
+    pub fn is_what_it_says(&self) -> bool {
+        self.manifest.credentials == self.report.credentials
+    }
 }
 
 /// Reads a backup to its end, compares every hash and examines what it would restore, all in memory.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wakeeper_private_fs::shown;
 
-use crate::backup::{self, BackupError, CreateOptions, Manifest, Stock};
+use crate::backup::{self, BackupError, CreateOptions, Manifest, Reason, Stock};
 use crate::examine::{Examination, ExamineError, Options};
 use crate::finding::{Finding, Severity};
 use crate::formats::baileys::name::REPAIR_FOLDER;
@@ -99,7 +99,7 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         }
     }
     let examination = Examination::of_folder(&folder, options)?;
-    let stock = Stock::of(&examination, options, how.label);
+    let stock = Stock::of(&examination, options, how.label).because(Reason::BeforeClean);
     let sources = BackupSources::new(how.shelf, how.label, how.passphrase);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
     let mut outcome = describe(&plan, notes);

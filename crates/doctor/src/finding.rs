@@ -120,17 +120,22 @@ impl Repair {
         match self {
             Self::None => "nothing to do".to_owned(),
             Self::Manual(text) => (*text).to_owned(),
-            Self::RemoveFile => "remove the file; its content is negotiated anew".to_owned(),
+            Self::RemoveFile => {
+                "remove this file; new keys are agreed at the next message, and no chat is lost".to_owned()
+            }
             Self::RestoreOrRemove => "take the file from a backup, or remove it".to_owned(),
             Self::MoveAside => "remove what stands in the file's place".to_owned(),
             Self::DropSignalSessions { drop, reopen: None } => {
-                format!("drop {} damaged Signal session(s) from the record, keep the rest", drop.len())
+                format!(
+                    "drop {} from the record, keep the rest",
+                    wakeeper_model::plural(drop.len(), "damaged Signal session")
+                )
             }
             Self::DropSignalSessions { .. } => {
-                "drop the spoilt Signal session and open the sound one again".to_owned()
+                "drop the damaged Signal session and open the good one again".to_owned()
             }
             Self::KeepPrefix { len } => format!("keep the first {len} bytes, which are complete"),
-            Self::RestoreCredentials => "take the credentials from the newest sound backup".to_owned(),
+            Self::RestoreCredentials => "take the login from the newest backup in which it is OK".to_owned(),
             Self::AdvancePreKeyCounters { to } => format!("move the pre-key counters on to {to}"),
             Self::Rename { to } => format!("rename it to {to}"),
             Self::Write { .. } => "write the missing file".to_owned(),

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wakeeper_model::plural;
 use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
-use crate::backup::{self, BackupError, CreateOptions};
+use crate::backup::{self, BackupError, CreateOptions, Reason};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
@@ -76,7 +77,7 @@ pub struct Restored {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The archive was refused.
-    #[error("the backup {path} is refused: {reason}")]
+    #[error("the backup {} cannot be used: {reason}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -91,7 +92,8 @@ pub enum RestoreError {
     NoCredentials,
     /// Ratchets would go backwards.
     #[error(
-        "{0} ratchets would go backwards, for example {1}; restore the credentials only, or give a reason to force it"
+        "encryption state in {0} files would go back, for example in {1}: message keys would be used twice. Leave --what all out to \
+         restore the login only, or give a reason with --force"
     )]
     Backwards(usize, String),
     /// The session lives elsewhere.
@@ -225,7 +227,7 @@ fn back_up(
     }
     let create =
         CreateOptions { shelf: how.shelf, label: how.label, passphrase: options.passphrase, always: false };
-    let created = backup::create(folder, options, &create)?;
+    let created = backup::create_because(folder, options, &create, Reason::BeforeRestore)?;
     restored.backup = Some(shown(&created.path));
     Ok(hashes(&created.manifest))
 }
@@ -359,13 +361,16 @@ fn everything(
     match (backwards.first(), force) {
         (Some(first), None) => Err(RestoreError::Backwards(backwards.len(), (*first).to_owned())),
         (Some(_), Some(reason)) => {
-            notes.push(format!("{} ratchets went backwards because: {reason}", backwards.len()));
+            notes.push(format!(
+                "Encryption state of {} goes back, because: {reason}",
+                plural(backwards.len(), "file")
+            ));
             Ok(overlay)
         }
         (None, _) => {
             if overlay.changes().keys().any(|name| Name::parse(name).is_ratchet()) {
                 notes.push(
-                    "The ratchets are as old as the backup. If the session ran after it was made, use \
+                    "The encryption state is as old as the backup. If the session ran after it was made, use \
                      `--what credentials` instead."
                         .to_owned(),
                 );

@@ -39,7 +39,15 @@ impl Passphrase {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it can be guessed by trying all of its length.
+    pub fn is_short(&self) -> bool {
+        self.0.chars().count() < SHORTEST
+    }
 }
+
+/// Characters of a passphrase that is not soon guessed, when an archive falls into other hands.
+const SHORTEST: usize = 8;
 
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -68,7 +68,7 @@ impl Planning {
     }
 
     fn take_out_damaged(&mut self, subject: &Subject, what: &str) {
-        let description = format!("{what}: made or negotiated anew when it is needed");
+        let description = format!("{what}: made anew when it is needed");
         self.add(subject, None, Some(ROW_UNREADABLE), description);
     }
 
@@ -93,7 +93,7 @@ impl Planning {
 /// What a row is, and what comes after it.
 fn words_of(subject: &Subject) -> (&'static str, &'static str) {
     match subject {
-        Subject::SignalSession(_) => ("Signal sessions", "negotiated anew with the next message"),
+        Subject::SignalSession(_) => ("Signal sessions", "made anew with the next message"),
         Subject::SenderKey(_) => ("our own sender key", "made anew with the next message to the group"),
         Subject::SenderKeyMemory(_) => ("who has our sender key", "all members are told the next one"),
         _ => ("a pre-key", "WhatsApp has newer ones"),

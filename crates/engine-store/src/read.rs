@@ -141,7 +141,7 @@ impl Reader {
                     self.session.signal_sessions.insert(peer, record);
                 }
                 Err(error) => {
-                    let reason = format!("{error}; the next message negotiates a new one");
+                    let reason = format!("{error}; the next message makes a new one");
                     self.leave_out(subject, "Signal sessions", reason);
                 }
             }

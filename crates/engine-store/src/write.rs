@@ -173,7 +173,7 @@ impl<F: Fn(whatsapp_rust::wacore::store::error::StoreError) -> NativeError> Writ
                     batch.push((Arc::from(key), Bytes::from(bytes)));
                 }
                 Err(error) => {
-                    let reason = format!("{error}; the next message negotiates a new one");
+                    let reason = format!("{error}; the next message makes a new one");
                     self.leave_out("Signal sessions".to_owned(), Some(peer), reason);
                 }
             }

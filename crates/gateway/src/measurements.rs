@@ -74,6 +74,9 @@ async fn serve_page(
     Ok(())
 }
 
+/// Upper bounds, in seconds, of the buckets that request times are counted in.
+pub const REQUEST_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
 /// Starts recording for this process. `buckets` are the upper bounds, in seconds, that times are counted in. Needs a Tokio
 /// runtime.
 ///

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Shelf, create_running};
+use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Reason, Shelf, create_running};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::{Limits, require_session_folder};
@@ -174,7 +174,7 @@ fn back_up_files(
         always,
     };
     let options = Options { progress: Some(progress.as_ref()), ..*options };
-    Ok(create_running(folder, &options, &how)?)
+    Ok(create_running(folder, &options, &how, Reason::ByHand)?)
 }
 
 /// Works on files on another thread.

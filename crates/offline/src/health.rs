@@ -165,7 +165,7 @@ fn copies(database: &Path, older: Older, now_ms: i64) -> Vec<Finding> {
     let recent = older.renewed.filter(|(at_ms, _)| now_ms - at_ms < TOLD_FOR_MS);
     let settled = recent.map(|(at_ms, because)| {
         let when = ago(at_ms, now_ms);
-        older_copy_settled(&file, format!("sending chains were negotiated anew {when}, because {because}"))
+        older_copy_settled(&file, format!("new keys for sending were agreed {when}, because {because}"))
     });
     settled.into_iter().collect()
 }

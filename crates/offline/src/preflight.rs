@@ -37,6 +37,12 @@ pub enum PreflightError {
         /// The system's words.
         source: io::Error,
     },
+    /// The folder that all lies in was named, and is not there: a typing error would begin a new session.
+    #[error(
+        "there is no folder {folder}, which DATA_DIR or --data-dir names; correct the name, or make it: mkdir -p {folder}",
+        folder = shown(.0)
+    )]
+    NoDataFolder(PathBuf),
     /// A Baileys session lies in the folder, and something still runs on it.
     #[error(
         "a Baileys session lies in {} and is still in use by {}: stop it first, then wakeeper takes the session over",
@@ -80,6 +86,20 @@ impl Folders<'_> {
         }
         Ok(())
     }
+}
+
+/// Makes sure that the data folder that somebody named is there.
+///
+/// # Errors
+/// [`PreflightError::NoDataFolder`].
+pub fn require_data_folder(folder: &Path) -> Result<(), PreflightError> {
+    if folder.is_dir() { Ok(()) } else { Err(PreflightError::NoDataFolder(folder.to_owned())) }
+}
+
+fn shown(folder: &Path) -> String {
+    let text = folder.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.

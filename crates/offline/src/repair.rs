@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wakeeper_doctor::backup::{CreateOptions, create_running};
+use wakeeper_doctor::backup::{CreateOptions, Reason, create_running};
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
@@ -287,7 +287,7 @@ async fn create_backup(examined: &Examined, paths: &SessionPaths) -> Result<Path
             always: false,
         };
         let options = Options { store: Some(&store), ..paths.options() };
-        create_running(&copied.folder(), &options, &how).map(|created| created.path)
+        create_running(&copied.folder(), &options, &how, Reason::BeforeClean).map(|created| created.path)
     });
     Ok(done.await??)
 }

@@ -25,7 +25,10 @@ pub async fn restore(
 ) -> Result<Restored, OfflineError> {
     let backups = &paths.backups;
     let SoundBackup { archive, passed: mut notes } = match archive {
-        Some(path) => SoundBackup { archive: Shelf::at(&backups.shelf).file_named(path), passed: Vec::new() },
+        Some(path) => {
+            let archive = Shelf::at(&backups.shelf).file_named(path, &backups.label)?;
+            SoundBackup { archive, passed: Vec::new() }
+        }
         None => newest_sound(&backups.shelf, &backups.label, backups.passphrase.as_ref())?,
     };
     match room_for(paths, &archive).await? {

@@ -7,7 +7,7 @@ mod schedule;
 mod store;
 mod target;
 
-pub use store::{BackupStore, StoreError, Which};
+pub use store::{BackupStore, Checked, StoreError, Which};
 pub use target::{BackupOutcome, BackupTarget, BackupTargets};
 
 use std::collections::BTreeMap;

@@ -128,7 +128,7 @@ impl Caretaker {
             self.store_extent(false).await;
         }
         if self.job.as_ref().is_some_and(|job| job.curing_since_ms.is_some()) {
-            tracing::info!(session = self.session.name(), "a cure is being finished before the end");
+            tracing::info!(session = self.session.name(), "a repair is being finished before the end");
             let input = finished(&mut self.job).await;
             self.finish_job(input).await;
         }

@@ -43,10 +43,10 @@ impl Rung {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Wait => "wait for the retry handshake",
-            Self::SignalSession => "negotiate the failing Signal sessions anew",
-            Self::Records => "mend the damaged records",
-            Self::SenderKeys => "mend the damaged sender keys",
-            Self::PreKeys => "mend the pre-keys and their counters",
+            Self::SignalSession => "agree new keys with the contacts whose messages fail",
+            Self::Records => "repair the damaged records",
+            Self::SenderKeys => "repair the damaged sender keys",
+            Self::PreKeys => "repair the pre-keys and their counters",
             Self::Credentials => "take the credentials from a backup",
             Self::Restart => "restart the gateway",
             Self::FullReset => "remove everything and link the device anew",

@@ -32,11 +32,14 @@ pub use session::{
 pub fn describe_metrics() {
     metrics::describe_counter!("wakeeper_symptoms_total", "Log lines that told of trouble, by class");
     metrics::describe_counter!("wakeeper_incident_steps_total", "Steps of incidents, by kind");
-    metrics::describe_counter!("wakeeper_cures_total", "Cures by rung and result");
+    metrics::describe_counter!("wakeeper_cures_total", "Repairs by step and result");
     metrics::describe_gauge!("wakeeper_incidents_open", "Incidents that are not over");
     metrics::describe_gauge!(
         "wakeeper_left_alone",
-        "1 while a session is left alone because cures did not help"
+        "1 while a session is left alone because repairs did not help"
     );
-    metrics::describe_histogram!("wakeeper_cure_downtime_seconds", "How long gateways stood still for cures");
+    metrics::describe_histogram!(
+        "wakeeper_cure_downtime_seconds",
+        "How long gateways stood still for repairs"
+    );
 }

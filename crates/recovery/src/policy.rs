@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::symptoms::{Class, PeerFailures, Symptom};
+use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};
@@ -364,7 +365,8 @@ impl Policy {
                     self.rules.session_window.as_secs()
                 ),
                 (false, contacts) => format!(
-                    "messages of {contacts} contact(s) cannot be decrypted, {} or more each",
+                    "messages of {} cannot be decrypted, {} or more each",
+                    plural(contacts, "contact"),
                     self.rules.peer_messages
                 ),
             };

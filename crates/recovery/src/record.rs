@@ -107,7 +107,7 @@ impl Recorder {
     pub(crate) async fn step(&self, step: &'static str, text: String, detail: Option<Value>) {
         tracing::info!(session = %self.session, step, "incident: {text}");
         if let Err(error) = self.store(Kind::State, None, None, Some((step, text, detail))).await {
-            tracing::error!(session = %self.session, %error, "a step of a cure could not be stored");
+            tracing::error!(session = %self.session, %error, "a step of a repair could not be stored");
         }
     }
 

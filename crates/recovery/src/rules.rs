@@ -41,11 +41,11 @@ pub struct Rules {
 
 impl std::fmt::Display for Rules {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let reset = if self.full_reset { "allowed as the last resort" } else { "never" };
-        let done = if self.repair { "mended" } else { "reported" };
+        let reset = if self.full_reset { "allowed as the last resort" } else { "off" };
+        let done = if self.repair { "repairs" } else { "only reports" };
         write!(
             f,
-            "sessions are {done} from {} failing messages of one contact in {} s, or {} of all in {} s; a full reset: {reset}",
+            "{done} a session after {} failed messages of one contact in {} s, or {} of all contacts in {} s; full reset: {reset}",
             self.peer_messages,
             self.peer_window.as_secs(),
             self.session_errors,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::Foreign;
+
 /// One setting. Its name is also its key in the TOML file, in lower case.
 #[derive(Debug)]
 pub struct Setting {
@@ -82,6 +84,14 @@ pub struct Catalog {
     pub file_variable: &'static str,
     /// The settings file that is read when it is there and none is named.
     pub usual_file: &'static str,
+    /// Settings of another program that people bring along in their environment.
+    pub foreign: &'static [Foreign],
+    /// All other names that start with one of these are that program's, too.
+    pub foreign_prefixes: &'static [&'static str],
+    /// Names that start with one of these may be either's: one that is like a setting here is a typing error.
+    pub shared_prefixes: &'static [&'static str],
+    /// Whether two values of a setting mean the same.
+    pub same: fn(&'static Setting, &str, &str) -> bool,
 }
 
 impl Catalog {
@@ -95,39 +105,59 @@ impl Catalog {
         self.own_prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
+    /// The other program's setting of that name.
+    pub(crate) fn find_foreign(&self, name: &str) -> Option<&'static Foreign> {
+        self.foreign.iter().find(|foreign| foreign.name == name)
+    }
+
     /// The known name that is closest to a mistyped one, when one is close.
     pub fn closest(&self, name: &str) -> Option<&'static str> {
+        self.closest_within(name, 3)
+    }
+
+    /// The same, at most so many letters away.
+    pub(crate) fn closest_within(&self, name: &str, letters: usize) -> Option<&'static str> {
         self.settings
             .iter()
-            .map(|setting| (distance(name, setting.name), setting.name))
+            .map(|setting| (strsim::levenshtein(name, setting.name), setting.name))
             .min()
-            .filter(|(distance, _)| *distance <= 3)
+            .filter(|(distance, _)| *distance <= letters)
             .map(|(_, name)| name)
     }
 
-    /// A line for each setting: its name and what it may be.
+    /// A line or more for each setting: its name and what it may be.
     pub fn help(&self) -> String {
         let mut help = String::new();
         for setting in self.settings {
             let note = setting.command.map(|command| format!(" ({command})")).unwrap_or_default();
-            let _ = writeln!(help, "  {:<36} {}{note}", setting.name, setting.kind.allowed());
+            let allowed = format!("{}{note}", setting.kind.allowed());
+            let mut name = setting.name;
+            for line in lines(&allowed, COLUMNS - INDENT) {
+                let _ = writeln!(help, "  {name:<width$} {line}", width = INDENT - 3);
+                name = "";
+            }
         }
         help
     }
 }
 
-/// Levenshtein distance in bytes; names are short ASCII.
-fn distance(left: &str, right: &str) -> usize {
-    let right = right.as_bytes();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+/// Columns of a line of help.
+const COLUMNS: usize = 80;
+/// Columns before what a setting may be.
+const INDENT: usize = 39;
+
+/// A text in lines of at most so many columns, broken at blanks.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
     }
-    row[right.len()]
+    lines
 }

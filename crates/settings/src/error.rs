@@ -35,6 +35,14 @@ pub enum SettingsError {
         /// The setting.
         name: &'static str,
     },
+    /// Two names of the same secret hold different values.
+    #[error("setting {name}: {other} says something else; remove one of the two, or make them the same")]
+    Differs {
+        /// The setting.
+        name: &'static str,
+        /// The other name, which is another program's.
+        other: String,
+    },
     /// `X_FILE` for a setting that is no secret.
     #[error("unknown setting {name}_FILE: only secrets are read from files, set {name} itself")]
     NotASecret {
@@ -77,4 +85,38 @@ pub enum SettingsError {
         /// What is missing or contradicts it.
         reason: String,
     },
+    /// All that is wrong, one line each.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<SettingsError>),
+}
+
+impl SettingsError {
+    /// The setting that it is about, where it is about one that exists.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Malformed { name, .. }
+            | Self::Twice { name }
+            | Self::Differs { name, .. }
+            | Self::NotASecret { name }
+            | Self::SecretFile { name, .. }
+            | Self::Conflict { name, .. } => Some(name),
+            Self::Unknown { closest, .. } => *closest,
+            Self::ConfigFile { .. } | Self::ConfigSyntax { .. } | Self::Several(_) => None,
+        }
+    }
+
+    /// Each thing that is wrong by itself.
+    pub fn each(self) -> Vec<Self> {
+        match self {
+            Self::Several(errors) => errors,
+            error => vec![error],
+        }
+    }
+
+    pub(crate) fn of(mut errors: Vec<Self>) -> Option<Self> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Self::Several(errors)),
+        }
+    }
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use wakeeper_private_fs::{Folder, FsError};
 
-use crate::value::{Origin, Value, non_empty, parse_bool, parse_duration};
-use crate::{Catalog, Setting, SettingsError};
+use crate::foreign::{Meaning, Note, Told};
+use crate::value::{Origin, Value};
+use crate::{Catalog, Foreign, Setting, SettingsError, Values};
 
 /// A secret is one line; a larger file is a mistake.
 const SECRET_FILE_LIMIT: u64 = 64 << 10;
@@ -30,86 +29,117 @@ pub struct Sources {
     pub working_dir: PathBuf,
 }
 
-/// The values that are set, by setting name. All of them are checked.
-pub struct Values(BTreeMap<&'static str, Value>);
+/// Whose an environment variable is.
+enum Whose {
+    /// A setting, or what looks like one.
+    Ours,
+    /// Another program's, and what it means here.
+    Foreign(&'static Foreign),
+    /// Another program's that nobody here knows.
+    Unknown,
+    /// It concerns nobody.
+    Nobodys,
+}
 
 impl Values {
-    /// Reads and checks all sources.
-    ///
-    /// # Errors
-    /// At the first setting that is unknown or malformed, and when a file cannot be read.
-    pub fn collect(catalog: &Catalog, sources: Sources) -> Result<Self, SettingsError> {
-        let mut values = BTreeMap::new();
+    pub(crate) fn read_sources(&mut self, catalog: &Catalog, sources: Sources) -> Result<(), SettingsError> {
         if let Some(path) = config_path(catalog, &sources) {
-            let entries = config_entries(catalog, &path)?;
-            overlay(catalog, &mut values, entries, &Origin::ConfigFile(path))?;
+            let entries = config_entries(&path)?;
+            let origin = Origin::ConfigFile(path);
+            let entries = entries.into_iter().map(|(key, value)| config_entry(catalog, &key, value, &origin));
+            self.overlay(entries.collect());
         }
-        let environment = environment_entries(catalog, sources.environment);
-        overlay(catalog, &mut values, environment, &Origin::Environment)?;
-        let flags = sources.flags.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-        overlay(catalog, &mut values, flags, &Origin::Flag)?;
-        for value in values.values() {
-            value.check()?;
+        self.read_environment(catalog, sources.environment);
+        let flags = sources.flags.into_iter().map(|(name, text)| entry(catalog, name, text, &Origin::Flag));
+        self.overlay(flags.collect());
+        Ok(())
+    }
+
+    /// Adds one source's values over what weaker sources said.
+    fn overlay(&mut self, entries: Vec<Result<Value, SettingsError>>) {
+        let mut found: BTreeMap<&'static str, Value> = BTreeMap::new();
+        for entry in entries {
+            match entry {
+                Ok(value) => {
+                    let name = value.setting.name;
+                    if found.insert(name, value).is_some() {
+                        self.broken.push(SettingsError::Twice { name });
+                    }
+                }
+                Err(error @ SettingsError::Unknown { .. }) => self.unknown.push(error),
+                Err(error) => self.broken.push(error),
+            }
         }
-        Ok(Self(values))
+        self.found.append(&mut found);
     }
 
-    /// The value of a setting, when it is set.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+    /// Compose passes unset variables as empty ones.
+    fn read_environment(&mut self, catalog: &Catalog, environment: Vec<(OsString, OsString)>) {
+        let (mut ours, mut foreign) = (Vec::new(), Vec::new());
+        for (name, text) in environment {
+            let Ok(name) = name.into_string() else { continue };
+            let text = text.to_string_lossy().into_owned();
+            if text.is_empty() || name == catalog.file_variable {
+                continue;
+            }
+            match whose(catalog, &name) {
+                Whose::Ours => ours.push(entry(catalog, &name, text, &Origin::Environment)),
+                Whose::Foreign(setting) => foreign.push((setting, text)),
+                Whose::Unknown => self.notes.push(Note { name, told: Told::NotNeeded }),
+                Whose::Nobodys => {}
+            }
+        }
+        self.overlay(ours);
+        // The order of the environment is no order; what only fills a gap comes last.
+        let fills = |foreign: &Foreign| matches!(foreign.meaning, Meaning::Otherwise(..));
+        foreign.sort_by_key(|(setting, _)| (fills(setting), setting.name));
+        for (setting, text) in foreign {
+            let told = self.take_over(catalog, setting, text);
+            self.notes.push(Note { name: setting.name.to_owned(), told });
+        }
+        self.notes.sort_by(|one, other| one.name.cmp(&other.name));
     }
 
-    /// A setting's value through `parse`, or the default when it is not set.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn read<T>(
-        &self,
-        name: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-        default: T,
-    ) -> Result<T, SettingsError> {
-        self.get(name).map_or(Ok(default), |value| value.read(parse))
+    fn take_over(&mut self, catalog: &Catalog, foreign: &'static Foreign, text: String) -> Told {
+        let value = match catalog.translate(foreign, text) {
+            Ok(value) => value,
+            Err(told) => return told,
+        };
+        let setting = value.setting;
+        let Some(present) = self.found.get(setting.name) else {
+            self.found.insert(setting.name, value);
+            return Told::Taken(setting.name);
+        };
+        let differs = !(catalog.same)(setting, &present.text, &value.text);
+        if differs && setting.secret && !matches!(foreign.meaning, Meaning::Otherwise(..)) {
+            let other = match &present.origin {
+                Origin::Foreign(name) => format!("{name} and {}", foreign.name),
+                _ => foreign.name.to_owned(),
+            };
+            self.broken.push(SettingsError::Differs { name: setting.name, other });
+        }
+        Told::Overruled(setting.name)
     }
+}
 
-    /// A yes or no.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn flag(&self, name: &str, default: bool) -> Result<bool, SettingsError> {
-        self.read(name, parse_bool, default)
-    }
-
-    /// A number, or whatever else is read from its text.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn number<T: FromStr>(&self, name: &str, default: T) -> Result<T, SettingsError> {
-        self.read(name, |text| text.parse().ok(), default)
-    }
-
-    /// The same where there is no default.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn number_if_set<T: FromStr>(&self, name: &str) -> Result<Option<T>, SettingsError> {
-        self.read(name, |text| text.parse().ok().map(Some), None)
-    }
-
-    /// A time.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn duration(&self, name: &str, default: Duration) -> Result<Duration, SettingsError> {
-        self.read(name, parse_duration, default)
-    }
-
-    /// A path, when it is set.
-    ///
-    /// # Errors
-    /// [`SettingsError::Malformed`].
-    pub fn path(&self, name: &str) -> Result<Option<PathBuf>, SettingsError> {
-        self.get(name).map(|value| value.read(non_empty)).transpose()
+fn whose(catalog: &Catalog, name: &str) -> Whose {
+    let is_secrets_file = || {
+        let base = name.strip_suffix("_FILE").and_then(|name| catalog.find(name));
+        base.is_some_and(|setting| setting.secret)
+    };
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    if catalog.find(name).is_some() || is_secrets_file() {
+        Whose::Ours
+    } else if let Some(foreign) = catalog.find_foreign(name) {
+        Whose::Foreign(foreign)
+    } else if catalog.is_own_name(name) {
+        Whose::Ours
+    } else if starts(catalog.foreign_prefixes) {
+        Whose::Unknown
+    } else if starts(catalog.shared_prefixes) {
+        if catalog.closest_within(name, 2).is_some() { Whose::Ours } else { Whose::Unknown }
+    } else {
+        Whose::Nobodys
     }
 }
 
@@ -125,25 +155,6 @@ fn config_path(catalog: &Catalog, sources: &Sources) -> Option<PathBuf> {
     }
     let default = sources.working_dir.join(catalog.usual_file);
     default.is_file().then_some(default)
-}
-
-/// Adds one source's entries over what weaker sources said.
-fn overlay(
-    catalog: &Catalog,
-    values: &mut BTreeMap<&'static str, Value>,
-    entries: Vec<(String, String)>,
-    origin: &Origin,
-) -> Result<(), SettingsError> {
-    let mut found: BTreeMap<&'static str, Value> = BTreeMap::new();
-    for (name, text) in entries {
-        let value = entry(catalog, &name, text, origin)?;
-        let name = value.setting.name;
-        if found.insert(name, value).is_some() {
-            return Err(SettingsError::Twice { name });
-        }
-    }
-    values.append(&mut found);
-    Ok(())
 }
 
 fn entry(catalog: &Catalog, name: &str, text: String, origin: &Origin) -> Result<Value, SettingsError> {
@@ -188,31 +199,14 @@ fn small_file(path: &Path, limit: u64) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// The environment's entries that concern wakeeper. Compose passes unset variables as empty ones.
-fn environment_entries(catalog: &Catalog, environment: Vec<(OsString, OsString)>) -> Vec<(String, String)> {
-    environment
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-        .filter(|(name, value)| !value.is_empty() && name != catalog.file_variable)
-        .filter(|(name, _)| {
-            let base = name.strip_suffix("_FILE").and_then(|name| catalog.find(name));
-            catalog.find(name).is_some()
-                || base.is_some_and(|setting| setting.secret)
-                || catalog.is_own_name(name)
-        })
-        .collect()
-}
-
-fn config_entries(catalog: &Catalog, path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+fn config_entries(path: &Path) -> Result<toml::Table, SettingsError> {
     let text = small_file(path, CONFIG_LIMIT)
         .map_err(|source| SettingsError::ConfigFile { path: path.to_owned(), source })?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
         SettingsError::ConfigSyntax { path: path.to_owned(), line, reason: error.message().to_owned() }
-    })?;
-    let origin = Origin::ConfigFile(path.to_owned());
-    table.into_iter().map(|(key, value)| config_entry(catalog, &key, value, &origin)).collect()
+    })
 }
 
 fn config_entry(
@@ -220,7 +214,7 @@ fn config_entry(
     key: &str,
     value: toml::Value,
     origin: &Origin,
-) -> Result<(String, String), SettingsError> {
+) -> Result<Value, SettingsError> {
     let name = key.to_ascii_uppercase();
     let text = match value {
         toml::Value::String(text) => text,
@@ -230,16 +224,9 @@ fn config_entry(
             items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
         }
         other => {
-            let Some(setting) = catalog.find(&name) else {
-                return Err(SettingsError::Unknown {
-                    closest: catalog.closest(&name),
-                    name,
-                    origin: origin.clone(),
-                });
-            };
             let text = format!("a TOML {}", other.type_str());
-            return Err(Value { setting, text, origin: origin.clone() }.malformed());
+            return Err(entry(catalog, &name, text, origin)?.malformed());
         }
     };
-    Ok((name, text))
+    entry(catalog, &name, text, origin)
 }

@@ -17,6 +17,21 @@ const CATALOG: Catalog = Catalog {
     own_prefixes: &["APP_"],
     file_variable: "APP_CONFIG",
     usual_file: "app.toml",
+    foreign: &[
+        Foreign { name: "OTHER_KEY", meaning: Meaning::Same("API_KEY") },
+        Foreign { name: "THEIR_KEY", meaning: Meaning::Same("API_KEY") },
+        Foreign { name: "OTHER_PORT", meaning: Meaning::Same("PORT") },
+        Foreign {
+            name: "OTHER_LOOK",
+            meaning: Meaning::Translated("FORMAT", |text| Some(text.to_lowercase())),
+        },
+        Foreign { name: "OTHER_OPEN", meaning: Meaning::Otherwise("API_KEY", |_| Some("none".to_owned())) },
+        Foreign { name: "OTHER_PASSWORD", meaning: Meaning::Protected("nothing asks for it") },
+        Foreign { name: "OTHER_ADDRESS", meaning: Meaning::Instead("APP_HOOK_URL") },
+    ],
+    foreign_prefixes: &["OTHER_"],
+    shared_prefixes: &["SHARED_", "POR"],
+    same: |_, one, other| one.eq_ignore_ascii_case(other),
 };
 
 fn environment(pairs: &[(&str, &str)]) -> Sources {
@@ -30,7 +45,19 @@ fn values(pairs: &[(&str, &str)]) -> Values {
     collect(environment(pairs)).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Every setting is read, as far as its kind tells.
+fn read_all(values: &Values) -> Result<(), SettingsError> {
+    CATALOG.settings.iter().try_for_each(|setting| values.read(setting.name, |_| Some(()), ()))
+}
+
 fn collect(sources: Sources) -> Result<Values, SettingsError> {
+    let again = Sources {
+        flags: sources.flags.clone(),
+        config: sources.config.clone(),
+        environment: sources.environment.clone(),
+        working_dir: sources.working_dir.clone(),
+    };
+    Values::collect(&CATALOG, again)?.resolve(Names::All, read_all)?;
     Values::collect(&CATALOG, sources)
 }
 
@@ -168,6 +195,77 @@ fn values_become_what_they_stand_for() {
 #[test]
 fn help_names_every_setting_and_the_command_that_it_is_for() {
     let help = CATALOG.help();
-    assert_eq!(help.lines().count(), CATALOG.settings.len());
+    let named = help.lines().filter(|line| !line.starts_with("   ")).count();
+    assert_eq!(named, CATALOG.settings.len());
+    assert!(help.lines().all(|line| line.len() <= 80), "{help}");
     assert!(help.contains("WINDOW") && help.contains("(monitor)"), "{help}");
+}
+
+#[test]
+fn only_what_is_used_is_checked() {
+    let given = [("PORT", "x"), ("METRICS", "maybe"), ("API_KEY_FILE", "/nowhere"), ("APP_HOOK_ULR", "y")];
+    let resolve = |names, used: &'static [&'static str]| {
+        let read =
+            move |values: &Values| used.iter().try_for_each(|name| values.read(name, |_| Some(()), ()));
+        Values::collect(&CATALOG, environment(&given))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .resolve(names, read)
+    };
+    assert!(resolve(Names::LikeUsed, &["FORMAT", "LIMIT"]).is_ok());
+    let told = |names, used| resolve(names, used).expect_err("refused").to_string();
+    assert!(told(Names::LikeUsed, &["APP_HOOK_URL"]).contains("APP_HOOK_ULR"));
+    assert!(told(Names::All, &["LIMIT"]).contains("APP_HOOK_ULR"));
+    let all = told(Names::LikeUsed, &["PORT", "METRICS", "API_KEY"]);
+    assert_eq!(all.lines().count(), 3, "all at once: {all}");
+}
+
+#[test]
+fn what_needs_a_refused_setting_is_not_wrong_for_that() {
+    let read = |values: &Values| {
+        values.read("APP_HOOK_URL", |text| text.starts_with("http").then_some(()), ())?;
+        let missing = values.get("APP_HOOK_URL").is_none() && !values.is_refused("APP_HOOK_URL");
+        if missing { Err(SettingsError::Twice { name: "FORMAT" }) } else { Ok(()) }
+    };
+    let values = Values::collect(&CATALOG, environment(&[("APP_HOOK_URL", "n8n:5678"), ("FORMAT", "json")]));
+    let told =
+        values.unwrap_or_else(|error| panic!("{error}")).resolve(Names::All, read).expect_err("refused");
+    assert_eq!(told.each().len(), 1);
+}
+
+#[test]
+fn settings_of_another_program_are_taken_or_told() {
+    let values = values(&[
+        ("OTHER_KEY", "k"),
+        ("OTHER_PORT", "3000"),
+        ("OTHER_LOOK", "JSON"),
+        ("OTHER_PASSWORD", "p"),
+        ("OTHER_THING", "1"),
+        ("OTHER_ADDRESS", "x"),
+        ("SHARED_THING", "1"),
+    ]);
+    let text = |name| values.get(name).map(|value| value.text.clone());
+    assert_eq!((text("API_KEY").as_deref(), text("FORMAT").as_deref()), (Some("k"), Some("json")));
+    let (loud, quiet) = notes(values.notes());
+    assert_eq!(loud, ["OTHER_PASSWORD is not used: nothing asks for it"]);
+    assert!(
+        quiet[0].contains("OTHER_KEY (as API_KEY), OTHER_LOOK (as FORMAT), OTHER_PORT (as PORT)"),
+        "{quiet:?}"
+    );
+    assert!(quiet[1].ends_with("OTHER_ADDRESS (use APP_HOOK_URL), OTHER_THING, SHARED_THING"), "{quiet:?}");
+    assert!(refusal(&[("OTHER_PORT", "x")]).contains("OTHER_PORT"));
+    assert!(refusal(&[("POTR", "1"), ("PORTT", "1")]).contains("PORTT"), "like a setting of ours");
+}
+
+#[test]
+fn two_secrets_that_differ_are_refused_and_other_settings_follow_our_own_name() {
+    for other in [("API_KEY", "a"), ("THEIR_KEY", "a")] {
+        let told = refusal(&[other, ("OTHER_KEY", "b")]);
+        assert!(told.contains("API_KEY") && told.contains("OTHER_KEY"), "{told}");
+        values(&[other, ("OTHER_KEY", "A")]);
+    }
+    let ours = values(&[("PORT", "1"), ("OTHER_PORT", "2"), ("API_KEY", "a"), ("OTHER_OPEN", "true")]);
+    assert_eq!(ours.number("PORT", 0).unwrap(), 1);
+    assert_eq!(ours.get("API_KEY").map(|value| value.text.as_str()), Some("a"));
+    let open = values(&[("OTHER_OPEN", "true")]);
+    assert_eq!(open.get("API_KEY").map(|value| value.text.as_str()), Some("none"));
 }

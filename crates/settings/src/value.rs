@@ -18,6 +18,8 @@ pub enum Origin {
     SecretFile(PathBuf),
     /// The TOML file.
     ConfigFile(PathBuf),
+    /// An environment variable of another program that means the same.
+    Foreign(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -25,6 +27,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag => f.write_str("command line"),
             Self::Environment => f.write_str("environment"),
+            Self::Foreign(name) => write!(f, "environment, as {name}"),
             Self::SecretFile(path) | Self::ConfigFile(path) => write!(f, "{}", path.display()),
         }
     }
@@ -53,7 +56,7 @@ impl Value {
     }
 
     /// The value as it may appear in an error message.
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         if self.setting.secret {
             return format!("(hidden, {} characters)", self.text.chars().count());
         }
@@ -64,9 +67,9 @@ impl Value {
         format!("{shown:?}")
     }
 
-    /// Checks the text against the setting's kind, whether or not this version uses the value.
-    pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let sound = match self.setting.kind {
+    /// Checks the text against the setting's kind.
+    fn check(&self) -> Result<(), SettingsError> {
+        let fits = match self.setting.kind {
             Kind::Text(_) => true,
             Kind::Bool => parse_bool(&self.text).is_some(),
             Kind::Number(low, high) => {
@@ -78,7 +81,7 @@ impl Value {
             Kind::Size => parse_size(&self.text).is_some_and(|size| size > 0),
             Kind::Word(words) => words.contains(&self.text.as_str()),
         };
-        if sound { Ok(()) } else { Err(self.malformed()) }
+        if fits { Ok(()) } else { Err(self.malformed()) }
     }
 
     /// The text through `parse`; `None` is a malformed value.
@@ -86,6 +89,7 @@ impl Value {
     /// # Errors
     /// [`SettingsError::Malformed`].
     pub fn read<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, SettingsError> {
+        self.check()?;
         parse(&self.text).ok_or_else(|| self.malformed())
     }
 }

@@ -8,7 +8,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::{ConsoleError, Page};
+use crate::raw::size as terminal_size;
+use crate::{ConsoleError, Failure, Page};
+
+/// Lines of a page are no longer, however wide the terminal is: they would be hard to read.
+const WIDEST: usize = 100;
+/// And no shorter.
+const NARROWEST: usize = 40;
 
 /// How output is to look.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +22,7 @@ pub struct Console {
     json: bool,
     colours: bool,
     progress: bool,
+    width: Option<usize>,
 }
 
 impl Console {
@@ -24,6 +31,7 @@ impl Console {
         Self {
             json,
             colours: colours && io::stdout().is_terminal(),
+            width: terminal_size().map(|(columns, _)| usize::from(columns).clamp(NARROWEST, WIDEST)),
             progress: !json && io::stderr().is_terminal(),
         }
     }
@@ -48,7 +56,7 @@ impl Console {
         if self.json {
             return Ok(());
         }
-        let mut page = Page::new(self.colours);
+        let mut page = Page::new(self.colours).wrapped(self.width);
         fill(&mut page);
         print(page.text())
     }
@@ -117,22 +125,44 @@ pub fn say(text: &str) {
     eprintln!("-- {}", wakeeper_bounded_tar::shown_whole(text));
 }
 
+/// Tells of a failure on standard error, and a program that reads the answer on standard output too.
+#[expect(clippy::print_stderr, reason = "this is the program talking to its caller")]
+pub fn say_failure(failure: &Failure, json: bool) {
+    if json {
+        print_failure(failure);
+    }
+    eprintln!("{}", failure.lines());
+}
+
+/// Prints a failure for a program. Nobody is left to hear that this failed.
+pub fn print_failure(failure: &Failure) {
+    let _ = print(&format!("{}\n", plain_json(&failure.document())));
+}
+
 /// A progress bar that is wiped away at the end.
 struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// Tells how many of how many are done; from any thread.
+    /// Tells how many of how many are done; from any thread. Work that begins again, or turns out to be more, is shown so.
     fn at(&self, done: usize, total: usize) {
         // A bar that flashes up for a moment only disturbs.
         if self.bar.elapsed() < Duration::from_millis(500) {
             return;
         }
-        self.bar.set_length(total as u64);
-        // Threads report out of order.
-        self.bar.set_position(self.bar.position().max(done as u64));
+        let (position, total) = position(self.bar.position(), self.bar.length(), done as u64, total as u64);
+        self.bar.set_length(total);
+        self.bar.set_position(position);
     }
+}
+
+/// Where the bar stands next, and how long it is. Threads report out of order, so it only goes forward, unless there is
+/// another amount to do: that is a second pass.
+fn position(shown: u64, length: Option<u64>, done: u64, total: u64) -> (u64, u64) {
+    let total = total.max(done);
+    let forward = if length == Some(total) { shown.max(done) } else { done };
+    (forward.min(total), total)
 }
 
 impl Drop for Progress {
@@ -143,7 +173,18 @@ impl Drop for Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::plain_json;
+    use super::{plain_json, position};
+
+    #[test]
+    fn progress_goes_forward_and_never_past_the_end() {
+        assert_eq!(position(5, Some(9), 3, 9), (5, 9), "a thread that is late");
+        assert_eq!(
+            position(20_038, Some(20_038), 12, 19_038),
+            (12, 19_038),
+            "a second pass over fewer files"
+        );
+        assert_eq!(position(5, Some(9), 11, 9), (11, 11));
+    }
 
     #[test]
     fn documents_stay_the_same_and_steer_nothing() {

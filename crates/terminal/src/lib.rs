@@ -2,12 +2,16 @@
 //! meanwhile. The one library that writes to standard output and standard error.
 
 mod console;
+mod failure;
+mod interactive;
 mod page;
 mod raw;
 
-pub use console::{Console, agrees, say, write_out};
+pub use console::{Console, agrees, print_failure, say, say_failure, write_out};
+pub use failure::Failure;
+pub use interactive::{keyboard, sizes};
 pub use page::{Page, Tone, quoted, size};
-pub use raw::{RawTerminal, size as terminal_size};
+pub use raw::RawTerminal;
 
 /// Why something could not be printed or asked.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,8 @@ use wakeeper_bounded_tar::{is_shown_plainly, shown_whole};
 pub struct Page {
     text: String,
     colours: bool,
+    /// Columns of the terminal; lines are as long as they are where there is none.
+    width: Option<usize>,
 }
 
 /// How a piece of text stands out.
@@ -30,6 +32,11 @@ pub enum Tone {
 /// Stands for the end of a tone until a line is put on the page. These are no characters (Unicode 23.7), and a name that
 /// holds one all the same can only change a colour.
 const PLAIN: char = '\u{fdef}';
+
+/// Columns that everything that need not be longer fits into.
+const COLUMNS: usize = 80;
+/// Columns of a fact's name.
+const FACT: usize = 14;
 
 impl Tone {
     const ALL: [Self; 5] = [Self::Strong, Self::Good, Self::Warning, Self::Bad, Self::Faint];
@@ -59,7 +66,13 @@ impl Tone {
 impl Page {
     /// An empty page.
     pub fn new(colours: bool) -> Self {
-        Self { text: String::new(), colours }
+        Self { text: String::new(), colours, width: None }
+    }
+
+    /// The same with long lines broken, for a terminal of so many columns.
+    #[must_use]
+    pub fn wrapped(self, width: Option<usize>) -> Self {
+        Self { width, ..self }
     }
 
     /// What stands on it.
@@ -69,7 +82,15 @@ impl Page {
 
     /// A line; what a file name or a log brought in cannot steer the terminal, nor hide what stands there.
     pub fn line(&mut self, line: impl AsRef<str>) {
-        for c in line.as_ref().chars() {
+        match self.width {
+            Some(width) => broken(line.as_ref(), width).iter().for_each(|part| self.whole(part)),
+            None => self.whole(line.as_ref()),
+        }
+    }
+
+    /// A line that stays one, such as a command to be copied.
+    fn whole(&mut self, line: &str) {
+        for c in line.chars() {
             match Tone::ALL.into_iter().map(Tone::mark).position(|mark| mark == c) {
                 Some(at) if self.colours => {
                     let _ = write!(self.text, "\u{1b}[{}m", Tone::ALL[at].code());
@@ -99,7 +120,7 @@ impl Page {
     /// A named fact.
     pub fn fact(&mut self, name: &str, value: impl AsRef<str>) {
         let mut line = String::new();
-        let _ = write!(line, "  {name:<14} {}", value.as_ref());
+        let _ = write!(line, "  {name:<FACT$} {}", value.as_ref());
         self.line(line);
     }
 
@@ -110,13 +131,60 @@ impl Page {
         }
         self.gap();
         self.line("What to do now:");
-        let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+        let longest = |of: &dyn Fn(&(String, &str)) -> usize| steps.iter().map(of).max().unwrap_or(0);
+        let width = longest(&|(command, _)| command.chars().count());
+        let fits = width + longest(&|(_, why)| why.chars().count()) + 4 <= COLUMNS;
         for (command, why) in steps {
-            let blanks = " ".repeat(width - command.len());
+            let blanks = " ".repeat(width - command.chars().count());
             let command = self.tone(Tone::Strong, command);
-            self.line(format!("  {command}{blanks}  {why}"));
+            if fits {
+                self.whole(&format!("  {command}{blanks}  {why}"));
+            } else {
+                self.whole(&format!("  {command}"));
+                self.line(format!("      {why}"));
+            }
         }
     }
+}
+
+/// A line in parts of at most so many columns, broken at blanks; further parts are indented as its text is. Marks of tones
+/// take no room.
+fn broken(line: &str, width: usize) -> Vec<String> {
+    let columns = |text: &str| text.chars().filter(|c| !is_mark(*c)).count();
+    if columns(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let indent = " ".repeat(text_begins(line).min(width * 2 / 3));
+    let mut parts = vec![String::new()];
+    for (at, word) in line.split(' ').enumerate() {
+        let part = parts
+            .last_mut()
+            .filter(|part| columns(part) + 1 + columns(word) <= width || part.trim().is_empty());
+        match part {
+            Some(part) if at == 0 => part.push_str(word),
+            Some(part) => {
+                part.push(' ');
+                part.push_str(word);
+            }
+            None => parts.push(format!("{indent}{word}")),
+        }
+    }
+    parts
+}
+
+/// The column of a line's text: behind its indent, and behind the name of a fact.
+fn text_begins(line: &str) -> usize {
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let name = line.get(indent..).and_then(|text| text.find("  "));
+    let behind = name.filter(|name| *name < FACT).and_then(|name| {
+        let rest = line.get(indent + name..)?;
+        Some(indent + name + rest.len() - rest.trim_start_matches(' ').len())
+    });
+    behind.unwrap_or(indent)
+}
+
+fn is_mark(c: char) -> bool {
+    c == PLAIN || Tone::ALL.into_iter().any(|tone| tone.mark() == c)
 }
 
 /// `1.2 MB`.
@@ -158,6 +226,23 @@ mod tests {
         let mut plain = Page::new(false);
         plain.line("a\u{1b}[2Jb\rc\u{9b}d\u{2028}\u{fdd0}");
         assert_eq!(plain.text(), "a\\u{1b}[2Jb\\u{d}c\\u{9b}d\\u{2028}\\u{fdd0}\n");
+    }
+
+    #[test]
+    fn long_lines_are_broken_at_blanks_and_commands_are_not() {
+        let mut page = Page::new(true).wrapped(Some(30));
+        page.fact("login", page.tone(Tone::Good, "kept: no new QR code is needed"));
+        let plain = page.text().replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+        assert_eq!(
+            plain,
+            "  login          kept: no new\n                 QR code is\n                 needed\n"
+        );
+        let mut page = Page::new(false).wrapped(Some(30));
+        let command = format!("wakeeper clean --data-dir /srv/{}", "bot".repeat(20));
+        page.next(&[(command.clone(), "repairs what is damaged in it and nothing else")]);
+        assert!(page.text().contains(&format!("\n  {command}\n")), "{}", page.text());
+        let others = page.text().lines().filter(|line| !line.contains(&command));
+        assert!(others.clone().count() > 2 && others.clone().all(|line| line.len() <= 30), "{}", page.text());
     }
 
     #[test]

@@ -87,5 +87,5 @@ async fn hard_links_survive_and_other_links_are_not_lost() {
     ground
         .inside("cd /home/app/data/auth && cmp pre-key-5.json pre-key-78.json && cmp pre-key-4.json pre-key-77.json")
         .await;
-    checkout.shell("wakeeper clean --container stranger").await.code(0).shows("Nothing to mend");
+    checkout.shell("wakeeper clean --container stranger").await.code(0).shows("Nothing to repair");
 }

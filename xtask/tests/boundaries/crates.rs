@@ -24,6 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("simulator", &[]),
     ("demo", &["delivery", "engine", "gateway", "simulator", "waha"]),
     ("doctor", &[]),
+    ("configuration", &["delivery", "doctor", "gateway", "logging", "recovery", "settings", "waha"]),
     ("containers", &["doctor", "recovery", "storage"]),
     ("storage", &[]),
     ("waha", &[]),
@@ -37,6 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
+            "configuration",
             "delivery",
             "containers",
             "demo",

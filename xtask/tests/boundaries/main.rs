@@ -10,6 +10,7 @@ mod format;
 mod modules;
 mod names;
 mod owners;
+mod size;
 mod source;
 mod traps;
 

@@ -15,7 +15,7 @@ use crate::environment::in_container;
 
 /// Flags that add to what the files tell.
 #[derive(Args, Debug, Clone, Default)]
-#[command(next_help_heading = "What else is known")]
+#[command(next_help_heading = crate::typed::FACTS)]
 pub struct FactFlags {
     /// Log of the gateway; damage that only shows at run time is found in it (`-` reads standard input)
     #[arg(long, value_name = "FILE")]

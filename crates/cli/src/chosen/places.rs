@@ -114,6 +114,7 @@ impl Places {
 }
 
 fn command_of(flags: &str, command: &str) -> String {
+    let flags = format!("{flags}{}", crate::typed::facts_for(command));
     match command.split_once(' ') {
         Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
         _ => format!("wakeeper {command}{flags}"),
@@ -126,7 +127,8 @@ mod tests {
 
     #[test]
     fn advice_names_the_same_places() {
-        let settings = Settings::resolve(wakeeper_settings::Sources::default()).unwrap();
+        let settings =
+            <Settings as crate::settings::Typed>::resolve(wakeeper_settings::Sources::default()).unwrap();
         let command = Places::of(&settings, " --data-dir bot".to_owned()).session.command;
         assert_eq!(command("clean --dry-run"), "wakeeper clean --data-dir bot --dry-run");
         assert_eq!(command("backup list"), "wakeeper backup list --data-dir bot");

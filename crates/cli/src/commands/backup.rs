@@ -7,16 +7,17 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::backup::retention::Pruned;
-use wakeeper_doctor::backup::{BackupInfo, Created, Retention, Verified};
+use wakeeper_doctor::backup::{BackupInfo, Created, Reason, Retention, Verified};
 use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_engine_store::recover::Backups;
-use wakeeper_model::{ago, plural};
+use wakeeper_model::plural;
 use wakeeper_offline as offline;
 use wakeeper_private_fs::shown;
-use wakeeper_recovery::backups::{BackupStore, Which};
-use wakeeper_terminal::{Console, Page, Tone, size};
+use wakeeper_recovery::backups::{BackupStore, Checked, Which};
+use wakeeper_terminal::{Console, Page, Tone, say, size};
 
-use crate::chosen::{FactFlags, Places, Session, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Places, Session, TargetFlags};
 use crate::output::{console, show_findings};
 
 use super::verdict;
@@ -39,7 +40,7 @@ enum Action {
     List(List),
     /// Restore backups into memory, compare every hash, and examine the result
     Verify(Verify),
-    /// Remove backups that the retention does not keep; the newest with a sound login always stays
+    /// Remove backups that need not be kept; the newest with a login that is OK always stays
     Prune(Prune),
 }
 
@@ -63,7 +64,7 @@ struct List {
 
 #[derive(Args)]
 struct Verify {
-    /// Archive, or its name in the backup folder [default: the newest backup]
+    /// Archive, or the time or name of one in the backup folder [default: the newest backup]
     archive: Option<PathBuf>,
     /// Every backup of the session
     #[arg(long, conflicts_with = "archive")]
@@ -122,6 +123,9 @@ impl Backup {
 impl Create {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, session) = self.common.open().await?;
+        if session.places.backups.passphrase.as_ref().is_some_and(Passphrase::is_short) {
+            say("BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better");
+        }
         let progress = console.progress("examining");
         let created = offline::back_up(&session.places, &session.facts, self.always, progress).await?;
         console.show(&created, |page| show_created(page, &created))?;
@@ -133,7 +137,7 @@ impl List {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, session) = self.common.open().await?;
         let places = &session.places;
-        let backups = places.backup_store(false).list(self.all)?;
+        let backups = places.backup_store(false).list_read_back(self.all)?;
         console.show(&backups, |page| show_list(page, &backups, places))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -153,8 +157,18 @@ impl Verify {
             let Backups { label, shelf, .. } = &places.backups;
             bail!("there is no backup of {label} in {}{advice}", shown(shelf).display());
         }
-        console.show(&verified, |page| show_verified(page, &verified))?;
-        Ok(verdict(verified.iter().all(|verified| verified.report.healthy)))
+        let has_login = places.backup_store(false).has_login()
+            || verified.iter().any(
+                |one| matches!(one, Checked::Read(one) if one.report.credentials == CredentialsState::Sound),
+            );
+        console.show(&verified, |page| {
+            show_verified(page, &verified);
+            if !has_login {
+                page.line(page.tone(Tone::Bad, "No backup here gives a login back."));
+                page.next(&[(places.command("backup create"), "makes one, when the login is OK now")]);
+            }
+        })?;
+        Ok(verdict(has_login && verified.iter().all(Checked::is_good)))
     }
 }
 
@@ -196,57 +210,80 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
         page.next(&[(places.command("backup create"), "makes one")]);
         return;
     }
-    let now = now_ms();
+    let folder = shown(&places.backups.shelf);
+    page.line(format!("Backups in {}, newest first (times in UTC):", folder.display()));
+    let several = backups.iter().any(|backup| backup.label != backups[0].label);
     for backup in backups {
-        page.line(shown(&backup.path).display().to_string());
-        page.fact("made", ago(backup.created_ms, now));
-        page.fact("restores", restores(backup));
-        page.fact("size", size(backup.size));
+        let label = if several { format!("  {}", backup.label) } else { String::new() };
+        page.line(format!("{}{label}", row(page, backup)));
     }
-    page.next(&[(places.command("backup verify"), "restores the newest into memory and examines it")]);
+    for backup in backups {
+        if let Some(problem) = &backup.problem {
+            page.line(page.tone(Tone::Bad, &format!("{} cannot be used: {problem}", backup.time())));
+        }
+    }
+    if backups.iter().any(|backup| backup.encrypted && backup.credentials.is_none()) {
+        page.line("To look into encrypted ones set BACKUP_PASSPHRASE.");
+    }
+    if let Some(newest) = backups.iter().find(|backup| backup.label == places.backups.label) {
+        let restore = format!("restore --dry-run {}", newest.time());
+        page.next(&[
+            (places.command("backup verify --all"), "reads all of them back"),
+            (places.command(&restore), "shows what this one would give back"),
+        ]);
+    }
 }
 
-fn restores(backup: &BackupInfo) -> String {
-    if let Some(problem) = &backup.problem {
-        return format!("nothing: {problem}");
-    }
-    let encrypted = if backup.encrypted { ", encrypted" } else { "" };
-    match backup.credentials {
-        None => "unknown: it is encrypted, give BACKUP_PASSPHRASE to look into it".to_owned(),
-        state => format!(
-            "{} login, {}, {} of Signal sessions{encrypted}",
-            login_word(state),
-            plural(backup.files.unwrap_or(0), "file"),
-            plural(backup.signal_sessions.unwrap_or(0), "record"),
-        ),
-    }
+/// One line: when, why, the login, the size, whether it was read back.
+fn row(page: &Page, backup: &BackupInfo) -> String {
+    let (verified, tone) = match backup.verified {
+        Some(true) => ("verified", Tone::Good),
+        Some(false) => ("DAMAGED", Tone::Bad),
+        None if backup.encrypted => ("encrypted", Tone::Faint),
+        None => ("not checked", Tone::Faint),
+    };
+    let reason = backup.reason.map_or("-", Reason::words);
+    let login = login_word(backup.credentials);
+    let (time, size) = (backup.time(), size(backup.size));
+    format!("  {time}  {reason:<14}  {login:<13}  {size:>9}  {}", page.tone(tone, verified))
 }
 
 fn login_word(state: Option<CredentialsState>) -> &'static str {
     match state {
-        Some(CredentialsState::Sound) => "sound",
-        Some(CredentialsState::Damaged) => "damaged",
-        Some(CredentialsState::Missing) => "no",
-        None => "unknown",
+        Some(CredentialsState::Sound) => "login OK",
+        Some(CredentialsState::Damaged) => "login damaged",
+        Some(CredentialsState::Missing) => "no login",
+        None => "login unknown",
     }
 }
 
 /// The result of a verification, for people.
-fn show_verified(page: &mut Page, verified: &[Verified]) {
-    for one in verified {
-        let report = &one.report;
-        let verdict = if report.healthy {
-            page.tone(Tone::Good, "sound")
-        } else {
-            page.tone(Tone::Bad, "complete, but what it holds is not healthy")
-        };
-        page.line(format!("{}: {verdict}", shown(&one.path).display()));
-        let hashes = plural(one.manifest.files.len(), "file");
-        page.fact("compared", format!("{hashes}, every SHA-256 is what the manifest says"));
-        page.fact("login", login_word(Some(report.credentials)));
-        if !report.healthy {
-            show_findings(page, &report.findings);
+fn show_verified(page: &mut Page, checked: &[Checked]) {
+    for one in checked {
+        match one {
+            Checked::Read(verified) => show_read(page, verified),
+            Checked::Unusable { path, problem } => {
+                page.line(format!("{}: {}", path.display(), page.tone(Tone::Bad, problem)));
+            }
         }
+    }
+}
+
+fn show_read(page: &mut Page, verified: &Verified) {
+    let (report, manifest) = (&verified.report, &verified.manifest);
+    let verdict = match (verified.is_what_it_says(), report.healthy) {
+        (false, _) => page.tone(Tone::Bad, "complete, but its login is not what it says"),
+        (true, true) => page.tone(Tone::Good, "verified"),
+        (true, false) => page.tone(Tone::Warning, "verified; it holds a damaged session, as it was then"),
+    };
+    page.line(format!("{}: {verdict}", shown(&verified.path).display()));
+    if let Some(reason) = manifest.reason {
+        page.fact("made", reason.words());
+    }
+    page.fact("compared", format!("{}, every SHA-256 is right", plural(manifest.files.len(), "file")));
+    page.fact("login", login_word(Some(report.credentials)));
+    if !report.healthy {
+        show_findings(page, &report.findings);
     }
 }
 

@@ -19,6 +19,8 @@ use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
 use crate::output::{console, show_findings};
 
+use crate::typed;
+
 use super::verdict;
 
 /// Steps of one kind that are shown one by one.
@@ -29,28 +31,30 @@ const QUESTION: &str = "This removes the login too: the session must be linked a
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
 struct Order {
-    /// What is mended or removed.
+    /// What is repaired or removed.
     extent: Extent,
     /// Stop after the plan.
     dry_run: bool,
     /// Never ask.
     yes: bool,
+    /// Contacts were named.
+    contacts: bool,
     /// Who keeps others from the session.
     hold: Hold,
 }
 
-/// Mend what is damaged in a session, after a verified backup; the login is kept
+/// Repair what is damaged in a session, after a verified backup; the login is kept
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --container my-whatsapp-api\n  wakeeper clean --data-dir /srv/bot\n  \
     docker logs my-bot 2>&1 | wakeeper clean --data-dir /srv/bot --log -\n  \
     wakeeper clean --peer 628123456789\n  wakeeper clean --stale\n\n\
-    A container is stopped for the time of the repair and started again. Stop a gateway that runs on a folder yourself:\n\
-    what it holds in memory would be written over the repair.\n\
+    A container is stopped for the time of the repair and started again. Stop a gateway that runs on a folder yourself: \
+    what it holds in memory would be written over the repair.\n\n\
     Exit code 1 when errors remain, or the login could not be kept."
 )]
 pub struct Clean {
-    /// Contact whose Signal sessions are negotiated anew: a number, a JID, or `number:device@lid`
+    /// Contact whose encryption is agreed anew: a number, a JID, or `number:device@lid`
     #[arg(long = "peer", value_name = "ADDRESS", value_parser = address)]
     peers: Vec<Address>,
     /// Show the plan and change nothing
@@ -59,7 +63,7 @@ pub struct Clean {
     /// Remove everything, the login too: a new QR code is needed. Asks first
     #[arg(long, conflicts_with_all = ["stale", "ratchets", "peers"])]
     all: bool,
-    /// Also drop every Signal session and our own sender keys, for an old copy of the folder that was put back
+    /// Also drop the encryption state with every contact and group, for an old copy of the folder that was put back
     #[arg(long, conflicts_with = "stale")]
     ratchets: bool,
     /// Also remove Signal sessions, pre-keys and leftovers that nobody can use any more
@@ -93,7 +97,8 @@ impl Clean {
         let target = target.present().await?;
         let session = target.open(&self.facts, Purpose::Read).await?;
         if matches!(target, Target::Container(_)) {
-            self.in_container(&target, session, &settings.monitor.rules).await
+            let rules = Rules { handshake: settings.handshake, ..Rules::default() };
+            self.in_container(&target, session, &rules).await
         } else {
             self.in_folder(&session).await
         }
@@ -106,7 +111,13 @@ impl Clean {
             (.., true) => Extent::Stale,
             _ => Extent::Damaged,
         };
-        Order { extent, dry_run: self.dry_run, yes: self.yes, hold: Hold::ByCaller }
+        Order {
+            extent,
+            dry_run: self.dry_run,
+            yes: self.yes,
+            contacts: !self.peers.is_empty(),
+            hold: Hold::ByCaller,
+        }
     }
 
     async fn in_folder(&self, session: &Session) -> anyhow::Result<ExitCode> {
@@ -149,7 +160,7 @@ impl Clean {
         }
         let session = target.open(&self.facts, Purpose::Write).await?;
         let outcome = self.repair(&session, Order { yes: true, ..order }).await?;
-        session.close("mended", |places| self.report(&outcome, order, places)).await
+        session.close("repaired", |places| self.report(&outcome, order, places)).await
     }
 
     /// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
@@ -196,7 +207,7 @@ fn show_plan(page: &mut Page, plan: &Outcome, dry_run: bool) {
     page.gap();
     let steps = plural(plan.plan.len(), "step");
     let heading = if dry_run {
-        format!("The plan has {steps}; nothing was changed:")
+        format!("This would be done, in {steps} (nothing was changed):")
     } else {
         format!("The plan has {steps}:")
     };
@@ -222,9 +233,12 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
         page.line(page.tone(Tone::Warning, note));
     }
     if outcome.plan.is_empty() {
-        let login = if outcome.login_kept { "; the login is sound" } else { "" };
+        let login = if outcome.login_kept { "; the login is OK" } else { "" };
+        if order.contacts {
+            page.line("No encryption state of the contacts that --peer names is stored here.");
+        }
         if !outcome.applied {
-            page.line(format!("Nothing to mend in {}{login}.", shown(&places.auth_info).display()));
+            page.line(format!("Nothing to repair in {}{login}.", shown(&places.auth_info).display()));
         }
     } else if outcome.applied {
         result(page, outcome, order);
@@ -253,7 +267,7 @@ fn result(page: &mut Page, outcome: &Outcome, order: Order) {
     let login = match (outcome.login_kept, order.extent) {
         (true, _) => page.tone(Tone::Good, "kept: no new QR code is needed"),
         (false, Extent::Everything) => "removed: scan a new QR code".to_owned(),
-        (false, _) => page.tone(Tone::Bad, "not sound: a new QR code is needed"),
+        (false, _) => page.tone(Tone::Bad, "damaged: a new QR code is needed"),
     };
     page.fact("login", login);
     let checked = if outcome.healthy { "no error is left" } else { "errors are left" };
@@ -262,13 +276,13 @@ fn result(page: &mut Page, outcome: &Outcome, order: Order) {
 
 fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, &'static str)> {
     if order.dry_run && !outcome.plan.is_empty() {
-        let extent = match order.extent {
-            Extent::Damaged => "clean",
-            Extent::Stale => "clean --stale",
-            Extent::Ratchets => "clean --ratchets",
-            Extent::Everything => "clean --all",
+        let again = places.command(&format!("clean{}", typed::again()));
+        let why = if typed::log_was_piped() {
+            "carries the plan out; pipe the log in again"
+        } else {
+            "carries the plan out"
         };
-        return vec![(places.command(extent), "carries the plan out")];
+        return vec![(again, why)];
     }
     let start = || "start the gateway again".to_owned();
     match (outcome.applied, places.container.is_some(), outcome.needs_qr) {

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,19 +12,22 @@ use wakeeper_logging::LogSettings;
 use wakeeper_offline::preflight;
 
 use crate::environment;
-use crate::settings::DEFAULT_PORT;
+use crate::settings::{DEFAULT_PORT, parse_host};
 
 use super::asked_to_stop;
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  wakeeper demo\n  wakeeper demo --exit\n  wakeeper demo --data-dir ./demo"
+    after_help = "Examples:\n  wakeeper demo\n  wakeeper demo --exit\n  wakeeper demo --data-dir ./demo\n  wakeeper demo --host 0.0.0.0"
 )]
 pub struct Demo {
     /// End after the story; the exit code is 0 only if every message arrived
     #[arg(long)]
     exit: bool,
+    /// Address that the gateway listens on: 0.0.0.0 to look at it from other machines
+    #[arg(long, env = "HOST", value_name = "IP", default_value = "127.0.0.1", value_parser = host)]
+    host: IpAddr,
     /// Port of the gateway; 0 takes a free one
     #[arg(long, env = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
@@ -33,6 +37,17 @@ pub struct Demo {
     /// Folder to keep everything in for a next demo; without it all is thrown away at the end
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+}
+
+fn host(text: &str) -> Result<IpAddr, &'static str> {
+    parse_host(text).ok_or("an IP address such as 0.0.0.0 or 127.0.0.1 is expected")
+}
+
+/// `METRICS`, as for the gateway.
+fn metrics() -> anyhow::Result<bool> {
+    let Some(text) = environment::variable("METRICS") else { return Ok(false) };
+    wakeeper_settings::parse_bool(&text)
+        .with_context(|| format!("METRICS is {text:?}; allowed: true or false"))
 }
 
 impl Demo {
@@ -63,7 +78,8 @@ impl Demo {
         )?;
         let config = DemoConfig {
             auth_info,
-            port: self.port,
+            listen: SocketAddr::new(self.host, self.port),
+            metrics: metrics()?,
             simulator_port: self.simulator_port,
             simulator_state: self.data_dir.as_ref().map(|_| folder.join("simulator.json")),
             stays: !self.exit,

@@ -8,8 +8,10 @@ use clap::Args;
 use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
 
-use crate::chosen::{FactFlags, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, now_ms};
+use crate::environment;
 use crate::output::{console, heading, show_findings};
+use crate::settings::ArchiveSettings;
 
 use super::{health, verdict};
 
@@ -38,7 +40,7 @@ impl Examine {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
         // Settings only tell the passphrase of backups here.
-        let (_, settings) = TargetFlags::default().resolve()?;
+        let settings: ArchiveSettings = environment::settings([], None)?;
         let facts = self.facts.of_folder(&self.path).context("cannot use --log")?;
         let progress = console.progress("examining");
         let options = Options {

@@ -1,13 +1,11 @@
 //! `wakeeper exec`: a command in the container, with a terminal when there is one.
 
-use std::io::{self, Read};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use wakeeper_containers::docker::{ExecRequest, Output};
-use wakeeper_terminal::{RawTerminal, terminal_size, write_out};
+use wakeeper_terminal::{RawTerminal, keyboard, sizes, write_out};
 
 use crate::chosen::ContainerFlag;
 use crate::environment::connect;
@@ -58,40 +56,6 @@ fn words(command: Vec<String>) -> Vec<String> {
         [line] if line.contains(char::is_whitespace) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
         _ => command,
     }
-}
-
-/// The terminal's size, now and whenever it changes; never where there is none.
-fn sizes(tty: bool) -> anyhow::Result<mpsc::Receiver<(u16, u16)>> {
-    let (sender, receiver) = mpsc::channel(1);
-    let mut resized = signal(SignalKind::window_change())?;
-    let follow = async move {
-        loop {
-            if let Some(size) = terminal_size()
-                && sender.send(size).await.is_err()
-            {
-                return;
-            }
-            resized.recv().await;
-        }
-    };
-    if tty {
-        tokio::spawn(follow);
-    }
-    Ok(receiver)
-}
-
-/// Standard input on a thread of its own, which ends with the program: a read that waits cannot be called off.
-fn keyboard() -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel(16);
-    std::thread::spawn(move || {
-        let mut room = [0; 8192];
-        while let Ok(read) = io::stdin().lock().read(&mut room) {
-            if read == 0 || sender.blocking_send(room[..read].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// False when nobody reads any more.

@@ -10,9 +10,9 @@ use wakeeper_engine::Lock;
 use wakeeper_model::SessionName;
 use wakeeper_model::plural;
 use wakeeper_offline::transfer::{self, ExportFormat, ExportOrder, Exported};
-use wakeeper_terminal::{Page, Tone};
+use wakeeper_terminal::{Page, Tone, quoted};
 
-use crate::chosen::{TargetFlags, now_ms};
+use crate::chosen::{Places, TargetFlags, now_ms};
 use crate::output::{console, show_left_behind};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
@@ -20,7 +20,7 @@ use crate::output::{console, show_left_behind};
 #[command(after_help = "Examples:\n  wakeeper export --format baileys ./auth_info_for_baileys\n  \
     wakeeper export --format baileys --baileys 6 --session shop ./auth_info_for_baileys\n  \
     wakeeper export --format native ./for-another-wakeeper\n\n\
-    Stop the gateway first. The session is marked as moved and does not start here again; `wakeeper import` of the new\n\
+    Stop the gateway first. The session is marked as moved and does not start here again; `wakeeper import` of the new \
     folder is the way back.")]
 pub struct Export {
     /// New folder of the session; it must not exist yet, or be empty
@@ -83,12 +83,12 @@ impl Export {
         let result = transfer::export(order, &lock, &rows).await;
         rows.close().await;
         let exported = result.context("cannot export")?;
-        Ok(console.show(&exported, |page| show(page, &exported))?)
+        Ok(console.show(&exported, |page| show(page, &exported, &places))?)
     }
 }
 
 /// What was exported, for people.
-fn show(page: &mut Page, exported: &Exported) {
+fn show(page: &mut Page, exported: &Exported, places: &Places) {
     let moved = &exported.moved;
     let to = exported.to.display();
     page.line(page.tone(
@@ -102,5 +102,13 @@ fn show(page: &mut Page, exported: &Exported) {
     page.fact("sender keys", moved.sender_keys.to_string());
     page.fact("pre-keys", moved.pre_keys.to_string());
     show_left_behind(page, &exported.left_out);
-    page.line("It does not start in this gateway again; `wakeeper import` of the new folder brings it back.");
+    page.line("It does not start in this gateway again.");
+    let (start, back) = match exported.version {
+        Some(_) => {
+            ("point Baileys at that folder and start it".to_owned(), "it comes up without a new QR code")
+        }
+        None => (format!("wakeeper import {}", quoted(&exported.to)), "on the other machine: takes it over"),
+    };
+    let import = places.command(&format!("import {}", quoted(&exported.to)));
+    page.next(&[(start, back), (import, "brings it back here, once nothing runs on it")]);
 }

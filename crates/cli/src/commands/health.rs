@@ -15,6 +15,8 @@ use wakeeper_terminal::{Page, Tone};
 use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};
 use crate::output::{console, heading, show_findings};
 
+use crate::typed;
+
 use super::verdict;
 
 /// Check a session, its store and its backups, and say what to do; never changes anything
@@ -68,7 +70,7 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
     // The state of its own container is above.
     match health.owners.as_slice() {
         [] if places.container.is_some() => {}
-        [] => page.fact("in use by", "nobody was seen"),
+        [] => page.fact("in use by", "no running program was found"),
         owners => page.fact("in use by", owners.join(", ")),
     }
     show_log(page, facts);
@@ -85,11 +87,11 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
 pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
     let backups = match (&health.newest_sound_backup, health.backups) {
         (_, 0) => page.tone(Tone::Warning, "none yet"),
-        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a sound login")),
+        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a login that is OK")),
         (Some(newest), count) => {
             let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
             let made = ago(newest.created_ms, now_ms());
-            format!("{count}, the newest with a sound login made {made}{doubt}")
+            format!("{count}, the newest with a login that is OK made {made}{doubt}")
         }
     };
     page.fact("backups", backups);
@@ -114,20 +116,20 @@ fn next_steps(health: &offline::Health, places: &Places) -> Vec<(String, &'stati
     let mut steps = Vec::new();
     if report.credentials == CredentialsState::Damaged && health.newest_sound_backup.is_none() {
         steps.push((
-            places.command("restore ARCHIVE"),
-            "the login is damaged and no backup here holds a sound one: look for a copy elsewhere first",
+            "look for a copy of the login elsewhere".to_owned(),
+            "it is damaged, and no backup here has it; `restore ARCHIVE` gives it back",
         ));
     } else if !report.healthy && mendable > 0 {
         if !health.owners.is_empty() {
-            steps.push(("stop what runs on it".to_owned(), "files are never mended under a running gateway"));
+            steps.push(("stop what runs on it".to_owned(), "nothing is repaired while it runs"));
         }
-        steps.push((places.command("clean --dry-run"), "shows what would be mended"));
-        steps.push((
-            places.command("clean"),
-            "mends it; a verified backup is made first, and the login is kept",
-        ));
+        if typed::log_was_piped() {
+            steps.push(("pipe the log in again".to_owned(), "for each of these commands"));
+        }
+        steps.push((places.command("clean --dry-run"), "shows what would be repaired"));
+        steps.push((places.command("clean"), "repairs it after a verified backup; the login is kept"));
     } else if report.healthy && mendable > 0 {
-        steps.push((places.command("clean"), "optional: mends the warnings"));
+        steps.push((places.command("clean"), "optional: repairs what the warnings are about"));
     }
     if health.backups == 0 && report.credentials == CredentialsState::Sound {
         steps.push((places.command("backup create"), "there is no backup of this login yet"));

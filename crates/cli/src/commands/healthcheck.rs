@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use wakeeper_gateway::serving::reachable;
 
+use crate::settings::Listen;
+
 use super::serve::SettingFlags;
 
 /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
@@ -27,11 +29,11 @@ pub struct Healthcheck {
 impl Healthcheck {
     /// Asks, prints the answer, fails unless it is a success.
     pub async fn run(self) -> anyhow::Result<()> {
-        let url = match self.url {
-            Some(url) => url,
-            None => {
-                format!("http://{}/health", reachable(self.settings.resolve()?.listen))
-            }
+        let url = if let Some(url) = self.url {
+            url
+        } else {
+            let listen: Listen = self.settings.resolve()?;
+            format!("http://{}/health", reachable(listen.address))
         };
         let client =
             reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;

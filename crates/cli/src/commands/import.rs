@@ -21,8 +21,8 @@ use crate::output::{console, show_left_behind};
 #[command(after_help = "Examples:\n  wakeeper import /srv/bot/auth_info\n  \
     wakeeper import /srv/bot/auth_info --session shop --data-dir /var/lib/wakeeper\n  \
     wakeeper import ./exported-by-another-wakeeper --json\n\n\
-    Stop what runs on the session first, and the gateway that takes it over. The folder is backed up, then its login,\n\
-    Signal sessions, sender keys, settings and the messages of baileys_store.json are taken over. It is marked as moved\n\
+    Stop what runs on the session first, and the gateway that takes it over. The folder is backed up, then its login, \
+    Signal sessions, sender keys, settings and the messages of baileys_store.json are taken over. It is marked as moved \
     and its creds.json is set aside, so that the two can never run on one login. `wakeeper export` is the way back.")]
 pub struct Import {
     /// The session's folder (the one that holds creds.json), or a folder that `export --format native` made

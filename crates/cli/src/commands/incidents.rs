@@ -13,6 +13,8 @@ use wakeeper_terminal::{Page, Tone};
 use crate::chosen::now_ms;
 use crate::environment;
 use crate::output::console;
+use crate::settings::Settings;
+use crate::typed;
 
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]
@@ -46,12 +48,12 @@ impl Incidents {
     /// Reads and shows; also while the monitor runs.
     pub async fn run(self) -> anyhow::Result<()> {
         let flags = [("MONITOR_STATE_DIR", environment::text(self.state.as_deref()))];
-        let settings = environment::settings(flags, self.config.clone())?;
-        let database = incidents::database(&settings.monitor.state_dir);
+        let settings: Settings = environment::settings(flags, self.config.clone())?;
+        let database = incidents::database(&settings.monitor_state_dir);
         if !database.exists() {
             bail!(
                 "no incidents are kept in {}: no monitor ran with this folder; name its folder with --state",
-                settings.monitor.state_dir.display()
+                settings.monitor_state_dir.display()
             );
         }
         let storage = read_sqlite(&database).await.context("cannot read the incidents")?;
@@ -64,8 +66,10 @@ impl Incidents {
         let console = console(self.json);
         if let Some(id) = self.id {
             let row = storage.incident(id).await?;
-            let row =
-                row.with_context(|| format!("there is no incident {id}; wakeeper incidents lists them"))?;
+            let row = row.with_context(|| {
+                let flags = typed::flags(&["state", "config"]);
+                format!("there is no incident {id}; `wakeeper incidents{flags}` lists them")
+            })?;
             let incident = Incident::of(row).with_steps(storage.incident_steps(id).await?);
             return Ok(console.show(&incident, |page| show_one(page, &incident))?);
         }
@@ -98,7 +102,8 @@ fn show_list(page: &mut Page, incidents: &[Incident]) {
         page.line(format!("#{} {} on {}, {opened}: {end}", incident.id, incident.kind, incident.session));
         page.line(format!("    {}", incident.summary));
     }
-    page.next(&[(format!("wakeeper incidents {}", newest.id), "shows every step of one")]);
+    let flags = typed::flags(&["state", "config"]);
+    page.next(&[(format!("wakeeper incidents{flags} {}", newest.id), "shows every step of one")]);
 }
 
 fn show_one(page: &mut Page, incident: &Incident) {

@@ -19,20 +19,20 @@ use wakeeper_recovery::{self as recovery, SessionFolder, SystemClock};
 
 use crate::chosen::{Places, now_ms};
 use crate::environment::{self, connect};
-use crate::settings::Settings;
+use crate::settings::MonitorSettings;
 
 use super::{asked_to_stop, begin_logging};
 
 /// Upper bounds, in seconds, of the buckets that downtimes are counted in.
 const BUCKETS: [f64; 8] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
 
-/// Watch containers' logs and events, and mend their sessions within the policy
+/// Watch containers' logs and events, and repair their sessions as far as the settings allow
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  wakeeper monitor\n  wakeeper monitor --container whatsapp-api --state /var/lib/wakeeper\n  \
     wakeeper monitor --data-dir /srv/bot --log /srv/bot/gateway.log\n  SESSION_CLEANUP_ENABLED=false wakeeper monitor\n\n\
-    Without --container every container labelled whatsapp.session.managed=true is watched, also those that start later.\n\
-    A container is stopped around every write and started after it. Nothing that needs a new QR code is ever done\n\
+    Without --container every container labelled whatsapp.session.managed=true is watched, also those that start later. \
+    A container is stopped around every write and started after it. Nothing that needs a new QR code is ever done \
     unless AUTO_CLEANUP_ON_ERROR=true. `wakeeper incidents` shows what happened."
 )]
 pub struct Monitor {
@@ -65,19 +65,19 @@ impl Monitor {
         wakeeper_logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
         let asked = tokio::spawn(asked_to_stop()?);
-        let rules = &settings.monitor.rules;
+        let rules = &settings.rules;
         if !rules.watch {
             tracing::warn!("ENABLE_ERROR_MONITORING is false: nothing is watched");
             return Ok(asked.await.map(drop)?);
         }
         tracing::info!("{rules}");
-        let incidents = IncidentFolder::open(&settings.monitor.state_dir, now_ms()).await?;
+        let incidents = IncidentFolder::open(&settings.monitor_state_dir, now_ms()).await?;
         let storage = Arc::clone(&incidents.storage);
         let render = measurements::record(&BUCKETS)?;
         recovery::describe_metrics();
         watch::describe_metrics();
-        let page = settings.monitor.listen.map(|address| measurements::serve(address, render, stop.clone()));
-        let receiver = settings.monitor.alert.clone();
+        let page = settings.listen.map(|address| measurements::serve(address, render, stop.clone()));
+        let receiver = settings.alert.clone();
         let alerts = AlertSender::new(Arc::clone(&storage), receiver, Clock::system())?;
         let sender = tokio::spawn(alerts.run(stop.clone()));
         let signal = stop.clone();
@@ -110,7 +110,7 @@ impl Monitor {
     }
 
     /// Nothing is made in a folder that a typing error named.
-    fn require_folders(&self, settings: &Settings) -> anyhow::Result<()> {
+    fn require_folders(&self, settings: &MonitorSettings) -> anyhow::Result<()> {
         if let Some(folder) = self.data_dir.as_deref().filter(|folder| !folder.is_dir()) {
             bail!(
                 "there is no folder {}; name the folder that holds auth_info with --data-dir",
@@ -123,13 +123,13 @@ impl Monitor {
         Ok(())
     }
 
-    fn settings(&self) -> anyhow::Result<Settings> {
+    fn settings(&self) -> anyhow::Result<MonitorSettings> {
         let flags = [
             ("DATA_DIR", environment::text(self.data_dir.as_deref())),
             ("MONITOR_STATE_DIR", environment::text(self.state.as_deref())),
             ("SESSION_CLEANUP_ENABLED", self.dry_run.then(|| "false".to_owned())),
         ];
-        let mut settings = environment::settings(flags, self.config.clone())?;
+        let mut settings: MonitorSettings = environment::settings(flags, self.config.clone())?;
         // Beside a folder that is only watched, `logs` belongs to what runs there.
         if self.log.is_some() && matches!(settings.log.folder, LogFolder::IfPresent(_)) {
             settings.log.folder = LogFolder::Off;
@@ -141,7 +141,7 @@ impl Monitor {
         &self,
         watching: Watching,
         places: &Places,
-        settings: &Settings,
+        settings: &MonitorSettings,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut fleet = Fleet::new(watching, stop.clone());
@@ -169,9 +169,9 @@ impl Monitor {
     }
 
     /// A rehearsal backs nothing up, and neither does whoever watches a folder of which it is not known what runs on it.
-    fn backups(&self, fleet: &Fleet, settings: &Settings) -> Option<BackupKeeper<WatchedContainers>> {
+    fn backups(&self, fleet: &Fleet, settings: &MonitorSettings) -> Option<BackupKeeper<WatchedContainers>> {
         let every = settings.backup_interval.filter(|_| !self.dry_run && self.log.is_none())?;
-        let removed = settings.monitor.rules.repair;
+        let removed = settings.rules.repair;
         let keep = if removed { "old backups are removed" } else { "old backups are kept" };
         tracing::info!("watched Baileys sessions are backed up every {}; {keep}", time(every));
         Some(BackupKeeper::new(fleet.containers(), every, Arc::new(SystemClock)))

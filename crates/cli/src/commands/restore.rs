@@ -12,19 +12,21 @@ use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags};
 use crate::output::console;
+use crate::typed;
 
 use super::verdict;
 
-/// Restore a session from a backup; ratchets never go backwards unless a reason is given
+/// Restore a session from a backup; encryption state never goes back unless a reason is given
 #[derive(Args)]
 #[command(after_help = "Examples:\n  wakeeper restore --dry-run\n  wakeeper restore --data-dir /srv/bot\n  \
-    wakeeper restore session_backups/auth_info_20260131T120000000Z.tar.zst --what all\n\n\
-    `credentials` gives back the login and what never changes, where it is missing or damaged; Signal sessions stay as\n\
-    they are, because an old one reuses message keys while a missing one costs one retry.\n\
-    `all` gives back everything, and refuses when ratchets would go backwards.\n\
+    wakeeper restore 2026-01-31T12:00:07 --what all\n\n\
+    `credentials` gives back the login and what never changes, where it is missing or damaged. The encryption state with \
+    contacts (their ratchets) stays as it is: an old one uses message keys twice, while a missing one costs one automatic \
+    retry.\n\n\
+    `all` gives back everything, and refuses when encryption state would go back.\n\n\
     What is there now is backed up first.")]
 pub struct Restore {
-    /// Archive, or its name in the backup folder [default: the newest backup with a sound login]
+    /// Archive, or the time or name of one in the backup folder [default: the newest backup with a login that is OK]
     archive: Option<PathBuf>,
     /// What to give back
     #[arg(long, value_enum, default_value_t = Part::Credentials)]
@@ -32,7 +34,7 @@ pub struct Restore {
     /// Say what would be written and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// With `--what all`: restore although ratchets go backwards or the account is another one, and why
+    /// With `--what all`: restore although encryption state goes back or the account is another one, and why
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
     /// Go on although a process seems to run on the session
@@ -117,13 +119,14 @@ fn show(page: &mut Page, restored: &Restored, dry_run: bool, places: &Places) {
     }
     let wanted = !restored.written.is_empty() || !restored.removed.is_empty();
     if dry_run && wanted {
-        return page.next(&[("the same command without --dry-run".to_owned(), "restores it")]);
+        let again = places.command(&format!("restore{}", typed::again()));
+        return page.next(&[(again, "restores it")]);
     }
     let mut why = "checks the whole session";
     if !dry_run && restored.login_kept {
-        page.line("The login is sound: no new QR code is needed.");
+        page.line("The login is OK: no new QR code is needed.");
     } else if !dry_run {
-        page.line(page.tone(Tone::Bad, "The login is not sound."));
+        page.line(page.tone(Tone::Bad, "The login is damaged."));
         why = "says why";
     }
     page.next(&[(places.command("health"), why)]);

@@ -9,6 +9,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{RetentionSettings, WebhookSettings};
+use wakeeper_doctor::secret::Passphrase;
 use wakeeper_engine::{EngineConfig, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
@@ -24,8 +25,7 @@ use wakeeper_terminal::quoted;
 
 use crate::chosen::Places;
 use crate::environment;
-use crate::settings::Settings;
-use crate::settings::catalog::CATALOG;
+use crate::settings::{CATALOG, GatewaySettings, Typed};
 
 use super::{asked_to_stop, begin_logging};
 
@@ -50,6 +50,12 @@ pub struct SettingFlags {
     /// Folder of sessions and logins [env: AUTH_INFO_DIR; default: auth_info in the data folder]
     #[arg(long, value_name = "FOLDER")]
     auth_info_dir: Option<String>,
+    /// The store beside it [env: BAILEYS_STORE; default: baileys_store.json in the data folder]
+    #[arg(long, value_name = "FILE")]
+    store: Option<String>,
+    /// Folder of backups [env: BACKUP_DIR; default: session_backups in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    backup_dir: Option<String>,
     /// File that holds the API key [env: API_KEY_FILE, or the key itself in API_KEY]
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<String>,
@@ -59,13 +65,15 @@ pub struct SettingFlags {
 }
 
 impl SettingFlags {
-    /// All settings, these flags before everything else.
-    pub fn resolve(self) -> Result<Settings, SettingsError> {
+    /// Settings, these flags before everything else.
+    pub fn resolve<T: Typed>(self) -> Result<T, SettingsError> {
         let flags = [
             ("HOST", self.host),
             ("PORT", self.port),
             ("DATA_DIR", self.data_dir),
             ("AUTH_INFO_DIR", self.auth_info_dir),
+            ("BAILEYS_STORE", self.store),
+            ("BACKUP_DIR", self.backup_dir),
             ("API_KEY_FILE", self.api_key_file),
             ("LOG_FORMAT", self.log_format),
         ];
@@ -91,8 +99,12 @@ fn after_help() -> String {
 impl Serve {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
-        let settings = self.settings.resolve()?;
+        let settings: GatewaySettings = self.settings.resolve()?;
+        if settings.data_dir_is_set {
+            preflight::require_data_folder(&settings.data_dir)?;
+        }
         let log_files = begin_logging(&settings.log, "serve")?;
+        tell_of_foreign(&settings);
         chown_mounts(&settings);
         wakeeper_logging::begin_files(&log_files, &settings.log);
         let auth_info = &settings.auth_info_dir;
@@ -103,14 +115,20 @@ impl Serve {
             data: &settings.data_dir,
             witnesses: settings.witness_dir.as_deref(),
         };
+        // The folder before the port: a busy one often means a second gateway on the same folder. A folder that is not there
+        // yet is nobody's, and is not made for a gateway that cannot listen.
+        let early =
+            if auth_info.exists() { None } else { Some(serving::bind(settings.listen.address).await?) };
         folders.prepare(environment::in_container())?;
         // The signals are caught before the sessions start, so that no stop request is missed.
         let stop = tokio::spawn(asked_to_stop()?);
-        // Before the port: a busy one often means a second gateway on the same folder.
         let lock = Lock::on_folder(auth_info)?;
         preflight::refuse_beside_baileys(auth_info)?;
-        let (keys, generated) = settings.api_key.policy(auth_info)?;
-        let listener = serving::bind(settings.listen).await?;
+        let (keys, generated) = settings.listen.api_key.policy(auth_info)?;
+        let listener = match early {
+            Some(listener) => listener,
+            None => serving::bind(settings.listen.address).await?,
+        };
         let places = Places::of(&settings, String::new());
         let mut config = config(&settings, &places, keys)?;
         let backups = scheduled_backups(&settings, &places);
@@ -142,8 +160,19 @@ impl Serve {
     }
 }
 
+/// Says what became of WAHA's settings.
+fn tell_of_foreign(settings: &GatewaySettings) {
+    let (protected, others) = wakeeper_settings::notes(&settings.notes);
+    for told in protected {
+        tracing::warn!("{told}");
+    }
+    for told in others {
+        tracing::info!("{told}");
+    }
+}
+
 /// Makes mounts usable that the settings name, where that is necessary.
-fn chown_mounts(settings: &Settings) {
+fn chown_mounts(settings: &GatewaySettings) {
     let mut mounts = vec![&*settings.auth_info_dir, &*settings.backup_dir, &*settings.baileys_store];
     if let LogFolder::Named(logs) | LogFolder::IfPresent(logs) = &settings.log.folder {
         mounts.push(logs);
@@ -168,10 +197,13 @@ fn tell_of_backups(places: &Places) {
     );
 }
 
-fn config(settings: &Settings, places: &Places, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
-    let metrics = settings.metrics.then(|| measurements::record(&BUCKETS)).transpose()?;
-    let public_url =
-        settings.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", settings.listen.port()));
+fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
+    let metrics =
+        settings.metrics.then(|| measurements::record(&measurements::REQUEST_BUCKETS)).transpose()?;
+    let public_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://localhost:{}", settings.listen.address.port()));
     Ok(GatewayConfig {
         engine: EngineConfig {
             auth_info_dir: settings.auth_info_dir.clone(),
@@ -205,13 +237,18 @@ fn config(settings: &Settings, places: &Places, keys: KeyPolicy) -> anyhow::Resu
 }
 
 /// Keeps the sessions backed up, unless that is switched off.
-fn scheduled_backups(settings: &Settings, places: &Places) -> Option<BackupKeeper<GatewaySessions>> {
+fn scheduled_backups(settings: &GatewaySettings, places: &Places) -> Option<BackupKeeper<GatewaySessions>> {
     let Some(every) = settings.backup_interval else {
         tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
         return None;
     };
     let shown = settings.backup_dir.display();
-    let prune = settings.monitor.rules.repair;
+    if settings.backup_passphrase.as_ref().is_some_and(Passphrase::is_short) {
+        tracing::warn!(
+            "BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better"
+        );
+    }
+    let prune = settings.prunes;
     let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
     let backups = places.backup_store(prune);
@@ -219,11 +256,8 @@ fn scheduled_backups(settings: &Settings, places: &Places) -> Option<BackupKeepe
     Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
 }
 
-/// Upper bounds, in seconds, of the buckets that request times are counted in.
-const BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-
 /// Says where the gateway is and, at the first start, what its key is.
-fn announce(settings: &Settings, address: SocketAddr, generated: Option<&GeneratedKey>) {
+fn announce(settings: &GatewaySettings, address: SocketAddr, generated: Option<&GeneratedKey>) {
     tracing::info!(
         "wakeeper {} listens on http://{address} (sessions in {})",
         env!("CARGO_PKG_VERSION"),

@@ -66,7 +66,7 @@ impl Status {
         let container = engine.find(&named.name).await?;
         let usage = if container.is_up() { engine.stats(&container.id).await.ok() } else { None };
         let log = engine.last_lines(&container, LAST_LINES).await;
-        let mut monitors = vec![settings.monitor.state_dir];
+        let mut monitors = vec![settings.monitor_state_dir];
         let (session, session_problem) = match examined(&target, console).await {
             Ok((health, backups)) => {
                 monitors.push(backups.join("monitor"));
@@ -152,6 +152,6 @@ fn session(page: &mut Page, report: &Report) {
     }
     if errors > 0 {
         let flag = container_flag(&report.container.name);
-        page.next(&[(format!("wakeeper health{flag}"), "lists what is wrong, and the cures")]);
+        page.next(&[(format!("wakeeper health{flag}"), "lists what is wrong, and how it is repaired")]);
     }
 }

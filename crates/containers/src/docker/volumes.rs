@@ -40,7 +40,7 @@ pub enum VolumeError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// The container may not write there, so nothing that is mended would help, or could be put back.
+    /// The container may not write there, so nothing that is repaired would help, or could be put back.
     #[error(
         "{path} of container {container} is read-only; mount it writable (without :ro), then run this again"
     )]
@@ -52,7 +52,7 @@ pub enum VolumeError {
     },
     /// Memory: gone with the stop that a repair needs.
     #[error(
-        "{path} of container {container} is on a tmpfs, which is lost at every stop: the session cannot be mended or \
+        "{path} of container {container} is on a tmpfs, which is lost at every stop: the session cannot be repaired or \
          kept there; mount a folder or a volume"
     )]
     Memory {
@@ -134,7 +134,7 @@ pub enum VolumeError {
     },
     /// The mended files did not get back.
     #[error(
-        "the mended files could not be put back into container {container}: {reason}; they are kept in {kept}, and \
+        "the repaired files could not be put back into container {container}: {reason}; they are kept in {kept}, and \
          what was there before is in the backup"
     )]
     NotPutBack {

@@ -99,7 +99,7 @@ async fn access(engine: &Engine, container: &Container, watching: &Watching) -> 
     }
     match Checkout::of(engine, container, &layout, Purpose::Read).await {
         Ok(checkout) if (watching.is_gateways)(checkout.auth_info()) => Access::ReportOnly(
-            "it runs wakeeper's own gateway, which mends itself; `wakeeper clean` does what it cannot"
+            "it runs wakeeper's own gateway, which repairs itself; `wakeeper clean` does what it cannot"
                 .to_owned(),
         ),
         _ => Access::Full,
@@ -145,7 +145,7 @@ impl ManagedSession for ContainerSession {
         match (repaired, stopped.release().await) {
             (Ok(report), Ok(_)) => Ok(Applied { report, since_ms }),
             (Ok(_), Err(start)) => {
-                Err(begun(SessionError(format!("it was mended and did not come up well: {start}"))))
+                Err(begun(SessionError(format!("it was repaired and did not come up well: {start}"))))
             }
             (Err(error), Ok(_)) => Err(begun(error)),
             (Err(error), Err(start)) => {

@@ -81,9 +81,15 @@ pub enum WebhookConfigError {
     #[error("a webhook's url must be an absolute http or https address")]
     Url,
     /// An event nobody knows.
-    #[error("a webhook's events name {name}, which is no event; there are {known} and * for all",
-        name = .0, known = EventName::ALL.map(EventName::as_str).join(", "))]
-    Event(String),
+    #[error("a webhook's events name {name:?}, which is no event{}; sent are {known}, and * stands for all", like(*.closest))]
+    Event {
+        /// The name, cut when it is long.
+        name: String,
+        /// The event that is most like it, when one is.
+        closest: Option<&'static str>,
+        /// Those that are sent.
+        known: String,
+    },
     /// A waiting time out of bounds.
     #[error("a webhook's retries.delaySeconds must be at most {MAX_DELAY_SECONDS}")]
     Delay,
@@ -238,9 +244,8 @@ fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
     let known = |name: &str| {
         name.parse::<EventName>().is_ok() || KNOWN_ELSEWHERE.contains(&name) || NOT_IN_ALL.contains(&name)
     };
-    if let Some(unknown) = names.iter().find(|name| *name != "*" && !known(name)) {
-        let shown = unknown.chars().filter(char::is_ascii_graphic).take(LONGEST_NAME).collect();
-        return Err(WebhookConfigError::Event(shown));
+    if let Some(name) = names.iter().find(|name| *name != "*" && !known(name)) {
+        return Err(unknown_event(name));
     }
     if names.iter().any(|name| name == "*") {
         // What `*` leaves out can still be named beside it; one list cannot say both, and nobody
@@ -248,6 +253,25 @@ fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
         return Ok(Events::All);
     }
     Ok(Events::Named(names.to_vec()))
+}
+
+fn unknown_event(name: &str) -> WebhookConfigError {
+    let all: Vec<&'static str> = EventName::ALL
+        .iter()
+        .map(|event| event.as_str())
+        .chain(KNOWN_ELSEWHERE)
+        .chain(NOT_IN_ALL.into_iter().filter(|name| !KNOWN_ELSEWHERE.contains(name)))
+        .collect();
+    let close = all.iter().map(|known| (strsim::levenshtein(known, name), *known)).min();
+    WebhookConfigError::Event {
+        name: name.chars().take(LONGEST_NAME).collect(),
+        closest: close.filter(|(distance, _)| *distance <= 3).map(|(_, known)| known),
+        known: EventName::ALL.map(EventName::as_str).join(", "),
+    }
+}
+
+fn like(closest: Option<&'static str>) -> String {
+    closest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 /// The headers that can be sent. Those that are not the owner's to set were stored by an older version.

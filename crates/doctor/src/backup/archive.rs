@@ -55,10 +55,10 @@ pub enum ArchiveError {
     #[error("it was written by a newer wakeeper (layout {0})")]
     Newer(u32),
     /// It is encrypted and no passphrase was given.
-    #[error("it is encrypted: a passphrase is needed")]
+    #[error("it is encrypted, and a passphrase is needed: set BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE")]
     PassphraseNeeded,
     /// The passphrase does not open it.
-    #[error("the passphrase does not open it")]
+    #[error("BACKUP_PASSPHRASE does not open it")]
     WrongPassphrase,
     /// To open it would take too long.
     #[error("opening it takes an scrypt work factor of {required}, more than the limit of {limit}")]
@@ -141,6 +141,11 @@ impl Effort {
     /// For looking for a file in archives that have to be read to their ends.
     pub(super) fn of_a_search() -> Self {
         Self { bytes: 3 * TOTAL, opened: 16 }
+    }
+
+    /// For reading a list of archives to their ends. Encrypted ones would take long.
+    pub(super) fn of_reading_back() -> Self {
+        Self { bytes: 3 * TOTAL, opened: 0 }
     }
 
     #[cfg(test)]

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use wakeeper_model::time;
 use wakeeper_private_fs::shown;
 
-use super::BackupError;
 use super::archive::{self, MANIFEST, SESSION, STORE};
 use super::manifest::read::{BYTES, FILES, LEFT_OUT};
 use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
 use super::shelf::Shelf;
+use super::{BackupError, Reason};
 use crate::examine::{Examination, Options};
 use crate::finding::{Finding, Severity};
 use crate::formats::baileys::name::Name;
@@ -55,8 +55,18 @@ pub fn create(
     options: &Options<'_>,
     how: &CreateOptions<'_>,
 ) -> Result<Created, BackupError> {
+    create_because(folder, options, how, None)
+}
+
+/// The same, and says why.
+pub fn create_because(
+    folder: &Folder,
+    options: &Options<'_>,
+    how: &CreateOptions<'_>,
+    reason: impl Into<Option<Reason>>,
+) -> Result<Created, BackupError> {
     let stock = Stock::of(&Examination::of_folder(folder, options)?, options, how.label);
-    create_from(folder, stock, options, how)
+    create_from(folder, stock.because(reason), options, how)
 }
 
 /// Backs up a folder that was examined already.
@@ -126,6 +136,7 @@ impl Stock {
             wakeeper: env!("CARGO_PKG_VERSION").to_owned(),
             created_ms: options.now_ms,
             label: label.to_owned(),
+            reason: None,
             format: "baileys".to_owned(),
             version: examination.inventory.written_by(),
             account: credentials.and_then(|c| c.identity_public()).map(account_mark),
@@ -140,6 +151,12 @@ impl Stock {
         // What wakeeper keeps for itself is no part of the session.
         let is_part = |file: &&FileReport| file.name != Name::Own;
         Self { names: files.values().filter(is_part).map(|file| file.entry.name.clone()).collect(), manifest }
+    }
+
+    /// Says why the backup is made.
+    pub(crate) fn because(mut self, reason: impl Into<Option<Reason>>) -> Self {
+        self.manifest.reason = reason.into();
+        self
     }
 
     /// Hashes every file; the archive must later hold exactly these bytes.

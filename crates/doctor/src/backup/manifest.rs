@@ -6,6 +6,7 @@ pub(super) mod read;
 
 pub use read::Summary;
 
+use super::Reason;
 use crate::examine::CredentialsState;
 use crate::formats::baileys::Version;
 
@@ -23,6 +24,9 @@ pub struct Manifest {
     pub created_ms: i64,
     /// The session's name.
     pub label: String,
+    /// Why; unknown in backups of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// How the session was stored.
     pub format: String,
     /// The major version of Baileys that wrote it, where that shows.

@@ -111,6 +111,8 @@ mod tests {
             encrypted: false,
             credentials: Some(credentials),
             errors: Some(usize::from(credentials != CredentialsState::Sound)),
+            reason: None,
+            verified: None,
             files: None,
             signal_sessions: None,
             account: None,

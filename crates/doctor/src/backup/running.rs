@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{BackupError, CreateOptions, Created, Reached, Shelf, create};
+use super::{BackupError, CreateOptions, Created, Reached, Reason, Shelf, create_because};
 use crate::examine::{ExamineError, Options, examine};
 use crate::findings::codes::RATCHET_ROLLED_BACK;
 use crate::source::{Folder, NoSessionFolder, SourceError, require_session_folder};
@@ -27,8 +27,8 @@ pub enum RunningBackupError {
     Backup(#[from] BackupError),
     /// An older copy was put back.
     #[error(
-        "{files} of the session lie(s) behind its newest backup: an older copy was put back. `wakeeper clean` mends that, \
-         and backups go on then"
+        "an older copy of the session was put back: {files} are older than in its newest backup, so no new backup is made. \
+         `wakeeper clean` repairs that, and backups go on then"
     )]
     Behind {
         /// How many files, as a person says it.
@@ -45,16 +45,17 @@ pub fn create_running(
     auth_info: &Path,
     options: &Options<'_>,
     how: &CreateOptions<'_>,
+    reason: Reason,
 ) -> Result<Created, RunningBackupError> {
     require_session_folder(auth_info)?;
     let folder = Folder::open(auth_info)?;
     for _ in 1..ATTEMPTS {
-        match create(&folder, options, how) {
+        match create_because(&folder, options, how, reason) {
             Err(BackupError::Changing { .. }) => {}
             result => return Ok(result?),
         }
     }
-    Ok(create(&folder, options, how)?)
+    Ok(create_because(&folder, options, how, reason)?)
 }
 
 /// The same on a schedule. A session that lies behind its newest backup is not backed up: that backup shows what happened,
@@ -75,5 +76,5 @@ pub fn create_scheduled(
             return Err(RunningBackupError::Behind { files: wakeeper_model::plural(behind, "file") });
         }
     }
-    create_running(auth_info, options, how)
+    create_running(auth_info, options, how, Reason::Schedule)
 }

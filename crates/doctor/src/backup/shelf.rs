@@ -6,15 +6,17 @@ use serde::{Serialize, Serializer};
 use wakeeper_model::time;
 use wakeeper_private_fs::{Folder, FsError, create_private_folders, shown};
 
-use super::BackupError;
 use super::archive::{self, ArchiveError, Effort};
 use super::manifest::Manifest;
+use super::{BackupError, Reason};
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
 /// A folder may be in reach of others, who may fill it. So many archives, the newest, are seen.
 const ARCHIVES: usize = 10_000;
+/// So many are named when the one that was asked for is not there.
+const TOLD: usize = 3;
 
 /// A folder of backups.
 #[derive(Debug, Clone)]
@@ -42,6 +44,12 @@ pub struct BackupInfo {
     /// Errors that were in the session when it was backed up; unknown in old backups, and without the passphrase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<usize>,
+    /// Why it was made; unknown in old backups, and without the passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Whether every hash in it is what its manifest says; unknown until it is read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
     /// Number of files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<usize>,
@@ -60,6 +68,11 @@ pub struct BackupInfo {
 }
 
 impl BackupInfo {
+    /// When it was made, to the second, in UTC: `2026-01-31T12:00:07`. Names it, too.
+    pub fn time(&self) -> String {
+        time_of(self.created_ms)
+    }
+
     /// It may hold a sound login: what cannot be looked into may be the last one.
     pub fn may_hold_login(&self) -> bool {
         let unknown = self.passed_over || (self.encrypted && self.problem.is_none());
@@ -93,11 +106,28 @@ impl Shelf {
         Ok(Self::at(path))
     }
 
-    /// An archive by its path, or by its name in the folder.
-    pub fn file_named(&self, path: &Path) -> PathBuf {
+    /// An archive by its path, by its name in the folder, or by the time of a session's backup as [`BackupInfo::time`] says it.
+    ///
+    /// # Errors
+    /// When there is no such archive.
+    pub fn file_named(&self, path: &Path, label: &str) -> Result<PathBuf, BackupError> {
         let inside = self.path.join(path);
         // A container's backup folder gives only what is in it: see `Folder::file_named`.
-        if !path.exists() && inside.symlink_metadata().is_ok() { inside } else { path.to_owned() }
+        if path.exists() {
+            return Ok(path.to_owned());
+        }
+        if inside.symlink_metadata().is_ok() {
+            return Ok(inside);
+        }
+        let archives = self.archives(Some(label))?;
+        let text = path.to_string_lossy();
+        let looks_so = text.len() >= "2026-01-31".len();
+        let of_time = archives.iter().find(|(.., ms)| looks_so && time_of(*ms).starts_with(&*text));
+        of_time.map(|(path, ..)| path.clone()).ok_or_else(|| BackupError::NoSuch {
+            name: text.into_owned(),
+            folder: shown(&self.path),
+            newest: archives.iter().take(TOLD).map(|(.., ms)| time_of(*ms)).collect(),
+        })
     }
 
     /// Where it is.
@@ -233,6 +263,10 @@ impl Shelf {
     }
 }
 
+fn time_of(ms: i64) -> String {
+    time::rfc3339(ms.saturating_mul(1_000_000)).chars().take("2026-01-31T12:00:07".len()).collect()
+}
+
 fn keep_newest(found: &mut Vec<(PathBuf, String, i64)>) {
     found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
     found.truncate(ARCHIVES);
@@ -257,6 +291,8 @@ fn info(
         encrypted,
         credentials: None,
         errors: None,
+        reason: None,
+        verified: None,
         files: None,
         signal_sessions: None,
         account: None,
@@ -267,6 +303,7 @@ fn info(
         Ok(summary) => {
             info.credentials = Some(summary.credentials);
             info.errors = summary.errors;
+            info.reason = summary.reason;
             info.files = Some(summary.files);
             info.signal_sessions = Some(summary.signal_sessions);
             info.account = summary.account;
@@ -306,6 +343,29 @@ mod tests {
         header.set_size(text.len() as u64);
         tar.append_data(&mut header, "wakeeper-backup.json", text.as_bytes()).unwrap();
         zstd::encode_all(tar.into_inner().unwrap().as_slice(), 1).unwrap()
+    }
+
+    #[test]
+    fn an_archive_is_named_by_its_path_its_name_or_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(dir.path());
+        for name in [
+            "web_20310102T030405006Z.tar.zst",
+            "web_20310102T030405007Z.tar.zst",
+            "a_20310103T000000000Z.tar.zst",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let newest = dir.path().join("web_20310102T030405007Z.tar.zst");
+        for named in
+            ["2031-01-02T03:04:05", "2031-01-02", "web_20310102T030405007Z.tar.zst", newest.to_str().unwrap()]
+        {
+            assert_eq!(shelf.file_named(Path::new(named), "web").unwrap(), newest, "{named}");
+        }
+        for named in ["2031-01-03", "2031", "nothing"] {
+            let refused = shelf.file_named(Path::new(named), "web").expect_err("refused").to_string();
+            assert!(refused.contains(named) && refused.contains("2031-01-02T03:04:05"), "{refused}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub enum NoSoundBackup {
         folder: PathBuf,
     },
     /// There is none at all.
-    #[error("no backup of {label} with a sound login in {folder}; name an archive to use another one")]
+    #[error("no backup of {label} with a login that is OK in {folder}; name an archive to use another one")]
     Missing {
         /// The session's name in the backup folder.
         label: String,
@@ -78,7 +78,7 @@ pub fn newest_sound(
             read += 1;
             match login_in(&backup.path, passphrase, &Limits::default()) {
                 Ok(login) if login.sound => return Ok(SoundBackup { archive: backup.path, passed }),
-                Ok(_) => "it holds no sound login, although it says so".to_owned(),
+                Ok(_) => "its login is not OK, although it says so".to_owned(),
                 Err(error) => error.to_string(),
             }
         };

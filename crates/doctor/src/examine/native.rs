@@ -124,7 +124,7 @@ fn in_store(finding: Finding) -> Finding {
         }
         // Nothing works without them, so the rest is given up for them.
         (Subject::Credentials, Severity::Error) => Repair::RestoreCredentials,
-        _ => Repair::Manual("nothing to do: it is made or negotiated anew when it is needed"),
+        _ => Repair::Manual("nothing to do: it is made anew when it is needed"),
     };
     finding.repair(repair)
 }

@@ -22,7 +22,7 @@ pub(crate) fn detect(torn: &Torn<'_>) -> Finding {
         Defect::TooComplex => "the text is nested deeper than Baileys ever writes".to_owned(),
     };
     if let Some(len) = complete_part(torn) {
-        return Finding::error(CODE, &torn.entry.name, format!("{how}; the document itself is sound"))
+        return Finding::error(CODE, &torn.entry.name, format!("{how}; the document itself is OK"))
             .repair(Repair::KeepPrefix { len });
     }
     let salvage = Salvage::read(torn.text);

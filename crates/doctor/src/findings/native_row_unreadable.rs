@@ -10,7 +10,7 @@ use crate::finding::{Code, Finding, Repair};
 pub(crate) const CODE: Code = Code("native_row_unreadable");
 
 pub(crate) fn detect(view: &NativeView<'_>) -> Vec<Finding> {
-    let repair = Repair::Manual("nothing to do: the next message negotiates it anew");
+    let repair = Repair::Manual("nothing to do: the next message makes it anew");
     let others = view.unread.iter().filter(|row| !row.is_own);
     others
         .map(|row| {

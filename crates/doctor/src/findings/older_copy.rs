@@ -12,7 +12,7 @@ use crate::finding::{Code, Finding, Repair};
 pub(crate) const CODE: Code = Code("older_copy");
 
 pub(crate) fn found(file: &str, evidence: String) -> Finding {
-    let cure = Repair::Manual("nothing to do: the gateway negotiates its sending chains anew when it starts");
+    let cure = Repair::Manual("nothing to do: the gateway agrees new keys for sending when it starts");
     Finding::warning(CODE, file, evidence).repair(cure)
 }
 

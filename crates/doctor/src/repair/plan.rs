@@ -219,7 +219,7 @@ fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
 
 /// The session lives elsewhere: repairing what it left behind could only bring two owners about.
 fn nothing_here(examination: &Examination, options: &Options<'_>) -> Plan {
-    let note = "The session was moved out of this folder; nothing is mended here any more.".to_owned();
+    let note = "The session was moved out of this folder; nothing is repaired here any more.".to_owned();
     let (state, remaining) = login_state(examination, options);
     let login_kept = state == CredentialsState::Sound;
     Plan { login_kept, notes: vec![note], remaining, ..Plan::default() }

@@ -105,8 +105,8 @@ impl<'a> Repairer<'a> {
         self.change(name, Some(restored.content.clone()), examination);
         self.note(finding, format!("take the credentials from {}", restored.from.display()), 0);
         self.plan.notes.push(
-            "The credentials come from a backup; its pre-key counters were moved past every id that may have been \
-             given away."
+            "The credentials come from a backup, with the pre-key counters moved past every id that may have been given \
+             away."
                 .to_owned(),
         );
     }

@@ -47,6 +47,6 @@ pub fn ratchets(state: &SessionState) -> Vec<Removal> {
     });
     let signal_sessions = state.signal_sessions.keys().chain(&state.unread_signal_sessions);
     let signal_sessions = signal_sessions
-        .map(|address| (Subject::SignalSession(address.clone()), "negotiated anew with the next message"));
+        .map(|address| (Subject::SignalSession(address.clone()), "made anew with the next message"));
     own.chain(told).chain(signal_sessions).collect()
 }

@@ -139,7 +139,7 @@ pub(crate) fn explain(cause: &Cause) -> String {
                 .to_owned()
         }
         Cause::OlderCopy => {
-            "this is an older copy of the session; its sending chains are negotiated anew".to_owned()
+            "this is an older copy of the session; new keys for sending are agreed".to_owned()
         }
         Cause::Engine => "the session's database cannot be used; trying again".to_owned(),
         Cause::ServerBusy => "WhatsApp is busy or limits this account; trying again later".to_owned(),

@@ -111,7 +111,7 @@ async fn give_back(subject: Subject<'_>, wanted: &Wanted, because: &str) -> Resu
         because,
         backup = %found.archive.display(),
         kept = aside.as_ref().map(|aside| aside.display().to_string()),
-        "the login was taken from a backup; no QR code is needed. Signal sessions are negotiated anew with the next messages"
+        "the login was taken from a backup; no QR code is needed. new keys are agreed with the next messages"
     );
     Ok(())
 }

@@ -41,7 +41,7 @@ pub enum SendError {
     #[error("WhatsApp's media servers did not take the file")]
     Upload,
     /// WhatsApp refused the message.
-    #[error("WhatsApp refused the message (code {code})")]
+    #[error("WhatsApp refused the message (code {code}){}", meaning(.code))]
     Rejected {
         /// WhatsApp's code, for example `463`.
         code: String,
@@ -64,5 +64,15 @@ pub enum SendError {
 impl From<StorageError> for SendError {
     fn from(error: StorageError) -> Self {
         Self::Session(error.into())
+    }
+}
+
+/// What WhatsApp's codes are known to mean.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "404" => ": the number may not be on WhatsApp, or the chat is gone",
+        "429" => ": too many messages in a short time; wait before the next one",
+        "463" => ": WhatsApp lets this account write to no new contacts for now",
+        _ => "",
     }
 }

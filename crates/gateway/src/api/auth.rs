@@ -92,6 +92,15 @@ impl KeySetting {
         }
     }
 
+    /// Whether the same callers get in: a key and its SHA-512 are the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(one), Self::Fixed(other)) => digest(one) == digest(other),
+            (Self::Off, Self::Off) | (Self::Generated, Self::Generated) => true,
+            _ => false,
+        }
+    }
+
     /// The policy, and the generated key when there is one.
     ///
     /// # Errors
@@ -122,12 +131,7 @@ impl KeyPolicy {
     /// The policy for a configured key: the key itself, or `sha512:<hex>` of it.
     #[must_use]
     pub fn required(key: &SecretString) -> Self {
-        let key = key.expose_secret();
-        let digest = key.strip_prefix("sha512:").and_then(|hex| {
-            let mut digest = [0; 64];
-            hex::decode_to_slice(hex, &mut digest).ok().map(|()| digest)
-        });
-        Self::Required(digest.unwrap_or_else(|| Sha512::digest(key.as_bytes()).into()))
+        Self::Required(digest(key))
     }
 
     /// Does the request carry the right key? Compares digests in constant time, so that neither
@@ -178,6 +182,16 @@ pub struct GeneratedKey {
     pub is_new: bool,
     /// Where it is kept.
     pub path: PathBuf,
+}
+
+/// The SHA-512 of a configured key, which may be given as such.
+fn digest(key: &SecretString) -> [u8; 64] {
+    let key = key.expose_secret();
+    let given = key.strip_prefix("sha512:").and_then(|hex| {
+        let mut digest = [0; 64];
+        hex::decode_to_slice(hex, &mut digest).ok().map(|()| digest)
+    });
+    given.unwrap_or_else(|| Sha512::digest(key.as_bytes()).into())
 }
 
 /// Whether a text can be a key: it has to fit into a header.

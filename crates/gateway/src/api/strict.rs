@@ -223,6 +223,14 @@ fn of_json(kind: &str) -> &str {
 mod tests {
     use serde_json::json;
 
+    #[test]
+    fn types_are_named_as_callers_know_them() {
+        let told =
+            without_values("invalid type: string \"secret\", expected struct FileField at line 1 column 9");
+        assert_eq!(told, "expected an object");
+        assert_eq!(without_values("invalid type: string \"x\", expected a sequence"), "expected a list");
+    }
+
     use super::*;
 
     #[derive(Debug, Deserialize)]

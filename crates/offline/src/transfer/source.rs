@@ -116,7 +116,7 @@ fn baileys(
                 passphrase: place.passphrase.as_ref(),
                 always: false,
             };
-            let created = backup::create(&folder, &options, &how)?;
+            let created = backup::create_because(&folder, &options, &how, backup::Reason::BeforeImport)?;
             backup::verify(
                 &created.path,
                 &Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) },

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Serialize;
 use wakeeper_doctor::backup::retention::Pruned;
 use wakeeper_doctor::backup::{
     self, BackupError, BackupInfo, CreateOptions, Created, Retention, RunningBackupError, Shelf, Verified,
@@ -42,6 +43,28 @@ pub enum Which {
     All,
     /// This archive.
     Archive(PathBuf),
+}
+
+/// A backup that was checked.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Checked {
+    /// It could be read to its end.
+    Read(Box<Verified>),
+    /// It gives nothing back.
+    Unusable {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+}
+
+impl Checked {
+    /// It is what it says.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Read(verified) if verified.is_what_it_says())
+    }
 }
 
 /// Why there is no new backup that would give the session back, or old ones stay.
@@ -140,15 +163,30 @@ impl BackupStore {
         Shelf::at(&self.shelf).list(label, self.passphrase.as_ref(), &Limits::default())
     }
 
+    /// The same, each read back as far as that takes no long time.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list_read_back(&self, all: bool) -> Result<Vec<BackupInfo>, BackupError> {
+        let mut list = self.list(all)?;
+        backup::read_back(&mut list, self.passphrase.as_ref(), &Limits::default());
+        Ok(list)
+    }
+
+    /// Whether a backup of the session may give its login back.
+    pub fn has_login(&self) -> bool {
+        self.list(false).is_ok_and(|list| list.iter().any(BackupInfo::may_hold_login))
+    }
+
     /// Restores backups into memory and examines the result: none where there is none.
     ///
     /// # Errors
-    /// When one cannot be read, or is not what its manifest says.
-    pub fn check(&self, which: &Which, facts: &KnownFacts) -> Result<Vec<Verified>, BackupError> {
+    /// When the folder or the one archive that was asked for cannot be read.
+    pub fn check(&self, which: &Which, facts: &KnownFacts) -> Result<Vec<Checked>, BackupError> {
         let shelf = Shelf::at(&self.shelf);
         let archives = || shelf.archives(Some(&self.label));
         let paths: Vec<PathBuf> = match which {
-            Which::Archive(path) => vec![shelf.file_named(path)],
+            Which::Archive(path) => vec![shelf.file_named(path, &self.label)?],
             Which::All => archives()?.into_iter().map(|(path, ..)| path).collect(),
             Which::Newest => archives()?.into_iter().map(|(path, ..)| path).take(1).collect(),
         };
@@ -159,7 +197,15 @@ impl BackupStore {
             owners: &[],
             ..facts.options(self.clock.now_ms())
         };
-        paths.iter().map(|path| backup::verify(path, &options)).collect()
+        let of_several = *which == Which::All;
+        let check = |path: &PathBuf| match backup::verify(path, &options) {
+            Ok(verified) => Ok(Checked::Read(Box::new(verified))),
+            Err(error) if of_several => {
+                Ok(Checked::Unusable { path: shown(path), problem: error.to_string() })
+            }
+            Err(error) => Err(error),
+        };
+        paths.iter().map(check).collect()
     }
 
     fn options(&self) -> Options<'_> {

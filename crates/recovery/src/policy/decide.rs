@@ -1,6 +1,7 @@
 //! From evidence to a cure, and from a cure to the evidence that it helped.
 
 use wakeeper_doctor::symptoms::{Class, PeerFailures};
+use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
@@ -28,7 +29,7 @@ impl Policy {
                 self.look(peer_failures, now_ms);
             }
             Phase::Verifying(_) if self.fails_again() => {
-                self.not_verified("messages fail again after the cure", now_ms);
+                self.not_verified("messages fail again after the repair", now_ms);
             }
             Phase::Verifying(until) if now_ms >= until && self.asked.is_none() => {
                 let peer_failures = self.tally.peer_failures(1);
@@ -129,7 +130,7 @@ impl Policy {
             let first = self.case.as_mut().is_some_and(|case| !std::mem::replace(&mut case.hindered, true));
             self.enter(Phase::CoolingDown(now_ms + HINDERED_MS));
             if first {
-                let text = "nothing is mended while the login itself is in trouble";
+                let text = "nothing is repaired while the login itself is in trouble";
                 self.tell_case("hindered", text, IncidentState::Open, false);
             }
             return;
@@ -140,7 +141,7 @@ impl Policy {
             self.enter(Phase::CoolingDown(earliest));
             return self.tell_case(
                 "cooling_down",
-                &format!("the next cure waits {seconds} s"),
+                &format!("the next repair waits {seconds} s"),
                 IncidentState::Open,
                 false,
             );
@@ -218,13 +219,16 @@ impl Policy {
             if let Some(case) = &mut self.case {
                 case.alerted = true;
             }
-            let text = "cures did not help for good; the contact(s) concerned are left alone for a day, or until \
+            let text = "the repairs did not help for good; the contacts concerned are left alone for a day, or until \
                         somebody restarts the gateway";
             return self.close_case(Outcome::GaveUp, text);
         }
         let text = match tries {
             0 => "nothing that wakeeper may do would help; a person must decide".to_owned(),
-            tries => format!("{tries} cure(s) did not help; the session is left alone until somebody acts"),
+            tries => format!(
+                "{} did not help; the session is left alone until somebody acts",
+                plural(tries, "repair")
+            ),
         };
         self.leave(Phase::LeftAlone, "gave_up", &format!("{text} ({})", look.describe()));
     }
@@ -259,7 +263,7 @@ impl Policy {
             Cured::NothingToDo { notes } => self.nothing_to_do(&notes, now_ms),
             Cured::Failed { reason } => {
                 self.remember_cure(Vec::new(), now_ms);
-                self.not_verified(&format!("the cure failed: {reason}"), now_ms);
+                self.not_verified(&format!("the repair failed: {reason}"), now_ms);
             }
             Cured::Done { stopped_ms, mended } => {
                 let peers =
@@ -279,7 +283,7 @@ impl Policy {
 
     /// The plan was empty. It healed a moment ago, or no program can mend it.
     fn nothing_to_do(&mut self, notes: &[String], now_ms: i64) {
-        let text = if notes.is_empty() { "there is nothing to mend".to_owned() } else { notes.join(" ") };
+        let text = if notes.is_empty() { "there is nothing to repair".to_owned() } else { notes.join(" ") };
         self.tell_case("nothing_to_mend", &text, IncidentState::Open, false);
         let Some(case) = &mut self.case else { return };
         match case.look.take() {
@@ -321,12 +325,12 @@ impl Policy {
                 asked.iter().any(|trouble| look.used_ms.get(&trouble.peer).copied() > case.cured_ms);
             let outcome = if case.reset { Outcome::Reset } else { Outcome::Recovered };
             let what = match (renewed, negotiating) {
-                (true, _) => "a contact negotiated anew since",
-                (false, true) => "a contact still negotiates",
+                (true, _) => "a contact agreed new keys since",
+                (false, true) => "a contact still agrees new keys",
                 (false, false) => "no message failed",
             };
             let watched = case.cured_ms.map_or(0, |cured| (now_ms - cured) / 1000);
-            let text = format!("{}; watched for {watched} s after the cure: {what}", look.describe());
+            let text = format!("{}; watched for {watched} s after the repair: {what}", look.describe());
             return self.close_case(outcome, &text);
         }
         if sound && patient {
@@ -334,7 +338,7 @@ impl Policy {
             let until = now_ms + ms(self.rules.handshake);
             return self.enter(Phase::Verifying(until));
         }
-        self.not_verified(&format!("the check after the cure did not pass: {}", look.describe()), now_ms);
+        self.not_verified(&format!("the check after the repair did not pass: {}", look.describe()), now_ms);
     }
 
     fn not_verified(&mut self, text: &str, now_ms: i64) {
@@ -352,5 +356,5 @@ fn describe(mended: &RepairReport, rung: Rung) -> String {
     }
     let login = if mended.login_kept { "the login was kept" } else { "a new QR code is needed" };
     let backup = if mended.backup.is_some() { " after a verified backup" } else { "" };
-    format!("{} step(s) carried out{backup}; {login}", mended.plan.len())
+    format!("{} carried out{backup}; {login}", plural(mended.plan.len(), "step"))
 }

@@ -68,7 +68,7 @@ impl Policy {
                     self.report(
                         Kind::TwoOwners,
                         "another connection takes this login over again and again (440): two processes use it; stop \
-                         all but one. Nothing is mended meanwhile",
+                         all but one. Nothing is repaired meanwhile",
                         now_ms,
                     );
                 }

@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAcc
 use serde::{Deserialize, Deserializer};
 
 use super::LAYOUT;
+use crate::backup::Reason;
 use crate::examine::CredentialsState;
 use crate::json::guard::{Exceeded, Guard};
 
@@ -51,6 +52,9 @@ pub struct Summary {
     /// Which login, see [`super::account_mark`].
     #[serde(default)]
     pub account: Option<String>,
+    /// Why it was made.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// Number of records of Signal sessions.
     pub signal_sessions: usize,
     /// Number of files.

@@ -218,7 +218,8 @@ fn finish(session: &mut Session, notes: &mut Vec<String>) {
     match address::learn_mappings(session) {
         0 => {}
         count => notes.push(format!(
-            "{count} contact(s) have Signal sessions under both numbers; their identity keys told which belong together"
+            "{} had Signal sessions under both numbers; their identity keys told which belong together",
+            wakeeper_model::plural(count, "contact")
         )),
     }
 }

@@ -229,7 +229,7 @@ impl Actor {
         };
         if let Err(error) = ended {
             tracing::warn!(session = %self.parts.state.name(), %error,
-                "the end of the run was not marked; the next start may negotiate sending chains anew");
+                "the end of the run was not marked; the next start may agree new keys for sending");
         }
     }
 }

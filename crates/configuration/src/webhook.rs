@@ -16,6 +16,9 @@ const WEBHOOK: [&str; 7] = [
     "WHATSAPP_HOOK_CUSTOM_HEADERS",
 ];
 
+/// In place of an address that was refused.
+const STAND_IN: &str = "http://localhost/";
+
 /// Where webhooks may go.
 pub(super) fn addresses(values: &Values) -> Result<AddressPolicy, SettingsError> {
     let private = values.flag("WEBHOOK_PRIVATE_ADDRESSES", true)?;
@@ -39,7 +42,10 @@ pub(super) fn of_every_session(
     allowed: &AddressPolicy,
 ) -> Result<Option<WebhookConfig>, SettingsError> {
     let [address, events, key, policy, delay, attempts, headers] = WEBHOOK;
-    let Some(url) = values.get(address) else {
+    let url = values.get(address);
+    // The others are checked all the same, so that everything that is wrong is told at once.
+    let text = url.map(|url| url.text.as_str()).or_else(|| values.is_refused(address).then_some(STAND_IN));
+    let Some(text) = text else {
         return match WEBHOOK.into_iter().find(|name| values.get(name).is_some()) {
             Some(name) => {
                 Err(SettingsError::Conflict { name, reason: format!("needs {address} to be set too") })
@@ -48,7 +54,7 @@ pub(super) fn of_every_session(
         };
     };
     let config = WebhookConfig {
-        url: url.text.clone(),
+        url: text.to_owned(),
         events: values.read(events, parse_events, vec!["*".to_owned()])?,
         hmac: values.get(key).map(|value| HmacConfig { key: Some(value.text.as_str().into()) }),
         retries: Some(RetriesConfig {
@@ -68,13 +74,16 @@ pub(super) fn of_every_session(
                 | WebhookConfigError::HeaderName
                 | WebhookConfigError::HeaderValue(_) => return conflict(headers),
                 WebhookConfigError::Url => address,
-                WebhookConfigError::Event(_) => events,
+                WebhookConfigError::Event { .. } => return conflict(events),
                 WebhookConfigError::Key => key,
                 WebhookConfigError::Delay => delay,
                 WebhookConfigError::Attempts => attempts,
                 WebhookConfigError::Headers => headers,
             };
-            Err(values.get(name).unwrap_or(url).malformed())
+            match values.get(name).or(url) {
+                Some(value) => Err(value.malformed()),
+                None => Ok(None),
+            }
         }
     }
 }

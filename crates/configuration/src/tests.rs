@@ -1,21 +1,32 @@
+use wakeeper_gateway::api::auth::KeySetting;
+
 use super::*;
 
-fn resolve(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+fn read<T: Typed>(pairs: &[(&str, &str)]) -> Result<T, SettingsError> {
     let environment = pairs.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Settings::resolve(Sources { environment, ..Sources::default() })
+    T::resolve(Sources { environment, ..Sources::default() })
 }
 
+fn resolve(pairs: &[(&str, &str)]) -> Result<GatewaySettings, SettingsError> {
+    read(pairs)
+}
+
+fn monitor(pairs: &[(&str, &str)]) -> Result<MonitorSettings, SettingsError> {
+    read(pairs)
+}
+
+/// What a check of everything says.
 fn refusal(pairs: &[(&str, &str)]) -> String {
-    resolve(pairs).expect_err("refused").to_string()
+    read::<AllSettings>(pairs).expect_err("refused").to_string()
 }
 
 #[test]
 fn nothing_set_gives_the_documented_defaults() {
     let settings = resolve(&[]).unwrap();
-    assert_eq!(settings.listen.to_string(), "0.0.0.0:8192");
+    assert_eq!(settings.listen.address.to_string(), "0.0.0.0:8192");
     assert_eq!(settings.auth_info_dir, Path::new("./auth_info"));
     assert_eq!(settings.baileys_store, Path::new("./baileys_store.json"));
-    assert!(matches!(settings.api_key, KeySetting::Generated));
+    assert!(matches!(settings.listen.api_key, KeySetting::Generated));
     assert!(!settings.metrics);
     assert!(settings.webhook.is_none());
     let folder = LogFolder::IfPresent("./logs".into());
@@ -69,10 +80,10 @@ fn secrets_never_show_in_a_refusal() {
 fn no_key_means_loopback_only() {
     for host in ["0.0.0.0", "192.168.1.4"] {
         let settings = resolve(&[("API_KEY", "none"), ("HOST", host)]).unwrap();
-        assert!(settings.listen.ip().is_loopback());
+        assert!(settings.listen.address.ip().is_loopback());
     }
     let settings = resolve(&[("API_KEY", "none"), ("HOST", "127.0.0.7")]).unwrap();
-    assert_eq!(settings.listen.ip().to_string(), "127.0.0.7");
+    assert_eq!(settings.listen.address.ip().to_string(), "127.0.0.7");
 }
 
 #[test]
@@ -148,11 +159,11 @@ fn a_production_build_talks_to_whatsapp_only() {
 
 #[test]
 fn monitor_settings_become_rules() {
-    let usual = resolve(&[]).unwrap().monitor;
+    let usual = monitor(&[]).unwrap();
     assert_eq!(usual.rules, wakeeper_recovery::Rules::default());
-    assert_eq!(usual.state_dir, Path::new("./session_backups/monitor"));
+    assert_eq!(usual.monitor_state_dir, Path::new("./session_backups/monitor"));
     assert!(usual.rules.repair && !usual.rules.full_reset && usual.listen.is_some());
-    let monitor = resolve(&[
+    let monitor = monitor(&[
         ("SESSION_CLEANUP_ENABLED", "false"),
         ("SESSION_ERROR_THRESHOLD", "5"),
         ("SESSION_ERROR_WINDOW", "2m"),
@@ -163,12 +174,11 @@ fn monitor_settings_become_rules() {
         ("MONITOR_STATE_DIR", "/var/lib/wakeeper"),
         ("MONITOR_ALERT_URL", "https://example.org/hook"),
     ])
-    .unwrap()
-    .monitor;
+    .unwrap();
     let rules = &monitor.rules;
     assert!(!rules.repair && rules.full_reset && !rules.watch && monitor.listen.is_none());
     assert_eq!((rules.session_errors, rules.session_window.as_secs(), rules.tries), (5, 120, 7));
-    assert_eq!(monitor.state_dir, Path::new("/var/lib/wakeeper"));
+    assert_eq!(monitor.monitor_state_dir, Path::new("/var/lib/wakeeper"));
     assert!(monitor.alert.is_some());
     assert!(refusal(&[("MONITOR_LISTEN", "8194")]).contains("127.0.0.1:8194"));
     assert!(refusal(&[("MONITOR_ALERT_URL", "mailto:me@example.org")]).contains("hidden"));
@@ -195,4 +205,104 @@ fn our_names_are_ours() {
 fn a_level_that_is_none_names_its_setting() {
     let told = refusal(&[("RUST_LOG", "nonsense")]);
     assert!(told.contains("RUST_LOG") && told.contains("debug"), "{told}");
+}
+
+const WAHA: &[(&str, &str)] = &[
+    ("WHATSAPP_RESTART_ALL_SESSIONS", "True"),
+    ("WHATSAPP_API_KEY", "abc"),
+    ("WHATSAPP_API_KEY_EXCLUDE_PATH", "health,ping"),
+    ("WHATSAPP_DEFAULT_ENGINE", "NOWEB"),
+    ("WHATSAPP_SWAGGER_USERNAME", "a"),
+    ("WHATSAPP_FILES_LIFETIME", "0"),
+    ("WHATSAPP_HOOK_URL", "http://n8n:5678/webhook/x"),
+    ("WHATSAPP_HOOK_EVENTS", "message,session.status"),
+    ("WAHA_DASHBOARD_USERNAME", "x"),
+];
+
+#[test]
+fn settings_of_waha_are_taken_where_they_mean_the_same() {
+    let settings = resolve(WAHA).unwrap();
+    let key = KeySetting::parse("abc").unwrap();
+    assert!(settings.listen.api_key.is_same(&key) && settings.webhook.is_some());
+    let (loud, quiet) = wakeeper_settings::notes(&settings.notes);
+    let told = loud.join("\n");
+    for name in ["WHATSAPP_SWAGGER_USERNAME", "WAHA_DASHBOARD_USERNAME", "WHATSAPP_API_KEY_EXCLUDE_PATH"] {
+        assert!(told.contains(name), "what protected something is named: {told}");
+    }
+    assert!(quiet[0].contains("WHATSAPP_API_KEY (as API_KEY)"), "{quiet:?}");
+    for name in ["WHATSAPP_DEFAULT_ENGINE", "WHATSAPP_FILES_LIFETIME", "WHATSAPP_RESTART_ALL_SESSIONS"] {
+        assert!(quiet[1].contains(name), "{quiet:?}");
+    }
+    let translated = resolve(&[
+        ("WHATSAPP_API_PORT", "3000"),
+        ("WAHA_BASE_URL", "https://wa.example.org"),
+        ("WAHA_LOG_FORMAT", "JSON"),
+        ("WAHA_LOG_LEVEL", "debug"),
+        ("WAHA_NO_API_KEY", "True"),
+        ("WAHA_SOMETHING_NEW", "1"),
+    ])
+    .unwrap();
+    assert_eq!(translated.listen.address.to_string(), "127.0.0.1:3000", "without a key only loopback");
+    assert_eq!(translated.public_url.as_deref(), Some("https://wa.example.org"));
+    assert!(translated.log.json && translated.log.filter.as_deref() == Some("debug"));
+    assert!(read::<Settings>(WAHA).is_ok() && read::<ArchiveSettings>(WAHA).is_ok() && monitor(WAHA).is_ok());
+}
+
+#[test]
+fn a_key_and_its_hash_are_one_and_two_keys_that_differ_are_refused() {
+    // `printf abc | sha512sum`
+    let hash = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+    let key = KeySetting::parse("abc").unwrap();
+    for same in [
+        &[("WAHA_API_KEY", hash)][..],
+        &[("WAHA_API_KEY", hash), ("WAHA_API_KEY_PLAIN", "abc")],
+        &[("WHATSAPP_API_KEY", "abc"), ("WAHA_API_KEY", hash), ("API_KEY", "abc")],
+    ] {
+        assert!(resolve(same).unwrap().listen.api_key.is_same(&key), "{same:?}");
+    }
+    for (ours, theirs) in [("API_KEY", "WAHA_API_KEY"), ("WHATSAPP_API_KEY", "WAHA_API_KEY_PLAIN")] {
+        let told = resolve(&[(ours, "abc"), (theirs, "not-abc")]).expect_err("refused").to_string();
+        assert!(told.contains(theirs) && !told.contains("not-abc"), "{told}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let wrong = [
+        ("PORT", "x"),
+        ("METRICS", "maybe"),
+        ("WHATSAPP_HOOK_URL", "n8n:5678"),
+        ("WHATSAPP_HOOK_EVENTS", "message"),
+        ("MONITOR_LISTEN", "8194"),
+        ("BACKUP_KEEP_LATS", "1"),
+    ];
+    let told = refusal(&wrong);
+    assert_eq!(told.lines().count(), 5, "{told}");
+    let both = refusal(&[("WHATSAPP_HOOK_URL", "n8n:5678"), ("WHATSAPP_HOOK_EVENTS", "mesage")]);
+    assert!(both.lines().count() == 2 && both.contains("did you mean message?"), "{both}");
+    for name in ["PORT", "METRICS", "WHATSAPP_HOOK_URL", "MONITOR_LISTEN", "BACKUP_KEEP_LAST"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(told.contains("begins with http://"), "{told}");
+    assert!(!resolve(&wrong).expect_err("refused").to_string().contains("MONITOR_LISTEN"));
+    let told = read::<Settings>(&wrong).expect_err("refused").to_string();
+    assert_eq!(told.lines().count(), 1, "only what is used: {told}");
+    assert!(read::<ArchiveSettings>(&wrong).is_ok());
+}
+
+#[test]
+fn every_setting_is_used_by_something() {
+    let surroundings = Surroundings::of(&[]);
+    let values = Values::collect(&CATALOG, Sources::default()).unwrap();
+    AllSettings::read(&values, &surroundings).unwrap();
+    let unread: Vec<_> = ["WHATSAPP_HOOK_URL", "MONITOR_ALERT_URL"].into();
+    // What belongs to an address is read once that is set.
+    let set = unread.iter().map(|name| ((*name).into(), "http://n8n/x".into())).collect();
+    let set = Values::collect(&CATALOG, Sources { environment: set, ..Sources::default() }).unwrap();
+    AllSettings::read(&set, &surroundings).unwrap();
+    let used: std::collections::BTreeSet<_> = values.used().union(&set.used()).copied().collect();
+    let ignored: Vec<_> =
+        CATALOG.settings.iter().map(|s| s.name).filter(|name| !used.contains(name)).collect();
+    assert!(ignored.is_empty(), "accepted and ignored: {ignored:?}");
 }

@@ -1,6 +1,9 @@
 //! Every setting there is: its name, what it may hold, and whether it is a secret.
 
+use wakeeper_gateway::api::auth::KeySetting;
 use wakeeper_settings::{Catalog, Kind, Setting};
+
+use crate::waha;
 
 /// All settings, and whose names are ours.
 pub const CATALOG: Catalog = Catalog {
@@ -8,7 +11,17 @@ pub const CATALOG: Catalog = Catalog {
     own_prefixes: OWN_PREFIXES,
     file_variable: "WAKEEPER_CONFIG",
     usual_file: "wakeeper.toml",
+    foreign: waha::SETTINGS,
+    foreign_prefixes: waha::PREFIXES,
+    shared_prefixes: waha::SHARED_PREFIXES,
+    same,
 };
+
+/// A key and its hash are the same key.
+fn same(setting: &'static Setting, one: &str, other: &str) -> bool {
+    let keys = || KeySetting::parse(one).zip(KeySetting::parse(other));
+    one == other || (setting.name == "API_KEY" && keys().is_some_and(|(one, other)| one.is_same(&other)))
+}
 
 const fn setting(name: &'static str, kind: Kind) -> Setting {
     Setting::new(name, kind)
@@ -39,7 +52,7 @@ const SETTINGS: &[Setting] = &[
     )
     .secret(),
     setting("METRICS", Kind::Bool),
-    setting("PUBLIC_URL", Kind::Text("an http:// or https:// address without a path")),
+    setting("PUBLIC_URL", Kind::Text("an address without a path that begins with http:// or https://")),
     setting("REQUEST_BODY_LIMIT", Kind::Size),
     setting("MEDIA_LIMIT", Kind::Size),
     setting("TRANSFER_LIMIT", Kind::Size),
@@ -57,7 +70,7 @@ const SETTINGS: &[Setting] = &[
     monitor("SESSION_ERROR_PEER_WINDOW", Kind::Time),
     monitor("AUTO_CLEANUP_ON_ERROR", Kind::Bool),
     monitor("ENABLE_ERROR_MONITORING", Kind::Bool),
-    monitor("MONITOR_ALERT_URL", Kind::Text("an http:// or https:// address")).secret(),
+    monitor("MONITOR_ALERT_URL", Kind::Text("an address that begins with http:// or https://")).secret(),
     monitor("MONITOR_ALERT_HMAC_KEY", Kind::Text("any text")).secret(),
     monitor("MONITOR_LISTEN", Kind::Text("off, or an address and port such as 127.0.0.1:8194")),
     monitor("MONITOR_STATE_DIR", PATH),
@@ -67,7 +80,7 @@ const SETTINGS: &[Setting] = &[
     setting("BACKUP_KEEP_DAILY", Kind::Number(0, 100_000)),
     setting("BACKUP_KEEP_WEEKLY", Kind::Number(0, 100_000)),
     setting("BACKUP_PASSPHRASE", Kind::Text("a passphrase")).secret(),
-    setting("WHATSAPP_HOOK_URL", Kind::Text("an http:// or https:// address")).secret(),
+    setting("WHATSAPP_HOOK_URL", Kind::Text("an address that begins with http:// or https://")).secret(),
     setting("WHATSAPP_HOOK_EVENTS", Kind::Text("event names such as message, separated by commas, or *")),
     setting("WHATSAPP_HOOK_HMAC_KEY", Kind::Text("any text")).secret(),
     setting("WHATSAPP_HOOK_RETRIES_POLICY", Kind::Word(&["constant", "linear", "exponential"])),
@@ -94,7 +107,7 @@ const SETTINGS: &[Setting] = &[
 /// Narrow on purpose: desktops set variables such as `SESSION_MANAGER`.
 const OWN_PREFIXES: &[&str] = &[
     "WAKEEPER_",
-    "WHATSAPP_",
+    "WHATSAPP_HOOK_",
     "SESSION_CLEANUP",
     "SESSION_ERROR",
     "BACKUP_",

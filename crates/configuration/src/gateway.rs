@@ -1,0 +1,174 @@
+//! What the gateway uses.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::time::Duration;
+
+use wakeeper_delivery::{addresses::AddressPolicy, webhook::RetentionSettings};
+use wakeeper_gateway::api::auth::KeySetting;
+use wakeeper_logging::LogSettings;
+use wakeeper_settings::{Names, Note, SettingsError, Values, parse_size};
+use wakeeper_waha::WebhookConfig;
+
+use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, webhook};
+
+/// Port of the gateway when none is set.
+pub const DEFAULT_PORT: u16 = 8192;
+/// Largest request body when none is set: a file of the largest size in base64, and a little.
+const DEFAULT_BODY_LIMIT: usize = 140 << 20;
+/// WhatsApp takes documents of up to 2 GB; a gateway on a small server should not.
+const DEFAULT_MEDIA_LIMIT: u64 = 100 << 20;
+/// Room for files on their way when none is set.
+const DEFAULT_TRANSFER_LIMIT: u64 = 1 << 30;
+/// Docker kills a container 10 s after asking it to stop.
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Where the gateway listens, and who may use it.
+#[derive(Debug)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// How callers prove themselves.
+    pub api_key: KeySetting,
+}
+
+impl Typed for Listen {
+    const NAMES: Names = Names::LikeUsed;
+
+    fn read(values: &Values, _: &Surroundings) -> Result<Self, SettingsError> {
+        let api_key = values.read("API_KEY", KeySetting::parse, KeySetting::Generated)?;
+        let mut host = values.read("HOST", parse_host, IpAddr::V4(Ipv4Addr::UNSPECIFIED))?;
+        if matches!(api_key, KeySetting::Off) && !host.is_loopback() {
+            host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        }
+        let port = values.number("PORT", DEFAULT_PORT)?;
+        Ok(Self { address: SocketAddr::new(host, port), api_key })
+    }
+}
+
+/// What `wakeeper serve` uses.
+#[derive(Debug)]
+pub struct GatewaySettings {
+    /// Where its files are.
+    pub session: Settings,
+    /// Where it listens, and who may use it.
+    pub listen: Listen,
+    /// How often sessions are backed up; `None` is never.
+    pub backup_interval: Option<Duration>,
+    /// Old backups are removed.
+    pub prunes: bool,
+    /// Is `/metrics` served?
+    pub metrics: bool,
+    /// What callers put before `/api/files/...`; `None` is this machine's own address.
+    pub public_url: Option<String>,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// Most connections of callers at the same time; `None` follows the limit of descriptors.
+    pub max_connections: Option<usize>,
+    /// How long a graceful shutdown may take.
+    pub shutdown_timeout: Duration,
+    /// The webhook for every session, `WHATSAPP_HOOK_*`.
+    pub webhook: Option<WebhookConfig>,
+    /// How long dead letters are kept.
+    pub dead_letter_retention: Duration,
+    /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
+    pub webhook_addresses: AddressPolicy,
+    /// Largest file in bytes that is sent by address, or received.
+    pub media_limit: u64,
+    /// Most bytes of all files together that are on their way from callers to WhatsApp.
+    pub transfer_limit: u64,
+    /// May files be fetched from loopback and private addresses?
+    pub media_from_private_addresses: bool,
+    /// The simulator's address, in demo builds.
+    pub websocket_url: Option<String>,
+    /// How log lines look.
+    pub log: LogSettings,
+    /// What became of WAHA's settings.
+    pub notes: Vec<Note>,
+}
+
+impl Deref for GatewaySettings {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.session
+    }
+}
+
+impl Typed for GatewaySettings {
+    const NAMES: Names = Names::All;
+
+    fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
+        let session = Settings::read(values, surroundings)?;
+        let listen = Listen::read(values, surroundings)?;
+        if let Some(database) = values.get("DATABASE_URL") {
+            return Err(database.malformed());
+        }
+        let media_limit =
+            values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
+        let webhook_addresses = webhook::addresses(values)?;
+        Ok(Self {
+            listen,
+            backup_interval: backup_interval(values)?,
+            prunes: values.flag("SESSION_CLEANUP_ENABLED", true)?,
+            metrics: values.flag("METRICS", false)?,
+            public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
+            body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
+            max_connections: values.number_if_set("MAX_CONNECTIONS")?,
+            dead_letter_retention: values
+                .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
+            shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,
+            webhook: webhook::of_every_session(values, &webhook_addresses)?,
+            webhook_addresses,
+            media_limit,
+            transfer_limit: transfer_limit(values, media_limit)?,
+            media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
+            websocket_url: websocket_url(values)?,
+            log: log_settings(values, &session.data_dir)?,
+            notes: values.notes().to_vec(),
+            session,
+        })
+    }
+}
+
+/// A file lies on disk twice on its way, as it is and encrypted; with less room than that for the
+/// largest file, it could never be sent.
+fn transfer_limit(values: &Values, media_limit: u64) -> Result<u64, SettingsError> {
+    let least = media_limit.saturating_mul(2).saturating_add(1 << 20);
+    let usual = DEFAULT_TRANSFER_LIMIT.max(least);
+    let wanted = values.read("TRANSFER_LIMIT", |text| Some(parse_size(text)? as u64), usual)?;
+    if wanted < least {
+        return Err(SettingsError::Conflict {
+            name: "TRANSFER_LIMIT",
+            reason: format!("must be at least {least} bytes: twice MEDIA_LIMIT and 1 MB"),
+        });
+    }
+    Ok(wanted)
+}
+
+fn websocket_url(values: &Values) -> Result<Option<String>, SettingsError> {
+    let Some(value) = values.get("WHATSAPP_WS_URL") else { return Ok(None) };
+    if cfg!(not(feature = "demo")) {
+        return Err(SettingsError::Conflict {
+            name: "WHATSAPP_WS_URL",
+            reason:
+                "only demo builds may talk to a server other than WhatsApp's (cargo build --features demo)"
+                    .to_owned(),
+        });
+    }
+    value.read(|text| {
+        let uri = reqwest::Url::parse(text).ok()?;
+        (matches!(uri.scheme(), "ws" | "wss") && uri.has_host()).then(|| Some(text.to_owned()))
+    })
+}
+
+/// An address to listen on; `localhost` is 127.0.0.1.
+pub fn parse_host(text: &str) -> Option<IpAddr> {
+    if text == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { text.parse().ok() }
+}
+
+fn parse_origin(text: &str) -> Option<String> {
+    let url = reqwest::Url::parse(text).ok()?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (bare && matches!(url.scheme(), "http" | "https")).then(|| text.trim_end_matches('/').to_owned())
+}
