@@ -59,7 +59,7 @@ fn wrong_texts() -> Vec<Wrong> {
         wrong(
             "a device",
             send,
-            json!({"session": "default", "chatId": "491701000002:3@c.us", "text": "a"}),
+            json!({"session": "default", "chatId": "120363012345678901:3@g.us", "text": "a"}),
             400,
             bad,
         ),
