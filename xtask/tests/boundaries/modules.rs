@@ -6,7 +6,7 @@ use crate::assert_only_known;
 use crate::source::{Source, all};
 
 /// Crate, module, and which other modules of the crate it may name. Modules that are not listed may name any.
-const MAY_NAME: [(&str, &str, &[&str]); 23] = [
+const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("delivery", "addresses", &[]),
     ("engine", "media::pace", &[]),
     ("engine", "media::spool", &[]),
