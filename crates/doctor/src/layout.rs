@@ -42,12 +42,12 @@ const FOUND: usize = 1_000;
 const OURS: [&str; 2] = [MOVED_MARKER, REPAIR_FOLDER];
 /// Databases of a gateway of ours.
 const DATABASES: [&str; 2] = ["wakeeper.db", "engine.db"];
-/// What a folder may hold and still be empty.
-const NOTHING: [&str; 8] =
-    [".gitkeep", ".gitignore", ".keep", ".DS_Store", "lost+found", "api_key", "wakeeper.toml", SESSIONS];
+/// Files that a folder may hold and still be empty.
+const NOTHING: [&str; 6] = [".gitkeep", ".gitignore", ".keep", ".DS_Store", "api_key", "wakeeper.toml"];
+/// The same of folders, as long as nothing is in them.
+const NO_FOLDERS: [&str; 2] = [SESSIONS, "lost+found"];
 /// Folders in which no session in use is.
-const PASSED_OVER: [&str; 7] =
-    ["node_modules", ".git", ".cache", ".npm", "proc", "sys", "session_backups"];
+const PASSED_OVER: [&str; 7] = ["node_modules", ".git", ".cache", ".npm", "proc", "sys", "session_backups"];
 
 /// What a folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,8 @@ impl Layout {
         if !sessions.is_empty() {
             return Self::Sessions(sessions);
         }
-        if scan.count == 0 && store.is_none() && !scan.unreadable {
+        let filled = |name: &&str| folder.below(name).is_ok_and(|inner| Scan::of(&inner).count > 0);
+        if scan.count == 0 && !NO_FOLDERS.iter().any(filled) && store.is_none() && !scan.unreadable {
             return Self::Empty;
         }
         Self::Foreign(store.unwrap_or_else(|| foreign::of(folder, &scan)))
@@ -147,7 +148,8 @@ impl Scan {
             scan.add(name, EntryKind::of(&stat));
             !scan.session && seen < ENTRIES
         });
-        let is_ours = |name: &String| DATABASES.contains(&name.as_str()) && foreign::is_database(folder, name);
+        let is_ours =
+            |name: &String| DATABASES.contains(&name.as_str()) && foreign::is_database(folder, name);
         scan.session |= scan.files.iter().any(is_ours);
         scan.unreadable = listed.is_err() || seen == ENTRIES;
         scan.folders.sort_unstable();
@@ -156,11 +158,12 @@ impl Scan {
     }
 
     fn add(&mut self, name: String, kind: EntryKind) {
-        self.count += usize::from(!NOTHING.contains(&name.as_str()));
-        match kind {
-            EntryKind::Directory => self.folders.push(name),
-            _ => self.files.push(name),
-        }
+        let (free, names): (&[&str], _) = match kind {
+            EntryKind::Directory => (&NO_FOLDERS, &mut self.folders),
+            _ => (&NOTHING, &mut self.files),
+        };
+        self.count += usize::from(!free.contains(&name.as_str()));
+        names.push(name);
     }
 }
 

@@ -53,7 +53,9 @@ impl Foreign {
                 database.display()
             ),
             Self::Wppconnect { file } => {
-                format!("{file} is a token of wppconnect: it belongs to a browser, and holds no session of Baileys")
+                format!(
+                    "{file} is a token of wppconnect: it belongs to a browser, and holds no session of Baileys"
+                )
             }
             Self::Browser { folder } => format!(
                 "{folder} is part of a browser's profile, as whatsapp-web.js keeps it: it holds no session of Baileys"
@@ -63,7 +65,10 @@ impl Foreign {
             Self::Other { entries, examples } => {
                 let more = if *entries > examples.len() { ", ..." } else { "" };
                 let entries = wakeeper_model::plural(*entries, "entry").replace("entrys", "entries");
-                format!("{entries} ({}{more}), none of which is a file of Baileys or a database of wakeeper", examples.join(", "))
+                format!(
+                    "{entries} ({}{more}), none of which is a file of Baileys or a database of wakeeper",
+                    examples.join(", ")
+                )
             }
         }
     }
@@ -73,8 +78,8 @@ impl Foreign {
 pub(super) fn of(folder: &Folder, scan: &Scan) -> Foreign {
     let known = store(folder, scan, Path::new("")).or_else(|| tokens(folder, scan)).or_else(|| profile(scan));
     known.unwrap_or_else(|| {
-        let names = scan.folders.iter().chain(&scan.files).filter(|name| !super::NOTHING.contains(&name.as_str()));
-        Foreign::Other { entries: scan.count, examples: names.take(EXAMPLES).cloned().collect() }
+        let examples = scan.folders.iter().chain(&scan.files).take(EXAMPLES).cloned().collect();
+        Foreign::Other { entries: scan.folders.len() + scan.files.len(), examples }
     })
 }
 

@@ -89,7 +89,11 @@ fn stores_of_other_programs_are_named() {
     let token = r#"{"WABrowserId":"\"x\"","WASecretBundle":"{}","WAToken1":"\"a\"","WAToken2":"\"b\""}"#;
     fs::write(folder.path().join("mysession.data.json"), token).unwrap();
     let Some(Layout::Foreign(found)) = Layout::at(folder.path()) else { panic!("foreign") };
-    assert!(found.describe().contains("mysession.data.json is a token of wppconnect"), "{}", found.describe());
+    assert!(
+        found.describe().contains("mysession.data.json is a token of wppconnect"),
+        "{}",
+        found.describe()
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let mut database = b"SQLite format 3\0".to_vec();

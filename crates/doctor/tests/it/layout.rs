@@ -99,7 +99,10 @@ fn what_is_no_session_is_neither_backed_up_nor_touched() {
     }
     assert_eq!(contents(foreign.path()).len(), 2);
     assert_eq!(fs::read_dir(shelf.path()).unwrap().count(), 0);
-    assert_eq!(create(&above.path().join("shop"), shelf.path()), Ok(contents(&fixture_path("baileys6")).len()));
+    assert_eq!(
+        create(&above.path().join("shop"), shelf.path()),
+        Ok(contents(&fixture_path("baileys6")).len())
+    );
 }
 
 #[test]
@@ -159,7 +162,8 @@ fn is_understood(folder: &Path) -> bool {
     let is_json = |path: &Path| {
         fs::read(path).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok()).is_some()
     };
-    let begun = ["creds.json", "pre-key-1.json", "session-628111.0.json", "sender-key-memory-120363@g.us.json"];
+    let begun =
+        ["creds.json", "pre-key-1.json", "session-628111.0.json", "sender-key-memory-120363@g.us.json"];
     let more = ["app-state-sync-version-regular.json", "lid-mapping-628111.json", "device-list-628111.json"];
     begun.iter().chain(&more).any(|name| is_json(&folder.join(name)))
 }
@@ -170,8 +174,17 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).unwrap().all(|item| {
         let item = item.unwrap();
         let known = mine.iter().any(|name| item.file_name() == *name);
-        known && (item.path().is_file() || is_empty(&item.path()))
+        known
+            && if item.path().is_file() {
+                item.file_name() != *"sessions"
+            } else {
+                item.file_name() == *"sessions" && is_empty_folder(&item.path())
+            }
     })
+}
+
+fn is_empty_folder(folder: &Path) -> bool {
+    is_empty(folder) && fs::read_dir(folder).unwrap().all(|item| item.unwrap().path().is_file())
 }
 
 proptest! {
@@ -197,6 +210,10 @@ proptest! {
         let is_error = |finding: &wakeeper_doctor::Finding| finding.severity == Severity::Error;
         prop_assert_eq!(report.healthy, !report.findings.iter().any(is_error));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_folder_is_healthy_with_a_whole_session_and_anything_beside_it(
