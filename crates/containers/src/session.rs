@@ -14,7 +14,7 @@ pub use host::{Host, Restarted};
 pub use log::LogSymptoms;
 pub(crate) use log::symptoms_of;
 pub use open::{Asked, ContainerReport, Notices, OpenSession};
-pub use owners::{Sharer, sharers_of};
+pub use owners::{Sharer, name_containers, sharers_of};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ mod console;
 mod page;
 mod raw;
 
-pub use console::{Console, agrees, say, write_out};
+pub use console::{Console, agrees, gather, say, write_out};
 pub use page::{Page, Tone, quoted, size};
 pub use raw::{RawTerminal, size as terminal_size};
 

@@ -89,6 +89,16 @@ impl OpenSession {
         &self.located.container
     }
 
+    /// The session's folder in the container.
+    pub fn place(&self) -> &Path {
+        &self.located.layout.auth_info
+    }
+
+    /// The same, when it is not where the container usually has it.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.located.layout.is_one_of_many.then_some(self.located.layout.auth_info.as_path())
+    }
+
     /// Its session's folder, here.
     pub fn auth_info(&self) -> &Path {
         self.checkout.auth_info()

@@ -41,6 +41,29 @@ pub async fn sharers_of(engine: &Engine, folder: &Path) -> Result<Vec<Sharer>, E
     Ok(engine.all().await?.iter().filter_map(|container| sharer(container, &folder, true)).collect())
 }
 
+/// Adds to the names of a folder's `owners` the containers that have it, and says which container a process among them is in.
+///
+/// # Errors
+/// When the engine does not tell.
+pub async fn name_containers(
+    engine: &Engine,
+    folder: &Path,
+    owners: &mut Vec<String>,
+) -> Result<(), EngineError> {
+    for sharer in sharers_of(engine, folder).await? {
+        let id = sharer.id.get(..12).unwrap_or(&sharer.id);
+        let (by_id, by_name) = (format!("in container {id}"), format!("in container {}", sharer.name));
+        let mut its = owners.iter_mut().filter(|owner| owner.ends_with(&by_id)).peekable();
+        if its.peek().is_none() {
+            drop(its);
+            owners.push(sharer.to_string());
+            continue;
+        }
+        its.for_each(|owner| *owner = owner.replace(&by_id, &by_name));
+    }
+    Ok(())
+}
+
 impl LocatedSession {
     /// Other running containers that have the same folder: two owners ruin a session.
     pub async fn other_owners(&self) -> Vec<Sharer> {

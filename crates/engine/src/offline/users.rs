@@ -58,15 +58,11 @@ pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse>
     claim_beside(folder, assume_stopped, &[])
 }
 
-/// The same, when a container engine has told of `containers` that have the folder mounted.
+/// The same, when others were seen: of these `owners` containers count, because processes are looked at again.
 ///
 /// # Errors
 /// As [`claim`].
-pub fn claim_beside(
-    folder: &Path,
-    assume_stopped: bool,
-    containers: &[String],
-) -> Result<ExclusiveUse, InUse> {
+pub fn claim_beside(folder: &Path, assume_stopped: bool, owners: &[String]) -> Result<ExclusiveUse, InUse> {
     let lock = match gateway_lock(folder) {
         GatewayLock::None => None,
         GatewayLock::Free(file) => Some(file),
@@ -74,7 +70,7 @@ pub fn claim_beside(
     };
     let mut users = if assume_stopped { Vec::new() } else { others(folder) };
     if !assume_stopped {
-        users.extend(containers.iter().cloned());
+        users.extend(owners.iter().filter(|owner| owner.starts_with("container ")).cloned());
     }
     if users.is_empty() {
         return Ok(ExclusiveUse { _gateway_lock: lock });
@@ -82,17 +78,31 @@ pub fn claim_beside(
     Err(InUse::Processes { folder: folder.to_owned(), users })
 }
 
-/// Everybody who runs on a folder, by name.
-pub fn of_folder(folder: &Path) -> Vec<String> {
+/// Everybody who runs on a folder.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// By name.
+    pub names: Vec<String>,
+    /// What could not be seen, and what to do about that.
+    pub unseen: Option<String>,
+}
+
+/// Everybody who runs on a folder, as far as can be seen.
+pub fn owners_of(folder: &Path) -> Owners {
     let gateway = match gateway_lock(folder) {
         GatewayLock::Held(Some(pid)) => Some((Some(pid), format!("process {pid} (wakeeper)"))),
         GatewayLock::Held(None) => Some((None, "a wakeeper gateway".to_owned())),
         GatewayLock::None | GatewayLock::Free(_) => None,
     };
-    let held = gateway.as_ref().and_then(|(pid, _)| *pid).map(|pid| format!("process {pid} "));
-    let others = others(folder).into_iter();
-    let others = others.filter(|owner| held.as_ref().is_none_or(|held| !owner.starts_with(held)));
-    gateway.into_iter().map(|(_, name)| name).chain(others).collect()
+    let held = gateway.as_ref().and_then(|(pid, _)| *pid);
+    let seen = seen(folder);
+    let others = seen.users.iter().filter(|user| held != Some(user.pid)).map(ToString::to_string);
+    Owners { names: gateway.into_iter().map(|(_, name)| name).chain(others).collect(), unseen: seen.doubt() }
+}
+
+/// Their names alone.
+pub fn of_folder(folder: &Path) -> Vec<String> {
+    owners_of(folder).names
 }
 
 /// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
