@@ -18,6 +18,7 @@ mod disk;
 mod images;
 mod monitored;
 mod own;
+mod places;
 mod planted;
 mod said;
 mod settings;

@@ -15,7 +15,7 @@ use wakeeper_terminal::{quoted, say};
 use crate::environment::{self, DEFAULT_CONTAINER, connect};
 use crate::settings::Settings;
 
-pub use each::{SessionsFlag, name_of, one_by_one, sessions_below};
+pub use each::{SessionsFlag, name_of, sessions_below};
 pub use facts::FactFlags;
 pub use places::Places;
 pub use session::{Session, show_container};

@@ -34,8 +34,10 @@ pub const HOME_FOLDERS: &[&str] = &[".openclaw/credentials/whatsapp"];
 const DEPTH: usize = 3;
 /// So many folders are opened in a search.
 const OPENED: usize = 500;
-/// So many entries of a folder are looked at.
-const ENTRIES: usize = 20_000;
+/// So many entries of a folder are looked at, and of all folders below it.
+const ENTRIES: usize = 100_000;
+/// So many databases of other programs are looked into below a folder.
+const DATABASES_READ: usize = 20;
 /// So many sessions are told of a folder.
 const FOUND: usize = 1_000;
 /// What the doctor leaves in a session's folder.
@@ -174,18 +176,22 @@ fn below(folder: &Folder, top: &Scan) -> (Vec<PathBuf>, Option<Foreign>) {
         scan.folders.iter().filter(|name| !is_passed_over(name)).map(|name| at.join(name)).collect()
     };
     let mut waiting: VecDeque<PathBuf> = enter(Path::new(""), top).into();
-    let mut opened = 0;
+    let (mut opened, mut entries, mut databases) = (0, 0, 0);
     while let Some(path) = waiting.pop_front() {
-        if opened == OPENED || sessions.len() == FOUND {
+        if opened == OPENED || entries > ENTRIES || sessions.len() == FOUND {
             break;
         }
         opened += 1;
         let Ok(inner) = folder.beneath(&path) else { continue };
         let scan = Scan::of(&inner);
+        entries += scan.folders.len() + scan.files.len();
         if scan.session {
             sessions.push(path);
         } else {
-            store = store.or_else(|| foreign::store(&inner, &scan, &path));
+            databases += foreign::databases(&scan).count();
+            if store.is_none() && databases <= DATABASES_READ {
+                store = foreign::store(&inner, &scan, &path);
+            }
             if path.components().count() < DEPTH {
                 waiting.extend(enter(&path, &scan));
             }

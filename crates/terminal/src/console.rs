@@ -2,13 +2,13 @@
 //! standard error, colours and progress bars only where somebody sees them.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::{ConsoleError, Page};
+use crate::{ConsoleError, Page, gather};
 
 /// How output is to look.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,7 @@ impl Console {
     /// When it cannot be written.
     pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), ConsoleError> {
         if self.json {
-            if let Some(gathered) = gathered().as_mut() {
-                gathered.push(serde_json::to_value(document)?);
+            if gather::keeps(document)? {
                 return Ok(());
             }
             let text = serde_json::to_string(document)?;
@@ -67,21 +66,6 @@ impl Console {
         let progress = Progress { bar };
         Arc::new(move |done, total| progress.at(done, total))
     }
-}
-
-/// Documents that are kept back, so that they become parts of one.
-static GATHERED: Mutex<Option<Vec<serde_json::Value>>> = Mutex::new(None);
-
-fn gathered() -> MutexGuard<'static, Option<Vec<serde_json::Value>>> {
-    GATHERED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs work that shows a document, and keeps the document back for a larger one.
-pub async fn gather<T>(work: impl Future<Output = T>) -> (T, Option<serde_json::Value>) {
-    *gathered() = Some(Vec::new());
-    let done = work.await;
-    let document = gathered().take().and_then(|mut documents| documents.pop());
-    (done, document)
 }
 
 /// Asks a question that only `yes` answers with yes. Whoever cannot be asked has not agreed.

@@ -2,10 +2,12 @@
 //! meanwhile. The one library that writes to standard output and standard error.
 
 mod console;
+mod gather;
 mod page;
 mod raw;
 
-pub use console::{Console, agrees, gather, say, write_out};
+pub use console::{Console, agrees, say, write_out};
+pub use gather::one_by_one;
 pub use page::{Page, Tone, quoted, size};
 pub use raw::{RawTerminal, size as terminal_size};
 

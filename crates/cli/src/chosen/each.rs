@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use serde_json::{Value, json};
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::layout::{Layout, sessions_in};
 use wakeeper_private_fs::shown;
-use wakeeper_terminal::{Console, Tone, gather};
+use wakeeper_terminal::{Console, one_by_one};
 
 use super::{FactFlags, Places, Target, TargetFlags};
 
@@ -32,7 +31,7 @@ impl SessionsFlag {
         if !self.all_sessions {
             return run(flags).await;
         }
-        one_by_one(flags.each().await?, console, run).await
+        Ok(one_by_one(flags.each().await?, console, run).await?)
     }
 }
 
@@ -43,36 +42,6 @@ pub fn sessions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         Some(Layout::Sessions(_)) => Ok(sessions_in(folder)),
         _ => bail!("no session was found in {} or below it", shown(folder).display()),
     }
-}
-
-/// Runs a command for each of some sessions, and makes one document of what it shows.
-pub async fn one_by_one<T>(
-    sessions: Vec<(String, T)>,
-    console: Console,
-    run: impl AsyncFn(T) -> anyhow::Result<ExitCode>,
-) -> anyhow::Result<ExitCode> {
-    let (mut documents, mut code) = (Vec::new(), ExitCode::SUCCESS);
-    for (session, what) in sessions {
-        console.page(|page| {
-            page.gap();
-            page.line(page.tone(Tone::Strong, &format!("session {session}")));
-        })?;
-        let (done, document) = gather(run(what)).await;
-        let mut document = json!({ "session": session, "result": document });
-        match done {
-            Ok(ExitCode::SUCCESS) => {}
-            Ok(other) => code = other,
-            Err(error) => {
-                let error = format!("{error:#}");
-                console.page(|page| page.line(page.tone(Tone::Bad, &format!("error: {error}"))))?;
-                document["error"] = Value::String(error);
-                code = ExitCode::FAILURE;
-            }
-        }
-        documents.push(document);
-    }
-    console.show(&json!({ "sessions": documents }), |_| {})?;
-    Ok(code)
 }
 
 impl TargetFlags {

@@ -51,6 +51,9 @@ impl Target {
             // The container is started again as this returns.
             return Err(InUse::Processes { folder: shown(&places.auth_info), users: beside }.into());
         }
+        if facts.owners.is_empty() && !beside.is_empty() && open.container().is_up() {
+            facts.owners.push(format!("container {}", open.container().name));
+        }
         facts.owners.extend(beside);
         let mut session = Session { places, facts, container: Some(open.report(now_ms())), open: Some(open) };
         session.facts = session.read_backups();

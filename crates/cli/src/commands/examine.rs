@@ -8,9 +8,9 @@ use clap::Args;
 use wakeeper_doctor::layout::sessions_in;
 use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
-use wakeeper_terminal::{Console, quoted};
+use wakeeper_terminal::{Console, one_by_one, quoted};
 
-use crate::chosen::{FactFlags, SessionsFlag, TargetFlags, name_of, now_ms, one_by_one, sessions_below};
+use crate::chosen::{FactFlags, SessionsFlag, TargetFlags, name_of, now_ms, sessions_below};
 use crate::output::{console, heading, show_findings};
 
 use super::{health, verdict};
@@ -46,7 +46,7 @@ impl Examine {
         }
         let sessions = sessions_below(&self.path)?.into_iter();
         let named = sessions.map(|path| (name_of(&path, &self.path), path)).collect();
-        one_by_one(named, console, async |path: PathBuf| self.one(&path, console).await).await
+        Ok(one_by_one(named, console, async |path: PathBuf| self.one(&path, console).await).await?)
     }
 
     async fn one(&self, path: &Path, console: Console) -> anyhow::Result<ExitCode> {

@@ -77,7 +77,9 @@ impl SessionLayout {
     /// of other gateways and its mounts are searched. A folder of one session is that session's.
     pub async fn find(engine: &Engine, container: &Container) -> Self {
         let usual = Self::of(container);
-        if Self::told(container).is_some() || is_folder(engine, container, &usual.auth_info).await {
+        // Something that is there and cannot be used is told; nothing else is looked for then.
+        let there = entry::ask(engine, &container.id, &usual.auth_info, false).await;
+        if Self::told(container).is_some() || !matches!(there, Ok(None)) {
             return usual;
         }
         for path in places(container) {

@@ -83,12 +83,16 @@ pub(super) fn of(folder: &Folder, scan: &Scan) -> Foreign {
     })
 }
 
+/// Files that are called as databases are.
+pub(super) fn databases(scan: &Scan) -> impl Iterator<Item = &String> {
+    let endings = [".db", ".sqlite", ".sqlite3"];
+    scan.files.iter().filter(move |name| endings.iter().any(|end| name.ends_with(end)))
+}
+
 /// A database of whatsmeow in the folder at `path`.
 pub(super) fn store(folder: &Folder, scan: &Scan, path: &Path) -> Option<Foreign> {
-    let is_database = |name: &&String| [".db", ".sqlite", ".sqlite3"].iter().any(|end| name.ends_with(end));
-    let found = scan.files.iter().filter(is_database).take(OPENED).find(|name| {
-        let begin = beginning(folder, name);
-        begin.starts_with(SQLITE) && contains(&begin, b"whatsmeow_device")
+    let found = databases(scan).take(OPENED).find(|name| {
+        is_database(folder, name) && contains(&beginning(folder, name, READ), b"whatsmeow_device")
     })?;
     Some(Foreign::Whatsmeow { database: path.join(found) })
 }
@@ -96,7 +100,7 @@ pub(super) fn store(folder: &Folder, scan: &Scan, path: &Path) -> Option<Foreign
 fn tokens(folder: &Folder, scan: &Scan) -> Option<Foreign> {
     let mut files = scan.files.iter().filter(|name| name.ends_with(".json")).take(OPENED);
     let file = files.find(|name| {
-        let begin = beginning(folder, name);
+        let begin = beginning(folder, name, READ);
         contains(&begin, b"\"WABrowserId\"") && contains(&begin, b"\"WASecretBundle\"")
     })?;
     Some(Foreign::Wppconnect { file: file.clone() })
@@ -111,16 +115,16 @@ fn profile(scan: &Scan) -> Option<Foreign> {
 
 /// Whether a file is a database of SQLite.
 pub(super) fn is_database(folder: &Folder, name: &str) -> bool {
-    beginning(folder, name).starts_with(SQLITE)
+    beginning(folder, name, SQLITE.len() as u64).starts_with(SQLITE)
 }
 
 /// The first bytes of a file; none of what is no file.
-fn beginning(folder: &Folder, name: &str) -> Vec<u8> {
+fn beginning(folder: &Folder, name: &str, length: u64) -> Vec<u8> {
     let limits = Limits { file: u64::MAX, ..Limits::default() };
     let mut begin = Vec::new();
     if let Ok((file, _)) = folder.open_file(name, &limits) {
         // What cannot be read is nothing that is known.
-        let _ = file.take(READ).read_to_end(&mut begin);
+        let _ = file.take(length).read_to_end(&mut begin);
     }
     begin
 }
