@@ -109,8 +109,8 @@ pub struct TargetFlags {
     #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
     container: Option<String>,
     /// The session's folder in the container, when it is at an unusual place
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
-    path: Option<PathBuf>,
+    #[arg(long = "path", value_name = "FOLDER", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
+    inside: Option<PathBuf>,
     /// Folder that holds auth_info and the rest [env: DATA_DIR; default: .]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -132,19 +132,21 @@ impl TargetFlags {
     /// The target, and all settings.
     pub fn resolve(self) -> Result<(Target, Settings), SettingsError> {
         let flags = self.as_typed();
+        let other_flags = Self { auth_info_dir: None, ..self.clone() }.as_typed();
         let container = self.container_name();
         let named = self.paths().map(|(_, name, path)| (name, environment::text(path.as_deref())));
         let settings = environment::settings(named, self.config)?;
-        if container.is_none() && self.path.is_some() {
+        if container.is_none() && self.inside.is_some() {
             let reason = "needs --container: it names a folder in one".to_owned();
             return Err(SettingsError::Conflict { name: "--path", reason });
         }
-        let here = Places::of(&settings, flags);
+        let mut here = Places::of(&settings, flags);
+        here.other_flags = other_flags;
         let explicit = self.container.is_some();
         let target = match container {
             Some(name) => Target::Container(ContainerTarget {
                 name,
-                path: self.path,
+                path: self.inside,
                 assume_stopped: false,
                 explicit,
                 here,

@@ -22,7 +22,9 @@ fn plant(folder: &Path, fixture: &str) {
 /// `bot/sessions` with three sessions, of which one has torn credentials.
 fn many() -> TempDir {
     let bot = tempfile::tempdir().unwrap();
-    for (name, fixture) in [("shop", "baileys6"), ("support", "baileys6"), ("5511900000003", "baileys7")] {
+    for (name, fixture) in
+        [("shop", "baileys6"), ("support", "baileys7"), ("5511900000003", "baileys7-unlinked")]
+    {
         plant(&bot.path().join("sessions").join(name), fixture);
     }
     fs::write(bot.path().join("sessions/support/creds.json"), "").unwrap();

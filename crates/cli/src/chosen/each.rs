@@ -63,7 +63,7 @@ impl TargetFlags {
             (&session.places.auth_info, session.container.as_ref().map(|found| &found.auth_info));
         let named = |path: PathBuf| {
             let below = path.strip_prefix(here).unwrap_or(Path::new(""));
-            let flags = Self { path: there.map(|there| there.join(below)), ..self.clone() };
+            let flags = Self { inside: there.map(|there| there.join(below)), ..self.clone() };
             (name_of(&path, here), flags)
         };
         Ok(sessions_below(here)?.into_iter().map(named).collect())

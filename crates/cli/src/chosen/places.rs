@@ -28,6 +28,8 @@ pub struct Places {
     pub container: Option<String>,
     /// The session's folder in that container.
     place: Option<PathBuf>,
+    /// The flags that were typed, without the session's folder.
+    pub(super) other_flags: String,
     /// Folder of notes on what was stopped for the time of a repair.
     state: PathBuf,
     /// A container's folders, open: the paths lead through these handles, whatever happens to the folders' names.
@@ -65,6 +67,7 @@ impl Places {
             retention: settings.retention,
             container: None,
             place: None,
+            other_flags: String::new(),
             state: settings.state_dir.clone(),
             _handles: Vec::new(),
         }
@@ -124,7 +127,7 @@ impl Places {
         let whole = self.place.clone().unwrap_or_else(|| shown(&self.auth_info));
         let command = |folder: &Path| match &self.container {
             Some(name) => format!("wakeeper {verb} --container {name} --path {}", quoted(folder)),
-            None => self.command(&format!("{verb} --auth-info-dir {}", quoted(folder))),
+            None => format!("wakeeper {verb}{} --auth-info-dir {}", self.other_flags, quoted(folder)),
         };
         let one = |path: &PathBuf| {
             let below = path.strip_prefix(&self.auth_info).unwrap_or(path);

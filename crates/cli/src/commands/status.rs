@@ -49,13 +49,21 @@ struct Report {
     session: Option<offline::Health>,
     /// The sessions below its folder, when that holds several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    sessions: Vec<(String, offline::Health)>,
+    sessions: Vec<Below>,
     /// Why nothing is known of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_problem: Option<String>,
     /// What a monitor saw last.
     incidents: Vec<Incident>,
     log: Vec<String>,
+}
+
+/// One of several sessions.
+#[derive(Serialize)]
+struct Below {
+    session: String,
+    #[serde(flatten)]
+    health: offline::Health,
 }
 
 impl Status {
@@ -87,7 +95,7 @@ impl Status {
         };
         let sound = match sessions.as_slice() {
             [] => session.as_ref().is_none_or(|session| session.report.healthy),
-            sessions => sessions.iter().all(|(_, session)| session.report.healthy),
+            sessions => sessions.iter().all(|below| below.health.report.healthy),
         };
         let well = container.is_well() && sound;
         let report = Report {
@@ -114,11 +122,11 @@ async fn examined(target: &Target, console: Console) -> anyhow::Result<(offline:
 }
 
 /// The health of each session below a container's folder.
-async fn below(flags: TargetFlags, console: Console) -> anyhow::Result<Vec<(String, offline::Health)>> {
+async fn below(flags: TargetFlags, console: Console) -> anyhow::Result<Vec<Below>> {
     let mut sessions = Vec::new();
-    for (name, flags) in flags.each().await? {
+    for (session, flags) in flags.each().await? {
         let (health, _) = examined(&flags.resolve()?.0, console).await?;
-        sessions.push((name, health));
+        sessions.push(Below { session, health });
     }
     Ok(sessions)
 }
@@ -152,7 +160,7 @@ fn show(page: &mut Page, report: &Report) {
         page.gap();
         page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));
     }
-    report.sessions.iter().for_each(|(_, health)| session(page, report, health));
+    report.sessions.iter().for_each(|below| session(page, report, &below.health));
     if !report.incidents.is_empty() {
         page.gap();
         page.line(page.tone(Tone::Strong, "Last incidents:"));
