@@ -23,11 +23,11 @@ fn plant(folder: &Path, fixture: &str) {
 fn many() -> TempDir {
     let bot = tempfile::tempdir().unwrap();
     for (name, fixture) in
-        [("shop", "baileys6"), ("support", "baileys7"), ("5511900000003", "baileys7-unlinked")]
+        [("shop", "baileys6"), ("admin", "baileys7"), ("5511900000003", "baileys7-unlinked")]
     {
         plant(&bot.path().join("sessions").join(name), fixture);
     }
-    fs::write(bot.path().join("sessions/support/creds.json"), "").unwrap();
+    fs::write(bot.path().join("sessions/admin/creds.json"), "").unwrap();
     bot
 }
 
@@ -79,7 +79,7 @@ fn a_folder_of_many_is_told_and_worked_on_one_by_one() {
         .iter()
         .map(|one| (&one["session"], &one["result"]["healthy"]))
         .collect();
-    let expected = [("5511900000003", true), ("shop", true), ("support", false)]
+    let expected = [("5511900000003", true), ("admin", false), ("shop", true)]
         .map(|(name, well)| (Value::from(name), Value::from(well)));
     assert_eq!(verdicts, expected.iter().map(|(name, well)| (name, well)).collect::<Vec<_>>());
     let examined = json(bot.path(), "examine sessions --all-sessions --json", 1);
@@ -104,13 +104,13 @@ fn a_folder_of_many_is_backed_up_and_cleaned_only_session_by_session() {
     );
     let labels: Vec<_> =
         archives(bot.path()).iter().map(|name| name.split('_').next().unwrap().to_owned()).collect();
-    assert_eq!(labels, ["5511900000003", "shop", "support"]);
+    assert_eq!(labels, ["5511900000003", "admin", "shop"]);
 
     // What cannot be repaired in one session keeps no other from its turn.
-    let page = run(bot.path(), "clean --auth-info-dir sessions --all-sessions", 1);
-    assert!(page.contains("session support") && !torn.exists(), "{page}");
+    let page = run(bot.path(), "clean --auth-info-dir sessions --all-sessions --backup-dir others", 1);
+    assert!(page.contains("session admin") && !torn.exists(), "{page}");
     run(bot.path(), "health --auth-info-dir sessions/shop", 0);
-    run(bot.path(), "health --auth-info-dir sessions/support", 1);
+    run(bot.path(), "health --auth-info-dir sessions/admin", 1);
 }
 
 #[test]
