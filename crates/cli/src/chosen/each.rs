@@ -57,7 +57,7 @@ impl TargetFlags {
                 };
                 return Ok(sessions.into_iter().map(named).collect());
             }
-            target => target.open(&FactFlags::default(), Purpose::Read).await?,
+            target @ Target::Container(_) => target.open(&FactFlags::default(), Purpose::Read).await?,
         };
         let (here, there) =
             (&session.places.auth_info, session.container.as_ref().map(|found| &found.auth_info));

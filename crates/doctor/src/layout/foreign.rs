@@ -98,7 +98,11 @@ pub(super) fn store(folder: &Folder, scan: &Scan, path: &Path) -> Option<Foreign
 }
 
 fn tokens(folder: &Folder, scan: &Scan) -> Option<Foreign> {
-    let mut files = scan.files.iter().filter(|name| name.ends_with(".json")).take(OPENED);
+    let mut files = scan
+        .files
+        .iter()
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "json"))
+        .take(OPENED);
     let file = files.find(|name| {
         let begin = beginning(folder, name, READ);
         contains(&begin, b"\"WABrowserId\"") && contains(&begin, b"\"WASecretBundle\"")
