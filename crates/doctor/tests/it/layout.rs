@@ -201,7 +201,9 @@ proptest! {
                 Thing::File(content) => fs::write(path, content).unwrap(),
                 Thing::Folder(names) => {
                     fs::create_dir(&path).unwrap();
-                    names.iter().for_each(|name| fs::write(path.join(name), "{}").unwrap());
+                    for name in names {
+                        fs::write(path.join(name), "{}").unwrap();
+                    }
                 }
             }
         }
