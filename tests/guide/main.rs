@@ -19,6 +19,7 @@ mod images;
 mod monitored;
 mod own;
 mod passed;
+mod places;
 mod planted;
 mod said;
 mod settings;

@@ -1,5 +1,6 @@
 //! Whose session a command is about, and how it is opened.
 
+mod each;
 mod facts;
 mod places;
 mod session;
@@ -7,12 +8,14 @@ mod session;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use wakeeper_doctor::layout::known_in;
 use wakeeper_settings::SettingsError;
 use wakeeper_terminal::{quoted, say};
 
 use crate::environment::{self, DEFAULT_CONTAINER, connect};
 use crate::settings::Settings;
 
+pub use each::{SessionsFlag, name_of, sessions_below};
 pub use facts::FactFlags;
 pub use places::Places;
 pub use session::{Session, show_container};
@@ -34,6 +37,10 @@ pub enum Target {
 pub struct ContainerTarget {
     /// Its name.
     pub name: String,
+    /// Where the session is in it, when somebody says so.
+    path: Option<PathBuf>,
+    /// What else seems to run on the session does not use it.
+    assume_stopped: bool,
     /// Somebody named it on the command line, so nothing else will do.
     explicit: bool,
     /// The places of this machine: its backup folder serves containers that have none.
@@ -45,7 +52,7 @@ impl Target {
     /// its session's folder is here, that folder.
     pub async fn present(self) -> anyhow::Result<Self> {
         let Self::Container(target) = self else { return Ok(self) };
-        if target.explicit || !target.here.auth_info.is_dir() {
+        if target.explicit || target.path.is_some() || !target.here.auth_info.is_dir() {
             return Ok(Self::Container(target));
         }
         let missing = connect().await?.find(&target.name).await.err();
@@ -55,6 +62,14 @@ impl Target {
             return Ok(Self::Folder(target.here));
         }
         Ok(Self::Container(target))
+    }
+
+    /// The same, where a person says that what seems to run on the session does not use it.
+    pub fn assuming_stopped(mut self, yes: bool) -> Self {
+        if let Self::Container(target) = &mut self {
+            target.assume_stopped = yes;
+        }
+        self
     }
 
     /// The folder, for commands that move a session between folders and know nothing of containers.
@@ -93,6 +108,9 @@ pub struct TargetFlags {
     /// Container that holds the session [env: CONTAINER_NAME]
     #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
     container: Option<String>,
+    /// The session's folder in the container, when it is at an unusual place
+    #[arg(long = "path", value_name = "FOLDER", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]
+    inside: Option<PathBuf>,
     /// Folder that holds auth_info and the rest [env: DATA_DIR; default: .]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -114,15 +132,46 @@ impl TargetFlags {
     /// The target, and all settings.
     pub fn resolve(self) -> Result<(Target, Settings), SettingsError> {
         let flags = self.as_typed();
+        let other_flags = Self { auth_info_dir: None, ..self.clone() }.as_typed();
         let container = self.container_name();
         let named = self.paths().map(|(_, name, path)| (name, environment::text(path.as_deref())));
         let settings: Settings = environment::settings(named, self.config)?;
-        let here = Places::of(&settings, flags);
+        if container.is_none() && self.inside.is_some() {
+            let reason = "needs --container: it names a folder in one".to_owned();
+            return Err(SettingsError::Conflict { name: "--path", reason });
+        }
+        let mut here = Places::of(&settings, flags);
+        here.other_flags = other_flags;
         let explicit = self.container.is_some();
         let target = match container {
-            Some(name) => Target::Container(ContainerTarget { name, explicit, here }),
+            Some(name) => Target::Container(ContainerTarget {
+                name,
+                path: self.inside,
+                assume_stopped: false,
+                explicit,
+                here,
+            }),
             None => Target::Folder(here),
         };
+        Ok((target, settings))
+    }
+
+    /// The target of a command that looks at what is there already, under whatever name gateways give it.
+    pub fn existing(mut self) -> Result<(Target, Settings), SettingsError> {
+        let (target, settings) = self.clone().resolve()?;
+        if self.container_name().is_some() {
+            return Ok((target, settings));
+        }
+        let places = [&settings.data_dir, &settings.auth_info_dir, &settings.backup_dir];
+        if places.iter().all(|folder| !folder.exists()) {
+            let reason = format!("names a folder that is not there: {}", settings.data_dir.display());
+            return Err(SettingsError::Conflict { name: "DATA_DIR", reason });
+        }
+        let named = self.auth_info_dir.is_some() || environment::variable("AUTH_INFO_DIR").is_some();
+        if !named && !settings.auth_info_dir.exists() {
+            self.auth_info_dir = known_in(&settings.data_dir);
+            return self.resolve();
+        }
         Ok((target, settings))
     }
 
@@ -132,6 +181,11 @@ impl TargetFlags {
             self.container = Some(DEFAULT_CONTAINER.to_owned());
         }
         self.resolve()
+    }
+
+    /// The same flags about that container.
+    pub fn in_container(&self, name: &str) -> Self {
+        Self { container: Some(name.to_owned()), ..self.clone() }
     }
 
     fn names_folder(&self) -> bool {

@@ -66,6 +66,19 @@ pub async fn connect() -> anyhow::Result<Engine> {
     Ok(Engine::connect(&docker).await?)
 }
 
+/// This machine's engine, when it has one and this process may ask it.
+pub async fn local_engine() -> Option<Engine> {
+    let named = variable("DOCKER_HOST");
+    // In a container its paths are others, unless somebody says that it may be asked.
+    let is_ours = named.is_some() || !in_container();
+    let host = named.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    let is_there = host.strip_prefix("unix://").is_some_and(|socket| Path::new(socket).exists());
+    if !is_ours || !is_there {
+        return None;
+    }
+    tokio::time::timeout(std::time::Duration::from_secs(5), connect()).await.ok()?.ok()
+}
+
 /// Whether a Docker engine may be within reach: in a container it has to be mounted or named.
 pub fn may_reach_engine() -> bool {
     !in_container()

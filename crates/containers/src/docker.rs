@@ -21,6 +21,8 @@ mod unit;
 mod user;
 pub mod volumes;
 
+#[cfg(test)]
+pub(crate) use container::testing;
 pub use container::{Container, Health, Mount, MountKind, Project, Status};
 pub use endpoint::{DockerEnvironment, Endpoint};
 pub use engine::Engine;

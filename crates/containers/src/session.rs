@@ -7,12 +7,14 @@ mod backups;
 mod host;
 mod log;
 mod open;
+mod owners;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};
 pub use log::LogSymptoms;
 pub(crate) use log::symptoms_of;
 pub use open::{Asked, ContainerReport, Notices, OpenSession};
+pub use owners::{Sharer, name_containers, sharers_of};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,20 @@ pub enum AccessError {
     /// It could not be held still.
     #[error(transparent)]
     Stopped(#[from] StoppedError),
+    /// Another container would write over the repair.
+    #[error(
+        "nothing was changed: the session of container {container} is also within reach of {others}. Stop that one first \
+         (docker stop {stop}), because what it holds in memory would be written over the repair; give --assume-stopped if \
+         it does not use this session"
+    )]
+    Shared {
+        /// The container that was to be worked on.
+        container: String,
+        /// Which have it, too.
+        others: String,
+        /// The first of them.
+        stop: String,
+    },
     /// Every write begins with a backup, and none fits.
     #[error("nothing was stopped, because no backup can be written to {folder}: {reason}")]
     NoRoom {
@@ -73,6 +89,8 @@ pub struct LocatedSession {
     pub layout: SessionLayout,
     /// Where the session is backed up.
     pub backups: BackupFolder,
+    /// A person says that other containers which have the folder do not use this session.
+    pub others_do_not_matter: bool,
 }
 
 impl LocatedSession {
@@ -85,14 +103,39 @@ impl LocatedSession {
         Self::of(engine, container, host).await
     }
 
+    /// The same, with the session at this path of the container; `None` finds it.
+    ///
+    /// # Errors
+    /// As [`LocatedSession::find`].
+    pub async fn find_at(
+        engine: &Engine,
+        name: &str,
+        path: Option<&Path>,
+        host: &Host,
+    ) -> Result<Self, EngineError> {
+        let Some(path) = path else { return Self::find(engine, name, host).await };
+        let container = engine.find(name).await?;
+        let layout = SessionLayout::at(&container, path);
+        Self::with(engine, container, layout, host).await
+    }
+
     /// Finds the session of a container.
     ///
     /// # Errors
     /// When the engine does not tell where its backups are.
     pub async fn of(engine: &Engine, container: Container, host: &Host) -> Result<Self, EngineError> {
-        let layout = SessionLayout::of(&container);
+        let layout = SessionLayout::find(engine, &container).await;
+        Self::with(engine, container, layout, host).await
+    }
+
+    async fn with(
+        engine: &Engine,
+        container: Container,
+        layout: SessionLayout,
+        host: &Host,
+    ) -> Result<Self, EngineError> {
         let backups = BackupFolder::of(engine, &container, &layout, host).await?;
-        Ok(Self { engine: engine.clone(), container, layout, backups })
+        Ok(Self { engine: engine.clone(), container, layout, backups, others_do_not_matter: false })
     }
 
     /// Opens the session to be looked at; the container may run.
@@ -104,12 +147,13 @@ impl LocatedSession {
     }
 
     /// Makes sure that the session can be changed, before anything is stopped for it: it is there, its mount is writable,
-    /// and a backup fits beside it.
+    /// no other container that runs has it, and a backup fits beside it.
     ///
     /// # Errors
     /// What stands in the way.
     pub async fn check_writable(&self) -> Result<(), AccessError> {
         self.checkout(Purpose::Write).await?;
+        self.refuse_others().await?;
         has_room(&self.backups.path)
     }
 
@@ -132,7 +176,19 @@ impl LocatedSession {
     pub async fn write(&self, stopped: &Stopped) -> Result<Checkout, AccessError> {
         let checkout = self.checkout(Purpose::Write).await?;
         stopped.still().await?;
+        self.refuse_others().await?;
         Ok(checkout)
+    }
+
+    async fn refuse_others(&self) -> Result<(), AccessError> {
+        if self.others_do_not_matter {
+            return Ok(());
+        }
+        let others = self.other_owners().await;
+        let Some(first) = others.first() else { return Ok(()) };
+        let (container, stop) = (self.container.name.clone(), first.name.clone());
+        let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Err(AccessError::Shared { container, others, stop })
     }
 
     /// Puts what was changed back into the container, which is held still until here.
@@ -144,25 +200,9 @@ impl LocatedSession {
         Ok(checkout.put_back(&self.engine).await?)
     }
 
-    /// Other running containers that hold the same folder: two owners ruin a session.
-    pub async fn other_owners(&self) -> Vec<String> {
-        let Some(ours) = source_of(&self.container, &self.layout.auth_info) else { return Vec::new() };
-        let all = self.engine.all().await.unwrap_or_default();
-        let others = all.into_iter().filter(|other| other.id != self.container.id && other.is_up());
-        let holds =
-            |other: &Container| other.mounts.iter().any(|mount| mount.writable && mount.source == ours);
-        others.filter(holds).map(|other| format!("container {}", other.name)).collect()
-    }
-
     async fn checkout(&self, purpose: Purpose) -> Result<Checkout, VolumeError> {
         Checkout::of(&self.engine, &self.container, &self.layout, purpose).await
     }
-}
-
-/// The place on the engine's machine that a path of a container stands for.
-fn source_of(container: &Container, path: &Path) -> Option<PathBuf> {
-    let (mount, below) = container.mount_of(path)?;
-    Some(mount.source.join(below))
 }
 
 /// Proves that the backup folder takes a file, when the folder is there.

@@ -68,6 +68,14 @@ pub enum CleanError {
     /// The folder could not be read.
     #[error(transparent)]
     Examine(#[from] ExamineError),
+    /// It is no session's own folder.
+    #[error("{evidence}; {advice}")]
+    NoSession {
+        /// What it is.
+        evidence: String,
+        /// What to do now.
+        advice: String,
+    },
     /// No plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -99,6 +107,9 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         }
     }
     let examination = Examination::of_folder(&folder, options)?;
+    if let Some(Finding { evidence, repair, .. }) = examination.no_session() {
+        return Err(CleanError::NoSession { evidence, advice: repair.describe() });
+    }
     let stock = Stock::of(&examination, options, how.label).because(Reason::BeforeClean);
     let sources = BackupSources::new(how.shelf, how.label, how.passphrase);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;

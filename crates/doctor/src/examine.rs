@@ -18,6 +18,7 @@ use crate::formats::baileys::Version;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::formats::baileys_store::StoreSummary;
 use crate::inventory::{Facts, Inventory};
+use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::state::SessionState;
@@ -160,6 +161,8 @@ pub struct Examination {
     pub path: PathBuf,
     /// All its files.
     pub inventory: Inventory,
+    /// What the folder is.
+    pub(crate) layout: Layout,
     pub(crate) mode: Option<u32>,
     pub(crate) changed: usize,
     pub(crate) store: Option<StoreSummary>,
@@ -200,8 +203,9 @@ impl Examination {
             inventory.moved_within = true;
         }
         let mode = folder.itself().ok().map(|entry| entry.mode);
+        let layout = if inventory.is_recognised() { Layout::Session } else { Layout::of(folder) };
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
-        Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store, store_findings })
+        Ok(Self { path: folder.path().to_owned(), inventory, layout, mode, changed, store, store_findings })
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
@@ -218,14 +222,21 @@ impl Examination {
             ArchiveError::NotABackup => ExamineError::NotASession { path: shown(path) },
             reason => ExamineError::Archive { path: shown(path), reason },
         })?;
+        let is_session = inventory.is_recognised();
         Ok(Self {
             path: shown(path),
             inventory,
+            layout: if is_session { Layout::Session } else { Layout::Foreign(Foreign::Nothing) },
             mode: None,
             changed: 0,
             store: None,
             store_findings: Vec::new(),
         })
+    }
+
+    /// What stands in the way of work on it: that it is no session's own folder.
+    pub fn no_session(&self) -> Option<Finding> {
+        findings::for_layout(&self.layout)
     }
 
     /// The parts of the session, as far as they can be read.
@@ -247,6 +258,10 @@ impl Examination {
             mode: self.mode,
             changed: self.changed,
         };
+        if let Some(finding) = findings::for_layout(&self.layout) {
+            // There is nothing else that could be said of a session.
+            return vec![finding];
+        }
         if self.inventory.is_moved() {
             // What is left there is nobody's session any more.
             let marker = self.inventory.files.values().filter(|file| file.name == Name::Own);

@@ -22,6 +22,8 @@ pub struct KnownFacts {
     pub peers: Vec<Address>,
     /// Processes or containers that run on it.
     pub owners: Vec<String>,
+    /// What could not be seen of who runs on it, and what to do about that.
+    pub unseen: Option<String>,
     /// Whether its folder is on a mount; `None` outside a container.
     pub on_mount: Option<bool>,
     /// The Baileys that will run on it, when that is not the one that wrote it.

@@ -14,6 +14,7 @@ use crate::formats::baileys::sender_key::State;
 use crate::formats::baileys::session::{Record, SessionFile};
 use crate::inventory::Inventory;
 use crate::json::Defect;
+use crate::layout::Layout;
 use crate::model::SenderKeyName;
 use crate::source::{Entry, ReadError};
 use crate::state::SessionState;
@@ -36,6 +37,7 @@ findings! {
     file_empty, file_all_nul, file_truncated, file_two_writers, file_garbled, file_not_regular,
     file_foreign, file_unreadable, file_too_large, file_wrong_shape, file_unknown, file_temporary,
     permissions_open, folder_not_on_mount, folder_many_owners, folder_changing,
+    not_a_session, sessions_inside,
     repair_unfinished, session_moved,
     credentials_missing, credentials_torn, credentials_incomplete, credentials_key_invalid,
     credentials_key_mismatch, credentials_reinitialised, credentials_not_linked,
@@ -266,6 +268,11 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
     detectors.iter().flat_map(|detect| detect(view)).collect()
 }
 
+/// The finding that a folder is no session's own.
+pub(crate) fn for_layout(layout: &Layout) -> Option<Finding> {
+    not_a_session::detect(layout).or_else(|| sessions_inside::detect(layout))
+}
+
 /// Findings about `baileys_store.json`.
 pub(crate) fn for_store(path: &str, entry: &Entry, content: Result<(), &str>) -> Vec<Finding> {
     [store_is_directory::detect(path, entry), store_torn::detect(path, entry, content)]
@@ -292,6 +299,8 @@ pub(crate) fn for_native(view: &crate::examine::NativeView<'_>) -> Vec<Finding> 
 pub mod codes {
     use super::Code;
 
+    /// A folder holds sessions, and is none itself.
+    pub const SESSIONS_INSIDE: Code = super::sessions_inside::CODE;
     /// A row of a store cannot be read.
     pub const ROW_UNREADABLE: Code = super::native_row_unreadable::CODE;
     /// Published pre-keys are gone.

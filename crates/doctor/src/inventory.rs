@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::finding::{Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
-use crate::formats::baileys::name::{MOVED_MARKER, Name};
+use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER};
 use crate::model::SenderKeyName;
 use crate::source::Entry;
 use crate::state::{SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
@@ -71,6 +71,13 @@ impl Inventory {
     /// Whether the session was moved out of the folder.
     pub fn is_moved(&self) -> bool {
         self.files.contains_key(MOVED_MARKER) && !self.moved_within
+    }
+
+    /// Whether any file is one of a session.
+    pub(crate) fn is_recognised(&self) -> bool {
+        let ours = [MOVED_MARKER, REPAIR_FOLDER];
+        self.files.values().any(|file| file.name.is_baileys())
+            || ours.iter().any(|name| self.files.contains_key(*name))
     }
 
     /// The credentials, when `creds.json` could be parsed.

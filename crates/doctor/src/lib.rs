@@ -15,6 +15,7 @@ pub mod findings;
 pub mod formats;
 pub mod inventory;
 pub mod json;
+pub mod layout;
 pub mod model;
 pub mod mount;
 pub mod repair;

@@ -9,6 +9,13 @@ pub fn is_on_mount(mountinfo: &str, path: &Path) -> bool {
     points.filter(|point| path.starts_with(point)).any(|point| point != "/")
 }
 
+/// Where a line of `/proc/PID/mountinfo` says that something is mounted that may be written to.
+pub fn writable(line: &str) -> Option<String> {
+    let mut fields = line.split(' ').skip(4);
+    let (point, options) = (fields.next()?, fields.next()?);
+    options.split(',').all(|option| option != "ro").then(|| unescape(point))
+}
+
 /// The kernel writes blanks and backslashes of paths in octal.
 fn unescape(point: &str) -> String {
     [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")]
@@ -34,5 +41,8 @@ mod tests {
         ] {
             assert_eq!(is_on_mount(mounts, Path::new(path)), expected, "{path}");
         }
+        let line = |options| format!(r"3 1 254:1 /x /my\040data {options},relatime - ext4 /dev/vda rw");
+        assert_eq!(writable(&line("rw")).as_deref(), Some("/my data"));
+        assert_eq!(writable(&line("ro")), None);
     }
 }

@@ -86,12 +86,17 @@ pub enum NoSessionFolder {
     },
     /// Nothing does.
     #[error(
-        "there is no session folder {path}; name the folder that holds auth_info with --data-dir, or the session's own \
-         folder with --auth-info-dir"
+        "there is no session folder {path}{}", if meant.is_empty() {
+            "; name the folder that holds auth_info with --data-dir, or the session's own folder with --auth-info-dir"
+        } else {
+            meant.as_str()
+        }
     )]
     Missing {
         /// What was named.
         path: PathBuf,
+        /// What lies beside it and may have been meant; empty when nothing does.
+        meant: String,
     },
 }
 
@@ -107,7 +112,7 @@ pub fn require_session_folder(path: &Path) -> Result<(), NoSessionFolder> {
     Err(if path.exists() {
         NoSessionFolder::File { path: shown }
     } else {
-        NoSessionFolder::Missing { path: shown }
+        NoSessionFolder::Missing { path: shown, meant: crate::layout::meant_by(path) }
     })
 }
 
@@ -161,7 +166,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    fn of(stat: &Stat) -> Self {
+    pub(crate) fn of(stat: &Stat) -> Self {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Self::File,
             FileType::Directory => Self::Directory,
@@ -246,6 +251,16 @@ impl Folder {
     pub(crate) fn below(&self, name: &str) -> Result<Self, ReadError> {
         plain_name(name)?;
         Ok(Self { inner: self.inner.below(Path::new(name))? })
+    }
+
+    /// A folder below this one, by a path of which no part is a link.
+    pub(crate) fn beneath(&self, path: &Path) -> Result<Self, ReadError> {
+        let mut folder = None;
+        for part in path {
+            let name = part.to_str().ok_or(ReadError::Missing)?;
+            folder = Some(folder.as_ref().unwrap_or(self).below(name)?);
+        }
+        folder.ok_or(ReadError::Missing)
     }
 
     /// The path that people know it by.

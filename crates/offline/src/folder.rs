@@ -32,6 +32,9 @@ pub struct Health {
     pub sessions: Vec<Other>,
     /// Processes or containers that run on it.
     pub owners: Vec<String>,
+    /// What could not be seen of them, and what to do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
     /// What its log shows, when one was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Seen>,
@@ -63,6 +66,7 @@ pub async fn health(
         report,
         sessions,
         owners: facts.owners.clone(),
+        unseen: facts.unseen.clone(),
         log: summary(&facts.symptoms),
         backups: list.len(),
         newest_sound_backup: list.into_iter().find(BackupInfo::may_hold_login),
@@ -98,9 +102,12 @@ pub async fn repair(
     let mut outcome = if let Some(database) = &database {
         repair_own(database, paths, facts, order, &mut || Ok(())).await?
     } else {
-        let _claimed = order.claim(&paths.auth_info)?;
+        let _claimed = order.claim(&paths.auth_info, &facts.owners)?;
         on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
     };
+    if let (Some(unseen), false) = (&facts.unseen, outcome.plan.is_empty()) {
+        outcome.notes.push(format!("Who uses the folder was not seen in full: {unseen}."));
+    }
     if extent == Extent::Everything {
         return Ok(outcome);
     }

@@ -22,7 +22,7 @@ use self::login::{forget_all, give_back, plan_of_all, plan_of_damaged};
 use super::health::{Looked, look};
 use super::paths::{Owner, SessionPaths};
 use super::under_way::{self, Left, NOTE, UnderWay};
-use super::users::{ExclusiveUse, InUse, claim};
+use super::users::{ExclusiveUse, InUse, claim_beside};
 use super::{OfflineError, older};
 
 /// What a plan comes to.
@@ -69,9 +69,11 @@ pub enum Hold {
 
 impl RepairOrder {
     /// Claims the folder, where that is the repair's affair.
-    pub(super) fn claim(&self, folder: &Path) -> Result<Option<ExclusiveUse>, InUse> {
+    pub(super) fn claim(&self, folder: &Path, owners: &[String]) -> Result<Option<ExclusiveUse>, InUse> {
         match self.hold {
-            Hold::ByRepair { assume_stopped } if !self.dry_run => claim(folder, assume_stopped).map(Some),
+            Hold::ByRepair { assume_stopped } if !self.dry_run => {
+                claim_beside(folder, assume_stopped, owners).map(Some)
+            }
             Hold::ByRepair { .. } | Hold::ByCaller => Ok(None),
         }
     }
@@ -101,7 +103,7 @@ pub(super) async fn repair_own(
     }
     let _claimed = match claimed {
         Some(claimed) => Some(claimed),
-        None => order.claim(&paths.auth_info)?,
+        None => order.claim(&paths.auth_info, &facts.owners)?,
     };
     // What was done to the database between the look at it and the claim is noticed before anything is changed; a person
     // is not asked about what is no longer so, and may take long to answer.
@@ -174,13 +176,13 @@ async fn begin(
     match &looked.left {
         _ if order.dry_run => as_it_is(looked),
         Left::Unfinished(note) => {
-            let claimed = order.claim(&paths.auth_info)?;
+            let claimed = order.claim(&paths.auth_info, &facts.owners)?;
             unchanged(looked.examined.as_ref(), database).await?;
             note.settle(database, hook).await?;
             Ok(Begun { looked: look(database, paths, facts).await?, claimed, settled: true })
         }
         // It is in nobody's way: whoever cannot claim the folder for it now leaves it to the next one.
-        Left::OfAnother => match order.claim(&paths.auth_info) {
+        Left::OfAnother => match order.claim(&paths.auth_info, &facts.owners) {
             Ok(claimed) => {
                 under_way::forget(database)?;
                 Ok(Begun { looked, claimed, settled: false })

@@ -1,16 +1,16 @@
 //! Who runs on a session's folder: a wakeeper gateway holds a lock in it; other programs can only be guessed from
 //! what the kernel tells of their open files and working folders.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::{Locking, lock_directory, lock_existing};
 
 use wakeeper_engine::folder::FOLDER_LOCK as LOCK_FILE;
 
-/// Programs that Baileys runs in.
-const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
+mod processes;
+
+pub use processes::{Seen, User, seen};
 
 /// Why a folder must not be changed now.
 #[derive(Debug, thiserror::Error)]
@@ -55,29 +55,54 @@ pub struct ExclusiveUse {
 /// # Errors
 /// When a gateway holds it or a process seems to run on it; the latter may be overruled by a person who knows better.
 pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse> {
+    claim_beside(folder, assume_stopped, &[])
+}
+
+/// The same, when others were seen: of these `owners` containers count, because processes are looked at again.
+///
+/// # Errors
+/// As [`claim`].
+pub fn claim_beside(folder: &Path, assume_stopped: bool, owners: &[String]) -> Result<ExclusiveUse, InUse> {
     let lock = match gateway_lock(folder) {
         GatewayLock::None => None,
         GatewayLock::Free(file) => Some(file),
         GatewayLock::Held(pid) => return Err(InUse::Gateway { folder: folder.to_owned(), pid }),
     };
-    let users = if assume_stopped { Vec::new() } else { others(folder) };
+    let mut users = if assume_stopped { Vec::new() } else { others(folder) };
+    if !assume_stopped {
+        users.extend(owners.iter().filter(|owner| owner.starts_with("container ")).cloned());
+    }
     if users.is_empty() {
         return Ok(ExclusiveUse { _gateway_lock: lock });
     }
     Err(InUse::Processes { folder: folder.to_owned(), users })
 }
 
-/// Everybody who runs on a folder, by name.
-pub fn of_folder(folder: &Path) -> Vec<String> {
+/// Everybody who runs on a folder.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// By name.
+    pub names: Vec<String>,
+    /// What could not be seen, and what to do about that.
+    pub unseen: Option<String>,
+}
+
+/// Everybody who runs on a folder, as far as can be seen.
+pub fn owners_of(folder: &Path) -> Owners {
     let gateway = match gateway_lock(folder) {
         GatewayLock::Held(Some(pid)) => Some((Some(pid), format!("process {pid} (wakeeper)"))),
         GatewayLock::Held(None) => Some((None, "a wakeeper gateway".to_owned())),
         GatewayLock::None | GatewayLock::Free(_) => None,
     };
-    let held = gateway.as_ref().and_then(|(pid, _)| *pid).map(|pid| format!("process {pid} "));
-    let others = others(folder).into_iter();
-    let others = others.filter(|owner| held.as_ref().is_none_or(|held| !owner.starts_with(held)));
-    gateway.into_iter().map(|(_, name)| name).chain(others).collect()
+    let held = gateway.as_ref().and_then(|(pid, _)| *pid);
+    let seen = seen(folder);
+    let others = seen.users.iter().filter(|user| held != Some(user.pid)).map(ToString::to_string);
+    Owners { names: gateway.into_iter().map(|(_, name)| name).chain(others).collect(), unseen: seen.doubt() }
+}
+
+/// Their names alone.
+pub fn of_folder(folder: &Path) -> Vec<String> {
+    owners_of(folder).names
 }
 
 /// The folder of a gateway's sessions, which a gateway locks too: its lock file may have been deleted by hand.
@@ -105,51 +130,9 @@ fn gateway_lock(folder: &Path) -> GatewayLock {
     }
 }
 
-/// Processes that have a file of the folder open, and Node programs that work in it or beside it.
+/// Processes that have a file of the folder open, and Node programs that work in it or beside it, or have it mounted.
 pub fn others(folder: &Path) -> Vec<String> {
-    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
-    let ours = ancestors();
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = processes.filter_map(|item| item.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let mut owners: Vec<(u32, String)> = pids
-        .filter(|pid| !ours.contains(pid))
-        .filter(|pid| has_open_file(*pid, &folder) || is_runtime_beside(*pid, &folder))
-        .map(|pid| (pid, format!("process {pid} ({})", program(pid))))
-        .collect();
-    owners.sort();
-    owners.into_iter().map(|(_, owner)| owner).collect()
-}
-
-fn has_open_file(pid: u32, folder: &Path) -> bool {
-    // Unreadable for other users' processes: nothing can be told of them.
-    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.filter_map(|item| fs::read_link(item.ok()?.path()).ok()).any(|file| {
-        // A shell whose working folder this is has the folder open, not a file in it.
-        file.starts_with(folder) && file != *folder
-    })
-}
-
-fn is_runtime_beside(pid: u32, folder: &Path) -> bool {
-    let Ok(work) = fs::read_link(format!("/proc/{pid}/cwd")) else { return false };
-    let beside = work == *folder || folder.parent().is_some_and(|parent| work == parent);
-    beside && RUNTIMES.contains(&program(pid).as_str())
-}
-
-fn program(pid: u32) -> String {
-    let path = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_else(|_| PathBuf::from("unknown"));
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// This process and those that started it: `node fix-session-errors-docker.js` is no owner of the session it mends.
-fn ancestors() -> BTreeSet<u32> {
-    let mut found = BTreeSet::new();
-    let mut pid = std::process::id();
-    while pid > 1 && found.insert(pid) {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
-        pid = parent.unwrap_or(0);
-    }
-    found
+    seen(folder).users.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::raw::size as terminal_size;
-use crate::{ConsoleError, Failure, Page};
+use crate::{ConsoleError, Failure, Page, gather};
 
 /// Lines of a page are no longer, however wide the terminal is: they would be hard to read.
 const WIDEST: usize = 100;
@@ -42,6 +42,9 @@ impl Console {
     /// When it cannot be written.
     pub fn show(self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), ConsoleError> {
         if self.json {
+            if gather::keeps(document)? {
+                return Ok(());
+            }
             let text = serde_json::to_string(document)?;
             return print(&format!("{}\n", plain_json(&text)));
         }

@@ -3,12 +3,14 @@
 
 mod console;
 mod failure;
+mod gather;
 mod interactive;
 mod page;
 mod raw;
 
 pub use console::{Console, agrees, print_failure, say, say_failure, write_out};
 pub use failure::Failure;
+pub use gather::one_by_one;
 pub use interactive::{keyboard, sizes};
 pub use page::{Page, Tone, quoted, size};
 pub use raw::RawTerminal;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use wakeeper_containers::session::name_containers;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::symptoms::{Symptom, peer_failures, scan};
 use wakeeper_offline::{preflight, users};
 
-use crate::environment::in_container;
+use crate::environment::{in_container, local_engine};
 
 /// Flags that add to what the files tell.
 #[derive(Args, Debug, Clone, Default)]
@@ -35,14 +36,20 @@ fn version(text: &str) -> Result<Version, String> {
 
 impl FactFlags {
     /// What the flags and this machine tell about a folder.
-    pub fn of_folder(&self, folder: &Path) -> anyhow::Result<KnownFacts> {
+    pub async fn of_folder(&self, folder: &Path) -> anyhow::Result<KnownFacts> {
         let symptoms = self.symptoms()?.unwrap_or_default();
+        let mut owners = users::owners_of(folder);
+        if let Some(engine) = local_engine().await {
+            // An engine that does not tell leaves it at what the processes tell.
+            let _ = name_containers(&engine, folder, &mut owners.names).await;
+        }
         Ok(KnownFacts {
             peer_failures: peer_failures(&symptoms),
             symptoms,
             reached: None,
             peers: Vec::new(),
-            owners: users::of_folder(folder),
+            owners: owners.names,
+            unseen: owners.unseen,
             on_mount: in_container().then(|| preflight::on_mount(folder)),
             version: self.baileys,
         })

@@ -5,6 +5,8 @@ use std::io;
 use wakeeper_containers::docker::Purpose;
 use wakeeper_containers::session::{Asked, ContainerReport, Notices, OpenSession};
 use wakeeper_doctor::KnownFacts;
+use wakeeper_offline::users::{self, InUse};
+use wakeeper_private_fs::shown;
 use wakeeper_terminal::{Page, Tone, say};
 
 use super::{FactFlags, Places, Target, now_ms};
@@ -28,16 +30,31 @@ impl Target {
         let target = match self {
             Self::Container(target) => target,
             Self::Folder(places) => {
-                let facts = flags.of_folder(&places.auth_info)?;
+                let facts = flags.of_folder(&places.auth_info).await?;
                 return Ok(Session { places: places.clone(), facts, container: None, open: None });
             }
         };
         let engine = connect().await?;
-        let asked = Asked { symptoms: flags.symptoms()?, version: flags.baileys, now_ms: now_ms() };
+        let asked = Asked {
+            symptoms: flags.symptoms()?,
+            version: flags.baileys,
+            now_ms: now_ms(),
+            path: target.path.clone(),
+            assume_stopped: target.assume_stopped,
+        };
         let (name, host) = (&target.name, target.here.host());
         let open = OpenSession::open(&engine, name, &host, asked, purpose, &Terminal).await?;
         let places = target.here.in_container(&open);
-        let facts = open.facts().clone();
+        let mut facts = open.facts().clone();
+        let beside = beside(&places, &open.container().id);
+        if purpose == Purpose::Write && !target.assume_stopped && !beside.is_empty() {
+            // The container is started again as this returns.
+            return Err(InUse::Processes { folder: shown(&places.auth_info), users: beside }.into());
+        }
+        if facts.owners.is_empty() && !beside.is_empty() && open.container().is_up() {
+            facts.owners.push(format!("container {}", open.container().name));
+        }
+        facts.owners.extend(beside);
         let mut session = Session { places, facts, container: Some(open.report(now_ms())), open: Some(open) };
         session.facts = session.read_backups();
         Ok(session)
@@ -77,6 +94,13 @@ impl Session {
         }
         Ok(reported)
     }
+}
+
+/// Programs outside of a container that have its session's folder open or beside them.
+fn beside(places: &Places, container: &str) -> Vec<String> {
+    let seen = users::seen(&places.auth_info).users.into_iter();
+    let others = seen.filter(|user| user.container.as_deref() != Some(container));
+    others.map(|user| user.to_string()).collect()
 }
 
 /// Says on standard error what is done to a container.

@@ -17,7 +17,7 @@ use wakeeper_private_fs::shown;
 use wakeeper_recovery::backups::{BackupStore, Checked, Which};
 use wakeeper_terminal::{Console, Page, Tone, say, size};
 
-use crate::chosen::{FactFlags, Places, Session, TargetFlags};
+use crate::chosen::{FactFlags, Places, Session, SessionsFlag, TargetFlags};
 use crate::output::{console, show_findings};
 
 use super::verdict;
@@ -44,7 +44,7 @@ enum Action {
     Prune(Prune),
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Create {
     /// Make a new archive even when nothing changed since the newest one
     #[arg(long)]
@@ -53,7 +53,7 @@ struct Create {
     common: Common,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct List {
     /// Backups of all sessions in the backup folder
     #[arg(long)]
@@ -62,7 +62,7 @@ struct List {
     common: Common,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Verify {
     /// Archive, or the time or name of one in the backup folder [default: the newest backup]
     archive: Option<PathBuf>,
@@ -73,7 +73,7 @@ struct Verify {
     common: Common,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Prune {
     /// Keep the newest N [env: BACKUP_KEEP_LAST; default: 10]
     #[arg(long, value_name = "N")]
@@ -91,18 +91,27 @@ struct Prune {
     common: Common,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Common {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     target: TargetFlags,
+    #[command(flatten)]
+    sessions: SessionsFlag,
 }
 
 impl Common {
+    /// Runs the action once, or for every session of a folder.
+    async fn each(self, run: impl AsyncFn(Self) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+        let Self { json, target, sessions } = self;
+        let one = async |target| run(Self { json, target, sessions }).await;
+        sessions.each(target, console(json), one).await
+    }
+
     async fn open(self) -> anyhow::Result<(Console, Session)> {
-        let (target, _) = self.target.resolve()?;
+        let (target, _) = self.target.existing()?;
         let session = target.present().await?.open(&FactFlags::default(), Purpose::Read).await?;
         Ok((console(self.json), session))
     }
@@ -112,10 +121,22 @@ impl Backup {
     /// Does what was asked for.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::Create(create) => create.run().await,
-            Action::List(list) => list.run().await,
-            Action::Verify(verify) => verify.run().await,
-            Action::Prune(prune) => prune.run().await,
+            Action::Create(this) => {
+                let common = this.common.clone();
+                common.each(async |common| Create { common, ..this.clone() }.run().await).await
+            }
+            Action::List(this) => {
+                let common = this.common.clone();
+                common.each(async |common| List { common, ..this.clone() }.run().await).await
+            }
+            Action::Verify(this) => {
+                let common = this.common.clone();
+                common.each(async |common| Verify { common, ..this.clone() }.run().await).await
+            }
+            Action::Prune(this) => {
+                let common = this.common.clone();
+                common.each(async |common| Prune { common, ..this.clone() }.run().await).await
+            }
         }
     }
 }

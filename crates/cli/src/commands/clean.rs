@@ -16,7 +16,7 @@ use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
 use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 
-use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms};
 use crate::output::{console, show_findings};
 
 use crate::typed;
@@ -82,6 +82,8 @@ pub struct Clean {
     facts: FactFlags,
     #[command(flatten)]
     target: TargetFlags,
+    #[command(flatten)]
+    sessions: SessionsFlag,
 }
 
 fn address(text: &str) -> Result<Address, String> {
@@ -93,8 +95,13 @@ fn address(text: &str) -> Result<Address, String> {
 impl Clean {
     /// Plans, asks where that is due, backs up, repairs, and looks again.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (target, settings) = self.target.clone().resolve()?;
-        let target = target.present().await?;
+        let console = console(self.json);
+        self.sessions.each(self.target.clone(), console, |flags| self.one(flags)).await
+    }
+
+    async fn one(&self, flags: TargetFlags) -> anyhow::Result<ExitCode> {
+        let (target, settings) = flags.existing()?;
+        let target = target.present().await?.assuming_stopped(self.assume_stopped);
         let session = target.open(&self.facts, Purpose::Read).await?;
         if matches!(target, Target::Container(_)) {
             let rules = Rules { handshake: settings.handshake, ..Rules::default() };

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use wakeeper_doctor::layout::sessions_in;
 use wakeeper_doctor::{Options, examine};
 use wakeeper_engine_store::Copies;
+use wakeeper_terminal::{Console, one_by_one, quoted};
 
-use crate::chosen::{FactFlags, now_ms};
+use crate::chosen::{FactFlags, SessionsFlag, name_of, now_ms, sessions_below};
 use crate::environment;
 use crate::output::{console, heading, show_findings};
 use crate::settings::ArchiveSettings;
@@ -33,15 +35,26 @@ pub struct Examine {
     json: bool,
     #[command(flatten)]
     facts: FactFlags,
+    #[command(flatten)]
+    sessions: SessionsFlag,
 }
 
 impl Examine {
     /// Examines and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
+        if !self.sessions.all_sessions {
+            return self.one(&self.path, console).await;
+        }
+        let sessions = sessions_below(&self.path)?.into_iter();
+        let named = sessions.map(|path| (name_of(&path, &self.path), path)).collect();
+        Ok(one_by_one(named, console, async |path: PathBuf| self.one(&path, console).await).await?)
+    }
+
+    async fn one(&self, path: &Path, console: Console) -> anyhow::Result<ExitCode> {
         // Settings only tell the passphrase of backups here.
         let settings: ArchiveSettings = environment::settings([], None)?;
-        let facts = self.facts.of_folder(&self.path).context("cannot use --log")?;
+        let facts = self.facts.of_folder(path).await.context("cannot use --log")?;
         let progress = console.progress("examining");
         let options = Options {
             store: self.store.as_deref(),
@@ -51,17 +64,20 @@ impl Examine {
             ..facts.options(now_ms())
         };
         let failed = |path: &Path| format!("cannot examine {}", path.display());
-        let report = if let Some(database) = wakeeper_engine_store::database_in(&self.path) {
+        let report = if let Some(database) = wakeeper_engine_store::database_in(path) {
             let options = facts.options(now_ms());
             let examined = wakeeper_engine_store::examine(&database, &options, &Copies::default()).await;
             examined.with_context(|| failed(&database))?.report
         } else {
-            examine(&self.path, &options).with_context(|| failed(&self.path))?
+            examine(path, &options).with_context(|| failed(path))?
         };
         console.show(&report, |page| {
             heading(page, &report);
             health::show_log(page, &facts);
             show_findings(page, &report.findings);
+            let inside = sessions_in(path).into_iter().take(3);
+            let steps: Vec<_> = inside.map(|path| format!("wakeeper examine {}", quoted(&path))).collect();
+            page.next(&steps.into_iter().map(|step| (step, "is about this one")).collect::<Vec<_>>());
         })?;
         Ok(verdict(report.healthy))
     }

@@ -10,9 +10,9 @@ use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::{KnownFacts, symptoms};
 use wakeeper_model::{ago, plural};
 use wakeeper_offline as offline;
-use wakeeper_terminal::{Page, Tone};
+use wakeeper_terminal::{Console, Page, Tone};
 
-use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};
+use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container};
 use crate::output::{console, heading, show_findings};
 
 use crate::typed;
@@ -33,6 +33,8 @@ pub struct Health {
     facts: FactFlags,
     #[command(flatten)]
     target: TargetFlags,
+    #[command(flatten)]
+    sessions: SessionsFlag,
 }
 
 /// The report on a session, in a container or not.
@@ -48,7 +50,11 @@ impl Health {
     /// Examines and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
-        let (target, _) = self.target.resolve()?;
+        self.sessions.each(self.target.clone(), console, |flags| self.one(flags, console)).await
+    }
+
+    async fn one(&self, flags: TargetFlags, console: Console) -> anyhow::Result<ExitCode> {
+        let (target, _) = flags.existing()?;
         let mut session = target.present().await?.open(&self.facts, Purpose::Read).await?;
         let facts = session.with_backups();
         let examined = offline::health(&session.places, &facts, console.progress("examining")).await?;
@@ -68,10 +74,11 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
     heading(page, &health.report);
     show_backups(page, health);
     // The state of its own container is above.
-    match health.owners.as_slice() {
-        [] if places.container.is_some() => {}
-        [] => page.fact("in use by", "no running program was found"),
-        owners => page.fact("in use by", owners.join(", ")),
+    match (health.owners.as_slice(), &health.unseen) {
+        ([], _) if places.container.is_some() => {}
+        ([], None) => page.fact("in use by", "no running program was found"),
+        ([], Some(unseen)) => page.fact("in use by", format!("no running program was found, but {unseen}")),
+        (owners, _) => page.fact("in use by", owners.join(", ")),
     }
     show_log(page, facts);
     show_findings(page, &health.report.findings);
@@ -80,7 +87,8 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
         heading(page, &other.report);
         show_findings(page, &other.report.findings);
     }
-    page.next(&next_steps(health, places));
+    let inside = places.sessions_inside("health");
+    page.next(&[next_steps(health, places), inside].concat());
 }
 
 /// How many backups there are, and how old the newest is that gives the login back.

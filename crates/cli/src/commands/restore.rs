@@ -62,7 +62,7 @@ impl Restore {
             super::wrong_usage("--force needs --what all");
         }
         let (target, _) = self.target.clone().resolve()?;
-        let target = target.present().await?;
+        let target = target.present().await?.assuming_stopped(self.assume_stopped);
         let in_container = matches!(target, Target::Container(_));
         // Compared while a container runs; it is stopped only when there is something to give back.
         let session = target.open(&FactFlags::default(), Purpose::Read).await?;

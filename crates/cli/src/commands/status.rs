@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::stats::Stats;
 use wakeeper_containers::docker::{Container, Purpose};
+use wakeeper_doctor::findings::codes::SESSIONS_INSIDE;
 use wakeeper_doctor::{Severity, symptoms};
 use wakeeper_offline as offline;
 use wakeeper_recovery::incidents::{Incident, last};
@@ -46,6 +47,9 @@ struct Report {
     usage: Option<Stats>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<offline::Health>,
+    /// The sessions below its folder, when that holds several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sessions: Vec<Below>,
     /// Why nothing is known of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_problem: Option<String>,
@@ -54,11 +58,19 @@ struct Report {
     log: Vec<String>,
 }
 
+/// One of several sessions.
+#[derive(Serialize)]
+struct Below {
+    session: String,
+    #[serde(flatten)]
+    health: offline::Health,
+}
+
 impl Status {
     /// Looks at everything and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
-        let (target, settings) = self.target.container_or_default()?;
+        let (target, settings) = self.target.clone().container_or_default()?;
         let Target::Container(named) = &target else {
             super::wrong_usage("status is about a container; for a folder there is `health`")
         };
@@ -75,13 +87,23 @@ impl Status {
             Err(error) => (None, Some(format!("{error:#}"))),
         };
         let incidents = last(&monitors, &container.name, LAST_INCIDENTS).await;
-        let sound = session.as_ref().is_none_or(|session| session.report.healthy);
+        let sessions = match &session {
+            Some(session) if session.report.findings.iter().any(|found| found.code == SESSIONS_INSIDE) => {
+                below(self.target.in_container(&named.name), console).await?
+            }
+            _ => Vec::new(),
+        };
+        let sound = match sessions.as_slice() {
+            [] => session.as_ref().is_none_or(|session| session.report.healthy),
+            sessions => sessions.iter().all(|below| below.health.report.healthy),
+        };
         let well = container.is_well() && sound;
         let report = Report {
             summary: container.summary(now_ms()),
             container,
             usage,
             session,
+            sessions,
             session_problem,
             incidents,
             log,
@@ -97,6 +119,16 @@ async fn examined(target: &Target, console: Console) -> anyhow::Result<(offline:
     let progress = console.progress("examining");
     let health = offline::health(&session.places, &session.facts, progress).await?;
     Ok((health, session.places.backups.shelf.clone()))
+}
+
+/// The health of each session below a container's folder.
+async fn below(flags: TargetFlags, console: Console) -> anyhow::Result<Vec<Below>> {
+    let mut sessions = Vec::new();
+    for (session, flags) in flags.each().await? {
+        let (health, _) = examined(&flags.resolve()?.0, console).await?;
+        sessions.push(Below { session, health });
+    }
+    Ok(sessions)
 }
 
 fn show(page: &mut Page, report: &Report) {
@@ -122,7 +154,13 @@ fn show(page: &mut Page, report: &Report) {
     if let Some(words) = container.health_words() {
         page.fact("health check", words);
     }
-    session(page, report);
+    if let (true, Some(health)) = (report.sessions.is_empty(), &report.session) {
+        session(page, report, health);
+    } else if report.sessions.is_empty() {
+        page.gap();
+        page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));
+    }
+    report.sessions.iter().for_each(|below| session(page, report, &below.health));
     if !report.incidents.is_empty() {
         page.gap();
         page.line(page.tone(Tone::Strong, "Last incidents:"));
@@ -137,12 +175,8 @@ fn show(page: &mut Page, report: &Report) {
     }
 }
 
-fn session(page: &mut Page, report: &Report) {
+fn session(page: &mut Page, report: &Report, session: &offline::Health) {
     page.gap();
-    let Some(session) = &report.session else {
-        page.line(page.tone(Tone::Warning, report.session_problem.as_deref().unwrap_or("no session")));
-        return;
-    };
     heading(page, &session.report);
     let errors = session.report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     page.fact("findings", format!("{errors} errors of {} in all", session.report.findings.len()));

@@ -351,6 +351,24 @@ pub(crate) mod testing {
             ContainerInspectResponse { name: Some(name.to_owned()), ..ContainerInspectResponse::default() };
         Container::of(response)
     }
+
+    /// A running container that works in `/app`.
+    pub fn container_with(name: &str, mounts: Vec<Mount>, environment: &[(&str, &str)]) -> Container {
+        let variables = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Container {
+            id: format!("id-of-{name}"),
+            status: Status::Running,
+            working_dir: "/app".into(),
+            mounts,
+            environment: variables.collect(),
+            ..container(name)
+        }
+    }
+
+    /// A folder of the engine's machine in a container.
+    pub fn mount(source: &str, destination: &str, writable: bool) -> Mount {
+        Mount { kind: MountKind::Bind, source: source.into(), destination: destination.into(), writable }
+    }
 }
 
 #[cfg(test)]

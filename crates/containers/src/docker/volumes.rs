@@ -31,8 +31,8 @@ pub enum VolumeError {
     Engine(#[from] EngineError),
     /// There is no session where one was expected.
     #[error(
-        "container {container} has no session folder {path}; if it is elsewhere, say so with the label \
-         whatsapp.session.auth-info"
+        "container {container} has no session folder {path}, and none was found in the usual places; name the session's \
+         folder in the container with --path FOLDER, or with the label whatsapp.session.auth-info"
     )]
     NoSession {
         /// The container.

@@ -28,7 +28,13 @@ impl BackupFolder {
         host: &Host,
     ) -> Result<Self, EngineError> {
         let own = local_folder(engine, container, &layout.backups, Purpose::Write).await?;
-        let label = if own.is_some() { file_name(&layout.auth_info) } else { container.name.clone() };
+        let folder = file_name(&layout.auth_info);
+        let label = match own {
+            Some(_) => folder,
+            // It may hold others beside this one.
+            None if layout.is_one_of_many => format!("{}_{folder}", container.name),
+            None => container.name.clone(),
+        };
         // This machine's own backup folder may be mounted into a container as well.
         let handle = own.or_else(|| untrusted(&host.backups));
         Ok(Self {

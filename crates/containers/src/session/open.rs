@@ -33,6 +33,10 @@ pub struct Asked {
     pub version: Option<Version>,
     /// The present time, milliseconds since 1970.
     pub now_ms: i64,
+    /// The session's folder in the container; `None` finds it.
+    pub path: Option<PathBuf>,
+    /// Other containers that have the folder do not use this session.
+    pub assume_stopped: bool,
 }
 
 /// A container's session, open for work.
@@ -57,7 +61,8 @@ impl OpenSession {
         purpose: Purpose,
         notices: &dyn Notices,
     ) -> Result<Self, AccessError> {
-        let located = LocatedSession::find(engine, name, host).await?;
+        let mut located = LocatedSession::find_at(engine, name, asked.path.as_deref(), host).await?;
+        located.others_do_not_matter = asked.assume_stopped;
         let restarted = host.start_what_was_left(engine).await;
         restarted.started.iter().chain(&restarted.failed).for_each(|text| notices.say(text));
         let facts = facts_of(&located, asked, notices).await;
@@ -82,6 +87,16 @@ impl OpenSession {
     /// The container as it was when the session was opened.
     pub fn container(&self) -> &Container {
         &self.located.container
+    }
+
+    /// The session's folder in the container.
+    pub fn place(&self) -> &Path {
+        &self.located.layout.auth_info
+    }
+
+    /// The same, when it is not where the container usually has it.
+    pub fn elsewhere(&self) -> Option<&Path> {
+        self.located.layout.is_one_of_many.then_some(self.located.layout.auth_info.as_path())
     }
 
     /// Its session's folder, here.
@@ -153,11 +168,16 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
         }
         log.symptoms
     };
+    let others = located.other_owners().await;
+    let mut owners: Vec<String> = others.iter().map(ToString::to_string).collect();
+    if !owners.is_empty() && located.container.is_up() {
+        owners.insert(0, format!("container {}", located.container.name));
+    }
     KnownFacts {
         peer_failures: peer_failures(&symptoms),
         symptoms,
         peers: Vec::new(),
-        owners: located.other_owners().await,
+        owners,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
         version: asked.version,
         ..KnownFacts::default()

@@ -86,7 +86,7 @@ impl ContainerSession {
 
 /// How far a container's session is within reach.
 async fn access(engine: &Engine, container: &Container, watching: &Watching) -> Access {
-    let layout = SessionLayout::of(container);
+    let layout = SessionLayout::find(engine, container).await;
     if container.auto_remove {
         let why = "it was started with --rm, so a stop would remove it and its files";
         return Access::ReportOnly(why.to_owned());

@@ -154,11 +154,16 @@ impl Fleet {
 
     async fn watch(&mut self, engine: &Engine, container: &Container) {
         let name = container.name.clone();
-        let layout = SessionLayout::of(container);
-        match LocatedSession::of(engine, container.clone(), &self.watching.host).await {
-            Ok(_) => self.start_what_was_left(engine).await,
-            Err(error) => tracing::warn!(container = name, "its backup folder is out of reach: {error}"),
-        }
+        let layout = match LocatedSession::of(engine, container.clone(), &self.watching.host).await {
+            Ok(located) => {
+                self.start_what_was_left(engine).await;
+                located.layout
+            }
+            Err(error) => {
+                tracing::warn!(container = name, "its backup folder is out of reach: {error}");
+                SessionLayout::of(container)
+            }
+        };
         let session = ContainerSession::of(engine.clone(), container, &self.watching).await;
         let how = match session.access() {
             Access::Full if self.watching.rules.repair => "repairs are on".to_owned(),

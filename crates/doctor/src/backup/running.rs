@@ -1,10 +1,12 @@
 //! Backups of a folder whose gateway goes on running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{BackupError, CreateOptions, Created, Reached, Reason, Shelf, create_because};
 use crate::examine::{ExamineError, Options, examine};
-use crate::findings::codes::RATCHET_ROLLED_BACK;
+use crate::findings::{self, codes::RATCHET_ROLLED_BACK};
+use crate::formats::baileys::name::Name;
+use crate::layout::Layout;
 use crate::source::{Folder, NoSessionFolder, SourceError, require_session_folder};
 
 /// A gateway that writes at the wrong moment is given so many more chances.
@@ -22,6 +24,14 @@ pub enum RunningBackupError {
     /// It cannot be compared with its newest backup.
     #[error(transparent)]
     Examine(#[from] ExamineError),
+    /// There is nothing to copy.
+    #[error("nothing was backed up, because {path} holds no file of a session: {why}")]
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+        /// What it is.
+        why: String,
+    },
     /// It cannot be copied, or the copy is not sound.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -49,6 +59,12 @@ pub fn create_running(
 ) -> Result<Created, RunningBackupError> {
     require_session_folder(auth_info)?;
     let folder = Folder::open(auth_info)?;
+    let (files, _) = folder.list_some(&options.limits, |name| Name::parse(name).is_baileys())?;
+    if files.is_empty() {
+        let why = findings::for_layout(&Layout::of(&folder));
+        let why = why.map_or_else(|| "there is no login yet".to_owned(), |found| found.evidence);
+        return Err(RunningBackupError::Nothing { path: folder.path().to_owned(), why });
+    }
     for _ in 1..ATTEMPTS {
         match create_because(&folder, options, how, reason) {
             Err(BackupError::Changing { .. }) => {}

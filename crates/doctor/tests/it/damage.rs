@@ -437,7 +437,7 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 19] = [
+const ELSEWHERE: [&str; 21] = [
     "credentials_not_linked",
     "file_foreign",
     "file_unreadable",
@@ -449,10 +449,12 @@ const ELSEWHERE: [&str; 19] = [
     "native_own_sender_key",
     "native_pre_keys_missing",
     "native_row_unreadable",
+    "not_a_session",
     "older_copy",
     "ratchet_rolled_back",
     "repair_unfinished",
     "sender_key_unusable_skipped",
+    "sessions_inside",
     "signal_session_chosen",
     "signal_session_failing",
     "store_is_directory",

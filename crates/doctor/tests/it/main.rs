@@ -8,6 +8,7 @@ mod confined;
 mod damage;
 mod healthy;
 mod judge;
+mod layout;
 mod logs;
 mod properties;
 mod rollback;

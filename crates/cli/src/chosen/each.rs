@@ -1,0 +1,77 @@
+//! Commands that work on every session of a folder, one after the other.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use wakeeper_containers::docker::Purpose;
+use wakeeper_doctor::layout::{Layout, sessions_in};
+use wakeeper_private_fs::shown;
+use wakeeper_terminal::{Console, one_by_one};
+
+use super::{FactFlags, Places, Target, TargetFlags};
+
+/// Whether a command is about one session or about all of a folder.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub struct SessionsFlag {
+    /// Work on every session in the folder, one after the other, when the folder holds several
+    #[arg(long, help_heading = "Which session")]
+    pub all_sessions: bool,
+}
+
+impl SessionsFlag {
+    /// Runs a command once, or for every session below the folder that is meant: one that fails keeps no other from its turn.
+    pub async fn each(
+        self,
+        flags: TargetFlags,
+        console: Console,
+        run: impl AsyncFn(TargetFlags) -> anyhow::Result<ExitCode>,
+    ) -> anyhow::Result<ExitCode> {
+        if !self.all_sessions {
+            return run(flags).await;
+        }
+        Ok(one_by_one(flags.each().await?, console, run).await?)
+    }
+}
+
+/// The sessions below a folder; an error when there are none.
+pub fn sessions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    match Layout::at(folder) {
+        Some(Layout::Session) => Ok(vec![folder.to_owned()]),
+        Some(Layout::Sessions(_)) => Ok(sessions_in(folder)),
+        _ => bail!("no session was found in {} or below it", shown(folder).display()),
+    }
+}
+
+impl TargetFlags {
+    /// The same flags for each session below the folder that they mean, by the session's name.
+    pub async fn each(self) -> anyhow::Result<Vec<(String, Self)>> {
+        let (target, _) = self.clone().existing()?;
+        let session = match target.present().await? {
+            Target::Folder(Places { session, .. }) => {
+                let sessions = sessions_below(&session.auth_info)?;
+                let named = |path: PathBuf| {
+                    let flags = Self { auth_info_dir: Some(path.clone()), ..self.clone() };
+                    (name_of(&path, &session.auth_info), flags)
+                };
+                return Ok(sessions.into_iter().map(named).collect());
+            }
+            target @ Target::Container(_) => target.open(&FactFlags::default(), Purpose::Read).await?,
+        };
+        let (here, there) =
+            (&session.places.auth_info, session.container.as_ref().map(|found| &found.auth_info));
+        let named = |path: PathBuf| {
+            let below = path.strip_prefix(here).unwrap_or(Path::new(""));
+            let flags = Self { inside: there.map(|there| there.join(below)), ..self.clone() };
+            (name_of(&path, here), flags)
+        };
+        Ok(sessions_below(here)?.into_iter().map(named).collect())
+    }
+}
+
+/// A session's name among others: its path below the folder that was named.
+pub fn name_of(session: &Path, folder: &Path) -> String {
+    let below = session.strip_prefix(folder).ok().filter(|below| !below.as_os_str().is_empty());
+    below.unwrap_or(session).display().to_string()
+}
