@@ -10,7 +10,7 @@ mod open;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};
-pub use log::LogSymptoms;
+pub use log::ContainerLog;
 pub(crate) use log::symptoms_of;
 pub use open::{Asked, ContainerReport, Notices, OpenSession};
 

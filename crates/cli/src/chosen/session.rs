@@ -33,7 +33,7 @@ impl Target {
             }
         };
         let engine = connect().await?;
-        let asked = Asked { symptoms: flags.symptoms()?, version: flags.baileys, now_ms: now_ms() };
+        let asked = Asked { log: flags.named_log()?, version: flags.baileys, now_ms: now_ms() };
         let (name, host) = (&target.name, target.here.host());
         let open = OpenSession::open(&engine, name, &host, asked, purpose, &Terminal).await?;
         let places = target.here.in_container(&open);

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use wakeeper_doctor::{Options, examine};
+use serde::Serialize;
+use wakeeper_doctor::symptoms::LogFacts;
+use wakeeper_doctor::{Options, Report, examine};
 use wakeeper_engine_store::Copies;
 
-use crate::chosen::{FactFlags, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, TargetFlags, now_ms, show_log_read};
 use crate::output::{console, heading, show_findings};
 
 use super::{health, verdict};
@@ -19,7 +21,8 @@ use super::{health, verdict};
     wakeeper examine ./auth_info --log app.log\n  \
     docker logs my-bot 2>&1 | wakeeper examine ./auth_info --log -\n  \
     wakeeper examine session_backups/auth_info_20260131T120000000Z.tar.zst --json\n\n\
-    Exit code 1 when a finding of severity error exists. docs/findings.md explains every code.")]
+    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.\n\
+    docs/findings.md explains every code.")]
 pub struct Examine {
     /// Session folder (the one that holds creds.json), backup archive, or a gateway's session database (engine.db)
     path: PathBuf,
@@ -33,13 +36,21 @@ pub struct Examine {
     facts: FactFlags,
 }
 
+/// The report, and which log was read for it.
+#[derive(Serialize)]
+struct Examined<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    log_read: Option<&'a LogFacts>,
+}
+
 impl Examine {
     /// Examines and reports.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
         // Settings only tell the passphrase of backups here.
         let (_, settings) = TargetFlags::default().resolve()?;
-        let facts = self.facts.of_folder(&self.path).context("cannot use --log")?;
+        let facts = self.facts.looking_beside().of_folder(&self.path).context("cannot use --log")?;
         let progress = console.progress("examining");
         let options = Options {
             store: self.store.as_deref(),
@@ -56,10 +67,13 @@ impl Examine {
         } else {
             examine(&self.path, &options).with_context(|| failed(&self.path))?
         };
-        console.show(&report, |page| {
+        let examined = Examined { report: &report, log_read: facts.log.as_ref() };
+        console.show(&examined, |page| {
             heading(page, &report);
             health::show_log(page, &facts);
             show_findings(page, &report.findings);
+            page.gap();
+            show_log_read(page, &facts, &self.path);
         })?;
         Ok(verdict(report.healthy))
     }

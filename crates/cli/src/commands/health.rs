@@ -12,7 +12,7 @@ use wakeeper_engine::offline;
 use wakeeper_model::{ago, plural};
 use wakeeper_terminal::{Page, Tone};
 
-use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container};
+use crate::chosen::{FactFlags, Places, TargetFlags, now_ms, show_container, show_log_read};
 use crate::output::{console, heading, show_findings};
 
 use super::verdict;
@@ -22,7 +22,7 @@ use super::verdict;
 #[command(after_help = "Examples:\n  wakeeper health\n  wakeeper health --data-dir /srv/bot\n  \
     wakeeper health --container my-whatsapp-api\n  \
     wakeeper health --data-dir /srv/bot --log /srv/bot/logs/app.log\n\n\
-    Exit code 1 when a finding of severity error exists.")]
+    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.")]
 pub struct Health {
     /// Print one JSON document
     #[arg(long)]
@@ -47,7 +47,7 @@ impl Health {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let console = console(self.json);
         let (target, _) = self.target.resolve()?;
-        let mut session = target.present().await?.open(&self.facts, Purpose::Read).await?;
+        let mut session = target.present().await?.open(&self.facts.looking_beside(), Purpose::Read).await?;
         let facts = session.with_backups();
         let examined = offline::health(&session.places, &facts, console.progress("examining")).await?;
         let report = Report { container: session.container.take(), session: examined };
@@ -78,6 +78,8 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
         heading(page, &other.report);
         show_findings(page, &other.report.findings);
     }
+    page.gap();
+    show_log_read(page, facts, &places.auth_info);
     page.next(&next_steps(health, places));
 }
 
@@ -97,7 +99,7 @@ pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
 
 /// What the log shows of the session as a whole.
 pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
-    for seen in symptoms::summary(&facts.symptoms) {
+    for seen in facts.log.iter().flat_map(|log| &log.seen) {
         if let Some(meaning) = seen.meaning {
             page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
         }
