@@ -35,13 +35,17 @@ impl LocatedSession {
                         let (from, to) = times.unwrap_or((at_ms, at_ms));
                         times = Some((at_ms.min(from), at_ms.max(to)));
                     }
-                    symptoms_of(&mut scanner, &line).iter().for_each(|symptom| digest.add(symptom));
+                    for symptom in symptoms_of(&mut scanner, &line) {
+                        digest.add(&symptom);
+                    }
                 }
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };
-        scanner.finish().iter().for_each(|symptom| digest.add(symptom));
+        for symptom in scanner.finish() {
+            digest.add(&symptom);
+        }
         let mut reading = scanner.reading().clone();
         if let Some((from, to)) = times {
             // The engine's times are sure, whatever the lines say of theirs.

@@ -22,7 +22,7 @@ const TAIL: u64 = 256 << 20;
 
 /// `*.log`, and what `nohup` writes.
 fn is_log(name: &str) -> bool {
-    name.ends_with(".log") || name == "nohup.out"
+    Path::new(name).extension().is_some_and(|end| end == "log") || name == "nohup.out"
 }
 
 /// What makes a folder one of a session.

@@ -211,7 +211,9 @@ pub fn read_log(reader: impl Read, source: String, now_ms: Option<i64>) -> std::
 /// Summarises symptoms contact by contact.
 pub fn peer_failures(symptoms: &[Symptom]) -> Vec<PeerFailures> {
     let mut digest = Digest::default();
-    symptoms.iter().for_each(|symptom| digest.add(symptom));
+    for symptom in symptoms {
+        digest.add(symptom);
+    }
     digest.facts(String::new(), Reading::default()).peer_failures
 }
 

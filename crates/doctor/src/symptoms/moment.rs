@@ -70,9 +70,7 @@ pub(super) fn find(line: &[u8], now_ms: Option<i64>) -> Option<(Moment, Range<us
         let digits = found.name("e").or_else(|| found.name("e2"))?;
         return Some((since_1970(std::str::from_utf8(digits.as_bytes()).ok()?)?, digits.range()));
     }
-    if memchr::memchr(b':', head).is_none() {
-        return None;
-    }
+    memchr::memchr(b':', head)?;
     let found = SPELLED.iter().filter_map(|spelling| {
         let found = spelling.captures(head)?;
         Some((spelled(&found, now_ms)?, found.get(0)?.range()))

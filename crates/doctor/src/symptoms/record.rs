@@ -93,8 +93,8 @@ fn named<'t>(text: &'t [u8], name: &str) -> Option<&'t str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::unwrap::unwrap;
+    use super::*;
 
     fn record(text: &str) -> Record {
         let mut record = Record::default();

@@ -2,7 +2,6 @@
 //! say whose messages fail is told.
 
 use std::fs::File;
-use std::path::PathBuf;
 
 use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::symptoms::{Class, Layout, LogFacts, Stored, read_log, scan, word};
@@ -15,7 +14,7 @@ const NOW_MS: i64 = 1_795_910_400_000;
 const FAILING: &str = "session-5511900000002.3.json";
 
 fn log(name: &str) -> LogFacts {
-    let file = File::open(PathBuf::from(fixture_path("logs")).join(name)).unwrap();
+    let file = File::open(fixture_path("logs").join(name)).unwrap();
     let facts = read_log(file, name.to_owned(), Some(NOW_MS)).unwrap();
     LogFacts { named: true, ..facts }
 }
