@@ -63,7 +63,7 @@ fn count(path: &Path, locale: Option<&str>) -> anyhow::Result<u64> {
 
 fn classify(path: &Path) -> anyhow::Result<u64> {
     let mut bad_macs = 0;
-    symptoms::scan_each(File::open(path)?, |symptom| {
+    symptoms::scan_each(File::open(path)?, None, |symptom| {
         bad_macs += u64::from(symptom.class == Class::BadMac && symptom.peer.is_some());
     })?;
     Ok(bad_macs)

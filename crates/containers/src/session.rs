@@ -11,7 +11,7 @@ mod owners;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};
-pub use log::LogSymptoms;
+pub use log::ContainerLog;
 pub(crate) use log::symptoms_of;
 pub use open::{Asked, ContainerReport, Notices, OpenSession};
 pub use owners::{Sharer, name_containers, sharers_of};

@@ -22,7 +22,7 @@ use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::state::SessionState;
-use crate::symptoms::PeerFailures;
+use crate::symptoms::{LogFacts, PeerFailures};
 use crate::transfer::moved_out;
 
 mod file;
@@ -47,6 +47,8 @@ pub struct Options<'a> {
     pub database: Option<&'a str>,
     /// What logs say, peer by peer.
     pub peer_failures: &'a [PeerFailures],
+    /// What its log says as a whole, when one was read.
+    pub log: Option<&'a LogFacts>,
     /// How far its ratchets are known to have come.
     pub reached: Option<&'a Reached>,
     /// Contacts whose Signal sessions a person wants negotiated anew.
@@ -72,6 +74,7 @@ impl Options<'_> {
             store: None,
             database: None,
             peer_failures: &[],
+            log: None,
             reached: None,
             peers: &[],
             owners: &[],

@@ -7,14 +7,14 @@ use crate::backup::{Reached, Shelf};
 use crate::examine::Options;
 use crate::formats::baileys::Version;
 use crate::secret::Passphrase;
-use crate::symptoms::{PeerFailures, Symptom};
+use crate::symptoms::{LogFacts, PeerFailures};
 
 /// What is known of a session besides its files.
 #[derive(Debug, Clone, Default)]
 pub struct KnownFacts {
-    /// What its log shows.
-    pub symptoms: Vec<Symptom>,
-    /// The same, summed up contact by contact.
+    /// What its log says, when one was read.
+    pub log: Option<LogFacts>,
+    /// The same contact by contact, and what is known from elsewhere.
     pub peer_failures: Vec<PeerFailures>,
     /// How far its ratchets are known to have come: what its newest backup holds.
     pub reached: Option<Reached>,
@@ -31,6 +31,13 @@ pub struct KnownFacts {
 }
 
 impl KnownFacts {
+    /// Adds what its log says.
+    #[must_use]
+    pub fn with_log(self, log: Option<LogFacts>) -> Self {
+        let peer_failures = log.as_ref().map_or(self.peer_failures, |log| log.peer_failures.clone());
+        Self { log, peer_failures, ..self }
+    }
+
     /// Adds what the newest backup tells.
     #[must_use]
     pub fn with_backups(self, shelf: &Path, label: &str, passphrase: Option<&Passphrase>) -> Self {
@@ -43,6 +50,7 @@ impl KnownFacts {
         Options {
             version: self.version,
             peer_failures: &self.peer_failures,
+            log: self.log.as_ref(),
             reached: self.reached.as_ref(),
             peers: &self.peers,
             owners: &self.owners,

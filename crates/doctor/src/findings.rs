@@ -51,7 +51,7 @@ findings! {
     signal_session_skipped_many, signal_session_pending_mismatch, signal_session_contaminated,
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
-    signal_session_failing, signal_session_chosen, ratchet_rolled_back,
+    signal_session_failing, messages_failing, log_not_understood, signal_session_chosen, ratchet_rolled_back,
     sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_unusable_skipped,
     sender_key_memory_orphan,
     app_state_key_missing, lid_mapping_asymmetric,
@@ -230,7 +230,7 @@ const TOLD_BY_MORE: [StateRule; 2] = [ratchet_rolled_back::detect, signal_sessio
 
 /// Findings about a session as a whole, however it is stored.
 pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
-    let rules: [StateRule; 11] = [
+    let rules: [StateRule; 13] = [
         credentials_missing::detect,
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
@@ -240,6 +240,8 @@ pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
         signal_session_none_open::detect,
         signal_session_predates_pairing::detect,
         signal_session_failing::detect,
+        messages_failing::detect,
+        log_not_understood::detect,
         sender_key_memory_orphan::detect,
         app_state_key_missing::detect,
     ];

@@ -5,7 +5,6 @@
 //! where it names the contact, a line that it matches and a near miss that it must not, and that row is its
 //! own test.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
@@ -13,22 +12,40 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::state::SessionState;
-use needles::{Literals, Needles};
+use needles::{Literals, Needles, RowSet};
 
 mod baileys;
+mod beside;
+mod broken;
+mod digest;
+mod gateways;
 mod libsignal;
+mod moment;
 mod native;
 mod needles;
+mod reading;
+mod record;
 mod redact;
 mod scan;
+mod storage;
+mod stream;
 mod summary;
+mod text;
+mod told;
 mod trouble;
+mod unwrap;
 mod whatsmeow;
 
+pub use beside::read_logs_beside;
+pub use digest::{Digest, LogFacts, Unattributed, peer_failures, read_log};
+pub use reading::Reading;
 pub use redact::redact;
-pub use scan::{Scanner, scan, scan_each};
+pub use scan::Scanner;
+pub use stream::{scan, scan_each};
 pub use summary::{Seen, summary, word};
+pub use text::{Stored, Utf16};
 pub use trouble::PeerFailures;
+pub use unwrap::Layout;
 
 /// What a line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -86,6 +103,8 @@ pub enum Class {
     StorageFault,
     /// A stored Signal session could not be read and was set aside.
     RowQuarantined,
+    /// The gateway found its own credentials torn, or put a copy of them back.
+    CredentialsTorn,
 }
 
 impl Class {
@@ -109,6 +128,8 @@ pub(crate) enum PeerIn {
     NextFrame,
     /// In this capture group, as a JID or as libsignal writes it.
     Group(usize),
+    /// Nowhere, and the line counts only in a record that tells how a connection ended.
+    Connection,
     /// It is a stack frame that names the contact: user, domain suffix, device.
     Frame,
 }
@@ -144,6 +165,15 @@ pub struct Symptom {
 struct Tables {
     needles: Needles,
     rows: Vec<Compiled>,
+    /// The rows that are frames.
+    frames: RowSet,
+}
+
+impl Tables {
+    /// Whether a line may match frames and nothing else.
+    fn are_frames(&self, rows: RowSet) -> bool {
+        rows == self.frames
+    }
 }
 
 /// A row, ready for use.
@@ -172,42 +202,15 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     };
     let rows: Vec<_> = all_rows().filter_map(compiled).collect();
     let needles = Needles::of(rows.iter().map(|compiled| compiled.row.pattern));
-    Tables { needles, rows }
+    let frames = rows.iter().map(|compiled| compiled.row.peer == PeerIn::Frame);
+    let frames = RowSet::of(frames);
+    Tables { needles, rows, frames }
 });
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    [baileys::ROWS, libsignal::ROWS, whatsmeow::ROWS, native::ROWS].into_iter().flatten()
-}
-
-#[derive(Default)]
-struct Tally<'a> {
-    ids: BTreeSet<&'a str>,
-    attempts: usize,
-    last_ms: Option<i64>,
-    classes: BTreeSet<Class>,
-}
-
-/// Summarises symptoms contact by contact.
-pub fn peer_failures(symptoms: &[Symptom]) -> Vec<PeerFailures> {
-    let mut by_peer: BTreeMap<&Address, Tally<'_>> = BTreeMap::new();
-    for symptom in symptoms.iter().filter(|symptom| symptom.class.is_session_failure()) {
-        let Some(peer) = &symptom.peer else { continue };
-        let tally = by_peer.entry(peer).or_default();
-        tally.ids.extend(symptom.message_id.as_deref());
-        // One failed message prints one such line, and many others: the others are not counted.
-        tally.attempts += usize::from(symptom.class == Class::AttemptFailed);
-        tally.last_ms = tally.last_ms.max(symptom.at_ms);
-        tally.classes.insert(symptom.class);
-    }
-    by_peer
+    [baileys::ROWS, gateways::ROWS, libsignal::ROWS, storage::ROWS, whatsmeow::ROWS, native::ROWS]
         .into_iter()
-        .map(|(peer, tally)| PeerFailures {
-            peer: peer.clone(),
-            messages: if tally.ids.is_empty() { tally.attempts.max(1) } else { tally.ids.len() },
-            last_ms: tally.last_ms,
-            classes: tally.classes.into_iter().collect(),
-        })
-        .collect()
+        .flatten()
 }
 
 /// Whether two names may be the same device: under Baileys 6 a log does not tell LIDs from phone numbers.

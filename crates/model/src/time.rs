@@ -82,6 +82,39 @@ fn three(text: &str, separator: char) -> Option<[&str; 3]> {
     Some([parts.next()?, parts.next()?, parts.next()?])
 }
 
+/// The parts of a moment as somebody wrote them.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// The year.
+    pub year: i16,
+    /// 1 to 12.
+    pub month: i8,
+    /// The day of the month.
+    pub day: i8,
+    /// Hour, minute, second.
+    pub clock: [i8; 3],
+    /// Milliseconds.
+    pub millis: i64,
+    /// Minutes that the clock is ahead of UTC.
+    pub ahead: i32,
+}
+
+impl Written {
+    /// Milliseconds since 1970; `None` when there is no such moment, or it lies before 1970.
+    pub fn ms(&self) -> Option<i64> {
+        let [hour, minute, second] = self.clock;
+        let at = DateTime::new(self.year, self.month, self.day, hour, minute, second.min(59), 0).ok()?;
+        let offset = Offset::from_seconds(self.ahead.checked_mul(60)?).ok()?;
+        let ms = offset.to_timestamp(at).ok()?.as_millisecond() + self.millis;
+        (ms >= 0).then_some(ms)
+    }
+}
+
+/// The year, in UTC, of a moment in milliseconds since 1970.
+pub fn year(ms: i64) -> i16 {
+    at(i128::from(ms) * 1_000_000).year()
+}
+
 /// The calendar's date and time of a moment; the farthest there is where it has none.
 fn at(ns: i128) -> DateTime {
     let farthest = if ns < 0 { Timestamp::MIN } else { Timestamp::MAX };

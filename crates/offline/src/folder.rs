@@ -8,7 +8,7 @@ use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Reason, Shelf,
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::{Limits, require_session_folder};
-use wakeeper_doctor::symptoms::{Seen, summary};
+use wakeeper_doctor::symptoms::{LogFacts, Seen};
 use wakeeper_doctor::{KnownFacts, Options, Report};
 use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
@@ -38,6 +38,8 @@ pub struct Health {
     /// What its log shows, when one was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Seen>,
+    /// Which log was read, and how much of it was understood; none when none was.
+    pub log_read: Option<LogFacts>,
     /// How many backups there are.
     pub backups: usize,
     /// The newest backup with a sound login.
@@ -67,7 +69,8 @@ pub async fn health(
         sessions,
         owners: facts.owners.clone(),
         unseen: facts.unseen.clone(),
-        log: summary(&facts.symptoms),
+        log: facts.log.as_ref().map(|log| log.seen.clone()).unwrap_or_default(),
+        log_read: facts.log.clone(),
         backups: list.len(),
         newest_sound_backup: list.into_iter().find(BackupInfo::may_hold_login),
     };

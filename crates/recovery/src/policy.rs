@@ -253,7 +253,9 @@ impl Policy {
         }
         match symptom.class {
             Class::RekeyIn => self.rekeyed(at_ms),
-            Class::ClosedSessionHit | Class::QrEmitted | Class::RowQuarantined => self.wants_glance = true,
+            Class::ClosedSessionHit | Class::QrEmitted | Class::RowQuarantined | Class::CredentialsTorn => {
+                self.wants_glance = true;
+            }
             Class::StorageFault => {
                 self.wants_glance = true;
                 self.report(

@@ -1,29 +1,41 @@
 //! What is known of a session besides its files.
 
 use std::fs::File;
-use std::io::{BufReader, stdin};
+use std::io::stdin;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use clap::Args;
 use wakeeper_containers::session::name_containers;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::symptoms::{Symptom, peer_failures, scan};
+use wakeeper_doctor::symptoms::{LogFacts, read_log, read_logs_beside};
+use wakeeper_engine_store::database_in;
 use wakeeper_offline::{preflight, users};
+use wakeeper_private_fs::shown;
+use wakeeper_terminal::{Page, Tone};
 
+use super::now_ms;
 use crate::environment::{in_container, local_engine};
 
 /// Flags that add to what the files tell.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = crate::typed::FACTS)]
 pub struct FactFlags {
-    /// Log of the gateway; damage that only shows at run time is found in it (`-` reads standard input)
+    /// Log of the gateway; damage that only shows at run time is found in it (`-` reads standard input). Without it,
+    /// *.log and nohup.out beside the session's folder, and in logs or log there, are read
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// Baileys that will run on the session, 6 or 7, when it is not the one that wrote it
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub(super) baileys: Option<Version>,
+    /// Look for a log beside the folder when none is named.
+    #[arg(skip)]
+    beside: bool,
+    /// What the named log says: standard input can be read once.
+    #[arg(skip)]
+    read: Arc<OnceLock<LogFacts>>,
 }
 
 fn version(text: &str) -> Result<Version, String> {
@@ -37,35 +49,63 @@ fn version(text: &str) -> Result<Version, String> {
 impl FactFlags {
     /// What the flags and this machine tell about a folder.
     pub async fn of_folder(&self, folder: &Path) -> anyhow::Result<KnownFacts> {
-        let symptoms = self.symptoms()?.unwrap_or_default();
         let mut owners = users::owners_of(folder);
         if let Some(engine) = local_engine().await {
             // An engine that does not tell leaves it at what the processes tell.
             let _ = name_containers(&engine, folder, &mut owners.names).await;
         }
-        Ok(KnownFacts {
-            peer_failures: peer_failures(&symptoms),
-            symptoms,
-            reached: None,
-            peers: Vec::new(),
+        let facts = KnownFacts {
             owners: owners.names,
             unseen: owners.unseen,
             on_mount: in_container().then(|| preflight::on_mount(folder)),
             version: self.baileys,
-        })
+            ..KnownFacts::default()
+        };
+        // A session of wakeeper's own gateway needs none.
+        let looks = self.beside && folder.is_dir() && database_in(folder).is_none();
+        let found = || looks.then(|| read_logs_beside(folder, now_ms()))?;
+        Ok(facts.with_log(self.named_log()?.or_else(found)))
     }
 
-    /// What the log shows that a flag names.
-    pub(super) fn symptoms(&self) -> anyhow::Result<Option<Vec<Symptom>>> {
-        self.log.as_deref().map(read).transpose()
+    /// The same, looking for a log where it usually lies when none is named.
+    #[must_use]
+    pub fn looking_beside(&self) -> Self {
+        Self { beside: true, ..self.clone() }
+    }
+
+    /// What the log says that a flag names.
+    pub(super) fn named_log(&self) -> anyhow::Result<Option<LogFacts>> {
+        let Some(path) = &self.log else { return Ok(None) };
+        if let Some(known) = self.read.get() {
+            return Ok(Some(known.clone()));
+        }
+        let facts = read(path)?;
+        Ok(Some(self.read.get_or_init(|| facts).clone()))
+    }
+}
+
+/// Which log was read, and how much of it was understood.
+pub fn show_log_read(page: &mut Page, facts: &KnownFacts, folder: &Path) {
+    const NONE: &str =
+        "none; if the gateway logs Bad MAC, add --log FILE, or pipe `docker logs NAME 2>&1` into --log -";
+    match &facts.log {
+        Some(log) => page.fact("log read", log.describe()),
+        // wakeeper's own gateway repairs what a log would tell.
+        None if database_in(folder).is_some() => {}
+        None => page.fact("log read", page.tone(Tone::Faint, NONE)),
     }
 }
 
 /// Reads a log through; `-` is standard input.
-fn read(path: &Path) -> anyhow::Result<Vec<Symptom>> {
-    if path == Path::new("-") {
-        return scan(stdin().lock()).context("cannot read the log from standard input");
-    }
-    let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
-    scan(BufReader::new(file)).with_context(|| format!("cannot read the log {}", path.display()))
+fn read(path: &Path) -> anyhow::Result<LogFacts> {
+    let facts = if path == Path::new("-") {
+        read_log(stdin().lock(), "standard input".to_owned(), Some(now_ms()))
+            .context("cannot read the log from standard input")
+    } else {
+        let source = shown(path).display().to_string();
+        let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
+        read_log(file, source, Some(now_ms()))
+            .with_context(|| format!("cannot read the log {}", path.display()))
+    };
+    facts.map(|facts| LogFacts { named: true, ..facts })
 }

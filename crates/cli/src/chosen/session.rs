@@ -36,7 +36,7 @@ impl Target {
         };
         let engine = connect().await?;
         let asked = Asked {
-            symptoms: flags.symptoms()?,
+            log: flags.named_log()?,
             version: flags.baileys,
             now_ms: now_ms(),
             path: target.path.clone(),

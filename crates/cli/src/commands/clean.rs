@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::bail;
 use clap::Args;
+use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_doctor::{Finding, KnownFacts, Severity};
 use wakeeper_model::plural;
 use wakeeper_offline::{self as offline, Hold, RepairOrder};
@@ -16,7 +18,7 @@ use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
 use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
 
-use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms};
+use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms, show_log_read};
 use crate::output::{console, show_findings};
 
 use crate::typed;
@@ -102,7 +104,7 @@ impl Clean {
     async fn one(&self, flags: TargetFlags) -> anyhow::Result<ExitCode> {
         let (target, settings) = flags.existing()?;
         let target = target.present().await?.assuming_stopped(self.assume_stopped);
-        let session = target.open(&self.facts, Purpose::Read).await?;
+        let session = target.open(&self.facts.looking_beside(), Purpose::Read).await?;
         if matches!(target, Target::Container(_)) {
             let rules = Rules { handshake: settings.handshake, ..Rules::default() };
             self.in_container(&target, session, &rules).await
@@ -131,7 +133,7 @@ impl Clean {
         let hold = Hold::ByRepair { assume_stopped: self.assume_stopped };
         let order = Order { hold, ..self.order() };
         let outcome = self.repair(session, order).await?;
-        self.report(&outcome, order, &session.places)
+        self.report(&outcome, order, &session.places, &session.facts)
     }
 
     /// Plans while the container runs, and stops it only when there is something to repair.
@@ -144,7 +146,7 @@ impl Clean {
         let (order, everything) = (self.order(), self.order().extent == Extent::Everything);
         let planned = self.repair(&session, Order { dry_run: true, ..order }).await?;
         if order.dry_run || (planned.plan.is_empty() && !everything) {
-            return self.report(&planned, order, &session.places);
+            return self.report(&planned, order, &session.places, &session.facts);
         }
         let (failures, running) = (session.facts.peer_failures.clone(), session.in_running_container());
         // It may be a copy of the login, which must not lie about while a person thinks: a Ctrl-C would leave it behind.
@@ -167,7 +169,8 @@ impl Clean {
         }
         let session = target.open(&self.facts, Purpose::Write).await?;
         let outcome = self.repair(&session, Order { yes: true, ..order }).await?;
-        session.close("repaired", |places| self.report(&outcome, order, places)).await
+        let facts = session.facts.clone();
+        session.close("repaired", |places| self.report(&outcome, order, places, &facts)).await
     }
 
     /// Repairs a session, Baileys' or wakeeper's own, showing the plan and asking where that is due. Whatever runs on it must be
@@ -194,10 +197,30 @@ impl Clean {
         }
     }
 
-    fn report(&self, outcome: &Outcome, order: Order, places: &Places) -> anyhow::Result<ExitCode> {
-        console(self.json).show(outcome, |page| show(page, outcome, order, places))?;
+    fn report(
+        &self,
+        outcome: &Outcome,
+        order: Order,
+        places: &Places,
+        facts: &KnownFacts,
+    ) -> anyhow::Result<ExitCode> {
+        let cleaned = Cleaned { outcome, log_read: facts.log.as_ref() };
+        console(self.json).show(&cleaned, |page| {
+            show(page, outcome, order, places);
+            page.gap();
+            show_log_read(page, facts, &places.auth_info);
+            page.next(&next_steps(outcome, order, places));
+        })?;
         Ok(verdict(succeeded(outcome, order)))
     }
+}
+
+/// What was done, and which log was read for it.
+#[derive(Serialize)]
+struct Cleaned<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    log_read: Option<&'a LogFacts>,
 }
 
 /// Shows the plan, and asks where that is due.
@@ -259,7 +282,6 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
         page.line("What remains, for a person to decide:");
         show_findings(page, &errors);
     }
-    page.next(&next_steps(outcome, order, places));
 }
 
 fn result(page: &mut Page, outcome: &Outcome, order: Order) {

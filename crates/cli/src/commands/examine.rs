@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use serde::Serialize;
 use wakeeper_doctor::layout::sessions_in;
-use wakeeper_doctor::{Options, examine};
+use wakeeper_doctor::symptoms::LogFacts;
+use wakeeper_doctor::{Options, Report, examine};
 use wakeeper_engine_store::Copies;
 use wakeeper_terminal::{Console, one_by_one, quoted};
 
-use crate::chosen::{FactFlags, SessionsFlag, name_of, now_ms, sessions_below};
+use crate::chosen::{FactFlags, SessionsFlag, name_of, now_ms, sessions_below, show_log_read};
 use crate::environment;
 use crate::output::{console, heading, show_findings};
 use crate::settings::ArchiveSettings;
@@ -23,7 +25,8 @@ use super::{health, verdict};
     wakeeper examine ./auth_info --log app.log\n  \
     docker logs my-bot 2>&1 | wakeeper examine ./auth_info --log -\n  \
     wakeeper examine session_backups/auth_info_20260131T120000000Z.tar.zst --json\n\n\
-    Exit code 1 when a finding of severity error exists. docs/findings.md explains every code.")]
+    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.\n\
+    docs/findings.md explains every code.")]
 pub struct Examine {
     /// Session folder (the one that holds creds.json), backup archive, or a gateway's session database (engine.db)
     path: PathBuf,
@@ -37,6 +40,14 @@ pub struct Examine {
     facts: FactFlags,
     #[command(flatten)]
     sessions: SessionsFlag,
+}
+
+/// The report, and which log was read for it.
+#[derive(Serialize)]
+struct Examined<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    log_read: Option<&'a LogFacts>,
 }
 
 impl Examine {
@@ -54,7 +65,7 @@ impl Examine {
     async fn one(&self, path: &Path, console: Console) -> anyhow::Result<ExitCode> {
         // Settings only tell the passphrase of backups here.
         let settings: ArchiveSettings = environment::settings([], None)?;
-        let facts = self.facts.of_folder(path).await.context("cannot use --log")?;
+        let facts = self.facts.looking_beside().of_folder(path).await.context("cannot use --log")?;
         let progress = console.progress("examining");
         let options = Options {
             store: self.store.as_deref(),
@@ -71,10 +82,13 @@ impl Examine {
         } else {
             examine(path, &options).with_context(|| failed(path))?
         };
-        console.show(&report, |page| {
+        let examined = Examined { report: &report, log_read: facts.log.as_ref() };
+        console.show(&examined, |page| {
             heading(page, &report);
             health::show_log(page, &facts);
             show_findings(page, &report.findings);
+            page.gap();
+            show_log_read(page, &facts, path);
             let inside = sessions_in(path).into_iter().take(3);
             let steps: Vec<_> = inside.map(|path| format!("wakeeper examine {}", quoted(&path))).collect();
             page.next(&steps.into_iter().map(|step| (step, "is about this one")).collect::<Vec<_>>());

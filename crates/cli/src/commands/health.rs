@@ -12,7 +12,7 @@ use wakeeper_model::{ago, plural};
 use wakeeper_offline as offline;
 use wakeeper_terminal::{Console, Page, Tone};
 
-use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container};
+use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container, show_log_read};
 use crate::output::{console, heading, show_findings};
 
 use crate::typed;
@@ -24,7 +24,7 @@ use super::verdict;
 #[command(after_help = "Examples:\n  wakeeper health\n  wakeeper health --data-dir /srv/bot\n  \
     wakeeper health --container my-whatsapp-api\n  \
     wakeeper health --data-dir /srv/bot --log /srv/bot/logs/app.log\n\n\
-    Exit code 1 when a finding of severity error exists.")]
+    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.")]
 pub struct Health {
     /// Print one JSON document
     #[arg(long)]
@@ -55,7 +55,7 @@ impl Health {
 
     async fn one(&self, flags: TargetFlags, console: Console) -> anyhow::Result<ExitCode> {
         let (target, _) = flags.existing()?;
-        let mut session = target.present().await?.open(&self.facts, Purpose::Read).await?;
+        let mut session = target.present().await?.open(&self.facts.looking_beside(), Purpose::Read).await?;
         let facts = session.with_backups();
         let examined = offline::health(&session.places, &facts, console.progress("examining")).await?;
         let report = Report { container: session.container.take(), session: examined };
@@ -87,6 +87,8 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
         heading(page, &other.report);
         show_findings(page, &other.report.findings);
     }
+    page.gap();
+    show_log_read(page, facts, &places.auth_info);
     let inside = places.sessions_inside("health");
     page.next(&[next_steps(health, places), inside].concat());
 }
@@ -107,7 +109,7 @@ pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
 
 /// What the log shows of the session as a whole.
 pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
-    for seen in symptoms::summary(&facts.symptoms) {
+    for seen in facts.log.iter().flat_map(|log| &log.seen) {
         if let Some(meaning) = seen.meaning {
             page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
         }

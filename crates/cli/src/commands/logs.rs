@@ -88,6 +88,7 @@ impl Logs {
                         return Ok(ExitCode::SUCCESS);
                     }
                 }
+                Followed::Unreadable { why } => anyhow::bail!(why),
                 Followed::Detached { trouble } => {
                     let why = trouble.unwrap_or_else(|| format!("container {name} stopped"));
                     say(&format!("{why}; waiting for more (Ctrl-C ends this)"));

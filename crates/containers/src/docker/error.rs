@@ -84,6 +84,15 @@ pub enum EngineError {
         /// What was tried.
         action: String,
     },
+    /// Its log goes where nobody can read it back.
+    #[error(
+        "the log of container {name} cannot be read: its logging driver (none, syslog or the like) keeps nothing that can be \
+         read back. Give it one that does, `--log-driver local` or in compose `logging: {{driver: local}}`, and make it anew"
+    )]
+    LogUnreadable {
+        /// The container.
+        name: String,
+    },
     /// Anything else, in the engine's words.
     #[error("the engine could not {action}: {reason}")]
     Failed {
@@ -123,6 +132,9 @@ impl EngineError {
                 Self::NoSuchContainer { name: container.to_owned(), known: Vec::new() }
             }
             403 | 401 => Self::Refused { action, reason },
+            _ if message.contains("does not support reading") => {
+                Self::LogUnreadable { name: container.to_owned() }
+            }
             409 if message.contains("is not running") => Self::NotRunning { name: container.to_owned() },
             _ => Self::Failed { action, reason },
         }
@@ -152,4 +164,23 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_nobody_can_read_back_says_what_to_change() {
+        let of = |status, message| {
+            EngineError::of_answer("read the log of container bot".to_owned(), "bot", status, message)
+        };
+        for status in [500, 501] {
+            let error = of(status, "configured logging driver does not support reading");
+            assert!(matches!(error, EngineError::LogUnreadable { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("container bot") && text.contains("--log-driver local"), "{text}");
+        }
+        assert!(matches!(of(500, "disk on fire"), EngineError::Failed { .. }));
+    }
 }

@@ -44,6 +44,11 @@ pub enum Followed {
         /// The engine's words when it went away.
         trouble: Option<String>,
     },
+    /// Its log cannot be read, whatever is tried. Following goes on in case it is made anew.
+    Unreadable {
+        /// Why, and what to do.
+        why: String,
+    },
     /// Lines come again.
     Attached {
         /// The container was made anew under its name.
@@ -69,6 +74,8 @@ pub struct LogFollower {
     /// The newest end whose last lines were read.
     ended_ns: i64,
     failures: u32,
+    /// The last try failed: the next one waits.
+    failed: bool,
 }
 
 impl LogFollower {
@@ -85,6 +92,7 @@ impl LogFollower {
             reading_end_of: None,
             ended_ns: 0,
             failures: 0,
+            failed: false,
         }
     }
 
@@ -105,6 +113,9 @@ impl LogFollower {
     pub async fn next(&mut self) -> Result<Followed, EngineError> {
         loop {
             let Some(lines) = self.lines.as_mut() else {
+                if std::mem::take(&mut self.failed) {
+                    self.back_off().await;
+                }
                 let replaced = self.attach().await?;
                 if self.reading_end_of.is_none() {
                     return Ok(Followed::Attached { replaced });
@@ -124,7 +135,11 @@ impl LogFollower {
                 Some(Err(error)) => {
                     self.lines = None;
                     self.reading_end_of = None;
-                    return Ok(Followed::Detached { trouble: Some(error.to_string()) });
+                    self.failed = true;
+                    return Ok(match error {
+                        EngineError::LogUnreadable { .. } => Followed::Unreadable { why: error.to_string() },
+                        error => Followed::Detached { trouble: Some(error.to_string()) },
+                    });
                 }
                 None => {
                     self.lines = None;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::symptoms::{Symptom, peer_failures};
+use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_private_fs::Folder;
 
 use super::{AccessError, BackupFolder, Host, LocatedSession};
@@ -27,8 +27,8 @@ pub trait Notices: Sync {
 /// What the caller knows besides.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// What a log shows; `None` reads the container's own.
-    pub symptoms: Option<Vec<Symptom>>,
+    /// What a log says; `None` reads the container's own.
+    pub log: Option<LogFacts>,
     /// The version of Baileys that will run on it.
     pub version: Option<Version>,
     /// The present time, milliseconds since 1970.
@@ -159,29 +159,28 @@ impl OpenSession {
 /// What is known of a container's session besides its files. Read before the container stops, because what its stop prints
 /// is no symptom.
 async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices) -> KnownFacts {
-    let symptoms = if let Some(symptoms) = asked.symptoms {
-        symptoms
+    let log = if let Some(log) = asked.log {
+        log
     } else {
-        let log = located.symptoms(asked.now_ms).await;
+        let log = located.log(asked.now_ms).await;
         if let Some(error) = log.broke_off {
-            notices.say(&format!("{error}; its log is not taken into account"));
+            notices.say(&format!("{error}; what its log says after that is not taken into account"));
         }
-        log.symptoms
+        log.facts
     };
     let others = located.other_owners().await;
     let mut owners: Vec<String> = others.iter().map(ToString::to_string).collect();
     if !owners.is_empty() && located.container.is_up() {
         owners.insert(0, format!("container {}", located.container.name));
     }
-    KnownFacts {
-        peer_failures: peer_failures(&symptoms),
-        symptoms,
+    let facts = KnownFacts {
         peers: Vec::new(),
         owners,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
         version: asked.version,
         ..KnownFacts::default()
-    }
+    };
+    facts.with_log(Some(log))
 }
 
 /// What a report says of the container.

@@ -34,9 +34,10 @@ pub async fn follow(
     let since_ns = known.as_ref().map_or(now_ns, |position| position.at_ns).saturating_sub(span);
     let request = LogRequest { since_ns: Some(since_ns), tail: None, follow: true };
     let mut follower = LogFollower::new(engine, name, &request);
-    let mut scanner = Scanner::default();
+    let mut scanner = Scanner::at(Some(reading.clock.now_ms()));
     let mut store = tokio::time::interval(STORE_EVERY);
     let mut stored = known;
+    let mut told_unreadable = false;
     let ended = loop {
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
@@ -50,7 +51,13 @@ pub async fn follow(
                 Ok(Followed::Detached { trouble }) => {
                     tracing::debug!(container = name, trouble, "the log ended for now");
                 }
+                Ok(Followed::Unreadable { why }) => {
+                    if !std::mem::replace(&mut told_unreadable, true) {
+                        tracing::error!(container = name, "{why}. Meanwhile only its files and its stops are watched");
+                    }
+                }
                 Ok(Followed::Attached { replaced }) => {
+                    told_unreadable &= !replaced;
                     tracing::debug!(container = name, replaced, "the log is followed");
                 }
                 Err(EngineError::NoSuchContainer { .. }) => {

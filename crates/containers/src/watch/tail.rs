@@ -2,14 +2,14 @@
 //! stopped last.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use wakeeper_doctor::symptoms::Scanner;
+use wakeeper_doctor::symptoms::{Scanner, Utf16};
 use wakeeper_recovery::Observation;
 
 use super::follow::hand_over;
@@ -35,12 +35,14 @@ struct Tail {
     file: Option<File>,
     position: Position,
     partial: Vec<u8>,
+    /// It is written as PowerShell writes: two bytes a character.
+    utf16: Option<Utf16>,
 }
 
 impl Tail {
     fn new(path: &Path, position: Option<Position>) -> Self {
         let position = position.unwrap_or(Position { inode: 0, offset: 0 });
-        Self { path: path.to_owned(), file: None, position, partial: Vec::new() }
+        Self { path: path.to_owned(), file: None, position, partial: Vec::new(), utf16: None }
     }
 
     /// The next lines; none when there is nothing new.
@@ -53,10 +55,20 @@ impl Tail {
             let Some(file) = &mut self.file else { return Ok(Vec::new()) };
             if file.metadata()?.len() < self.position.offset {
                 // Truncated in place: it begins anew.
-                self.position.offset = file.seek(SeekFrom::Start(0))?;
+                self.position.offset = 0;
                 self.partial.clear();
+                self.file = None;
+                continue;
             }
-            let read = file.read(&mut block)?;
+            let mut read = file.read(&mut block)?;
+            if self.position.offset == 0 {
+                self.utf16 = Utf16::of(&block[..read.min(64)]);
+            }
+            if self.utf16.is_some() && !(self.position.offset + read as u64).is_multiple_of(2) {
+                // Half a character: it is read when it is whole.
+                file.seek(SeekFrom::Current(-1))?;
+                read -= 1;
+            }
             if read > 0 {
                 self.position.offset += read as u64;
                 return Ok(self.lines(&block[..read]));
@@ -81,9 +93,21 @@ impl Tail {
         if self.position.inode != inode {
             self.position = Position { inode, offset: 0 };
         }
+        self.look_at_beginning(&file)?;
         file.seek(SeekFrom::Start(self.position.offset))?;
         self.file = Some(file);
         Ok(true)
+    }
+
+    fn look_at_beginning(&mut self, file: &File) -> std::io::Result<()> {
+        let mut head = [0; 64];
+        let read = file.read_at(&mut head, 0)?;
+        self.utf16 = Utf16::of(&head[..read]);
+        if head.starts_with(&[0x1f, 0x8b]) || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            let text = "it is compressed; name the file that the gateway writes to";
+            return Err(std::io::Error::new(ErrorKind::Unsupported, text));
+        }
+        Ok(())
     }
 
     fn was_replaced(&self) -> bool {
@@ -92,15 +116,23 @@ impl Tail {
 
     fn lines(&mut self, block: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
-        for piece in block.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = block;
+        loop {
+            let (end, width) = match &self.utf16 {
+                None => (rest.iter().position(|byte| *byte == b'\n'), 1),
+                Some(utf16) => (utf16.line_end(rest), 2),
+            };
             let room = MAX_LINE_BYTES.saturating_sub(self.partial.len());
-            let text = piece.strip_suffix(b"\n").unwrap_or(piece);
+            let text = &rest[..end.unwrap_or(rest.len())];
             self.partial.extend_from_slice(&text[..text.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                lines.push(std::mem::take(&mut self.partial));
-            }
+            let Some(end) = end else { return lines };
+            let line = std::mem::take(&mut self.partial);
+            lines.push(match &self.utf16 {
+                Some(utf16) => utf16.clone().text(&line).into_bytes(),
+                None => line,
+            });
+            rest = &rest[end + width..];
         }
-        lines
     }
 
     /// Where the next process begins: with the line that is not complete.
@@ -120,7 +152,7 @@ pub async fn follow(
     let source = format!("file:{}", path.display());
     let known = reading.storage.checkpoint(&source).await?;
     let mut tail = Tail::new(&path, known.and_then(|text| serde_json::from_str(&text).ok()));
-    let mut scanner = Scanner::default();
+    let mut scanner = Scanner::at(Some(reading.clock.now_ms()));
     let mut look = tokio::time::interval(POLL_INTERVAL);
     let mut stored = tail.resting();
     loop {
@@ -201,6 +233,34 @@ mod tests {
             .unwrap();
         assert_eq!(texts(&mut tail), ["6"]);
         assert!(texts(&mut tail).is_empty());
+    }
+
+    #[test]
+    fn what_powershell_writes_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.log");
+        let raw: Vec<u8> =
+            "\u{feff}Bad MAC \u{20ac}\r\ntwo\r\nthr".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        // It stops in the middle of a character.
+        std::fs::write(&path, &raw[..raw.len() - 1]).unwrap();
+        let mut tail = Tail::new(&path, None);
+        assert_eq!(texts(&mut tail), ["Bad MAC \u{20ac}\r", "two\r"]);
+        assert!(texts(&mut tail).is_empty());
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        let rest: Vec<u8> = "ee\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        file.write_all(&[&raw[raw.len() - 1..], &rest].concat()).unwrap();
+        let resting = tail.resting();
+        assert_eq!(texts(&mut tail), ["three\r"]);
+        assert_eq!(texts(&mut Tail::new(&path, Some(resting))), ["three\r"]);
+    }
+
+    #[test]
+    fn a_compressed_file_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.log.gz");
+        std::fs::write(&path, [0x1f, 0x8b, 8, 0]).unwrap();
+        let error = Tail::new(&path, None).read().unwrap_err().to_string();
+        assert!(error.contains("compressed"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Class, PeerIn, Row};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
-        pattern: r#""message":"Bad MAC"#,
+        pattern: r#""message":\s*"Bad MAC|message: 'Bad MAC"#,
         class: Class::BadMac,
         peer: PeerIn::JsonKey,
         matches: r#"{"level":50,"key":{"remoteJid":"628111@s.whatsapp.net","id":"3EB0A"},"err":{"type":"Error","message":"Bad MAC"},"msg":"failed to decrypt message"}"#,
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         near_miss: "No matching session",
     },
     Row {
-        pattern: r#""message":"(?:Key used already or never filled)"#,
+        pattern: r#""message":\s*"Key used already or never filled"#,
         class: Class::CounterRepeat,
         peer: PeerIn::JsonKey,
         matches: r#"{"level":50,"key":{"remoteJid":"628111@s.whatsapp.net","id":"3EB0C"},"err":{"type":"MessageCounterError","message":"Key used already or never filled"}}"#,
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         near_miss: "senderMessageKeys: []",
     },
     Row {
-        pattern: r#""msg":"sent retry receipt"#,
+        pattern: r#""msg":"sent retry receipt|: sent retry receipt"#,
         class: Class::RetryOut,
         peer: PeerIn::Nowhere,
         matches: r#"{"level":30,"msgAttrs":{"from":"628111@s.whatsapp.net"},"retryCount":1,"msg":"sent retry receipt"}"#,
@@ -81,21 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         near_miss: r#"{"level":10,"msg":"committing transaction"}"#,
     },
     Row {
-        pattern: r#""type":"device_removed"|"tag":"conflict","attrs":\{"type":"device_removed""#,
-        class: Class::LoggedOut,
-        peer: PeerIn::Nowhere,
-        matches: r#"{"tag":"stream:error","content":[{"tag":"conflict","attrs":{"type":"device_removed"}}]}"#,
-        near_miss: r#"{"type":"device_added"}"#,
-    },
-    Row {
-        pattern: r#""tag":"conflict","attrs":\{"type":"replaced"|statusCode\D{0,4}440"#,
-        class: Class::ConflictReplaced,
-        peer: PeerIn::Nowhere,
-        matches: r"connection closed, statusCode: 440",
-        near_miss: r"connection closed, statusCode: 408",
-    },
-    Row {
-        pattern: r"Connection Failure.*?statusCode\D{0,4}\d{3}|statusCode\D{0,4}40[136].*Connection Failure",
+        pattern: r"Connection Failure.*?statusCode\D{0,4}\d{3}|statusCode\D{0,4}40\d.*Connection Failure",
         class: Class::ConnectFailure,
         peer: PeerIn::Nowhere,
         matches: r#"Error: Connection Failure {"statusCode": 405}"#,
@@ -121,21 +107,5 @@ pub(super) const ROWS: &[Row] = &[
         peer: PeerIn::Nowhere,
         matches: r#"{"level":30,"msg":"not logged in, attempting registration..."}"#,
         near_miss: r#"{"level":30,"msg":"logging in..."}"#,
-    },
-    Row {
-        pattern: r"\b(?:ENOSPC|EISDIR|EACCES|EROFS)\b|\bEIO: |Unexpected end of JSON input",
-        class: Class::StorageFault,
-        peer: PeerIn::Nowhere,
-        matches: "Error: ENOSPC: no space left on device, write",
-        near_miss: "Error: ENOTFOUND web.whatsapp.com",
-    },
-    // A full quota is always one of the storage. Too many open files and a missing permission are also told of sockets and
-    // processes (`connect EMFILE`, `kill EPERM`), so there a call on a file must follow, as Node writes it behind the text.
-    Row {
-        pattern: r"\bEDQUOT\b|\b(?:EMFILE|ENFILE|EPERM): [^,]{0,80}, (?:open|write|read|rename|unlink|mkdir|scandir|copyfile|chmod|fsync|ftruncate|lstat|stat)\b",
-        class: Class::StorageFault,
-        peer: PeerIn::Nowhere,
-        matches: "Error: EPERM: operation not permitted, open '/data/auth_info/creds.json'",
-        near_miss: "Error: kill EPERM",
     },
 ];

@@ -24,6 +24,14 @@ pub(super) const ROWS: &[Row] = &[
         matches: "Session error:Error: Bad MAC Error: Bad MAC",
         near_miss: "Session error:Error: Tried to decrypt on a sending chain",
     },
+    // An error that a gateway prints by itself, with its stack.
+    Row {
+        pattern: r"\bError: Bad MAC\b",
+        class: Class::BadMac,
+        peer: PeerIn::NextFrame,
+        matches: "uncaughtException Error: Bad MAC",
+        near_miss: "Error: Bad MACHINE",
+    },
     Row {
         pattern: r"Session error:\s*MessageCounterError: Key used already or never filled",
         class: Class::CounterRepeat,

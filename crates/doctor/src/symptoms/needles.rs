@@ -48,6 +48,24 @@ const RARE: &[&str] = &[
     "pting",
     "ge with",
     "ddr#",
+    "creds.js",
+    "FileCor",
+    "ading 'p",
+    "tusReas",
+    "ocation",
+    "ct fail",
+    "n device",
+    " quota",
+    "k is full",
+    "ly datab",
+    "k I/O",
+    "ubParam",
+    "o many op",
+    "signed out",
+    "uthentic",
+    "valid ses",
+    "ne-time",
+    "ld counter",
 ];
 
 /// What lines that matter hold.
@@ -67,6 +85,14 @@ impl RowSet {
 
     fn one(row: usize) -> Self {
         Self(1 << row)
+    }
+
+    /// The rows for which this says so, in order.
+    pub(super) fn of(rows: impl Iterator<Item = bool>) -> Self {
+        rows.take(Self::ROOM)
+            .enumerate()
+            .filter(|(_, is)| *is)
+            .fold(Self::default(), |set, (row, _)| Self(set.0 | Self::one(row).0))
     }
 
     /// Those rows, too.
@@ -149,7 +175,7 @@ impl Needles {
 
     #[cfg(test)]
     pub(super) fn are_few(&self) -> bool {
-        !matches!(self.search, Search::Everything) && self.rows.len() <= 40
+        !matches!(self.search, Search::Everything) && self.rows.len() <= 56
     }
 }
 

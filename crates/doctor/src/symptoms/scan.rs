@@ -1,22 +1,17 @@
-//! Reads a log. Some lines name the contact only in the stack frames that follow them, so the reader keeps the
-//! symptoms that still wait for one.
+//! Reads lines. Some name the contact only in lines that follow, others in lines before: the reader keeps the symptoms that
+//! still wait for one, and what the record told so far.
 
-use std::io::Read;
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-use regex::bytes::Captures;
-
+use super::moment::Moment;
 use super::needles::RowSet;
-use super::{PeerIn, Row, Symptom, TABLES};
+use super::reading::Reading;
+use super::record::{LINES, Record, continues};
+use super::told::{Told, frame_address};
+use super::unwrap::{Line, unwrap};
+use super::{Class, PeerIn, Symptom, TABLES};
 use crate::address::Address;
-use crate::json::{self, Value};
-use wakeeper_model::time;
 
 /// Longer lines are cut: nothing that matters stands further behind.
-const LINE_LIMIT: usize = 64 * 1024;
-/// How much is read at once.
-const BLOCK: usize = 256 * 1024;
+pub(super) const LINE_LIMIT: usize = 64 * 1024;
 /// A stack has no more frames.
 const FRAMES: usize = 24;
 /// So many symptoms may wait for a frame.
@@ -25,34 +20,54 @@ const WAITING: usize = 256;
 /// Reads lines one after the other.
 #[derive(Debug, Default)]
 pub struct Scanner {
+    /// The present time, for lines without a year.
+    now_ms: Option<i64>,
     waiting: Vec<Symptom>,
     lines_waited: usize,
+    record: Record,
+    pub(super) reading: Reading,
 }
 
 impl Scanner {
+    /// A reader that knows the present time, milliseconds since 1970: syslog writes no year.
+    pub fn at(now_ms: Option<i64>) -> Self {
+        Self { now_ms, ..Self::default() }
+    }
+
+    /// What was read so far.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// Reads one line, without its end. Symptoms come out as soon as their contact is known, or cannot become known.
     pub fn line(&mut self, line: impl AsRef<[u8]>) -> Vec<Symptom> {
         let mut out = Vec::new();
         let line = line.as_ref();
-        let line = &line[..line.len().min(LINE_LIMIT)];
+        let line = unwrap(&line[..line.len().min(LINE_LIMIT)], self.now_ms);
         let mut rows = RowSet::default();
         let mut from = 0;
-        while let Some((at, of_needle)) = TABLES.needles.next(line, from) {
+        while let Some((at, of_needle)) = TABLES.needles.next(&line.text, from) {
             rows.add(of_needle);
             from = at + 1;
         }
-        self.read(line, rows, &mut |symptom| out.push(symptom));
+        self.reading.lines += 1;
+        self.reading.saw(line.at);
+        if self.reading.samples() {
+            self.reading.sample(&line);
+        }
+        self.read(&line, rows, &mut |symptom| out.push(symptom));
         out
     }
 
     /// The end of the log: what still waits for a contact will not learn it.
-    pub fn finish(self) -> Vec<Symptom> {
-        self.waiting
+    pub fn finish(&mut self) -> Vec<Symptom> {
+        std::mem::take(&mut self.waiting)
     }
 
-    /// Reads whole lines. Those that hold nothing of interest are not even looked at.
-    fn lines(&mut self, text: &[u8], sink: &mut impl FnMut(Symptom)) {
-        let mut done = 0;
+    /// Reads whole lines. Those that hold nothing of interest are not even looked at, unless they are of the record that one
+    /// is in.
+    pub(super) fn lines(&mut self, text: &[u8], sink: &mut impl FnMut(Symptom)) {
+        let (mut done, mut caught_up) = (0, 0);
         let mut next = TABLES.needles.next(text, 0);
         while let Some((mut at, mut rows)) = next {
             let start = memchr::memrchr(b'\n', &text[done..at]).map_or(done, |end| done + end + 1);
@@ -68,10 +83,43 @@ impl Scanner {
                 }
             };
             self.pass(&text[done..start], sink);
-            self.read(&text[start..end.min(start + LINE_LIMIT)], rows, sink);
             done = (end + 1).min(text.len());
+            let line = &text[start..end.min(start + LINE_LIMIT)];
+            if TABLES.are_frames(rows) {
+                // Most lines of a bad night: nothing else of them is read.
+                self.frame(line, sink);
+                continue;
+            }
+            let line = unwrap(line, self.now_ms);
+            if continues(&line.text) {
+                self.catch_up(&text[caught_up..start]);
+            }
+            self.read(&line, rows, sink);
+            caught_up = done;
         }
         self.pass(&text[done..], sink);
+        // The record may go on in the next block.
+        self.catch_up(&text[caught_up..]);
+    }
+
+    /// Reads what the record told in the lines that were passed over.
+    fn catch_up(&mut self, passed: &[u8]) {
+        if passed.is_empty() {
+            return;
+        }
+        let mut lines = Vec::new();
+        let mut end = passed.strip_suffix(b"\n").map_or(passed.len(), <[u8]>::len);
+        loop {
+            let start = memchr::memrchr(b'\n', &passed[..end]).map_or(0, |before| before + 1);
+            let line = unwrap(&passed[start..end.min(start + LINE_LIMIT)], self.now_ms);
+            let begins = !continues(&line.text);
+            lines.push(line);
+            if begins || start == 0 || lines.len() > LINES {
+                break;
+            }
+            end = start - 1;
+        }
+        lines.iter().rev().for_each(|line| self.record.add(line));
     }
 
     /// Passes over lines of no interest: a stack does not go on for ever.
@@ -84,189 +132,113 @@ impl Scanner {
         }
     }
 
+    /// A line that names a contact, for the symptoms that wait for it.
+    fn frame(&mut self, line: &[u8], sink: &mut impl FnMut(Symptom)) {
+        self.reading.understood += 1;
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.lines_waited += 1;
+        let frame = frame_address(line);
+        if frame.is_some() || self.lines_waited >= FRAMES {
+            self.settle(frame.as_ref(), sink);
+        }
+    }
+
     /// Reads one line that may match these rows.
-    fn read(&mut self, line: &[u8], rows: RowSet, sink: &mut impl FnMut(Symptom)) {
-        let line = line.trim_ascii_end();
-        let mut frame = None;
-        let mut facts = None;
+    fn read(&mut self, line: &Line<'_>, rows: RowSet, sink: &mut impl FnMut(Symptom)) {
+        self.record.add(line);
+        let text = line.text.trim_ascii_end();
+        if TABLES.are_frames(rows) {
+            return self.frame(text, sink);
+        }
+        let (mut frame, mut told, mut known) = (None, None, false);
+        let mut classes = Vec::new();
         if !self.waiting.is_empty() {
             self.lines_waited += 1;
         }
         for compiled in rows.iter().filter_map(|row| TABLES.rows.get(row)) {
             let row = compiled.row;
             if row.peer == PeerIn::Frame {
-                // Most lines of a bad night are such frames; nobody reads those that no symptom waits for.
+                known = true;
                 if !self.waiting.is_empty() {
-                    frame = frame_address(line);
+                    frame = frame_address(text);
                 }
                 continue;
             }
             let captures = match row.peer {
-                PeerIn::Group(_) => compiled.captures(line),
+                PeerIn::Group(_) => compiled.captures(text),
+                PeerIn::Connection if !self.record.ends_connection => continue,
                 _ => None,
             };
-            if captures.is_none() && !compiled.is_match(line) {
+            if captures.is_none() && !compiled.is_match(text) {
                 continue;
             }
-            let facts = facts.get_or_insert_with(|| Facts::of(line));
-            let symptom = facts.symptom(row, captures.as_ref());
-            if row.peer == PeerIn::NextFrame && !facts.is_json {
-                self.waiting.push(symptom);
-                self.lines_waited = 0;
+            known = true;
+            // Two spellings of one thing in one line are one thing.
+            if classes.contains(&row.class) {
+                continue;
+            }
+            classes.push(row.class);
+            let told = told.get_or_insert_with(|| Told::of(text, line.at, &self.record, self.now_ms));
+            let symptom = told.symptom(row, captures.as_ref(), text);
+            self.reading.saw(told.at);
+            let may_wait = matches!(row.peer, PeerIn::NextFrame | PeerIn::JsonKey);
+            if may_wait && symptom.peer.is_none() && !told.is_json {
+                self.wait(symptom, sink);
             } else {
+                // Libsignal's lines come first, then the gateway's own, with the contact.
+                if symptom.peer.is_some() && symptom.class.is_session_failure() {
+                    self.settle(symptom.peer.as_ref(), sink);
+                }
                 sink(symptom);
             }
         }
+        self.reading.understood += u64::from(known);
         if frame.is_some() || self.lines_waited >= FRAMES || self.waiting.len() >= WAITING {
             self.settle(frame.as_ref(), sink);
         }
     }
 
-    fn settle(&mut self, frame: Option<&Address>, sink: &mut impl FnMut(Symptom)) {
+    fn wait(&mut self, symptom: Symptom, sink: &mut impl FnMut(Symptom)) {
+        // Each attempt is printed at once, with its stacks: the one before it has none that names a contact.
+        let is_attempt = |symptom: &Symptom| symptom.class == Class::AttemptFailed;
+        if is_attempt(&symptom) && self.waiting.iter().any(is_attempt) {
+            self.settle(None, sink);
+        }
+        self.waiting.push(symptom);
+        self.lines_waited = 0;
+    }
+
+    fn settle(&mut self, peer: Option<&Address>, sink: &mut impl FnMut(Symptom)) {
         self.lines_waited = 0;
         for mut symptom in self.waiting.drain(..) {
-            symptom.peer = frame.cloned();
+            symptom.peer = peer.cloned();
             sink(symptom);
         }
     }
-}
 
-/// What a line tells besides its class, read once for all rows that match it.
-struct Facts {
-    is_json: bool,
-    json_peer: Option<Address>,
-    message_id: Option<String>,
-    at_ms: Option<i64>,
-    status: Option<u16>,
-}
-
-impl Facts {
-    fn of(line: &[u8]) -> Self {
-        let json = json_line(line);
-        Self {
-            is_json: json.is_some(),
-            json_peer: json.as_ref().and_then(json_peer),
-            message_id: json.as_ref().and_then(message_id).or_else(|| named_id(line)),
-            at_ms: json.as_ref().and_then(time).or_else(|| prefix_time(line)),
-            status: status(line),
-        }
+    /// The time of a line that is looked at for that alone.
+    pub(super) fn time_of(&self, line: &Line<'_>) -> Option<Moment> {
+        super::told::time_of(&line.text, line.at, self.now_ms)
     }
 
-    fn symptom(&self, row: &Row, captures: Option<&Captures<'_>>) -> Symptom {
-        Symptom {
-            class: row.class,
-            peer: match row.peer {
-                PeerIn::JsonKey | PeerIn::NextFrame => self.json_peer.clone(),
-                PeerIn::Group(n) => captures.and_then(|found| group(found, n)).and_then(Address::from_any),
-                PeerIn::Nowhere | PeerIn::Frame => None,
-            },
-            message_id: self.message_id.clone(),
-            at_ms: self.at_ms,
-            status: self.status,
-        }
+    /// Looks at the beginning of a log: how it is written, and since when.
+    pub(super) fn sample(&mut self, line: &[u8]) {
+        let line = unwrap(&line[..line.len().min(LINE_LIMIT)], self.now_ms);
+        self.reading.sample(&line);
+        let at = self.time_of(&line);
+        self.reading.saw(at);
     }
-}
 
-/// Reads a whole log into memory's worth of symptoms; bytes that are not Unicode do no harm.
-pub fn scan(reader: impl Read) -> std::io::Result<Vec<Symptom>> {
-    let mut symptoms = Vec::new();
-    scan_each(reader, |symptom| symptoms.push(symptom))?;
-    Ok(symptoms)
-}
-
-/// Reads a whole log in one pass and within bounds, however long it is and whatever it says.
-pub fn scan_each(mut reader: impl Read, mut sink: impl FnMut(Symptom)) -> std::io::Result<()> {
-    let mut scanner = Scanner::default();
-    let mut block = vec![0; BLOCK];
-    let mut held = 0;
-    // Inside a line that is longer than a block and whose beginning was read already.
-    let mut overlong = false;
-    loop {
-        let read = match reader.read(&mut block[held..]) {
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let filled = held + read;
-        let whole = memchr::memrchr(b'\n', &block[held..filled]).map_or(0, |end| held + end + 1);
-        let rest = if read == 0 || (whole == 0 && filled == block.len()) { filled } else { whole };
-        if rest > 0 {
-            let skipped =
-                if overlong { memchr::memchr(b'\n', &block[..rest]).map_or(rest, |end| end + 1) } else { 0 };
-            scanner.lines(&block[skipped..rest], &mut sink);
-            overlong = whole == 0;
-        }
-        if read == 0 {
-            scanner.finish().into_iter().for_each(sink);
-            return Ok(());
-        }
-        block.copy_within(rest..filled, 0);
-        held = filled - rest;
+    /// Looks at a block's last lines: until when.
+    pub(super) fn sample_end(&mut self, text: &[u8]) {
+        const TRIED: usize = 16;
+        let found = text
+            .trim_ascii_end()
+            .rsplit(|byte| *byte == b'\n')
+            .take(TRIED)
+            .find_map(|line| self.time_of(&unwrap(&line[..line.len().min(LINE_LIMIT)], self.now_ms)));
+        self.reading.saw(found);
     }
-}
-
-fn group<'a>(captures: &Captures<'a>, n: usize) -> Option<&'a str> {
-    std::str::from_utf8(captures.get(n)?.as_bytes()).ok()
-}
-
-/// The contact that a stack frame names: `at async 100000000000002_1.3 [as awaitable]`. What the row's pattern says,
-/// without its cost.
-pub(super) fn frame_address(line: &[u8]) -> Option<Address> {
-    static MARK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(" [as awaitable]"));
-    let line = &line[..MARK.find(line)?];
-    let blank = memchr::memrchr(b' ', line)?;
-    let (before, name) = (&line[..blank], &line[blank + 1..]);
-    if !(before.ends_with(b"at") || before.ends_with(b"at async")) {
-        return None;
-    }
-    let name = std::str::from_utf8(name).ok()?;
-    let (user, device) = name.strip_prefix("Object.").unwrap_or(name).rsplit_once('.')?;
-    Address::from_parts(user, device)
-}
-
-/// The JSON object that a line is or ends in: Docker and some gateways put a prefix before it.
-fn json_line(line: &[u8]) -> Option<Value<'_>> {
-    let start = memchr::memchr(b'{', line)?;
-    json::parse(&line[start..]).ok()
-}
-
-/// `participant` in groups, else `remoteJid`.
-fn json_peer(value: &Value<'_>) -> Option<Address> {
-    let key = value.get("key")?;
-    let jid = |field| key.get(field).and_then(Value::as_str).and_then(Address::from_jid);
-    jid("participant").or_else(|| jid("remoteJid"))
-}
-
-fn message_id(value: &Value<'_>) -> Option<String> {
-    value.get("key")?.get("id")?.as_str().map(str::to_owned)
-}
-
-/// The message's id as whatsmeow and whatsapp-rust write it.
-fn named_id(line: &[u8]) -> Option<String> {
-    static MSG: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("[msg:"));
-    static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("Error decrypting message "));
-    let behind = |text: &Finder<'_>| Some(&line[text.find(line)? + text.needle().len()..]);
-    let rest = behind(&MSG).or_else(|| behind(&ERROR))?;
-    let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"-_.".contains(byte))?;
-    std::str::from_utf8(&rest[..end]).ok().filter(|id| !id.is_empty()).map(str::to_owned)
-}
-
-/// pino writes the time in milliseconds; gateways that write ISO text are taken without time.
-fn time(value: &Value<'_>) -> Option<i64> {
-    value.get("time")?.as_i64()
-}
-
-/// The time that Docker writes before a line.
-fn prefix_time(line: &[u8]) -> Option<i64> {
-    let end = memchr::memchr(b' ', &line[..line.len().min(40)])?;
-    time::of_line(std::str::from_utf8(&line[..=end]).ok()?)
-}
-
-fn status(line: &[u8]) -> Option<u16> {
-    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("statusCode"));
-    let rest = &line[NAME.find(line)? + NAME.needle().len()..];
-    let digits = &rest[rest.iter().position(u8::is_ascii_digit)?..];
-    let number = digits.iter().take(3).take_while(|byte| byte.is_ascii_digit());
-    let code = number.fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
-    (100..600).contains(&code).then_some(code)
 }

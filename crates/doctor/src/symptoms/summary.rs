@@ -24,6 +24,11 @@ pub fn summary(symptoms: &[Symptom]) -> Vec<Seen> {
     for symptom in symptoms {
         *counts.entry(symptom.class).or_default() += 1;
     }
+    seen(counts)
+}
+
+/// Classes and how often each was seen, by name.
+pub(super) fn seen(counts: BTreeMap<Class, usize>) -> Vec<Seen> {
     let seen = |(class, lines)| Seen { class, lines, meaning: meaning(class) };
     // A stack frame only names the contact of the symptom before it.
     counts.into_iter().filter(|(class, _)| *class != Class::SessionFrame).map(seen).collect()
@@ -45,6 +50,12 @@ fn meaning(class: Class) -> Option<&'static str> {
             "libsignal printed private keys into this log: keep the log private, or remove it"
         }
         Class::TransactionLost => "changes of keys were thrown away when a transaction failed",
+        Class::ConnectFailure => {
+            "WhatsApp refused the connection (401: unlinked; 402, 403, 406: restricted; 405: update the gateway)"
+        }
+        Class::CredentialsTorn => {
+            "the gateway found creds.json torn, or put a copy of it back: a kill, a full disk or a second program cuts its writes off"
+        }
         Class::ClosedSessionHit => {
             "a late message was decrypted with an archived Signal session: the open one may be spoilt"
         }

@@ -18,6 +18,15 @@ pub struct PeerFailures {
 }
 
 impl PeerFailures {
+    /// Adds what another log says of the same device.
+    pub(super) fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.last_ms = self.last_ms.max(other.last_ms);
+        self.classes.extend(other.classes);
+        self.classes.sort_unstable();
+        self.classes.dedup();
+    }
+
     /// Whether a stored Signal session belongs to the device, under whichever of its numbers.
     pub fn concerns(&self, state: &SessionState, stored: &Address) -> bool {
         same_device(state, &self.peer, stored)

@@ -437,13 +437,15 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 21] = [
+const ELSEWHERE: [&str; 23] = [
     "credentials_not_linked",
     "file_foreign",
     "file_unreadable",
     "folder_changing",
     "folder_many_owners",
     "folder_not_on_mount",
+    "log_not_understood",
+    "messages_failing",
     "native_database_damaged",
     "native_login_lost",
     "native_own_sender_key",

@@ -1,0 +1,121 @@
+//! What commands say of the logs that they read, and of those that they did not.
+
+// Helpers of tests are not marked as tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn logs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/logs")
+}
+
+/// A data folder with a healthy session of Baileys 6.
+fn data() -> TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let auth_info = data.path().join("auth_info");
+    std::fs::create_dir(&auth_info).unwrap();
+    std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
+    for item in std::fs::read_dir(logs().join("auth_info")).unwrap() {
+        let item = item.unwrap();
+        let copy = auth_info.join(item.file_name());
+        std::fs::copy(item.path(), &copy).unwrap();
+        std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    data
+}
+
+fn run(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wakeeper"));
+    command.env_clear().current_dir("/").env("DATA_DIR", data).args(arguments).stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The page of `examine` and its JSON, with the exit code of both.
+fn examine(data: &Path, log: Option<&str>) -> (i32, String, Value) {
+    let folder = data.join("auth_info");
+    let mut arguments = vec!["examine", folder.to_str().unwrap()];
+    let log = log.map(|log| logs().join(log).to_str().unwrap().to_owned());
+    arguments.extend(log.iter().flat_map(|log| ["--log", log]));
+    let page = run(data, &arguments);
+    arguments.push("--json");
+    let json = run(data, &arguments);
+    assert_eq!(page.status.code(), json.status.code());
+    (page.status.code().unwrap(), out(&page), serde_json::from_slice(&json.stdout).unwrap())
+}
+
+#[test]
+fn every_run_says_what_was_read_of_which_log() {
+    let data = data();
+    for (log, says) in [
+        (
+            "08-docker-json-file.log",
+            "28 lines, 12 understood, from 2026-11-27 10:00:00Z to 2026-11-27 10:03:00Z (Docker json-file)",
+        ),
+        ("23-rotated.log.gz", "28 lines, 12 understood, without times (gzip)"),
+        ("22-utf16-powershell.log", "(UTF-16)"),
+        ("25-stack-without-frame.log", "4 messages failed and the log does not say whose"),
+    ] {
+        let (code, page, json) = examine(data.path(), Some(log));
+        assert_eq!(code, 1, "{page}");
+        assert!(page.contains(says), "{says}: {page}");
+        assert!(json["log_read"]["sources"][0].as_str().unwrap().ends_with(log), "{json}");
+        assert!(json["log_read"]["understood"].as_u64().unwrap() > 0, "{json}");
+    }
+    let (code, page, json) = examine(data.path(), Some("19-minus3.log"));
+    assert_eq!(code, 0, "{page}");
+    assert_eq!(json["log_read"]["from_ms"], 1_795_179_640_123_i64, "the zone counts: {json}");
+    assert_eq!(json["healthy"], true);
+}
+
+#[test]
+fn no_log_is_told_and_one_beside_the_folder_is_found() {
+    let data = data();
+    for arguments in [&["health"][..], &["clean"], &["clean", "--dry-run"]] {
+        let output = run(data.path(), arguments);
+        assert!(
+            out(&output).contains("log read       none; if the gateway logs Bad MAC, add --log FILE"),
+            "{}",
+            out(&output)
+        );
+    }
+    let (code, page, json) = examine(data.path(), None);
+    assert_eq!((code, &json["log_read"]), (0, &Value::Null), "{page}");
+    std::fs::create_dir(data.path().join("logs")).unwrap();
+    std::fs::copy(logs().join("08-docker-json-file.log"), data.path().join("logs/bot.log")).unwrap();
+    let (code, page, _) = examine(data.path(), None);
+    assert!(code == 1 && page.contains("logs/bot.log: 28 lines"), "{page}");
+    let health = run(data.path(), &["health", "--json"]);
+    let health: Value = serde_json::from_slice(&health.stdout).unwrap();
+    assert!(health["log_read"]["sources"][0].as_str().unwrap().ends_with("logs/bot.log"), "{health}");
+    let cleaned = run(data.path(), &["clean", "--json"]);
+    let cleaned: Value = serde_json::from_slice(&cleaned.stdout).unwrap();
+    assert_eq!(cleaned["plan"][0]["path"], "session-5511900000002.3.json", "{cleaned}");
+    assert_eq!(cleaned["log_read"]["lines"], 28);
+}
+
+#[test]
+fn a_log_that_says_nothing_is_no_clean_bill() {
+    let data = data();
+    let other = data.path().join("access.txt");
+    std::fs::write(&other, "GET / 200\nGET /favicon.ico 404\n").unwrap();
+    let output = run(data.path(), &["health", "--log", other.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        out(&output).contains("log_not_understood") && out(&output).contains("2 lines, 0 understood"),
+        "{}",
+        out(&output)
+    );
+    std::fs::write(&other, b"PK\x03\x04").unwrap();
+    let output = run(data.path(), &["health", "--log", other.to_str().unwrap()]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && error.contains("a zip archive: unpack it first"), "{error}");
+}

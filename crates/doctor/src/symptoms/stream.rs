@@ -1,0 +1,99 @@
+//! Reads a whole log in one pass and within bounds, however long it is and whatever it says.
+
+use std::io::{ErrorKind, Read};
+
+use super::Symptom;
+use super::broken;
+use super::reading::Reading;
+use super::scan::Scanner;
+use super::text::Text;
+use super::unwrap::Layout;
+
+/// How much is read at once.
+const BLOCK: usize = 256 * 1024;
+/// So many lines of the beginning are looked at one by one.
+const SAMPLE: usize = 200;
+
+/// Reads a whole log into memory's worth of symptoms; bytes that are not Unicode do no harm.
+pub fn scan(reader: impl Read) -> std::io::Result<Vec<Symptom>> {
+    let mut symptoms = Vec::new();
+    scan_each(reader, None, |symptom| symptoms.push(symptom))?;
+    Ok(symptoms)
+}
+
+/// Reads a whole log: compressed or not, whatever lies around its lines. `now_ms`, milliseconds since 1970, tells the year
+/// where lines do not.
+///
+/// # Errors
+/// When it cannot be read, or is a kind of file that holds no log as such. A compressed one that is damaged is read as far as
+/// it goes.
+pub fn scan_each(
+    reader: impl Read,
+    now_ms: Option<i64>,
+    mut sink: impl FnMut(Symptom),
+) -> std::io::Result<Reading> {
+    let mut text = Text::of(reader)?;
+    let mut blocks = Blocks { scanner: Scanner::at(now_ms), width: None, begun: false };
+    let mut block = vec![0; BLOCK];
+    let mut held = 0;
+    // Inside a line that is longer than a block and whose beginning was read already.
+    let mut overlong = false;
+    loop {
+        let read = match text.read(&mut block[held..]) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let filled = held + read;
+        let whole = memchr::memrchr(b'\n', &block[..filled]).map_or(0, |end| end + 1);
+        let rest = if read == 0 || (whole == 0 && filled == block.len()) { filled } else { whole };
+        // A first look at a pipe may bring a line or two, which tell little of how the rest is written.
+        let waits = !blocks.begun && read > 0 && filled < block.len() / 2;
+        if rest > 0 && !waits {
+            let skipped =
+                if overlong { memchr::memchr(b'\n', &block[..rest]).map_or(rest, |end| end + 1) } else { 0 };
+            blocks.read(&block[skipped..rest], &mut sink);
+            overlong = whole == 0;
+        }
+        if read == 0 {
+            let mut scanner = blocks.scanner;
+            scanner.finish().into_iter().for_each(sink);
+            scanner.reading.stored.clone_from(&text.stored);
+            scanner.reading.broke_off = text.broke_off;
+            return Ok(scanner.reading);
+        }
+        let rest = if waits { 0 } else { rest };
+        block.copy_within(rest..filled, 0);
+        held = filled - rest;
+    }
+}
+
+/// Blocks of whole lines.
+struct Blocks {
+    scanner: Scanner,
+    /// The width at which a terminal broke the lines.
+    width: Option<usize>,
+    begun: bool,
+}
+
+impl Blocks {
+    fn read(&mut self, block: &[u8], sink: &mut impl FnMut(Symptom)) {
+        if block.is_empty() {
+            return;
+        }
+        let ends = memchr::memchr_iter(b'\n', block).count() as u64;
+        self.scanner.reading.lines += ends + u64::from(!block.ends_with(b"\n"));
+        if !std::mem::replace(&mut self.begun, true) {
+            self.width = broken::width(block);
+            if self.width.is_some() {
+                self.scanner.reading.layouts.insert(Layout::Broken);
+            }
+            block.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
+        }
+        self.scanner.sample_end(block);
+        match self.width {
+            Some(width) => self.scanner.lines(&broken::join(block, width), sink),
+            None => self.scanner.lines(block, sink),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use super::*;
+
+const AT: i64 = 1_795_168_840_123;
+
+fn unwrapped(line: &str) -> (String, Option<i64>, Vec<Layout>) {
+    let line = unwrap(line.as_bytes(), Some(AT));
+    let text = String::from_utf8(line.text.to_vec()).unwrap();
+    (text, line.at.map(|at| at.at_ms), line.layouts.into_iter().collect())
+}
+
+#[test]
+fn everything_around_a_line_is_taken_off() {
+    use Layout::{Csv, DockerJson, JsonEnvelope, Kubernetes, Named, Syslog};
+    for (line, layouts) in [
+        (
+            r#"{"log":"    at x.js:1\n","stream":"stderr","time":"2026-11-20T10:00:40.123Z"}"#,
+            &[DockerJson][..],
+        ),
+        (
+            r#"{"log":"\u001b[31m    at x.js:1\u001b[0m\n","stream":"stderr","time":"2026-11-20T10:00:40.123Z"}"#,
+            &[DockerJson],
+        ),
+        (
+            r#"{"MESSAGE":"    at x.js:1","__REALTIME_TIMESTAMP":"1795168840123000","PRIORITY":"6"}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            r#"{"__REALTIME_TIMESTAMP":"1795168840123000","MESSAGE":[32,32,32,32,97,116,32,120,46,106,115,58,49]}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            r#"{"timestamp":1795168840123,"message":"    at x.js:1","ingestionTime":1795168849999}"#,
+            &[JsonEnvelope],
+        ),
+        (r#"{"textPayload":"    at x.js:1","timestamp":"2026-11-20T10:00:40.123456Z"}"#, &[JsonEnvelope]),
+        ("whatsapp-1  | 2026-11-20T10:00:40.123456789Z     at x.js:1", &[Named]),
+        ("2026-11-20T10:00:40.123Z 0|bot  |     at x.js:1", &[Named]),
+        ("bot.1.x7k2@node-1    | 2026-11-20T10:00:40.123Z     at x.js:1", &[Named]),
+        ("2026-11-20T10:00:40.123456789Z stderr F     at x.js:1", &[Kubernetes]),
+        ("[pod/bot-6f/bot] 2026-11-20T10:00:40.123Z     at x.js:1", &[Kubernetes]),
+        ("2026-11-20T10:00:40.123+0000 host node[12]:     at x.js:1", &[Syslog]),
+        ("<13>1 2026-11-20T10:00:40.123Z host bot 12 - -     at x.js:1", &[Syslog]),
+        ("2026-11-20T10:00:40.123000+00:00 app[web.1]:     at x.js:1", &[Syslog]),
+        (r#"1795168840123,"    at x.js:1""#, &[Csv]),
+        (r#""2026-11-20 10:00:40.123","    at x.js:1""#, &[Csv]),
+        ("1795168840123,    at x.js:1", &[Csv]),
+        ("[2026-11-20T10:00:40.123Z]     at x.js:1", &[]),
+        ("2026-11-20 10:00:40,123:     at x.js:1", &[]),
+        ("\u{1b}[90m2026-11-20 10:00:40.123\u{1b}[0m     at x.js:1\r", &[]),
+    ] {
+        assert_eq!(unwrapped(line), ("    at x.js:1".to_owned(), Some(AT), layouts.to_vec()), "{line}");
+    }
+}
+
+#[test]
+fn lines_without_a_year_are_of_the_last_twelve_months() {
+    let (text, at, _) = unwrapped("Nov 20 10:00:40 host node[12]: Session error:Error: Bad MAC");
+    assert_eq!((text.as_str(), at), ("Session error:Error: Bad MAC", Some(AT - 123)));
+    let (text, at, _) = unwrapped("<13>Nov 20 10:00:40 host node[12]: Bad MAC");
+    assert_eq!((text.as_str(), at), ("Bad MAC", Some(AT - 123)));
+}
+
+#[test]
+fn wrappers_lie_around_each_other() {
+    let inner = r#"{\"level\":50,\"time\":1,\"msg\":\"x\"}"#;
+    let line =
+        format!(r#"whatsapp-1 | {{"log":"{inner}\n","stream":"stdout","time":"2026-11-20T10:00:40.123Z"}}"#);
+    let (text, at, layouts) = unwrapped(&line);
+    assert_eq!(text, r#"{"level":50,"time":1,"msg":"x"}"#);
+    assert_eq!((at, layouts), (Some(AT), vec![Layout::DockerJson, Layout::Named]));
+    let (text, ..) = unwrapped(r#"1795168840123,"{""level"":50,""msg"":""x""}""#);
+    assert_eq!(text, r#"{"level":50,"msg":"x"}"#);
+}
+
+#[test]
+fn what_the_gateway_printed_stays() {
+    for line in [
+        "Session error:Error: Bad MAC Error: Bad MAC",
+        "    at async 5511900000002.3 [as awaitable] (/app/x.js:1:1)",
+        r#"{"level":50,"stream":"x","msg":"no log"}"#,
+        r#"{"log":"text of an application"}"#,
+        "key: value | other",
+        "",
+        "[Client WARN] Error decrypting message 3EB0A",
+    ] {
+        assert_eq!(unwrapped(line).0, line);
+    }
+    let (text, at, _) = unwrapped("[Nest] 7  - 11/20/2026, 10:00:40 AM   ERROR Bad MAC");
+    assert_eq!((text.as_str(), at), ("[Nest] 7  - 11/20/2026, 10:00:40 AM   ERROR Bad MAC", Some(AT - 123)));
+}
+
+#[test]
+fn loggers_are_known() {
+    for (line, layout) in [
+        (r#"{"level":30,"msg":"ready"}"#, Layout::JsonLines),
+        ("[2026-11-27 10:00:07.968 +0000] ERROR (7): failed", Layout::PinoPretty),
+        ("\u{1b}[32m[10:00:07.968] \u{1b}[39mINFO\u{1b}[0m (bot/7): ready", Layout::PinoPretty),
+        ("10:00:07.968 [Client WARN] Error decrypting", Layout::Whatsmeow),
+        ("[Client/Socket INFO] Connected", Layout::Whatsmeow),
+    ] {
+        assert_eq!(unwrap(line.as_bytes(), None).logger(), Some(layout), "{line}");
+    }
+    for line in ["ERROR: disk full", r#"{"a":1}"#, "[INFO] ready", "", "{"] {
+        assert_eq!(unwrap(line.as_bytes(), None).logger(), None, "{line}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(line in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let _ = unwrap(&line, Some(AT));
+    }
+
+    #[test]
+    fn no_prefix_makes_it_panic(line in r#"(<13>1? ?|\["?|\{"log":"|[a-z]{1,5} *\| ?|2026-11-20T10:00:40Z?[\]", ]*){0,4}.{0,9}"#) {
+        let _ = unwrap(line.as_bytes(), Some(AT));
+    }
+}
