@@ -17,12 +17,14 @@ use crate::findings::{self, FolderView, StateView};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::formats::baileys_store::StoreSummary;
+use crate::formats::whatsmeow::is_store;
 use crate::inventory::{Facts, Inventory};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::state::SessionState;
 use crate::symptoms::PeerFailures;
 use crate::transfer::moved_out;
+use crate::whatsmeow;
 
 mod file;
 mod folder;
@@ -30,6 +32,7 @@ mod native;
 mod store;
 
 pub(crate) use file::examine_file;
+pub(crate) use native::of_parts as parts_of;
 pub use native::{NativeView, UnreadRow, native_report};
 
 /// What the examiner is told besides the path.
@@ -96,6 +99,9 @@ pub enum ExamineError {
         /// Why.
         reason: ArchiveError,
     },
+    /// The store of whatsmeow could not be read.
+    #[error(transparent)]
+    Whatsmeow(#[from] whatsmeow::StoreError),
     /// Neither a folder nor a backup.
     #[error("{path} is neither a session folder nor a backup")]
     NotASession {
@@ -124,6 +130,8 @@ pub enum Format {
     Baileys,
     /// wakeeper's own store.
     Native,
+    /// A store of whatsmeow.
+    Whatsmeow,
     /// A folder without any session.
     Empty,
 }
@@ -164,11 +172,20 @@ pub struct Examination {
     pub(crate) changed: usize,
     pub(crate) store: Option<StoreSummary>,
     pub(crate) store_findings: Vec<Finding>,
+    /// The archive holds a store of whatsmeow.
+    is_store_in_archive: bool,
 }
 
 /// Reads a session folder or a backup and reports on it. Never writes.
 pub fn examine(path: &Path, options: &Options<'_>) -> Result<Report, ExamineError> {
-    Ok(Examination::of(path, options)?.report(options))
+    if is_store(path) {
+        return Ok(whatsmeow::examine(path, None, options)?.into_one());
+    }
+    let examination = Examination::of(path, options)?;
+    if examination.is_store_in_archive {
+        return whatsmeow::report_of_archive(path, options);
+    }
+    Ok(examination.report(options))
 }
 
 /// What is wrong with one file alone, given its name and content.
@@ -201,12 +218,20 @@ impl Examination {
         }
         let mode = folder.itself().ok().map(|entry| entry.mode);
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
-        Ok(Self { path: folder.path().to_owned(), inventory, mode, changed, store, store_findings })
+        Ok(Self {
+            path: folder.path().to_owned(),
+            inventory,
+            mode,
+            changed,
+            store,
+            store_findings,
+            is_store_in_archive: false,
+        })
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
         let mut inventory = Inventory::default();
-        crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
+        let manifest = crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
             if let Some(name) = member.session_file() {
                 let entry = Entry::in_memory(name, member.content.len() as u64);
                 let report = examine_file(entry, Ok(member.content));
@@ -225,6 +250,7 @@ impl Examination {
             changed: 0,
             store: None,
             store_findings: Vec::new(),
+            is_store_in_archive: manifest.format == whatsmeow::FORMAT,
         })
     }
 
