@@ -10,6 +10,7 @@ mod restore;
 mod room;
 mod under_way;
 pub mod users;
+mod whatsmeow;
 
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};

@@ -67,6 +67,30 @@ pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse>
     Err(InUse::Processes { folder: folder.to_owned(), users })
 }
 
+/// The same of one database, which others beside it may be open next to.
+///
+/// # Errors
+/// When a process has it open, or what SQLite keeps beside it.
+pub fn claim_database(database: &Path, assume_stopped: bool) -> Result<(), InUse> {
+    let users = if assume_stopped { Vec::new() } else { of_database(database) };
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(InUse::Processes { folder: database.to_owned(), users })
+}
+
+/// Processes that have a database open, by name.
+pub fn of_database(database: &Path) -> Vec<String> {
+    let Ok(database) = database.canonicalize() else { return Vec::new() };
+    let beside = |ending: &str| {
+        let mut path = database.clone().into_os_string();
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    let files = ["", "-wal", "-shm", "-journal"].map(beside);
+    processes(|pid| has_open(pid, |file| files.iter().any(|one| one == file)))
+}
+
 /// Everybody who runs on a folder, by name.
 pub fn of_folder(folder: &Path) -> Vec<String> {
     let gateway = match gateway_lock(folder) {
@@ -108,12 +132,17 @@ fn gateway_lock(folder: &Path) -> GatewayLock {
 /// Processes that have a file of the folder open, and Node programs that work in it or beside it.
 pub fn others(folder: &Path) -> Vec<String> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
+    processes(|pid| has_open_file(pid, &folder) || is_runtime_beside(pid, &folder))
+}
+
+/// The processes that a test is true of, by name, without this one and those that started it.
+fn processes(is_one: impl Fn(u32) -> bool) -> Vec<String> {
     let ours = ancestors();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.filter_map(|item| item.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let mut owners: Vec<(u32, String)> = pids
         .filter(|pid| !ours.contains(pid))
-        .filter(|pid| has_open_file(*pid, &folder) || is_runtime_beside(*pid, &folder))
+        .filter(|pid| is_one(*pid))
         .map(|pid| (pid, format!("process {pid} ({})", program(pid))))
         .collect();
     owners.sort();
@@ -121,12 +150,14 @@ pub fn others(folder: &Path) -> Vec<String> {
 }
 
 fn has_open_file(pid: u32, folder: &Path) -> bool {
+    // A shell whose working folder this is has the folder open, not a file in it.
+    has_open(pid, |file| file.starts_with(folder) && file != folder)
+}
+
+fn has_open(pid: u32, is_it: impl Fn(&Path) -> bool) -> bool {
     // Unreadable for other users' processes: nothing can be told of them.
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.filter_map(|item| fs::read_link(item.ok()?.path()).ok()).any(|file| {
-        // A shell whose working folder this is has the folder open, not a file in it.
-        file.starts_with(folder) && file != *folder
-    })
+    files.filter_map(|item| fs::read_link(item.ok()?.path()).ok()).any(|file| is_it(&file))
 }
 
 fn is_runtime_beside(pid: u32, folder: &Path) -> bool {

@@ -48,6 +48,7 @@ pub(crate) async fn at_first_start(
     let order = ImportOrder {
         source: folder.clone(),
         store: place.store.clone(),
+        device: None,
         session: session.clone(),
         auth_info_dir: folder.clone(),
         backup: Some(BackupPlace::clone(&place.backup)),

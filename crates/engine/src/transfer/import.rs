@@ -27,6 +27,8 @@ pub struct ImportOrder {
     pub source: PathBuf,
     /// `baileys_store.json`, when there is one.
     pub store: Option<PathBuf>,
+    /// Which device of a whatsmeow store, where it holds several.
+    pub device: Option<String>,
     /// What the session will be called.
     pub session: SessionName,
     /// The folder of all sessions.
@@ -82,8 +84,8 @@ pub async fn import(
     let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
     pending::settle(&folder, &order.session)?;
-    let mut source =
-        Source::open(order.source.clone(), order.store.clone(), order.backup.clone(), order.now_ms).await?;
+    let (from, chats, backup) = (order.source.clone(), order.store.clone(), order.backup.clone());
+    let mut source = Source::open(from, chats, backup, order.device.clone(), order.now_ms).await?;
     let account = source.account();
     let storage_now = storage.as_ref();
     if let Some(other) = known::holder(&order.auth_info_dir, storage_now, &account, &order.session).await {

@@ -40,6 +40,7 @@ impl Scene {
 
     async fn import(&self, source: &Path, session: &str) -> Result<Imported, MoveError> {
         let order = ImportOrder {
+            device: None,
             source: source.to_owned(),
             store: None,
             session: session.parse().unwrap(),
