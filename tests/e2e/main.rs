@@ -25,3 +25,4 @@ mod picture;
 mod status;
 mod transfer;
 mod upkeep;
+mod whatsmeow;

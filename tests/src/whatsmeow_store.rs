@@ -19,7 +19,11 @@ use wakeeper_doctor::model::{
 /// An empty store that whatsmeow itself made.
 pub fn empty(path: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places = ["fixtures/whatsmeow/empty.db.zst", "../crates/doctor/fixtures/whatsmeow/empty.db.zst"];
+    let places = [
+        "fixtures/whatsmeow/empty.db.zst",
+        "../doctor/fixtures/whatsmeow/empty.db.zst",
+        "../crates/doctor/fixtures/whatsmeow/empty.db.zst",
+    ];
     let file = places.iter().map(|place| fixture.join(place)).find(|file| file.exists());
     let packed = std::fs::read(file.expect("the fixture")).expect("the fixture");
     std::fs::write(path, zstd::decode_all(packed.as_slice()).expect("unpack")).expect("write the store");

@@ -21,6 +21,7 @@ use crate::formats::baileys::name::Name;
 use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
+use crate::whatsmeow::FORMAT;
 
 mod left_out;
 
@@ -86,6 +87,14 @@ pub enum RestoreError {
     /// It belongs to another login.
     #[error("the backup belongs to another account or an earlier link of it")]
     OtherAccount,
+    /// It is of a store of whatsmeow.
+    #[error(
+        "{path} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the          database out of it (first `age -d`, when it ends in .age). Use it only when the store itself is lost, and          with nothing sent since: an older copy uses message keys twice"
+    )]
+    Store {
+        /// The archive.
+        path: PathBuf,
+    },
     /// It holds no sound credentials.
     #[error("the backup holds no sound credentials")]
     NoCredentials,
@@ -261,6 +270,7 @@ fn lasting(
         Ok(())
     })
     .map_err(refused(archive))?;
+    not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
     let next = present.and_then(|present| present.state().greatest_pre_key()).map_or(0, |id| id + 1);
@@ -337,6 +347,7 @@ fn everything(
         Ok(())
     })
     .map_err(refused(archive))?;
+    not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     if force.is_none() {
         same_account(present, &manifest, options)?;
@@ -373,6 +384,11 @@ fn everything(
             Ok(overlay)
         }
     }
+}
+
+/// Refuses a backup of a whatsmeow store: it belongs to another gateway, and is one file that changes with every message.
+fn not_a_store(archive: &Path, manifest: &Manifest) -> Result<(), RestoreError> {
+    if manifest.format == FORMAT { Err(RestoreError::Store { path: shown(archive) }) } else { Ok(()) }
 }
 
 /// Refuses a backup of another login, as far as the present one can be told.

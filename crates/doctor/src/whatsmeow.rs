@@ -165,8 +165,10 @@ pub fn stores_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = Folder::open(folder).and_then(|folder| folder.list(&Limits::default())) else {
         return Vec::new();
     };
-    let beside = |name: &str| ["-wal", "-shm", "-journal"].iter().any(|ending| name.ends_with(ending));
-    let files = entries.into_iter().filter(|entry| entry.kind == EntryKind::File && !beside(&entry.name));
+    // What lies beside a database, and what Baileys keeps a hundred thousand of.
+    let other =
+        |name: &str| ["-wal", "-shm", "-journal", ".json"].iter().any(|ending| name.ends_with(ending));
+    let files = entries.into_iter().filter(|entry| entry.kind == EntryKind::File && !other(&entry.name));
     files.map(|entry| entry.name).filter(|name| is_store(&folder.join(name))).collect()
 }
 

@@ -255,3 +255,45 @@ fn model_chain(chain: LegacySessionChainV1) -> Option<Chain> {
 fn exact<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wakeeper_doctor::examine::Options;
+    use wakeeper_doctor::model::DerivedKeys;
+
+    #[test]
+    fn keys_that_are_derived_already_are_stored_beside_their_chain() {
+        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
+        let session = wakeeper_doctor::transfer::read(&fixture, &Options::at(0)).unwrap().session;
+        let context = context(&session.credentials).unwrap();
+        let has_late =
+            |record: &&SignalRecord| record.sessions.iter().flat_map(|s| &s.chains).any(|c| c.skipped() > 0);
+        let mut record = session.signal_sessions.values().find(has_late).unwrap().clone();
+        let mut expected = Vec::new();
+        for chain in record.sessions.iter_mut().flat_map(|session| &mut session.chains) {
+            for (index, seed) in chain.message_keys.drain(..) {
+                let (cipher, mac) = (seed.clone(), Secret::new([9; 32]));
+                expected.push((chain.ratchet_key.to_vec(), index, *cipher.expose()));
+                chain.derived_keys.push(DerivedKeys { index, cipher, mac, iv: [7; 16] });
+            }
+        }
+        let (stored, dropped) = to_store(&record, context).unwrap();
+        assert_eq!(dropped, 0);
+        let stored = SessionRecord::deserialize(&stored).unwrap().into_components().unwrap();
+        let sessions = stored.current_session.iter().chain(&stored.previous_sessions);
+        let mut found = Vec::new();
+        for chain in sessions.flat_map(|session| &session.receiver_chains) {
+            for key in &chain.message_keys {
+                let SessionMessageKeyMaterial::Derived { cipher_key, mac_key, iv } = key.material else {
+                    panic!("a seed out of nothing");
+                };
+                assert_eq!((mac_key, iv), ([9; 32], [7; 16]));
+                found.push((chain.sender_ratchet_key.clone().unwrap(), key.index, cipher_key));
+            }
+        }
+        expected.sort();
+        found.sort();
+        assert!(!expected.is_empty() && found == expected);
+    }
+}

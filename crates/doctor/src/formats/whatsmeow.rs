@@ -20,17 +20,22 @@ const SEARCHED: u64 = 1 << 20;
 /// Whether a file is a store of whatsmeow. It is not opened as a database: its first megabyte, or that of its log, tells.
 /// Links are not followed.
 pub fn is_store(path: &Path) -> bool {
-    let Some(start) = beginning(path).filter(|start| start.starts_with(MAGIC)) else { return false };
+    // Of the many files of a folder, hardly one is read any further.
+    if !beginning(path, MAGIC.len() as u64).is_some_and(|start| start == MAGIC) {
+        return false;
+    }
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    names_table(&start) || beginning(Path::new(&log)).is_some_and(|log| names_table(&log))
+    [path, Path::new(&log)]
+        .iter()
+        .any(|file| beginning(file, SEARCHED).is_some_and(|start| names_table(&start)))
 }
 
 fn names_table(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, TABLE).is_some()
 }
 
-fn beginning(path: &Path) -> Option<Vec<u8>> {
+fn beginning(path: &Path, len: u64) -> Option<Vec<u8>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file: File =
         OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
@@ -38,7 +43,7 @@ fn beginning(path: &Path) -> Option<Vec<u8>> {
         return None;
     }
     let mut start = Vec::new();
-    file.take(SEARCHED).read_to_end(&mut start).ok()?;
+    file.take(len).read_to_end(&mut start).ok()?;
     Some(start)
 }
 

@@ -10,6 +10,7 @@ use wakeeper_doctor::backup::{self, CreateOptions, Created};
 use wakeeper_doctor::examine::{CredentialsState, Format, Options};
 use wakeeper_doctor::formats::whatsmeow::is_store;
 use wakeeper_doctor::model::{Chain, ChainKind, Session};
+use wakeeper_doctor::restore::{RestoreOptions, What, restore};
 use wakeeper_doctor::whatsmeow::{self, Handover, Store, StoreError, store_at, was_given_up};
 use wakeeper_doctor::{Severity, examine, transfer};
 
@@ -383,6 +384,14 @@ fn a_backup_is_listed_verified_and_the_same_for_the_same_store() {
     assert_eq!(examine(&made.path, &options()).unwrap().credentials, CredentialsState::Sound);
     let list = backup::Shelf::at(&shelf).list(Some("bot"), None, &options().limits).unwrap();
     assert_eq!((list.len(), list[0].credentials), (1, Some(CredentialsState::Sound)));
+
+    // Nothing of it goes into a session's folder.
+    let target = dir.path().join("auth_info");
+    for what in [What::Credentials, What::All { force: Some("a test") }] {
+        let how = RestoreOptions { what, dry_run: true, shelf: &shelf, label: "bot", makes_room: false };
+        let refused = restore(&made.path, &target, &options(), &how).unwrap_err().to_string();
+        assert!(refused.contains("whatsmeow store"), "{refused}");
+    }
 
     // What it holds is a store that SQLite opens.
     let unpacked = zstd::decode_all(std::fs::File::open(&made.path).unwrap()).unwrap();

@@ -15,6 +15,10 @@ use super::{BackupPlace, Imported, MoveError, at_first_start, import, known, ope
 use crate::transfer::ImportOrder;
 use crate::{EngineConfig, EngineError, FirstStart, Lock};
 
+mod whatsmeow;
+#[path = "../../../../tests/src/whatsmeow_store.rs"]
+mod whatsmeow_store;
+
 const NOW_MS: i64 = 1_893_456_000_000;
 
 struct Scene {
