@@ -58,7 +58,7 @@ impl Examine {
         if own.is_none()
             && let Some(store) = store_at(&self.path)?
         {
-            return self.whatsmeow(&store, &facts, &console);
+            return self.whatsmeow(&store, &facts, console);
         }
         let failed = |path: &Path| format!("cannot examine {}", path.display());
         let report = if let Some(database) = own {
@@ -77,7 +77,7 @@ impl Examine {
     }
 
     /// The devices of a store, one after the other.
-    fn whatsmeow(&self, store: &Path, facts: &KnownFacts, console: &Console) -> anyhow::Result<ExitCode> {
+    fn whatsmeow(&self, store: &Path, facts: &KnownFacts, console: Console) -> anyhow::Result<ExitCode> {
         let options = facts.options(now_ms());
         let examined = whatsmeow::examine(store, self.device.as_deref(), &options)?;
         console.show(&examined, |page| {

@@ -21,7 +21,7 @@ const SEARCHED: u64 = 1 << 20;
 /// Links are not followed.
 pub fn is_store(path: &Path) -> bool {
     // Of the many files of a folder, hardly one is read any further.
-    if !beginning(path, MAGIC.len() as u64).is_some_and(|start| start == MAGIC) {
+    if beginning(path, MAGIC.len() as u64).is_none_or(|start| start != MAGIC) {
         return false;
     }
     let mut log = path.as_os_str().to_owned();
