@@ -21,11 +21,12 @@ use crate::formats::baileys::name::Name;
 use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
-use crate::whatsmeow::FORMAT;
 
 mod left_out;
+mod store;
 
 use left_out::LeftOut;
+use store::not_a_store;
 
 /// What to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,12 +90,11 @@ pub enum RestoreError {
     OtherAccount,
     /// It is of a store of whatsmeow.
     #[error(
-        "{path} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the          database out of it (first `age -d`, when it ends in .age). Use it only when the store itself is lost, and          with nothing sent since: an older copy uses message keys twice"
+        "{0} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the \
+         database out of it (first `age -d`, when it ends in .age). Use it only when the store itself is lost, and with nothing \
+         sent since: an older copy uses message keys twice"
     )]
-    Store {
-        /// The archive.
-        path: PathBuf,
-    },
+    Store(PathBuf),
     /// It holds no sound credentials.
     #[error("the backup holds no sound credentials")]
     NoCredentials,
@@ -384,11 +384,6 @@ fn everything(
             Ok(overlay)
         }
     }
-}
-
-/// Refuses a backup of a whatsmeow store: it belongs to another gateway, and is one file that changes with every message.
-fn not_a_store(archive: &Path, manifest: &Manifest) -> Result<(), RestoreError> {
-    if manifest.format == FORMAT { Err(RestoreError::Store { path: shown(archive) }) } else { Ok(()) }
 }
 
 /// Refuses a backup of another login, as far as the present one can be told.
