@@ -26,7 +26,6 @@ mod left_out;
 mod store;
 
 use left_out::LeftOut;
-use store::not_a_store;
 
 /// What to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +269,7 @@ fn lasting(
         Ok(())
     })
     .map_err(refused(archive))?;
-    not_a_store(archive, &manifest)?;
+    store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
     let next = present.and_then(|present| present.state().greatest_pre_key()).map_or(0, |id| id + 1);
@@ -347,7 +346,7 @@ fn everything(
         Ok(())
     })
     .map_err(refused(archive))?;
-    not_a_store(archive, &manifest)?;
+    store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     if force.is_none() {
         same_account(present, &manifest, options)?;
