@@ -26,3 +26,4 @@ mod receivers;
 mod status;
 mod transfer;
 mod upkeep;
+mod whatsmeow;

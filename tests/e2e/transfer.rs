@@ -30,7 +30,7 @@ fn texts(label: &str, count: usize) -> Vec<String> {
     (1..=count).map(|n| format!("{label} {n}")).collect()
 }
 
-async fn send_all(from: &Party, chat: &Chat, texts: &[String]) {
+pub(crate) async fn send_all(from: &Party, chat: &Chat, texts: &[String]) {
     for text in texts {
         from.send(chat, &Message::Text(text.clone())).await;
     }
@@ -72,17 +72,17 @@ async fn wait_each_once(to: &Party, from: &Party, texts: &[String]) {
 }
 
 /// Anna's friends: an unmodified Baileys, and a contact with only a phone.
-struct Friends {
-    carl: Party,
-    dora: Party,
+pub(crate) struct Friends {
+    pub(crate) carl: Party,
+    pub(crate) dora: Party,
 }
 
 impl Friends {
-    fn each(&self) -> [&Party; 2] {
+    pub(crate) fn each(&self) -> [&Party; 2] {
         [&self.carl, &self.dora]
     }
 
-    async fn talk_with(&self, anna: &Party, group: &Chat, stage: &str) {
+    pub(crate) async fn talk_with(&self, anna: &Party, group: &Chat, stage: &str) {
         for friend in self.each() {
             talk(anna, friend, stage).await;
         }
@@ -90,7 +90,7 @@ impl Friends {
     }
 
     /// Messages to somebody who is away. Answers what must arrive, by sender.
-    async fn write_to(&self, anna: &Party, group: &Chat, stage: &str) -> Vec<Waiting<'_>> {
+    pub(crate) async fn write_to(&self, anna: &Party, group: &Chat, stage: &str) -> Vec<Waiting<'_>> {
         let mut sent = Vec::new();
         for friend in self.each() {
             let private = texts(&format!("{stage}: {} to the absent", friend.name), QUEUED);
@@ -104,14 +104,14 @@ impl Friends {
 }
 
 /// What was sent to somebody who was away.
-struct Waiting<'f> {
+pub(crate) struct Waiting<'f> {
     friend: &'f Party,
-    private: Vec<String>,
+    pub(crate) private: Vec<String>,
     public: Vec<String>,
 }
 
 impl Waiting<'_> {
-    async fn arrives_at(&self, anna: &Party) {
+    pub(crate) async fn arrives_at(&self, anna: &Party) {
         anna.wait_texts(self.friend.address(), &self.private).await;
         wait_each_once(anna, self.friend, &self.public).await;
     }
@@ -148,16 +148,16 @@ fn no_trouble(logs: &Path, name: &str) {
 }
 
 /// No message was one that could not be decrypted at first.
-fn no_retries(health: &Value) {
+pub(crate) fn no_retries(health: &Value) {
     let text = health.to_string();
     assert!(text.contains("\"lastUndecryptable\":null"), "{text}");
 }
 
-fn folder_of(path: &Path) -> &str {
+pub(crate) fn folder_of(path: &Path) -> &str {
     path.to_str().expect("a path in Unicode")
 }
 
-async fn json_of(lab: &Lab, arguments: &[&str]) -> Value {
+pub(crate) async fn json_of(lab: &Lab, arguments: &[&str]) -> Value {
     let (code, output, errors) = lab.run(arguments).await;
     assert_eq!(code, Some(0), "{arguments:?}: {output}{errors}");
     serde_json::from_str(&output).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output}"))

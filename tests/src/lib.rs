@@ -26,6 +26,7 @@ pub mod story;
 pub mod volume;
 pub mod watch;
 pub mod webhook;
+pub mod whatsmeow_store;
 
 pub use address::Address;
 pub use alerts::Alerts;

@@ -53,7 +53,7 @@ pub enum Command {
     Backup(backup::Backup),
     /// Restore a session from a backup; encryption state never goes back unless a reason is given
     Restore(restore::Restore),
-    /// Take a session over from Baileys or another wakeeper, without a new QR code
+    /// Take a session over from Baileys, whatsmeow or another wakeeper, without a new QR code
     Import(import::Import),
     /// Hand a session over to Baileys or another wakeeper, without a new QR code
     Export(export::Export),

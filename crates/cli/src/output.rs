@@ -21,6 +21,7 @@ pub fn heading(page: &mut Page, report: &Report) {
     let kind = match (report.format, report.version) {
         (Format::Empty, _) => "no session".to_owned(),
         (Format::Native, _) => "a session of wakeeper".to_owned(),
+        (Format::Whatsmeow, _) => "a session of whatsmeow".to_owned(),
         (Format::Baileys, Some(version)) => format!("a session of Baileys {version}"),
         (Format::Baileys, None) => "a session of Baileys".to_owned(),
     };

@@ -33,6 +33,7 @@ pub use sound::{NoSoundBackup, SoundBackup, newest_sound};
 use std::path::{Path, PathBuf};
 
 use crate::examine::{ExamineError, Options, Report, examine};
+use crate::whatsmeow;
 use archive::ArchiveError;
 use wakeeper_private_fs::shown;
 
@@ -119,6 +120,10 @@ impl Verified {
 pub fn verify(path: &Path, options: &Options<'_>) -> Result<Verified, BackupError> {
     let unsound = |reason| BackupError::Unsound { path: shown(path), reason };
     let manifest = archive::read(path, options.passphrase, &options.limits, |_| Ok(())).map_err(unsound)?;
-    let report = examine(path, options)?;
+    let report = if manifest.format == whatsmeow::FORMAT {
+        whatsmeow::report_of_archive(path, options)?
+    } else {
+        examine(path, options)?
+    };
     Ok(Verified { path: shown(path), manifest, report })
 }

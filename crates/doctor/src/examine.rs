@@ -17,6 +17,7 @@ use crate::findings::{self, FolderView, StateView};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
 use crate::formats::baileys_store::StoreSummary;
+use crate::formats::whatsmeow::is_store;
 use crate::inventory::{Facts, Inventory};
 use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
@@ -24,6 +25,7 @@ use crate::source::{Entry, Folder, Limits, SourceError};
 use crate::state::SessionState;
 use crate::symptoms::{LogFacts, PeerFailures};
 use crate::transfer::moved_out;
+use crate::whatsmeow;
 
 mod file;
 mod folder;
@@ -31,6 +33,7 @@ mod native;
 mod store;
 
 pub(crate) use file::examine_file;
+pub(crate) use native::of_parts as parts_of;
 pub use native::{NativeView, UnreadRow, native_report};
 
 /// What the examiner is told besides the path.
@@ -100,6 +103,9 @@ pub enum ExamineError {
         /// Why.
         reason: ArchiveError,
     },
+    /// The store of whatsmeow could not be read.
+    #[error(transparent)]
+    Whatsmeow(#[from] whatsmeow::StoreError),
     /// Neither a folder nor a backup.
     #[error("{path} is neither a session folder nor a backup")]
     NotASession {
@@ -128,6 +134,8 @@ pub enum Format {
     Baileys,
     /// wakeeper's own store.
     Native,
+    /// A store of whatsmeow.
+    Whatsmeow,
     /// A folder without any session.
     Empty,
 }
@@ -170,11 +178,20 @@ pub struct Examination {
     pub(crate) changed: usize,
     pub(crate) store: Option<StoreSummary>,
     pub(crate) store_findings: Vec<Finding>,
+    /// The archive holds a store of whatsmeow.
+    is_store_in_archive: bool,
 }
 
 /// Reads a session folder or a backup and reports on it. Never writes.
 pub fn examine(path: &Path, options: &Options<'_>) -> Result<Report, ExamineError> {
-    Ok(Examination::of(path, options)?.report(options))
+    if is_store(path) {
+        return Ok(whatsmeow::examine(path, None, options)?.into_one());
+    }
+    let examination = Examination::of(path, options)?;
+    if examination.is_store_in_archive {
+        return whatsmeow::report_of_archive(path, options);
+    }
+    Ok(examination.report(options))
 }
 
 /// What is wrong with one file alone, given its name and content.
@@ -208,12 +225,21 @@ impl Examination {
         let mode = folder.itself().ok().map(|entry| entry.mode);
         let layout = if inventory.is_recognised() { Layout::Session } else { Layout::of(folder) };
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
-        Ok(Self { path: folder.path().to_owned(), inventory, layout, mode, changed, store, store_findings })
+        Ok(Self {
+            path: folder.path().to_owned(),
+            inventory,
+            layout,
+            mode,
+            changed,
+            store,
+            store_findings,
+            is_store_in_archive: false,
+        })
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
         let mut inventory = Inventory::default();
-        crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
+        let manifest = crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
             if let Some(name) = member.session_file() {
                 let entry = Entry::in_memory(name, member.content.len() as u64);
                 let report = examine_file(entry, Ok(member.content));
@@ -234,6 +260,7 @@ impl Examination {
             changed: 0,
             store: None,
             store_findings: Vec::new(),
+            is_store_in_archive: manifest.format == whatsmeow::FORMAT,
         })
     }
 

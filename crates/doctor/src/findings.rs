@@ -58,6 +58,7 @@ findings! {
     store_torn, store_is_directory,
     native_database_damaged, native_login_lost, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
     older_copy,
+    whatsmeow_database_damaged, whatsmeow_login_damaged, whatsmeow_row_unreadable,
 }
 
 /// A file whose text is not one JSON document.
@@ -348,6 +349,26 @@ pub fn older_copy(file: &str, evidence: String) -> Finding {
 /// The finding that a database was an older copy, and that its sending chains were negotiated anew.
 pub fn older_copy_settled(file: &str, evidence: String) -> Finding {
     older_copy::settled(file, evidence)
+}
+
+/// Findings about rows of a whatsmeow store that cannot be read.
+pub(crate) fn for_whatsmeow_rows(unread: &[crate::examine::UnreadRow]) -> Vec<Finding> {
+    whatsmeow_row_unreadable::detect(unread)
+}
+
+/// The finding that a whatsmeow store is damaged.
+pub(crate) fn whatsmeow_database_damaged(file: &str, reason: &str) -> Finding {
+    whatsmeow_database_damaged::found(file, reason)
+}
+
+/// The finding that the login of a device in a whatsmeow store is damaged.
+pub(crate) fn whatsmeow_login_damaged(file: &str, evidence: String) -> Finding {
+    whatsmeow_login_damaged::found(file, evidence)
+}
+
+/// The finding about a store that a session was moved out of.
+pub(crate) fn moved_from_store(file: &str, evidence: String) -> Finding {
+    session_moved::in_store(file, evidence)
 }
 
 /// The finding about a place that a session was moved out of.

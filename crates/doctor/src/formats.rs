@@ -2,3 +2,4 @@
 
 pub mod baileys;
 pub mod baileys_store;
+pub mod whatsmeow;

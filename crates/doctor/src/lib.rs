@@ -25,6 +25,7 @@ pub mod source;
 pub mod state;
 pub mod symptoms;
 pub mod transfer;
+pub mod whatsmeow;
 
 pub use examine::{Examination, Options, Report, examine};
 pub use facts::KnownFacts;

@@ -15,7 +15,7 @@ mod signal_session;
 
 pub use sender_key::{SenderKey, SenderKeyName, SenderKeyState};
 pub use signal_session::{
-    BaseKeyOwner, Chain, ChainKind, PendingPreKey, RatchetPair, SignalRecord, SignalSession,
+    BaseKeyOwner, Chain, ChainKind, DerivedKeys, PendingPreKey, RatchetPair, SignalRecord, SignalSession,
 };
 
 /// A public key in Signal's spelling, type byte first.

@@ -24,6 +24,7 @@ use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
 
 mod left_out;
+mod store;
 
 use left_out::LeftOut;
 
@@ -87,6 +88,13 @@ pub enum RestoreError {
     /// It belongs to another login.
     #[error("the backup belongs to another account or an earlier link of it")]
     OtherAccount,
+    /// It is of a store of whatsmeow.
+    #[error(
+        "{0} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the \
+         database out of it (first `age -d`, when it ends in .age). Use it only when the store itself is lost, and with nothing \
+         sent since: an older copy uses message keys twice"
+    )]
+    Store(PathBuf),
     /// It holds no sound credentials.
     #[error("the backup holds no sound credentials")]
     NoCredentials,
@@ -263,6 +271,7 @@ fn lasting(
         Ok(())
     })
     .map_err(refused(archive))?;
+    store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
     let next = present.and_then(|present| present.state().greatest_pre_key()).map_or(0, |id| id + 1);
@@ -339,6 +348,7 @@ fn everything(
         Ok(())
     })
     .map_err(refused(archive))?;
+    store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     if force.is_none() {
         same_account(present, &manifest, options)?;

@@ -14,7 +14,8 @@ use whatsapp_rust::wacore::libsignal::protocol::{
     LegacySessionChainKeyV1, LegacySessionChainRoleV1, LegacySessionChainV1, LegacySessionDispositionV1,
     LegacySessionIndexV1, LegacySessionInteropError, LegacySessionKeyPairV1, LegacySessionLocalContext,
     LegacySessionMessageKeyV1, LegacySessionPendingPreKeyV1, LegacySessionRatchetV1, LegacySessionRecordV1,
-    LegacySessionV1, PublicKey, SessionMessageKeyMaterial, SessionRecord, SignalProtocolError,
+    LegacySessionV1, PublicKey, SessionMessageKeyComponents, SessionMessageKeyMaterial, SessionRecord,
+    SignalProtocolError,
 };
 
 use crate::error::NativeError;
@@ -67,7 +68,37 @@ fn convert(
     context: LegacySessionLocalContext,
 ) -> Result<SessionRecord, SignalError> {
     let indexed = sessions.iter().map(legacy).collect::<Result<Vec<_>, _>>()?;
-    Ok(LegacySessionRecordV1::from_indexed_sessions(indexed)?.into_session_record(context)?)
+    let record = LegacySessionRecordV1::from_indexed_sessions(indexed)?.into_session_record(context)?;
+    with_derived_keys(record, sessions)
+}
+
+/// The interoperability layer knows seeds alone; keys that are derived already are put into the record itself.
+fn with_derived_keys(
+    record: SessionRecord,
+    sessions: &[SignalSession],
+) -> Result<SessionRecord, SignalError> {
+    if sessions.iter().flat_map(|session| &session.chains).all(|chain| chain.derived_keys.is_empty()) {
+        return Ok(record);
+    }
+    let mut components = record.into_components()?;
+    for stored in components.current_session.iter_mut().chain(&mut components.previous_sessions) {
+        let is_it = |session: &&SignalSession| stored.alice_base_key.as_deref() == Some(&session.base_key);
+        let Some(session) = sessions.iter().find(is_it) else { continue };
+        for chain in &mut stored.receiver_chains {
+            let is_it = |known: &&Chain| chain.sender_ratchet_key.as_deref() == Some(&known.ratchet_key);
+            let known = session.chains.iter().find(is_it);
+            let derived = known.into_iter().flat_map(|known| &known.derived_keys);
+            chain.message_keys.extend(derived.map(|keys| SessionMessageKeyComponents {
+                index: keys.index,
+                material: SessionMessageKeyMaterial::Derived {
+                    cipher_key: *keys.cipher.expose(),
+                    mac_key: *keys.mac.expose(),
+                    iv: keys.iv,
+                },
+            }));
+        }
+    }
+    Ok(SessionRecord::from_components(components)?)
 }
 
 fn legacy(session: &SignalSession) -> Result<LegacyIndexedSessionV1, LegacySessionInteropError> {
@@ -217,9 +248,52 @@ fn model_chain(chain: LegacySessionChainV1) -> Option<Chain> {
             .iter()
             .map(|key| Some((key.index, Secret::new(exact(&key.seed)?))))
             .collect::<Option<_>>()?,
+        derived_keys: Vec::new(),
     })
 }
 
 fn exact<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wakeeper_doctor::examine::Options;
+    use wakeeper_doctor::model::DerivedKeys;
+
+    #[test]
+    fn keys_that_are_derived_already_are_stored_beside_their_chain() {
+        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
+        let session = wakeeper_doctor::transfer::read(&fixture, &Options::at(0)).unwrap().session;
+        let context = context(&session.credentials).unwrap();
+        let has_late =
+            |record: &&SignalRecord| record.sessions.iter().flat_map(|s| &s.chains).any(|c| c.skipped() > 0);
+        let mut record = session.signal_sessions.values().find(has_late).unwrap().clone();
+        let mut expected = Vec::new();
+        for chain in record.sessions.iter_mut().flat_map(|session| &mut session.chains) {
+            for (index, seed) in chain.message_keys.drain(..) {
+                let (cipher, mac) = (seed.clone(), Secret::new([9; 32]));
+                expected.push((chain.ratchet_key.to_vec(), index, *cipher.expose()));
+                chain.derived_keys.push(DerivedKeys { index, cipher, mac, iv: [7; 16] });
+            }
+        }
+        let (stored, dropped) = to_store(&record, context).unwrap();
+        assert_eq!(dropped, 0);
+        let stored = SessionRecord::deserialize(&stored).unwrap().into_components().unwrap();
+        let sessions = stored.current_session.iter().chain(&stored.previous_sessions);
+        let mut found = Vec::new();
+        for chain in sessions.flat_map(|session| &session.receiver_chains) {
+            for key in &chain.message_keys {
+                let SessionMessageKeyMaterial::Derived { cipher_key, mac_key, iv } = key.material else {
+                    panic!("a seed out of nothing");
+                };
+                assert_eq!((mac_key, iv), ([9; 32], [7; 16]));
+                found.push((chain.sender_ratchet_key.clone().unwrap(), key.index, cipher_key));
+            }
+        }
+        expected.sort();
+        found.sort();
+        assert!(!expected.is_empty() && found == expected);
+    }
 }

@@ -47,6 +47,17 @@ pub enum OfflineError {
     /// The backups could not be listed.
     #[error(transparent)]
     Backups(#[from] BackupError),
+    /// The whatsmeow store could not be read.
+    #[error(transparent)]
+    Whatsmeow(#[from] wakeeper_doctor::whatsmeow::StoreError),
+    /// It is a store of whatsmeow.
+    #[error(
+        "{path} is a whatsmeow store, and wakeeper repairs nothing in it: `wakeeper import` takes the session over and leaves          behind what is damaged; `wakeeper examine` lists it"
+    )]
+    NoRepair {
+        /// The store.
+        path: PathBuf,
+    },
     /// Somebody uses it.
     #[error(transparent)]
     InUse(#[from] InUse),

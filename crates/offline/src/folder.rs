@@ -9,6 +9,7 @@ use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::{Limits, require_session_folder};
 use wakeeper_doctor::symptoms::{LogFacts, Seen};
+use wakeeper_doctor::whatsmeow::DeviceReport;
 use wakeeper_doctor::{KnownFacts, Options, Report};
 use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
@@ -17,6 +18,7 @@ use super::OfflineError;
 use super::health::{Other, errors, look, others, session_in};
 use super::paths::{SessionPaths, database_in};
 use super::repair::{RepairOrder, repair_own};
+use super::whatsmeow;
 
 /// Told how many files of how many are done; from any thread.
 pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
@@ -24,10 +26,13 @@ pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
 /// What is known of a session's health.
 #[derive(Debug, Serialize)]
 pub struct Health {
+    /// The device, in a store of whatsmeow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// The examination of its files.
     #[serde(flatten)]
     pub report: Report,
-    /// The other sessions that a gateway keeps in the folder.
+    /// The other sessions that a gateway keeps in the folder, or the other devices of a store.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<Other>,
     /// Processes or containers that run on it.
@@ -56,18 +61,33 @@ pub async fn health(
     progress: Progress,
 ) -> Result<Health, OfflineError> {
     let database = session_in(&paths.auth_info).await;
-    let report = match &database {
-        Some(database) => look(database, paths, facts).await?.report,
-        None => on_files(paths, facts, move |paths, facts| examine_files(paths, facts, &progress)).await?,
+    let store = if database.is_none() { whatsmeow::store_in(&paths.auth_info)? } else { None };
+    let (mut session, mut devices, mut owners) = (None, Vec::new(), facts.owners.clone());
+    let report = match (&database, &store) {
+        (Some(database), _) => look(database, paths, facts).await?.report,
+        (None, Some(store)) => {
+            owners = whatsmeow::owners(store, facts);
+            let examined = whatsmeow::examine(store.clone(), paths, facts).await?;
+            session = examined.first.session;
+            let other =
+                |device: DeviceReport| Some(Other { session: device.session?, report: device.report });
+            devices.extend(examined.sessions.into_iter().filter_map(other));
+            examined.first.report
+        }
+        (None, None) => {
+            on_files(paths, facts, move |paths, facts| examine_files(paths, facts, &progress)).await?
+        }
     };
     let backups = &paths.backups;
     let shelf = Shelf::at(&backups.shelf);
     let list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
-    let sessions = others(paths, database.as_deref(), facts).await?;
+    let mut sessions = others(paths, database.as_deref(), facts).await?;
+    sessions.append(&mut devices);
     let mut health = Health {
+        session,
         report,
         sessions,
-        owners: facts.owners.clone(),
+        owners,
         unseen: facts.unseen.clone(),
         log: facts.log.as_ref().map(|log| log.seen.clone()).unwrap_or_default(),
         log_read: facts.log.clone(),
@@ -104,6 +124,8 @@ pub async fn repair(
     let extent = order.extent;
     let mut outcome = if let Some(database) = &database {
         repair_own(database, paths, facts, order, &mut || Ok(())).await?
+    } else if let Some(path) = whatsmeow::store_in(&paths.auth_info)? {
+        return Err(OfflineError::NoRepair { path });
     } else {
         let _claimed = order.claim(&paths.auth_info, &facts.owners)?;
         on_files(paths, facts, move |paths, facts| repair_files(paths, facts, &order, &progress)).await?
@@ -151,7 +173,12 @@ pub async fn back_up(
     always: bool,
     progress: Progress,
 ) -> Result<Created, OfflineError> {
-    let Some(database) = database_in(&paths.auth_info) else {
+    let database = database_in(&paths.auth_info);
+    let store = if database.is_none() { whatsmeow::store_in(&paths.auth_info)? } else { None };
+    if let Some(store) = store {
+        return whatsmeow::back_up(store, paths, always).await;
+    }
+    let Some(database) = database else {
         return on_files(paths, facts, move |paths, facts| {
             back_up_files(paths, &paths.auth_info, &paths.options_with(facts), always, &progress)
         })

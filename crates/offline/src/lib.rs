@@ -12,6 +12,7 @@ mod room;
 pub mod transfer;
 mod under_way;
 pub mod users;
+mod whatsmeow;
 
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};

@@ -38,6 +38,12 @@ pub enum MoveError {
     /// The source could not be read, or must not be moved.
     #[error(transparent)]
     Source(#[from] TransferError),
+    /// The whatsmeow store could not be read, or must not be moved.
+    #[error(transparent)]
+    Whatsmeow(#[from] wakeeper_doctor::whatsmeow::StoreError),
+    /// A device is taken out of its store only when a backup holds it.
+    #[error("a whatsmeow store is moved only with a backup of it: name a backup folder")]
+    NoBackup,
     /// Another wakeeper works on the source.
     #[error(transparent)]
     Held(#[from] ApplyError),

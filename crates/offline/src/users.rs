@@ -78,6 +78,29 @@ pub fn claim_beside(folder: &Path, assume_stopped: bool, owners: &[String]) -> R
     Err(InUse::Processes { folder: folder.to_owned(), users })
 }
 
+/// The same of one database, which others beside it may be open next to.
+///
+/// # Errors
+/// When a process has it open, or what SQLite keeps beside it.
+pub fn claim_database(database: &Path, assume_stopped: bool) -> Result<(), InUse> {
+    let users = if assume_stopped { Vec::new() } else { of_database(database) };
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(InUse::Processes { folder: database.to_owned(), users })
+}
+
+/// Processes that have a database open, by name.
+pub fn of_database(database: &Path) -> Vec<String> {
+    let beside = |ending: &str| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    let files = ["", "-wal", "-shm", "-journal"].map(beside);
+    processes::with_open(&files).users.iter().map(ToString::to_string).collect()
+}
+
 /// Everybody who runs on a folder.
 #[derive(Debug, Default)]
 pub struct Owners {

@@ -64,7 +64,7 @@ const KEPT_TO: [(&str, &[&str]); 7] = [
     ("axum", &["dashboard", "demo", "gateway", "simulator"]),
     ("bollard", &["containers"]),
     ("clap", &["cli"]),
-    ("rusqlite", &["engine-store"]),
+    ("rusqlite", &["doctor", "engine-store"]),
     ("sqlx", &["engine-store", "storage"]),
     ("whatsapp-rust", &["engine", "engine-store"]),
 ];

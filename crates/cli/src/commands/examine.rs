@@ -8,7 +8,8 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_doctor::layout::sessions_in;
 use wakeeper_doctor::symptoms::LogFacts;
-use wakeeper_doctor::{Options, Report, examine};
+use wakeeper_doctor::whatsmeow::{self, store_at};
+use wakeeper_doctor::{KnownFacts, Options, Report, examine};
 use wakeeper_engine_store::Copies;
 use wakeeper_terminal::{Console, one_by_one, quoted};
 
@@ -28,8 +29,12 @@ use super::{health, verdict};
     Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.\n\
     docs/findings.md explains every code.")]
 pub struct Examine {
-    /// Session folder (the one that holds creds.json), backup archive, or a gateway's session database (engine.db)
+    /// Session folder (the one that holds creds.json), backup archive, a gateway's session database (engine.db), or a
+    /// whatsmeow store
     path: PathBuf,
+    /// One device of a whatsmeow store, by its JID or phone number [default: all of them]
+    #[arg(long, value_name = "JID")]
+    device: Option<String>,
     /// The store that belongs to it
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
@@ -74,8 +79,14 @@ impl Examine {
             progress: Some(progress.as_ref()),
             ..facts.options(now_ms())
         };
+        let own = wakeeper_engine_store::database_in(path);
+        if own.is_none()
+            && let Some(store) = store_at(path)?
+        {
+            return self.whatsmeow(&store, &facts, console);
+        }
         let failed = |path: &Path| format!("cannot examine {}", path.display());
-        let report = if let Some(database) = wakeeper_engine_store::database_in(path) {
+        let report = if let Some(database) = own {
             let options = facts.options(now_ms());
             let examined = wakeeper_engine_store::examine(&database, &options, &Copies::default()).await;
             examined.with_context(|| failed(&database))?.report
@@ -94,5 +105,21 @@ impl Examine {
             page.next(&steps.into_iter().map(|step| (step, "is about this one")).collect::<Vec<_>>());
         })?;
         Ok(verdict(report.healthy))
+    }
+
+    /// The devices of a store, one after the other.
+    fn whatsmeow(&self, store: &Path, facts: &KnownFacts, console: Console) -> anyhow::Result<ExitCode> {
+        let options = facts.options(now_ms());
+        let examined = whatsmeow::examine(store, self.device.as_deref(), &options)?;
+        console.show(&examined, |page| {
+            for device in examined.all() {
+                heading(page, &device.report);
+                page.fact("device", device.session.as_deref().unwrap_or("none is linked"));
+                show_findings(page, &device.report.findings);
+                page.gap();
+            }
+            health::show_log(page, facts);
+        })?;
+        Ok(verdict(examined.healthy()))
     }
 }

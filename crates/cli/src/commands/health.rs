@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
 use wakeeper_containers::session::ContainerReport;
-use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::examine::{CredentialsState, Format};
 use wakeeper_doctor::{KnownFacts, symptoms};
 use wakeeper_model::{ago, plural};
 use wakeeper_offline as offline;
@@ -124,7 +124,9 @@ fn next_steps(health: &offline::Health, places: &Places) -> Vec<(String, &'stati
     let report = &health.report;
     let mendable = report.findings.iter().filter(|finding| finding.repair.is_automatic()).count();
     let mut steps = Vec::new();
-    if report.credentials == CredentialsState::Damaged && health.newest_sound_backup.is_none() {
+    // No backup goes back into a store of whatsmeow by itself: its findings say what to do.
+    let is_ours = report.format != Format::Whatsmeow;
+    if is_ours && report.credentials == CredentialsState::Damaged && health.newest_sound_backup.is_none() {
         steps.push((
             "look for a copy of the login elsewhere".to_owned(),
             "it is damaged, and no backup here has it; `restore ARCHIVE` gives it back",

@@ -1,4 +1,4 @@
-//! `wakeeper import`: a session of Baileys, or of another wakeeper, becomes one of this gateway.
+//! `wakeeper import`: a session of Baileys, whatsmeow or another wakeeper becomes one of this gateway.
 
 use std::path::PathBuf;
 
@@ -9,27 +9,33 @@ use wakeeper_engine::Lock;
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::SessionName;
 use wakeeper_model::plural;
-use wakeeper_offline::transfer::{self, ImportOrder, Imported};
+use wakeeper_offline::transfer::{self, ImportOrder, Imported, SourceFormat};
 use wakeeper_offline::users;
 use wakeeper_terminal::{Page, Tone};
 
 use crate::chosen::{Places, TargetFlags, is_same, now_ms};
 use crate::output::{console, show_left_behind};
 
-/// Take a session over from Baileys or another wakeeper, without a new QR code
+/// Take a session over from Baileys, whatsmeow or another wakeeper, without a new QR code
 #[derive(Args)]
 #[command(after_help = "Examples:\n  wakeeper import /srv/bot/auth_info\n  \
     wakeeper import /srv/bot/auth_info --session shop --data-dir /var/lib/wakeeper\n  \
-    wakeeper import ./exported-by-another-wakeeper --json\n\n\
+    wakeeper import ./exported-by-another-wakeeper --json\n  \
+    wakeeper import ./storages/whatsapp.db --device 628123:5@s.whatsapp.net\n\n\
     Stop what runs on the session first, and the gateway that takes it over. The folder is backed up, then its login, \
     Signal sessions, sender keys, settings and the messages of baileys_store.json are taken over. It is marked as moved \
-    and its creds.json is set aside, so that the two can never run on one login. `wakeeper export` is the way back.")]
+    and its creds.json is set aside, so that the two can never run on one login. `wakeeper export` is the way back.\n\
+    A whatsmeow store (WAHA GOWS, GOWA, wuzapi, evolution-go) is backed up, and the device is taken out of it: the old \
+    gateway shows a QR code. Messages and contacts stay in that gateway's own tables, and there is no way back there.")]
 pub struct Import {
-    /// The session's folder (the one that holds creds.json), or a folder that `export --format native` made
+    /// The session's folder (the one that holds creds.json), a folder that `export --format native` made, or a whatsmeow store
     path: PathBuf,
     /// What the session is called in the gateway
     #[arg(long, value_name = "NAME", default_value = "default")]
     session: SessionName,
+    /// Which device of a whatsmeow store, by its JID or phone number, where the store holds several
+    #[arg(long, value_name = "JID")]
+    device: Option<String>,
     /// Go on although a process seems to run on the session
     #[arg(long)]
     assume_stopped: bool,
@@ -51,11 +57,19 @@ impl Import {
             .context("the gateway that is to take the session over must be stopped first")?;
         let in_place = is_same(&source, &places.auth_info);
         // Its own lock is ours already where the session lies in the gateway's own folder.
-        let claim = if in_place { None } else { Some(users::claim(&source, self.assume_stopped)?) };
+        let claim = if source.is_file() {
+            users::claim_database(&source, self.assume_stopped)?;
+            None
+        } else if in_place {
+            None
+        } else {
+            Some(users::claim(&source, self.assume_stopped)?)
+        };
         let order = ImportOrder {
             store: transfer::store_of(&source, in_place.then_some(&*places.store)),
             backup: Some(Backups { label: label_of(&source), ..places.backup_place() }),
             source,
+            device: self.device,
             session: self.session,
             auth_info_dir: places.auth_info.clone(),
             now_ms: now_ms(),
@@ -97,6 +111,11 @@ fn show(page: &mut Page, imported: &Imported, places: &Places) {
     for note in &imported.notes {
         page.line(note);
     }
-    page.line("Do not start anything on the old folder again: it is marked as moved.");
+    page.line(match imported.format {
+        SourceFormat::Whatsmeow => {
+            "The old gateway has no login any more and shows a QR code. Do not put an older copy of its store back."
+        }
+        _ => "Do not start anything on the old folder again: it is marked as moved.",
+    });
     page.next(&[(places.command("serve"), "starts the gateway with the session")]);
 }

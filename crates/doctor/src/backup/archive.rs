@@ -27,7 +27,7 @@ pub(crate) const SESSION: &str = "session/";
 pub(crate) const STORE: &str = "store/";
 /// Bytes of one member. Members that are longer than [`Limits::file`] are compared and not handed out: the store, and
 /// what older versions took along.
-pub(super) const MEMBER: u64 = 64 << 20;
+pub(crate) const MEMBER: u64 = 64 << 20;
 /// Bytes of everything in an archive, headers included.
 const TOTAL: u64 = 1 << 30;
 /// Bytes of the files that are put into one: 200,000 files have headers and filling of 200 MB.

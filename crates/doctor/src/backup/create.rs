@@ -124,6 +124,11 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
+    /// One file, and what is known of it already.
+    pub(crate) fn of_file(name: String, manifest: Manifest) -> Self {
+        Self { names: vec![name], manifest }
+    }
+
     pub(crate) fn of(examination: &Examination, options: &Options<'_>, label: &str) -> Self {
         let files = &examination.inventory.files;
         // Who runs on the folder, where it lies and what a log says are no properties of the copy.

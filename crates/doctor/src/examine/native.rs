@@ -97,7 +97,7 @@ fn in_order(mut found: Vec<Finding>, file: &str) -> Vec<Finding> {
 }
 
 /// What is wrong with single parts of a session.
-fn of_parts(session: &Session) -> Vec<Finding> {
+pub(crate) fn of_parts(session: &Session) -> Vec<Finding> {
     let mut found = findings::for_credentials(&Credentials::of_model(&session.credentials));
     for (id, pair) in &session.pre_keys {
         let pre_key = PreKey { pair: Some(pair.clone()), defects: Vec::new() };

@@ -4,6 +4,8 @@
 //! Baileys on it would reuse ratchet keys and throw the new owner out. So `creds.json` is called
 //! `creds.json.moved` there: a Baileys that is started on the folder by mistake asks for a QR code instead. Nothing else
 //! about the folder is examined or mended any more. `wakeeper export` brings the session back to Baileys, in a new folder.
+//! Out of a store of whatsmeow the device itself was taken, so that whatsmeow shows a QR code; the backup that was made
+//! before holds it.
 
 use crate::finding::{Code, Finding, Repair};
 use crate::formats::baileys::name::MOVED_MARKER;
@@ -18,4 +20,10 @@ pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
 pub(crate) fn found() -> Finding {
     let cure = Repair::Manual("do not start anything on this folder; the session lives elsewhere now");
     Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
+}
+
+/// The same of a store of whatsmeow, where the login itself is gone.
+pub(crate) fn in_store(file: &str, evidence: String) -> Finding {
+    let cure = Repair::Manual("do not put an older copy of this store back; the session lives elsewhere now");
+    Finding::warning(CODE, file, evidence).repair(cure)
 }

@@ -72,6 +72,28 @@ pub struct Chain {
     pub key: Option<Secret<32>>,
     /// Seeds of the keys of messages that have not arrived, by index.
     pub message_keys: Vec<(u32, Secret<32>)>,
+    /// Keys of such messages where the store did not keep the seed.
+    pub derived_keys: Vec<DerivedKeys>,
+}
+
+/// The keys of one message, derived from its seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedKeys {
+    /// The message's index.
+    pub index: u32,
+    /// The key that it is encrypted with.
+    pub cipher: Secret<32>,
+    /// The key of its MAC.
+    pub mac: Secret<32>,
+    /// The initialisation vector.
+    pub iv: [u8; 16],
+}
+
+impl Chain {
+    /// How many keys of late messages it keeps.
+    pub fn skipped(&self) -> usize {
+        self.message_keys.len() + self.derived_keys.len()
+    }
 }
 
 /// Which way a chain goes.
@@ -97,7 +119,7 @@ pub struct PendingPreKey {
 impl SignalRecord {
     /// How many keys of late messages it keeps.
     pub fn skipped(&self) -> usize {
-        self.sessions.iter().flat_map(|session| &session.chains).map(|chain| chain.message_keys.len()).sum()
+        self.sessions.iter().flat_map(|session| &session.chains).map(Chain::skipped).sum()
     }
 
     /// The open session, or else the one used last.

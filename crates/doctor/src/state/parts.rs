@@ -91,8 +91,14 @@ impl Chain {
             kind: Some(kind),
             counter: Some(chain.counter),
             has_key: chain.key.is_some(),
-            skipped: chain.message_keys.len(),
-            skipped_max: chain.message_keys.iter().map(|(index, _)| i64::from(*index)).max(),
+            skipped: chain.skipped(),
+            skipped_max: chain
+                .message_keys
+                .iter()
+                .map(|(index, _)| *index)
+                .chain(chain.derived_keys.iter().map(|keys| keys.index))
+                .map(i64::from)
+                .max(),
         }
     }
 }

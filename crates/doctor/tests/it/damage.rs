@@ -437,7 +437,7 @@ fn each_note_is_found_and_nothing_is_done() {
 }
 
 /// Findings whose tests are not in the tables here.
-const ELSEWHERE: [&str; 23] = [
+const ELSEWHERE: [&str; 26] = [
     "credentials_not_linked",
     "file_foreign",
     "file_unreadable",
@@ -461,6 +461,9 @@ const ELSEWHERE: [&str; 23] = [
     "signal_session_failing",
     "store_is_directory",
     "store_torn",
+    "whatsmeow_database_damaged",
+    "whatsmeow_login_damaged",
+    "whatsmeow_row_unreadable",
 ];
 
 #[test]

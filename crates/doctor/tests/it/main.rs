@@ -15,3 +15,6 @@ mod properties;
 mod rollback;
 mod support;
 mod transfer;
+mod whatsmeow;
+#[path = "../../../../tests/src/whatsmeow_store.rs"]
+mod whatsmeow_store;

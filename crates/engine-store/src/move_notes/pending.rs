@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer as moves;
+use wakeeper_doctor::whatsmeow::was_given_up;
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::{FsError, Writing, open_own, read_own};
 
@@ -71,16 +72,7 @@ pub fn done(folder: &Path) -> Result<(), MoveUnsettled> {
 /// When the source cannot be looked at: then it cannot be told whether it was given up already.
 pub(super) fn settle(folder: &Path, session: &SessionName) -> Result<(), MoveUnsettled> {
     let Some(pending) = Pending::of(folder)? else { return Ok(()) };
-    let source = Folder::open(&pending.source).map_err(|_| MoveUnsettled::SourceUnreachable {
-        session: session.clone(),
-        from: pending.source.clone(),
-    })?;
-    if moves::moved(&source).is_some_and(|marker| marker.account == pending.account) {
-        // Given up by its source: it is ours. The credentials may not have been set aside yet.
-        let withdrawn = moves::withdraw_credentials(&source);
-        withdrawn.map_err(|error| {
-            failed("finish the move out of", &pending.source)(std::io::Error::other(error))
-        })?;
+    if is_given_up(&pending, session)? {
         tracing::info!(%session, "an interrupted import was finished");
     } else {
         // Never started here and never given up there: what was written is of no use.
@@ -88,6 +80,25 @@ pub(super) fn settle(folder: &Path, session: &SessionName) -> Result<(), MoveUns
         tracing::info!(%session, "an interrupted import was taken back");
     }
     done(folder)
+}
+
+/// Whether the source says that it gave the login up: then it is ours, and what is left to be done there is done.
+fn is_given_up(pending: &Pending, session: &SessionName) -> Result<bool, MoveUnsettled> {
+    let unknown =
+        || MoveUnsettled::SourceUnreachable { session: session.clone(), from: pending.source.clone() };
+    if pending.source.is_file() {
+        // A whatsmeow store, which the device leaves in one transaction.
+        return was_given_up(&pending.source, &pending.account).map_err(|_| unknown());
+    }
+    let source = Folder::open(&pending.source).map_err(|_| unknown())?;
+    if moves::moved(&source).is_none_or(|marker| marker.account != pending.account) {
+        return Ok(false);
+    }
+    // The credentials may not have been set aside yet.
+    let withdrawn = moves::withdraw_credentials(&source);
+    withdrawn
+        .map_err(|error| failed("finish the move out of", &pending.source)(std::io::Error::other(error)))?;
+    Ok(true)
 }
 
 /// Removes a database that never came to life.

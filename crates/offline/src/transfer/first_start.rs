@@ -62,6 +62,7 @@ impl TakeOver for FirstStart {
         let order = ImportOrder {
             source: folder.to_owned(),
             store: self.store.clone(),
+            device: None,
             session: session.clone(),
             auth_info_dir: folder.to_owned(),
             backup: Some(self.backup.clone()),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS};
+use wakeeper_doctor::whatsmeow::{StoreError, store_at};
 
 /// What the store beside a Baileys folder is called.
 const STORE: &str = "baileys_store.json";
@@ -21,6 +22,9 @@ pub enum GivenError {
     /// There is none.
     #[error("there is no folder {}", .0.display())]
     Missing(PathBuf),
+    /// It holds several stores of whatsmeow.
+    #[error(transparent)]
+    Whatsmeow(#[from] StoreError),
     /// The session lies one folder deeper.
     #[error("{} holds no session itself; did you mean wakeeper import {}?", path.display(), inside.display())]
     Above {
@@ -31,11 +35,14 @@ pub enum GivenError {
     },
 }
 
-/// The folder that is meant: people also name the file, or the folder above.
+/// The folder that is meant, or the store of whatsmeow: people also name the file, or the folder above.
 ///
 /// # Errors
 /// What to name instead.
 pub fn given_folder(path: &Path) -> Result<PathBuf, GivenError> {
+    if let Some(store) = store_at(path)? {
+        return Ok(store);
+    }
     if path.is_file() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new(".")).to_owned();

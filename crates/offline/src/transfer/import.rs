@@ -26,6 +26,8 @@ pub struct ImportOrder {
     pub source: PathBuf,
     /// `baileys_store.json`, when there is one.
     pub store: Option<PathBuf>,
+    /// Which device of a whatsmeow store, where it holds several.
+    pub device: Option<String>,
     /// What the session will be called.
     pub session: SessionName,
     /// The folder of all sessions.
@@ -81,14 +83,14 @@ pub async fn import(
     let _session_lock = Lock::take(&folder.join(SESSION_LOCK), format!("session {}", order.session))?;
     let ownership = storage.acquire(order.session.as_str()).await?;
     move_notes::settle_import(&folder, &order.session)?;
-    let mut source =
-        Source::open(order.source.clone(), order.store.clone(), order.backup.clone(), order.now_ms).await?;
+    let (from, chats, backup) = (order.source.clone(), order.store.clone(), order.backup.clone());
+    let mut source = Source::open(from, chats, backup, order.device.clone(), order.now_ms).await?;
     let account = source.account();
     let storage_now = storage.as_ref();
     if let Some(other) = known::holder(&order.auth_info_dir, storage_now, &account, &order.session).await {
         return Err(MoveError::Twice { path: order.source, other });
     }
-    make_room(&folder, &order, &source, storage_now).await?;
+    make_room(&folder, &order, &account, storage_now).await?;
     // Of an earlier move: it would tell that this one is over.
     moves::forget_move_within(&source.folder, Some(wakeeper_engine_store::DATABASE))?;
     Pending { source: absolute(&order.source), account: source.account() }.leave(&folder)?;
@@ -159,7 +161,7 @@ async fn bring_in(
 async fn make_room(
     folder: &Path,
     order: &ImportOrder,
-    source: &Source,
+    account: &str,
     storage: &dyn Storage,
 ) -> Result<(), MoveError> {
     let aside = match wakeeper_engine_store::condition(&folder.join(DATABASE)).await? {
@@ -169,7 +171,7 @@ async fn make_room(
         }
         Condition::Damaged(_) if move_notes::moved_to(folder).is_none() => {
             let known = known::of(&order.auth_info_dir, &order.session, storage).await;
-            if known.and_then(|known| known.login).is_some_and(|login| login != source.account()) {
+            if known.and_then(|known| known.login).is_some_and(|login| login != account) {
                 let (session, path) = (order.session.clone(), order.source.clone());
                 return Err(MoveError::DamagedOther { session, path });
             }

@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use wakeeper_doctor::backup::{self, CreateOptions};
+use wakeeper_doctor::backup::{self, CreateOptions, Created};
 use wakeeper_doctor::examine::{ExamineError, Options};
 use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::formats::whatsmeow::is_store;
 use wakeeper_doctor::model::Session;
 use wakeeper_doctor::repair;
 use wakeeper_doctor::source::Folder;
 use wakeeper_doctor::transfer::{self, LeftOut, Reading, TransferError};
+use wakeeper_doctor::whatsmeow::{self, Handover};
 use wakeeper_engine::folder::Hold;
 use wakeeper_engine_store::move_notes;
 use wakeeper_engine_store::recover::Backups;
@@ -24,6 +26,8 @@ pub enum SourceFormat {
     Baileys,
     /// wakeeper's own store.
     Native,
+    /// A device of a whatsmeow store.
+    Whatsmeow,
 }
 
 /// A source that was read and is held until the value is dropped.
@@ -36,6 +40,8 @@ pub(super) struct Source {
     pub notes: Vec<String>,
     pub backup: Option<PathBuf>,
     reading: Option<Reading>,
+    /// The device of a whatsmeow store.
+    handover: Option<Handover>,
     _held: Held,
 }
 
@@ -47,6 +53,9 @@ struct Held {
 
 /// Which way a folder is stored.
 pub(super) fn format_of(path: &Path) -> SourceFormat {
+    if is_store(path) {
+        return SourceFormat::Whatsmeow;
+    }
     // Whatever has the database's name: what is not a file is refused with words when it is read.
     let database = path.join(wakeeper_engine_store::DATABASE).symlink_metadata();
     if database.is_ok() { SourceFormat::Native } else { SourceFormat::Baileys }
@@ -58,9 +67,15 @@ impl Source {
         path: PathBuf,
         store: Option<PathBuf>,
         place: Option<Backups>,
+        device: Option<String>,
         now_ms: i64,
     ) -> Result<Self, MoveError> {
         match format_of(&path) {
+            SourceFormat::Whatsmeow => {
+                let place = place.ok_or(MoveError::NoBackup)?;
+                tokio::task::spawn_blocking(move || whatsmeow(&path, device.as_deref(), &place, now_ms))
+                    .await?
+            }
             SourceFormat::Baileys => {
                 tokio::task::spawn_blocking(move || baileys(&path, store.as_deref(), place.as_ref(), now_ms))
                     .await?
@@ -77,6 +92,9 @@ impl Source {
             .is_some_and(|reading| !reading.is_current(&self.folder, &Options::at(now_ms)))
         {
             return Err(TransferError::Changing { path: self.folder.path().to_owned() }.into());
+        }
+        if let (Some(handover), Some(backup)) = (&self.handover, &self.backup) {
+            return Ok(handover.give_up(&to, backup, now_ms)?);
         }
         let marker = transfer::MovedMarker {
             to,
@@ -110,18 +128,9 @@ fn baileys(
     let reading = transfer::read_folder(&folder, &options)?;
     let backup = match place {
         Some(place) => {
-            let how = CreateOptions {
-                shelf: &place.shelf,
-                label: &place.label,
-                passphrase: place.passphrase.as_ref(),
-                always: false,
-            };
-            let created = backup::create_because(&folder, &options, &how, backup::Reason::BeforeImport)?;
-            backup::verify(
-                &created.path,
-                &Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) },
-            )?;
-            Some(created.path)
+            let created =
+                backup::create_because(&folder, &options, &how(place), backup::Reason::BeforeImport)?;
+            Some(verified(created, place, now_ms)?)
         }
         None => None,
     };
@@ -134,7 +143,45 @@ fn baileys(
         notes: reading.notes.clone(),
         backup,
         reading: Some(reading),
+        handover: None,
         _held: held,
+    })
+}
+
+fn how(place: &Backups) -> CreateOptions<'_> {
+    CreateOptions {
+        shelf: &place.shelf,
+        label: &place.label,
+        passphrase: place.passphrase.as_ref(),
+        always: false,
+    }
+}
+
+fn verified(created: Created, place: &Backups, now_ms: i64) -> Result<PathBuf, MoveError> {
+    let options = Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) };
+    backup::verify(&created.path, &options)?;
+    Ok(created.path)
+}
+
+fn whatsmeow(path: &Path, device: Option<&str>, place: &Backups, now_ms: i64) -> Result<Source, MoveError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = Folder::open(parent.unwrap_or_else(|| Path::new(".")));
+    let folder = folder.map_err(|error| TransferError::from(ExamineError::from(error)))?;
+    let mut handover = whatsmeow::hand_over(path, device, now_ms)?;
+    let options = Options { passphrase: place.passphrase.as_ref(), ..Options::at(now_ms) };
+    let backup = verified(handover.back_up(&options, &how(place))?, place, now_ms)?;
+    Ok(Source {
+        format: SourceFormat::Whatsmeow,
+        version: None,
+        folder,
+        session: handover.session.clone(),
+        left_out: std::mem::take(&mut handover.left_out),
+        notes: std::mem::take(&mut handover.notes),
+        backup: Some(backup),
+        reading: None,
+        handover: Some(handover),
+        // The store's own lock is taken when the device leaves it.
+        _held: Held { _folder: None, _session: None },
     })
 }
 
@@ -158,6 +205,7 @@ async fn native(path: &Path, now_ms: i64) -> Result<Source, MoveError> {
         notes: Vec::new(),
         backup: None,
         reading: None,
+        handover: None,
         _held: held,
     })
 }

@@ -15,6 +15,10 @@ use wakeeper_storage::Storage;
 
 use super::{FirstStart, ImportOrder, Imported, MoveError, import, known, open_rows};
 
+mod whatsmeow;
+#[path = "../../../../tests/src/whatsmeow_store.rs"]
+mod whatsmeow_store;
+
 const NOW_MS: i64 = 1_893_456_000_000;
 
 struct Scene {
@@ -40,6 +44,7 @@ impl Scene {
 
     async fn import(&self, source: &Path, session: &str) -> Result<Imported, MoveError> {
         let order = ImportOrder {
+            device: None,
             source: source.to_owned(),
             store: None,
             session: session.parse().unwrap(),

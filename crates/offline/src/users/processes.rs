@@ -70,7 +70,24 @@ impl Seen {
 /// Looks at all processes but this one and those that started it: `node fix-session-errors-docker.js` is no owner of the
 /// session that it has repaired.
 pub fn seen(folder: &Path) -> Seen {
-    let Some(wanted) = Wanted::of(folder) else { return Seen::default() };
+    Wanted::of(folder).map(|wanted| look(|pid| wanted.is_used_by(pid))).unwrap_or_default()
+}
+
+/// Looks at the same for those that have one of these files open, under whatever path.
+pub fn with_open(files: &[PathBuf]) -> Seen {
+    let files: Vec<Id> = files.iter().filter_map(|file| id(file)).collect();
+    look(|pid| {
+        let open = match fs::read_dir(format!("/proc/{pid}/fd")) {
+            Ok(open) => open,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
+            // It ended, or is the kernel's own.
+            Err(_) => return Some(false),
+        };
+        Some(open.filter_map(|item| id(&item.ok()?.path())).any(|file| files.contains(&file)))
+    })
+}
+
+fn look(is_user: impl Fn(u32) -> Option<bool>) -> Seen {
     let (Ok(processes), true) = (fs::read_dir("/proc"), Path::new("/proc/1").exists()) else {
         return Seen { blind: true, ..Seen::default() };
     };
@@ -78,7 +95,7 @@ pub fn seen(folder: &Path) -> Seen {
     let pids = processes.filter_map(|item| item.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let mut seen = Seen::default();
     for pid in pids.filter(|pid| !ours.contains(pid)) {
-        match wanted.is_used_by(pid) {
+        match is_user(pid) {
             Some(true) => seen.users.push(user(pid)),
             None if is_runtime(pid) => seen.hidden.push(user(pid)),
             Some(false) | None => {}

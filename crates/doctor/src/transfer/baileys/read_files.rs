@@ -179,6 +179,7 @@ fn chain(index: &str, value: &Value<'_>) -> Option<Chain> {
             None => None,
         },
         message_keys,
+        derived_keys: Vec::new(),
     })
 }
 
