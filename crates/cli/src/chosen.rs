@@ -13,7 +13,7 @@ use wakeeper_terminal::{quoted, say};
 use crate::environment::{self, DEFAULT_CONTAINER, connect};
 use crate::settings::Settings;
 
-pub use facts::FactFlags;
+pub use facts::{FactFlags, release};
 pub use places::Places;
 pub use session::{Session, show_container};
 

@@ -7,6 +7,7 @@ mod backups;
 mod host;
 mod log;
 mod open;
+mod release;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};

@@ -20,6 +20,8 @@ pub struct KnownFacts {
     pub reached: Option<Reached>,
     /// Contacts that a person named.
     pub peers: Vec<Address>,
+    /// Groups that a person named.
+    pub groups: Vec<String>,
     /// Processes or containers that run on it.
     pub owners: Vec<String>,
     /// Whether its folder is on a mount; `None` outside a container.
@@ -43,6 +45,7 @@ impl KnownFacts {
             peer_failures: &self.peer_failures,
             reached: self.reached.as_ref(),
             peers: &self.peers,
+            groups: &self.groups,
             owners: &self.owners,
             on_mount: self.on_mount,
             ..Options::at(now_ms)

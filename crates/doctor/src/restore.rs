@@ -13,7 +13,7 @@ use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
-use crate::backup::{self, BackupError, CreateOptions};
+use crate::backup::{self, CreateOptions, is_plain_copy};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
@@ -22,8 +22,11 @@ use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, Rest
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
 
+mod copy;
+mod error;
 mod left_out;
 
+pub use error::RestoreError;
 use left_out::LeftOut;
 
 /// What to give back.
@@ -72,50 +75,6 @@ pub struct Restored {
     pub notes: Vec<String>,
 }
 
-/// Why nothing was restored.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The archive was refused.
-    #[error("the backup {path} is refused: {reason}")]
-    Archive {
-        /// The archive.
-        path: PathBuf,
-        /// Why.
-        reason: ArchiveError,
-    },
-    /// It belongs to another login.
-    #[error("the backup belongs to another account or an earlier link of it")]
-    OtherAccount,
-    /// It holds no sound credentials.
-    #[error("the backup holds no sound credentials")]
-    NoCredentials,
-    /// Ratchets would go backwards.
-    #[error(
-        "{0} ratchets would go backwards, for example {1}; restore the credentials only, or give a reason to force it"
-    )]
-    Backwards(usize, String),
-    /// The session lives elsewhere.
-    #[error("the session was moved out of {0}; giving the login back would make two owners of it")]
-    Moved(PathBuf),
-    /// The folder cannot be made.
-    #[error("cannot make {path}: {reason}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's words.
-        reason: std::io::Error,
-    },
-    /// The folder cannot be read.
-    #[error(transparent)]
-    Examine(#[from] ExamineError),
-    /// The present state could not be backed up.
-    #[error("nothing was changed, because the backup of the present state failed: {0}")]
-    Backup(#[from] BackupError),
-    /// Writing failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-}
-
 /// Restores a backup into a folder, which is made when it does not exist.
 pub fn restore(
     archive: &Path,
@@ -148,6 +107,10 @@ pub fn restore(
         notes: Vec::new(),
     };
     let overlay = match how.what {
+        What::Credentials if is_plain_copy(archive) => {
+            copy::overlay(archive, folder.as_ref(), present.as_ref(), options, &mut restored.notes)?
+        }
+        What::All { .. } if is_plain_copy(archive) => return Err(RestoreError::OnlyALogin(shown(archive))),
         What::Credentials => {
             let mut overlay = lasting(archive, present.as_ref(), options, &mut restored.notes)?;
             give_up_old_ratchets(present.as_ref(), &mut overlay);

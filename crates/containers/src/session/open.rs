@@ -153,13 +153,17 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
         }
         log.symptoms
     };
+    let version = match asked.version {
+        Some(version) => Some(version),
+        None => located.installed().await,
+    };
     KnownFacts {
         peer_failures: peer_failures(&symptoms),
         symptoms,
         peers: Vec::new(),
         owners: located.other_owners().await,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
-        version: asked.version,
+        version,
         ..KnownFacts::default()
     }
 }

@@ -5,11 +5,15 @@
 
 mod backups;
 mod confined;
+mod copies;
 mod damage;
+mod groups;
 mod healthy;
 mod judge;
+mod logins;
 mod logs;
 mod properties;
+mod releases;
 mod rollback;
 mod support;
 mod transfer;
