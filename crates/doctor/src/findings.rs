@@ -52,7 +52,7 @@ findings! {
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
     signal_session_failing, signal_session_chosen, ratchet_rolled_back,
-    sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_unusable_skipped,
+    sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_carried_over, sender_key_unusable_skipped,
     sender_key_memory_orphan, sender_key_memory_stale, sender_key_memory_chosen, sender_key_chosen,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
@@ -210,6 +210,7 @@ pub(crate) fn for_sender_key(name: &SenderKeyName, states: &[State]) -> Vec<Find
     [
         sender_key_malformed::detect(name, states),
         sender_key_empty::detect(name, states),
+        sender_key_carried_over::detect(name, states),
         sender_key_unusable_skipped::detect(name, states),
     ]
     .into_iter()

@@ -114,6 +114,14 @@ const ERRORS: &[(&str, &str, Damage)] = &[
         )
         .unwrap();
     }),
+    // 6.7.19 sent one message with the key that 6.7.18 made.
+    ("sender_key_carried_over", "baileys6", |dir| {
+        std::fs::copy(
+            crate::support::fixture_path("sender-key-carried-over.json"),
+            dir.join("sender-key-120363000000000001@g.us--6281100000001--12.json"),
+        )
+        .unwrap();
+    }),
     ("sender_key_memory_orphan", "baileys7", |dir| {
         std::fs::remove_file(dir.join("sender-key-120363000000000001@g.us--100000000000011_1--12.json"))
             .unwrap();
