@@ -5,6 +5,7 @@ mod credentials;
 mod damage;
 mod groups;
 mod late;
+mod matrix;
 mod ratchets;
 mod upgrade;
 
@@ -29,7 +30,7 @@ async fn recovered(anna: &mut Patient<'_>, ben: &Party, version: Baileys) {
     anna.assert_no_ratchet_went_back(&ids).await;
 }
 
-async fn a_healthy_folder_is_left_byte_identical(version: Baileys) {
+pub async fn a_healthy_folder_is_left_byte_identical(version: Baileys) {
     told(Addressing::PhoneNumber, async |lab: &Lab| {
         let (mut anna, ben) = talking(lab, version).await;
         anna.kill().await;

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { Client, loadLibrary } from './src/client.mjs'
 import { openLog } from './src/log.mjs'
 
-const USAGE = 'usage: peer.mjs --version 6|7 --auth DIR --url ws://HOST:PORT/ws/chat [--root HEX] [--cache-keys] [--log FILE]'
+const USAGE = 'usage: peer.mjs --version 6|7|RELEASE --auth DIR --url ws://HOST:PORT/ws/chat [--root HEX] [--cache-keys] [--log FILE]'
 
 const emit = document => process.stdout.write(`${JSON.stringify(document)}\n`)
 
@@ -24,7 +24,7 @@ function options() {
       log: { type: 'string' },
     },
   })
-  const complete = ['6', '7'].includes(values.version) && values.auth && values.url
+  const complete = /^[67]/.test(values.version ?? '') && values.auth && values.url
   if (!complete) throw new Error(USAGE)
   return values
 }

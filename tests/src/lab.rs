@@ -167,7 +167,7 @@ impl Lab {
         let phone = self.simulator.phone(number, name).await;
         let peer = self.peer(name, version).await;
         peer.link(&phone).await;
-        if version == Baileys::Seven {
+        if version.is_seven() {
             let client = Client { name: name.to_owned(), address: phone.address.clone(), tended: false };
             self.clients.lock().expect("the clients").push(client);
         }

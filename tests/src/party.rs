@@ -11,7 +11,7 @@ use crate::PATIENCE;
 use crate::address::Address;
 use crate::gateway::Gateway;
 use crate::journal::eventually;
-use crate::peer::{Baileys, Peer};
+use crate::peer::Peer;
 use crate::simulator::Phone;
 use crate::webhook::{Delivery, Webhooks};
 
@@ -176,7 +176,7 @@ impl Party {
     /// order: it reports two messages that it decrypted at once in either one.
     pub async fn wait_texts(&self, sender: &Address, texts: &[String]) {
         if let Role::Baileys(peer) = &self.role
-            && peer.version() == Baileys::Seven
+            && peer.version().is_seven()
         {
             return self.wait_texts_in_any_order(sender, texts).await;
         }

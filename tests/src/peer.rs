@@ -23,6 +23,8 @@ pub enum Baileys {
     Six,
     /// 7.0.0-rc14.
     Seven,
+    /// Another one, by its full version.
+    Release(&'static str),
 }
 
 impl Baileys {
@@ -31,7 +33,13 @@ impl Baileys {
         match self {
             Self::Six => "6",
             Self::Seven => "7",
+            Self::Release(version) => version,
         }
+    }
+
+    /// Whether it is a 7.x.
+    pub fn is_seven(self) -> bool {
+        self.name().starts_with('7')
     }
 }
 

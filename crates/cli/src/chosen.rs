@@ -16,7 +16,7 @@ use crate::environment::{self, DEFAULT_CONTAINER, connect};
 use crate::settings::Settings;
 
 pub use each::{SessionsFlag, name_of, sessions_below};
-pub use facts::{FactFlags, show_log_read};
+pub use facts::{FactFlags, release, show_log_read};
 pub use places::Places;
 pub use session::{Session, show_container};
 

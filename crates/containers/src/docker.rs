@@ -5,7 +5,7 @@ pub mod compose;
 pub mod container;
 pub mod endpoint;
 pub mod engine;
-mod entry;
+pub(crate) mod entry;
 pub mod error;
 pub mod events;
 pub mod exec;

@@ -8,6 +8,7 @@ mod host;
 mod log;
 mod open;
 mod owners;
+mod release;
 
 pub use backups::BackupFolder;
 pub use host::{Host, Restarted};

@@ -133,6 +133,13 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The JID of a group, of what a person may type: with or without its server.
+pub fn group_jid(text: &str) -> Option<String> {
+    let id = text.strip_suffix("@g.us").unwrap_or(text);
+    let is_id = (5..=40).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    is_id.then(|| format!("{id}@g.us"))
+}
+
 fn is_user(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -156,6 +163,16 @@ mod tests {
         assert_eq!((phone.signal().as_str(), phone.device), ("6281234567890.0", 0));
         assert_eq!(Address::from_jid("6281234567890@c.us"), Some(phone.clone()));
         assert!(!format!("{phone:?}").contains("6281234567890"), "debug output is redacted");
+    }
+
+    #[test]
+    fn a_group_is_named_with_or_without_its_server() {
+        let old = "6281234567890-1399999999@g.us";
+        assert_eq!(group_jid("120363000000000001").as_deref(), Some("120363000000000001@g.us"));
+        assert_eq!(group_jid(old).as_deref(), Some(old));
+        for text in ["", "@g.us", "1", "6281@s.whatsapp.net", "12036300000000000x"] {
+            assert_eq!(group_jid(text), None, "{text}");
+        }
     }
 
     #[test]

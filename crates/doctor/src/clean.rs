@@ -9,11 +9,13 @@ use wakeeper_private_fs::shown;
 use crate::backup::{self, BackupError, CreateOptions, Manifest, Reason, Stock};
 use crate::examine::{Examination, ExamineError, Options};
 use crate::finding::{Finding, Severity};
+use crate::findings;
 use crate::formats::baileys::name::REPAIR_FOLDER;
 use crate::repair::{self, Action, Applied, ApplyError, Extent, Plan, PlanError};
 use crate::secret::Passphrase;
 use crate::source::Folder;
 
+mod copies;
 mod sources;
 mod store;
 
@@ -60,6 +62,13 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// What is still wrong.
     pub remaining: Vec<Finding>,
+}
+
+impl Outcome {
+    /// There is no login yet, and nothing of one: all that is missing is a QR code.
+    pub fn awaits_login(&self) -> bool {
+        self.remaining.iter().any(|finding| findings::is_of_no_login(finding.code))
+    }
 }
 
 /// Why cleaning failed. The folder is as it was, or as the plan wanted it.
@@ -111,7 +120,7 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         return Err(CleanError::NoSession { evidence, advice: repair.describe() });
     }
     let stock = Stock::of(&examination, options, how.label).because(Reason::BeforeClean);
-    let sources = BackupSources::new(how.shelf, how.label, how.passphrase);
+    let sources = BackupSources::new(how.shelf, how.label, how.passphrase).with_copies(&folder);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
     let mut outcome = describe(&plan, notes);
     if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {

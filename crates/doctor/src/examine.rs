@@ -7,22 +7,22 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wakeeper_private_fs::shown;
+use wakeeper_private_fs::{Trust, shown};
 
 use crate::address::Address;
-use crate::backup::Reached;
 use crate::backup::archive::ArchiveError;
+use crate::backup::{Reached, is_plain_copy, plain};
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
-use crate::formats::baileys::Version;
 use crate::formats::baileys::name::{MOVED_MARKER, Name};
+use crate::formats::baileys::{Version, installed};
 use crate::formats::baileys_store::StoreSummary;
 use crate::formats::whatsmeow::is_store;
 use crate::inventory::{Facts, Inventory};
 use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
-use crate::state::SessionState;
+use crate::state::{SessionState, StoredLogin};
 use crate::symptoms::{LogFacts, PeerFailures};
 use crate::transfer::moved_out;
 use crate::whatsmeow;
@@ -56,6 +56,8 @@ pub struct Options<'a> {
     pub reached: Option<&'a Reached>,
     /// Contacts whose Signal sessions a person wants negotiated anew.
     pub peers: &'a [Address],
+    /// Groups whose sender key of ours a person wants made anew.
+    pub groups: &'a [String],
     /// Names of the processes or containers that run on the session.
     pub owners: &'a [String],
     /// Whether the folder is on a mount; `None` outside a container.
@@ -80,6 +82,7 @@ impl Options<'_> {
             log: None,
             reached: None,
             peers: &[],
+            groups: &[],
             owners: &[],
             on_mount: None,
             now_ms,
@@ -150,6 +153,9 @@ pub struct Report {
     /// The major version of Baileys that wrote it, where that shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
+    /// The releases of Baileys that store as it is stored, where that shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub releases: Option<String>,
     /// No finding of severity `error`.
     pub healthy: bool,
     /// The state of the login.
@@ -174,6 +180,8 @@ pub struct Examination {
     pub inventory: Inventory,
     /// What the folder is.
     pub(crate) layout: Layout,
+    /// The release of Baileys that is installed near it.
+    pub(crate) installed: Option<Version>,
     pub(crate) mode: Option<u32>,
     pub(crate) changed: usize,
     pub(crate) store: Option<StoreSummary>,
@@ -225,10 +233,14 @@ impl Examination {
         let mode = folder.itself().ok().map(|entry| entry.mode);
         let layout = if inventory.is_recognised() { Layout::Session } else { Layout::of(folder) };
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
+        // A container's packages lie elsewhere than beside the place where its folder is held open.
+        let is_here = folder.confined().trust() == Trust::Operator;
+        let installed = if is_here { installed::near(folder.path()) } else { None };
         Ok(Self {
             path: folder.path().to_owned(),
             inventory,
             layout,
+            installed,
             mode,
             changed,
             store,
@@ -239,15 +251,22 @@ impl Examination {
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
         let mut inventory = Inventory::default();
-        let manifest = crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
+        let mut is_store_in_archive = false;
+        let read = crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
             if let Some(name) = member.session_file() {
                 let entry = Entry::in_memory(name, member.content.len() as u64);
                 let report = examine_file(entry, Ok(member.content));
                 inventory.files.insert(name.to_owned(), report);
             }
             Ok(())
-        })
-        .map_err(|reason| match reason {
+        });
+        let read = match read {
+            Err(ArchiveError::NotABackup) if is_plain_copy(path) => {
+                plain::examine(path, &options.limits).map(|found| inventory = found)
+            }
+            read => read.map(|manifest| is_store_in_archive = manifest.format == whatsmeow::FORMAT),
+        };
+        read.map_err(|reason| match reason {
             ArchiveError::NotABackup => ExamineError::NotASession { path: shown(path) },
             reason => ExamineError::Archive { path: shown(path), reason },
         })?;
@@ -256,11 +275,12 @@ impl Examination {
             path: shown(path),
             inventory,
             layout: if is_session { Layout::Session } else { Layout::Foreign(Foreign::Nothing) },
+            installed: None,
             mode: None,
             changed: 0,
             store: None,
             store_findings: Vec::new(),
-            is_store_in_archive: manifest.format == whatsmeow::FORMAT,
+            is_store_in_archive,
         })
     }
 
@@ -276,13 +296,20 @@ impl Examination {
 
     /// The version that the findings are judged by.
     pub fn version(&self, options: &Options<'_>) -> Option<Version> {
-        options.version.or_else(|| self.inventory.written_by())
+        self.told(options).or_else(|| self.inventory.written_by())
+    }
+
+    /// The release that will run on it, where somebody or something says so.
+    fn told(&self, options: &Options<'_>) -> Option<Version> {
+        options.version.or(self.installed)
     }
 
     /// Everything that is wrong, errors first.
     pub fn findings(&self, options: &Options<'_>) -> Vec<Finding> {
         let view = FolderView {
             inventory: &self.inventory,
+            path: &self.path,
+            told: self.told(options),
             options,
             version: self.version(options),
             mode: self.mode,
@@ -300,9 +327,13 @@ impl Examination {
         let state = self.state();
         let of_state = StateView { state: &state, options, version: view.version };
         let of_state = findings::for_state(&of_state).into_iter().map(Finding::in_folder);
-        let mut findings = findings::for_folder(&view);
+        let mut findings: Vec<Finding> =
+            findings::for_folder(&view).into_iter().map(Finding::in_folder).collect();
         findings.extend(of_state);
-        findings.extend(self.inventory.files.values().flat_map(|file| file.findings.iter().cloned()));
+        // A file that was never written, and nothing else of a login: that is no login yet, and not a torn one.
+        let is_blank = matches!(state.login, StoredLogin::Blank);
+        let files = self.inventory.files.values().filter(|file| !is_blank || file.name != Name::Credentials);
+        findings.extend(files.flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.store_findings.iter().cloned());
         findings.sort_by(|a, b| (b.severity, &a.path, a.code).cmp(&(a.severity, &b.path, b.code)));
         findings
@@ -312,11 +343,13 @@ impl Examination {
     pub fn report(&self, options: &Options<'_>) -> Report {
         let findings = self.findings(options);
         let files = self.inventory.files.values().filter(|file| file.name.is_baileys()).count();
+        let version = self.inventory.written_by();
         let is_session = |file: &&crate::inventory::FileReport| matches!(file.name, Name::Session(_));
         Report {
             path: self.path.clone(),
             format: if files == 0 { Format::Empty } else { Format::Baileys },
-            version: self.inventory.written_by(),
+            version,
+            releases: version.map(|version| version.to_string()),
             healthy: findings.iter().all(|finding| finding.severity != Severity::Error),
             credentials: self.credentials_state(&findings),
             files,
@@ -335,7 +368,8 @@ impl Examination {
         });
         match self.inventory.files.get("creds.json").map(|file| &file.facts) {
             Some(_) if damaged => CredentialsState::Damaged,
-            Some(Facts::Credentials(credentials)) if credentials.me.is_some() => CredentialsState::Sound,
+            Some(Facts::Credentials(credentials)) if credentials.is_linked() => CredentialsState::Sound,
+            Some(Facts::Blank) if !self.inventory.holds_session_state() => CredentialsState::Missing,
             None | Some(Facts::Credentials(_)) => CredentialsState::Missing,
             Some(_) => CredentialsState::Damaged,
         }

@@ -20,6 +20,8 @@ pub struct KnownFacts {
     pub reached: Option<Reached>,
     /// Contacts that a person named.
     pub peers: Vec<Address>,
+    /// Groups that a person named.
+    pub groups: Vec<String>,
     /// Processes or containers that run on it.
     pub owners: Vec<String>,
     /// What could not be seen of who runs on it, and what to do about that.
@@ -53,6 +55,7 @@ impl KnownFacts {
             log: self.log.as_ref(),
             reached: self.reached.as_ref(),
             peers: &self.peers,
+            groups: &self.groups,
             owners: &self.owners,
             on_mount: self.on_mount,
             ..Options::at(now_ms)

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::address::Address;
+use crate::state::Devices;
 
 mod subject;
 
@@ -86,6 +87,11 @@ pub enum Repair {
         /// The new bits.
         mode: u32,
     },
+    /// Take devices off the list of those that were told our sender key.
+    ForgetDevices {
+        /// Which.
+        devices: Vec<Devices>,
+    },
     /// Finish or roll back a repair that was interrupted.
     FinishRepair,
     /// Start with an empty store.
@@ -110,6 +116,7 @@ impl Repair {
             Self::Write { .. } => "write_file",
             Self::RestorePreKeys => "restore_pre_keys",
             Self::SetPermissions { .. } => "set_permissions",
+            Self::ForgetDevices { .. } => "forget_devices",
             Self::FinishRepair => "finish_repair",
             Self::ResetStore => "reset_store",
         }
@@ -141,6 +148,10 @@ impl Repair {
             Self::Write { .. } => "write the missing file".to_owned(),
             Self::RestorePreKeys => "take the missing pre-keys from a backup".to_owned(),
             Self::SetPermissions { mode } => format!("set its permissions to {mode:04o}"),
+            Self::ForgetDevices { .. } => {
+                "take the contact's devices off the list; they are told our sender key with the next message"
+                    .to_owned()
+            }
             Self::FinishRepair => "finish the interrupted repair".to_owned(),
             Self::ResetStore => "start with an empty store; the torn one is in the backup".to_owned(),
         }

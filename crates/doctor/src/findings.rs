@@ -3,6 +3,8 @@
 //! The doc comment of each file is its page in `docs/findings.md`. To add a finding, add its file, its name
 //! in the list below, a call in the `for_*` function of what it looks at, and a damaged fixture.
 
+use std::path::Path;
+
 use crate::address::Address;
 use crate::examine::Options;
 use crate::finding::{Code, Finding, Subject};
@@ -42,7 +44,7 @@ findings! {
     credentials_missing, credentials_torn, credentials_incomplete, credentials_key_invalid,
     credentials_key_mismatch, credentials_reinitialised, credentials_not_linked,
     credentials_half_registered, registration_id_range, signed_pre_key_signature, account_signature,
-    device_signature, pre_key_counter_behind, pre_key_counters_crossed,
+    device_signature, accounts_mixed, pre_key_counter_behind, pre_key_counters_crossed,
     pre_key_malformed, pre_key_mismatch, pre_keys_missing,
     signal_session_empty, signal_session_version, signal_session_future_format,
     signal_session_incomplete, signal_session_key_invalid, signal_session_key_mismatch,
@@ -52,8 +54,8 @@ findings! {
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
     signal_session_failing, messages_failing, log_not_understood, signal_session_chosen, ratchet_rolled_back,
-    sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_unusable_skipped,
-    sender_key_memory_orphan,
+    sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_carried_over, sender_key_unusable_skipped,
+    sender_key_memory_orphan, sender_key_memory_stale, sender_key_memory_chosen, sender_key_chosen,
     app_state_key_missing, lid_mapping_asymmetric,
     store_torn, store_is_directory,
     native_database_damaged, native_login_lost, native_own_sender_key, native_pre_keys_missing, native_row_unreadable,
@@ -85,15 +87,19 @@ impl SessionRecord<'_> {
 pub(crate) struct StateView<'a> {
     pub(crate) state: &'a SessionState,
     pub(crate) options: &'a Options<'a>,
-    /// The version of Baileys that will run on it, where one will.
+    /// The release of Baileys that will run on it, where one will.
     pub(crate) version: Option<Version>,
 }
 
 /// A whole folder after each of its files was examined.
 pub(crate) struct FolderView<'a> {
     pub(crate) inventory: &'a Inventory,
+    /// The folder, as people know it.
+    pub(crate) path: &'a Path,
+    /// The release that will run on the folder, when the caller or the gateway beside it says so.
+    pub(crate) told: Option<Version>,
     pub(crate) options: &'a Options<'a>,
-    /// The version that will run on the folder: the one the caller named, else the one that wrote it.
+    /// The release that will run on the folder: the one that is told, else the one that wrote it last.
     pub(crate) version: Option<Version>,
     /// Permission bits of the folder, when it is one of the file system.
     pub(crate) mode: Option<u32>,
@@ -207,6 +213,7 @@ pub(crate) fn for_sender_key(name: &SenderKeyName, states: &[State]) -> Vec<Find
     [
         sender_key_malformed::detect(name, states),
         sender_key_empty::detect(name, states),
+        sender_key_carried_over::detect(name, states),
         sender_key_unusable_skipped::detect(name, states),
     ]
     .into_iter()
@@ -227,12 +234,16 @@ pub(crate) fn wrong_shape(entry: &Entry, name: &Name) -> Finding {
 type StateRule = fn(&StateView<'_>) -> Vec<Finding>;
 
 /// What a gateway of ours does not see and repair by itself when it runs.
-const TOLD_BY_MORE: [StateRule; 2] = [ratchet_rolled_back::detect, signal_session_chosen::detect];
+const TOLD_BY_MORE: [StateRule; 4] = [
+    ratchet_rolled_back::detect,
+    signal_session_chosen::detect,
+    sender_key_memory_chosen::detect,
+    sender_key_chosen::detect,
+];
 
 /// Findings about a session as a whole, however it is stored.
 pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
-    let rules: [StateRule; 13] = [
-        credentials_missing::detect,
+    let rules: [StateRule; 14] = [
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
         pre_key_counter_behind::detect,
@@ -244,6 +255,8 @@ pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
         messages_failing::detect,
         log_not_understood::detect,
         sender_key_memory_orphan::detect,
+        sender_key_memory_stale::detect,
+        accounts_mixed::detect,
         app_state_key_missing::detect,
     ];
     rules.iter().chain(&TOLD_BY_MORE).flat_map(|rule| rule(view)).collect()
@@ -256,7 +269,8 @@ pub(crate) fn told_by_more(view: &StateView<'_>) -> Vec<Finding> {
 
 /// Findings about files of a folder that need more than one of them.
 pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
-    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 10] = [
+    let detectors: [fn(&FolderView<'_>) -> Vec<Finding>; 11] = [
+        credentials_missing::detect,
         folder_not_on_mount::detect,
         folder_many_owners::detect,
         folder_changing::detect,
@@ -318,7 +332,23 @@ pub mod codes {
 
 /// Whether a code is of a finding about rows of a store that only the whole session, its backups or a person can tell.
 pub fn is_told_by_more(code: Code) -> bool {
-    [ratchet_rolled_back::CODE, signal_session_chosen::CODE].contains(&code)
+    [
+        ratchet_rolled_back::CODE,
+        signal_session_chosen::CODE,
+        sender_key_memory_chosen::CODE,
+        sender_key_chosen::CODE,
+    ]
+    .contains(&code)
+}
+
+/// Whether a code is of the finding that there is no login yet.
+pub(crate) fn is_of_no_login(code: Code) -> bool {
+    code == credentials_not_linked::CODE
+}
+
+/// Whether a code is of the finding that files of two accounts are mixed.
+pub(crate) fn is_of_two_accounts(code: Code) -> bool {
+    code == accounts_mixed::CODE
 }
 
 /// Whether a code is of a finding about the signed pre-key.

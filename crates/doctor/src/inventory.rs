@@ -3,14 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Address;
+use crate::address::{Address, Domain};
 use crate::finding::{Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER};
+use crate::formats::baileys::sender_key::Shape;
 use crate::model::SenderKeyName;
 use crate::source::Entry;
-use crate::state::{SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
+use crate::state::{MemoryFacts, SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
+
+mod writer;
+
+/// Phone numbers of so many digits are all but unknown, LIDs have no fewer.
+pub(crate) const LID_DIGITS: usize = 14;
 
 /// One file after its own examination.
 #[derive(Debug)]
@@ -30,22 +36,24 @@ pub struct FileReport {
 pub enum Facts {
     /// Nothing, or it cannot be read.
     None,
+    /// `creds.json` without a byte, or with NUL bytes alone: nothing was ever written, or nothing reached the disk.
+    Blank,
     /// `creds.json`
     Credentials(Box<Credentials>),
     /// A record of Signal sessions.
     Session(SignalFacts),
     /// A sender key.
     SenderKey {
-        /// The shape it is stored in; `None` when malformed.
-        version: Option<Version>,
+        /// The shape it is stored in; `None` when malformed or empty.
+        shape: Option<Shape>,
         /// What is compared of it.
         facts: SenderKeyFacts,
     },
     /// Who was told our sender key.
     Memory {
-        /// Whether it names anyone.
-        used: bool,
-        /// The LIDs among those it names.
+        /// Whom it names.
+        facts: MemoryFacts,
+        /// The LIDs among them.
         lids: Vec<String>,
     },
     /// A LID mapping to this user.
@@ -98,7 +106,7 @@ impl Inventory {
     }
 
     /// Whether the folder holds anything that only a linked session has.
-    fn holds_session_state(&self) -> bool {
+    pub(crate) fn holds_session_state(&self) -> bool {
         self.files.values().any(|file| file.name.is_session_state())
     }
 
@@ -152,23 +160,20 @@ impl Inventory {
         lids
     }
 
-    /// Which major version wrote the folder, where its files tell: some kinds of file exist only in 7.x.
+    /// Whether a number that a file name gives as a phone number is a LID: 6.x does not tell them apart.
+    pub(crate) fn is_bare_lid(address: &Address, lids: &BTreeSet<&str>) -> bool {
+        let user = address.user.as_str();
+        address.domain == Domain::Phone && (lids.contains(user) || user.len() > LID_DIGITS)
+    }
+
+    /// Which releases of Baileys wrote the folder last, as far as its files tell.
     pub fn written_by(&self) -> Option<Version> {
-        let mut by_6 = false;
-        for file in self.files.values() {
-            match (&file.name, &file.facts) {
-                (name, _) if name.only_in_7() => return Some(Version::V7),
-                (Name::Session(address), _) if address.signal().contains('_') => return Some(Version::V7),
-                (Name::Session(_), _) => by_6 = true,
-                (Name::SenderKey { .. }, Facts::SenderKey { version, .. }) => match version {
-                    Some(Version::V7) => return Some(Version::V7),
-                    Some(Version::V6) => by_6 = true,
-                    None => {}
-                },
-                _ => {}
-            }
-        }
-        by_6.then_some(Version::V6)
+        writer::of(self)
+    }
+
+    /// Whether sender keys of both shapes are there and nothing tells which are in use.
+    pub(crate) fn is_of_two_releases(&self) -> bool {
+        writer::is_unsure(self)
     }
 }
 
@@ -179,6 +184,7 @@ fn add(state: &mut SessionState, file: &FileReport) {
         (Name::Credentials, Facts::Credentials(credentials)) => {
             state.login = StoredLogin::Read(credentials.clone());
         }
+        (Name::Credentials, Facts::Blank) if !state.is_used => state.login = StoredLogin::Blank,
         (Name::Credentials, _) => state.login = StoredLogin::Unreadable,
         (Name::Session(address), Facts::Session(facts)) => {
             let facts = SignalFacts { written_ms, ..facts.clone() };
@@ -190,7 +196,10 @@ fn add(state: &mut SessionState, file: &FileReport) {
             state.sender_keys.insert(name, facts.clone());
         }
         (Name::SenderKeyMemory { group }, facts) => {
-            let told = matches!(facts, Facts::Memory { used: true, .. });
+            let told = match facts {
+                Facts::Memory { facts, .. } => facts.clone().written(written_ms),
+                _ => MemoryFacts::default(),
+            };
             state.sender_key_memory.insert(group.clone(), told);
         }
         (Name::PreKey(id), _) => drop(state.pre_keys.insert(*id, written_ms)),

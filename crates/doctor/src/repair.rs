@@ -13,6 +13,7 @@ mod repairer;
 mod stale;
 
 pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
+pub(crate) use credentials::constraint;
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};

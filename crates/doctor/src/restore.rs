@@ -14,7 +14,7 @@ use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::manifest::{Manifest, account_mark};
-use crate::backup::{self, BackupError, CreateOptions, Reason};
+use crate::backup::{self, CreateOptions, Reason, is_plain_copy};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
@@ -23,9 +23,12 @@ use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, Rest
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
 
+mod copy;
+mod error;
 mod left_out;
 mod store;
 
+pub use error::RestoreError;
 use left_out::LeftOut;
 
 /// What to give back.
@@ -74,58 +77,6 @@ pub struct Restored {
     pub notes: Vec<String>,
 }
 
-/// Why nothing was restored.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The archive was refused.
-    #[error("the backup {} cannot be used: {reason}", path.display())]
-    Archive {
-        /// The archive.
-        path: PathBuf,
-        /// Why.
-        reason: ArchiveError,
-    },
-    /// It belongs to another login.
-    #[error("the backup belongs to another account or an earlier link of it")]
-    OtherAccount,
-    /// It is of a store of whatsmeow.
-    #[error(
-        "{0} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the \
-         database out of it (first `age -d`, when it ends in .age). Use it only when the store itself is lost, and with nothing \
-         sent since: an older copy uses message keys twice"
-    )]
-    Store(PathBuf),
-    /// It holds no sound credentials.
-    #[error("the backup holds no sound credentials")]
-    NoCredentials,
-    /// Ratchets would go backwards.
-    #[error(
-        "encryption state in {0} files would go back, for example in {1}: message keys would be used twice. Leave --what all out to \
-         restore the login only, or give a reason with --force"
-    )]
-    Backwards(usize, String),
-    /// The session lives elsewhere.
-    #[error("the session was moved out of {0}; giving the login back would make two owners of it")]
-    Moved(PathBuf),
-    /// The folder cannot be made.
-    #[error("cannot make {path}: {reason}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's words.
-        reason: std::io::Error,
-    },
-    /// The folder cannot be read.
-    #[error(transparent)]
-    Examine(#[from] ExamineError),
-    /// The present state could not be backed up.
-    #[error("nothing was changed, because the backup of the present state failed: {0}")]
-    Backup(#[from] BackupError),
-    /// Writing failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-}
-
 /// Restores a backup into a folder, which is made when it does not exist.
 pub fn restore(
     archive: &Path,
@@ -158,6 +109,10 @@ pub fn restore(
         notes: Vec::new(),
     };
     let overlay = match how.what {
+        What::Credentials if is_plain_copy(archive) => {
+            copy::overlay(archive, folder.as_ref(), present.as_ref(), options, &mut restored.notes)?
+        }
+        What::All { .. } if is_plain_copy(archive) => return Err(RestoreError::OnlyALogin(shown(archive))),
         What::Credentials => {
             let mut overlay = lasting(archive, present.as_ref(), options, &mut restored.notes)?;
             give_up_old_ratchets(present.as_ref(), &mut overlay);

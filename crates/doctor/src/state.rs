@@ -13,7 +13,10 @@ use crate::formats::baileys::sender_key::State;
 use crate::formats::baileys::session::{Entry, Record};
 use crate::model::{SenderKeyName, Session};
 
+mod memory;
 mod parts;
+
+pub use memory::{Devices, MemoryFacts};
 
 /// The parts of a session.
 #[derive(Debug, Default)]
@@ -28,8 +31,8 @@ pub struct SessionState {
     pub unread_signal_sessions: BTreeSet<Address>,
     /// The sender keys that can be read.
     pub sender_keys: BTreeMap<SenderKeyName, SenderKeyFacts>,
-    /// Whether anyone was told our sender key, by group.
-    pub sender_key_memory: BTreeMap<String, bool>,
+    /// Who was told our sender key, by group.
+    pub sender_key_memory: BTreeMap<String, MemoryFacts>,
     /// When each pre-key was written (milliseconds since 1970), where the store tells.
     pub pre_keys: BTreeMap<u32, Option<i64>>,
     /// Ids of the keys of shared settings, in base64.
@@ -46,6 +49,8 @@ pub enum StoredLogin {
     /// There are none.
     #[default]
     Missing,
+    /// Nothing was ever written where they belong, and nothing else of a session is there.
+    Blank,
     /// They are there and cannot be read.
     Unreadable,
     /// What they hold, which may be damaged.
@@ -65,6 +70,12 @@ pub struct SignalFacts {
     pub created: i64,
     /// The open one's ratchet key, shortened, and how far its sending chain is.
     pub sending: Option<(u64, i64)>,
+    /// The start of the identity key that the open one is with.
+    pub identity: Option<u64>,
+    /// The open one is with another identity than one that was archived: the contact has a new phone.
+    pub identity_changed: bool,
+    /// Nothing was sent in the open one yet.
+    pub unsent: bool,
     /// When the record was written, milliseconds since 1970, where the store tells.
     pub written_ms: Option<i64>,
 }
@@ -96,7 +107,9 @@ impl SessionState {
             signal_sessions: session.signal_sessions.iter().map(signal).collect(),
             unread_signal_sessions: BTreeSet::new(),
             sender_keys: session.sender_keys.iter().map(sender_key).collect(),
-            sender_key_memory: memory.map(|(group, told)| (group.clone(), !told.is_empty())).collect(),
+            sender_key_memory: memory
+                .map(|(group, told)| (group.clone(), MemoryFacts::of(!told.is_empty(), told)))
+                .collect(),
             pre_keys: session.pre_keys.keys().map(|id| (*id, None)).collect(),
             app_state_keys: session.app_state_keys.keys().map(|id| encode(id)).collect(),
             lid_mappings: session.lid_mappings.clone(),
@@ -108,13 +121,34 @@ impl SessionState {
     pub fn credentials(&self) -> Option<&Credentials> {
         match &self.login {
             StoredLogin::Read(credentials) => Some(credentials),
-            StoredLogin::Missing | StoredLogin::Unreadable => None,
+            StoredLogin::Missing | StoredLogin::Blank | StoredLogin::Unreadable => None,
         }
     }
 
     /// The LID of a phone number, as far as it is known.
     pub fn lid_of(&self, phone: &str) -> Option<&str> {
         self.lid_mappings.get(phone).map(String::as_str)
+    }
+
+    /// All numbers of an account, as far as they are known: the given one first.
+    pub fn numbers_of<'s>(&'s self, user: &'s str) -> Vec<&'s str> {
+        let me = self.credentials().and_then(|credentials| credentials.me.as_ref());
+        let own = me.and_then(|me| Some((me.phone.user.as_str(), me.lid.as_ref()?.user.as_str())));
+        let mapped = self.lid_mappings.iter().map(|(phone, lid)| (phone.as_str(), lid.as_str()));
+        let mut numbers = vec![user];
+        for (phone, lid) in own.into_iter().chain(mapped) {
+            let other = if phone == user {
+                lid
+            } else if lid == user {
+                phone
+            } else {
+                continue;
+            };
+            if !numbers.contains(&other) {
+                numbers.push(other);
+            }
+        }
+        numbers
     }
 
     /// The greatest pre-key id that is there.
@@ -134,16 +168,31 @@ impl SignalFacts {
             used: latest(&mut record.entries.iter().filter_map(|entry| entry.used)),
             created: latest(&mut record.entries.iter().filter_map(|entry| entry.created)),
             sending: open.and_then(sending),
+            identity: open.and_then(|open| short(open.remote_identity.as_ref()?)),
+            identity_changed: open.is_some_and(|open| {
+                record.entries.iter().any(|entry| entry.remote_identity != open.remote_identity)
+            }),
+            unsent: open.is_some_and(is_unsent),
             written_ms: None,
         }
     }
 }
 
+/// The contact began it, and only one of its ratchet keys is known: an answer of ours would have brought a second one.
+fn is_unsent(entry: &Entry) -> bool {
+    let counter = entry.sending().next().and_then(|chain| chain.counter);
+    entry.base_key_type == Some(2) && counter == Some(-1) && entry.receiving().count() <= 1
+}
+
 /// The ratchet key, shortened to what tells it apart, and how far its chain is.
 fn sending(entry: &Entry) -> Option<(u64, i64)> {
     let chain = entry.sending().next()?;
-    let start = chain.key?[1..9].try_into().ok()?;
-    Some((u64::from_le_bytes(start), chain.counter?))
+    Some((short(&chain.key?)?, chain.counter?))
+}
+
+/// A public key, shortened to what tells it apart.
+pub(crate) fn short(key: &[u8; 33]) -> Option<u64> {
+    key[1..].first_chunk().map(|start| u64::from_le_bytes(*start))
 }
 
 impl SenderKeyFacts {
@@ -171,13 +220,14 @@ mod tests {
             format!("{address} {:?}", SignalFacts { written_ms: None, ..facts.clone() })
         });
         let credentials = state.credentials().unwrap();
+        let memory = state.sender_key_memory.iter().map(|(group, told)| (group, told.clone().written(None)));
         format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             credentials.me,
             credentials.next_pre_key_id,
             signal.collect::<Vec<_>>(),
             state.sender_keys,
-            state.sender_key_memory,
+            memory.collect::<Vec<_>>(),
             state.pre_keys.keys().collect::<Vec<_>>(),
             state.app_state_keys,
             state.lid_mappings,

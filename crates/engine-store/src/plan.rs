@@ -29,7 +29,9 @@ impl Examined {
         let is_sound = self.report.credentials == CredentialsState::Sound;
         let Some(reading) = self.reading.as_ref().filter(|_| is_sound) else { return plan.plan };
         let told = self.report.findings.iter().filter(|finding| is_told_by_more(finding.code));
-        for finding in told.filter(|finding| finding.repair == Repair::RemoveFile) {
+        // Whoever is told a key that they have takes no harm, so of a list that a device is to leave nothing is kept.
+        let goes = |repair: &Repair| matches!(repair, Repair::RemoveFile | Repair::ForgetDevices { .. });
+        for finding in told.filter(|finding| goes(&finding.repair)) {
             plan.take_out(&finding.subject, Some(finding.code), words_of(&finding.subject));
         }
         let state = SessionState::of(&reading.session);

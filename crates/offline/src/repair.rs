@@ -119,7 +119,7 @@ pub(super) async fn repair_own(
             let examined = required(examined.as_ref(), database)?;
             outcome.backup = Some(back_up(examined, paths).await?);
             take_out(examined, database, &rows, paths, &mut outcome, hook).await?;
-            let facts = KnownFacts { peers: Vec::new(), ..facts.clone() };
+            let facts = KnownFacts { peers: Vec::new(), groups: Vec::new(), ..facts.clone() };
             judged(&mut outcome, look(database, paths, &facts).await?.report);
         }
         Work::GiveBack { owner, archive } => give_back(&owner, archive, paths, &mut outcome).await?,

@@ -8,6 +8,7 @@ use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{Examination, Options};
 use wakeeper_doctor::finding::Severity;
 use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;
+use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::state::SessionState;
@@ -30,6 +31,8 @@ pub struct SessionFolder {
     pub label: String,
     /// Encrypts and opens backups.
     pub passphrase: Option<Passphrase>,
+    /// The release of Baileys that runs on it, where that is known.
+    pub version: Option<Version>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -58,6 +61,7 @@ impl SessionFolder {
             store: self.store.as_deref(),
             peer_failures,
             peers,
+            version: self.version,
             passphrase: self.passphrase.as_ref(),
             ..Options::at(self.clock.now_ms())
         }
@@ -132,6 +136,7 @@ mod tests {
             shelf: data.path().join("backups"),
             label: "auth_info".to_owned(),
             passphrase: None,
+            version: None,
             clock: Arc::new(SystemClock),
         };
         std::fs::create_dir(&folder.auth_info).unwrap();

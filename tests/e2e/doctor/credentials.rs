@@ -6,7 +6,7 @@ use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::{recovered, talking};
 
-async fn emptied_credentials(version: Baileys) {
+pub async fn emptied_credentials(version: Baileys) {
     told(Addressing::PhoneNumber, async |lab: &Lab| {
         let (mut anna, ben) = talking(lab, version).await;
         // Made while Baileys runs, as on a schedule.

@@ -6,7 +6,7 @@ use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 use super::groups::group;
 use super::{recovered, talking};
 
-async fn another_version(addressing: Addressing, before: Baileys, after: Baileys) {
+pub async fn another_version(addressing: Addressing, before: Baileys, after: Baileys) {
     told(addressing, async |lab: &Lab| {
         let (mut anna, ben) = talking(lab, before).await;
         let group = group(&ben, anna.party()).await;

@@ -2,28 +2,49 @@
 
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { setTimeout as passed } from 'node:timers/promises'
 import { describeContent, describeKey } from './content.mjs'
 import { MessageStore } from './store.mjs'
 
 const RECONNECT_MS = 500
+// 6.7.19 to 7.0.0-rc.9 take the server's first frame for plain text when it comes before their keys are ready. No network is
+// as quick as a simulator on the same machine; this stands for the network, for the frames around the handshake.
+const NETWORK_MS = 50
+const FIRST_FRAMES = 3
 // Baileys 6 keeps the device list of a one-to-one chat without the phone and uses it for groups, too. The phone then
 // asks for each group message again, and what is sent again races with what is being sent for the same sender key.
 const NO_DEVICE_CACHE = { get: () => undefined, set: () => {}, del: () => {}, flushAll: () => {} }
 
-/** Loads Baileys by its major version; 7.x is told to trust `root` (hex) as the root of the server's certificates. */
-export async function loadLibrary(version, root) {
-  const imported = await import(version === '6' ? 'baileys6' : 'baileys7')
-  // 6.x is CommonJS: not all of its exports (`proto`) are seen as named ones.
-  const library = version === '6' ? imported.default : imported
-  if (version === '7' && root) library.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(root, 'hex')
-  // 6.x is CommonJS: its default export is the module object.
+/**
+ * Loads Baileys by its major version or its full one. Those that compare certificates are told to trust `root` (hex) as the
+ * root of the server's.
+ */
+export async function loadLibrary(release, root) {
+  const imported = await import(['6', '7'].includes(release) ? `baileys${release}` : `baileys-${release}`)
+  // Up to 6.7.18 it is CommonJS: its default export is the module object, and not all exports (`proto`) are seen as named.
+  const library = imported.default?.useMultiFileAuthState ? imported.default : imported
+  const version = release[0]
+  const isHasty = !['6', '7'].includes(release)
+  if (root && library.WA_CERT_DETAILS?.PUBLIC_KEY) library.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(root, 'hex')
   const makeSocket = [library.makeWASocket, library.default, library.default?.default].find(f => typeof f === 'function')
-  return { version, library, makeSocket }
+  return { version, isHasty, library, makeSocket }
+}
+
+/** Lets the first frames take as long as on a network. */
+function slowDown(ws) {
+  const [receive] = ws.listeners('message')
+  ws.removeListener('message', receive)
+  let before = Promise.resolve()
+  let count = 0
+  ws.on('message', data => {
+    if (count++ < FIRST_FRAMES) before = before.then(() => passed(NETWORK_MS))
+    before = before.then(() => receive(data))
+  })
 }
 
 export class Client {
-  constructor({ version, library, makeSocket, auth, url, cacheKeys, logger, emit }) {
-    Object.assign(this, { version, library, makeSocket, auth, url, cacheKeys, logger, emit })
+  constructor({ version, isHasty, library, makeSocket, auth, url, cacheKeys, logger, emit }) {
+    Object.assign(this, { version, isHasty, library, makeSocket, auth, url, cacheKeys, logger, emit })
     mkdirSync(auth, { recursive: true, mode: 0o700 })
     this.store = new MessageStore(`${auth}.messages.jsonl`, library.BufferJSON)
     this.socket = null
@@ -54,6 +75,7 @@ export class Client {
       getMessage: async key => this.store.get(key.id)?.message,
       ...(this.version === '6' && { userDevicesCache: NO_DEVICE_CACHE }),
     })
+    if (this.isHasty) slowDown(socket.ws)
     this.socket = socket
     this.state = 'connecting'
     socket.ev.on('creds.update', saveCreds)

@@ -27,8 +27,8 @@ pub struct FactFlags {
     /// *.log and nohup.out beside the session's folder, and in logs or log there, are read
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Baileys that will run on the session, 6 or 7, when it is not the one that wrote it
-    #[arg(long, value_name = "VERSION", value_parser = version)]
+    /// Baileys that will run on the session, such as 6.7.18 or 7.0.0-rc14; else the one installed beside it, or that wrote it
+    #[arg(long, value_name = "VERSION", value_parser = release)]
     pub(super) baileys: Option<Version>,
     /// Look for a log beside the folder when none is named.
     #[arg(skip)]
@@ -38,12 +38,11 @@ pub struct FactFlags {
     read: Arc<OnceLock<LogFacts>>,
 }
 
-fn version(text: &str) -> Result<Version, String> {
-    match text.split('.').next() {
-        Some("6") => Ok(Version::V6),
-        Some("7") => Ok(Version::V7),
-        _ => Err("6 or 7 is expected".to_owned()),
-    }
+/// A release of Baileys, as a person types it.
+pub fn release(text: &str) -> Result<Version, String> {
+    Version::of_release(text).ok_or_else(|| {
+        "a version of Baileys is expected: 6, 7, or in full such as 6.7.24 or 7.0.0-rc.9".to_owned()
+    })
 }
 
 impl FactFlags {

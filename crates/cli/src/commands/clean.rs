@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
-use wakeeper_doctor::address::Address;
+use wakeeper_doctor::address::{Address, group_jid};
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::symptoms::LogFacts;
@@ -50,7 +50,7 @@ struct Order {
 #[command(
     after_help = "Examples:\n  wakeeper clean --dry-run\n  wakeeper clean --container my-whatsapp-api\n  wakeeper clean --data-dir /srv/bot\n  \
     docker logs my-bot 2>&1 | wakeeper clean --data-dir /srv/bot --log -\n  \
-    wakeeper clean --peer 628123456789\n  wakeeper clean --stale\n\n\
+    wakeeper clean --peer 628123456789\n  wakeeper clean --group 120363000000000001@g.us\n  wakeeper clean --stale\n\n\
     A container is stopped for the time of the repair and started again. Stop a gateway that runs on a folder yourself: \
     what it holds in memory would be written over the repair.\n\n\
     Exit code 1 when errors remain, or the login could not be kept."
@@ -59,11 +59,14 @@ pub struct Clean {
     /// Contact whose encryption is agreed anew: a number, a JID, or `number:device@lid`
     #[arg(long = "peer", value_name = "ADDRESS", value_parser = address)]
     peers: Vec<Address>,
+    /// Group whose sender key of ours is made anew and handed out to all members, by its JID
+    #[arg(long = "group", value_name = "JID", value_parser = group)]
+    groups: Vec<String>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Remove everything, the login too: a new QR code is needed. Asks first
-    #[arg(long, conflicts_with_all = ["stale", "ratchets", "peers"])]
+    #[arg(long, conflicts_with_all = ["stale", "ratchets", "peers", "groups"])]
     all: bool,
     /// Also drop the encryption state with every contact and group, for an old copy of the folder that was put back
     #[arg(long, conflicts_with = "stale")]
@@ -92,6 +95,10 @@ fn address(text: &str) -> Result<Address, String> {
     Address::from_any(text).ok_or_else(|| {
         "a phone number, a JID such as 628123@s.whatsapp.net or 1000:3@lid is expected".to_owned()
     })
+}
+
+fn group(text: &str) -> Result<String, String> {
+    group_jid(text).ok_or_else(|| "a group's JID such as 120363000000000001@g.us is expected".to_owned())
 }
 
 impl Clean {
@@ -189,7 +196,8 @@ impl Clean {
             hold: order.hold,
             approve: Arc::new(approve),
         };
-        let facts = KnownFacts { peers: self.peers.clone(), ..session.with_backups() };
+        let facts =
+            KnownFacts { peers: self.peers.clone(), groups: self.groups.clone(), ..session.with_backups() };
         let outcome = offline::repair(&session.places, &facts, how, console.progress("examining")).await;
         match failure.get() {
             Some(error) => bail!("{error}"),
@@ -327,6 +335,8 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
 fn succeeded(outcome: &Outcome, order: Order) -> bool {
     match order.extent {
         Extent::Everything => order.dry_run || !outcome.declined,
-        Extent::Damaged | Extent::Stale | Extent::Ratchets => outcome.healthy && !outcome.needs_qr,
+        Extent::Damaged | Extent::Stale | Extent::Ratchets => {
+            outcome.healthy && (!outcome.needs_qr || outcome.awaits_login())
+        }
     }
 }

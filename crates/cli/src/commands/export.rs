@@ -12,7 +12,7 @@ use wakeeper_model::plural;
 use wakeeper_offline::transfer::{self, ExportFormat, ExportOrder, Exported};
 use wakeeper_terminal::{Page, Tone, quoted};
 
-use crate::chosen::{Places, TargetFlags, now_ms};
+use crate::chosen::{Places, TargetFlags, now_ms, release};
 use crate::output::{console, show_left_behind};
 
 /// Hand a session over to Baileys or another wakeeper, without a new QR code
@@ -28,9 +28,9 @@ pub struct Export {
     /// What the session is stored as there
     #[arg(long, value_enum)]
     format: Format,
-    /// The major version of Baileys that will run on it
-    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Baileys::Seven)]
-    baileys: Baileys,
+    /// The version of Baileys that will run on it: 6, 7, or in full such as 6.7.24
+    #[arg(long, value_name = "VERSION", default_value = "7", value_parser = release)]
+    baileys: Version,
     /// The session's name in the gateway
     #[arg(long, value_name = "NAME", default_value = "default")]
     session: SessionName,
@@ -49,16 +49,6 @@ enum Format {
     Native,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Baileys {
-    /// 6.7.x
-    #[value(name = "6")]
-    Six,
-    /// 7.x
-    #[value(name = "7")]
-    Seven,
-}
-
 impl Export {
     /// Exports and reports.
     pub async fn run(self) -> anyhow::Result<()> {
@@ -67,10 +57,9 @@ impl Export {
         let places = target.folder("export").await?;
         require_session_folder(&places.auth_info)?;
         let lock = Lock::on_folder(&places.auth_info).context("the gateway must be stopped first")?;
-        let format = match (self.format, self.baileys) {
-            (Format::Native, _) => ExportFormat::Native,
-            (Format::Baileys, Baileys::Six) => ExportFormat::Baileys(Version::V6),
-            (Format::Baileys, Baileys::Seven) => ExportFormat::Baileys(Version::V7),
+        let format = match self.format {
+            Format::Native => ExportFormat::Native,
+            Format::Baileys => ExportFormat::Baileys(self.baileys),
         };
         let order = ExportOrder {
             session: self.session,

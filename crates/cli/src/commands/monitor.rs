@@ -185,6 +185,7 @@ fn folder(places: &Places) -> SessionFolder {
         shelf: places.backups.shelf.clone(),
         label: places.backups.label.clone(),
         passphrase: places.backups.passphrase.clone(),
+        version: None,
         clock: Arc::new(SystemClock),
     }
 }

@@ -173,11 +173,15 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
     if !owners.is_empty() && located.container.is_up() {
         owners.insert(0, format!("container {}", located.container.name));
     }
+    let version = match asked.version {
+        Some(version) => Some(version),
+        None => located.installed().await,
+    };
     let facts = KnownFacts {
         peers: Vec::new(),
         owners,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
-        version: asked.version,
+        version,
         ..KnownFacts::default()
     };
     facts.with_log(Some(log))

@@ -41,17 +41,18 @@ impl ContainerSession {
     async fn read(&self) -> Result<(LocatedSession, Checkout, SessionFolder), SessionError> {
         let located = self.locate().await.map_err(SessionError::of)?;
         let checkout = located.read().await.map_err(SessionError::of)?;
-        let folder = self.folder(&located, &checkout);
+        let folder = self.folder(&located, &checkout).await;
         Ok((located, checkout, folder))
     }
 
-    fn folder(&self, located: &LocatedSession, checkout: &Checkout) -> SessionFolder {
+    async fn folder(&self, located: &LocatedSession, checkout: &Checkout) -> SessionFolder {
         SessionFolder {
             auth_info: checkout.auth_info().to_owned(),
             store: Some(checkout.store().to_owned()),
             shelf: located.backups.path.clone(),
             label: located.backups.label.clone(),
             passphrase: self.watching.passphrase.clone(),
+            version: located.installed().await,
             clock: Arc::clone(&self.watching.clock),
         }
     }
@@ -78,7 +79,7 @@ impl ContainerSession {
             return Ok(RepairReport { login_kept: true, healthy: true, ..RepairReport::default() });
         }
         let checkout = located.write(stopped).await.map_err(SessionError::of)?;
-        let report = self.folder(located, &checkout).repair(order).await?;
+        let report = self.folder(located, &checkout).await.repair(order).await?;
         located.put_back(stopped, checkout).await.map_err(SessionError::of)?;
         Ok(report)
     }

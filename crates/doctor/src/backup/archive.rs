@@ -15,7 +15,7 @@ use super::manifest::{FileRow, Manifest, Summary};
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
-mod content;
+pub(super) mod content;
 
 pub(super) use content::SCRYPT;
 

@@ -132,7 +132,8 @@ impl Stock {
     pub(crate) fn of(examination: &Examination, options: &Options<'_>, label: &str) -> Self {
         let files = &examination.inventory.files;
         // Who runs on the folder, where it lies and what a log says are no properties of the copy.
-        let of_files = Options { owners: &[], on_mount: None, peer_failures: &[], peers: &[], ..*options };
+        let of_files =
+            Options { owners: &[], on_mount: None, peer_failures: &[], peers: &[], groups: &[], ..*options };
         let findings = examination.findings(&of_files);
         let is_error = |finding: &&Finding| finding.severity == Severity::Error;
         let credentials = examination.inventory.credentials();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, ArchiveError};
 use super::manifest::account_mark;
+use super::plain;
 use crate::formats::baileys::credentials::Credentials;
 use crate::json;
 use crate::repair::{Constraint, RestoredCredentials};
@@ -19,7 +20,16 @@ pub struct Login {
     pub sound: bool,
 }
 
-/// Reads a whole archive and says which login it holds.
+impl Login {
+    fn of(text: &[u8]) -> Self {
+        let credentials = json::parse(text).ok().map(|value| Credentials::read(&value));
+        let mark = credentials.as_ref().and_then(Credentials::identity_public).map(account_mark);
+        let restored = RestoredCredentials::from_backup(text, PathBuf::new(), &Constraint::default());
+        Self { mark, sound: restored.is_some() }
+    }
+}
+
+/// Reads a whole archive, or a copy that somebody made, and says which login it holds.
 ///
 /// # Errors
 /// When the archive is refused.
@@ -28,14 +38,15 @@ pub fn login_in(
     passphrase: Option<&Passphrase>,
     limits: &Limits,
 ) -> Result<Login, ArchiveError> {
+    if plain::is_plain(archive) {
+        let copy = plain::read(archive, limits, |_| false)?;
+        let [text] = copy.logins.as_slice() else { return Ok(Login { mark: None, sound: false }) };
+        return Ok(Login::of(text));
+    }
     let mut login = Login { mark: None, sound: false };
     archive::read(archive, passphrase, limits, |member| {
         if member.session_file() == Some("creds.json") {
-            let credentials = json::parse(member.content).ok().map(|value| Credentials::read(&value));
-            login.mark = credentials.as_ref().and_then(Credentials::identity_public).map(account_mark);
-            let restored =
-                RestoredCredentials::from_backup(member.content, PathBuf::new(), &Constraint::default());
-            login.sound = restored.is_some();
+            login = Login::of(member.content);
         }
         Ok(())
     })?;

@@ -10,7 +10,7 @@ use crate::backup::shelf::Shelf;
 use crate::formats::baileys::name::Name;
 use crate::repair::{Constraint, RestoredCredentials, Sources, is_sound};
 use crate::secret::Passphrase;
-use crate::source::Limits;
+use crate::source::{Folder, Limits};
 
 /// How many backups are looked through for a file that never changes: an encrypted one takes about a second to open.
 const LOOKED_THROUGH: usize = 8;
@@ -25,6 +25,8 @@ pub struct BackupSources<'a> {
     shelf: Shelf,
     label: &'a str,
     passphrase: Option<&'a Passphrase>,
+    /// The session's folder, near which there may be copies.
+    folder: Option<&'a Folder>,
     lasting: RefCell<Option<Vec<Lasting>>>,
 }
 
@@ -38,7 +40,13 @@ struct Lasting {
 impl<'a> BackupSources<'a> {
     /// The backups of a session.
     pub fn new(shelf: &Path, label: &'a str, passphrase: Option<&'a Passphrase>) -> Self {
-        Self { shelf: Shelf::at(shelf), label, passphrase, lasting: RefCell::new(None) }
+        Self { shelf: Shelf::at(shelf), label, passphrase, folder: None, lasting: RefCell::new(None) }
+    }
+
+    /// Also copies of the login that lie in a folder and beside it.
+    #[must_use]
+    pub fn with_copies(self, folder: &'a Folder) -> Self {
+        Self { folder: Some(folder), ..self }
     }
 
     /// Asks the backups of a login, newest first, for files that never change; those that are not sound are passed over.
@@ -81,11 +89,20 @@ impl Sources for BackupSources<'_> {
         // Without anything that tells the login, only backups of this very session may be asked.
         let known = constraint.identity.is_some() || !constraint.users.is_empty();
         let label = (!known).then_some(self.label);
-        let (from, restored) =
+        let archived =
             self.shelf.find_file(label, "creds.json", self.passphrase, &Limits::default(), |_, text| {
                 RestoredCredentials::from_backup(text, PathBuf::new(), constraint)
-            })?;
-        Some(RestoredCredentials { from: wakeeper_private_fs::shown(&from), ..restored })
+            });
+        let archived = archived.map(|(from, restored)| RestoredCredentials {
+            from: wakeeper_private_fs::shown(&from),
+            ..restored
+        });
+        let copy = self.folder.and_then(|folder| super::copies::credentials(folder, constraint));
+        // Whichever knows of more pre-keys is the newer one.
+        match (archived, copy) {
+            (Some(archived), Some(copy)) if copy.next_pre_key_id() > archived.next_pre_key_id() => Some(copy),
+            (archived, copy) => archived.or(copy),
+        }
     }
 
     fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>> {

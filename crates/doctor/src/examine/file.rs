@@ -10,10 +10,10 @@ use crate::formats::baileys::sender_key::SenderKeyFile;
 use crate::formats::baileys::session::SessionFile;
 use crate::formats::baileys::{app_state, small};
 use crate::inventory::{Facts, FileReport};
-use crate::json::{self, Value};
+use crate::json::{self, Defect, Value};
 use crate::model::SenderKeyName;
 use crate::source::{Entry, ReadError};
-use crate::state::{SenderKeyFacts, SignalFacts};
+use crate::state::{MemoryFacts, SenderKeyFacts, SignalFacts};
 
 /// Judges a file by its name and content.
 pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> FileReport {
@@ -33,7 +33,11 @@ pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> 
 
 fn examine_text(entry: &Entry, name: &Name, text: &[u8]) -> (Facts, Vec<Finding>) {
     match json::parse(text) {
-        Err(defect) => (Facts::None, findings::for_torn(&Torn { entry, name, text, defect })),
+        Err(defect) => {
+            let is_blank = *name == Name::Credentials && matches!(defect, Defect::Empty | Defect::AllNul);
+            let facts = if is_blank { Facts::Blank } else { Facts::None };
+            (facts, findings::for_torn(&Torn { entry, name, text, defect }))
+        }
         Ok(value) => examine_value(entry, name, &value),
     }
 }
@@ -63,9 +67,10 @@ fn small_facts(name: &Name, value: &Value<'_>) -> Option<Facts> {
     match name {
         Name::SenderKeyMemory { .. } => {
             let used = small::memory_is_used(value)?;
-            let named = value.members().iter().filter_map(|member| Address::from_jid(&member.key));
-            let lids = named.filter(|address| address.domain.is_lid()).map(|address| address.user).collect();
-            Some(Facts::Memory { used, lids })
+            let told: Vec<Address> = small::told(value).collect();
+            let lids = told.iter().filter(|address| address.domain.is_lid());
+            let lids = lids.map(|address| address.user.clone()).collect();
+            Some(Facts::Memory { facts: MemoryFacts::of(used, &told), lids })
         }
         Name::LidMapping { .. } | Name::LidMappingReverse { .. } => {
             small::mapped_user(value).map(Facts::Mapped)
@@ -91,13 +96,13 @@ fn examine_session(entry: &Entry, address: &Address, value: &Value<'_>) -> (Fact
 
 fn examine_sender_key(name: &SenderKeyName, file: &SenderKeyFile) -> (Facts, Vec<Finding>) {
     match file {
-        SenderKeyFile::Record { version, states } => {
-            let version = (!states.is_empty()).then_some(*version);
-            let facts = Facts::SenderKey { version, facts: SenderKeyFacts::of(states) };
+        SenderKeyFile::Record { shape, states } => {
+            let written = (!states.is_empty()).then_some(*shape);
+            let facts = Facts::SenderKey { shape: written, facts: SenderKeyFacts::of(states) };
             (facts, findings::for_sender_key(name, states))
         }
         SenderKeyFile::Malformed { reason } => {
-            let facts = Facts::SenderKey { version: None, facts: SenderKeyFacts::default() };
+            let facts = Facts::SenderKey { shape: None, facts: SenderKeyFacts::default() };
             (facts, vec![findings::malformed_sender_key(name, reason)])
         }
     }

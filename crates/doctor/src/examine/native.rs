@@ -74,6 +74,7 @@ pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
         path: view.path.clone(),
         format: Format::Native,
         version: None,
+        releases: None,
         healthy: found.iter().all(|finding| finding.severity != Severity::Error),
         credentials: match &view.session {
             _ if damaged => CredentialsState::Damaged,

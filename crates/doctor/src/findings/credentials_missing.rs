@@ -4,17 +4,35 @@
 //! give `Bad MAC`, because the identity is part of every message's MAC. The login comes back with the newest
 //! sound `creds.json` of the same account; nothing else is removed, and its pre-key counters are moved past
 //! every id already used.
+//!
+//! Some gateways keep their credentials elsewhere and only the other keys in files: Evolution API v2 does, in its
+//! database. Such a folder never has a `creds.json`, and nothing is wrong with it; where it lies in a folder called
+//! `instances`, as Evolution's do, this is only a warning.
 
-use super::StateView;
+use std::path::Path;
+
+use super::FolderView;
 use crate::finding::{Code, Finding, Repair, Subject};
-use crate::state::StoredLogin;
+use crate::formats::baileys::name::CREDENTIALS;
 
 pub(crate) const CODE: Code = Code("credentials_missing");
 
-pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
-    if !matches!(view.state.login, StoredLogin::Missing) || !view.state.is_used {
+pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
+    if view.inventory.files.contains_key(CREDENTIALS) || !view.inventory.holds_session_state() {
         return Vec::new();
     }
-    let evidence = "creds.json does not exist, but Signal sessions or other state of a login do";
-    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::RestoreCredentials)]
+    let evidence = "creds.json does not exist, but Signal sessions or other state of a login do; a gateway that keeps its \
+                    credentials elsewhere, as Evolution API v2 does in its database, has none here";
+    let found = if is_evolutions(view.path) {
+        let advice = "nothing, when the gateway finds its credentials in its database";
+        Finding::warning(CODE, Subject::Credentials, evidence).repair(Repair::Manual(advice))
+    } else {
+        Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::RestoreCredentials)
+    };
+    vec![found]
+}
+
+/// `instances/<id of the instance>`
+fn is_evolutions(path: &Path) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|parent| parent == "instances")
 }

@@ -1,21 +1,31 @@
 //! The session was never linked.
 //!
-//! A fresh folder: the gateway shows a QR code and waits for it to be scanned.
+//! A fresh folder: the gateway shows a QR code and waits for it to be scanned, or for its pairing code to be typed in. An
+//! empty `creds.json` and nothing else is the same: a pairing that never finished leaves it. It may be removed.
 
 use super::StateView;
-use crate::finding::{Code, Finding, Subject};
+use crate::finding::{Code, Finding, Repair, Subject};
 use crate::state::StoredLogin;
 
 pub(crate) const CODE: Code = Code("credentials_not_linked");
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
-    let is_linked = match &view.state.login {
-        StoredLogin::Missing => false,
-        StoredLogin::Unreadable => true,
-        StoredLogin::Read(credentials) => credentials.me.is_some() || !credentials.defects.is_empty(),
-    };
-    if is_linked || view.state.is_used {
+    if view.state.is_used {
         return Vec::new();
     }
-    vec![Finding::info(CODE, Subject::Credentials, "no login yet: a QR code must be scanned")]
+    let found = |evidence: &str| Finding::info(CODE, Subject::Credentials, evidence);
+    let found = match &view.state.login {
+        StoredLogin::Unreadable => return Vec::new(),
+        StoredLogin::Blank => {
+            let evidence = "no login yet: creds.json is empty, and nothing else of a login is here; a QR code must be scanned";
+            Finding::warning(CODE, Subject::Credentials, evidence).repair(Repair::RestoreOrRemove)
+        }
+        StoredLogin::Read(credentials) if !credentials.defects.is_empty() => return Vec::new(),
+        StoredLogin::Read(credentials) if credentials.awaits_code() => {
+            found("no login yet: the pairing code must be typed into the phone, or pairing begun anew")
+        }
+        StoredLogin::Read(credentials) if credentials.me.is_some() => return Vec::new(),
+        StoredLogin::Missing | StoredLogin::Read(_) => found("no login yet: a QR code must be scanned"),
+    };
+    vec![found]
 }

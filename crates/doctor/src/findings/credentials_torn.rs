@@ -36,6 +36,6 @@ pub(crate) fn detect(torn: &Torn<'_>) -> Finding {
 fn complete_part(torn: &Torn<'_>) -> Option<usize> {
     let Defect::Trailing { at } = torn.defect else { return None };
     let credentials = Credentials::read(&json::parse_prefix(torn.text).ok()?);
-    let sound = credentials.defects.is_empty() && credentials.me.is_some();
+    let sound = credentials.defects.is_empty() && credentials.is_linked();
     (sound && credentials.pairs().all(|(_, pair)| pair.matches())).then_some(at)
 }

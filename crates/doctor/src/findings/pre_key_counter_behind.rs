@@ -12,7 +12,7 @@ pub(crate) const CODE: Code = Code("pre_key_counter_behind");
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(credentials) = view.state.credentials() else { return Vec::new() };
     // A re-initialised identity starts at 1; restoring the old one cures both.
-    if credentials.me.is_none() {
+    if !credentials.is_linked() {
         return Vec::new();
     }
     let (Some(next), Some(greatest)) = (credentials.next_pre_key_id, view.state.greatest_pre_key()) else {

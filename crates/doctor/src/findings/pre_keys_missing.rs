@@ -12,7 +12,7 @@ pub(crate) const CODE: Code = Code("pre_keys_missing");
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(credentials) = view.state.credentials() else { return Vec::new() };
     let published = credentials.first_unuploaded_pre_key_id.map_or(0, |first| first - 1);
-    if credentials.me.is_none() || published < 1 || !view.state.pre_keys.is_empty() {
+    if !credentials.is_linked() || published < 1 || !view.state.pre_keys.is_empty() {
         return Vec::new();
     }
     let evidence = format!("{published} pre-keys were published and none of them is here");

@@ -12,12 +12,12 @@ use crate::finding::{Code, Finding, Repair, Subject};
 pub(crate) const CODE: Code = Code("sender_key_memory_orphan");
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
-    let credentials = view.state.credentials().filter(|credentials| credentials.me.is_some());
+    let credentials = view.state.credentials().filter(|credentials| credentials.is_linked());
     let Some(credentials) = credentials else { return Vec::new() };
     let sender_keys = view.state.sender_keys.iter();
     let own = sender_keys.filter(|(name, facts)| facts.usable && credentials.is_own_user(&name.sender.user));
     let own_groups: BTreeSet<&String> = own.map(|(name, _)| &name.group).collect();
-    let told = view.state.sender_key_memory.iter().filter(|(_, told)| **told);
+    let told = view.state.sender_key_memory.iter().filter(|(_, told)| told.used);
     told.filter(|(group, _)| !own_groups.contains(group))
         .map(|(group, _)| {
             let evidence = "our own sender key of this group is missing or damaged";

@@ -12,7 +12,7 @@ use crate::formats::baileys::Version;
 pub(crate) const CODE: Code = Code("signal_session_lid_and_phone");
 
 pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    if view.version != Some(Version::V7) {
+    if !view.version.is_some_and(Version::knows_lids) {
         return Vec::new();
     }
     view.inventory

@@ -13,7 +13,7 @@ use crate::inventory::session_file;
 pub(crate) const CODE: Code = Code("signal_session_stranded");
 
 pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
-    if view.version != Some(Version::V7) {
+    if !view.version.is_some_and(Version::knows_lids) {
         return Vec::new();
     }
     view.inventory

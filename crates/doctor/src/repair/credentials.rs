@@ -29,7 +29,7 @@ impl Constraint {
         let same =
             self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
         let own = self.users.is_empty() || self.users.iter().any(|user| credentials.is_own_user(user));
-        sound && same && own && credentials.me.is_some() && credentials.account.is_some()
+        sound && same && own && credentials.is_linked()
     }
 }
 
@@ -38,7 +38,7 @@ impl Constraint {
 pub struct RestoredCredentials {
     /// `creds.json`, its counters moved on.
     pub content: Vec<u8>,
-    /// The backup that it comes from.
+    /// The backup or copy that it comes from.
     pub from: PathBuf,
 }
 
@@ -53,12 +53,17 @@ impl RestoredCredentials {
         let next = theirs.max(constraint.next_pre_key_id).saturating_add(MARGIN);
         Some(Self { content: with_counters(text, next)?, from })
     }
+
+    /// The counter in them.
+    pub(crate) fn next_pre_key_id(&self) -> Option<i64> {
+        Credentials::read(&json::parse(&self.content).ok()?).next_pre_key_id
+    }
 }
 
 /// What the folder still tells about its login.
-pub(super) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
+pub(crate) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     let salvage = Salvage::read(creds);
-    let linked = inventory.credentials().is_none_or(|credentials| credentials.me.is_some());
+    let linked = inventory.credentials().is_none_or(Credentials::is_linked);
     // Credentials that were never linked are what Baileys made after it lost the real ones.
     let identity = salvage.identity.filter(|_| linked);
     let state = inventory.state();
@@ -66,7 +71,10 @@ pub(super) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     let told = salvage.next_pre_key_id.filter(|_| linked).and_then(|next| u32::try_from(next).ok());
     // The account, as a sender key of its own names it.
     let own = state.sender_keys.iter().filter(|(_, facts)| facts.own);
-    let users = own.map(|(name, _)| name.sender.user.clone()).collect();
+    let mut users: Vec<String> = own.map(|(name, _)| name.sender.user.clone()).collect();
+    // Whoever asked for a pairing code typed the number.
+    let asked = inventory.credentials().filter(|_| users.is_empty()).and_then(|c| c.me.as_ref());
+    users.extend(asked.map(|me| me.phone.user.clone()));
     Constraint { identity, users, next_pre_key_id: greatest.max(told.unwrap_or(0)) }
 }
 

@@ -8,8 +8,9 @@ use super::overlay::Overlay;
 use super::repairer::Repairer;
 use super::stale::{self, Removal};
 use crate::examine::{CredentialsState, Examination, Options};
-use crate::finding::{Code, Finding, Repair, Severity};
-use crate::formats::baileys::name::Name;
+use crate::finding::{Code, Finding, Repair, Severity, Subject};
+use crate::findings;
+use crate::formats::baileys::name::{CREDENTIALS, Name};
 use crate::inventory::FileReport;
 use crate::source::Folder;
 
@@ -118,6 +119,9 @@ pub fn plan(
     let is_old =
         examination.inventory.moved_within && !examination.inventory.files.contains_key("creds.json");
     let extent = if is_old { Extent::Ratchets } else { extent };
+    if examination.findings(options).iter().any(|finding| findings::is_of_two_accounts(finding.code)) {
+        return Ok(of_two_accounts(&examination, options));
+    }
     let mut repairer = Repairer::new(folder, options, sources);
     let mut login = Login::Sound;
     for round in 0.. {
@@ -190,7 +194,11 @@ fn restore_credentials(
     options: &Options<'_>,
 ) -> Login {
     let findings = examination.findings(options);
-    let Some(finding) = findings.iter().find(|finding| finding.repair == Repair::RestoreCredentials) else {
+    let is_due = |finding: &&Finding| {
+        let is_blank = finding.subject == Subject::Credentials && finding.repair == Repair::RestoreOrRemove;
+        finding.repair == Repair::RestoreCredentials || is_blank
+    };
+    let Some(finding) = findings.iter().find(is_due) else {
         return Login::Sound;
     };
     let current = repairer.read("creds.json").unwrap_or_default();
@@ -198,8 +206,15 @@ fn restore_credentials(
     match repairer.sources().credentials(&constraint) {
         Some(restored) => {
             repairer.put_credentials(finding, &restored, examination);
+            // The rest of the folder may say that they are another account's.
+            if examination.findings(options).iter().any(|finding| findings::is_of_two_accounts(finding.code))
+            {
+                return Login::Lost;
+            }
             Login::Restored
         }
+        // A file without content among nothing else holds no login that could be lost.
+        None if finding.repair == Repair::RestoreOrRemove => Login::Sound,
         None => Login::Lost,
     }
 }
@@ -209,12 +224,28 @@ fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
     let remaining = examination.findings(options);
     let mut notes = vec![
         "The credentials are damaged and no backup holds sound ones of this login. Nothing is removed: look for a copy \
-         of creds.json (other hosts, volume snapshots, image layers) before you scan a new QR code."
+         of creds.json (other hosts, volume snapshots, image layers) before you scan a new QR code; `wakeeper restore \
+         PATH` takes the login from a copy of the folder or a tar archive of it."
             .to_owned(),
     ];
+    if !examination.inventory.files.contains_key(CREDENTIALS) {
+        notes.push(
+            "If your gateway keeps its credentials elsewhere (Evolution API v2 keeps them in its database), there is no \
+             creds.json here and nothing is wrong: repair the session there, not here."
+                .to_owned(),
+        );
+    }
     let torn = remaining.iter().find(|finding| finding.repair == Repair::RestoreCredentials);
     notes.extend(torn.map(|finding| format!("{}: {}", finding.path, finding.evidence)));
     Plan { needs_qr: true, notes, remaining, ..Plan::default() }
+}
+
+/// Whose folder it is, only a person can tell: a repair for one account would be damage to the other.
+fn of_two_accounts(examination: &Examination, options: &Options<'_>) -> Plan {
+    let note = "Files of two accounts are mixed in this folder. Nothing is changed: put the creds.json that belongs to the \
+                other files back with `wakeeper restore`, or give this account a folder of its own."
+        .to_owned();
+    Plan { login_kept: true, notes: vec![note], remaining: examination.findings(options), ..Plan::default() }
 }
 
 /// The session lives elsewhere: repairing what it left behind could only bring two owners about.

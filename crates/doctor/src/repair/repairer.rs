@@ -9,6 +9,7 @@ use crate::finding::{Finding, Repair};
 use crate::formats::baileys::name::Name;
 use crate::json::{self, Value};
 use crate::source::{Entry, Folder};
+use crate::state::Devices;
 
 /// Collects the changes of a plan.
 pub(super) struct Repairer<'a> {
@@ -64,6 +65,12 @@ impl<'a> Repairer<'a> {
                     None => return false,
                 }
             }
+            Repair::ForgetDevices { devices } if there => {
+                match self.read(path).and_then(|text| without_devices(&text, devices)) {
+                    Some(left) => Some(left).filter(|left| !left.is_empty()),
+                    None => return false,
+                }
+            }
             Repair::Write { content } if !there => Some(content.clone().into_bytes()),
             Repair::Rename { to } if there => return self.rename(finding, to, examination),
             Repair::MoveAside if there => return self.move_aside(finding, examination),
@@ -105,8 +112,8 @@ impl<'a> Repairer<'a> {
         self.change(name, Some(restored.content.clone()), examination);
         self.note(finding, format!("take the credentials from {}", restored.from.display()), 0);
         self.plan.notes.push(
-            "The credentials come from a backup, with the pre-key counters moved past every id that may have been given \
-             away."
+            "The credentials come from a backup or a copy, with the pre-key counters moved past every id that may have been \
+             given away."
                 .to_owned(),
         );
     }
@@ -212,6 +219,23 @@ fn login(examination: &Examination) -> Option<&[u8; 32]> {
 pub(crate) fn is_sound(name: &str, content: &[u8]) -> bool {
     let report = examine_file(Entry::in_memory(name, content.len() as u64), Ok(content));
     report.findings.iter().all(|finding| finding.severity < crate::finding::Severity::Error)
+}
+
+/// A list of devices without some of them: `None` when none of those is on it, no text when nobody is left.
+fn without_devices(text: &[u8], devices: &[Devices]) -> Option<Vec<u8>> {
+    let list = json::parse(text).ok()?;
+    let kept = |key: &str| {
+        Address::from_jid(key).is_none_or(|address| !devices.iter().any(|devices| devices.include(&address)))
+    };
+    let left = list.members().iter().filter(|member| kept(&member.key)).count();
+    if left == list.members().len() {
+        return None;
+    }
+    if left == 0 {
+        return Some(Vec::new());
+    }
+    let remaining = json::retain_members(text, &list, kept);
+    Some(json::splice(text, vec![(list.span.clone(), remaining)]))
 }
 
 /// A record without some of its sessions, another one opened; `None` when nothing would be left of it.

@@ -37,6 +37,7 @@ impl State {
             chain: Some((i64::from(state.id), i64::from(state.iteration))),
             skipped: state.message_keys.len(),
             unusable: 0,
+            carried_over: false,
             defect: None,
         }
     }

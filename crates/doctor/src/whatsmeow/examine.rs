@@ -184,6 +184,7 @@ fn report(
         path: path.to_owned(),
         format: Format::Whatsmeow,
         version: None,
+        releases: None,
         healthy: findings.iter().all(|finding| finding.severity != Severity::Error),
         credentials,
         files: 1,

@@ -6,12 +6,16 @@
 mod backups;
 mod cases;
 mod confined;
+mod copies;
 mod damage;
+mod groups;
 mod healthy;
 mod judge;
 mod layout;
+mod logins;
 mod logs;
 mod properties;
+mod releases;
 mod rollback;
 mod support;
 mod transfer;

@@ -221,6 +221,36 @@ async fn health_copies_a_database_once_and_clean_twice() {
     assert_eq!(scene.copies(repair(paths, &plain, order(Extent::Damaged, false), progress)).await, 1);
 }
 
+/// Our own sender key of the fixture's group and who was told it, and nothing else.
+#[tokio::test]
+async fn one_group_is_reset_by_itself_and_a_contact_is_told_its_sender_key_again() {
+    const GROUP: &str = "120363000000000001@g.us";
+    let progress: crate::Progress = Arc::new(|_, _| {});
+    let is_key = |subject: &Subject| matches!(subject, Subject::SenderKey(name) if name.group == GROUP);
+    let is_list = |subject: &Subject| *subject == Subject::SenderKeyMemory(GROUP.to_owned());
+    let group = KnownFacts { groups: vec![GROUP.to_owned()], ..KnownFacts::default() };
+    let peer = Address::from_jid("6281100000002@s.whatsapp.net").unwrap();
+    let contact = KnownFacts { peers: vec![peer.clone()], ..KnownFacts::default() };
+    for (facts, keys_left) in [(group, 0), (contact, 1)] {
+        let scene = Scene::new().await;
+        let before = scene.ratchets().await;
+        assert!(before.iter().any(is_key) && before.iter().any(is_list));
+        let done =
+            repair(&scene.paths, &facts, order(Extent::Damaged, false), progress.clone()).await.unwrap();
+        assert!(done.applied && done.healthy && done.login_kept, "{done:?}");
+        let after = scene.ratchets().await;
+        assert_eq!(
+            (after.iter().filter(|s| is_key(s)).count(), after.iter().any(is_list)),
+            (keys_left, false)
+        );
+        let others = |all: &BTreeSet<Subject>| {
+            let kept = all.iter().filter(|s| !is_key(s) && !is_list(s) && s.peer() != Some(&peer));
+            kept.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(others(&after), others(&before));
+    }
+}
+
 #[tokio::test]
 async fn a_running_gateway_is_in_the_way_only_of_what_must_be_changed() {
     let scene = Scene::new().await;

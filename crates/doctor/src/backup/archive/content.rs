@@ -36,7 +36,7 @@ pub(super) fn open_plain(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-pub(super) fn open(path: &Path) -> Result<BufReader<File>, ArchiveError> {
+pub(in crate::backup) fn open(path: &Path) -> Result<BufReader<File>, ArchiveError> {
     let file = open_plain(path)?;
     if file.metadata()?.len() > COMPRESSED {
         return Err(ArchiveError::TooLarge { limit: COMPRESSED });
@@ -114,7 +114,7 @@ fn decrypt<R: Read>(
     })
 }
 
-fn decompress<R: Read>(compressed: R) -> Result<impl Read + use<R>, ArchiveError> {
+pub(in crate::backup) fn decompress<R: Read>(compressed: R) -> Result<impl Read + use<R>, ArchiveError> {
     // One frame, as every backup is written: those that are skipped may be of any length.
     let mut decoder = zstd::stream::read::Decoder::new(compressed)?.single_frame();
     decoder.window_log_max(WINDOW)?;

@@ -137,6 +137,16 @@ impl Credentials {
         varint_field(&self.account.as_ref()?.details, 2).and_then(|value| i64::try_from(value).ok())
     }
 
+    /// Whether a phone linked this device: it signed `account`. `me` alone only says that a pairing code was asked for.
+    pub fn is_linked(&self) -> bool {
+        self.me.is_some() && self.account.is_some()
+    }
+
+    /// Whether a pairing code was asked for, and nobody has typed it in.
+    pub fn awaits_code(&self) -> bool {
+        self.account.is_none() && self.pairing_code
+    }
+
     /// Whether the user is this account itself, under either number.
     pub fn is_own_user(&self, user: &str) -> bool {
         self.me

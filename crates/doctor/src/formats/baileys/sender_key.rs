@@ -1,12 +1,29 @@
 //! `sender-key-<group>--<user>--<device>.json`: one sender's ratchet in one group.
 //!
-//! The two major versions write different shapes and neither reads the other's: 6.x a JSON array of states
-//! whose buffers are plain base64; 7.x a buffer whose bytes are the JSON text of such an array, with
-//! buffers inside as `{"type":"Buffer","data":[...]}`.
+//! There are two shapes, and no release reads both: up to 6.7.18 a JSON array of states whose buffers are plain base64;
+//! from 6.7.19 on a buffer whose bytes are the JSON text of such an array, with buffers inside as
+//! `{"type":"Buffer","data":[...]}`.
 
-use super::Version;
 use super::field::{any_bytes, buffer};
 use crate::json::{self, Kind, Value};
+
+/// How a sender key is spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// An array, as 6.7.18 and before write it.
+    Array,
+    /// A buffer, as 6.7.19 and later write it.
+    Buffer,
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Array => "6.7.18 or before",
+            Self::Buffer => "6.7.19 or later",
+        })
+    }
+}
 
 /// What the file holds.
 #[derive(Debug)]
@@ -14,7 +31,7 @@ pub enum SenderKeyFile {
     /// States in one of the two shapes.
     Record {
         /// Which shape.
-        version: Version,
+        shape: Shape,
         /// In the order of the file, the newest last.
         states: Vec<State>,
     },
@@ -36,6 +53,8 @@ pub struct State {
     pub skipped: usize,
     /// Skipped message keys that 6.x stored as `{}`, unusable.
     pub unusable: usize,
+    /// It was written as part of an array, and moved on by a release that takes arrays for its own shape.
+    pub carried_over: bool,
     /// What is wrong.
     pub defect: Option<&'static str>,
 }
@@ -44,15 +63,16 @@ impl SenderKeyFile {
     /// Reads the file.
     pub fn read(value: &Value<'_>) -> Self {
         if let Kind::Array(items) = &value.kind {
-            return Self::Record { version: Version::V6, states: items.iter().map(State::read).collect() };
+            return Self::Record { shape: Shape::Array, states: items.iter().map(State::read).collect() };
         }
         let Some(text) = buffer(value) else {
             return Self::Malformed { reason: "it is neither an array of states nor a buffer" };
         };
         match json::parse(&text) {
-            Ok(Value { kind: Kind::Array(items), .. }) => {
-                Self::Record { version: Version::V7, states: items.iter().map(State::read).collect() }
-            }
+            Ok(Value { kind: Kind::Array(items), .. }) => Self::Record {
+                shape: Shape::Buffer,
+                states: items.iter().map(State::read_buffered).collect(),
+            },
             Ok(_) => Self::Malformed { reason: "its buffer does not hold an array of states" },
             Err(_) => Self::Malformed { reason: "its buffer does not hold whole JSON" },
         }
@@ -71,8 +91,15 @@ impl State {
             chain: Self::chain(value),
             skipped: keys.len() - unusable,
             unusable,
+            carried_over: false,
             defect: Self::defect(value, part("public").as_deref(), &private),
         }
+    }
+
+    /// In a buffer the signing key is one too; in an array it is plain base64.
+    fn read_buffered(value: &Value<'_>) -> Self {
+        let public = value.get("senderSigningKey").and_then(|key| key.get("public"));
+        Self { carried_over: public.is_some_and(|key| key.as_str().is_some()), ..Self::read(value) }
     }
 
     fn chain(value: &Value<'_>) -> Option<(i64, i64)> {

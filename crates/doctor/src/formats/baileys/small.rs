@@ -1,6 +1,7 @@
 //! The small files of the folder: LID mappings, device lists, identities, tokens, and who knows a sender key.
 
 use super::field::buffer;
+use crate::address::Address;
 use crate::json::{Kind, Value};
 
 /// The other user of a LID mapping: 7.x stores one JSON string.
@@ -22,6 +23,12 @@ pub fn identity(value: &Value<'_>) -> Option<[u8; 33]> {
 /// Whether a value is what `sender-key-memory-<group>.json` holds, and whether it names anyone.
 pub fn memory_is_used(value: &Value<'_>) -> Option<bool> {
     value.is_object().then(|| value.members().iter().any(|member| !member.value.is_falsy()))
+}
+
+/// The devices that it names.
+pub fn told<'v>(value: &'v Value<'_>) -> impl Iterator<Item = Address> + 'v {
+    let told = value.members().iter().filter(|member| !member.value.is_falsy());
+    told.filter_map(|member| Address::from_jid(&member.key))
 }
 
 /// Whether a value is what `tctoken-<jid>.json` holds.

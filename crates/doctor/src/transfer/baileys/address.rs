@@ -24,7 +24,7 @@ impl Numbers {
         Self {
             lids: inventory.known_lids().into_iter().map(str::to_owned).collect(),
             phone: me.map(|me| me.phone.user.clone()),
-            by_length: inventory.written_by() != Some(Version::V7),
+            by_length: !inventory.written_by().is_some_and(Version::knows_lids),
         }
     }
 

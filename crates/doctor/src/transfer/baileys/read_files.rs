@@ -5,6 +5,7 @@ use crate::curve;
 use crate::formats::baileys::credentials::Account;
 use crate::formats::baileys::field::{Fields, any_bytes, buffer, decode, decode_exact};
 use crate::formats::baileys::key_pair::KeyPair;
+use crate::formats::baileys::small;
 use crate::json::{self, Kind, Value};
 use crate::model::{
     AppStateKey, AppStateVersion, BaseKeyOwner, Chain, ChainKind, Credentials, Fingerprint, Leftovers, Me,
@@ -236,12 +237,7 @@ fn public(bytes: &[u8]) -> Option<PublicKey> {
 
 /// `sender-key-memory-<group>.json`: the devices that know our sender key.
 pub(super) fn memory(value: &Value<'_>) -> Vec<Address> {
-    value
-        .members()
-        .iter()
-        .filter(|member| !member.value.is_falsy())
-        .filter_map(|member| Address::from_jid(&member.key))
-        .collect()
+    small::told(value).collect()
 }
 
 /// `app-state-sync-key-<id>.json`

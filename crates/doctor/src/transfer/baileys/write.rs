@@ -29,7 +29,7 @@ pub fn write(session: &Session, version: Version) -> BTreeMap<String, Vec<u8>> {
         let (user, device) = sender.rsplit_once('.').unwrap_or((&sender, "0"));
         put(
             file("sender-key", &format!("{}--{user}--{device}", key.group)),
-            files::sender_key(value, version),
+            files::sender_key(value, version.sender_keys()),
         );
     }
     for (group, devices) in &session.sender_key_memory {
@@ -44,7 +44,7 @@ pub fn write(session: &Session, version: Version) -> BTreeMap<String, Vec<u8>> {
     for (collection, known) in &session.app_state_versions {
         put(file("app-state-sync-version", collection), files::app_state_version(known));
     }
-    if version == Version::V7 {
+    if version.knows_lids() {
         only_in_7(session, &mut put);
     }
     out
@@ -86,15 +86,12 @@ fn file(category: &str, id: &str) -> String {
 
 /// How a version spells a device, where it looks for it by name alone.
 fn bare(address: &Address, version: Version) -> String {
-    match version {
-        Version::V6 => format!("{}.{}", address.user, address.device),
-        Version::V7 => address.signal(),
-    }
+    if version.knows_lids() { address.signal() } else { format!("{}.{}", address.user, address.device) }
 }
 
 /// How a version spells the device that Signal sessions are shared with. 6.x knows contacts by their phone numbers.
 fn spelt(session: &Session, address: &Address, version: Version) -> String {
-    if version == Version::V6 && address.domain.is_lid() {
+    if !version.knows_lids() && address.domain.is_lid() {
         let own = &session.credentials.me;
         let phone = match &own.lid {
             Some(lid) if lid.user == address.user => Some(own.phone.user.as_str()),

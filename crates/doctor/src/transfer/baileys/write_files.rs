@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::curve::KEY_TYPE;
-use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Account;
 use crate::formats::baileys::key_pair::KeyPair;
+use crate::formats::baileys::sender_key::Shape;
 use crate::model::{
     AppStateKey, AppStateVersion, BaseKeyOwner, Chain, ChainKind, Credentials, SenderKey, SenderKeyState,
     SignalRecord, SignalSession, Token,
@@ -227,33 +227,33 @@ fn chain(chain: &Chain) -> String {
 }
 
 /// `sender-key-<group>--<sender>.json`
-pub(super) fn sender_key(key: &SenderKey, version: Version) -> String {
-    let states: Vec<String> = key.states.iter().map(|state| sender_key_state(state, version)).collect();
+pub(super) fn sender_key(key: &SenderKey, shape: Shape) -> String {
+    let states: Vec<String> = key.states.iter().map(|state| sender_key_state(state, shape)).collect();
     let text = format!("[{}]", states.join(","));
-    match version {
-        Version::V6 => text,
-        Version::V7 => buffer(text.as_bytes()),
+    match shape {
+        Shape::Array => text,
+        Shape::Buffer => buffer(text.as_bytes()),
     }
 }
 
-fn sender_key_state(state: &SenderKeyState, version: Version) -> String {
-    let bytes: fn(&[u8]) -> String = match version {
-        Version::V6 => quoted,
-        Version::V7 => numbered,
+fn sender_key_state(state: &SenderKeyState, shape: Shape) -> String {
+    let bytes: fn(&[u8]) -> String = match shape {
+        Shape::Array => quoted,
+        Shape::Buffer => numbered,
     };
     // 6.x loses keys of late messages when it writes them; spelt as buffers, it can at least read them once.
-    let seed: fn(&[u8]) -> String = match version {
-        Version::V6 => buffer,
-        Version::V7 => numbered,
+    let seed: fn(&[u8]) -> String = match shape {
+        Shape::Array => buffer,
+        Shape::Buffer => numbered,
     };
     let chain = Object::new()
         .put("iteration", &state.iteration.to_string())
         .put("seed", &bytes(state.chain_key.expose()))
         .end();
-    let private = match (&state.signing_private, version) {
+    let private = match (&state.signing_private, shape) {
         (Some(private), _) => Some(bytes(private.expose())),
-        (None, Version::V6) => None,
-        (None, Version::V7) => Some(bytes(&[])),
+        (None, Shape::Array) => None,
+        (None, Shape::Buffer) => Some(bytes(&[])),
     };
     let signing =
         Object::new().put("public", &bytes(&state.signing_public)).put_some("private", private).end();

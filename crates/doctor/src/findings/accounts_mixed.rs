@@ -1,0 +1,67 @@
+//! Files of two accounts are mixed in one folder.
+//!
+//! `creds.json` is of one account, and keys beside it were made by another: a login was restored into the wrong folder, or
+//! two profiles of a gateway share one. Each of these is proof: a sender key with its private half under a number that is
+//! not this account's, a Signal session of this device with itself, and Signal sessions with the account's own phone under
+//! another identity than the one that linked this device. Whichever account runs on the folder spoils the other one's
+//! keys. No program can tell which one belongs here, so nothing is repaired before a person decided: put the right
+//! `creds.json` back (`wakeeper restore`), or give the account an empty folder and link it there.
+
+use super::StateView;
+use super::account_signature::account_key;
+use crate::address::Domain;
+use crate::finding::{Code, Finding, Repair, Subject};
+use crate::formats::baileys::credentials::{Credentials, Me};
+use crate::inventory::LID_DIGITS;
+
+pub(crate) const CODE: Code = Code("accounts_mixed");
+
+pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
+    let Some(credentials) = view.state.credentials().filter(|credentials| credentials.is_linked()) else {
+        return Vec::new();
+    };
+    let Some(me) = &credentials.me else { return Vec::new() };
+    let numbers = view.state.numbers_of(&me.phone.user);
+    let evidence = foreign_sender_key(view, me, &numbers)
+        .or_else(|| session_with_itself(view, me, &numbers))
+        .or_else(|| phone_of_another(view, credentials, &numbers));
+    let advice =
+        "put the creds.json of the other files' account back, or give this account a folder of its own";
+    let found = evidence.map(|evidence| {
+        let evidence = format!("creds.json is of {}, but {evidence}", me.phone.user);
+        Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::Manual(advice))
+    });
+    found.into_iter().collect()
+}
+
+fn foreign_sender_key(view: &StateView<'_>, me: &Me, numbers: &[&str]) -> Option<String> {
+    let is_foreign = |user: &str, domain: Domain| {
+        let is_lid = domain.is_lid() || user.len() > LID_DIGITS;
+        // Credentials that do not know their LID say nothing about LIDs.
+        !numbers.contains(&user) && (!is_lid || me.lid.is_some())
+    };
+    let own = view.state.sender_keys.iter().filter(|(_, facts)| facts.own);
+    let mut foreign = own.filter(|(name, _)| is_foreign(&name.sender.user, name.sender.domain));
+    let (name, _) = foreign.next()?;
+    Some(format!("{} was made by {}", Subject::SenderKey(name.clone()).file(), name.sender.user))
+}
+
+fn session_with_itself(view: &StateView<'_>, me: &Me, numbers: &[&str]) -> Option<String> {
+    let mut sessions = view.state.signal_sessions.keys();
+    let is_own = |user: &str, device| device == me.phone.device && device != 0 && numbers.contains(&user);
+    let address = sessions.find(|address| is_own(&address.user, address.device))?;
+    let file = Subject::SignalSession(address.clone()).file();
+    Some(format!("{file} is a Signal session with this very device"))
+}
+
+fn phone_of_another(view: &StateView<'_>, credentials: &Credentials, numbers: &[&str]) -> Option<String> {
+    let key = account_key(credentials.account.as_ref()?)?;
+    let key = key.first_chunk().map(|start| u64::from_le_bytes(*start))?;
+    let mut sessions = view.state.signal_sessions.iter();
+    let (address, _) = sessions.find(|(address, facts)| {
+        let is_phone = address.device == 0 && numbers.contains(&address.user.as_str());
+        is_phone && facts.identity.is_some_and(|identity| identity != key)
+    })?;
+    let file = Subject::SignalSession(address.clone()).file();
+    Some(format!("{file} is with a phone of another identity than the one that linked this device"))
+}

@@ -1,0 +1,73 @@
+//! The login out of a copy that somebody made: a folder, or a tar archive of one.
+
+use std::path::Path;
+
+use wakeeper_private_fs::shown;
+
+use super::{RestoreError, give_up_old_ratchets, is_lasting, is_sound, refused};
+use crate::backup::plain;
+use crate::examine::{Examination, Options};
+use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::name::CREDENTIALS;
+use crate::json;
+use crate::repair::{self, Constraint, Overlay, RestoredCredentials};
+use crate::source::Folder;
+
+/// What it can give back: the login of the folder's account, and what never changes, where it is missing.
+pub(super) fn overlay(
+    path: &Path,
+    folder: Option<&Folder>,
+    present: Option<&Examination>,
+    options: &Options<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Overlay, RestoreError> {
+    let copy = plain::read(path, &options.limits, is_lasting).map_err(refused(path))?;
+    let mut overlay = Overlay::default();
+    if is_sound(present, options) {
+        return Ok(overlay);
+    }
+    let constraint = constraint(folder, present, options);
+    let take = |text: &Vec<u8>| RestoredCredentials::from_backup(text, shown(path), &constraint);
+    let sound = |restored: &RestoredCredentials| repair::is_sound(CREDENTIALS, &restored.content);
+    let mut logins = copy.logins.iter().filter_map(take).filter(sound);
+    let Some(login) = logins.next() else {
+        let any = copy.logins.iter().any(|text| is_a_login(text));
+        return Err(if any { RestoreError::OtherAccount } else { RestoreError::NoCredentials });
+    };
+    if logins.any(|other| identity(&other.content) != identity(&login.content)) {
+        return Err(RestoreError::ManyLogins(shown(path)));
+    }
+    overlay.put(CREDENTIALS, login.content);
+    let missing = |name: &str| present.is_none_or(|present| !present.inventory.files.contains_key(name));
+    for (name, content) in copy.lasting {
+        if missing(&name) && repair::is_sound(&name, &content) {
+            overlay.put(&name, content);
+        }
+    }
+    give_up_old_ratchets(present, &mut overlay);
+    notes.push(
+        "Signal sessions and sender keys of the copy are left out: they may be older than those in use."
+            .to_owned(),
+    );
+    Ok(overlay)
+}
+
+/// What the folder tells of its login. The credentials of another account that were put there do not count.
+fn constraint(folder: Option<&Folder>, present: Option<&Examination>, options: &Options<'_>) -> Constraint {
+    let (Some(folder), Some(present)) = (folder, present) else { return Constraint::default() };
+    let current = folder.read(CREDENTIALS, &options.limits).unwrap_or_default();
+    let known = repair::constraint(&current, &present.inventory);
+    let findings = present.findings(options);
+    if findings.iter().any(|finding| crate::findings::is_of_two_accounts(finding.code)) {
+        return Constraint { identity: None, ..known };
+    }
+    known
+}
+
+fn identity(text: &[u8]) -> Option<[u8; 32]> {
+    Credentials::read(&json::parse(text).ok()?).identity_public().copied()
+}
+
+fn is_a_login(text: &[u8]) -> bool {
+    json::parse(text).is_ok_and(|value| Credentials::read(&value).is_linked())
+}

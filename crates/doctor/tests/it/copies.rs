@@ -1,0 +1,114 @@
+//! Copies that people made themselves: a folder, a tar archive.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use wakeeper_doctor::examine::{CredentialsState, Options};
+use wakeeper_doctor::restore::{RestoreError, RestoreOptions, Restored, What, restore};
+use wakeeper_doctor::{Severity, examine};
+
+use crate::support::{NOW_MS, codes, contents, copy, fixture_path, report};
+
+/// `tar czf` of a folder, under a path, as people type it.
+fn packed(folder: &Path, under: &str, compressed: bool) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(if compressed { "old.tar.gz" } else { "old.tar" });
+    let file = std::fs::File::create(&path).unwrap();
+    if compressed {
+        let gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gz);
+        tar.append_dir_all(under, folder).unwrap();
+        tar.into_inner().unwrap().finish().unwrap();
+    } else {
+        let mut tar = tar::Builder::new(file);
+        tar.append_dir_all(under, folder).unwrap();
+        tar.into_inner().unwrap();
+    }
+    (dir, path)
+}
+
+fn restored(from: &Path, to: &Path, what: What<'_>) -> Result<Restored, RestoreError> {
+    let shelf = tempfile::tempdir().unwrap();
+    let how = RestoreOptions { what, dry_run: false, shelf: shelf.path(), label: "bot", makes_room: true };
+    restore(from, to, &Options::at(NOW_MS), &how)
+}
+
+#[test]
+fn a_tar_archive_of_a_folder_is_examined() {
+    for compressed in [true, false] {
+        let folder = copy("baileys7");
+        std::fs::write(folder.path().join("session-6281100000002.0.json"), "").unwrap();
+        let (_dir, path) = packed(folder.path(), "srv/bot/auth_info", compressed);
+        let found = report(&path);
+        assert_eq!(codes(&found, Severity::Error), ["file_empty"], "{found:?}");
+        assert_eq!((found.credentials, found.files), (CredentialsState::Sound, 27));
+    }
+}
+
+#[test]
+fn what_only_looks_like_an_archive_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in [("a.tar.gz", &[0x1f, 0x8b, 8, 0, 1, 2, 3][..]), ("b.tar", b"no tar"), ("c", b"")]
+    {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        assert!(examine(&path, &Options::at(NOW_MS)).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_copy_that_is_named_gives_the_login_back_and_no_ratchet() {
+    let kept = copy("baileys6");
+    let (_dir, archive) = packed(kept.path(), "auth_info", true);
+    for from in [kept.path(), &archive] {
+        let dir = copy("baileys6");
+        std::fs::write(dir.path().join("creds.json"), "{\"noise").unwrap();
+        std::fs::remove_file(dir.path().join("pre-key-9.json")).unwrap();
+        std::fs::remove_file(dir.path().join("session-6281100000004.0.json")).unwrap();
+        let before = contents(dir.path());
+        let outcome = restored(from, dir.path(), What::Credentials).unwrap();
+        assert!(outcome.applied && outcome.login_kept && outcome.backup.is_some(), "{outcome:?}");
+        assert_eq!(outcome.written, ["creds.json", "pre-key-9.json"]);
+        let after = contents(dir.path());
+        assert!(before.iter().all(|(name, content)| name == "creds.json" || after[name] == *content));
+        assert!(report(dir.path()).healthy);
+    }
+}
+
+#[test]
+fn a_copy_of_another_account_or_of_many_is_refused() {
+    let dir = copy("baileys6");
+    std::fs::write(dir.path().join("creds.json"), "").unwrap();
+    let before = contents(dir.path());
+    let stranger = fixture_path("baileys6-contaminated-ours-peer");
+    let refused = restored(&stranger, dir.path(), What::Credentials).unwrap_err();
+    assert!(matches!(refused, RestoreError::OtherAccount), "{refused}");
+    let refused = restored(copy("baileys6").path(), dir.path(), What::All { force: None }).unwrap_err();
+    assert!(matches!(refused, RestoreError::OnlyALogin(_)), "{refused}");
+    assert_eq!(contents(dir.path()), before);
+
+    // Two accounts in one archive: only where the folder tells which is meant.
+    let both = tempfile::tempdir().unwrap();
+    for (name, fixture) in [("one", "baileys6"), ("two", "baileys6-contaminated-ours-peer")] {
+        std::fs::rename(copy(fixture).keep(), both.path().join(name)).unwrap();
+    }
+    let (_dir, archive) = packed(both.path(), "sessions", true);
+    assert!(restored(&archive, dir.path(), What::Credentials).unwrap().login_kept);
+    let empty = tempfile::tempdir().unwrap();
+    let refused = restored(&archive, empty.path(), What::Credentials).unwrap_err();
+    assert!(matches!(refused, RestoreError::ManyLogins(_)), "{refused}");
+}
+
+#[test]
+fn the_right_login_ends_a_mix_of_two_accounts() {
+    let dir = copy("baileys6");
+    let kept = copy("baileys6");
+    std::fs::copy(
+        fixture_path("baileys6-contaminated-ours-peer").join("creds.json"),
+        dir.path().join("creds.json"),
+    )
+    .unwrap();
+    assert!(!report(dir.path()).healthy);
+    let outcome = restored(kept.path(), dir.path(), What::Credentials).unwrap();
+    assert!(outcome.login_kept && report(dir.path()).healthy, "{outcome:?}");
+}
