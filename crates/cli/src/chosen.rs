@@ -15,7 +15,7 @@ use wakeeper_terminal::{quoted, say};
 use crate::environment::{self, DEFAULT_CONTAINER, connect};
 use crate::settings::Settings;
 
-pub use each::{SessionsFlag, name_of, sessions_below};
+pub use each::SessionsFlag;
 pub use facts::{FactFlags, release, show_log_read};
 pub use places::Places;
 pub use session::{Session, show_container};
@@ -103,7 +103,7 @@ impl ContainerFlag {
 
 /// Flags that say which session is meant, and where its files are.
 #[derive(Args, Debug, Clone, Default)]
-#[command(next_help_heading = crate::typed::SESSION)]
+#[command(next_help_heading = wakeeper_terminal::typed::SESSION)]
 pub struct TargetFlags {
     /// Container that holds the session [env: CONTAINER_NAME]
     #[arg(long, short = 'c', value_name = "NAME", conflicts_with_all = ["data_dir", "auth_info_dir", "store"])]

@@ -123,7 +123,9 @@ fn verdict(fine: bool) -> ExitCode {
 
 /// Ends the program over flags that contradict each other.
 fn wrong_usage(reason: &str) -> ! {
-    crate::wrong_usage(&crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason))
+    wakeeper_terminal::typed::wrong_usage(
+        &crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason),
+    )
 }
 
 /// Starts logging on standard output, and in files once they are begun.

@@ -9,15 +9,13 @@ mod documented;
 mod environment;
 mod output;
 mod settings;
-mod typed;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use wakeeper_offline::preflight::PreflightError;
 use wakeeper_settings::SettingsError;
-use wakeeper_terminal::{Failure, say_failure};
+use wakeeper_terminal::{Failure, say_failure, typed};
 
 use commands::Command;
 
@@ -64,19 +62,7 @@ fn parse() -> Cli {
         typed::remember(program, &matches);
         Ok(cli)
     });
-    parsed.unwrap_or_else(|error| wrong_usage(&error))
-}
-
-/// Ends the program over its command line.
-fn wrong_usage(error: &clap::Error) -> ! {
-    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let wants_json = std::env::args().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
-    if wants_json && !is_help {
-        let message = error.render().to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        wakeeper_terminal::print_failure(&Failure { code: "wrong_usage", message, hint: None });
-    }
-    error.exit()
+    parsed.unwrap_or_else(|error| typed::wrong_usage(&error))
 }
 
 fn failure(error: &anyhow::Error) -> Failure {

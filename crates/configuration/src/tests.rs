@@ -1,3 +1,5 @@
+mod documented;
+
 use wakeeper_gateway::api::auth::KeySetting;
 
 use super::*;

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use wakeeper_private_fs::shown;
+
 use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER, SESSIONS};
 use crate::source::{EntryKind, Folder};
 
@@ -94,6 +96,29 @@ pub fn sessions_in(path: &Path) -> Vec<PathBuf> {
         Some(Layout::Sessions(found)) => found.into_iter().map(|below| path.join(below)).collect(),
         _ => Vec::new(),
     }
+}
+
+/// A session's own folder, or those below it.
+///
+/// # Errors
+/// When there are none.
+pub fn sessions_at(folder: &Path) -> Result<Vec<PathBuf>, NoSessions> {
+    match Layout::at(folder) {
+        Some(Layout::Session) => Ok(vec![folder.to_owned()]),
+        Some(Layout::Sessions(_)) => Ok(sessions_in(folder)),
+        _ => Err(NoSessions(shown(folder))),
+    }
+}
+
+/// There is no session where some were looked for.
+#[derive(Debug, thiserror::Error)]
+#[error("no session was found in {} or below it", .0.display())]
+pub struct NoSessions(PathBuf);
+
+/// A session's name among others: its path below the folder that was named.
+pub fn name_of(session: &Path, folder: &Path) -> String {
+    let below = session.strip_prefix(folder).ok().filter(|below| !below.as_os_str().is_empty());
+    below.unwrap_or(session).display().to_string()
 }
 
 /// The folder with a known name that holds a session, or some, in a folder of data.

@@ -7,6 +7,7 @@ mod gather;
 mod interactive;
 mod page;
 mod raw;
+pub mod typed;
 
 pub use console::{Console, agrees, print_failure, say, say_failure, write_out};
 pub use failure::Failure;

@@ -6,7 +6,7 @@ use crate::assert_only_known;
 use crate::source::{Source, all};
 
 /// Crate, module, and which other modules of the crate it may name. Modules that are not listed may name any.
-const MAY_NAME: [(&str, &str, &[&str]); 22] = [
+const MAY_NAME: [(&str, &str, &[&str]); 21] = [
     ("delivery", "addresses", &[]),
     ("engine", "media::pace", &[]),
     ("engine", "media::spool", &[]),
@@ -47,9 +47,8 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("storage", "sqlite", &["disk", "error", "ownership", "rows"]),
     ("cli", "settings", &[]),
     ("cli", "environment", &["settings"]),
-    ("cli", "typed", &[]),
     ("cli", "output", &["environment"]),
-    ("cli", "chosen", &["environment", "output", "settings", "typed"]),
+    ("cli", "chosen", &["environment", "output", "settings"]),
     // Before it starts, a gateway looks at folders and has no session yet.
     ("offline", "preflight", &["users"]),
 ];

@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Args;
 use wakeeper_containers::docker::Purpose;
-use wakeeper_doctor::layout::{Layout, sessions_in};
-use wakeeper_private_fs::shown;
+use wakeeper_doctor::layout::{name_of, sessions_at};
 use wakeeper_terminal::{Console, one_by_one};
 
 use super::{FactFlags, Places, Target, TargetFlags};
@@ -35,22 +33,13 @@ impl SessionsFlag {
     }
 }
 
-/// The sessions below a folder; an error when there are none.
-pub fn sessions_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    match Layout::at(folder) {
-        Some(Layout::Session) => Ok(vec![folder.to_owned()]),
-        Some(Layout::Sessions(_)) => Ok(sessions_in(folder)),
-        _ => bail!("no session was found in {} or below it", shown(folder).display()),
-    }
-}
-
 impl TargetFlags {
     /// The same flags for each session below the folder that they mean, by the session's name.
     pub async fn each(self) -> anyhow::Result<Vec<(String, Self)>> {
         let (target, _) = self.clone().existing()?;
         let session = match target.present().await? {
             Target::Folder(Places { session, .. }) => {
-                let sessions = sessions_below(&session.auth_info)?;
+                let sessions = sessions_at(&session.auth_info)?;
                 let named = |path: PathBuf| {
                     let flags = Self { auth_info_dir: Some(path.clone()), ..self.clone() };
                     (name_of(&path, &session.auth_info), flags)
@@ -66,12 +55,6 @@ impl TargetFlags {
             let flags = Self { inside: there.map(|there| there.join(below)), ..self.clone() };
             (name_of(&path, here), flags)
         };
-        Ok(sessions_below(here)?.into_iter().map(named).collect())
+        Ok(sessions_at(here)?.into_iter().map(named).collect())
     }
-}
-
-/// A session's name among others: its path below the folder that was named.
-pub fn name_of(session: &Path, folder: &Path) -> String {
-    let below = session.strip_prefix(folder).ok().filter(|below| !below.as_os_str().is_empty());
-    below.unwrap_or(session).display().to_string()
 }

@@ -21,7 +21,7 @@ use crate::environment::{in_container, local_engine};
 
 /// Flags that add to what the files tell.
 #[derive(Args, Debug, Clone, Default)]
-#[command(next_help_heading = crate::typed::FACTS)]
+#[command(next_help_heading = wakeeper_terminal::typed::FACTS)]
 pub struct FactFlags {
     /// Log of the gateway; damage that only shows at run time is found in it (`-` reads standard input). Without it,
     /// *.log and nohup.out beside the session's folder, and in logs or log there, are read

@@ -12,7 +12,7 @@ use wakeeper_offline::SessionPaths;
 use wakeeper_private_fs::{Folder, shown};
 use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::BackupStore;
-use wakeeper_terminal::quoted;
+use wakeeper_terminal::{quoted, typed};
 
 use crate::environment::container_flag;
 use crate::settings::Settings;
@@ -59,7 +59,7 @@ impl Places {
                 backups,
                 witnesses: settings.witness_dir.clone(),
                 is_copy: false,
-                command: Arc::new(move |command| command_of(&flags, command)),
+                command: Arc::new(move |command| typed::command(&flags, command)),
                 clock: wakeeper_model::Clock::system(),
                 copies: wakeeper_engine_store::Copies::default(),
             },
@@ -89,7 +89,7 @@ impl Places {
             store: open.store().to_owned(),
             backups,
             is_copy: true,
-            command: Arc::new(move |command| command_of(&flags, command)),
+            command: Arc::new(move |command| typed::command(&flags, command)),
             ..self.session.clone()
         };
         let place = Some(open.place().to_owned());
@@ -138,27 +138,5 @@ impl Places {
     /// A command for these places, as a person would type it.
     pub fn command(&self, command: &str) -> String {
         (self.session.command)(command)
-    }
-}
-
-fn command_of(flags: &str, command: &str) -> String {
-    let flags = format!("{flags}{}", crate::typed::facts_for(command));
-    match command.split_once(' ') {
-        Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
-        _ => format!("wakeeper {command}{flags}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn advice_names_the_same_places() {
-        let settings =
-            <Settings as crate::settings::Typed>::resolve(wakeeper_settings::Sources::default()).unwrap();
-        let command = Places::of(&settings, " --data-dir bot".to_owned()).session.command;
-        assert_eq!(command("clean --dry-run"), "wakeeper clean --data-dir bot --dry-run");
-        assert_eq!(command("backup list"), "wakeeper backup list --data-dir bot");
     }
 }

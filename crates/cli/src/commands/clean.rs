@@ -16,12 +16,10 @@ use wakeeper_model::plural;
 use wakeeper_offline::{self as offline, Hold, RepairOrder};
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
-use wakeeper_terminal::{Console, Page, Tone, agrees, say, size};
+use wakeeper_terminal::{Console, Page, Tone, agrees, say, size, typed};
 
 use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms, show_log_read};
 use crate::output::{console, show_findings};
-
-use crate::typed;
 
 use super::verdict;
 

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use wakeeper_doctor::layout::sessions_in;
+use wakeeper_doctor::layout::{name_of, sessions_at, sessions_in};
 use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_doctor::whatsmeow::{self, store_at};
 use wakeeper_doctor::{KnownFacts, Options, Report, examine};
 use wakeeper_engine_store::Copies;
 use wakeeper_terminal::{Console, one_by_one, quoted};
 
-use crate::chosen::{FactFlags, SessionsFlag, name_of, now_ms, sessions_below, show_log_read};
+use crate::chosen::{FactFlags, SessionsFlag, now_ms, show_log_read};
 use crate::environment;
 use crate::output::{console, heading, show_findings};
 use crate::settings::ArchiveSettings;
@@ -62,7 +62,7 @@ impl Examine {
         if !self.sessions.all_sessions {
             return self.one(&self.path, console).await;
         }
-        let sessions = sessions_below(&self.path)?.into_iter();
+        let sessions = sessions_at(&self.path)?.into_iter();
         let named = sessions.map(|path| (name_of(&path, &self.path), path)).collect();
         Ok(one_by_one(named, console, async |path: PathBuf| self.one(&path, console).await).await?)
     }

@@ -10,12 +10,10 @@ use wakeeper_doctor::examine::{CredentialsState, Format};
 use wakeeper_doctor::{KnownFacts, symptoms};
 use wakeeper_model::{ago, plural};
 use wakeeper_offline as offline;
-use wakeeper_terminal::{Console, Page, Tone};
+use wakeeper_terminal::{Console, Page, Tone, typed};
 
 use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container, show_log_read};
 use crate::output::{console, heading, show_findings};
-
-use crate::typed;
 
 use super::verdict;
 

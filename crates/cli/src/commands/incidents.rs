@@ -8,13 +8,12 @@ use wakeeper_model::{ago, plural};
 use wakeeper_recovery::Incident;
 use wakeeper_recovery::incidents::{self, Standing};
 use wakeeper_storage::{IncidentQuery, Storage, read_sqlite};
-use wakeeper_terminal::{Page, Tone};
+use wakeeper_terminal::{Page, Tone, typed};
 
 use crate::chosen::now_ms;
 use crate::environment;
 use crate::output::console;
 use crate::settings::Settings;
-use crate::typed;
 
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]

@@ -8,11 +8,10 @@ use wakeeper_containers::docker::Purpose;
 use wakeeper_doctor::restore::{Restored, What};
 use wakeeper_model::plural;
 use wakeeper_offline::{self as offline, users};
-use wakeeper_terminal::{Page, Tone};
+use wakeeper_terminal::{Page, Tone, typed};
 
 use crate::chosen::{FactFlags, Places, Session, Target, TargetFlags};
 use crate::output::console;
-use crate::typed;
 
 use super::verdict;
 

@@ -13,7 +13,7 @@ pub(crate) const CODE: Code = Code("not_a_session");
 pub(crate) fn detect(layout: &Layout) -> Option<Finding> {
     let Layout::Foreign(found) = layout else { return None };
     let what = match found {
-        Foreign::Whatsmeow { .. } => "name the database itself, or its own gateway's tools",
+        Foreign::Whatsmeow { .. } => "name the database itself: examine, health, backup and import take it",
         Foreign::Wppconnect { .. } | Foreign::Browser { .. } => {
             "nothing here can be checked or repaired: ask the gateway that made it"
         }

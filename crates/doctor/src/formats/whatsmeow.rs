@@ -31,7 +31,8 @@ pub fn is_store(path: &Path) -> bool {
         .any(|file| beginning(file, SEARCHED).is_some_and(|start| names_table(&start)))
 }
 
-fn names_table(bytes: &[u8]) -> bool {
+/// Whether the beginning of a database, or of its log, tells of whatsmeow's tables.
+pub(crate) fn names_table(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, TABLE).is_some()
 }
 

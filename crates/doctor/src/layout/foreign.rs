@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Scan;
+use crate::formats::whatsmeow::names_table;
 use crate::source::{Folder, Limits};
 
 /// So many files are opened to tell whose they are.
@@ -92,7 +93,9 @@ pub(super) fn databases(scan: &Scan) -> impl Iterator<Item = &String> {
 /// A database of whatsmeow in the folder at `path`.
 pub(super) fn store(folder: &Folder, scan: &Scan, path: &Path) -> Option<Foreign> {
     let found = databases(scan).take(OPENED).find(|name| {
-        is_database(folder, name) && contains(&beginning(folder, name, READ), b"whatsmeow_device")
+        // What was not moved out of its log yet counts, too.
+        let parts = [(*name).clone(), format!("{name}-wal")];
+        is_database(folder, name) && parts.iter().any(|part| names_table(&beginning(folder, part, READ)))
     })?;
     Some(Foreign::Whatsmeow { database: path.join(found) })
 }

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
-use wakeeper_terminal::quoted;
+
+use crate::{Failure, print_failure, quoted};
 
 /// Heading of the flags that add to what the files tell: what was known for one command must be known to the next.
 pub const FACTS: &str = "What else is known";
@@ -33,6 +35,18 @@ pub fn remember(program: Command, matches: &ArgMatches) {
     let _ = TYPED.set(Typed { program, matches: inner.clone(), path });
 }
 
+/// Ends the program over its command line, or once it has told how it is used.
+pub fn wrong_usage(error: &clap::Error) -> ! {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let wants_json = std::env::args().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if wants_json && !is_help {
+        let message = error.render().to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        print_failure(&Failure { code: "wrong_usage", message, hint: None });
+    }
+    error.exit()
+}
+
 /// Whether a program reads the answer.
 pub fn wants_json() -> bool {
     TYPED.get().is_some_and(|typed| matches!(typed.matches.try_get_one("json"), Ok(Some(true))))
@@ -44,6 +58,15 @@ pub fn facts_for(command: &str) -> String {
     let taken = innermost(&typed.program, command.split(' '));
     let takes = |arg: &Arg| taken.get_arguments().any(|other| other.get_long() == arg.get_long());
     typed.given(|arg| arg.get_help_heading() == Some(FACTS) && takes(arg))
+}
+
+/// A command to be typed: with these flags, which say where the session is, and with what is known besides its files.
+pub fn command(flags: &str, command: &str) -> String {
+    let flags = format!("{flags}{}", facts_for(command));
+    match command.split_once(' ') {
+        Some((verb, rest)) if verb != "backup" => format!("wakeeper {verb}{flags} {rest}"),
+        _ => format!("wakeeper {command}{flags}"),
+    }
 }
 
 /// The flags and arguments of the command itself, for the same command once more, but this time not as a rehearsal.
@@ -104,4 +127,16 @@ fn innermost<'c, 'w>(program: &'c Command, words: impl Iterator<Item = &'w str>)
         innermost = inner;
     }
     innermost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_same_places() {
+        let told = |typed: &str| command(" --data-dir bot", typed);
+        assert_eq!(told("clean --dry-run"), "wakeeper clean --data-dir bot --dry-run");
+        assert_eq!(told("backup list"), "wakeeper backup list --data-dir bot");
+    }
 }
