@@ -111,7 +111,7 @@ fn the_next_step_carries_the_contact_and_the_version() {
         assert!(next.contains(part), "{next}");
     }
     let (done, _) = desk.page(&next);
-    assert!(done.contains("Done: 2 steps") && !desk.at(BOB).exists(), "{done}");
+    assert!(done.contains("Done: 3 steps") && !desk.at(BOB).exists(), "{done}");
 }
 
 #[test]
