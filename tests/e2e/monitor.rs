@@ -227,7 +227,7 @@ async fn thresholds_and_windows_are_those_of_the_settings() {
         ("SESSION_ERROR_PEER_THRESHOLD", "64"),
     ];
     let mut watch = patient.watch(&settings);
-    watch.wait_line("from 64 failing messages of one contact in 3600 s, or 5 of all in 30 s").await;
+    watch.wait_line("64 failed messages of one contact in 3600 s, or 5 of all contacts in 30 s").await;
     let now = now_ms();
     // Four within the window, and four that are spread over more than it: five are never within 30 s.
     for n in 0..4 {

@@ -2,14 +2,14 @@
 //!
 //! `creds.json` is of one account, and keys beside it were made by another: a login was restored into the wrong folder, or
 //! two profiles of a gateway share one. Each of these is proof: a sender key with its private half under a number that is
-//! not this account's, a Signal session of this device with itself, and Signal sessions with the account's own phone under
+//! not this account's, a Signal session of this device with itself under its number, and Signal sessions with the account's own phone under
 //! another identity than the one that linked this device. Whichever account runs on the folder spoils the other one's
 //! keys. No program can tell which one belongs here, so nothing is repaired before a person decided: put the right
 //! `creds.json` back (`wakeeper restore`), or give the account an empty folder and link it there.
 
 use super::StateView;
 use super::account_signature::account_key;
-use crate::address::Domain;
+use crate::address::{Address, Domain};
 use crate::finding::{Code, Finding, Repair, Subject};
 use crate::formats::baileys::credentials::{Credentials, Me};
 use crate::inventory::LID_DIGITS;
@@ -23,7 +23,7 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(me) = &credentials.me else { return Vec::new() };
     let numbers = view.state.numbers_of(&me.phone.user);
     let evidence = foreign_sender_key(view, me, &numbers)
-        .or_else(|| session_with_itself(view, me, &numbers))
+        .or_else(|| session_with_itself(view, me))
         .or_else(|| phone_of_another(view, credentials, &numbers));
     let advice =
         "put the creds.json of the other files' account back, or give this account a folder of its own";
@@ -46,10 +46,14 @@ fn foreign_sender_key(view: &StateView<'_>, me: &Me, numbers: &[&str]) -> Option
     Some(format!("{} was made by {}", Subject::SenderKey(name.clone()).file(), name.sender.user))
 }
 
-fn session_with_itself(view: &StateView<'_>, me: &Me, numbers: &[&str]) -> Option<String> {
+/// Under a number alone: Baileys leaves its own number out, and not its own LID, when it sends to all devices of its account.
+fn session_with_itself(view: &StateView<'_>, me: &Me) -> Option<String> {
     let mut sessions = view.state.signal_sessions.keys();
-    let is_own = |user: &str, device| device == me.phone.device && device != 0 && numbers.contains(&user);
-    let address = sessions.find(|address| is_own(&address.user, address.device))?;
+    let own = (me.phone.user.as_str(), me.phone.device);
+    let is_own = |address: &&Address| {
+        !address.domain.is_lid() && address.device != 0 && (address.user.as_str(), address.device) == own
+    };
+    let address = sessions.find(is_own)?;
     let file = Subject::SignalSession(address.clone()).file();
     Some(format!("{file} is a Signal session with this very device"))
 }
