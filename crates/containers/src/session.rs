@@ -185,7 +185,7 @@ impl LocatedSession {
         if self.others_do_not_matter {
             return Ok(());
         }
-        let others = self.other_owners().await;
+        let others = self.other_owners().await?;
         let Some(first) = others.first() else { return Ok(()) };
         let (container, stop) = (self.container.name.clone(), first.name.clone());
         let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

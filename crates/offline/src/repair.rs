@@ -22,7 +22,7 @@ use self::login::{forget_all, give_back, plan_of_all, plan_of_damaged};
 use super::health::{Looked, look};
 use super::paths::{Owner, SessionPaths};
 use super::under_way::{self, Left, NOTE, UnderWay};
-use super::users::{ExclusiveUse, InUse, claim_beside};
+use super::users::{ExclusiveUse, InUse, claim};
 use super::{OfflineError, older};
 
 /// What a plan comes to.
@@ -72,7 +72,7 @@ impl RepairOrder {
     pub(super) fn claim(&self, folder: &Path, owners: &[String]) -> Result<Option<ExclusiveUse>, InUse> {
         match self.hold {
             Hold::ByRepair { assume_stopped } if !self.dry_run => {
-                claim_beside(folder, assume_stopped, owners).map(Some)
+                claim(folder, assume_stopped, owners).map(Some)
             }
             Hold::ByRepair { .. } | Hold::ByCaller => Ok(None),
         }

@@ -50,19 +50,11 @@ pub struct ExclusiveUse {
     _gateway_lock: Option<File>,
 }
 
-/// Claims a folder for changing it.
+/// Claims a folder for changing it. Of the `owners` that were seen containers count: processes are looked at again.
 ///
 /// # Errors
-/// When a gateway holds it or a process seems to run on it; the latter may be overruled by a person who knows better.
-pub fn claim(folder: &Path, assume_stopped: bool) -> Result<ExclusiveUse, InUse> {
-    claim_beside(folder, assume_stopped, &[])
-}
-
-/// The same, when others were seen: of these `owners` containers count, because processes are looked at again.
-///
-/// # Errors
-/// As [`claim`].
-pub fn claim_beside(folder: &Path, assume_stopped: bool, owners: &[String]) -> Result<ExclusiveUse, InUse> {
+/// When a gateway holds it or a process or container seems to run on it; the latter may be overruled by a person who knows better.
+pub fn claim(folder: &Path, assume_stopped: bool, owners: &[String]) -> Result<ExclusiveUse, InUse> {
     let lock = match gateway_lock(folder) {
         GatewayLock::None => None,
         GatewayLock::Free(file) => Some(file),
@@ -175,12 +167,12 @@ mod tests {
         // The kernel shows the program's own name only after it was loaded; its open file is there from the start.
         let owners = of_folder(folder.path());
         assert!(owners.iter().any(|owner| owner.starts_with(&expected)), "{owners:?}");
-        assert!(claim(folder.path(), false).unwrap_err().to_string().contains(&expected));
-        assert!(claim(folder.path(), true).is_ok());
+        assert!(claim(folder.path(), false, &[]).unwrap_err().to_string().contains(&expected));
+        assert!(claim(folder.path(), true, &[]).is_ok());
         reader.kill().unwrap();
         reader.wait().unwrap();
         assert!(of_folder(folder.path()).is_empty());
-        assert!(claim(folder.path(), false).is_ok());
+        assert!(claim(folder.path(), false, &[]).is_ok());
     }
 
     #[test]
@@ -190,7 +182,7 @@ mod tests {
             let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().unwrap();
             assert!(made.success());
         }
-        assert!(claim(folder.path(), true).is_ok());
+        assert!(claim(folder.path(), true, &[]).is_ok());
         assert!(of_folder(folder.path()).is_empty());
     }
 
@@ -198,13 +190,13 @@ mod tests {
     fn a_gateway_is_refused_by_name_and_leaves_a_free_lock() {
         let folder = tempfile::tempdir().unwrap();
         let gateway = wakeeper_engine::Lock::on_folder(folder.path()).unwrap();
-        let refusal = claim(folder.path(), true).unwrap_err().to_string();
+        let refusal = claim(folder.path(), true, &[]).unwrap_err().to_string();
         assert!(
             refusal.contains("wakeeper gateway") && refusal.contains(&std::process::id().to_string()),
             "{refusal}"
         );
         drop(gateway);
-        let claim = claim(folder.path(), true).unwrap();
+        let claim = claim(folder.path(), true, &[]).unwrap();
         assert!(wakeeper_engine::Lock::on_folder(folder.path()).is_err(), "claimed");
         drop(claim);
     }

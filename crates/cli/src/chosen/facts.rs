@@ -49,9 +49,10 @@ impl FactFlags {
     /// What the flags and this machine tell about a folder.
     pub async fn of_folder(&self, folder: &Path) -> anyhow::Result<KnownFacts> {
         let mut owners = users::owners_of(folder);
-        if let Some(engine) = local_engine().await {
-            // An engine that does not tell leaves it at what the processes tell.
-            let _ = name_containers(&engine, folder, &mut owners.names).await;
+        if let Some(engine) = local_engine().await
+            && let Err(error) = name_containers(&engine, folder, &mut owners.names).await
+        {
+            owners.unseen.get_or_insert_with(|| format!("containers could not be looked at: {error}"));
         }
         let facts = KnownFacts {
             owners: owners.names,

@@ -13,7 +13,7 @@ use wakeeper_offline::transfer::{self, ImportOrder, Imported, SourceFormat};
 use wakeeper_offline::users;
 use wakeeper_terminal::{Page, Tone};
 
-use crate::chosen::{Places, TargetFlags, is_same, now_ms};
+use crate::chosen::{FactFlags, Places, TargetFlags, is_same, now_ms};
 use crate::output::{console, show_left_behind};
 
 /// Take a session over from Baileys, whatsmeow or another wakeeper, without a new QR code
@@ -63,7 +63,8 @@ impl Import {
         } else if in_place {
             None
         } else {
-            Some(users::claim(&source, self.assume_stopped)?)
+            let facts = FactFlags::default().of_folder(&source).await?;
+            Some(users::claim(&source, self.assume_stopped, &facts.owners)?)
         };
         let order = ImportOrder {
             store: transfer::store_of(&source, in_place.then_some(&*places.store)),

@@ -67,7 +67,8 @@ impl Restore {
         let session = target.open(&FactFlags::default(), Purpose::Read).await?;
         if !in_container {
             // A dry run fails where the command itself would.
-            let _claim = users::claim(&session.places.auth_info, self.assume_stopped)?;
+            let (folder, owners) = (&session.places.auth_info, &session.facts.owners);
+            let _claim = users::claim(folder, self.assume_stopped, owners)?;
             let restored = self.give_back(&session, self.dry_run).await?;
             return self.report(&restored, &session.places);
         }

@@ -172,6 +172,17 @@ impl Engine {
         self.list(HashMap::new()).await
     }
 
+    /// Every container but the one that this process runs in.
+    ///
+    /// # Errors
+    /// As [`Engine::all`].
+    pub async fn others(&self) -> Result<Vec<Container>, EngineError> {
+        let own = own_container(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        let mut containers = self.all().await?;
+        containers.retain(|container| own.as_ref() != Some(&container.id));
+        Ok(containers)
+    }
+
     async fn list(&self, filters: HashMap<String, Vec<String>>) -> Result<Vec<Container>, EngineError> {
         let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let list = self.docker.list_containers(Some(options)).await;

@@ -168,7 +168,10 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
         }
         log.facts
     };
-    let others = located.other_owners().await;
+    let (others, unseen) = match located.other_owners().await {
+        Ok(others) => (others, None),
+        Err(error) => (Vec::new(), Some(format!("other containers could not be looked at: {error}"))),
+    };
     let mut owners: Vec<String> = others.iter().map(ToString::to_string).collect();
     if !owners.is_empty() && located.container.is_up() {
         owners.insert(0, format!("container {}", located.container.name));
@@ -180,6 +183,7 @@ async fn facts_of(located: &LocatedSession, asked: Asked, notices: &dyn Notices)
     let facts = KnownFacts {
         peers: Vec::new(),
         owners,
+        unseen,
         on_mount: Some(located.container.mount_of(&located.layout.auth_info).is_some()),
         version,
         ..KnownFacts::default()

@@ -38,7 +38,7 @@ pub async fn sharers_of(engine: &Engine, folder: &Path) -> Result<Vec<Sharer>, E
         return Ok(Vec::new());
     }
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    Ok(engine.all().await?.iter().filter_map(|container| sharer(container, &folder, true)).collect())
+    Ok(engine.others().await?.iter().filter_map(|container| sharer(container, &folder, true)).collect())
 }
 
 /// Adds to the names of a folder's `owners` the containers that have it, and says which container a process among them is in.
@@ -66,12 +66,15 @@ pub async fn name_containers(
 
 impl LocatedSession {
     /// Other running containers that have the same folder: two owners ruin a session.
-    pub async fn other_owners(&self) -> Vec<Sharer> {
-        let Some(ours) = source_of(&self.container, &self.layout.auth_info) else { return Vec::new() };
-        let all = self.engine.all().await.unwrap_or_default();
+    ///
+    /// # Errors
+    /// When the engine does not tell.
+    pub async fn other_owners(&self) -> Result<Vec<Sharer>, EngineError> {
+        let Some(ours) = source_of(&self.container, &self.layout.auth_info) else { return Ok(Vec::new()) };
+        let all = self.engine.others().await?;
         let local = self.engine.endpoint().is_local();
         let others = all.iter().filter(|other| other.id != self.container.id);
-        others.filter_map(|other| sharer(other, &ours, local)).collect()
+        Ok(others.filter_map(|other| sharer(other, &ours, local)).collect())
     }
 }
 
@@ -85,8 +88,7 @@ fn source_of(container: &Container, path: &Path) -> Option<PathBuf> {
 fn sharer(container: &Container, folder: &Path, local: bool) -> Option<Sharer> {
     let has_it = |mount: &&crate::docker::Mount| {
         let usable = matches!(mount.kind, MountKind::Bind | MountKind::Volume(_)) && mount.writable;
-        // What has the whole machine watches it.
-        usable && mount.source != Path::new("/") && overlap(&mount.source, folder, local)
+        usable && !is_of_the_engine(&mount.source, folder) && overlap(&mount.source, folder, local)
     };
     let mount = container.mounts.iter().filter(|_| container.is_up()).find(has_it)?;
     let elsewhere = SessionLayout::told(container)
@@ -97,6 +99,13 @@ fn sharer(container: &Container, folder: &Path, local: bool) -> Option<Sharer> {
         name: container.name.clone(),
         mount: (mount.source.clone(), mount.destination.clone()),
     })
+}
+
+/// Whether a mount is of the whole machine, or of all volumes of the engine (`volumes/NAME/_data` below it): what has it, as an
+/// agent that manages containers does, looks after the machine and runs no session.
+fn is_of_the_engine(mount: &Path, folder: &Path) -> bool {
+    let below = folder.strip_prefix(mount).unwrap_or(Path::new(""));
+    mount == Path::new("/") || below.components().skip(1).any(|part| part.as_os_str() == "_data")
 }
 
 /// Whether one of two folders is the other, or lies in it.
@@ -151,6 +160,15 @@ mod tests {
         assert!(sharer(&running(vec![mount("/srv/bot", "/app", false)]), folder, false).is_none());
         assert!(sharer(&running(vec![mount("/", "/host", true)]), folder, false).is_none());
         assert!(sharer(&running(vec![mount("/srv/shop", "/app", true)]), folder, false).is_none());
+        let volume = Path::new("/var/lib/docker/volumes/bot/_data/auth_info");
+        for (source, is_user) in [
+            ("/var/lib/docker/volumes", false),
+            ("/var/lib/docker", false),
+            ("/var/lib/docker/volumes/bot/_data", true),
+        ] {
+            let found = sharer(&running(vec![mount(source, "/data", true)]), volume, false);
+            assert_eq!(found.is_some(), is_user, "{source}");
+        }
         let told = |session| {
             let mounts = vec![mount("/srv/bot", "/app", true)];
             container_with("other", mounts, &[("AUTH_INFO_DIR", session)])

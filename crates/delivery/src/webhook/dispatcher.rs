@@ -212,8 +212,9 @@ impl Worker {
     async fn look(&self, running: usize) -> Result<Found, Nothing> {
         let now_ms = self.shared.clock.now_ms();
         let Some(subscription) = self.shared.registry.resolve(&self.key) else {
+            // Before, so that what is told meanwhile, to the same address set again, is looked for.
+            self.queue.lanes().forget_waiting();
             abandon(&self.shared, &self.key, now_ms).await?;
-            self.queue.lanes().clear();
             return Err(Nothing::Owed);
         };
         let mut lanes = self.queue.lanes();

@@ -79,6 +79,9 @@ pub(super) fn give_up(path: &Path, seen: &Seen, moved: &Moved) -> Result<(), Sto
     copy::check_beside(path)?;
     let failed = sqlite("take the device out of", path);
     let mut connection = connect(path).map_err(&failed)?;
+    // With a log (WAL) an exclusive transaction keeps out only who writes. This keeps out whoever is connected, also one that
+    // does nothing now and that this user's view of processes does not show.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(&failed)?;
     connection.pragma_update(None, "synchronous", "EXTRA").map_err(&failed)?;
     let work = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(&failed)?;
     // From here on nobody else writes.

@@ -80,6 +80,24 @@ fn a_store_that_changed_or_is_in_use_is_not_given_up() {
     assert!(Store::open(&path).unwrap().moved().unwrap().is_empty());
 }
 
+/// Also by a user whose processes this one may not look into.
+#[test]
+fn a_store_that_somebody_is_connected_to_is_not_given_up() {
+    let (dir, path, [first, _]) = two();
+    let user = Connection::open(&path).unwrap();
+    user.pragma_update(None, "journal_mode", "WAL").unwrap();
+    let devices = "SELECT count(*) FROM whatsmeow_device";
+    assert_eq!(user.query_row(devices, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    let handover = whatsmeow::hand_over(&path, Some(&first), NOW_MS).unwrap();
+    let backup = back_up(&handover, &dir.path().join("backups")).path;
+    let error = handover.give_up("/data/sessions/default", &backup, NOW_MS).unwrap_err().to_string();
+    assert!(error.contains("locked"), "{error}");
+    assert_eq!(user.query_row(devices, [], |row| row.get::<_, i64>(0)).unwrap(), 2, "as it was");
+    drop(user);
+    let handover = whatsmeow::hand_over(&path, Some(&first), NOW_MS).unwrap();
+    handover.give_up("/data/sessions/default", &backup, NOW_MS).unwrap();
+}
+
 #[test]
 fn what_waits_in_the_log_counts_and_what_was_not_finished_does_not() {
     let (_dir, path) = store("baileys7");

@@ -2,18 +2,34 @@
 //! refers to rows that are gone goes, and no number is given twice.
 
 /// One after the other, on a database of the newest schema.
-pub(super) const STATEMENTS: [&str; 10] = [
-    // Rows know their session by a number. The name of one whose own row is lost stands in what its events say, ...
+pub(super) const STATEMENTS: [&str; 12] = [
+    // Rows know their session by a number. The name of one whose own row is lost stands in what its events say, ... But
+    // those of a former number say the same name. They got their number later than their session, so a name is given to the
+    // first that says it, and only where no earlier one is silent.
     "INSERT OR IGNORE INTO sessions (id, name)
-         SELECT session, json_extract('{' || rest, '$.session') FROM events
-         WHERE session NOT IN (SELECT id FROM sessions) AND json_valid('{' || rest)
-             AND json_extract('{' || rest, '$.session') IS NOT NULL
-         ORDER BY session, number DESC",
+         WITH lost (id) AS (
+             SELECT session FROM messages UNION SELECT session FROM sends UNION SELECT session FROM events
+             EXCEPT SELECT id FROM sessions
+         ), told (id, name) AS (
+             SELECT session, max(json_extract('{' || rest, '$.session')) FROM events
+             WHERE session IN (SELECT id FROM lost) AND json_valid('{' || rest)
+                 AND json_extract('{' || rest, '$.session') IS NOT NULL
+             GROUP BY session
+         )
+         SELECT min(id), name FROM told
+         WHERE NOT EXISTS (SELECT 1 FROM lost WHERE lost.id < told.id AND lost.id NOT IN (SELECT id FROM told))
+         GROUP BY name",
     // ... else its rows are kept under a name that no session has.
     "INSERT OR IGNORE INTO sessions (id, name)
          SELECT session, 'lost/' || session FROM (
              SELECT session FROM messages UNION SELECT session FROM sends UNION SELECT session FROM events)
          WHERE session NOT IN (SELECT id FROM sessions)",
+    // Rows of a former number are set apart under a name that begins with their session's.
+    "INSERT OR IGNORE INTO sessions (name)
+         SELECT substr(name, 1, instr(name, '/') - 1) FROM sessions WHERE instr(name, '/') > 0 AND name NOT LIKE 'lost/%'",
+    "UPDATE sessions SET home = (
+             SELECT id FROM sessions AS own WHERE own.name = substr(sessions.name, 1, instr(sessions.name, '/') - 1))
+         WHERE home IS NULL AND instr(name, '/') > 0",
     "DELETE FROM generations WHERE session NOT IN (SELECT id FROM sessions)",
     "DELETE FROM session_accounts WHERE session NOT IN (SELECT id FROM sessions)",
     // Whose the rows of a session are, where that cannot be read: as migration 0030 says it, and also of sessions whose own

@@ -36,6 +36,10 @@ const TABLES: &str = "SELECT name FROM main.sqlite_schema
      WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('probe', '_sqlx_migrations')
      ORDER BY rowid";
 
+/// Names and numbers of sessions whose own rows cannot be read.
+const NAMES: &str = "INSERT OR IGNORE INTO main.sessions (id, name)
+     SELECT id, name FROM old.sessions INDEXED BY sqlite_autoindex_sessions_1 WHERE name > ''";
+
 /// Fills the draft for the database at `path` and has it on the disk. The old one is read in a copy, because opening a
 /// damaged database may change it.
 ///
@@ -169,6 +173,12 @@ async fn read_out(
             Err(error) => tracing::warn!(%error, table, "nothing could be read of a table"),
         }
         stop("a table is copied").map_err(unreadable(path))?;
+    }
+    // The index of their names holds these and the numbers without the rows. An older schema has no such index.
+    if let Err(error) = query(NAMES).execute(&mut *connection).await.map_err(making())
+        && is_ours(&error, path)
+    {
+        return Err(error);
     }
     let _ = query("DETACH old").execute(connection).await;
     Ok(kept)

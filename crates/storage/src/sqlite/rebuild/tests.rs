@@ -299,6 +299,49 @@ async fn no_event_number_is_given_again_though_their_count_is_lost() {
     storage.close().await;
 }
 
+/// Rows of a former number name the same session in what their events say. Nobody may take them for the present one's.
+#[tokio::test]
+async fn rows_of_a_former_number_do_not_take_the_sessions_name() {
+    for index_is_lost in [false, true] {
+        let scene = Scene::new();
+        let storage = open_sqlite(&scene.path).await.unwrap();
+        let owner = storage.acquire("bot").await.unwrap();
+        owner.rows().commit(message("bot", "PRESENT", "621@c.us").into()).await.unwrap();
+        drop(owner);
+        storage.close().await;
+        let mut connection = scene.connect().await;
+        for sql in [
+            "INSERT INTO sessions (id, name, home) VALUES (2, 'bot/622@c.us', 1)",
+            "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms)
+                 VALUES (2, 1, 'e1', '', 'message', '\"session\":\"bot\",\"payload\":{}}', 1)",
+            "UPDATE messages SET session = 1",
+        ] {
+            query(sql).execute(&mut connection).await.unwrap();
+        }
+        let page: i64 = query_scalar("SELECT rootpage FROM sqlite_schema WHERE name = 'sessions'")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        if index_is_lost {
+            query("DELETE FROM sessions").execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        if !index_is_lost {
+            let start = usize::try_from(page - 1).unwrap() * 4096;
+            let mut content = std::fs::read(&scene.path).unwrap();
+            content[start..start + 4096].fill(0xff);
+            std::fs::write(&scene.path, content).unwrap();
+        }
+        damage(&scene.path);
+        let (storage, rebuilt) = open_or_rebuild_sqlite(&scene.path, "now").await.unwrap();
+        assert!(rebuilt.is_some());
+        let query = MessageQuery { limit: 10, ..MessageQuery::default() };
+        let found = storage.messages("bot", query).await.unwrap();
+        assert_eq!(found.len(), usize::from(!index_is_lost), "index lost: {index_is_lost}");
+        storage.close().await;
+    }
+}
+
 /// A session's name stands in its own row alone: without it, its rows must not be nobody's.
 #[tokio::test]
 async fn rows_of_a_session_whose_own_row_is_lost_are_found_by_what_its_events_say() {
