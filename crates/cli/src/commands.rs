@@ -125,6 +125,7 @@ fn verdict(fine: bool) -> ExitCode {
 fn wrong_usage(reason: &str) -> ! {
     wakeeper_terminal::typed::wrong_usage(
         &crate::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason),
+        std::env::args(),
     )
 }
 

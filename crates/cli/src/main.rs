@@ -62,7 +62,7 @@ fn parse() -> Cli {
         typed::remember(program, &matches);
         Ok(cli)
     });
-    parsed.unwrap_or_else(|error| typed::wrong_usage(&error))
+    parsed.unwrap_or_else(|error| typed::wrong_usage(&error, std::env::args()))
 }
 
 fn failure(error: &anyhow::Error) -> Failure {

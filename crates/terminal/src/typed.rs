@@ -35,10 +35,10 @@ pub fn remember(program: Command, matches: &ArgMatches) {
     let _ = TYPED.set(Typed { program, matches: inner.clone(), path });
 }
 
-/// Ends the program over its command line, or once it has told how it is used.
-pub fn wrong_usage(error: &clap::Error) -> ! {
+/// Ends the program over its command line, which are these `words`, or once it has told how it is used.
+pub fn wrong_usage(error: &clap::Error, words: impl Iterator<Item = String>) -> ! {
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let wants_json = std::env::args().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    let wants_json = words.skip(1).take_while(|word| word != "--").any(|word| word == "--json");
     if wants_json && !is_help {
         let message = error.render().to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();

@@ -63,7 +63,7 @@ const KEPT_TO: [(&str, &[&str]); 7] = [
     ("anyhow", &["cli"]),
     ("axum", &["dashboard", "demo", "gateway", "simulator"]),
     ("bollard", &["containers"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "terminal"]),
     ("rusqlite", &["doctor", "engine-store"]),
     ("sqlx", &["engine-store", "storage"]),
     ("whatsapp-rust", &["engine", "engine-store"]),

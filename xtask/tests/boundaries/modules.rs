@@ -32,6 +32,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 21] = [
             "formats",
             "inventory",
             "json",
+            "layout",
             "model",
             "source",
             "state",

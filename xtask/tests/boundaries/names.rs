@@ -18,7 +18,8 @@ const OWNERS: [(&str, &str, bool); 8] = [
 ];
 
 /// What is to go: the name, where it is written, how often too often.
-const NOT_YET: [((&str, &str), usize); 1] = [(("engine.db", "containers"), 1)];
+const NOT_YET: [((&str, &str), usize); 3] =
+    [(("engine.db", "containers"), 1), (("engine.db", "doctor"), 1), (("wakeeper.db", "doctor"), 1)];
 
 /// Codes of findings outside their crate: where, how often.
 const CODES_NOT_YET: [(&str, usize); 0] = [];

@@ -29,7 +29,11 @@ fn found(view: &StateView<'_>) -> Option<Finding> {
         (true, 0) => (Severity::Warning, format!("{source} is empty")),
         (false, 0) => return None,
         (named, lines) => {
-            let of = if lines == 1 { "its one line is not".to_owned() } else { format!("none of its {lines} lines is") };
+            let of = if lines == 1 {
+                "its one line is not".to_owned()
+            } else {
+                format!("none of its {lines} lines is")
+            };
             let severity = if named { Severity::Error } else { Severity::Info };
             (severity, format!("{source}: {of} one that is known here, so it says nothing of the session"))
         }

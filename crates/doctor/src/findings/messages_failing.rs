@@ -32,13 +32,18 @@ fn found(view: &StateView<'_>) -> Option<Finding> {
         (_, MESSAGES..) => Severity::Error,
         _ => Severity::Warning,
     };
-    let messages = if failing.messages == 1 { "one message".to_owned() } else { format!("{} messages", failing.messages) };
+    let messages = if failing.messages == 1 {
+        "one message".to_owned()
+    } else {
+        format!("{} messages", failing.messages)
+    };
     let healed = match severity {
         Severity::Info if view.state.signal_sessions.is_empty() => "; no Signal session is stored",
         Severity::Info => "; every stored Signal session was used since",
         _ => "",
     };
-    let evidence = format!("the log shows {messages} that could not be decrypted, and does not say whose{healed}");
+    let evidence =
+        format!("the log shows {messages} that could not be decrypted, and does not say whose{healed}");
     let finding = Finding::new(CODE, severity, ".", evidence);
     Some(if severity == Severity::Info { finding } else { finding.repair(REPAIR) })
 }
