@@ -128,7 +128,7 @@ fn plant_seeds(target: &str, corpus: &Path) -> Result<(), String> {
     let session = workspace().join("crates/doctor");
     match target {
         "file" => {
-            for fixture in files(&session.join("fixtures"))?.into_iter().filter(|path| path.is_dir()) {
+            for fixture in items(&session.join("fixtures"))?.into_iter().filter(|path| path.is_dir()) {
                 for file in files(&fixture)? {
                     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let folder = fixture.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -139,7 +139,10 @@ fn plant_seeds(target: &str, corpus: &Path) -> Result<(), String> {
             Ok(())
         }
         // The tables hold a line for each pattern.
-        "log" => copy(&session.join("src/symptoms"), corpus),
+        "log" => {
+            copy(&session.join("src/symptoms"), corpus)?;
+            copy(&session.join("fixtures/logs"), corpus)
+        }
         other => copy(&workspace().join("fuzz/seeds").join(other), corpus),
     }
 }
@@ -153,6 +156,10 @@ fn copy(from: &Path, corpus: &Path) -> Result<(), String> {
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    Ok(items(folder)?.into_iter().filter(|path| path.is_file()).collect())
+}
+
+fn items(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let failed = |error: std::io::Error| format!("cannot list {}: {error}", folder.display());
     let items = std::fs::read_dir(folder).map_err(failed)?;
     items.map(|item| item.map(|item| item.path()).map_err(failed)).collect()

@@ -52,7 +52,8 @@ pub enum OfflineError {
     Whatsmeow(#[from] wakeeper_doctor::whatsmeow::StoreError),
     /// It is a store of whatsmeow.
     #[error(
-        "{path} is a whatsmeow store, and wakeeper repairs nothing in it: `wakeeper import` takes the session over and leaves          behind what is damaged; `wakeeper examine` lists it"
+        "{path} is a whatsmeow store, and wakeeper repairs nothing in it: `wakeeper import` takes the session over and leaves \
+         behind what is damaged; `wakeeper examine` lists it"
     )]
     NoRepair {
         /// The store.

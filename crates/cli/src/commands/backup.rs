@@ -246,12 +246,13 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
     if backups.iter().any(|backup| backup.encrypted && backup.credentials.is_none()) {
         page.line("To look into encrypted ones set BACKUP_PASSPHRASE.");
     }
-    if let Some(newest) = backups.iter().find(|backup| backup.label == places.backups.label) {
-        let restore = format!("restore --dry-run {}", newest.time());
-        page.next(&[
-            (places.command("backup verify --all"), "reads all of them back"),
-            (places.command(&restore), "shows what this one would give back"),
-        ]);
+    let mut own = backups.iter().filter(|backup| backup.label == places.backups.label).peekable();
+    if own.peek().is_some() {
+        let verify = (places.command("backup verify --all"), "reads all of them back");
+        let restore = own.find(|backup| backup.problem.is_none() && backup.may_hold_login());
+        let restore = restore.map(|backup| places.command(&format!("restore --dry-run {}", backup.time())));
+        let restore = restore.map(|command| (command, "shows what this one would give back"));
+        page.next(&std::iter::once(verify).chain(restore).collect::<Vec<_>>());
     }
 }
 

@@ -114,7 +114,8 @@ impl RetryRequests {
     }
 
     /// A device confirmed messages. The disk knows it when this returns, and the receipt is acknowledged after that: a process
-    /// that is killed then does not send them again.
+    /// that is killed then does not send them again. As with requests, those of one account beyond [`MAX_SYNCED`] in a minute,
+    /// and those that cannot be written now, are written with the next round of answers.
     pub(crate) fn confirmed(&self, receipt: &Receipt, state: &SessionState) {
         let now_ms = state.clock().now_ms();
         if self.inner().confirm(receipt, now_ms) {
