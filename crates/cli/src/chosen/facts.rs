@@ -57,7 +57,7 @@ impl FactFlags {
         let facts = KnownFacts {
             owners: owners.names,
             unseen: owners.unseen,
-            on_mount: in_container().then(|| preflight::on_mount(folder)),
+            on_mount: (in_container() && folder.is_dir()).then(|| preflight::on_mount(folder)),
             version: self.baileys,
             ..KnownFacts::default()
         };

@@ -218,7 +218,7 @@ fn show_created(page: &mut Page, created: &Created) {
         page.line(page.tone(Tone::Good, &format!("Backed up to {}", shown(&created.path).display())));
     }
     page.fact("holds", plural(manifest.files.len(), "file"));
-    page.fact("login", login_word(Some(manifest.credentials)));
+    page.fact("holds", login_word(Some(manifest.credentials)));
     for left_out in &manifest.left_out {
         page.fact("left out", format!("{}: {}", left_out.name, left_out.reason));
     }
@@ -303,7 +303,7 @@ fn show_read(page: &mut Page, verified: &Verified) {
         page.fact("made", reason.words());
     }
     page.fact("compared", format!("{}, every SHA-256 is right", plural(manifest.files.len(), "file")));
-    page.fact("login", login_word(Some(report.credentials)));
+    page.fact("holds", login_word(Some(report.credentials)));
     if !report.healthy {
         show_findings(page, &report.findings);
     }
