@@ -287,6 +287,11 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
     detectors.iter().flat_map(|detect| detect(view)).collect()
 }
 
+/// The finding that an archive holds more than one session.
+pub(crate) fn for_packed(folders: &[String]) -> Option<Finding> {
+    sessions_inside::detect_packed(folders)
+}
+
 /// The finding that a folder is no session's own.
 pub(crate) fn for_layout(layout: &Layout) -> Option<Finding> {
     not_a_session::detect(layout).or_else(|| sessions_inside::detect(layout))
