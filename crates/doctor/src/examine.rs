@@ -11,6 +11,7 @@ use wakeeper_private_fs::{Trust, shown};
 
 use crate::address::Address;
 use crate::backup::archive::ArchiveError;
+use crate::backup::plain::Packed;
 use crate::backup::{Reached, is_plain_copy, plain};
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
@@ -188,6 +189,8 @@ pub struct Examination {
     pub(crate) store_findings: Vec<Finding>,
     /// The archive holds a store of whatsmeow.
     is_store_in_archive: bool,
+    /// The folders of the sessions in the archive, when there are several.
+    packed: Vec<String>,
 }
 
 /// Reads a session folder or a backup and reports on it. Never writes.
@@ -246,12 +249,13 @@ impl Examination {
             store,
             store_findings,
             is_store_in_archive: false,
+            packed: Vec::new(),
         })
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
         let mut inventory = Inventory::default();
-        let mut is_store_in_archive = false;
+        let (mut is_store_in_archive, mut packed) = (false, Vec::new());
         let read = crate::backup::archive::read(path, options.passphrase, &options.limits, |member| {
             if let Some(name) = member.session_file() {
                 let entry = Entry::in_memory(name, member.content.len() as u64);
@@ -261,9 +265,11 @@ impl Examination {
             Ok(())
         });
         let read = match read {
-            Err(ArchiveError::NotABackup) if is_plain_copy(path) => {
-                plain::examine(path, &options.limits).map(|found| inventory = found)
-            }
+            Err(ArchiveError::NotABackup) if is_plain_copy(path) => plain::examine(path, &options.limits)
+                .map(|found| match found {
+                    Packed::One(found) => inventory = found,
+                    Packed::Several(folders) => packed = folders,
+                }),
             read => read.map(|manifest| is_store_in_archive = manifest.format == whatsmeow::FORMAT),
         };
         read.map_err(|reason| match reason {
@@ -281,12 +287,13 @@ impl Examination {
             store: None,
             store_findings: Vec::new(),
             is_store_in_archive,
+            packed,
         })
     }
 
     /// What stands in the way of work on it: that it is no session's own folder.
     pub fn no_session(&self) -> Option<Finding> {
-        findings::for_layout(&self.layout)
+        findings::for_packed(&self.packed).or_else(|| findings::for_layout(&self.layout))
     }
 
     /// The parts of the session, as far as they can be read.
@@ -315,7 +322,7 @@ impl Examination {
             mode: self.mode,
             changed: self.changed,
         };
-        if let Some(finding) = findings::for_layout(&self.layout) {
+        if let Some(finding) = self.no_session() {
             // There is nothing else that could be said of a session.
             return vec![finding];
         }

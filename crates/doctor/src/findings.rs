@@ -44,7 +44,8 @@ findings! {
     credentials_missing, credentials_torn, credentials_incomplete, credentials_key_invalid,
     credentials_key_mismatch, credentials_reinitialised, credentials_not_linked,
     credentials_half_registered, registration_id_range, signed_pre_key_signature, account_signature,
-    device_signature, accounts_mixed, pre_key_counter_behind, pre_key_counters_crossed,
+    device_signature, accounts_mixed, pre_key_counter_behind, pre_key_counter_range,
+    pre_key_counters_crossed,
     pre_key_malformed, pre_key_mismatch, pre_keys_missing,
     signal_session_empty, signal_session_version, signal_session_future_format,
     signal_session_incomplete, signal_session_key_invalid, signal_session_key_mismatch,
@@ -243,10 +244,11 @@ const TOLD_BY_MORE: [StateRule; 4] = [
 
 /// Findings about a session as a whole, however it is stored.
 pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
-    let rules: [StateRule; 14] = [
+    let rules: [StateRule; 15] = [
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
         pre_key_counter_behind::detect,
+        pre_key_counter_range::detect,
         pre_key_counters_crossed::detect,
         pre_keys_missing::detect,
         signal_session_none_open::detect,
@@ -283,6 +285,11 @@ pub(crate) fn for_folder(view: &FolderView<'_>) -> Vec<Finding> {
         file_unknown::detect_folder,
     ];
     detectors.iter().flat_map(|detect| detect(view)).collect()
+}
+
+/// The finding that an archive holds more than one session.
+pub(crate) fn for_packed(folders: &[String]) -> Option<Finding> {
+    sessions_inside::detect_packed(folders)
 }
 
 /// The finding that a folder is no session's own.

@@ -202,7 +202,8 @@ fn add(state: &mut SessionState, file: &FileReport) {
             };
             state.sender_key_memory.insert(group.clone(), told);
         }
-        (Name::PreKey(id), _) => drop(state.pre_keys.insert(*id, written_ms)),
+        // A name alone is no pre-key: anybody can make a file.
+        (Name::PreKey(id), Facts::Sound) => drop(state.pre_keys.insert(*id, written_ms)),
         // The file's name is the id with one character that no file name may have replaced.
         (Name::AppStateKey { id }, _) => drop(state.app_state_keys.insert(id.replace("__", "/"))),
         (Name::LidMapping { phone }, Facts::Mapped(lid)) => {

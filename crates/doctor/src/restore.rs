@@ -229,10 +229,7 @@ fn lasting(
     store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     same_account(present, &manifest, options)?;
-    let next = present.and_then(|present| present.state().greatest_pre_key()).map_or(0, |id| id + 1);
-    let current =
-        present.and_then(|p| p.inventory.credentials()).and_then(|c| c.next_pre_key_id).unwrap_or(0);
-    let next = next.max(u32::try_from(current).unwrap_or(0));
+    let next = present.map_or(0, |present| present.state().free_pre_key_id());
     let constraint = Constraint { next_pre_key_id: next, ..Constraint::default() };
     if is_sound(present, options) {
         // Older ones of the same login would know less, and skip pre-key ids for nothing.

@@ -33,7 +33,7 @@ pub struct SessionState {
     pub sender_keys: BTreeMap<SenderKeyName, SenderKeyFacts>,
     /// Who was told our sender key, by group.
     pub sender_key_memory: BTreeMap<String, MemoryFacts>,
-    /// When each pre-key was written (milliseconds since 1970), where the store tells.
+    /// When each pre-key that can be read was written (milliseconds since 1970), where the store tells.
     pub pre_keys: BTreeMap<u32, Option<i64>>,
     /// Ids of the keys of shared settings, in base64.
     pub app_state_keys: BTreeSet<String>,
@@ -154,6 +154,12 @@ impl SessionState {
     /// The greatest pre-key id that is there.
     pub fn greatest_pre_key(&self) -> Option<u32> {
         self.pre_keys.keys().next_back().copied()
+    }
+
+    /// No pre-key id below this one may be given out again, as far as the session still tells.
+    pub fn free_pre_key_id(&self) -> u32 {
+        let counter = self.credentials().and_then(Credentials::pre_key_counter);
+        self.greatest_pre_key().map_or(0, |id| id.saturating_add(1)).max(counter.unwrap_or(0))
     }
 }
 

@@ -10,6 +10,7 @@ mod handover;
 mod login;
 mod moved;
 mod read;
+mod schema;
 mod signal;
 mod store;
 
@@ -182,10 +183,16 @@ fn failed<E: std::fmt::Display>(action: &'static str, path: &Path) -> impl Fn(E)
 fn sqlite(action: &'static str, path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     move |error| {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, OperationInterrupted};
         let reason = error.to_string();
         match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { path: path.clone(), reason },
+            Some(DatabaseCorrupt | NotADatabase) => {
+                StoreError::Damaged { path: path.clone(), reason: format!("SQLite says: {reason}") }
+            }
+            Some(OperationInterrupted) => {
+                let reason = "it takes more work to read than any store of whatsmeow".to_owned();
+                StoreError::Damaged { path: path.clone(), reason }
+            }
             _ => StoreError::Io { action, path: path.clone(), reason },
         }
     }

@@ -383,7 +383,7 @@ fn member_path<'e, R: Read>(entry: &'e Entry<'_, R>) -> Result<&'e str, ArchiveE
     }
 }
 
-fn member(path: &str, reason: &'static str) -> ArchiveError {
+pub(super) fn member(path: &str, reason: &'static str) -> ArchiveError {
     ArchiveError::Member { member: shown(path), reason }
 }
 

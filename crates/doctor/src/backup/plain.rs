@@ -1,14 +1,14 @@
 //! Copies that people made themselves: a folder, or a tar archive of one, compressed or not. Nobody vouches for them, so
 //! they are read with the same bounds as everything else, and only what is checked is taken from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader};
+use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader, shown};
 
-use super::archive::{ArchiveError, content};
+use super::archive::{self, ArchiveError, content};
 use super::manifest::read::FILES;
 use crate::examine::examine_file;
 use crate::formats::baileys::name::{CREDENTIALS, Name};
@@ -92,11 +92,27 @@ pub(crate) fn read(
     Ok(copy)
 }
 
-/// The session in a tar archive: the one with a login that is least deep, else the one with most files.
-pub(crate) fn examine(path: &Path, limits: &Limits) -> Result<Inventory, ArchiveError> {
+/// What a tar archive holds.
+#[derive(Debug)]
+pub(crate) enum Packed {
+    /// One session: the one with a login, else the one with most files.
+    One(Inventory),
+    /// The folders of several logins.
+    Several(Vec<String>),
+}
+
+/// Looks for the session in a tar archive.
+pub(crate) fn examine(path: &Path, limits: &Limits) -> Result<Packed, ArchiveError> {
     let mut folders: BTreeMap<String, Inventory> = BTreeMap::new();
+    let mut logins = BTreeSet::new();
     let mut left = limits.total;
     members(path, |folder, name, entry| {
+        let folder = &plain_path(folder);
+        if name == CREDENTIALS && !logins.insert(folder.clone()) {
+            let reason =
+                "it is there twice, and either can be the login: unpack the archive and look at both";
+            return Err(archive::member(&format!("{folder}/{name}"), reason));
+        }
         if !Name::parse(name).is_baileys() || entry.size > limits.file {
             return Ok(());
         }
@@ -111,9 +127,19 @@ pub(crate) fn examine(path: &Path, limits: &Limits) -> Result<Inventory, Archive
     })?;
     let best = |(folder, inventory): &(String, Inventory)| {
         let depth = std::cmp::Reverse(folder.matches('/').count());
-        (inventory.files.contains_key(CREDENTIALS), depth, inventory.files.len())
+        (logins.contains(folder), depth, inventory.files.len())
     };
-    folders.into_iter().max_by_key(best).map(|(_, inventory)| inventory).ok_or(ArchiveError::NotABackup)
+    if logins.len() > 1 {
+        return Ok(Packed::Several(logins.iter().map(|folder| shown(folder)).collect()));
+    }
+    let one = folders.into_iter().max_by_key(best).map(|(_, inventory)| Packed::One(inventory));
+    one.ok_or(ArchiveError::NotABackup)
+}
+
+/// A path as it is unpacked: `./a//b` is `a/b`.
+fn plain_path(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    parts.join("/")
 }
 
 /// Hands over every regular file with the folder that it is in.

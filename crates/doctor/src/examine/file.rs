@@ -49,7 +49,11 @@ fn examine_value(entry: &Entry, name: &Name, value: &Value<'_>) -> (Facts, Vec<F
             let found = findings::for_credentials(&credentials);
             (Facts::Credentials(Box::new(credentials)), found)
         }
-        Name::PreKey(id) => (Facts::Sound, findings::for_pre_key(*id, &PreKey::read(value))),
+        Name::PreKey(id) => {
+            let pre_key = PreKey::read(value);
+            let facts = if pre_key.pair.is_some() { Facts::Sound } else { Facts::None };
+            (facts, findings::for_pre_key(*id, &pre_key))
+        }
         Name::Session(address) => examine_session(entry, address, value),
         Name::SenderKey { group, sender } => {
             let name = SenderKeyName { group: group.clone(), sender: sender.clone() };

@@ -6,8 +6,15 @@
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Subject};
+use crate::model::HIGHEST_PRE_KEY_ID;
 
 pub(crate) const CODE: Code = Code("pre_key_counter_behind");
+
+/// What is left when the greatest pre-key has the last id.
+pub(super) const NONE_LEFT: Repair = Repair::Manual(
+    "no id is left behind the greatest pre-key: stop the gateway and remove that pre-key's file if no gateway wrote it; \
+     else link the device again with a QR code",
+);
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(credentials) = view.state.credentials() else { return Vec::new() };
@@ -18,10 +25,13 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let (Some(next), Some(greatest)) = (credentials.next_pre_key_id, view.state.greatest_pre_key()) else {
         return Vec::new();
     };
-    if i64::from(greatest) < next {
+    if i64::from(greatest) < next || super::pre_key_counter_range::beyond(credentials).is_some() {
         return Vec::new();
     }
     let evidence = format!("the next pre-key id is {next}, but pre-key {greatest} exists already");
-    let repair = Repair::AdvancePreKeyCounters { to: greatest.saturating_add(1) };
+    let repair = match greatest.saturating_add(1) {
+        to @ ..=HIGHEST_PRE_KEY_ID => Repair::AdvancePreKeyCounters { to },
+        _ => NONE_LEFT,
+    };
     vec![Finding::error(CODE, Subject::Credentials, evidence).repair(repair)]
 }

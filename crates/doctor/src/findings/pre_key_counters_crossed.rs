@@ -5,17 +5,25 @@
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Subject};
+use crate::model::HIGHEST_PRE_KEY_ID;
 
 pub(crate) const CODE: Code = Code("pre_key_counters_crossed");
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(credentials) = view.state.credentials() else { return Vec::new() };
+    if super::pre_key_counter_range::beyond(credentials).is_some() {
+        return Vec::new();
+    }
     let counters = credentials.next_pre_key_id.zip(credentials.first_unuploaded_pre_key_id);
     let Some((next, first)) = counters.filter(|(next, first)| first > next || *first < 1 || *next < 1) else {
         return Vec::new();
     };
-    let greatest = view.state.greatest_pre_key().map_or(0, i64::from);
-    let to = u32::try_from(next.max(first).max(greatest + 1).max(1)).unwrap_or(1);
+    let to = view.state.free_pre_key_id().max(1);
     let evidence = format!("the first unpublished pre-key is {first}, the next one to make is {next}");
-    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(Repair::AdvancePreKeyCounters { to })]
+    let repair = if to <= HIGHEST_PRE_KEY_ID {
+        Repair::AdvancePreKeyCounters { to }
+    } else {
+        super::pre_key_counter_behind::NONE_LEFT
+    };
+    vec![Finding::error(CODE, Subject::Credentials, evidence).repair(repair)]
 }

@@ -11,7 +11,7 @@ pub(crate) const CODE: Code = Code("pre_keys_missing");
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     let Some(credentials) = view.state.credentials() else { return Vec::new() };
-    let published = credentials.first_unuploaded_pre_key_id.map_or(0, |first| first - 1);
+    let published = credentials.first_unuploaded_pre_key_id.map_or(0, |first| first.saturating_sub(1));
     if !credentials.is_linked() || published < 1 || !view.state.pre_keys.is_empty() {
         return Vec::new();
     }

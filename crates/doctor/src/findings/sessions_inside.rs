@@ -1,8 +1,8 @@
-//! The folder holds sessions, and is none itself.
+//! The folder or archive holds sessions, and is none itself.
 //!
 //! It is the folder above: of one session, such as the parent of `auth_info`, or of many, such as `sessions/`, WAHA's
 //! `.sessions/noweb` or Evolution's `instances`. Nothing in them was checked. Name one of them, or let the command work
-//! on all of them, one after the other, with `--all-sessions`.
+//! on all of them, one after the other, with `--all-sessions`. An archive with more than one session has to be unpacked first.
 
 use crate::finding::{Code, Finding, Repair};
 use crate::layout::Layout;
@@ -28,5 +28,19 @@ pub(crate) fn detect(layout: &Layout) -> Option<Finding> {
             )
         }
     };
+    Some(Finding::error(CODE, ".", evidence).repair(Repair::Manual(what)))
+}
+
+/// The same of an archive that somebody made of several sessions.
+pub(crate) fn detect_packed(folders: &[String]) -> Option<Finding> {
+    if folders.len() < 2 {
+        return None;
+    }
+    let top = "the archive's top folder";
+    let names = folders.iter().take(NAMED).map(|folder| if folder.is_empty() { top } else { folder.as_str() });
+    let names: Vec<_> = names.collect();
+    let more = if folders.len() > NAMED { ", ..." } else { "" };
+    let evidence = format!("it holds {} sessions, and none was checked: {}{more}", folders.len(), names.join(", "));
+    let what = "unpack it, and name the folder of one session";
     Some(Finding::error(CODE, ".", evidence).repair(Repair::Manual(what)))
 }

@@ -21,7 +21,7 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     view.state
         .signal_sessions
         .iter()
-        .filter(|(_, facts)| facts.created > 0 && facts.created + CLOCK_DIFFERENCE_MS < linked)
+        .filter(|(_, facts)| facts.created > 0 && facts.created.saturating_add(CLOCK_DIFFERENCE_MS) < linked)
         .map(|(address, facts)| {
             let hours = (linked - facts.created) / 3_600_000;
             let evidence = format!("it was made {hours} hours before this device was linked");

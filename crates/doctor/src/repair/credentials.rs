@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::formats::baileys::credentials::{Credentials, Salvage};
+use crate::formats::baileys::credentials::{Credentials, Salvage, pre_key_id};
 use crate::inventory::Inventory;
 use crate::json;
+use crate::model::HIGHEST_PRE_KEY_ID;
 
 /// Credentials from a backup forget the pre-keys that were made since. Those that are still here tell their ids;
 /// those that were given away and used do not, so the counters jump over a gap that no gateway fills between two
@@ -49,8 +50,8 @@ impl RestoredCredentials {
         if !constraint.accepts(&credentials) {
             return None;
         }
-        let theirs = credentials.next_pre_key_id.and_then(|next| u32::try_from(next).ok()).unwrap_or(1);
-        let next = theirs.max(constraint.next_pre_key_id).saturating_add(MARGIN);
+        let theirs = credentials.pre_key_counter().unwrap_or(1);
+        let next = past_a_gap(theirs.max(constraint.next_pre_key_id));
         Some(Self { content: with_counters(text, next)?, from })
     }
 
@@ -58,6 +59,11 @@ impl RestoredCredentials {
     pub(crate) fn next_pre_key_id(&self) -> Option<i64> {
         Credentials::read(&json::parse(&self.content).ok()?).next_pre_key_id
     }
+}
+
+/// The counters behind a gap of ids that may have been given out.
+pub(crate) fn past_a_gap(free: u32) -> u32 {
+    free.saturating_add(MARGIN).min(HIGHEST_PRE_KEY_ID)
 }
 
 /// What the folder still tells about its login.
@@ -68,7 +74,7 @@ pub(crate) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     let identity = salvage.identity.filter(|_| linked);
     let state = inventory.state();
     let greatest = state.greatest_pre_key().map_or(0, |id| id.saturating_add(1));
-    let told = salvage.next_pre_key_id.filter(|_| linked).and_then(|next| u32::try_from(next).ok());
+    let told = salvage.next_pre_key_id.filter(|_| linked).and_then(pre_key_id);
     // The account, as a sender key of its own names it.
     let own = state.sender_keys.iter().filter(|(_, facts)| facts.own);
     let mut users: Vec<String> = own.map(|(name, _)| name.sender.user.clone()).collect();

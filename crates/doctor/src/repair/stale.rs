@@ -15,7 +15,7 @@ pub type Removal = (Subject, &'static str);
 /// store does not date is never idle.
 pub fn stale(state: &SessionState, now_ms: i64) -> Vec<Removal> {
     let first = state.credentials().and_then(|c| c.first_unuploaded_pre_key_id).unwrap_or(0);
-    let is_idle = |since: i64| now_ms - since > IDLE_MS;
+    let is_idle = |since: i64| now_ms.saturating_sub(since) > IDLE_MS;
     let old = state.pre_keys.iter().filter(|(id, written_ms)| {
         i64::from(**id) + PRE_KEYS_BEHIND < first && written_ms.is_some_and(is_idle)
     });

@@ -31,9 +31,10 @@ pub fn create(
 ) -> Result<Created, BackupError> {
     let examined = |error: StoreError| BackupError::Examine(ExamineError::from(error));
     let report = examine::examine_store(store, None, &Options::at(options.now_ms)).map_err(examined)?;
-    let devices = store.read_all(0).map_err(examined)?;
+    let mark = |read: &super::Reading| account_mark(&read.session.credentials.identity.public);
+    let devices = store.read_each(0, |read| read.ok().as_ref().map(mark)).map_err(examined)?;
     let account = match devices.as_slice() {
-        [Ok(only)] => Some(account_mark(&only.session.credentials.identity.public)),
+        [Some(only)] => Some(only.clone()),
         _ => None,
     };
     let report = report.into_one();

@@ -65,6 +65,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Bytes of the database and its log.
+    pub(super) fn bytes(&self) -> u64 {
+        self.database.len.saturating_add(self.log.as_ref().map_or(0, |log| log.len))
+    }
+
     /// Whether what was copied is of one moment, when the store looks like this afterwards. A log may have grown.
     fn is_of_one_moment(&self, after: &Self) -> bool {
         let log = |seen: &Self| (seen.log.as_ref().map(|log| log.inode), seen.log_header.clone());

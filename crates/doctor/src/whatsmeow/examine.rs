@@ -84,11 +84,11 @@ pub fn examine_store(
     options: &Options<'_>,
 ) -> Result<StoreReport, StoreError> {
     let chosen = device.map(|named| store.device(Some(named))).transpose()?.map(|device| device.jid);
-    let all = match store.read_all(0) {
+    let all = match store.read_each(0, |read| of_device(store, read, options)) {
         Err(StoreError::Damaged { reason, .. }) => return Ok(only(damaged(store.path(), &reason))),
         all => all?,
     };
-    let mut devices = all.into_iter().map(|read| of_device(store, read, options));
+    let mut devices = all.into_iter();
     if let Some(chosen) = chosen {
         let found = devices.find(|device| device.session.as_ref() == Some(&chosen));
         return found.map(only_device).ok_or_else(|| StoreError::NoDevice { path: store.path().to_owned() });

@@ -55,6 +55,7 @@ pub(super) fn read(store: &Store) -> Result<Vec<Moved>, StoreError> {
     if !store.has_table(TABLE)? {
         return Ok(moved);
     }
+    store.begin_device();
     let sql = "SELECT device, account, moved_to, at_ms, backup FROM wakeeper_moved ORDER BY rowid";
     store.each(sql, &[], MOST, |row| {
         let word = |at| text(row, at).unwrap_or_default();

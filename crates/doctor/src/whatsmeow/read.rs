@@ -12,7 +12,9 @@ use crate::curve::KEY_TYPE;
 use crate::examine::UnreadRow;
 use crate::finding::Subject;
 use crate::formats::whatsmeow::records;
-use crate::model::{AppStateKey, AppStateVersion, Credentials, Fingerprint, SenderKeyName, Session, Token};
+use crate::model::{
+    AppStateKey, AppStateVersion, Credentials, Fingerprint, HIGHEST_PRE_KEY_ID, SenderKeyName, Session, Token,
+};
 use crate::secret::Secret;
 
 /// What a device of a store holds.
@@ -35,6 +37,8 @@ pub(super) struct Unreadable {
     pub reason: String,
 }
 
+/// Bytes of a token of a contact. Those that WhatsApp gives have some dozens.
+const LONGEST_TOKEN: usize = 4096;
 /// A Signal session under a phone number is older than one under the LID of the same device: whatsmeow moves them there.
 const OLDER_MS: i64 = 1_000;
 
@@ -51,19 +55,24 @@ impl Store {
         self.read_with(device.jid, credentials, at_ms)
     }
 
-    /// Reads all devices.
-    pub(super) fn read_all(&self, at_ms: i64) -> Result<Vec<Result<Reading, Unreadable>>, StoreError> {
+    /// Reads all devices, one after the other: each has all LIDs of the store.
+    pub(super) fn read_each<T>(
+        &self,
+        at_ms: i64,
+        mut each: impl FnMut(Result<Reading, Unreadable>) -> T,
+    ) -> Result<Vec<T>, StoreError> {
         let mut all = Vec::new();
         for device in self.devices()? {
-            all.push(match device.login {
+            all.push(each(match device.login {
                 Ok(credentials) => Ok(self.read_with(device.jid, credentials, at_ms)?),
                 Err(reason) => Err(Unreadable { device: device.jid, reason }),
-            });
+            }));
         }
         Ok(all)
     }
 
     fn read_with(&self, jid: String, credentials: Credentials, at_ms: i64) -> Result<Reading, StoreError> {
+        self.begin_device();
         let mut reader = Reader {
             store: self,
             at_ms,
@@ -112,7 +121,7 @@ impl Reader<'_> {
         let sql = "SELECT key_id, key, uploaded FROM whatsmeow_pre_keys WHERE jid = ?1 ORDER BY key_id";
         let (mut greatest, mut greatest_uploaded) = (0, 0);
         self.rows(sql, |reading, row| {
-            let id: u32 = number("key_id", row, 0).map_err(|reason| other("a pre-key", reason))?;
+            let id = pre_key_id(row).map_err(|reason| other("a pre-key", reason))?;
             greatest = greatest.max(id);
             if row.get::<_, bool>(2).unwrap_or(true) {
                 greatest_uploaded = greatest_uploaded.max(id);
@@ -259,8 +268,12 @@ impl Reader<'_> {
             let token = |reason| other("a token of a contact", reason);
             let jid = text(row, 0).filter(|jid| Address::from_jid(jid).is_some());
             let jid = jid.ok_or_else(|| token("its JID is none".to_owned()))?;
+            let bytes = bytes("token", row, 1).map_err(token)?;
+            if bytes.len() > LONGEST_TOKEN {
+                return Err(token(format!("token has {} bytes, more than {LONGEST_TOKEN}", bytes.len())));
+            }
             let read = Token {
-                token: Some(bytes("token", row, 1).map_err(token)?.to_vec()),
+                token: Some(bytes.to_vec()),
                 timestamp: number("timestamp", row, 2).ok(),
                 sender_timestamp: number("sender_timestamp", row, 3).ok(),
             };
@@ -268,6 +281,13 @@ impl Reader<'_> {
             Ok(())
         })
     }
+}
+
+/// The id of a pre-key; a greater one is nobody's.
+fn pre_key_id(row: &Row<'_>) -> Result<u32, String> {
+    let id: u32 = number("key_id", row, 0)?;
+    let is_one = (1..=HIGHEST_PRE_KEY_ID).contains(&id);
+    is_one.then_some(id).ok_or_else(|| format!("key_id is {id}, and ids are 1 to {HIGHEST_PRE_KEY_ID}"))
 }
 
 fn unread(subject: Subject, what: String, reason: String) -> UnreadRow {

@@ -1,21 +1,27 @@
 //! An open store: a private copy of it, and what SQLite tells of that.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::copy::{self, PrivateCopy, Seen};
 use super::login::{self, Device};
 use super::moved::{self, Moved};
-use super::{SCHEMA, StoreError, sqlite};
+use super::{SCHEMA, StoreError, schema, sqlite};
 
 /// Bytes of one value.
 const LONGEST_VALUE: i32 = 32 << 20;
 /// Rows of one table that are read for one device.
 pub(super) const ROWS: usize = 200_000;
+/// Instructions of SQLite's machine, for all that is done with one store. Ten million rows of other tables take a third.
+const STEPS: u64 = 1_000_000_000;
+/// How often they are counted.
+const COUNTED: i32 = 1000;
 /// Devices of a store.
 const DEVICES: usize = 10_000;
 
@@ -25,6 +31,8 @@ pub struct Store {
     path: PathBuf,
     copy: PrivateCopy,
     connection: Connection,
+    /// Bytes that may still be read for this device.
+    room: Cell<u64>,
 }
 
 impl Store {
@@ -35,7 +43,8 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let copy = copy::take(path)?;
         let connection = connect(&copy.database()).map_err(sqlite("open", path))?;
-        let store = Self { path: path.to_owned(), copy, connection };
+        let store = Self { path: path.to_owned(), copy, connection, room: Cell::new(0) };
+        store.begin_device();
         store.check()?;
         Ok(store)
     }
@@ -66,12 +75,13 @@ impl Store {
 
     fn check(&self) -> Result<(), StoreError> {
         let failed = sqlite("read", &self.path);
-        // Each row is judged when it is read; here it is about the database as such.
-        self.connection.pragma_update(None, "ignore_check_constraints", true).map_err(&failed)?;
-        let mut problems = self.connection.prepare("PRAGMA quick_check(1)").map_err(&failed)?;
-        let first: String = problems.query_row([], |row| row.get(0)).map_err(&failed)?;
-        if first != "ok" {
-            return Err(StoreError::Damaged { path: self.path.clone(), reason: first });
+        // First what would run when the rest is looked at.
+        if let Some(reason) = schema::foreign(&self.connection).map_err(&failed)? {
+            return Err(StoreError::Damaged { path: self.path.clone(), reason });
+        }
+        if let Some(found) = schema::damage(&self.connection).map_err(&failed)? {
+            let reason = format!("SQLite says: {found}");
+            return Err(StoreError::Damaged { path: self.path.clone(), reason });
         }
         if !self.has_table("whatsmeow_device")? {
             let reason = "its table whatsmeow_device is missing".to_owned();
@@ -97,6 +107,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub(super) fn devices(&self) -> Result<Vec<Device>, StoreError> {
+        self.begin_device();
         let lid = if self.has_column("whatsmeow_device", "lid")? { "lid" } else { "NULL" };
         let sql = format!("SELECT {} FROM whatsmeow_device ORDER BY jid", login::columns(lid));
         let mut devices = Vec::new();
@@ -163,8 +174,7 @@ impl Store {
 
     /// Whether there is a table of that name.
     pub(super) fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 \
-                   AND sql NOT LIKE 'CREATE VIRTUAL%'";
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND rootpage > 0";
         let count = self.connection.query_row(sql, [name], |row| row.get::<_, i64>(0));
         Ok(count.map_err(sqlite("read", &self.path))? > 0)
     }
@@ -176,7 +186,12 @@ impl Store {
         Ok(count.map_err(sqlite("read", &self.path))? > 0)
     }
 
-    /// Goes through rows, up to a number of them; more are an error.
+    /// Begins to count anew how much is read. A file holds each value once, in at least two thirds of the bytes that are read.
+    pub(super) fn begin_device(&self) {
+        self.room.set(self.copy.seen.bytes().saturating_mul(2));
+    }
+
+    /// Goes through rows, up to a number of them and to what the file can hold; more are an error.
     pub(super) fn each(
         &self,
         sql: &str,
@@ -186,6 +201,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let failed = sqlite("read", &self.path);
         let mut statement = self.connection.prepare(sql).map_err(&failed)?;
+        let width = statement.column_count();
         let mut rows = statement.query(rusqlite::params_from_iter(parameters)).map_err(&failed)?;
         let mut count = 0;
         while let Some(row) = rows.next().map_err(&failed)? {
@@ -194,14 +210,32 @@ impl Store {
                 let reason = format!("a table of it has more than {most} rows for one device");
                 return Err(StoreError::Damaged { path: self.path.clone(), reason });
             }
+            let Some(room) = self.room.get().checked_sub(bytes_of(row, width).map_err(&failed)?) else {
+                let reason = "more comes out of its tables than the file can hold".to_owned();
+                return Err(StoreError::Damaged { path: self.path.clone(), reason });
+            };
+            self.room.set(room);
             each(row).map_err(&failed)?;
         }
         Ok(())
     }
 }
 
-/// Opens a database whose schema a stranger may have written: nothing in it is run.
+/// Bytes of the texts and blobs of a row.
+fn bytes_of(row: &Row<'_>, width: usize) -> rusqlite::Result<u64> {
+    let lengths = (0..width).map(|at| match row.get_ref(at)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(bytes.len() as u64),
+        _ => Ok(0),
+    });
+    lengths.sum()
+}
+
+/// Opens a database whose schema a stranger may have written: nothing in it is run, and reading it has an end.
 pub(super) fn connect(database: &Path) -> rusqlite::Result<Connection> {
+    connect_for(database, STEPS)
+}
+
+fn connect_for(database: &Path, steps: u64) -> rusqlite::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // No part of the path may be a link.
@@ -212,7 +246,33 @@ pub(super) fn connect(database: &Path) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    let mut left = steps / u64::from(COUNTED.unsigned_abs());
+    let is_enough = move || {
+        left = left.saturating_sub(1);
+        left == 0
+    };
+    connection.progress_handler(COUNTED, Some(is_enough))?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_without_end_is_ended_and_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        std::fs::write(&path, b"").unwrap();
+        let connection = connect_for(&path, 1_000_000).unwrap();
+        let endless =
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+        for _ in 0..2 {
+            let error = connection.query_row(endless, [], |row| row.get::<_, i64>(0)).unwrap_err();
+            let error = sqlite("read", &path)(error);
+            assert!(matches!(&error, StoreError::Damaged { .. }), "{error}");
+        }
+    }
 }

@@ -112,3 +112,44 @@ fn the_right_login_ends_a_mix_of_two_accounts() {
     let outcome = restored(kept.path(), dir.path(), What::Credentials).unwrap();
     assert!(outcome.login_kept && report(dir.path()).healthy, "{outcome:?}");
 }
+
+/// A tar archive of these files.
+fn packed_files(files: &[(&str, &[u8])]) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("old.tar");
+    let mut tar = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        tar.append(&header, *content).unwrap();
+    }
+    tar.into_inner().unwrap();
+    (dir, path)
+}
+
+#[test]
+fn an_archive_of_several_sessions_is_none_of_them() {
+    let login = std::fs::read(fixture_path("baileys7").join("creds.json")).unwrap();
+    for other in [&login[..], b"{\"torn"] {
+        let (_dir, path) =
+            packed_files(&[("./a/creds.json", &login), ("b/c/creds.json", other), ("creds.json", &login)]);
+        let found = report(&path);
+        assert_eq!(codes(&found, Severity::Error), ["sessions_inside"], "{found:?}");
+        let evidence = &found.findings[0].evidence;
+        assert!(evidence.contains("3 sessions") && evidence.contains("a, b/c"), "{evidence}");
+        assert!(!found.healthy && found.credentials == CredentialsState::Missing);
+    }
+}
+
+#[test]
+fn two_logins_under_one_path_are_refused() {
+    let login = std::fs::read(fixture_path("baileys7").join("creds.json")).unwrap();
+    for again in ["a/creds.json", "./a/creds.json", "a//creds.json"] {
+        let (_dir, path) = packed_files(&[("a/creds.json", &login), (again, b"{}")]);
+        let error = examine(&path, &Options::at(NOW_MS)).unwrap_err().to_string();
+        assert!(error.contains("a/creds.json") && error.contains("twice"), "{error}");
+    }
+}

@@ -41,6 +41,7 @@ const ERRORS: &[(&str, &str, Damage)] = &[
         });
     }),
     ("pre_key_counter_behind", "baileys7", |dir| counters(dir, 9, 9)),
+    ("pre_key_counter_range", "baileys7", |dir| counters(dir, u32::MAX, u32::MAX)),
     ("pre_key_counters_crossed", "baileys7", |dir| counters(dir, 15, 16)),
     ("pre_key_malformed", "baileys6", |dir| write(dir, "pre-key-5.json", b"{\"private\":{}}")),
     ("pre_key_mismatch", "baileys6", |dir| {

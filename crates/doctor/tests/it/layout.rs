@@ -174,12 +174,15 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).unwrap().all(|item| {
         let item = item.unwrap();
         let known = mine.iter().any(|name| item.file_name() == *name);
-        known
-            && if item.path().is_file() {
-                item.file_name() != *"sessions"
-            } else {
-                item.file_name() == *"sessions" && is_empty_folder(&item.path())
-            }
+        // What was never written holds nothing.
+        let is_blank = |text: Vec<u8>| text.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+        item.file_name() == *"creds.json" && fs::read(item.path()).is_ok_and(is_blank)
+            || known
+                && if item.path().is_file() {
+                    item.file_name() != *"sessions"
+                } else {
+                    item.file_name() == *"sessions" && is_empty_folder(&item.path())
+                }
     })
 }
 

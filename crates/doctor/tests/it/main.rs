@@ -14,6 +14,7 @@ mod judge;
 mod layout;
 mod logins;
 mod logs;
+mod pre_keys;
 mod properties;
 mod releases;
 mod rollback;

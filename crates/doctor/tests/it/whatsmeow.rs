@@ -17,6 +17,7 @@ use wakeeper_doctor::{Severity, examine, transfer};
 use crate::support::{NOW_MS, codes, contents, fixture_path};
 use crate::whatsmeow_store as fill;
 
+mod hostile;
 mod moved;
 
 fn options() -> Options<'static> {

@@ -6,6 +6,7 @@ use super::field::{Defect, Fields, Problem, any_bytes};
 use super::key_pair::KeyPair;
 use crate::address::Address;
 use crate::json::{self, Value};
+use crate::model::HIGHEST_PRE_KEY_ID;
 use crate::secret::Secret;
 
 /// What `creds.json` holds, as far as it can be read. Every field is optional because any may be damaged;
@@ -137,6 +138,12 @@ impl Credentials {
         varint_field(&self.account.as_ref()?.details, 2).and_then(|value| i64::try_from(value).ok())
     }
 
+    /// How far the pre-key counters are, as far as they can be right.
+    pub fn pre_key_counter(&self) -> Option<u32> {
+        let counters = [self.next_pre_key_id, self.first_unuploaded_pre_key_id];
+        counters.into_iter().flatten().filter_map(pre_key_id).max()
+    }
+
     /// Whether a phone linked this device: it signed `account`. `me` alone only says that a pairing code was asked for.
     pub fn is_linked(&self) -> bool {
         self.me.is_some() && self.account.is_some()
@@ -172,6 +179,11 @@ impl Me {
         let jid = |field| value.get(field).and_then(Value::as_str).and_then(Address::from_jid);
         Some(Self { phone: jid("id")?, lid: jid("lid") })
     }
+}
+
+/// A number that can be the id of a pre-key.
+pub(crate) fn pre_key_id(number: i64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|id| (1..=HIGHEST_PRE_KEY_ID).contains(id))
 }
 
 fn pair(value: &Value<'_>, field: &str, defects: &mut Vec<Defect>) -> Option<KeyPair> {

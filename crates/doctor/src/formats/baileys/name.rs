@@ -2,6 +2,7 @@
 //! as `__` and `:` as `-`.
 
 use crate::address::Address;
+use crate::model::HIGHEST_PRE_KEY_ID;
 
 /// The file of the login.
 pub const CREDENTIALS: &str = "creds.json";
@@ -118,7 +119,7 @@ impl Name {
                 let sender = canonical_address(&format!("{user}.{device}"))?;
                 Self::SenderKey { group: group.to_owned(), sender }
             }
-            "pre-key-" => Self::PreKey(canonical_number(id)?),
+            "pre-key-" => Self::PreKey(canonical_number(id).filter(|id| *id <= HIGHEST_PRE_KEY_ID)?),
             "session-" => Self::Session(canonical_address(id)?),
             "lid-mapping-" => match id.strip_suffix("_reverse") {
                 Some(lid) => Self::LidMappingReverse { lid: lid.to_owned() },
@@ -205,6 +206,7 @@ mod tests {
         let cases = [
             ("creds.json", Name::Credentials),
             ("pre-key-12.json", Name::PreKey(12)),
+            ("pre-key-16777215.json", Name::PreKey(HIGHEST_PRE_KEY_ID)),
             ("session-100000000000002_1.3.json", Name::Session(lid.clone())),
             (
                 "sender-key-628111-1399@g.us--100000000000002_1--3.json",
@@ -246,6 +248,8 @@ mod tests {
             "session-x.0.json",
             "pre-key-007.json",
             "pre-key--1.json",
+            "pre-key-16777216.json",
+            "pre-key-4294967295.json",
             "pre-key-4294967296.json",
             "sender-key-g--1.json",
             "session-1.0",
