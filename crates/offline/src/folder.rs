@@ -11,7 +11,7 @@ use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::{Limits, require_session_folder};
 use wakeeper_doctor::symptoms::{LogFacts, Seen};
 use wakeeper_doctor::whatsmeow::DeviceReport;
-use wakeeper_doctor::{KnownFacts, Options, Report};
+use wakeeper_doctor::{KnownFacts, Options, Repair, Report};
 use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
 
@@ -94,7 +94,9 @@ pub async fn health(
     let list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
     let locked = list.iter().filter(|backup| backup.locked).count();
     let is_files = database.is_none() && store.is_none();
-    let planned = if is_files && !report.healthy && report.credentials != CredentialsState::Sound {
+    let is_lost = report.credentials == CredentialsState::Damaged
+        || report.findings.iter().any(|finding| finding.repair == Repair::RestoreCredentials);
+    let planned = if is_files && is_lost {
         on_files(paths, facts, |paths, facts| Ok(planned(paths, facts))).await?
     } else {
         None
