@@ -173,7 +173,7 @@ async fn bad_mac_is_resolved_step_by_step() {
         .complains("stopping container whatsapp-api")
         .complains("starting container whatsapp-api");
     assert_ne!(story.started_at().await, started);
-    checkout.shell("./docker-session-manager.sh backup verify").await.code(1).shows("every SHA-256");
+    checkout.shell("./docker-session-manager.sh backup verify").await.code(0).shows("every SHA-256");
     assert_eq!(story.login(), login);
     let gone: Vec<_> = names.difference(&story.names()).cloned().collect();
     let was_damaged = |gone: &String| damaged.iter().any(|file| file.ends_with(gone));

@@ -239,3 +239,86 @@ fn backups_are_one_line_each_and_green_when_they_are_what_they_say() {
     let (page, _) = desk.page("wakeeper backup list --data-dir 'my bot'");
     assert!(page.contains("DAMAGED"), "{page}");
 }
+
+/// The credentials of another account.
+fn stranger(desk: &Desk, to: &str) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
+    std::fs::copy(fixtures.join("baileys6-contaminated-ours-peer/creds.json"), desk.at(to)).unwrap();
+}
+
+/// Nothing but the beginning of a login, which does not tell whose it is.
+fn only_a_beginning(desk: &Desk) {
+    let folder = desk.at("my bot/auth_info");
+    for item in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        if item.file_name() != "creds.json" {
+            std::fs::remove_file(item.path()).unwrap();
+        }
+    }
+    let login = folder.join("creds.json");
+    std::fs::File::options().write(true).open(login).unwrap().set_len(300).unwrap();
+}
+
+#[test]
+fn health_knows_of_the_copy_that_clean_takes_and_what_to_do_afterwards() {
+    let desk = Desk::new("baileys6");
+    let login = "my bot/auth_info/creds.json";
+    std::fs::rename(desk.at(login), desk.at("my bot/auth_info/creds.json.bak")).unwrap();
+    std::fs::write(desk.at(login), "").unwrap();
+    let (page, _) = desk.page("wakeeper health --data-dir 'my bot'");
+    assert!(page.contains("login found in") && page.contains("creds.json.bak"), "{page}");
+    let (done, code) = desk.page(&command(&page, "wakeeper clean"));
+    assert_eq!(code, Some(0), "{done}");
+    assert_eq!(desk.page("wakeeper backup verify --all --data-dir 'my bot'").1, Some(1), "holds the damage");
+    let (page, _) = desk.page("wakeeper health --data-dir 'my bot'");
+    let (made, code) = desk.page(&command(&page, "wakeeper backup create"));
+    assert_eq!(code, Some(0), "{made}");
+    let (page, code) = desk.page("wakeeper health --data-dir 'my bot'");
+    assert!(code == Some(0) && !page.contains("backup create"), "{page}");
+}
+
+#[test]
+fn a_clean_that_cannot_work_is_not_printed_and_what_can_is() {
+    let desk = Desk::new("baileys6");
+    only_a_beginning(&desk);
+    stranger(&desk, "my bot/auth_info/creds-other account.json");
+    let (page, _) = desk.page("wakeeper health --data-dir 'my bot'");
+    assert!(!commands(&page).iter().any(|command| command.starts_with("wakeeper clean")), "{page}");
+    let of_health = command(&page, "wakeeper restore --data-dir");
+    let (page, code) = desk.page("wakeeper clean --data-dir 'my bot'");
+    assert!(code == Some(1) && !page.contains("Nothing to repair"), "{page}");
+    assert_eq!(command(&page, "wakeeper restore --data-dir"), of_health);
+    let (done, code) = desk.page(&of_health);
+    assert_eq!(code, Some(0), "{done}");
+}
+
+#[test]
+fn a_mix_of_two_accounts_ends_with_the_command_that_is_printed() {
+    let desk = Desk::new("baileys6");
+    assert_eq!(desk.page("wakeeper backup create --data-dir 'my bot'").1, Some(0));
+    stranger(&desk, "my bot/auth_info/creds.json");
+    assert_eq!(desk.page("wakeeper backup create --data-dir 'my bot'").1, Some(0), "a newer one, of the mix");
+    let (page, _) = desk.page("wakeeper health --data-dir 'my bot'");
+    let of_health = command(&page, "wakeeper restore --data-dir");
+    let (page, code) = desk.page("wakeeper clean --data-dir 'my bot'");
+    assert!(code == Some(1) && !page.contains("the login is OK"), "{page}");
+    assert_eq!(command(&page, "wakeeper restore --data-dir"), of_health);
+    let (done, code) = desk.page(&of_health);
+    assert_eq!(code, Some(0), "{done}");
+    assert_eq!(desk.page("wakeeper health --data-dir 'my bot'").1, Some(0));
+}
+
+#[test]
+fn an_encrypted_backup_that_was_not_opened_is_not_called_none() {
+    let desk = Desk::new("baileys6");
+    let made = "BACKUP_PASSPHRASE=right wakeeper backup create --data-dir 'my bot'";
+    assert_eq!(desk.page(made).1, Some(0));
+    std::fs::write(desk.at("my bot/auth_info/creds.json"), "").unwrap();
+    for passphrase in ["", "BACKUP_PASSPHRASE=wrong "] {
+        for verb in ["health", "clean"] {
+            let (page, code) = desk.page(&format!("{passphrase}wakeeper {verb} --data-dir 'my bot'"));
+            let told = "1 encrypted backup was not opened: set BACKUP_PASSPHRASE";
+            assert!(code == Some(1) && page.contains(told), "{page}");
+        }
+    }
+    assert_eq!(desk.page("BACKUP_PASSPHRASE=right wakeeper clean --data-dir 'my bot'").1, Some(0));
+}

@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod create;
 mod label;
+mod locked;
 mod login;
 pub mod manifest;
 pub(crate) mod plain;
@@ -21,6 +22,7 @@ mod sound;
 pub use create::{CreateOptions, Created, create, create_because};
 pub(crate) use create::{Stock, create_from};
 pub use label::{label_of, plain_label};
+pub use locked::not_opened;
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use plain::is_plain as is_plain_copy;

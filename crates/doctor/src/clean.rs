@@ -62,6 +62,15 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// What is still wrong.
     pub remaining: Vec<Finding>,
+    /// The backup or copy that the login comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_from: Option<PathBuf>,
+    /// The backup or copy that a person may restore, where a program may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_from: Option<PathBuf>,
+    /// Copies of a login of which only a person can tell whether it is this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<PathBuf>,
 }
 
 impl Outcome {
@@ -175,6 +184,9 @@ fn describe(plan: &Plan, mut notes: Vec<String>) -> Outcome {
         freed: plan.actions.iter().map(|action| action.freed).sum(),
         notes,
         remaining: plan.remaining.clone(),
+        login_from: plan.login_from.clone(),
+        restore_from: plan.restore_from.clone(),
+        unproven: plan.unproven.iter().map(|path| shown(path)).collect(),
         ..Outcome::default()
     }
 }

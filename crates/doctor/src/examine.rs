@@ -12,10 +12,10 @@ use wakeeper_private_fs::{Trust, shown};
 use crate::address::Address;
 use crate::backup::archive::ArchiveError;
 use crate::backup::plain::Packed;
-use crate::backup::{Reached, is_plain_copy, plain};
+use crate::backup::{Reached, plain};
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
-use crate::formats::baileys::name::{MOVED_MARKER, Name};
+use crate::formats::baileys::name::{CREDENTIALS, MOVED_MARKER, Name};
 use crate::formats::baileys::{Version, installed};
 use crate::formats::baileys_store::StoreSummary;
 use crate::formats::whatsmeow::is_store;
@@ -265,7 +265,7 @@ impl Examination {
             Ok(())
         });
         let read = match read {
-            Err(ArchiveError::NotABackup) if is_plain_copy(path) => plain::examine(path, &options.limits)
+            Err(ArchiveError::NotABackup) if plain::is_archive(path) => plain::examine(path, &options.limits)
                 .map(|found| match found {
                     Packed::One(found) => inventory = found,
                     Packed::Several(folders) => packed = folders,
@@ -344,6 +344,24 @@ impl Examination {
         findings.extend(self.store_findings.iter().cloned());
         findings.sort_by(|a, b| (b.severity, &a.path, a.code).cmp(&(a.severity, &b.path, b.code)));
         findings
+    }
+
+    /// Whether files of two accounts are mixed here.
+    pub(crate) fn is_of_two_accounts(&self, options: &Options<'_>) -> bool {
+        self.findings(options).iter().any(|finding| findings::is_of_two_accounts(finding.code))
+    }
+
+    /// Whether they would be, with these credentials.
+    pub(crate) fn would_be_of_two_accounts(&mut self, credentials: &[u8], options: &Options<'_>) -> bool {
+        let entry = Entry::in_memory(CREDENTIALS, credentials.len() as u64);
+        let report = examine_file(entry, Ok(credentials));
+        let before = self.inventory.files.insert(CREDENTIALS.to_owned(), report);
+        let mixed = self.is_of_two_accounts(options);
+        match before {
+            Some(before) => self.inventory.files.insert(CREDENTIALS.to_owned(), before),
+            None => self.inventory.files.remove(CREDENTIALS),
+        };
+        mixed
     }
 
     /// The report.

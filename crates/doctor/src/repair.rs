@@ -10,12 +10,15 @@ mod credentials;
 mod overlay;
 mod plan;
 mod repairer;
+mod sources;
 mod stale;
+mod undecided;
 
 pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
-pub(crate) use credentials::{constraint, past_a_gap};
+pub(crate) use credentials::{past_a_gap, told};
 pub use overlay::{Change, Overlay};
-pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};
+pub use plan::{Action, Extent, Plan, PlanError, plan};
 pub(crate) use repairer::is_sound;
+pub use sources::{Found, Sources};
 pub use stale::{Removal, ratchets, stale};

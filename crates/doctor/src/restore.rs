@@ -13,13 +13,12 @@ use wakeeper_model::plural;
 use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
-use crate::backup::manifest::{Manifest, account_mark};
 use crate::backup::{self, CreateOptions, Reason, is_plain_copy};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
-use crate::formats::baileys::name::Name;
-use crate::repair::{self, Applied, ApplyError, Change, Constraint, Overlay, RestoredCredentials};
+use crate::formats::baileys::name::{CREDENTIALS, Name};
+use crate::repair::{self, Applied, ApplyError, Change, Overlay};
 use crate::source::{EntryKind, Folder};
 use crate::transfer::moved_within;
 
@@ -27,9 +26,12 @@ mod copy;
 mod error;
 mod left_out;
 mod store;
+mod whose;
 
 pub use error::RestoreError;
 use left_out::LeftOut;
+pub use whose::newest_for;
+use whose::{Whose, login};
 
 /// What to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +116,8 @@ pub fn restore(
         }
         What::All { .. } if is_plain_copy(archive) => return Err(RestoreError::OnlyALogin(shown(archive))),
         What::Credentials => {
-            let mut overlay = lasting(archive, present.as_ref(), options, &mut restored.notes)?;
+            let mut overlay =
+                lasting(archive, folder.as_ref(), present.as_ref(), options, &mut restored.notes)?;
             give_up_old_ratchets(present.as_ref(), &mut overlay);
             overlay
         }
@@ -122,6 +125,12 @@ pub fn restore(
             everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
         }
     };
+    if let (What::Credentials, Some(present)) = (how.what, &mut present)
+        && let Some(Change::Put(text)) = overlay.changes().get(CREDENTIALS)
+        && present.would_be_of_two_accounts(text, options)
+    {
+        return Err(RestoreError::OtherAccount);
+    }
     for (name, change) in overlay.changes() {
         match change {
             Change::Put(_) | Change::Supplied(_) => restored.written.push(name.clone()),
@@ -202,6 +211,7 @@ fn refused(path: &Path) -> impl Fn(ArchiveError) -> RestoreError + '_ {
 /// The login and what never changes, where it is missing or damaged.
 fn lasting(
     archive: &Path,
+    folder: Option<&Folder>,
     present: Option<&Examination>,
     options: &Options<'_>,
     notes: &mut Vec<String>,
@@ -228,15 +238,14 @@ fn lasting(
     .map_err(refused(archive))?;
     store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
-    same_account(present, &manifest, options)?;
-    let next = present.map_or(0, |present| present.state().free_pre_key_id());
-    let constraint = Constraint { next_pre_key_id: next, ..Constraint::default() };
+    let whose = Whose::of(folder, present, options);
+    whose.allows(&manifest, creds.as_deref())?;
     if is_sound(present, options) {
         // Older ones of the same login would know less, and skip pre-key ids for nothing.
         return Ok(overlay);
     }
-    let creds = creds.and_then(|text| RestoredCredentials::from_backup(&text, shown(archive), &constraint));
-    overlay.put("creds.json", creds.ok_or(RestoreError::NoCredentials)?.content);
+    let creds = creds.ok_or(RestoreError::NoCredentials)?;
+    overlay.put(CREDENTIALS, login(&creds, archive, &whose.told)?.content);
     Ok(overlay)
 }
 
@@ -289,9 +298,13 @@ fn everything(
 ) -> Result<Overlay, RestoreError> {
     let mut overlay = Overlay::default();
     let mut left_out = LeftOut::default();
+    let mut creds = None;
     let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
         let Some(name) = member.session_file() else { return Ok(()) };
         let kind = Name::parse(name);
+        if kind == Name::Credentials {
+            creds = Some(member.content.to_vec());
+        }
         if !kind.is_baileys() {
             left_out.see(name, &kind);
         } else if !is_there(folder, name, member.content, options) {
@@ -303,7 +316,7 @@ fn everything(
     store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     if force.is_none() {
-        same_account(present, &manifest, options)?;
+        Whose::of(folder, present, options).allows(&manifest, creds.as_deref())?;
     }
     let kept = hashes(&manifest);
     let files = present.map(|present| &present.inventory.files);
@@ -339,19 +352,5 @@ fn everything(
             }
             Ok(overlay)
         }
-    }
-}
-
-/// Refuses a backup of another login, as far as the present one can be told.
-fn same_account(
-    present: Option<&Examination>,
-    manifest: &Manifest,
-    options: &Options<'_>,
-) -> Result<(), RestoreError> {
-    let Some(present) = present else { return Ok(()) };
-    let identity = present.inventory.credentials().and_then(|credentials| credentials.identity_public());
-    match identity.filter(|_| is_sound(Some(present), options)).map(account_mark) {
-        Some(mark) if manifest.account.as_ref() != Some(&mark) => Err(RestoreError::OtherAccount),
-        _ => Ok(()),
     }
 }

@@ -1,20 +1,22 @@
 //! The session that a folder means, Baileys' or wakeeper's own: checked, repaired, backed up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Reason, Shelf, create_running};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::source::{Limits, require_session_folder};
 use wakeeper_doctor::symptoms::{LogFacts, Seen};
 use wakeeper_doctor::whatsmeow::DeviceReport;
-use wakeeper_doctor::{KnownFacts, Options, Report};
+use wakeeper_doctor::{KnownFacts, Options, Repair, Report};
 use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
 
 use super::OfflineError;
+use super::advice::locked as locked_backups;
 use super::health::{Other, errors, look, others, session_in};
 use super::paths::{SessionPaths, database_in};
 use super::repair::{RepairOrder, repair_own};
@@ -49,6 +51,15 @@ pub struct Health {
     pub backups: usize,
     /// The newest backup with a sound login.
     pub newest_sound_backup: Option<BackupInfo>,
+    /// What is said of encrypted backups that were not opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_opened: Option<String>,
+    /// The backup or copy that a repair would take the login from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_from: Option<PathBuf>,
+    /// What a repair would do about a login of Baileys' that is not sound.
+    #[serde(skip)]
+    pub planned: Option<Outcome>,
 }
 
 /// Examines everything that belongs to a session. Never changes anything.
@@ -81,6 +92,18 @@ pub async fn health(
     let backups = &paths.backups;
     let shelf = Shelf::at(&backups.shelf);
     let list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
+    let locked = list.iter().filter(|backup| backup.locked).count();
+    let is_files = database.is_none() && store.is_none();
+    let is_lost = report.credentials == CredentialsState::Damaged
+        || report.findings.iter().any(|finding| finding.repair == Repair::RestoreCredentials);
+    let planned = if is_files && is_lost {
+        on_files(paths, facts, |paths, facts| Ok(planned(paths, facts))).await?
+    } else {
+        None
+    };
+    // What a repair does not take is another login's, unless nobody could look into it.
+    let found = planned.as_ref().is_none_or(|plan| plan.login_from.is_some() || plan.restore_from.is_some());
+    let is_it = |backup: &BackupInfo| backup.may_hold_login() && (found || backup.credentials.is_none());
     let mut sessions = others(paths, database.as_deref(), facts).await?;
     sessions.append(&mut devices);
     let mut health = Health {
@@ -92,7 +115,10 @@ pub async fn health(
         log: facts.log.as_ref().map(|log| log.seen.clone()).unwrap_or_default(),
         log_read: facts.log.clone(),
         backups: list.len(),
-        newest_sound_backup: list.into_iter().find(BackupInfo::may_hold_login),
+        newest_sound_backup: list.into_iter().find(is_it),
+        not_opened: locked_backups(locked, paths),
+        login_from: planned.as_ref().and_then(|planned| planned.login_from.clone()),
+        planned,
     };
     health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
     Ok(health)
@@ -107,6 +133,20 @@ fn examine_files(
     let options = Options { progress: Some(progress.as_ref()), ..paths.options_with(facts) };
     let examined = wakeeper_doctor::examine(&paths.auth_info, &options);
     examined.map_err(|reason| OfflineError::ExamineFiles { path: shown(&paths.auth_info), reason })
+}
+
+/// What a repair would do: it asks the same backups and copies, with the same knowledge of the login. A session that cannot be
+/// planned for is only reported on.
+fn planned(paths: &SessionPaths, facts: &KnownFacts) -> Option<Outcome> {
+    let how = CleanOptions {
+        extent: Extent::Damaged,
+        dry_run: true,
+        shelf: &paths.backups.shelf,
+        label: &paths.backups.label,
+        passphrase: paths.backups.passphrase.as_ref(),
+        approve: None,
+    };
+    clean(&paths.auth_info, &paths.options_with(facts), &how).ok()
 }
 
 /// Plans and applies a repair. Whatever runs on the session must be stopped before, and stay stopped: `order` says who sees

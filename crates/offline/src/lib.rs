@@ -1,5 +1,6 @@
 //! Sessions that no gateway has open: what is wrong with them, repairs, and backups given back.
 
+mod advice;
 mod aside;
 mod error;
 mod folder;
@@ -14,6 +15,7 @@ mod under_way;
 pub mod users;
 mod whatsmeow;
 
+pub use advice::{Quoted, Step, way_out};
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};
 pub use health::{Other, session_in};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use wakeeper_doctor::KnownFacts;
-use wakeeper_doctor::backup::{Shelf, SoundBackup, newest_sound};
-use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore as restore_folder};
+use wakeeper_doctor::backup::{Shelf, SoundBackup};
+use wakeeper_doctor::restore::{RestoreOptions, Restored, What, newest_for, restore as restore_folder};
 use wakeeper_private_fs::shown;
 
 use super::health::sessions;
@@ -29,7 +29,7 @@ pub async fn restore(
             let archive = Shelf::at(&backups.shelf).file_named(path, &backups.label)?;
             SoundBackup { archive, passed: Vec::new() }
         }
-        None => newest_sound(&backups.shelf, &backups.label, backups.passphrase.as_ref())?,
+        None => newest_for(&paths.auth_info, &backups.shelf, &backups.label, &paths.options_with(facts))?,
     };
     match room_for(paths, &archive).await? {
         Room::Free => {}

@@ -16,7 +16,7 @@ use wakeeper_model::plural;
 use wakeeper_offline::{self as offline, Hold, RepairOrder};
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
-use wakeeper_terminal::{Console, Page, Tone, agrees, say, size, typed};
+use wakeeper_terminal::{Console, Page, Tone, agrees, quoted, say, size, typed};
 
 use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms, show_log_read};
 use crate::output::{console, show_findings};
@@ -274,7 +274,8 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
             page.line("No encryption state of the contacts that --peer names is stored here.");
         }
         if !outcome.applied {
-            page.line(format!("Nothing to repair in {}{login}.", shown(&places.auth_info).display()));
+            let nothing = if outcome.healthy { "Nothing to repair" } else { "Nothing was changed" };
+            page.line(format!("{nothing} in {}{login}.", shown(&places.auth_info).display()));
         }
     } else if outcome.applied {
         result(page, outcome, order);
@@ -321,7 +322,7 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
     }
     let start = || "start the gateway again".to_owned();
     match (outcome.applied, places.container.is_some(), outcome.needs_qr) {
-        (false, ..) => Vec::new(),
+        (false, ..) => offline::way_out(outcome, places, quoted),
         (_, true, true) => vec![(places.command("logs"), "shows the QR code to scan")],
         (_, true, false) => vec![(places.command("logs"), "wait for `connection.update: open`")],
         (_, false, true) => vec![(start(), "and scan the QR code that it shows")],

@@ -6,11 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
 use wakeeper_containers::session::ContainerReport;
-use wakeeper_doctor::examine::{CredentialsState, Format};
 use wakeeper_doctor::{KnownFacts, symptoms};
-use wakeeper_model::{ago, plural};
+use wakeeper_model::plural;
 use wakeeper_offline as offline;
-use wakeeper_terminal::{Console, Page, Tone, typed};
+use wakeeper_terminal::{Console, Page, Tone, quoted, typed};
 
 use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container, show_log_read};
 use crate::output::{console, heading, show_findings};
@@ -88,21 +87,18 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
     page.gap();
     show_log_read(page, facts, &places.auth_info);
     let inside = places.sessions_inside("health");
-    page.next(&[next_steps(health, places), inside].concat());
+    let steps = health.next_steps(places, quoted, typed::log_was_piped());
+    page.next(&[steps, inside].concat());
 }
 
 /// How many backups there are, and how old the newest is that gives the login back.
 pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
-    let backups = match (&health.newest_sound_backup, health.backups) {
-        (_, 0) => page.tone(Tone::Warning, "none yet"),
-        (None, count) => page.tone(Tone::Warning, &format!("{count}, none with a login that is OK")),
-        (Some(newest), count) => {
-            let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
-            let made = ago(newest.created_ms, now_ms());
-            format!("{count}, the newest with a login that is OK made {made}{doubt}")
-        }
-    };
+    let (well, text) = health.about_backups(now_ms());
+    let backups = if well { text } else { page.tone(Tone::Warning, &text) };
     page.fact("backups", backups);
+    if let Some(from) = &health.login_from {
+        page.fact("login found in", from.display().to_string());
+    }
 }
 
 /// What the log shows of the session as a whole.
@@ -116,33 +112,4 @@ pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
         let failing = plural(facts.peer_failures.len(), "contact device");
         page.fact("in the log", format!("messages of {failing} could not be decrypted (Bad MAC)"));
     }
-}
-
-fn next_steps(health: &offline::Health, places: &Places) -> Vec<(String, &'static str)> {
-    let report = &health.report;
-    let mendable = report.findings.iter().filter(|finding| finding.repair.is_automatic()).count();
-    let mut steps = Vec::new();
-    // No backup goes back into a store of whatsmeow by itself: its findings say what to do.
-    let is_ours = report.format != Format::Whatsmeow;
-    if is_ours && report.credentials == CredentialsState::Damaged && health.newest_sound_backup.is_none() {
-        steps.push((
-            "look for a copy of the login elsewhere".to_owned(),
-            "it is damaged, and no backup here has it; `restore ARCHIVE` gives it back",
-        ));
-    } else if !report.healthy && mendable > 0 {
-        if !health.owners.is_empty() {
-            steps.push(("stop what runs on it".to_owned(), "nothing is repaired while it runs"));
-        }
-        if typed::log_was_piped() {
-            steps.push(("pipe the log in again".to_owned(), "for each of these commands"));
-        }
-        steps.push((places.command("clean --dry-run"), "shows what would be repaired"));
-        steps.push((places.command("clean"), "repairs it after a verified backup; the login is kept"));
-    } else if report.healthy && mendable > 0 {
-        steps.push((places.command("clean"), "optional: repairs what the warnings are about"));
-    }
-    if health.backups == 0 && report.credentials == CredentialsState::Sound {
-        steps.push((places.command("backup create"), "there is no backup of this login yet"));
-    }
-    steps
 }

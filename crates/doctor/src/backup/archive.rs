@@ -96,6 +96,13 @@ pub enum ArchiveError {
     Missing(usize),
 }
 
+impl ArchiveError {
+    /// It is encrypted, and the right passphrase was not given.
+    pub(crate) fn is_of_the_passphrase(&self) -> bool {
+        matches!(self, Self::PassphraseNeeded | Self::WrongPassphrase)
+    }
+}
+
 impl From<TarError> for ArchiveError {
     fn from(error: TarError) -> Self {
         match error {

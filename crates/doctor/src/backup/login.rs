@@ -6,6 +6,7 @@ use super::archive::{self, ArchiveError};
 use super::manifest::account_mark;
 use super::plain;
 use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::name::CREDENTIALS;
 use crate::json;
 use crate::repair::{Constraint, RestoredCredentials};
 use crate::secret::Passphrase;
@@ -38,17 +39,26 @@ pub fn login_in(
     passphrase: Option<&Passphrase>,
     limits: &Limits,
 ) -> Result<Login, ArchiveError> {
+    let text = credentials_in(archive, passphrase, limits)?;
+    Ok(text.map_or(Login { mark: None, sound: false }, |text| Login::of(&text)))
+}
+
+/// Reads a whole archive, or a copy that somebody made, and gives the credentials in it; `None` where a copy holds many.
+pub(super) fn credentials_in(
+    archive: &Path,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, ArchiveError> {
     if plain::is_plain(archive) {
-        let copy = plain::read(archive, limits, |_| false)?;
-        let [text] = copy.logins.as_slice() else { return Ok(Login { mark: None, sound: false }) };
-        return Ok(Login::of(text));
+        let mut copy = plain::read(archive, limits, |_| false)?;
+        return Ok(if copy.logins.len() == 1 { copy.logins.pop() } else { None });
     }
-    let mut login = Login { mark: None, sound: false };
+    let mut text = None;
     archive::read(archive, passphrase, limits, |member| {
-        if member.session_file() == Some("creds.json") {
-            login = Login::of(member.content);
+        if member.session_file() == Some(CREDENTIALS) {
+            text = Some(member.content.to_vec());
         }
         Ok(())
     })?;
-    Ok(login)
+    Ok(text)
 }

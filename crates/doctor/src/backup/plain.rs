@@ -1,4 +1,4 @@
-//! Copies that people made themselves: a folder, or a tar archive of one, compressed or not. Nobody vouches for them, so
+//! Copies that people made themselves: a folder, a tar archive of one, compressed or not, or a `creds.json` alone. Nobody vouches for them, so
 //! they are read with the same bounds as everything else, and only what is checked is taken from them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,10 @@ use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader, shown};
 use super::archive::{self, ArchiveError, content};
 use super::manifest::read::FILES;
 use crate::examine::examine_file;
+use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, Name};
 use crate::inventory::Inventory;
+use crate::json;
 use crate::source::{self, Folder, Limits};
 
 /// What a tar stream of other people may hold: whole paths, and the files of more than one session.
@@ -40,9 +42,23 @@ pub(crate) struct Copy {
     pub(crate) lasting: BTreeMap<String, Vec<u8>>,
 }
 
-/// Whether a path is a folder or a tar archive, and no backup of wakeeper's.
+/// Whether a path is a folder, a tar archive or a login's file, and no backup of wakeeper's.
 pub fn is_plain(path: &Path) -> bool {
-    path.is_dir() || (path.is_file() && open(path).is_ok_and(|stream| is_tar(stream).unwrap_or(false)))
+    path.is_dir() || (path.is_file() && (is_archive(path) || login_file(path).is_some()))
+}
+
+/// Whether a path is a tar archive, and no backup of wakeeper's.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    open(path).is_ok_and(|stream| is_tar(stream).unwrap_or(false))
+}
+
+/// The content of a file that is the copy of a `creds.json`.
+fn login_file(path: &Path) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    content::open(path).ok()?.take(LASTING + 1).read_to_end(&mut text).ok()?;
+    let is_whole = text.len() as u64 <= LASTING;
+    let value = json::parse(&text).ok().filter(|_| is_whole)?;
+    Credentials::read(&value).is_linked().then_some(text)
 }
 
 fn is_tar(stream: impl Read) -> Result<bool, ArchiveError> {
@@ -58,6 +74,12 @@ pub(crate) fn read(
     lasting: impl Fn(&Name) -> bool,
 ) -> Result<Copy, ArchiveError> {
     let mut copy = Copy::default();
+    if path.is_file()
+        && let Some(text) = login_file(path)
+    {
+        copy.logins.push(text);
+        return Ok(copy);
+    }
     let mut room = LASTING_SUM;
     let mut take = |name: &str, len: u64, stream: &mut dyn Read| -> Result<(), ArchiveError> {
         let is_login = name == CREDENTIALS;

@@ -8,6 +8,7 @@ use wakeeper_private_fs::shown;
 
 use super::BackupError;
 use super::shelf::{BackupInfo, Shelf};
+use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
@@ -92,6 +93,9 @@ fn choose(backups: &[BackupInfo], policy: &Retention) -> BTreeSet<usize> {
             }
         }
     }
+    // One that cannot be looked into is no reason to let go of one that is known to hold the login.
+    let is_known = |backup: &BackupInfo| backup.credentials == Some(CredentialsState::Sound);
+    keep.extend(backups.iter().position(is_known));
     keep.extend(backups.iter().position(BackupInfo::may_hold_login));
     keep.extend(backups.iter().position(BackupInfo::may_be_well));
     keep
@@ -100,7 +104,6 @@ fn choose(backups: &[BackupInfo], policy: &Retention) -> BTreeSet<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examine::CredentialsState;
 
     fn backup(created_ms: i64, credentials: CredentialsState) -> BackupInfo {
         BackupInfo {
@@ -117,6 +120,7 @@ mod tests {
             signal_sessions: None,
             account: None,
             passed_over: false,
+            locked: false,
             problem: None,
         }
     }

@@ -62,6 +62,9 @@ pub struct BackupInfo {
     /// It was not looked into, because too many newer ones are large or encrypted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub passed_over: bool,
+    /// It is encrypted, and was not opened: no passphrase was given, or another one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
     /// Why its manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -75,7 +78,7 @@ impl BackupInfo {
 
     /// It may hold a sound login: what cannot be looked into may be the last one.
     pub fn may_hold_login(&self) -> bool {
-        let unknown = self.passed_over || (self.encrypted && self.problem.is_none());
+        let unknown = self.passed_over || self.locked;
         self.credentials.map_or(unknown, |state| state == CredentialsState::Sound)
     }
 
@@ -237,7 +240,20 @@ impl Shelf {
         limits: &Limits,
         mut accept: impl FnMut(&Manifest, &[u8]) -> Option<T>,
     ) -> Option<(PathBuf, T)> {
+        self.search(label, name, passphrase, limits, &mut accept).0
+    }
+
+    /// The same, and how many encrypted archives were not opened on the way.
+    pub fn search<T>(
+        &self,
+        label: Option<&str>,
+        name: &str,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+        accept: &mut dyn FnMut(&Manifest, &[u8]) -> Option<T>,
+    ) -> (Option<(PathBuf, T)>, usize) {
         let mut effort = Effort::of_a_search();
+        let mut locked = 0;
         for (path, ..) in self.archives(label).unwrap_or_default() {
             let mut content = None;
             let manifest = archive::read_with(&path, passphrase, limits, &mut effort, |member| {
@@ -250,16 +266,17 @@ impl Shelf {
             match (manifest, content) {
                 (Ok(manifest), Some(content)) => {
                     if let Some(accepted) = accept(&manifest, &content) {
-                        return Some((path, accepted));
+                        return (Some((path, accepted)), locked);
                     }
                 }
                 (Err(error), _) => {
+                    locked += usize::from(error.is_of_the_passphrase());
                     tracing::warn!(backup = %shown(&path).display(), %error, "backup passed over");
                 }
                 (Ok(_), None) => {}
             }
         }
-        None
+        (None, locked)
     }
 }
 
@@ -297,6 +314,7 @@ fn info(
         signal_sessions: None,
         account: None,
         passed_over: false,
+        locked: false,
         problem: None,
     };
     match summary {
@@ -308,9 +326,12 @@ fn info(
             info.signal_sessions = Some(summary.signal_sessions);
             info.account = summary.account;
         }
-        Err(ArchiveError::PassphraseNeeded) => {}
+        Err(ArchiveError::PassphraseNeeded) => info.locked = true,
         Err(ArchiveError::NotLookedInto) => info.passed_over = true,
-        Err(error) => info.problem = Some(error.to_string()),
+        Err(error) => {
+            info.locked = error.is_of_the_passphrase();
+            info.problem = Some(error.to_string());
+        }
     }
     info
 }

@@ -4,13 +4,18 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::shown;
 
-use super::{BackupError, Shelf, login_in};
+use super::login::credentials_in;
+use super::manifest::account_mark;
+use super::{BackupError, Shelf};
 use crate::examine::CredentialsState;
+use crate::repair::{Constraint, RestoredCredentials};
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
 /// So many archives that say that their login is sound are read to their ends.
 const LOOKED_INTO: usize = 16;
+/// Why one is passed over.
+const OTHER: &str = "it is of another account, or of an earlier link of this one";
 /// So many that were passed over are told.
 const TOLD: usize = 8;
 
@@ -55,7 +60,7 @@ pub enum NoSoundBackup {
     },
 }
 
-/// Finds the newest backup of a session that holds a sound login. What a manifest says of its archive is its maker's word:
+/// Finds the newest backup of a session that holds a sound login, and the one that is meant. What a manifest says of its archive is its maker's word:
 /// each is read to its end, until one is what it says.
 ///
 /// # Errors
@@ -64,20 +69,32 @@ pub fn newest_sound(
     shelf: &Path,
     label: &str,
     passphrase: Option<&Passphrase>,
+    told: &Constraint,
 ) -> Result<SoundBackup, NoSoundBackup> {
     let backups = Shelf::at(shelf).list(Some(label), passphrase, &Limits::default())?;
     let locked = backups.iter().filter(|backup| backup.encrypted && backup.credentials.is_none()).count();
+    let meant = told.identity.as_ref().map(account_mark);
     let mut passed = Vec::new();
     let mut read = 0;
     for backup in backups {
+        let account = backup.account.as_ref().filter(|_| backup.credentials == Some(CredentialsState::Sound));
+        let is_other = account.is_some_and(|account| meant.as_ref().is_some_and(|meant| meant != account));
         let why = if let Some(problem) = backup.problem {
             problem
+        } else if is_other {
+            OTHER.to_owned()
         } else if backup.credentials != Some(CredentialsState::Sound) || read == LOOKED_INTO {
             continue;
         } else {
             read += 1;
-            match login_in(&backup.path, passphrase, &Limits::default()) {
-                Ok(login) if login.sound => return Ok(SoundBackup { archive: backup.path, passed }),
+            let read = credentials_in(&backup.path, passphrase, &Limits::default());
+            let accepts = |told: &Constraint, text: &Option<Vec<u8>>| {
+                let text = text.as_deref().unwrap_or_default();
+                RestoredCredentials::from_backup(text, PathBuf::new(), told).is_some()
+            };
+            match read {
+                Ok(text) if accepts(told, &text) => return Ok(SoundBackup { archive: backup.path, passed }),
+                Ok(text) if accepts(&Constraint::default(), &text) => OTHER.to_owned(),
                 Ok(_) => "its login is not OK, although it says so".to_owned(),
                 Err(error) => error.to_string(),
             }

@@ -14,16 +14,47 @@ const LIMITS: Limits = Limits { entries: 200_000, file: 4 << 20, total: 64 << 20
 /// So many copies are looked into, the newest first.
 const LOOKED_INTO: usize = 32;
 
-/// The copies that are the login's, the newest first.
-pub(super) fn credentials(folder: &Folder, constraint: &Constraint) -> Option<RestoredCredentials> {
-    let known = constraint.identity.is_some() || !constraint.users.is_empty();
-    let beside = beside_the_file(folder);
-    // Without anything that tells the login, a whole folder may be any account's.
-    let folders = if known { folders(folder) } else { Vec::new() };
-    beside.into_iter().chain(folders).find_map(|(path, text)| {
+/// What the copies can give.
+#[derive(Default)]
+pub(super) struct Copies {
+    /// The newest that is the login's.
+    pub(super) login: Option<RestoredCredentials>,
+    /// Those of which nothing tells whether they are.
+    pub(super) unproven: Vec<PathBuf>,
+}
+
+/// Looks for the login in the copies, the newest first.
+pub(super) fn credentials(folder: &Folder, constraint: &Constraint) -> Copies {
+    let copies = beside_the_file(folder).into_iter().chain(folders(folder));
+    let mut sound = copies.filter_map(|(path, text)| {
         let found = RestoredCredentials::from_backup(&text, path, constraint);
         found.filter(|restored| crate::repair::is_sound(CREDENTIALS, &restored.content))
-    })
+    });
+    if constraint.tells() {
+        return Copies { login: sound.next(), unproven: Vec::new() };
+    }
+    let sound: Vec<_> = sound.collect();
+    let unproven = sound.iter().map(|copy| copy.from.clone()).collect();
+    let is_of_the_file = |copy: &RestoredCredentials| {
+        let beside = copy.from.parent() == Some(folder.path());
+        beside && copy.from.file_name().and_then(|name| name.to_str()).is_some_and(is_left_by_a_writer)
+    };
+    // What was written in the place of the very file is its own, unless it is of two logins.
+    let mut own: Vec<_> = sound.into_iter().filter(is_of_the_file).collect();
+    own.dedup_by_key(|copy| copy.identity());
+    match own.pop() {
+        Some(login) if own.is_empty() => Copies { login: Some(login), unproven },
+        _ => Copies { login: None, unproven },
+    }
+}
+
+/// `creds.json.bak`, `creds.json.1234567` and their like.
+fn is_left_by_a_writer(name: &str) -> bool {
+    let kept = ["bak", "backup", "old", "orig", "tmp"];
+    let is_word = |word: &str| {
+        kept.contains(&word) || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    name.strip_prefix("creds.json.").is_some_and(|rest| rest.split('.').all(is_word))
 }
 
 type Copy = (PathBuf, Vec<u8>);

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::copies::Copies;
 use crate::backup::archive;
+use crate::backup::manifest::Manifest;
 use crate::backup::manifest::account_mark;
 use crate::backup::shelf::Shelf;
 use crate::formats::baileys::name::Name;
-use crate::repair::{Constraint, RestoredCredentials, Sources, is_sound};
+use crate::repair::{Constraint, Found, RestoredCredentials, Sources, is_sound};
 use crate::secret::Passphrase;
 use crate::source::{Folder, Limits};
 
@@ -85,24 +87,26 @@ impl<'a> BackupSources<'a> {
 }
 
 impl Sources for BackupSources<'_> {
-    fn credentials(&self, constraint: &Constraint) -> Option<RestoredCredentials> {
+    fn credentials(&self, constraint: &Constraint) -> Found {
         // Without anything that tells the login, only backups of this very session may be asked.
-        let known = constraint.identity.is_some() || !constraint.users.is_empty();
-        let label = (!known).then_some(self.label);
-        let archived =
-            self.shelf.find_file(label, "creds.json", self.passphrase, &Limits::default(), |_, text| {
-                RestoredCredentials::from_backup(text, PathBuf::new(), constraint)
-            });
+        let label = (!constraint.tells()).then_some(self.label);
+        let mut accept =
+            |_: &Manifest, text: &[u8]| RestoredCredentials::from_backup(text, PathBuf::new(), constraint);
+        let (archived, locked) =
+            self.shelf.search(label, "creds.json", self.passphrase, &Limits::default(), &mut accept);
         let archived = archived.map(|(from, restored)| RestoredCredentials {
             from: wakeeper_private_fs::shown(&from),
             ..restored
         });
-        let copy = self.folder.and_then(|folder| super::copies::credentials(folder, constraint));
+        let copies = self.folder.map(|folder| super::copies::credentials(folder, constraint));
+        let Copies { login: copy, unproven } = copies.unwrap_or_default();
         // Whichever knows of more pre-keys is the newer one.
-        match (archived, copy) {
+        let login = match (archived, copy) {
             (Some(archived), Some(copy)) if copy.next_pre_key_id() > archived.next_pre_key_id() => Some(copy),
             (archived, copy) => archived.or(copy),
-        }
+        };
+        let unproven = if login.is_some() { Vec::new() } else { unproven };
+        Found { login, locked, unproven }
     }
 
     fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>> {

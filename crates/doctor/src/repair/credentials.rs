@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::examine::{Examination, Options};
 use crate::formats::baileys::credentials::{Credentials, Salvage, pre_key_id};
+use crate::formats::baileys::name::CREDENTIALS;
 use crate::inventory::Inventory;
 use crate::json;
 use crate::model::HIGHEST_PRE_KEY_ID;
+use crate::source::Folder;
 
 /// Credentials from a backup forget the pre-keys that were made since. Those that are still here tell their ids;
 /// those that were given away and used do not, so the counters jump over a gap that no gateway fills between two
@@ -19,18 +22,26 @@ pub struct Constraint {
     pub identity: Option<[u8; 32]>,
     /// Numbers of the account, one of which must be the credentials' own.
     pub users: Vec<String>,
+    /// The public identity key of a login that was put here and is known not to be it.
+    pub other_than: Option<[u8; 32]>,
     /// No id below this one may be given out again.
     pub next_pre_key_id: u32,
 }
 
 impl Constraint {
+    /// Whether anything tells which login it is.
+    pub fn tells(&self) -> bool {
+        self.identity.is_some() || !self.users.is_empty()
+    }
+
     /// Whether credentials are sound and belong to the login.
     pub fn accepts(&self, credentials: &Credentials) -> bool {
         let sound = credentials.defects.is_empty() && credentials.pairs().all(|(_, pair)| pair.matches());
         let same =
             self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
         let own = self.users.is_empty() || self.users.iter().any(|user| credentials.is_own_user(user));
-        sound && same && own && credentials.is_linked()
+        let other = self.other_than.is_some() && self.other_than.as_ref() == credentials.identity_public();
+        sound && same && own && !other && credentials.is_linked()
     }
 }
 
@@ -53,6 +64,11 @@ impl RestoredCredentials {
         let theirs = credentials.pre_key_counter().unwrap_or(1);
         let next = past_a_gap(theirs.max(constraint.next_pre_key_id));
         Some(Self { content: with_counters(text, next)?, from })
+    }
+
+    /// Which login they are.
+    pub(crate) fn identity(&self) -> Option<[u8; 32]> {
+        Credentials::read(&json::parse(&self.content).ok()?).identity_public().copied()
     }
 
     /// The counter in them.
@@ -81,7 +97,22 @@ pub(crate) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     // Whoever asked for a pairing code typed the number.
     let asked = inventory.credentials().filter(|_| users.is_empty()).and_then(|c| c.me.as_ref());
     users.extend(asked.map(|me| me.phone.user.clone()));
-    Constraint { identity, users, next_pre_key_id: greatest.max(told.unwrap_or(0)) }
+    let next_pre_key_id = greatest.max(told.unwrap_or(0));
+    Constraint { identity, users, next_pre_key_id, ..Constraint::default() }
+}
+
+/// The same for any folder. Credentials of another account that were put there tell only whose it is not.
+pub(crate) fn told(folder: &Folder, examination: &Examination, options: &Options<'_>) -> Constraint {
+    let current = folder.read(CREDENTIALS, &options.limits).unwrap_or_default();
+    let known = constraint(&current, &examination.inventory);
+    if !examination.is_of_two_accounts(options) {
+        return known;
+    }
+    let credentials = examination.inventory.credentials();
+    let is_other = |user: &String| credentials.is_none_or(|credentials| !credentials.is_own_user(user));
+    let users = known.users.into_iter().filter(is_other).collect();
+    let other_than = credentials.and_then(Credentials::identity_public).copied();
+    Constraint { identity: None, users, other_than, next_pre_key_id: known.next_pre_key_id }
 }
 
 /// The text of credentials with both pre-key counters at this id; `None` when it has none, or they are there already.

@@ -1,16 +1,19 @@
 //! Computes a plan: lays repairs over the folder in memory and examines the result, until nothing is left that a
 //! program may repair.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use super::credentials::{self, Constraint, RestoredCredentials};
+use super::credentials;
 use super::overlay::Overlay;
 use super::repairer::Repairer;
+use super::sources::{Found, Sources};
 use super::stale::{self, Removal};
+use super::undecided::{of_two_accounts, without_login};
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::{Code, Finding, Repair, Severity, Subject};
-use crate::findings;
-use crate::formats::baileys::name::{CREDENTIALS, Name};
+use crate::formats::baileys::name::Name;
 use crate::inventory::FileReport;
 use crate::source::Folder;
 
@@ -28,31 +31,6 @@ pub enum Extent {
     Ratchets,
     /// Everything: a new QR code is needed afterwards.
     Everything,
-}
-
-/// Where a plan may take sound files from. `login` is the public identity key of the login that they must belong to.
-pub trait Sources {
-    /// The newest sound credentials that satisfy the constraint.
-    fn credentials(&self, constraint: &Constraint) -> Option<RestoredCredentials>;
-    /// A file that never changes, from the newest backup that holds a sound one.
-    fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>>;
-    /// All sound pre-keys of the newest backup that holds any.
-    fn pre_keys(&self, login: &[u8; 32]) -> Vec<(String, Vec<u8>)>;
-}
-
-/// No backups at all.
-impl Sources for () {
-    fn credentials(&self, _: &Constraint) -> Option<RestoredCredentials> {
-        None
-    }
-
-    fn file(&self, _: &[u8; 32], _: &str) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn pre_keys(&self, _: &[u8; 32]) -> Vec<(String, Vec<u8>)> {
-        Vec::new()
-    }
 }
 
 /// One step of a plan, for people.
@@ -91,6 +69,12 @@ pub struct Plan {
     pub remaining: Vec<Finding>,
     /// The store is to be replaced by an empty one.
     pub reset_store: bool,
+    /// The backup or copy that the login comes from.
+    pub login_from: Option<PathBuf>,
+    /// The backup or copy that a person may restore, where a program may not.
+    pub restore_from: Option<PathBuf>,
+    /// Copies of a login of which only a person can tell whether it is this one.
+    pub unproven: Vec<PathBuf>,
 }
 
 /// Why no plan could be computed.
@@ -119,17 +103,18 @@ pub fn plan(
     let is_old =
         examination.inventory.moved_within && !examination.inventory.files.contains_key("creds.json");
     let extent = if is_old { Extent::Ratchets } else { extent };
-    if examination.findings(options).iter().any(|finding| findings::is_of_two_accounts(finding.code)) {
-        return Ok(of_two_accounts(&examination, options));
+    if examination.is_of_two_accounts(options) {
+        let found = sources.credentials(&credentials::told(folder, &examination, options));
+        return Ok(of_two_accounts(&mut examination, options, found));
     }
     let mut repairer = Repairer::new(folder, options, sources);
     let mut login = Login::Sound;
     for round in 0.. {
         // First of all, and again when what was repaired has uncovered damage that only a backup can repair.
-        if login == Login::Sound {
+        if matches!(login, Login::Sound) {
             login = restore_credentials(&mut repairer, &mut examination, options);
-            if login == Login::Lost && round == 0 {
-                return Ok(without_login(&examination, options));
+            if let (Login::Lost(found), 0) = (&mut login, round) {
+                return Ok(without_login(&examination, options, std::mem::take(found)));
             }
         }
         let findings = examination.findings(options);
@@ -177,14 +162,14 @@ fn is_due(finding: &Finding) -> bool {
 }
 
 /// What became of the login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Login {
     /// Nothing is wrong with it so far.
     Sound,
     /// It comes from a backup.
     Restored,
-    /// It is damaged, and no backup holds a sound one.
-    Lost,
+    /// It is damaged, and no backup holds a sound one; what was found instead.
+    Lost(Found),
 }
 
 /// Takes credentials that are damaged from a backup.
@@ -203,49 +188,25 @@ fn restore_credentials(
     };
     let current = repairer.read("creds.json").unwrap_or_default();
     let constraint = credentials::constraint(&current, &examination.inventory);
-    match repairer.sources().credentials(&constraint) {
+    let mut found = repairer.sources().credentials(&constraint);
+    match found.login.take() {
+        // The rest of the folder may say that they are another account's.
+        Some(restored) if examination.would_be_of_two_accounts(&restored.content, options) => {
+            Login::Lost(found)
+        }
         Some(restored) => {
-            repairer.put_credentials(finding, &restored, examination);
-            // The rest of the folder may say that they are another account's.
-            if examination.findings(options).iter().any(|finding| findings::is_of_two_accounts(finding.code))
-            {
-                return Login::Lost;
-            }
+            repairer.put_credentials(finding, restored, examination);
             Login::Restored
         }
         // A file without content among nothing else holds no login that could be lost.
-        None if finding.repair == Repair::RestoreOrRemove => Login::Sound,
-        None => Login::Lost,
+        None if finding.repair == Repair::RestoreOrRemove
+            && found.unproven.is_empty()
+            && found.locked == 0 =>
+        {
+            Login::Sound
+        }
+        None => Login::Lost(found),
     }
-}
-
-/// Damaged credentials and nothing to restore them from: nothing may be touched.
-fn without_login(examination: &Examination, options: &Options<'_>) -> Plan {
-    let remaining = examination.findings(options);
-    let mut notes = vec![
-        "The credentials are damaged and no backup holds sound ones of this login. Nothing is removed: look for a copy \
-         of creds.json (other hosts, volume snapshots, image layers) before you scan a new QR code; `wakeeper restore \
-         PATH` takes the login from a copy of the folder or a tar archive of it."
-            .to_owned(),
-    ];
-    if !examination.inventory.files.contains_key(CREDENTIALS) {
-        notes.push(
-            "If your gateway keeps its credentials elsewhere (Evolution API v2 keeps them in its database), there is no \
-             creds.json here and nothing is wrong: repair the session there, not here."
-                .to_owned(),
-        );
-    }
-    let torn = remaining.iter().find(|finding| finding.repair == Repair::RestoreCredentials);
-    notes.extend(torn.map(|finding| format!("{}: {}", finding.path, finding.evidence)));
-    Plan { needs_qr: true, notes, remaining, ..Plan::default() }
-}
-
-/// Whose folder it is, only a person can tell: a repair for one account would be damage to the other.
-fn of_two_accounts(examination: &Examination, options: &Options<'_>) -> Plan {
-    let note = "Files of two accounts are mixed in this folder. Nothing is changed: put the creds.json that belongs to the \
-                other files back with `wakeeper restore`, or give this account a folder of its own."
-        .to_owned();
-    Plan { login_kept: true, notes: vec![note], remaining: examination.findings(options), ..Plan::default() }
 }
 
 /// The session lives elsewhere: repairing what it left behind could only bring two owners about.

@@ -2,7 +2,8 @@
 
 use super::credentials::{RestoredCredentials, with_counters};
 use super::overlay::Change;
-use super::plan::{Action, Plan, Sources, aside_name, login_state};
+use super::plan::{Action, Plan, aside_name, login_state};
+use super::sources::Sources;
 use crate::address::Address;
 use crate::examine::{CredentialsState, Examination, Options, examine_file};
 use crate::finding::{Finding, Repair};
@@ -104,18 +105,19 @@ impl<'a> Repairer<'a> {
     pub(super) fn put_credentials(
         &mut self,
         finding: &Finding,
-        restored: &RestoredCredentials,
+        restored: RestoredCredentials,
         examination: &mut Examination,
     ) {
         let name = &finding.path;
         // What stands in its place, if it is no file, is moved aside when the plan is applied.
-        self.change(name, Some(restored.content.clone()), examination);
+        self.change(name, Some(restored.content), examination);
         self.note(finding, format!("take the credentials from {}", restored.from.display()), 0);
         self.plan.notes.push(
             "The credentials come from a backup or a copy, with the pre-key counters moved past every id that may have been \
              given away."
                 .to_owned(),
         );
+        self.plan.login_from = Some(restored.from);
     }
 
     fn rename(&mut self, finding: &Finding, to: &str, examination: &mut Examination) -> bool {

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use wakeeper_private_fs::shown;
 
+use super::whose::{Whose, is_a_login};
 use super::{RestoreError, give_up_old_ratchets, is_lasting, is_sound, refused};
 use crate::backup::plain;
 use crate::examine::{Examination, Options};
-use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::CREDENTIALS;
-use crate::json;
-use crate::repair::{self, Constraint, Overlay, RestoredCredentials};
+use crate::repair::{self, Overlay, RestoredCredentials};
 use crate::source::Folder;
 
 /// What it can give back: the login of the folder's account, and what never changes, where it is missing.
@@ -26,7 +25,7 @@ pub(super) fn overlay(
     if is_sound(present, options) {
         return Ok(overlay);
     }
-    let constraint = constraint(folder, present, options);
+    let constraint = Whose::of(folder, present, options).told;
     let take = |text: &Vec<u8>| RestoredCredentials::from_backup(text, shown(path), &constraint);
     let sound = |restored: &RestoredCredentials| repair::is_sound(CREDENTIALS, &restored.content);
     let mut logins = copy.logins.iter().filter_map(take).filter(sound);
@@ -34,7 +33,7 @@ pub(super) fn overlay(
         let any = copy.logins.iter().any(|text| is_a_login(text));
         return Err(if any { RestoreError::OtherAccount } else { RestoreError::NoCredentials });
     };
-    if logins.any(|other| identity(&other.content) != identity(&login.content)) {
+    if logins.any(|other| other.identity() != login.identity()) {
         return Err(RestoreError::ManyLogins(shown(path)));
     }
     overlay.put(CREDENTIALS, login.content);
@@ -50,24 +49,4 @@ pub(super) fn overlay(
             .to_owned(),
     );
     Ok(overlay)
-}
-
-/// What the folder tells of its login. The credentials of another account that were put there do not count.
-fn constraint(folder: Option<&Folder>, present: Option<&Examination>, options: &Options<'_>) -> Constraint {
-    let (Some(folder), Some(present)) = (folder, present) else { return Constraint::default() };
-    let current = folder.read(CREDENTIALS, &options.limits).unwrap_or_default();
-    let known = repair::constraint(&current, &present.inventory);
-    let findings = present.findings(options);
-    if findings.iter().any(|finding| crate::findings::is_of_two_accounts(finding.code)) {
-        return Constraint { identity: None, ..known };
-    }
-    known
-}
-
-fn identity(text: &[u8]) -> Option<[u8; 32]> {
-    Credentials::read(&json::parse(text).ok()?).identity_public().copied()
-}
-
-fn is_a_login(text: &[u8]) -> bool {
-    json::parse(text).is_ok_and(|value| Credentials::read(&value).is_linked())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use wakeeper_doctor::backup::{CreateOptions, Shelf, create, newest_sound};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{CredentialsState, Options};
-use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::repair::{Constraint, Extent};
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_doctor::{Severity, examine};
 
@@ -51,7 +51,7 @@ fn a_pairing_code_that_was_asked_for_is_no_login() {
     let list = Shelf::at(shelf.path()).list(Some("bot"), None, &Limits::default()).unwrap();
     let states: Vec<_> = list.iter().map(|info| info.credentials).collect();
     assert_eq!(states, [Some(CredentialsState::Damaged), Some(CredentialsState::Sound)]);
-    let sound = newest_sound(shelf.path(), "bot", None).unwrap();
+    let sound = newest_sound(shelf.path(), "bot", None, &Constraint::default()).unwrap();
     assert_eq!(sound.archive, list[1].path);
 
     let planned = cleaned(dir.path(), shelf.path(), true);

@@ -8,6 +8,7 @@ mod cases;
 mod confined;
 mod copies;
 mod damage;
+mod giveback;
 mod groups;
 mod healthy;
 mod judge;

@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use wakeeper_doctor::Repair;
+use wakeeper_doctor::backup::Shelf;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::repair::Action;
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, restore};
+use wakeeper_doctor::source::Limits;
 use wakeeper_engine_store::{DATABASE, recover};
 use wakeeper_model::SessionName;
 use wakeeper_private_fs::shown;
 
 use super::{Work, remains};
+use crate::advice::locked;
 use crate::aside::{move_folder, size_of};
 use crate::health::known_of;
 use crate::paths::{Owner, SessionPaths, file_name};
@@ -66,6 +69,7 @@ pub(super) async fn plan_of_damaged(
     let Some(archive) = found else {
         let shelf = shown(&paths.backups.shelf);
         outcome.notes.push(by_hand(format!("no backup of its login can be read in {}", shelf.display())));
+        outcome.notes.extend(not_opened(paths).await?.map(|sentence| sentence + "."));
         return Ok(Work::Nothing);
     };
     let file = file_name(database);
@@ -164,4 +168,15 @@ pub(super) async fn forget_all(
     rows.close().await;
     forgotten
         .map_err(|reason| OfflineError::Forget { session: owner.session.clone(), reason: Box::new(reason) })
+}
+
+/// What is said of encrypted backups of the session that were not opened.
+async fn not_opened(paths: &SessionPaths) -> Result<Option<String>, OfflineError> {
+    let backups = paths.backups.clone();
+    let list = tokio::task::spawn_blocking(move || {
+        let shelf = Shelf::at(&backups.shelf);
+        shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())
+    });
+    let count = list.await??.iter().filter(|backup| backup.locked).count();
+    Ok(locked(count, paths))
 }
