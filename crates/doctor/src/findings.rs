@@ -53,7 +53,7 @@ findings! {
     signal_session_skipped_many, signal_session_pending_mismatch, signal_session_contaminated,
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
-    signal_session_failing, messages_failing, log_not_understood, signal_session_chosen, ratchet_rolled_back,
+    signal_session_failing, messages_failing, messages_not_decrypted, log_not_understood, signal_session_chosen, ratchet_rolled_back,
     sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_carried_over, sender_key_unusable_skipped,
     sender_key_memory_orphan, sender_key_memory_stale, sender_key_memory_chosen, sender_key_chosen,
     app_state_key_missing, lid_mapping_asymmetric,
@@ -243,7 +243,7 @@ const TOLD_BY_MORE: [StateRule; 4] = [
 
 /// Findings about a session as a whole, however it is stored.
 pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
-    let rules: [StateRule; 14] = [
+    let rules: [StateRule; 15] = [
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
         pre_key_counter_behind::detect,
@@ -253,6 +253,7 @@ pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
         signal_session_predates_pairing::detect,
         signal_session_failing::detect,
         messages_failing::detect,
+        messages_not_decrypted::detect,
         log_not_understood::detect,
         sender_key_memory_orphan::detect,
         sender_key_memory_stale::detect,
