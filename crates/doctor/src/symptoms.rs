@@ -219,12 +219,10 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
 });
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    let known = [baileys::ROWS, gateways::ROWS, libsignal::ROWS, storage::ROWS, whatsmeow::ROWS, native::ROWS];
+    let known =
+        [baileys::ROWS, gateways::ROWS, libsignal::ROWS, storage::ROWS, whatsmeow::ROWS, native::ROWS];
     // What only says that something failed counts where none of the others says what.
-    known
-        .into_iter()
-        .chain([unknown::ROWS])
-        .flatten()
+    known.into_iter().chain([unknown::ROWS]).flatten()
 }
 
 /// Whether two names may be the same device: under Baileys 6 a log does not tell LIDs from phone numbers.

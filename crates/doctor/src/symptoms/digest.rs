@@ -129,7 +129,8 @@ impl Digest {
         let unknown = self.kinds.remove(&Class::UnknownFailure);
         let is_told = |id: &str| {
             let tallies = self.peers.values().chain(&self.nobody);
-            tallies.map(|tally| &tally.ids).any(|ids| ids.contains(id)) || self.kinds.values().any(|kind| kind.holds(id))
+            tallies.map(|tally| &tally.ids).any(|ids| ids.contains(id))
+                || self.kinds.values().any(|kind| kind.holds(id))
         };
         let unknown = unknown.and_then(|kind| kind.failures(Class::UnknownFailure, is_told));
         let known = std::mem::take(&mut self.kinds).into_iter();

@@ -61,7 +61,8 @@ impl Failures {
     /// every session that is stored.
     pub(crate) fn healed(&self, state: &SessionState) -> bool {
         let Some(last) = self.last_ms else { return false };
-        let later = |facts: &SignalFacts| facts.used > last || facts.open_created.is_some_and(|made| made > last);
+        let later =
+            |facts: &SignalFacts| facts.used > last || facts.open_created.is_some_and(|made| made > last);
         if self.peers.is_empty() {
             return !state.signal_sessions.is_empty() && state.signal_sessions.values().all(later);
         }

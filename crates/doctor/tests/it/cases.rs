@@ -230,9 +230,11 @@ fn pino(message: &str, id: usize) -> String {
 #[test]
 fn messages_that_fail_for_an_unknown_cause_are_told() {
     let pino: String = (0..6).map(|id| pino("brand new", id)).collect();
-    let evidence = |of: &str| format!("the log shows {of} that could not be decrypted: a cause that is not known here");
+    let evidence =
+        |of: &str| format!("the log shows {of} that could not be decrypted: a cause that is not known here");
     assert_eq!(not_decrypted(&pino), [(Severity::Error, evidence("6 messages of 1 contact"))]);
-    let bare = "{\"level\":50,\"msg\":\"failed to decrypt message\",\"err\":{\"message\":\"brand new\"}}\n".repeat(6);
+    let bare = "{\"level\":50,\"msg\":\"failed to decrypt message\",\"err\":{\"message\":\"brand new\"}}\n"
+        .repeat(6);
     assert_eq!(not_decrypted(&bare), [(Severity::Error, evidence("6 messages"))]);
     let whatsmeow = "Error decrypting message from X: something new\n".repeat(9);
     assert_eq!(not_decrypted(&whatsmeow), [(Severity::Error, evidence("9 messages"))]);
@@ -258,8 +260,11 @@ fn messages_that_fail_for_a_known_cause_are_told() {
         let facts = read_log(of(2).as_bytes(), "x.log".to_owned(), None).unwrap();
         assert_eq!(facts.told(), [format!("2 messages of 1 contact: {cause}")], "{message}");
     }
-    for (cause, told) in [("no valid sessions", "no session"), ("no sender key for 628111 in 120363", "no sender key")] {
-        let line = format!("[Client WARN] Error decrypting message 3EB0A from 628111:2@s.whatsapp.net: {cause}\n");
+    for (cause, told) in
+        [("no valid sessions", "no session"), ("no sender key for 628111 in 120363", "no sender key")]
+    {
+        let line =
+            format!("[Client WARN] Error decrypting message 3EB0A from 628111:2@s.whatsapp.net: {cause}\n");
         let log: String = (0..3).map(|n| line.replace("3EB0A", &format!("3EB0A{n}"))).collect();
         let evidence = format!("the log shows 3 messages of 1 contact that could not be decrypted: {told}");
         assert_eq!(not_decrypted(&log), [(Severity::Warning, evidence)]);
