@@ -81,7 +81,7 @@ impl Outcome {
             (true, ..) => "; the login is OK",
             (_, true, _) => "; there is no login yet",
             (.., true) => "; it holds no login, as the gateway keeps it elsewhere",
-            _ => "; its login is missing or damaged, and a new QR code is needed",
+            _ => ", but its login is missing or damaged",
         }
     }
 
