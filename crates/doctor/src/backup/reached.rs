@@ -33,8 +33,8 @@ pub struct Reached {
 impl Reached {
     /// What the newest backup of a session that holds a login holds; `None` when there is none that can be read.
     pub fn of_newest(shelf: &Shelf, label: &str, passphrase: Option<&Passphrase>) -> Option<Self> {
-        let archives = shelf.archives(Some(label)).ok()?.into_iter().take(LOOKED_THROUGH);
-        archives.filter_map(|(path, ..)| Self::of(&path, passphrase)).next()
+        let mut archives = shelf.archives(Some(label)).ok()?.into_iter().take(LOOKED_THROUGH);
+        archives.find_map(|(path, ..)| Self::of(&path, passphrase))
     }
 
     fn of(path: &Path, passphrase: Option<&Passphrase>) -> Option<Self> {

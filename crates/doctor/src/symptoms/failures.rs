@@ -111,7 +111,7 @@ impl Kind {
         let own = self.ids.iter().filter(|id| !is_told(id)).count();
         // One message is told in several lines, of which some have no id.
         let messages = if self.ids.is_empty() { self.lines } else { own };
-        (messages > 0).then(|| Failures {
+        (messages > 0).then_some(Failures {
             class,
             messages,
             contacts: self.peers.len(),

@@ -73,9 +73,9 @@ fn meaning(class: Class) -> Option<&'static str> {
         | Class::NoSenderKey
         | Class::InvalidPreKey
         | Class::SenderKeyFormat
-        | Class::UnknownFailure => return None,
+        | Class::UnknownFailure
         // Nothing is wrong.
-        Class::RekeyIn
+        | Class::RekeyIn
         | Class::RetryOut
         | Class::PreKeyMissing
         | Class::RestartRequired

@@ -65,8 +65,16 @@ impl Version {
         match (numbers.as_slice(), candidate) {
             ([6] | [6, 7], None) => Some(Self::Six),
             ([6, 7, 19..=24], None) => Some(Self::V6Late),
-            ([6, 7, 0..=18] | [6, 17, 16] | [6, 0..=6] | [6, 0..=6, _], None) => Some(Self::V6),
-            ([4 | 5] | [4 | 5, _] | [4 | 5, _, _], None) => Some(Self::V6),
+            (
+                [6, 7, 0..=18]
+                | [6, 17, 16]
+                | [6, 0..=6]
+                | [6, 0..=6, _]
+                | [4 | 5]
+                | [4 | 5, _]
+                | [4 | 5, _, _],
+                None,
+            ) => Some(Self::V6),
             ([6, _] | [6, _, _], None) => Some(Self::Newer),
             ([7, 0, 0], Some(1..=4)) => Some(Self::V7Early),
             ([7] | [7, 0], None) | ([7, 0, 0], Some(5..=NEWEST_CANDIDATE)) => Some(Self::V7),
