@@ -119,3 +119,32 @@ fn a_log_that_says_nothing_is_no_clean_bill() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && error.contains("a zip archive: unpack it first"), "{error}");
 }
+
+#[test]
+fn what_failed_is_told_alike_by_examine_and_health() {
+    let data = data();
+    let log = data.path().join("bot.txt");
+    let folder = data.path().join("auth_info");
+    for (message, code, says) in [
+        ("brand new", 1, "in the log     6 messages: a cause that is not known here"),
+        ("No session record", 0, "in the log     6 messages: no session"),
+    ] {
+        let line = format!(
+            "{{\"level\":50,\"msg\":\"failed to decrypt message\",\"err\":{{\"message\":\"{message}\"}}}}\n"
+        );
+        std::fs::write(&log, line.repeat(6)).unwrap();
+        let named = ["--log", log.to_str().unwrap()];
+        let json = |command: &[&str]| -> Value {
+            let output = run(data.path(), &[command, &named, &["--json"]].concat());
+            assert_eq!(output.status.code(), Some(code), "{}", out(&output));
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
+        let (examined, health) = (json(&["examine", folder.to_str().unwrap()]), json(&["health"]));
+        assert_eq!(examined["log_read"]["failures"][0]["messages"], 6, "{examined}");
+        for part in ["log", "log_read"] {
+            assert_eq!(examined[part], health[part], "{part}");
+        }
+        let page = out(&run(data.path(), &[&["health"][..], &named].concat()));
+        assert!(page.contains(says) && page.contains("messages_not_decrypted"), "{page}");
+    }
+}

@@ -15,7 +15,7 @@ use crate::repair::{self, Action, Applied, ApplyError, Extent, Plan, PlanError};
 use crate::secret::Passphrase;
 use crate::source::Folder;
 
-mod copies;
+pub(crate) mod copies;
 mod sources;
 mod store;
 
@@ -77,6 +77,31 @@ impl Outcome {
     /// There is no login yet, and nothing of one: all that is missing is a QR code.
     pub fn awaits_login(&self) -> bool {
         self.remaining.iter().any(|finding| findings::is_of_no_login(finding.code))
+    }
+
+    /// The login is where it should be: here, elsewhere as this gateway keeps it, or there is none yet.
+    pub fn misses_no_login(&self) -> bool {
+        !self.needs_qr || self.awaits_login() || self.remaining.iter().any(findings::is_of_login_elsewhere)
+    }
+
+    /// What is said of the login where there is nothing to repair.
+    pub fn login_unchanged(&self) -> &'static str {
+        match (self.login_kept, self.awaits_login(), self.misses_no_login()) {
+            (true, ..) => "; the login is OK",
+            (_, true, _) => "; there is no login yet",
+            (.., true) => "; it holds no login, as the gateway keeps it elsewhere",
+            _ => ", but its login is missing or damaged",
+        }
+    }
+
+    /// The state of the login after a repair, for people.
+    pub fn login(&self) -> &'static str {
+        match (self.login_kept, self.awaits_login(), self.misses_no_login()) {
+            (true, ..) => "kept: no new QR code is needed",
+            (_, true, _) => "none yet: scan the QR code that the gateway shows",
+            (.., true) => "not in this folder: the gateway keeps it elsewhere",
+            _ => "damaged: a new QR code is needed",
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::backup::archive::ArchiveError;
 use crate::backup::plain::Packed;
 use crate::backup::{Reached, plain};
+use crate::clean::copies;
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_MARKER, Name};
@@ -110,6 +111,14 @@ pub enum ExamineError {
     /// The store of whatsmeow could not be read.
     #[error(transparent)]
     Whatsmeow(#[from] whatsmeow::StoreError),
+    /// A release was told that does not tell how it stores.
+    #[error(
+        "{path} does not show which Baileys 6 wrote it, and 6.7.18 and 6.7.24 store keys of groups differently: say --baileys 6.7.18 or --baileys 6.7.24"
+    )]
+    WhichSix {
+        /// What was named.
+        path: PathBuf,
+    },
     /// Neither a folder nor a backup.
     #[error("{path} is neither a session folder nor a backup")]
     NotASession {
@@ -185,6 +194,8 @@ pub struct Examination {
     pub(crate) installed: Option<Version>,
     pub(crate) mode: Option<u32>,
     pub(crate) changed: usize,
+    /// There is no login, and copies of one lie near it.
+    has_copies: bool,
     pub(crate) store: Option<StoreSummary>,
     pub(crate) store_findings: Vec<Finding>,
     /// The archive holds a store of whatsmeow.
@@ -239,18 +250,22 @@ impl Examination {
         // A container's packages lie elsewhere than beside the place where its folder is held open.
         let is_here = folder.confined().trust() == Trust::Operator;
         let installed = if is_here { installed::near(folder.path()) } else { None };
-        Ok(Self {
+        let misses_login = !inventory.files.contains_key(CREDENTIALS) && inventory.holds_session_state();
+        let has_copies = misses_login && copies::are_near(folder);
+        Self {
             path: folder.path().to_owned(),
             inventory,
             layout,
             installed,
             mode,
             changed,
+            has_copies,
             store,
             store_findings,
             is_store_in_archive: false,
             packed: Vec::new(),
-        })
+        }
+        .with_known_release(options)
     }
 
     fn of_archive(path: &Path, options: &Options<'_>) -> Result<Self, ExamineError> {
@@ -277,18 +292,39 @@ impl Examination {
             reason => ExamineError::Archive { path: shown(path), reason },
         })?;
         let is_session = inventory.is_recognised();
-        Ok(Self {
+        Self {
             path: shown(path),
             inventory,
             layout: if is_session { Layout::Session } else { Layout::Foreign(Foreign::Nothing) },
             installed: None,
             mode: None,
             changed: 0,
+            has_copies: false,
             store: None,
             store_findings: Vec::new(),
             is_store_in_archive,
             packed,
-        })
+        }
+        .with_known_release(options)
+    }
+
+    /// Refuses a release that says too little for this folder.
+    fn with_known_release(self, options: &Options<'_>) -> Result<Self, ExamineError> {
+        let asks = options.version == Some(Version::Six) && self.six().is_none();
+        if asks { Err(ExamineError::WhichSix { path: self.path }) } else { Ok(self) }
+    }
+
+    /// Which of the releases that are called 6 is meant: the one that is installed, or that wrote the folder.
+    fn six(&self) -> Option<Version> {
+        let is_six = |version: &Version| matches!(version, Version::V6 | Version::V6Late);
+        if let Some(installed) = self.installed.filter(is_six) {
+            return Some(installed);
+        }
+        // They differ in nothing but these.
+        if !self.inventory.files.values().any(|file| matches!(file.name, Name::SenderKey { .. })) {
+            return Some(Version::V6);
+        }
+        self.inventory.written_by().filter(is_six).filter(|_| !self.inventory.is_of_two_releases())
     }
 
     /// What stands in the way of work on it: that it is no session's own folder.
@@ -308,7 +344,10 @@ impl Examination {
 
     /// The release that will run on it, where somebody or something says so.
     fn told(&self, options: &Options<'_>) -> Option<Version> {
-        options.version.or(self.installed)
+        match options.version {
+            Some(Version::Six) => self.six(),
+            told => told.or(self.installed),
+        }
     }
 
     /// Everything that is wrong, errors first.
@@ -321,6 +360,7 @@ impl Examination {
             version: self.version(options),
             mode: self.mode,
             changed: self.changed,
+            has_copies: self.has_copies,
         };
         if let Some(finding) = self.no_session() {
             // There is nothing else that could be said of a session.
@@ -337,6 +377,9 @@ impl Examination {
         let mut findings: Vec<Finding> =
             findings::for_folder(&view).into_iter().map(Finding::in_folder).collect();
         findings.extend(of_state);
+        if view.version == Some(Version::Newer) {
+            findings = findings.into_iter().map(findings::only_told).collect();
+        }
         // A file that was never written, and nothing else of a login: that is no login yet, and not a torn one.
         let is_blank = matches!(state.login, StoredLogin::Blank);
         let files = self.inventory.files.values().filter(|file| !is_blank || file.name != Name::Credentials);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::address::Address;
 use crate::examine::Options;
-use crate::finding::{Code, Finding, Subject};
+use crate::finding::{Code, Finding, Repair, Severity, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::key_pair::PreKey;
@@ -54,7 +54,7 @@ findings! {
     signal_session_skipped_many, signal_session_pending_mismatch, signal_session_contaminated,
     signal_session_identity_changed, signal_session_predates_pairing,
     signal_session_other_version, signal_session_lid_and_phone, signal_session_stranded,
-    signal_session_failing, messages_failing, log_not_understood, signal_session_chosen, ratchet_rolled_back,
+    signal_session_failing, messages_failing, messages_not_decrypted, log_not_understood, signal_session_chosen, ratchet_rolled_back,
     sender_key_empty, sender_key_malformed, sender_key_other_version, sender_key_carried_over, sender_key_unusable_skipped,
     sender_key_memory_orphan, sender_key_memory_stale, sender_key_memory_chosen, sender_key_chosen,
     app_state_key_missing, lid_mapping_asymmetric,
@@ -106,6 +106,8 @@ pub(crate) struct FolderView<'a> {
     pub(crate) mode: Option<u32>,
     /// How many files changed while they were read.
     pub(crate) changed: usize,
+    /// There is no login, and copies of one lie near it.
+    pub(crate) has_copies: bool,
 }
 
 /// Findings about an entry that cannot be read, or should not be there.
@@ -244,7 +246,7 @@ const TOLD_BY_MORE: [StateRule; 4] = [
 
 /// Findings about a session as a whole, however it is stored.
 pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
-    let rules: [StateRule; 15] = [
+    let rules: [StateRule; 16] = [
         credentials_reinitialised::detect,
         credentials_not_linked::detect,
         pre_key_counter_behind::detect,
@@ -255,6 +257,7 @@ pub(crate) fn for_state(view: &StateView<'_>) -> Vec<Finding> {
         signal_session_predates_pairing::detect,
         signal_session_failing::detect,
         messages_failing::detect,
+        messages_not_decrypted::detect,
         log_not_understood::detect,
         sender_key_memory_orphan::detect,
         sender_key_memory_stale::detect,
@@ -351,6 +354,32 @@ pub fn is_told_by_more(code: Code) -> bool {
 /// Whether a code is of the finding that there is no login yet.
 pub(crate) fn is_of_no_login(code: Code) -> bool {
     code == credentials_not_linked::CODE
+}
+
+/// A finding that follows from how a release stores, where nobody knows how that release does: told, and nothing is done.
+pub(crate) fn only_told(finding: Finding) -> Finding {
+    let by_release = [
+        signal_session_other_version::CODE,
+        signal_session_lid_and_phone::CODE,
+        signal_session_stranded::CODE,
+        sender_key_other_version::CODE,
+    ];
+    if !by_release.contains(&finding.code) {
+        return finding;
+    }
+    let advice = "nothing by itself: wakeeper does not know this release; where it stores as a known one does, name that one, as \
+                  --baileys 7.0.0-rc14";
+    Finding { severity: Severity::Warning, ..finding }.repair(Repair::Manual(advice))
+}
+
+/// Whether a finding tells that a gateway keeps its login elsewhere.
+pub(crate) fn is_of_login_elsewhere(finding: &Finding) -> bool {
+    finding.code == credentials_missing::CODE && finding.severity == Severity::Warning
+}
+
+/// The finding that no device is linked in a whatsmeow store.
+pub(crate) fn whatsmeow_not_linked() -> Finding {
+    credentials_not_linked::in_store()
 }
 
 /// Whether a code is of the finding that files of two accounts are mixed.

@@ -40,6 +40,8 @@ const OPENED: usize = 500;
 const ENTRIES: usize = 100_000;
 /// So many databases of other programs are looked into below a folder.
 const DATABASES_READ: usize = 20;
+/// So many files below a folder are looked at to tell whether they are databases.
+const FILES_LOOKED_AT: usize = 1_000;
 /// So many sessions are told of a folder.
 const FOUND: usize = 1_000;
 /// What the doctor leaves in a session's folder.
@@ -201,7 +203,7 @@ fn below(folder: &Folder, top: &Scan) -> (Vec<PathBuf>, Option<Foreign>) {
         scan.folders.iter().filter(|name| !is_passed_over(name)).map(|name| at.join(name)).collect()
     };
     let mut waiting: VecDeque<PathBuf> = enter(Path::new(""), top).into();
-    let (mut opened, mut entries, mut databases) = (0, 0, 0);
+    let (mut opened, mut entries, mut databases, mut files) = (0, 0, 0, FILES_LOOKED_AT);
     while let Some(path) = waiting.pop_front() {
         if opened == OPENED || entries > ENTRIES || sessions.len() == FOUND {
             break;
@@ -213,9 +215,10 @@ fn below(folder: &Folder, top: &Scan) -> (Vec<PathBuf>, Option<Foreign>) {
         if scan.session {
             sessions.push(path);
         } else {
-            databases += foreign::databases(&scan).count();
+            let found = foreign::databases(&inner, &scan, &mut files);
+            databases += found.len();
             if store.is_none() && databases <= DATABASES_READ {
-                store = foreign::store(&inner, &scan, &path);
+                store = foreign::store(&inner, &found, &path);
             }
             if path.components().count() < DEPTH {
                 waiting.extend(enter(&path, &scan));

@@ -18,7 +18,9 @@ mod baileys;
 mod beside;
 mod broken;
 mod digest;
+mod failures;
 mod gateways;
+mod known;
 mod libsignal;
 mod moment;
 mod native;
@@ -33,11 +35,13 @@ mod summary;
 mod text;
 mod told;
 mod trouble;
+mod unknown;
 mod unwrap;
 mod whatsmeow;
 
 pub use beside::read_logs_beside;
 pub use digest::{Digest, LogFacts, Unattributed, peer_failures, read_log};
+pub use failures::{Failures, cause};
 pub use reading::Reading;
 pub use redact::redact;
 pub use scan::Scanner;
@@ -73,6 +77,8 @@ pub enum Class {
     ChainClosed,
     /// A sender key in the shape of another Baileys version.
     SenderKeyFormat,
+    /// A message could not be decrypted, and the cause is none that is known.
+    UnknownFailure,
     /// A late message was decrypted with an archived session; the open one may be spoilt now.
     ClosedSessionHit,
     /// A contact negotiated a new session: healing.
@@ -114,6 +120,11 @@ impl Class {
             self,
             Self::AttemptFailed | Self::BadMac | Self::BadMacWrapped | Self::ChainClosed | Self::TooFarAhead
         )
+    }
+
+    /// Whether it tells that a message could not be decrypted, for whatever cause.
+    pub fn is_failure(self) -> bool {
+        self.is_session_failure() || cause(self).is_some()
     }
 }
 
@@ -208,9 +219,10 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
 });
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    [baileys::ROWS, gateways::ROWS, libsignal::ROWS, storage::ROWS, whatsmeow::ROWS, native::ROWS]
-        .into_iter()
-        .flatten()
+    let known =
+        [baileys::ROWS, gateways::ROWS, libsignal::ROWS, storage::ROWS, whatsmeow::ROWS, native::ROWS];
+    // What only says that something failed counts where none of the others says what.
+    known.into_iter().chain([unknown::ROWS]).flatten()
 }
 
 /// Whether two names may be the same device: under Baileys 6 a log does not tell LIDs from phone numbers.

@@ -27,7 +27,7 @@ pub struct FactFlags {
     /// *.log and nohup.out beside the session's folder, and in logs or log there, are read
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Baileys that will run on the session, such as 6.7.18 or 7.0.0-rc14; else the one installed beside it, or that wrote it
+    /// Baileys that will run on the session, such as 6.7.18 or 7.0.0-rc14 (6 is what the folder shows); else the one installed beside it, or that wrote it
     #[arg(long, value_name = "VERSION", value_parser = release)]
     pub(super) baileys: Option<Version>,
     /// Look for a log beside the folder when none is named.

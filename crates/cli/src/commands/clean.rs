@@ -269,7 +269,7 @@ fn show(page: &mut Page, outcome: &Outcome, order: Order, places: &Places) {
         page.line(page.tone(Tone::Warning, note));
     }
     if outcome.plan.is_empty() {
-        let login = if outcome.login_kept { "; the login is OK" } else { "" };
+        let login = outcome.login_unchanged();
         if order.contacts {
             page.line("No encryption state of the contacts that --peer names is stored here.");
         }
@@ -301,9 +301,10 @@ fn result(page: &mut Page, outcome: &Outcome, order: Order) {
         page.fact("freed", size(outcome.freed));
     }
     let login = match (outcome.login_kept, order.extent) {
-        (true, _) => page.tone(Tone::Good, "kept: no new QR code is needed"),
         (false, Extent::Everything) => "removed: scan a new QR code".to_owned(),
-        (false, _) => page.tone(Tone::Bad, "damaged: a new QR code is needed"),
+        (true, _) => page.tone(Tone::Good, outcome.login()),
+        _ if outcome.misses_no_login() => outcome.login().to_owned(),
+        _ => page.tone(Tone::Bad, outcome.login()),
     };
     page.fact("login", login);
     let checked = if outcome.healthy { "no error is left" } else { "errors are left" };
@@ -334,8 +335,6 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
 fn succeeded(outcome: &Outcome, order: Order) -> bool {
     match order.extent {
         Extent::Everything => order.dry_run || !outcome.declined,
-        Extent::Damaged | Extent::Stale | Extent::Ratchets => {
-            outcome.healthy && (!outcome.needs_qr || outcome.awaits_login())
-        }
+        Extent::Damaged | Extent::Stale | Extent::Ratchets => outcome.healthy && outcome.misses_no_login(),
     }
 }

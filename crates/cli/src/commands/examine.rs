@@ -7,9 +7,9 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use wakeeper_doctor::layout::{name_of, sessions_at, sessions_in};
-use wakeeper_doctor::symptoms::LogFacts;
+use wakeeper_doctor::symptoms::{LogFacts, Seen};
 use wakeeper_doctor::whatsmeow::{self, store_at};
-use wakeeper_doctor::{KnownFacts, Options, Report, examine};
+use wakeeper_doctor::{KnownFacts, Options, examine};
 use wakeeper_engine_store::Copies;
 use wakeeper_terminal::{Console, one_by_one, quoted};
 
@@ -26,7 +26,7 @@ use super::{health, verdict};
     wakeeper examine ./auth_info --log app.log\n  \
     docker logs my-bot 2>&1 | wakeeper examine ./auth_info --log -\n  \
     wakeeper examine session_backups/auth_info_20260131T120000000Z.tar.zst --json\n\n\
-    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.\n\
+    Exit code 1 when a finding of severity error exists: also when you name a log of another program.\n\
     docs/findings.md explains every code.")]
 pub struct Examine {
     /// Session folder (the one that holds creds.json), backup archive, a gateway's session database (engine.db), or a
@@ -47,12 +47,21 @@ pub struct Examine {
     sessions: SessionsFlag,
 }
 
-/// The report, and which log was read for it.
+/// The report, which log was read for it, and what was seen there.
 #[derive(Serialize)]
-struct Examined<'a> {
+struct Examined<'a, R> {
     #[serde(flatten)]
-    report: &'a Report,
+    report: &'a R,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    log: &'a [Seen],
     log_read: Option<&'a LogFacts>,
+}
+
+impl<'a, R> Examined<'a, R> {
+    fn of(report: &'a R, facts: &'a KnownFacts) -> Self {
+        let log_read = facts.log.as_ref();
+        Self { report, log: log_read.map_or(&[], |log| &log.seen), log_read }
+    }
 }
 
 impl Examine {
@@ -93,8 +102,7 @@ impl Examine {
         } else {
             examine(path, &options).with_context(|| failed(path))?
         };
-        let examined = Examined { report: &report, log_read: facts.log.as_ref() };
-        console.show(&examined, |page| {
+        console.show(&Examined::of(&report, &facts), |page| {
             heading(page, &report);
             health::show_log(page, &facts);
             show_findings(page, &report.findings);
@@ -111,7 +119,7 @@ impl Examine {
     fn whatsmeow(&self, store: &Path, facts: &KnownFacts, console: Console) -> anyhow::Result<ExitCode> {
         let options = facts.options(now_ms());
         let examined = whatsmeow::examine(store, self.device.as_deref(), &options)?;
-        console.show(&examined, |page| {
+        console.show(&Examined::of(&examined, facts), |page| {
             for device in examined.all() {
                 heading(page, &device.report);
                 page.fact("device", device.session.as_deref().unwrap_or("none is linked"));
@@ -119,6 +127,7 @@ impl Examine {
                 page.gap();
             }
             health::show_log(page, facts);
+            show_log_read(page, facts, store);
         })?;
         Ok(verdict(examined.healthy()))
     }

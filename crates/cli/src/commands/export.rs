@@ -28,7 +28,7 @@ pub struct Export {
     /// What the session is stored as there
     #[arg(long, value_enum)]
     format: Format,
-    /// The version of Baileys that will run on it: 6, 7, or in full such as 6.7.24
+    /// The version of Baileys that will run on it: 6 (which is 6.7.18), 7, or in full such as 6.7.24
     #[arg(long, value_name = "VERSION", default_value = "7", value_parser = release)]
     baileys: Version,
     /// The session's name in the gateway
@@ -59,7 +59,7 @@ impl Export {
         let lock = Lock::on_folder(&places.auth_info).context("the gateway must be stopped first")?;
         let format = match self.format {
             Format::Native => ExportFormat::Native,
-            Format::Baileys => ExportFormat::Baileys(self.baileys),
+            Format::Baileys => ExportFormat::Baileys(self.baileys.to_write()),
         };
         let order = ExportOrder {
             session: self.session,

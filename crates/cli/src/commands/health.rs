@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 use wakeeper_containers::docker::Purpose;
 use wakeeper_containers::session::ContainerReport;
-use wakeeper_doctor::{KnownFacts, symptoms};
-use wakeeper_model::plural;
+use wakeeper_doctor::KnownFacts;
+use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_offline as offline;
 use wakeeper_terminal::{Console, Page, Tone, quoted, typed};
 
@@ -21,7 +21,7 @@ use super::verdict;
 #[command(after_help = "Examples:\n  wakeeper health\n  wakeeper health --data-dir /srv/bot\n  \
     wakeeper health --container my-whatsapp-api\n  \
     wakeeper health --data-dir /srv/bot --log /srv/bot/logs/app.log\n\n\
-    Exit code 1 when a finding of severity error exists: also when a log that you name holds no line that is known here.")]
+    Exit code 1 when a finding of severity error exists: also when you name a log of another program.")]
 pub struct Health {
     /// Print one JSON document
     #[arg(long)]
@@ -103,13 +103,7 @@ pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
 
 /// What the log shows of the session as a whole.
 pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
-    for seen in facts.log.iter().flat_map(|log| &log.seen) {
-        if let Some(meaning) = seen.meaning {
-            page.fact("in the log", format!("{} × {}: {meaning}", seen.lines, symptoms::word(seen.class)));
-        }
-    }
-    if !facts.peer_failures.is_empty() {
-        let failing = plural(facts.peer_failures.len(), "contact device");
-        page.fact("in the log", format!("messages of {failing} could not be decrypted (Bad MAC)"));
+    for told in facts.log.iter().flat_map(LogFacts::told) {
+        page.fact("in the log", told);
     }
 }

@@ -16,6 +16,9 @@ use crate::secret::Passphrase;
 use crate::source::{Entry, Limits};
 use crate::state::{SenderKeyFacts, SignalFacts};
 
+/// So many backups are looked through for one with a login: an encrypted one takes about a second to open.
+const LOOKED_THROUGH: usize = 8;
+
 /// The ratchets of a backup.
 #[derive(Debug, Clone)]
 pub struct Reached {
@@ -28,10 +31,10 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// What the newest backup of a session holds; `None` when there is none that can be read.
+    /// What the newest backup of a session that holds a login holds; `None` when there is none that can be read.
     pub fn of_newest(shelf: &Shelf, label: &str, passphrase: Option<&Passphrase>) -> Option<Self> {
-        let (path, ..) = shelf.archives(Some(label)).ok()?.into_iter().next()?;
-        Self::of(&path, passphrase)
+        let mut archives = shelf.archives(Some(label)).ok()?.into_iter().take(LOOKED_THROUGH);
+        archives.find_map(|(path, ..)| Self::of(&path, passphrase))
     }
 
     fn of(path: &Path, passphrase: Option<&Passphrase>) -> Option<Self> {

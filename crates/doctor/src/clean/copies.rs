@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::shown;
 
+use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS};
+use crate::json;
 use crate::repair::{Constraint, RestoredCredentials};
 use crate::source::{Entry, EntryKind, Folder, Limits};
 
@@ -57,6 +59,26 @@ fn is_left_by_a_writer(name: &str) -> bool {
     name.strip_prefix("creds.json.").is_some_and(|rest| rest.split('.').all(is_word))
 }
 
+/// Whether two folders in the same one hold the same login: the same identity, sound in both.
+pub(crate) fn are_of_one_login(parent: &Path, own: &str, other: &str) -> bool {
+    let Ok(parent) = Folder::open(parent) else { return false };
+    let login = |name: &str| {
+        let (_, text) = read(&parent.below(name).ok()?, CREDENTIALS, PathBuf::new())?;
+        Some(Credentials::read(&json::parse(&text).ok()?))
+    };
+    let identity = login(own).and_then(|own| own.identity_public().copied());
+    let Some(identity) = identity else { return false };
+    let constraint = Constraint { identity: Some(identity), ..Constraint::default() };
+    login(other).is_some_and(|other| constraint.accepts(&other))
+}
+
+/// Whether a login lies near a folder that has none: its own, by where it is and what it is called.
+pub(crate) fn are_near(folder: &Folder) -> bool {
+    let is_login =
+        |(_, text): &Copy| json::parse(text).is_ok_and(|text| Credentials::read(&text).is_linked());
+    beside_the_file(folder).iter().any(is_login) || folders(folder).iter().any(is_login)
+}
+
 type Copy = (PathBuf, Vec<u8>);
 
 /// `creds.json.bak`, `creds.json.1234567`, `creds-backup.json` and their like.
@@ -64,7 +86,7 @@ fn beside_the_file(folder: &Folder) -> Vec<Copy> {
     let is_copy = |name: &str| name.starts_with("creds") && ![CREDENTIALS, MOVED_CREDENTIALS].contains(&name);
     let Ok((entries, _)) = folder.list_some(&LIMITS, is_copy) else { return Vec::new() };
     let files = newest(entries, EntryKind::File);
-    files.filter_map(|entry| read(folder, &entry.name, &folder.path().join(&entry.name))).collect()
+    files.filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name))).collect()
 }
 
 /// Folders in the session's own, and those beside it whose names begin as its own does.
@@ -95,7 +117,7 @@ fn in_folders_of(folder: &Folder, mut is_copy: impl FnMut(&str) -> bool) -> Vec<
     let Ok((entries, _)) = folder.list_some(&LIMITS, &mut is_copy) else { return Vec::new() };
     let copies = newest(entries, EntryKind::Directory).filter_map(|entry| {
         let inside = folder.below(&entry.name).ok()?;
-        read(&inside, CREDENTIALS, &folder.path().join(&entry.name).join(CREDENTIALS))
+        read(&inside, CREDENTIALS, folder.path().join(&entry.name).join(CREDENTIALS))
     });
     copies.collect()
 }
@@ -106,6 +128,6 @@ fn newest(mut entries: Vec<Entry>, kind: EntryKind) -> impl Iterator<Item = Entr
     entries.into_iter().take(LOOKED_INTO)
 }
 
-fn read(folder: &Folder, name: &str, path: &Path) -> Option<Copy> {
-    Some((path.to_owned(), folder.read(name, &LIMITS).ok()?))
+fn read(folder: &Folder, name: &str, path: impl Into<PathBuf>) -> Option<Copy> {
+    Some((path.into(), folder.read(name, &LIMITS).ok()?))
 }

@@ -10,7 +10,7 @@ use crate::formats::baileys::sender_key::SenderKeyFile;
 use crate::formats::baileys::session::SessionFile;
 use crate::formats::baileys::{app_state, small};
 use crate::inventory::{Facts, FileReport};
-use crate::json::{self, Defect, Value};
+use crate::json::{self, Value};
 use crate::model::SenderKeyName;
 use crate::source::{Entry, ReadError};
 use crate::state::{MemoryFacts, SenderKeyFacts, SignalFacts};
@@ -34,8 +34,8 @@ pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> 
 fn examine_text(entry: &Entry, name: &Name, text: &[u8]) -> (Facts, Vec<Finding>) {
     match json::parse(text) {
         Err(defect) => {
-            let is_blank = *name == Name::Credentials && matches!(defect, Defect::Empty | Defect::AllNul);
-            let facts = if is_blank { Facts::Blank } else { Facts::None };
+            let is_blank = text.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+            let facts = if is_blank && *name == Name::Credentials { Facts::Blank } else { Facts::None };
             (facts, findings::for_torn(&Torn { entry, name, text, defect }))
         }
         Ok(value) => examine_value(entry, name, &value),
@@ -47,6 +47,9 @@ fn examine_value(entry: &Entry, name: &Name, value: &Value<'_>) -> (Facts, Vec<F
         Name::Credentials => {
             let credentials = Credentials::read(value);
             let found = findings::for_credentials(&credentials);
+            if value.is_object() && value.members().is_empty() {
+                return (Facts::Blank, found);
+            }
             (Facts::Credentials(Box::new(credentials)), found)
         }
         Name::PreKey(id) => {

@@ -7,7 +7,8 @@
 //!
 //! Some gateways keep their credentials elsewhere and only the other keys in files: Evolution API v2 does, in its
 //! database. Such a folder never has a `creds.json`, and nothing is wrong with it; where it lies in a folder called
-//! `instances`, as Evolution's do, this is only a warning.
+//! `instances`, as Evolution's do, this is only a warning, unless a backup of it or a copy near it holds a login: then it once
+//! had one.
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ pub(crate) fn detect(view: &FolderView<'_>) -> Vec<Finding> {
     }
     let evidence = "creds.json does not exist, but Signal sessions or other state of a login do; a gateway that keeps its \
                     credentials elsewhere, as Evolution API v2 does in its database, has none here";
-    let found = if is_evolutions(view.path) {
+    let had_login = view.has_copies || view.options.reached.is_some();
+    let found = if is_evolutions(view.path) && !had_login {
         let advice = "nothing, when the gateway finds its credentials in its database";
         Finding::warning(CODE, Subject::Credentials, evidence).repair(Repair::Manual(advice))
     } else {

@@ -1,7 +1,8 @@
 //! The session was never linked.
 //!
 //! A fresh folder: the gateway shows a QR code and waits for it to be scanned, or for its pairing code to be typed in. An
-//! empty `creds.json` and nothing else is the same: a pairing that never finished leaves it. It may be removed.
+//! empty `creds.json` (nothing, blanks or `{}`) and nothing else is the same: a pairing that never finished leaves it. It may be
+//! removed. A store of whatsmeow in which no device is linked is the same, too.
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Subject};
@@ -28,4 +29,10 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
         StoredLogin::Missing | StoredLogin::Read(_) => found("no login yet: a QR code must be scanned"),
     };
     vec![found]
+}
+
+/// The same of a store of whatsmeow.
+pub(crate) fn in_store() -> Finding {
+    let evidence = "no login yet: no device is linked in this store; a QR code must be scanned";
+    Finding::info(CODE, Subject::Credentials, evidence)
 }

@@ -1,8 +1,9 @@
 //! No line of the log is one that wakeeper knows.
 //!
 //! It may be another program's log, written in a way that is not known here, or hold too little. It says nothing for or against
-//! the session. With a log that you named, this is an error, so that nobody takes it for a clean bill; with one that was found or
-//! a container's own, it is a remark. An empty log is a warning. Known are Baileys, libsignal, whatsmeow and wakeeper, as they
+//! the session. With a log that you named, this is an error, so that nobody takes it for a clean bill; a warning when its lines are
+//! written as a gateway's logger writes them. With one that was found or a container's own, it is a remark. An empty log is a
+//! warning. Known are Baileys, libsignal, whatsmeow and wakeeper, as they
 //! write by themselves, through pino, pino-pretty or `console.log`; behind the prefixes of Docker, compose, Kubernetes, journald,
 //! syslog, Heroku, CloudWatch and pm2; plain, gzip, zstd or UTF-16.
 
@@ -34,7 +35,11 @@ fn found(view: &StateView<'_>) -> Option<Finding> {
             } else {
                 format!("none of its {lines} lines is")
             };
-            let severity = if named { Severity::Error } else { Severity::Info };
+            let severity = match (named, log.reading.is_of_a_logger()) {
+                (true, false) => Severity::Error,
+                (true, true) => Severity::Warning,
+                (false, _) => Severity::Info,
+            };
             (severity, format!("{source}: {of} one that is known here, so it says nothing of the session"))
         }
     };

@@ -9,6 +9,8 @@ use crate::source::{Folder, Limits};
 
 /// So many files are opened to tell whose they are.
 const OPENED: usize = 8;
+/// So many files of a folder are looked at to tell whether they are databases.
+const LOOKED_AT: usize = 64;
 /// So much of a file is read.
 const READ: u64 = 1 << 20;
 /// How a database of SQLite begins.
@@ -77,25 +79,34 @@ impl Foreign {
 
 /// What a folder that is no session's, and has none below it, is.
 pub(super) fn of(folder: &Folder, scan: &Scan) -> Foreign {
-    let known = store(folder, scan, Path::new("")).or_else(|| tokens(folder, scan)).or_else(|| profile(scan));
+    let databases = databases(folder, scan, &mut LOOKED_AT.clone());
+    let known =
+        store(folder, &databases, Path::new("")).or_else(|| tokens(folder, scan)).or_else(|| profile(scan));
     known.unwrap_or_else(|| {
         let examples = scan.folders.iter().chain(&scan.files).take(EXAMPLES).cloned().collect();
         Foreign::Other { entries: scan.folders.len() + scan.files.len(), examples }
     })
 }
 
-/// Files that are called as databases are.
-pub(super) fn databases(scan: &Scan) -> impl Iterator<Item = &String> {
-    let endings = [".db", ".sqlite", ".sqlite3"];
-    scan.files.iter().filter(move |name| endings.iter().any(|end| name.ends_with(end)))
+/// Databases in a folder, those that are called like one first. Any name may be one's: `room` says how many files may still be
+/// looked at to tell.
+pub(super) fn databases<'a>(folder: &Folder, scan: &'a Scan, room: &mut usize) -> Vec<&'a String> {
+    let ends = |name: &str, endings: &[&str]| endings.iter().any(|end| name.ends_with(end));
+    let (named, others): (Vec<_>, Vec<_>) =
+        scan.files.iter().partition(|name| ends(name, &[".db", ".sqlite", ".sqlite3"]));
+    // What lies beside a database, and what other programs keep many of.
+    let others = others.into_iter().filter(|name| !ends(name, &["-wal", "-shm", "-journal", ".json"]));
+    let tried: Vec<_> = named.into_iter().chain(others).take(LOOKED_AT.min(*room)).collect();
+    *room -= tried.len();
+    tried.into_iter().filter(|name| is_database(folder, name)).take(OPENED).collect()
 }
 
-/// A database of whatsmeow in the folder at `path`.
-pub(super) fn store(folder: &Folder, scan: &Scan, path: &Path) -> Option<Foreign> {
-    let found = databases(scan).take(OPENED).find(|name| {
+/// A database of whatsmeow among those of the folder at `path`.
+pub(super) fn store(folder: &Folder, databases: &[&String], path: &Path) -> Option<Foreign> {
+    let found = databases.iter().find(|name| {
         // What was not moved out of its log yet counts, too.
-        let parts = [(*name).clone(), format!("{name}-wal")];
-        is_database(folder, name) && parts.iter().any(|part| names_table(&beginning(folder, part, READ)))
+        let parts = [(**name).clone(), format!("{name}-wal")];
+        parts.iter().any(|part| names_table(&beginning(folder, part, READ)))
     })?;
     Some(Foreign::Whatsmeow { database: path.join(found) })
 }

@@ -103,6 +103,14 @@ fn stores_of_other_programs_are_named() {
     fs::write(folder.path().join("gows/gows.db"), &database).unwrap();
     let found = Layout::at(folder.path());
     assert_eq!(found, Some(Layout::Foreign(Foreign::Whatsmeow { database: "gows/gows.db".into() })));
+    // It may have any name, and stand beside much else.
+    fs::rename(folder.path().join("gows/gows.db"), folder.path().join("gows/whatsapp")).unwrap();
+    fs::write(folder.path().join("gows/a.txt"), "x").unwrap();
+    let found = Layout::at(folder.path());
+    assert_eq!(found, Some(Layout::Foreign(Foreign::Whatsmeow { database: "gows/whatsapp".into() })));
+    let found = Layout::at(&folder.path().join("gows"));
+    assert_eq!(found, Some(Layout::Foreign(Foreign::Whatsmeow { database: "whatsapp".into() })));
+    fs::remove_file(folder.path().join("gows/whatsapp")).unwrap();
     // One that only has the name is none.
     fs::write(folder.path().join("gows/gows.db"), &database[..3000]).unwrap();
     assert!(matches!(Layout::at(folder.path()), Some(Layout::Foreign(Foreign::Other { .. }))));

@@ -10,6 +10,7 @@ use rustix::fs::{FileType, Stat};
 use wakeeper_private_fs::{Folder, FsError, shown};
 
 use super::{LogFacts, read_log};
+use crate::clean::copies::are_of_one_login;
 
 /// Where it is looked for, below the folder that the session's folder lies in.
 const FOLDERS: [&str; 3] = ["", "logs", "log"];
@@ -47,11 +48,11 @@ pub fn read_logs_beside(folder: &Path, now_ms: i64) -> Option<LogFacts> {
 fn newest(folder: &Path) -> Result<Vec<Found>, FsError> {
     let owner = Folder::named(folder)?.stat()?.st_uid;
     let folder = std::fs::canonicalize(folder).map_err(FsError::Io)?;
-    let (Some(parent), Some(own)) = (folder.parent(), folder.file_name().and_then(OsStr::to_str)) else {
+    let (Some(above), Some(own)) = (folder.parent(), folder.file_name().and_then(OsStr::to_str)) else {
         return Ok(Vec::new());
     };
-    let parent = Folder::named(parent)?;
-    if holds_others(&parent, own)? {
+    let parent = Folder::named(above)?;
+    if holds_others(&parent, above, own)? {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
@@ -72,15 +73,18 @@ fn newest(folder: &Path) -> Result<Vec<Found>, FsError> {
     Ok(found)
 }
 
-/// Whether sessions of others lie there: nobody knows whose a log is then. A copy of this one is none of them.
-fn holds_others(parent: &Folder, own: &str) -> Result<bool, FsError> {
-    let mut others = false;
+/// Whether sessions of others lie there: nobody knows whose a log is then. A copy of this one is none of them, whatever it is
+/// called.
+fn holds_others(parent: &Folder, above: &Path, own: &str) -> Result<bool, FsError> {
+    let mut sessions = Vec::new();
     each(parent, |name, stat| {
-        let is_folder = FileType::from_raw_mode(stat.st_mode).is_dir() && !name.starts_with(own);
+        let is_folder = FileType::from_raw_mode(stat.st_mode).is_dir() && name != own;
         let entry = || parent.below(Path::new(name)).and_then(|folder| folder.entry(CREDENTIALS));
-        others |= is_folder && entry().is_ok();
+        if is_folder && entry().is_ok() {
+            sessions.push(name.to_owned());
+        }
     })?;
-    Ok(others)
+    Ok(sessions.iter().any(|other| !are_of_one_login(above, own, other)))
 }
 
 /// The first entries whose names are text.
@@ -165,10 +169,24 @@ mod tests {
     fn beside_several_sessions_nobody_knows_whose_a_log_is() {
         let (dir, folder) = session();
         std::fs::write(dir.path().join("bot.log"), ATTEMPT).unwrap();
-        for (name, is_read) in [("auth_info_backup", true), ("another", false)] {
-            std::fs::create_dir(dir.path().join(name)).unwrap();
-            std::fs::write(dir.path().join(name).join(CREDENTIALS), "{}").unwrap();
+        let login = |fixture: &str| {
+            let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+            std::fs::read(fixtures.join(fixture).join(CREDENTIALS)).unwrap()
+        };
+        std::fs::write(folder.join(CREDENTIALS), login("baileys6")).unwrap();
+        assert!(read_logs_beside(&folder, 0).is_some());
+        for (name, login, is_read) in [
+            ("auth_info_2", login("baileys7"), false),
+            ("auth_info_backup", b"{}".to_vec(), false),
+            ("auth_info_copy", login("baileys6"), true),
+            ("before", login("baileys6"), true),
+            ("another", login("baileys7"), false),
+        ] {
+            let other = dir.path().join(name);
+            std::fs::create_dir(&other).unwrap();
+            std::fs::write(other.join(CREDENTIALS), login).unwrap();
             assert_eq!(read_logs_beside(&folder, 0).is_some(), is_read, "{name}");
+            std::fs::remove_dir_all(other).unwrap();
         }
     }
 

@@ -7,8 +7,9 @@ use std::io::Read;
 use serde::Serialize;
 use wakeeper_model::time::rfc3339;
 
+use super::failures::{Failures, Kind};
 use super::summary::{Seen, seen};
-use super::{Class, PeerFailures, Reading, Symptom, scan_each};
+use super::{Class, PeerFailures, Reading, Symptom, cause, scan_each, word};
 use crate::address::Address;
 
 /// Contacts that are told apart; what comes of others counts as of nobody.
@@ -35,6 +36,9 @@ pub struct LogFacts {
     pub reading: Reading,
     /// Messages that failed, and nobody knows whose.
     pub unattributed: Option<Unattributed>,
+    /// Messages that failed for other causes than a broken Signal session.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failures>,
     /// A person named the log, so that something is expected of it.
     #[serde(skip)]
     pub named: bool,
@@ -78,12 +82,16 @@ pub struct Digest {
     classes: BTreeMap<Class, usize>,
     peers: BTreeMap<Address, Tally>,
     nobody: Option<Tally>,
+    kinds: BTreeMap<Class, Kind>,
 }
 
 impl Digest {
     /// Takes one in.
     pub fn add(&mut self, symptom: &Symptom) {
         *self.classes.entry(symptom.class).or_default() += 1;
+        if cause(symptom.class).is_some() {
+            self.kinds.entry(symptom.class).or_default().add(symptom);
+        }
         if !symptom.class.is_session_failure() {
             return;
         }
@@ -96,8 +104,9 @@ impl Digest {
     }
 
     /// What they say together.
-    pub fn facts(self, source: String, reading: Reading) -> LogFacts {
+    pub fn facts(mut self, source: String, reading: Reading) -> LogFacts {
         let unattributed = self.unattributed();
+        let other_failures = self.failures();
         let failures = |(peer, tally): (Address, Tally)| PeerFailures {
             peer,
             messages: tally.messages(),
@@ -108,10 +117,24 @@ impl Digest {
             sources: vec![source],
             reading,
             unattributed,
+            failures: other_failures,
             named: false,
             seen: seen(self.classes),
             peer_failures: self.peers.into_iter().map(failures).collect(),
         }
+    }
+
+    /// What failed for other causes. A message that one line tells the cause of is not one of unknown cause.
+    fn failures(&mut self) -> Vec<Failures> {
+        let unknown = self.kinds.remove(&Class::UnknownFailure);
+        let is_told = |id: &str| {
+            let tallies = self.peers.values().chain(&self.nobody);
+            tallies.map(|tally| &tally.ids).any(|ids| ids.contains(id))
+                || self.kinds.values().any(|kind| kind.holds(id))
+        };
+        let unknown = unknown.and_then(|kind| kind.failures(Class::UnknownFailure, is_told));
+        let known = std::mem::take(&mut self.kinds).into_iter();
+        known.filter_map(|(class, kind)| kind.failures(class, |_| false)).chain(unknown).collect()
     }
 
     /// One message is told in several ways: where one of them names the contact, the others need not.
@@ -143,6 +166,12 @@ impl LogFacts {
                 None => self.peer_failures.push(more),
             }
         }
+        for more in other.failures {
+            match self.failures.iter_mut().find(|known| known.class == more.class) {
+                Some(known) => known.add(more),
+                None => self.failures.push(more),
+            }
+        }
         self.unattributed = match (self.unattributed.take(), other.unattributed) {
             (Some(one), Some(other)) => Some(Unattributed {
                 messages: one.messages + other.messages,
@@ -150,6 +179,19 @@ impl LogFacts {
             }),
             (one, other) => one.or(other),
         };
+    }
+
+    /// What it shows of the session, a line each, for people.
+    pub fn told(&self) -> Vec<String> {
+        let seen = self.seen.iter().filter_map(|seen| {
+            let meaning = seen.meaning?;
+            Some(format!("{} × {}: {meaning}", seen.lines, word(seen.class)))
+        });
+        let failing = (!self.peer_failures.is_empty()).then(|| {
+            let failing = wakeeper_model::plural(self.peer_failures.len(), "contact device");
+            format!("messages of {failing} could not be decrypted (Bad MAC)")
+        });
+        seen.chain(failing).chain(self.failures.iter().map(Failures::describe)).collect()
     }
 
     /// What was read, in one line for people.
@@ -186,7 +228,9 @@ impl LogFacts {
     /// Nothing in it happened after this: failures without a time are taken to be as late as that.
     pub fn not_after(&mut self, ms: i64) {
         let untimed = self.peer_failures.iter_mut().map(|failures| &mut failures.last_ms);
-        untimed.chain(self.unattributed.iter_mut().map(|failures| &mut failures.last_ms)).for_each(|last| {
+        let of_nobody = self.unattributed.iter_mut().map(|failures| &mut failures.last_ms);
+        let of_causes = self.failures.iter_mut().map(|failures| &mut failures.last_ms);
+        untimed.chain(of_nobody).chain(of_causes).for_each(|last| {
             last.get_or_insert(ms);
         });
     }

@@ -46,6 +46,12 @@ const SPELLINGS: &[&str] = &[
     r"\b(?P<d>\d{1,2})/(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/(?P<y>[12]\d{3}):(?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?: (?P<z>[+-]\d{4})\b)?",
     // 11/20/2026, 10:00:40 AM: with AM and PM the month comes first
     r"\b(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>[12]\d{3}), (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d) (?P<p>[AP]M)\b",
+    // 20/11/2026, 10:00:40 and 11/20/2026 10:00:40: see `day_and_month`
+    r"\b(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>[12]\d{3})(?P<c>,)? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b",
+    // 20.11.2026 10:00:40, 20.11.2026, 10:00:40
+    r"\b(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>[12]\d{3}),? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b",
+    // Fri, 20 Nov 2026 10:00:40 GMT
+    r"\b(?P<d>\d{1,2}) (?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?P<y>[12]\d{3}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?: (?P<z>GMT|UTC|[+-]\d{4})\b)?",
 ];
 
 /// Milliseconds or seconds since 1970 at the very beginning: CloudWatch's CSV, old pino-pretty, `dmesg`-like exports.
@@ -82,9 +88,13 @@ pub(super) fn find(line: &[u8], now_ms: Option<i64>) -> Option<(Moment, Range<us
 fn spelled(found: &Captures<'_>, now_ms: Option<i64>) -> Option<Moment> {
     let number =
         |name| -> Option<i16> { std::str::from_utf8(found.name(name)?.as_bytes()).ok()?.parse().ok() };
-    let month = match found.name("n") {
-        Some(name) => i8::try_from(MONTHS.chunks(3).position(|month| month == name.as_bytes())? + 1).ok()?,
-        None => i8::try_from(number("m")?).ok()?,
+    let (day, month) = match (number("a"), number("b"), found.name("n")) {
+        (Some(first), Some(second), _) => day_and_month(first, second, found.name("c").is_some())?,
+        (.., Some(name)) => {
+            let month = MONTHS.chunks(3).position(|month| month == name.as_bytes())? + 1;
+            (number("d")?, i16::try_from(month).ok()?)
+        }
+        _ => (number("d")?, number("m")?),
     };
     let hour = match (found.name("p").map(|half| half.as_bytes()[0]), number("h")?) {
         (Some(b'P'), hour @ 1..=12) => hour % 12 + 12,
@@ -95,8 +105,8 @@ fn spelled(found: &Captures<'_>, now_ms: Option<i64>) -> Option<Moment> {
     let zone = found.name("z").map(|zone| zone.as_bytes());
     let written = Written {
         year: number("y").or_else(|| now_ms.map(year))?,
-        month,
-        day: i8::try_from(number("d")?).ok()?,
+        month: i8::try_from(month).ok()?,
+        day: i8::try_from(day).ok()?,
         clock: [hour, number("i")?, number("s")?].map(|part| i8::try_from(part).unwrap_or(-1)),
         millis: found.name("f").map_or(0, |digits| millis(digits.as_bytes())),
         ahead: zone.map_or(Some(0), minutes_ahead)?,
@@ -108,6 +118,16 @@ fn spelled(found: &Captures<'_>, now_ms: Option<i64>) -> Option<Moment> {
         at_ms = Written { year: written.year - 1, ..written }.ms()?;
     }
     Some(Moment { at_ms, has_zone: zone.is_some() })
+}
+
+/// Which of two numbers is the day. With a comma, as `toLocaleString` writes it, and without AM or PM, the day comes first;
+/// without one either may, and only a number above 12 tells.
+fn day_and_month(first: i16, second: i16, comma: bool) -> Option<(i16, i16)> {
+    match (first > 12, second > 12, comma) {
+        (true, ..) | (false, false, true) => Some((first, second)),
+        (false, true, _) => Some((second, first)),
+        (false, false, false) => None,
+    }
 }
 
 /// The first three digits of a fraction.
@@ -194,6 +214,18 @@ mod tests {
         ] {
             assert_eq!(at(line), Some((AT + off, false)), "{line}");
         }
+        for line in [
+            "20/11/2026, 10:00:40 failed",
+            "[20/11/2026 10:00:40] failed",
+            "[11/20/2026 10:00:40] failed",
+            "20.11.2026 10:00:40 failed",
+            "[20.11.2026, 10:00:40] failed",
+        ] {
+            assert_eq!(at(line), Some((AT - 123, false)), "{line}");
+        }
+        assert_eq!(at("Fri, 20 Nov 2026 10:00:40 GMT failed"), Some((AT - 123, true)));
+        // The fifth of June in most places.
+        assert_eq!(at("05/06/2026, 10:00:40 x"), at("2026-06-05 10:00:40 x"));
         assert_eq!(at("127.0.0.1 - - [20/Nov/2026:10:00:40 +0000] GET"), Some((AT - 123, true)));
     }
 
@@ -217,6 +249,8 @@ mod tests {
             "[10:00:40.123] ERROR (7): x",
             "5511900000002:3@s.whatsapp.net",
             "11/20/2026, 99:00:40 AM x",
+            "[05/06/2026 10:00:40] x",
+            "20.13.2026 10:00:40 x",
         ] {
             assert_eq!(at(line), None, "{line}");
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
+use super::known::is_gateways;
 use super::moment::Moment;
 use super::text::Stored;
 use super::unwrap::{Layout, Line};
@@ -30,6 +31,9 @@ pub struct Reading {
     /// What it is stored as.
     #[serde(serialize_with = "stored_names")]
     pub stored: Vec<Stored>,
+    /// Its beginning holds lines of a gateway, however little they say.
+    #[serde(skip)]
+    pub is_gateways: bool,
     /// Why it was not read to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broke_off: Option<String>,
@@ -44,10 +48,14 @@ fn stored_names<S: Serializer>(stored: &[Stored], serializer: S) -> Result<S::Ok
 }
 
 impl Reading {
-    /// Whether it can be told from this log that something is, or is not, wrong: lines were known, or are written as loggers
-    /// of gateways write them.
+    /// Whether it can be told from this log that something is, or is not, wrong: it holds lines that are known.
     pub fn is_understood(&self) -> bool {
-        self.understood > 0 || self.layouts.iter().any(|layout| layout.is_loggers())
+        self.understood > 0 || self.is_gateways
+    }
+
+    /// Whether its lines are written as loggers of gateways write them.
+    pub fn is_of_a_logger(&self) -> bool {
+        self.layouts.iter().any(|layout| layout.is_loggers())
     }
 
     /// A time that was seen.
@@ -67,6 +75,7 @@ impl Reading {
     pub(super) fn sample(&mut self, line: &Line<'_>) {
         self.layouts.extend(&line.layouts);
         self.layouts.extend(line.logger());
+        self.is_gateways = self.is_gateways || is_gateways(&line.text);
     }
 
     /// Whether the beginning is not over.
@@ -81,6 +90,7 @@ impl Reading {
         [other.from_ms, other.to_ms].into_iter().flatten().for_each(|at| self.saw_ms(at));
         self.zone_assumed |= other.zone_assumed;
         self.layouts.extend(other.layouts);
+        self.is_gateways |= other.is_gateways;
         self.stored.extend(other.stored);
         self.stored.sort_unstable();
         self.stored.dedup();

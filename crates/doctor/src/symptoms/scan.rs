@@ -175,14 +175,16 @@ impl Scanner {
                 continue;
             }
             known = true;
-            // Two spellings of one thing in one line are one thing.
-            if classes.contains(&row.class) {
+            // Two spellings of one thing in one line are one thing, and what tells no cause is one with what does.
+            let is_told = row.class == Class::UnknownFailure && self.tells_failure(&classes);
+            if is_told || classes.contains(&row.class) {
                 continue;
             }
             classes.push(row.class);
             let told = told.get_or_insert_with(|| Told::of(text, line.at, &self.record, self.now_ms));
             let symptom = told.symptom(row, captures.as_ref(), text);
             self.reading.saw(told.at);
+            self.take_back_unknown(symptom.class);
             let may_wait = matches!(row.peer, PeerIn::NextFrame | PeerIn::JsonKey);
             if may_wait && symptom.peer.is_none() && !told.is_json {
                 self.wait(symptom, sink);
@@ -197,6 +199,19 @@ impl Scanner {
         self.reading.understood += u64::from(known);
         if frame.is_some() || self.lines_waited >= FRAMES || self.waiting.len() >= WAITING {
             self.settle(frame.as_ref(), sink);
+        }
+    }
+
+    /// Whether this line, or one before it that still waits for a contact, tells that a message failed.
+    fn tells_failure(&self, classes: &[Class]) -> bool {
+        let waiting = self.waiting.iter().map(|symptom| &symptom.class);
+        classes.iter().chain(waiting).any(|class| *class != Class::UnknownFailure && class.is_failure())
+    }
+
+    /// Takes back what waits and tells no cause: a line that belongs to it does.
+    fn take_back_unknown(&mut self, class: Class) {
+        if class != Class::UnknownFailure && class.is_failure() {
+            self.waiting.retain(|symptom| symptom.class != Class::UnknownFailure);
         }
     }
 

@@ -59,7 +59,27 @@ fn meaning(class: Class) -> Option<&'static str> {
         Class::ClosedSessionHit => {
             "a late message was decrypted with an archived Signal session: the open one may be spoilt"
         }
-        _ => return None,
+        Class::RetryUnanswered => "contacts asked for messages once more that the gateway no longer has",
+        Class::RowQuarantined => "a stored Signal session could not be read and was set aside",
+        // Told contact by contact, or cause by cause.
+        Class::AttemptFailed
+        | Class::SessionFrame
+        | Class::BadMac
+        | Class::BadMacWrapped
+        | Class::ChainClosed
+        | Class::TooFarAhead
+        | Class::CounterRepeat
+        | Class::NoSession
+        | Class::NoSenderKey
+        | Class::InvalidPreKey
+        | Class::SenderKeyFormat
+        | Class::UnknownFailure
+        // Nothing is wrong.
+        | Class::RekeyIn
+        | Class::RetryOut
+        | Class::PreKeyMissing
+        | Class::RestartRequired
+        | Class::ConnectionOpen => return None,
     })
 }
 

@@ -163,10 +163,14 @@ fn damaged(path: &Path, reason: &str) -> Report {
 
 fn unlinked(store: &Store, moved: &[Moved]) -> Report {
     let file = store.file();
-    let found = moved.iter().map(|moved| {
+    let told = moved.iter().map(|moved| {
         findings::moved_from_store(&file, format!("{} was moved to {}", moved.device, moved.to))
     });
-    report(store.path(), &file, CredentialsState::Missing, 0, found.collect())
+    let mut found: Vec<_> = told.collect();
+    if found.is_empty() {
+        found.push(findings::whatsmeow_not_linked());
+    }
+    report(store.path(), &file, CredentialsState::Missing, 0, found)
 }
 
 fn report(

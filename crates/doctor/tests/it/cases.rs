@@ -179,6 +179,12 @@ fn a_log_of_something_else_is_no_clean_bill() {
     assert_eq!(errors(&read(&other, true)), [("log_not_understood", ".".to_owned())]);
     assert!(codes(&examined(&read(&other, false)), Severity::Info).contains(&"log_not_understood"));
     assert_eq!(codes(&examined(&read("", true)), Severity::Warning), ["log_not_understood"]);
+    // It is written as a gateway's logger writes, and no line is known.
+    let orders = "{\"level\":30,\"time\":1795168840123,\"msg\":\"order was paid\"}\n".repeat(15);
+    let facts = read(&orders, true);
+    assert_eq!(troubles(&facts), ["log_not_understood"]);
+    let report = examined(&facts);
+    assert!(report.findings.iter().any(|finding| finding.evidence.contains("none of its 15 lines")));
     // A quiet gateway is understood, though nothing is wrong.
     for quiet in [
         "{\"level\":30,\"time\":1795168840123,\"msg\":\"recv 1 messages\"}\n",
@@ -199,7 +205,68 @@ proptest::proptest! {
         if !facts.reading.is_understood() {
             let report = examined(&facts);
             proptest::prop_assert!(report.findings.iter().any(|finding| finding.code.as_str() == "log_not_understood"));
-            proptest::prop_assert!(!report.healthy || facts.reading.lines == 0);
+            proptest::prop_assert!(
+                !report.healthy || facts.reading.lines == 0 || facts.reading.is_of_a_logger()
+            );
         }
+    }
+}
+
+/// The evidence about messages that could not be decrypted, and how grave it is.
+fn not_decrypted(log: &str) -> Vec<(Severity, String)> {
+    let facts = LogFacts { named: true, ..read_log(log.as_bytes(), "x.log".to_owned(), None).unwrap() };
+    let found = examined(&facts).findings.into_iter();
+    let about = found.filter(|finding| finding.code.as_str() == "messages_not_decrypted");
+    about.map(|finding| (finding.severity, finding.evidence)).collect()
+}
+
+fn pino(message: &str, id: usize) -> String {
+    format!(
+        "{{\"level\":50,\"key\":{{\"remoteJid\":\"628111@s.whatsapp.net\",\"id\":\"3EB0AA{id}\"}},\
+         \"err\":{{\"type\":\"Error\",\"message\":\"{message}\"}},\"msg\":\"failed to decrypt message\"}}\n"
+    )
+}
+
+#[test]
+fn messages_that_fail_for_an_unknown_cause_are_told() {
+    let pino: String = (0..6).map(|id| pino("brand new", id)).collect();
+    let evidence =
+        |of: &str| format!("the log shows {of} that could not be decrypted: a cause that is not known here");
+    assert_eq!(not_decrypted(&pino), [(Severity::Error, evidence("6 messages of 1 contact"))]);
+    let bare = "{\"level\":50,\"msg\":\"failed to decrypt message\",\"err\":{\"message\":\"brand new\"}}\n"
+        .repeat(6);
+    assert_eq!(not_decrypted(&bare), [(Severity::Error, evidence("6 messages"))]);
+    let whatsmeow = "Error decrypting message from X: something new\n".repeat(9);
+    assert_eq!(not_decrypted(&whatsmeow), [(Severity::Error, evidence("9 messages"))]);
+    let pretty = "[10:00:40.123] ERROR (7): failed to decrypt message\n    err: {\n      \"message\": \"brand new\"\n    }\n";
+    assert_eq!(not_decrypted(&pretty.repeat(4)), [(Severity::Error, evidence("4 messages"))]);
+    assert_eq!(not_decrypted(&pretty.repeat(1)), [(Severity::Warning, evidence("1 message"))]);
+    // What has a cause that is known is told by that alone.
+    assert_eq!(not_decrypted(&pretty.replace("brand new", "Bad MAC").repeat(4)), []);
+}
+
+#[test]
+fn messages_that_fail_for_a_known_cause_are_told() {
+    for (message, cause) in [
+        ("Key used already or never filled", "a message key that was used before"),
+        ("No session record", "no session"),
+        ("Invalid PreKey ID", "a pre-key that is not here"),
+        ("No session found to decrypt message", "no sender key"),
+    ] {
+        let of = |count: usize| (0..count).map(|id| pino(message, id)).collect::<String>();
+        let evidence = format!("the log shows 3 messages of 1 contact that could not be decrypted: {cause}");
+        assert_eq!(not_decrypted(&of(3)), [(Severity::Warning, evidence)]);
+        assert_eq!(not_decrypted(&of(2)), []);
+        let facts = read_log(of(2).as_bytes(), "x.log".to_owned(), None).unwrap();
+        assert_eq!(facts.told(), [format!("2 messages of 1 contact: {cause}")], "{message}");
+    }
+    for (cause, told) in
+        [("no valid sessions", "no session"), ("no sender key for 628111 in 120363", "no sender key")]
+    {
+        let line =
+            format!("[Client WARN] Error decrypting message 3EB0A from 628111:2@s.whatsapp.net: {cause}\n");
+        let log: String = (0..3).map(|n| line.replace("3EB0A", &format!("3EB0A{n}"))).collect();
+        let evidence = format!("the log shows 3 messages of 1 contact that could not be decrypted: {told}");
+        assert_eq!(not_decrypted(&log), [(Severity::Warning, evidence)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wakeeper_doctor::backup::{CreateOptions, Shelf, create, newest_sound};
+use wakeeper_doctor::backup::{CreateOptions, Reached, Shelf, create, newest_sound};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{CredentialsState, Options};
 use wakeeper_doctor::repair::{Constraint, Extent};
@@ -183,7 +183,7 @@ fn sessions_with_another_phone_of_the_same_number_are_of_another_link() {
 
 #[test]
 fn an_empty_file_alone_is_no_login_yet_and_may_go() {
-    for content in [&b""[..], &[0; 512]] {
+    for content in [&b""[..], &[0; 512], b"{}", b" {\n}\n", b"\n", b" \t\r\n"] {
         let (dir, shelf) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(dir.path().join("creds.json"), content).unwrap();
         let found = report(dir.path());
@@ -191,6 +191,7 @@ fn an_empty_file_alone_is_no_login_yet_and_may_go() {
         assert!(found.findings[0].evidence.starts_with("no login yet"), "{:?}", found.findings);
         let outcome = cleaned(dir.path(), shelf.path(), false);
         assert!(outcome.applied && outcome.healthy && outcome.awaits_login(), "{outcome:?}");
+        assert!(outcome.login().starts_with("none yet"));
         assert!(contents(dir.path()).is_empty());
     }
     // One that begins as a login does may be all that is left of it.
@@ -225,4 +226,18 @@ fn a_gateway_that_keeps_its_credentials_elsewhere_is_told_apart() {
     let found = examine(&dir, &Options::at(NOW_MS)).unwrap();
     assert_eq!(codes(&found, Severity::Error), Vec::<&str>::new());
     assert_eq!(codes(&found, Severity::Warning), ["credentials_missing"]);
+    let shelf = tempfile::tempdir().unwrap();
+    let outcome = cleaned(&dir, shelf.path(), true);
+    assert!(outcome.healthy && outcome.misses_no_login(), "{outcome:?}");
+    // A copy of a login beside it, or a backup: this one is lost.
+    let copied = dir.with_file_name("3f1c0f8e-7b1d-4a53-9f6e-000000000001.bak");
+    std::fs::create_dir(&copied).unwrap();
+    std::fs::copy(fixture_path("baileys6").join("creds.json"), copied.join("creds.json")).unwrap();
+    assert_eq!(codes(&report(&dir), Severity::Error), ["credentials_missing"]);
+    std::fs::remove_dir_all(copied).unwrap();
+    let whole = copy("baileys6");
+    back_up(whole.path(), shelf.path(), NOW_MS - 1000);
+    let reached = Reached::of_newest(&Shelf::at(shelf.path()), "bot", None).unwrap();
+    let told = Options { reached: Some(&reached), ..Options::at(NOW_MS) };
+    assert_eq!(codes(&examine(&dir, &told).unwrap(), Severity::Error), ["credentials_missing"]);
 }

@@ -117,3 +117,26 @@ fn live_files_of_a_downgrade_are_left_alone() {
     let found = report(dir.path());
     assert!(found.healthy, "{:#?}", found.findings);
 }
+
+#[test]
+fn six_is_what_the_folder_shows_or_is_asked_for() {
+    for fixture in ["baileys6", "baileys6.7.24"] {
+        let (found, outcome) = for_release(copy(fixture).path(), "6");
+        assert!(found.healthy && outcome.plan.is_empty(), "{fixture}: {outcome:?}");
+    }
+    let options = Options { version: Version::of_release("6"), ..Options::at(NOW_MS) };
+    let refused = examine(copy("baileys7").path(), &options).unwrap_err().to_string();
+    assert!(refused.contains("--baileys 6.7.18 or --baileys 6.7.24"), "{refused}");
+}
+
+#[test]
+fn nothing_is_renamed_or_removed_for_a_release_that_is_not_known() {
+    for (fixture, release) in
+        [("baileys6", "8.0.0"), ("baileys6.7.24", "6.8.0"), ("baileys7", "6.8.0"), ("baileys6", "7.0.0")]
+    {
+        let (found, outcome) = for_release(copy(fixture).path(), release);
+        assert!(found.healthy && outcome.plan.is_empty(), "{fixture} under {release}: {outcome:?}");
+    }
+    let (found, _) = for_release(copy("baileys6").path(), "8.0.0");
+    assert!(codes(&found, Severity::Warning).contains(&"sender_key_other_version"), "{:?}", found.findings);
+}

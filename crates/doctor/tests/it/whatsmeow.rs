@@ -80,7 +80,8 @@ fn an_empty_store_waits_for_a_qr_code() {
     assert_eq!(store_at(dir.path()).unwrap(), Some(path.clone()));
     let report = examine(&path, &options()).unwrap();
     assert_eq!((report.format, report.credentials), (Format::Whatsmeow, CredentialsState::Missing));
-    assert!(report.healthy && report.findings.is_empty());
+    assert_eq!(codes(&report, Severity::Info), ["credentials_not_linked"]);
+    assert!(report.healthy && report.findings.len() == 1);
     let error = whatsmeow::hand_over(&path, None, NOW_MS).unwrap_err();
     assert!(matches!(error, StoreError::NoDevice { .. }), "{error}");
 }

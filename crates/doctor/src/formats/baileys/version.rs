@@ -14,13 +14,16 @@ pub enum Version {
     /// 6.7.19 to 6.7.24.
     #[serde(rename(serialize = "6", deserialize = "6.7.19"))]
     V6Late,
+    /// 6 and no more, as people write it: one of the two above.
+    #[serde(rename(serialize = "6", deserialize = "6.7"))]
+    Six,
     /// 7.0.0-rc.1 to rc.4.
     #[serde(rename(serialize = "7", deserialize = "7.0.0-rc.1"))]
     V7Early,
     /// 7.0.0-rc.5 to rc14.
     #[serde(rename = "7")]
     V7,
-    /// Newer than any that wakeeper was tried with; taken for one like the newest of those.
+    /// One that wakeeper was not tried with; taken for one like the newest, but nothing is renamed or removed for its sake.
     #[serde(rename(serialize = "7", deserialize = "8"))]
     Newer,
 }
@@ -31,7 +34,13 @@ const NEWEST_CANDIDATE: u32 = 14;
 impl Version {
     /// How it stores sender keys.
     pub fn sender_keys(self) -> Shape {
-        if self == Self::V6 { Shape::Array } else { Shape::Buffer }
+        if matches!(self, Self::V6 | Self::Six) { Shape::Array } else { Shape::Buffer }
+    }
+
+    /// The release that a folder is written for: 6 and no more is 6.7.18.
+    #[must_use]
+    pub fn to_write(self) -> Self {
+        if self == Self::Six { Self::V6 } else { self }
     }
 
     /// Whether the name of a device's file says that its number is a LID, and whether it keeps LIDs of phone numbers.
@@ -54,9 +63,19 @@ impl Version {
         };
         let numbers: Vec<u32> = numbers.split('.').map(number).collect::<Option<_>>()?;
         match (numbers.as_slice(), candidate) {
+            ([6] | [6, 7], None) => Some(Self::Six),
             ([6, 7, 19..=24], None) => Some(Self::V6Late),
-            ([6, 7, patch], None) if *patch > 24 => Some(Self::Newer),
-            ([4..=6] | [4..=6, _] | [4..=6, _, _], None) => Some(Self::V6),
+            (
+                [6, 7, 0..=18]
+                | [6, 17, 16]
+                | [6, 0..=6]
+                | [6, 0..=6, _]
+                | [4 | 5]
+                | [4 | 5, _]
+                | [4 | 5, _, _],
+                None,
+            ) => Some(Self::V6),
+            ([6, _] | [6, _, _], None) => Some(Self::Newer),
             ([7, 0, 0], Some(1..=4)) => Some(Self::V7Early),
             ([7] | [7, 0], None) | ([7, 0, 0], Some(5..=NEWEST_CANDIDATE)) => Some(Self::V7),
             ([major] | [major, _] | [major, _, _], _) if *major >= 7 => Some(Self::Newer),
@@ -83,7 +102,8 @@ impl std::fmt::Display for Version {
             Self::V6Late => "6.7.19 to 6.7.24",
             Self::V7Early => "7.0.0-rc.1 to rc.4",
             Self::V7 => "7.0.0-rc.5 to rc14",
-            Self::Newer => "newer than 7.0.0-rc14",
+            Self::Six => "6.7.18 or 6.7.24",
+            Self::Newer => "of a release that wakeeper does not know (taken for one like 7.0.0-rc14)",
         })
     }
 }
@@ -95,7 +115,12 @@ mod tests {
     #[test]
     fn a_release_tells_how_it_stores() {
         for (text, version) in [
-            ("6", Version::V6),
+            ("6", Version::Six),
+            ("6.7", Version::Six),
+            ("6.6.0", Version::V6),
+            ("5.0.0", Version::V6),
+            ("6.8.0", Version::Newer),
+            ("8.0.0", Version::Newer),
             ("6.7.9", Version::V6),
             ("6.7.18", Version::V6),
             ("6.7.19", Version::V6Late),
