@@ -13,8 +13,8 @@ mod repairer;
 mod stale;
 
 pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
+pub(crate) use credentials::constraint;
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
-pub(crate) use credentials::{constraint, past_a_gap};
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, Sources, plan};
 pub(crate) use repairer::is_sound;
