@@ -21,9 +21,6 @@ pub use signal_session::{
 /// A public key in Signal's spelling, type byte first.
 pub type PublicKey = [u8; 33];
 
-/// The greatest id of a pre-key: the protocol writes three bytes of it.
-pub const HIGHEST_PRE_KEY_ID: u32 = 0x00ff_ffff;
-
 /// Everything that one linked device owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {

@@ -7,8 +7,7 @@
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Subject};
 use crate::formats::baileys::credentials::Credentials;
-use crate::model::HIGHEST_PRE_KEY_ID;
-use crate::repair::past_a_gap;
+use crate::formats::baileys::key_pair::{HIGHEST_PRE_KEY_ID, past_a_gap};
 
 pub(crate) const CODE: Code = Code("pre_key_counter_range");
 

@@ -5,7 +5,7 @@
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Subject};
-use crate::model::HIGHEST_PRE_KEY_ID;
+use crate::formats::baileys::key_pair::HIGHEST_PRE_KEY_ID;
 
 pub(crate) const CODE: Code = Code("pre_key_counters_crossed");
 

@@ -37,10 +37,12 @@ pub(crate) fn detect_packed(folders: &[String]) -> Option<Finding> {
         return None;
     }
     let top = "the archive's top folder";
-    let names = folders.iter().take(NAMED).map(|folder| if folder.is_empty() { top } else { folder.as_str() });
+    let names =
+        folders.iter().take(NAMED).map(|folder| if folder.is_empty() { top } else { folder.as_str() });
     let names: Vec<_> = names.collect();
     let more = if folders.len() > NAMED { ", ..." } else { "" };
-    let evidence = format!("it holds {} sessions, and none was checked: {}{more}", folders.len(), names.join(", "));
+    let evidence =
+        format!("it holds {} sessions, and none was checked: {}{more}", folders.len(), names.join(", "));
     let what = "unpack it, and name the folder of one session";
     Some(Finding::error(CODE, ".", evidence).repair(Repair::Manual(what)))
 }

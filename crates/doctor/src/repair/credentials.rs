@@ -4,16 +4,11 @@ use std::path::PathBuf;
 
 use crate::examine::{Examination, Options};
 use crate::formats::baileys::credentials::{Credentials, Salvage, pre_key_id};
+use crate::formats::baileys::key_pair::past_a_gap;
 use crate::formats::baileys::name::CREDENTIALS;
 use crate::inventory::Inventory;
 use crate::json;
-use crate::model::HIGHEST_PRE_KEY_ID;
 use crate::source::Folder;
-
-/// Credentials from a backup forget the pre-keys that were made since. Those that are still here tell their ids;
-/// those that were given away and used do not, so the counters jump over a gap that no gateway fills between two
-/// backups. Ids have 24 bits.
-const MARGIN: u32 = 1000;
 
 /// What is known of the login that the credentials must belong to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,11 +70,6 @@ impl RestoredCredentials {
     pub(crate) fn next_pre_key_id(&self) -> Option<i64> {
         Credentials::read(&json::parse(&self.content).ok()?).next_pre_key_id
     }
-}
-
-/// The counters behind a gap of ids that may have been given out.
-pub(crate) fn past_a_gap(free: u32) -> u32 {
-    free.saturating_add(MARGIN).min(HIGHEST_PRE_KEY_ID)
 }
 
 /// What the folder still tells about its login.

@@ -11,10 +11,9 @@ use crate::address::{Address, Domain};
 use crate::curve::KEY_TYPE;
 use crate::examine::UnreadRow;
 use crate::finding::Subject;
+use crate::formats::baileys::key_pair::HIGHEST_PRE_KEY_ID;
 use crate::formats::whatsmeow::records;
-use crate::model::{
-    AppStateKey, AppStateVersion, Credentials, Fingerprint, HIGHEST_PRE_KEY_ID, SenderKeyName, Session, Token,
-};
+use crate::model::{AppStateKey, AppStateVersion, Credentials, Fingerprint, SenderKeyName, Session, Token};
 use crate::secret::Secret;
 
 /// What a device of a store holds.

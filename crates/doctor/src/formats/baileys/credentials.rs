@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::field::{Defect, Fields, Problem, any_bytes};
 use super::key_pair::KeyPair;
 use crate::address::Address;
+use crate::formats::baileys::key_pair::HIGHEST_PRE_KEY_ID;
 use crate::json::{self, Value};
-use crate::model::HIGHEST_PRE_KEY_ID;
 use crate::secret::Secret;
 
 /// What `creds.json` holds, as far as it can be read. Every field is optional because any may be damaged;

@@ -5,6 +5,14 @@ use crate::curve;
 use crate::json::Value;
 use crate::secret::Secret;
 
+/// The greatest id of a pre-key: the protocol writes three bytes of it.
+pub const HIGHEST_PRE_KEY_ID: u32 = 0x00ff_ffff;
+
+/// Credentials from a backup forget the pre-keys that were made since. Those that are still here tell their ids;
+/// those that were given away and used do not, so the counters jump over a gap that no gateway fills between two
+/// backups. Ids have 24 bits.
+const MARGIN: u32 = 1000;
+
 /// An X25519 key pair, as it is stored: the two halves need not belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
@@ -44,4 +52,9 @@ impl PreKey {
         let pair = KeyPair::read(&mut Fields::new(value, "", &mut defects));
         Self { pair, defects }
     }
+}
+
+/// The counters behind a gap of ids that may have been given out.
+pub(crate) fn past_a_gap(free: u32) -> u32 {
+    free.saturating_add(MARGIN).min(HIGHEST_PRE_KEY_ID)
 }

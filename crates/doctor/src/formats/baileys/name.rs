@@ -2,7 +2,7 @@
 //! as `__` and `:` as `-`.
 
 use crate::address::Address;
-use crate::model::HIGHEST_PRE_KEY_ID;
+use crate::formats::baileys::key_pair::HIGHEST_PRE_KEY_ID;
 
 /// The file of the login.
 pub const CREDENTIALS: &str = "creds.json";
