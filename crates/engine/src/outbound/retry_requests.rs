@@ -323,7 +323,7 @@ mod tests {
         let receipt = Receipt::builder()
             .message_ids(vec!["A".to_owned()])
             .source(source)
-            .timestamp(Default::default())
+            .timestamp(whatsapp_rust::wacore::time::from_secs(0).expect("a time"))
             .r#type(ReceiptType::Delivered)
             .offline(false)
             .build();
