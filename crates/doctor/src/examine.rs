@@ -324,7 +324,13 @@ impl Examination {
         if !self.inventory.files.values().any(|file| matches!(file.name, Name::SenderKey { .. })) {
             return Some(Version::V6);
         }
-        self.inventory.written_by().filter(is_six).filter(|_| !self.inventory.is_of_two_releases())
+        let of_two = self.inventory.is_of_two_releases();
+        match self.inventory.written_by() {
+            Some(version) if is_six(&version) => Some(version).filter(|_| !of_two),
+            // Written by a later line: what is called 6 without more was 6.7.18 for years, and loses nothing but sender keys.
+            Some(_) => Some(Version::V6),
+            None => Some(Version::V6).filter(|_| !of_two),
+        }
     }
 
     /// What stands in the way of work on it: that it is no session's own folder.

@@ -119,13 +119,23 @@ fn live_files_of_a_downgrade_are_left_alone() {
 }
 
 #[test]
-fn six_is_what_the_folder_shows_or_is_asked_for() {
+fn six_is_what_the_folder_shows_or_the_release_of_years() {
     for fixture in ["baileys6", "baileys6.7.24"] {
         let (found, outcome) = for_release(copy(fixture).path(), "6");
         assert!(found.healthy && outcome.plan.is_empty(), "{fixture}: {outcome:?}");
     }
+    // A folder of 7.x shows none: as ever, 6.7.18 is meant.
+    let plans = ["6", "6.7.18"].map(|release| for_release(copy("baileys7").path(), release).1.plan);
+    assert!(!plans[0].is_empty() && plans[0] == plans[1], "{plans:?}");
+    // Keys of both in one: what is meant is asked for.
+    let mixed = copy("baileys6.7.24");
+    for (name, content) in contents(copy("baileys6").path()) {
+        if name.starts_with("sender-key-1") {
+            std::fs::write(mixed.path().join(name), content).unwrap();
+        }
+    }
     let options = Options { version: Version::of_release("6"), ..Options::at(NOW_MS) };
-    let refused = examine(copy("baileys7").path(), &options).unwrap_err().to_string();
+    let refused = examine(mixed.path(), &options).unwrap_err().to_string();
     assert!(refused.contains("--baileys 6.7.18 or --baileys 6.7.24"), "{refused}");
 }
 
