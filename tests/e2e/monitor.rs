@@ -93,7 +93,9 @@ async fn read(watch: &Watch, lines: u32) {
 async fn opened(watch: &Watch, count: usize) -> Vec<Value> {
     eventually(&format!("{count} incident(s)"), PATIENCE, async || {
         let all = watch.incidents().await;
-        if all.len() == count { Ok(all) } else { Err(format!("{all:?}")) }
+        // A row gets its number first, and with its first step its words.
+        let told = all.iter().all(|one| one["summary"] != "");
+        if all.len() == count && told { Ok(all) } else { Err(format!("{all:?}")) }
     })
     .await
 }
