@@ -26,7 +26,7 @@ async fn every_setting_has_its_effect() {
     write(&checkout, &GUIDE.map(Line::text));
     checkout.guide(UP_MONITORED).await.code(0);
     checkout.wait_monitor("repairs a session").await;
-    checkout.wait_monitor("or 10 of all in 60 s; a full reset: never").await;
+    checkout.wait_monitor("or 10 of all contacts in 60 s; full reset: off").await;
     let environment = "docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' whatsapp-api";
     let environment = checkout.shell(environment).await.code(0);
     for line in GUIDE.map(Line::text) {
@@ -37,8 +37,8 @@ async fn every_setting_has_its_effect() {
     let other = ["SESSION_CLEANUP_ENABLED=false", "SESSION_ERROR_THRESHOLD=3", "AUTO_CLEANUP_ON_ERROR=true"];
     write(&checkout, &other);
     checkout.guide(UP_MONITORED).await.code(0);
-    checkout.wait_monitor("sessions are reported").await;
-    checkout.wait_monitor("or 3 of all in 60 s; a full reset: allowed as the last resort").await;
+    checkout.wait_monitor("only reports a session").await;
+    checkout.wait_monitor("or 3 of all contacts in 60 s; full reset: allowed as the last resort").await;
 
     write(&checkout, &["ENABLE_ERROR_MONITORING=false"]);
     checkout.guide(UP_MONITORED).await.code(0);
