@@ -257,7 +257,7 @@ impl Checkout {
     /// Waits until the log of compose's session monitor holds a text.
     pub async fn wait_monitor(&self, text: &str) {
         let service = "label=com.docker.compose.service=session-monitor";
-        let log = format!("docker logs $(docker ps --quiet --filter {service})");
+        let log = format!("docker logs $(docker ps --all --quiet --filter {service}) 2>&1");
         eventually(&format!("{text:?} in the monitor's log"), PATIENCE, async || {
             let said = self.shell(&log).await;
             if said.out.contains(text) { Ok(()) } else { Err(said) }

@@ -44,10 +44,13 @@ async fn every_setting_has_its_effect() {
     checkout.guide(UP_MONITORED).await.code(0);
     checkout.wait_monitor("nothing is watched").await;
 
-    // What nobody understands is refused by name, by the gateway too; nobody waits for what ends again and again.
+    // What nobody understands is refused by name by whoever uses it; nobody waits for what ends again and again.
     write(&checkout, &["SESSION_ERROR_THRESHOLD=many"]);
+    checkout.guide(UP_MONITORED).await.code(0);
+    checkout.wait_monitor("SESSION_ERROR_THRESHOLD").await;
+    write(&checkout, &["BACKUP_INTERVAL=often"]);
     let said = checkout.guide(START).await.code(1);
-    said.complains("SESSION_ERROR_THRESHOLD").complains("container whatsapp-api ended with exit code 2");
+    said.complains("BACKUP_INTERVAL").complains("container whatsapp-api ended with exit code 2");
 }
 
 /// G14: the flag beats the variable, the variable beats the default, whichever tool is asked.

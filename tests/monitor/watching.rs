@@ -328,7 +328,7 @@ async fn a_session_that_went_back_is_told_and_its_newest_backup_stays_the_newest
     }
     std::fs::write(printer.record(), record.to_string()).expect("put an older record back");
     let line = watch.wait_line("the scheduled backup failed, trying again in 1 s").await;
-    assert!(line.contains("1 file of the session lie(s) behind its newest backup"), "{line}");
+    assert!(line.contains("its newest backup is ahead of it in 1 file,"), "{line}");
     watch.wait_metric("wakeeper_backups_total", "result=\"made\"", 1.0).await;
     // It is what shows the damage, and the doctor mends by it.
     let health = watch.care(&["health"]).await;

@@ -37,7 +37,7 @@ pub enum RunningBackupError {
     Backup(#[from] BackupError),
     /// An older copy was put back.
     #[error(
-        "an older copy of the session was put back: {files} are older than in its newest backup, so no new backup is made. \
+        "an older copy of the session was put back: its newest backup is ahead of it in {files}, so no new backup is made. \
          `wakeeper clean` repairs that, and backups go on then"
     )]
     Behind {

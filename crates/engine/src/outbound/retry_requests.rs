@@ -32,9 +32,12 @@ const MAX_FILE: u64 = 8 << 20;
 /// for messages that never were pushes out its own. Only the client answers those, while its connection lasts.
 const MAX_REQUESTS: usize = 1_000;
 const MAX_OF_ACCOUNT: usize = 100;
-/// How many requests of one account are written before they are acknowledged, in a minute. Those beyond are written with the
-/// next round of answers, so that nobody keeps the disk busy.
-const MAX_SYNCED: u32 = 30;
+/// How many requests of one account are written before they are acknowledged, in a minute: as many as are kept of it, so that
+/// none which is kept is lost with the process. Those beyond are written with the next round of answers, so that nobody keeps
+/// the disk busy. They push out older ones, which may be lost as well.
+const MAX_SYNCED_REQUESTS: u32 = MAX_OF_ACCOUNT as u32;
+/// The same for what one account confirms. A confirmation that is lost with the process costs a copy, no message.
+const MAX_SYNCED_CONFIRMATIONS: u32 = 30;
 const MINUTE_MS: i64 = 60_000;
 /// How often a request is answered again whose device does not confirm.
 const MAX_ANSWERS: u8 = 3;
@@ -60,9 +63,16 @@ struct Inner {
     /// Counts the changes; the file has those up to `written`.
     changes: u64,
     written: u64,
-    /// How many requests of an account were synced in the minute that began then.
-    synced: HashMap<String, u32>,
+    /// What was written at once for each account, in the minute that began then.
+    synced: HashMap<String, Synced>,
     minute_ms: i64,
+}
+
+/// How much of one account was written at once in a minute.
+#[derive(Debug, Default)]
+struct Synced {
+    requests: u32,
+    confirmations: u32,
 }
 
 impl RetryRequests {
@@ -114,8 +124,8 @@ impl RetryRequests {
     }
 
     /// A device confirmed messages. The disk knows it when this returns, and the receipt is acknowledged after that: a process
-    /// that is killed then does not send them again. As with requests, those of one account beyond [`MAX_SYNCED`] in a minute,
-    /// and those that cannot be written now, are written with the next round of answers.
+    /// that is killed then does not send them again. Those of one account beyond [`MAX_SYNCED_CONFIRMATIONS`] in a minute, and
+    /// those that cannot be written now, are written with the next round of answers.
     pub(crate) fn confirmed(&self, receipt: &Receipt, state: &SessionState) {
         let now_ms = state.clock().now_ms();
         if self.inner().confirm(receipt, now_ms) {
@@ -197,7 +207,9 @@ impl Inner {
             return false;
         }
         self.make_room(request.account());
-        let at_once = self.may_sync(request.account(), now_ms);
+        let synced = &mut self.synced_of(request.account(), now_ms).requests;
+        *synced += 1;
+        let at_once = *synced <= MAX_SYNCED_REQUESTS;
         self.open.push(RetryRequest { connection: self.connection, ..request });
         self.changes += 1;
         at_once
@@ -225,14 +237,12 @@ impl Inner {
         }
     }
 
-    fn may_sync(&mut self, account: &str, now_ms: i64) -> bool {
+    fn synced_of(&mut self, account: &str, now_ms: i64) -> &mut Synced {
         if !(0..MINUTE_MS).contains(&now_ms.saturating_sub(self.minute_ms)) {
             self.minute_ms = now_ms;
             self.synced.clear();
         }
-        let synced = self.synced.entry(account.to_owned()).or_default();
-        *synced += 1;
-        *synced <= MAX_SYNCED
+        self.synced.entry(account.to_owned()).or_default()
     }
 
     /// Takes out what a device has now; answers whether that is to be written at once.
@@ -251,7 +261,9 @@ impl Inner {
             return false;
         };
         self.keep(|open| !is_confirmed(open));
-        self.may_sync(&account, now_ms)
+        let synced = &mut self.synced_of(&account, now_ms).confirmations;
+        *synced += 1;
+        *synced <= MAX_SYNCED_CONFIRMATIONS
     }
 
     fn keep(&mut self, keep: impl Fn(&RetryRequest) -> bool) {
@@ -294,6 +306,23 @@ mod tests {
         at_once
     }
 
+    /// Takes in the confirmation of one message, as [`RetryRequests::confirmed`] does; answers whether it was written at once.
+    fn confirm(requests: &RetryRequests, id: &str) -> bool {
+        let source = MessageSource { sender: BEN.parse().expect("a JID"), ..Default::default() };
+        let receipt = Receipt::builder()
+            .message_ids(vec![id.to_owned()])
+            .source(source)
+            .timestamp(whatsapp_rust::wacore::time::from_secs(0).expect("a time"))
+            .r#type(ReceiptType::Delivered)
+            .offline(false)
+            .build();
+        let at_once = requests.inner().confirm(&receipt, 2);
+        if at_once {
+            requests.write().expect("written");
+        }
+        at_once
+    }
+
     fn count_of(requests: &RetryRequests, account: &str) -> usize {
         requests.inner().open.iter().filter(|open| open.account() == account).count()
     }
@@ -319,20 +348,27 @@ mod tests {
         let requests = in_folder(folder.path());
         add(&requests, BEN, "A");
         add(&requests, BEN, "B");
-        let source = MessageSource { sender: BEN.parse().expect("a JID"), ..Default::default() };
-        let receipt = Receipt::builder()
-            .message_ids(vec!["A".to_owned()])
-            .source(source)
-            .timestamp(whatsapp_rust::wacore::time::from_secs(0).expect("a time"))
-            .r#type(ReceiptType::Delivered)
-            .offline(false)
-            .build();
-        if requests.inner().confirm(&receipt, 2) {
-            requests.write().expect("written");
-        }
+        assert!(confirm(&requests, "A"));
         let left: Vec<String> =
             in_folder(folder.path()).due(2).into_iter().map(|request| request.id).collect();
         assert_eq!(left, ["B"]);
+    }
+
+    #[test]
+    fn every_request_that_is_kept_is_on_the_disk_whatever_was_confirmed_meanwhile() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let requests = in_folder(folder.path());
+        for id in 0..MAX_OF_ACCOUNT {
+            add(&requests, BEN, &id.to_string());
+            if id % 2 == 0 {
+                confirm(&requests, &id.to_string());
+            }
+        }
+        let kept = |requests: &RetryRequests| -> Vec<String> {
+            requests.inner().open.iter().map(|open| open.id.clone()).collect()
+        };
+        assert_eq!(kept(&in_folder(folder.path())), kept(&requests));
+        assert_eq!(kept(&requests).len(), MAX_OF_ACCOUNT / 2);
     }
 
     #[test]
@@ -354,8 +390,10 @@ mod tests {
     fn who_asks_fast_does_not_keep_the_disk_busy() {
         let folder = tempfile::tempdir().expect("a folder");
         let requests = in_folder(folder.path());
-        let written = (0..50).filter(|id| add(&requests, BEN, &id.to_string())).count();
-        assert_eq!(written, MAX_SYNCED as usize);
+        let written = (0..MAX_OF_ACCOUNT + 50).filter(|id| add(&requests, BEN, &id.to_string())).count();
+        assert_eq!(written, MAX_SYNCED_REQUESTS as usize);
+        let written = (50..MAX_OF_ACCOUNT + 50).filter(|id| confirm(&requests, &id.to_string())).count();
+        assert_eq!(written, MAX_SYNCED_CONFIRMATIONS as usize);
         assert!(add(&requests, "77:1@s.whatsapp.net", "A"), "others are not held up by it");
         let mut inner = requests.inner();
         assert!(inner.add(asked_by(BEN, "later"), 2 + MINUTE_MS), "nor is it a minute later");
@@ -365,13 +403,13 @@ mod tests {
     fn what_is_not_written_yet_outlives_a_connection() {
         let folder = tempfile::tempdir().expect("a folder");
         let requests = in_folder(folder.path());
-        for id in 0..=MAX_SYNCED {
+        for id in 0..=MAX_SYNCED_REQUESTS {
             add(&requests, BEN, &id.to_string());
         }
-        requests.remove(&asked_by(BEN, "0"));
+        requests.remove(&asked_by(BEN, "1"));
         requests.begin(folder.path(), 2);
-        assert_eq!(count_of(&requests, "491702000001"), MAX_SYNCED as usize);
-        assert!(!requests.is_open(&asked_by(BEN, "0")), "what was confirmed does not come back");
+        assert_eq!(count_of(&requests, "491702000001"), MAX_OF_ACCOUNT - 1);
+        assert!(!requests.is_open(&asked_by(BEN, "1")), "what was confirmed does not come back");
     }
 
     #[test]
