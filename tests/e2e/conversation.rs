@@ -57,11 +57,11 @@ async fn receipts(from: &Party, to: &Party) {
     from.wait_ack(&id, Ack::Read).await;
 }
 
-async fn wait_id(party: &Party, id: &str) -> Seen {
+pub async fn wait_id(party: &Party, id: &str) -> Seen {
     party.wait_seen(&format!("message {id}"), |all| all.iter().find(|seen| seen.id == id).cloned()).await
 }
 
-async fn picture_goes(from: &Party, to: &Party, seed: u64) {
+pub async fn picture_goes(from: &Party, to: &Party, seed: u64) {
     let bytes = picture(seed, 70_000);
     let id = from.send(&to.chat(), &Message::Image(bytes.clone())).await;
     assert_eq!(wait_id(to, &id).await.what, What::Image);

@@ -22,6 +22,7 @@ mod older;
 mod own_session;
 mod pairing;
 mod picture;
+mod proxy;
 mod receivers;
 mod status;
 mod transfer;

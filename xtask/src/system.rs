@@ -57,6 +57,7 @@ pub fn setup() -> Result<Environment, String> {
     let mut environment = self::tools()?;
     c_compiler()?;
     file_systems()?;
+    proxies()?;
     languages_and_packaging()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
@@ -84,6 +85,17 @@ fn c_compiler() -> Result<(), String> {
 fn file_systems() -> Result<(), String> {
     let found = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].iter().any(|path| Path::new(path).exists());
     if found { Ok(()) } else { debian(&["e2fsprogs"]) }
+}
+
+/// Makes sure of the proxies that sessions are connected through.
+fn proxies() -> Result<(), String> {
+    let wanted = [("tinyproxy", "tinyproxy-bin"), ("microsocks", "microsocks"), ("stunnel4", "stunnel4")];
+    let is_there = |name: &str| {
+        ["/usr/bin", "/usr/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(name).exists())
+    };
+    let missing: Vec<&str> =
+        wanted.iter().filter(|(name, _)| !is_there(name)).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { debian(&missing) }
 }
 
 /// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, and of what checks

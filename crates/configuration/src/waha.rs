@@ -17,7 +17,7 @@ const PASSWORD: Meaning = Meaning::Protected(
 );
 const TLS: Meaning = Meaning::Protected("this gateway speaks HTTP; put a proxy that speaks HTTPS before it");
 const PROXY: Meaning =
-    Meaning::Protected("connections to WhatsApp do not go through a proxy that is set for all");
+    Meaning::Protected("there is no proxy for all sessions; give each its own, config.proxy in its settings");
 const DATABASE: Meaning = Meaning::NotNeeded;
 
 /// WAHA's settings that are known by name.

@@ -22,6 +22,7 @@ pub use life::health::{EngineHealth, SessionHealth};
 pub use life::lock::{Lock, LockError};
 pub use life::qr::terminal_qr;
 pub use life::registry::Sessions;
+pub use life::transport::proxy::ProxyError;
 pub use life::watch::WatchTimes;
 pub use media::download::MediaError;
 pub use media::fetch::FetchError;
@@ -211,14 +212,24 @@ pub enum EngineError {
         /// Where it lives.
         to: String,
     },
-    /// A proxy is asked for, and this version cannot use one.
+    /// The proxy in its settings cannot be used.
     #[error(
-        "session {session} has a proxy in its settings, and this version cannot use one. It does not connect without \
-         it: take the proxy out of the settings (PUT /api/sessions/{session}), and it starts"
+        "session {session} does not connect without its proxy, which cannot be used: {source}. Change the proxy in its \
+         settings (PUT /api/sessions/{session}), and it connects"
     )]
     Proxy {
         /// Whose.
         session: SessionName,
+        /// Why.
+        source: ProxyError,
+    },
+    /// Its files and its version could not be fetched in any way.
+    #[error("session {session} has no way to fetch media: {reason}")]
+    Requests {
+        /// Whose.
+        session: SessionName,
+        /// Why.
+        reason: String,
     },
     /// An import was cut short, and its source is out of reach.
     #[error(

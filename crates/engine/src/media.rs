@@ -4,6 +4,6 @@ pub(crate) mod cache;
 pub(crate) mod download;
 pub(crate) mod fetch;
 pub(crate) mod file;
-pub(crate) mod host;
 pub mod pace;
+pub(crate) mod requests;
 pub mod spool;

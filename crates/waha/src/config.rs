@@ -19,7 +19,8 @@ pub struct SessionConfig {
     /// Labels of the caller, repeated in every event.
     #[serde(default, deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// Not supported by this version, which refuses it: a session never connects past a proxy that was asked for.
+    /// The proxy for all that goes to WhatsApp for this session: the socket, media, and the look-ups of names. When it fails, the
+    /// session waits for it, and never connects without it. Webhooks and files by URL do not go through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<ProxyConfig>,
     /// Chats whose messages are neither stored nor reported.
@@ -79,17 +80,6 @@ impl SessionConfig {
             stored["proxy"]["password"] = Value::from(password.expose());
         }
         stored.to_string()
-    }
-
-    /// Is a proxy asked for? An empty one, as forms send it, asks for none.
-    #[must_use]
-    pub fn asks_for_proxy(&self) -> bool {
-        self.proxy.as_ref().is_some_and(|proxy| {
-            let empty = |text: Option<&str>| text.is_none_or(str::is_empty);
-            !(proxy.server.trim().is_empty()
-                && empty(proxy.username.as_deref())
-                && empty(proxy.password.as_ref().map(Secret::expose)))
-        })
     }
 }
 
@@ -170,7 +160,7 @@ pub struct CustomHeader {
 /// A proxy for the session's connection.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProxyConfig {
-    /// `host:port`.
+    /// `host:port` of an HTTP proxy, or `http://`, `https://` or `socks5://` before it.
     pub server: String,
     /// User name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,6 +168,17 @@ pub struct ProxyConfig {
     /// Password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+}
+
+impl ProxyConfig {
+    /// Is a proxy asked for? An empty one, as forms send it, asks for none.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        let empty = |text: Option<&str>| text.is_none_or(str::is_empty);
+        !(self.server.trim().is_empty()
+            && empty(self.username.as_deref())
+            && empty(self.password.as_ref().map(Secret::expose)))
+    }
 }
 
 impl fmt::Debug for ProxyConfig {
@@ -288,7 +289,7 @@ mod tests {
     fn an_empty_proxy_asks_for_nothing() {
         let asks = |proxy: Value| {
             let config: SessionConfig = serde_json::from_value(serde_json::json!({"proxy": proxy})).unwrap();
-            config.asks_for_proxy()
+            config.proxy.is_some_and(|proxy| proxy.is_set())
         };
         assert!(!asks(Value::Null) && !asks(serde_json::json!({"server": "", "password": null})));
         assert!(asks(serde_json::json!({"server": "proxy:3128"})));

@@ -38,6 +38,7 @@ use crate::life::mending;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
+use crate::life::transport::proxy::Proxy;
 use crate::life::trouble::Trouble;
 use crate::life::watch::Watch;
 use crate::ops::pairing::PairingError;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Start(oneshot::Sender<Result<(), EngineError>>),
     /// Disconnect; the login stays.
     Stop(oneshot::Sender<Result<(), EngineError>>),
+    /// Connect anew where the session is started: the way to WhatsApp changed.
+    Reconnect(oneshot::Sender<Result<(), EngineError>>),
     /// Unlink the device. Linking again needs a new QR code, which is shown when the session was
     /// started.
     Logout(oneshot::Sender<Result<(), EngineError>>),
@@ -232,6 +235,13 @@ impl Actor {
                 self.enter(SessionStatus::Stopped, None).await;
                 let _ = done.send(wanted);
             }
+            Command::Reconnect(done) => {
+                if self.started {
+                    self.close().await;
+                    self.connect_afresh().await;
+                }
+                let _ = done.send(Ok(()));
+            }
             Command::Logout(done) => {
                 let _ = done.send(self.log_out().await);
             }
@@ -257,11 +267,16 @@ impl Actor {
             return wanted;
         }
         self.started = true;
+        self.connect_afresh().await;
+        wanted
+    }
+
+    /// Connects as if nothing had failed before.
+    async fn connect_afresh(&mut self) {
         self.failures = 0;
         self.short_lives = 0;
         self.reason = None;
         self.connect().await;
-        wanted
     }
 
     /// Goes on with the sends that an earlier process did not finish.
@@ -333,9 +348,8 @@ impl Actor {
     }
 
     async fn build(&mut self) -> Result<Connection, EngineError> {
-        if self.parts.state.config().asks_for_proxy() {
-            return Err(EngineError::Proxy { session: self.parts.state.name().clone() });
-        }
+        let proxy = Proxy::of(self.parts.state.config().proxy.as_ref())
+            .map_err(|source| EngineError::Proxy { session: self.parts.state.name().clone(), source })?;
         credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
         if self.remembered {
             self.parts.journal.rows()?.forget_generation().await?;
@@ -370,6 +384,7 @@ impl Actor {
             listener,
             tasks.clone(),
             &parts.folder,
+            proxy,
         )
         .await;
         let bot = match bot {

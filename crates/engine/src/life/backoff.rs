@@ -58,7 +58,7 @@ pub(crate) enum Cause {
     Moved,
     /// The login is gone, and no backup gives it back.
     LoginLost,
-    /// Its settings ask for a proxy.
+    /// Its settings ask for a proxy that cannot be used.
     Proxy,
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn explain(cause: &Cause) -> String {
             "WhatsApp locked this account; look at the phone. The old credentials are kept aside".to_owned()
         }
         Cause::Outdated => "WhatsApp no longer accepts this client version; update wakeeper".to_owned(),
-        Cause::Proxy => "its settings ask for a proxy, which this version cannot use".to_owned(),
+        Cause::Proxy => "its settings ask for a proxy that cannot be used; change them".to_owned(),
         Cause::Moved => "the session was moved elsewhere; `wakeeper import` brings it back".to_owned(),
         Cause::LoginLost => {
             "the login cannot be read, and no backup gives it back; put one back and start the session"

@@ -16,6 +16,8 @@ use crate::life::state::SessionState;
 use crate::life::store::{Closed, EngineStore, GatedTransports};
 use crate::life::tasks::ClientTasks;
 use crate::life::transport::Dialer;
+use crate::life::transport::proxy::Proxy;
+use crate::media::requests::RequestClient;
 use crate::{EngineError, WatchTimes};
 
 /// The version claimed to a simulator, which does not serve WhatsApp's version file.
@@ -46,6 +48,7 @@ pub(crate) async fn build(
     listener: Listener,
     tasks: ClientTasks,
     folder: &Path,
+    proxy: Option<Proxy>,
 ) -> Result<Bot, EngineError> {
     let shown = state.config().client.unwrap_or_default();
     let device = DevicePropsOverride::new()
@@ -58,7 +61,11 @@ pub(crate) async fn build(
         missing: Arc::clone(state.missing_pre_key()),
         chains: Arc::clone(state.chains()),
     };
-    let transport = Dialer::new(setup.websocket_url.clone(), Arc::clone(state.line()));
+    let requests = requests(proxy.as_ref()).map_err(|error| EngineError::Requests {
+        session: state.name().clone(),
+        reason: error.to_string(),
+    })?;
+    let transport = Dialer::new(setup.websocket_url.clone(), proxy, Arc::clone(state.line()));
     let gate = store.gate().clone();
     let mut builder = Bot::builder()
         .with_backend_arc(Mending::over(Arc::clone(&store) as _, mender))
@@ -72,9 +79,8 @@ pub(crate) async fn build(
             sent_message_ttl_secs: KEEP_SENT.as_secs(),
             ..CacheConfig::default()
         });
-    #[cfg(feature = "demo")]
-    {
-        builder = builder.with_http_client(crate::media::host::NearbyHttpClient::new());
+    if let Some(requests) = requests {
+        builder = builder.with_http_client(requests);
     }
     if let Some(version) = version(setup) {
         builder = builder.with_version(version);
@@ -83,6 +89,11 @@ pub(crate) async fn build(
         Some(trouble) => EngineError::Disk { trouble: Arc::clone(trouble) },
         None => EngineError::EngineDatabase { session: state.name().clone(), reason: error.to_string() },
     })
+}
+
+/// What replaces the client's own way over HTTP: in demo builds always, else for a proxy.
+fn requests(proxy: Option<&Proxy>) -> reqwest::Result<Option<RequestClient>> {
+    if cfg!(feature = "demo") || proxy.is_some() { RequestClient::new(proxy).map(Some) } else { Ok(None) }
 }
 
 #[cfg(feature = "demo")]

@@ -20,6 +20,8 @@ pub(crate) enum Phase {
     Dialing,
     /// The TLS handshake runs.
     Securing,
+    /// The session's proxy is asked for a way to the server.
+    Tunnelling,
     /// The WebSocket handshake runs.
     Upgrading,
     /// The WebSocket is open: the client logs in, or has logged in.
@@ -87,6 +89,14 @@ impl Line {
         }
     }
 
+    /// The server itself is reached, behind what was reached before it.
+    pub(crate) fn reached(&self, client: u64, server: &str) {
+        let mut inner = self.inner();
+        if inner.client == client {
+            server.clone_into(&mut inner.server);
+        }
+    }
+
     pub(crate) fn enter(&self, client: u64, phase: Phase) {
         let mut inner = self.inner();
         if inner.client == client {
@@ -138,6 +148,7 @@ impl Line {
             Phase::Resolving => format!("the address of {server} cannot be looked up; is DNS working?"),
             Phase::Dialing => format!("no answer from {server}"),
             Phase::Securing => format!("{server} does not finish the TLS handshake"),
+            Phase::Tunnelling => format!("{server} does not answer the question for a way to WhatsApp"),
             Phase::Upgrading => format!("{server} does not finish the WebSocket handshake"),
             // The first frame is the server's half of the Noise handshake.
             Phase::Open if inner.frames - inner.frames_before <= 1 => {

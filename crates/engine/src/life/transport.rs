@@ -1,14 +1,16 @@
-//! The way to WhatsApp's server: TCP, TLS and WebSocket, with a deadline, and with eyes on every frame.
-//!
-//! TLS is whatsapp-rust's own default, which verifies certificates. A proxy of a session will be dialled in [`Dialer::dial`],
-//! instead of the server.
+//! The way to WhatsApp's server: TCP, the session's proxy if it has one, TLS and WebSocket, with a deadline, and with eyes on
+//! every frame. TLS is whatsapp-rust's own default, which verifies certificates.
 
+pub(crate) mod proxy;
+
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_websockets::{ClientBuilder, Connector, MaybeTlsStream, WebSocketStream};
 use whatsapp_rust::async_channel::{self, Receiver, Sender};
@@ -20,6 +22,7 @@ use whatsapp_rust::wacore::net::{WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 use whatsapp_rust::{anyhow, async_trait};
 
 use crate::life::line::{Line, Phase};
+use proxy::Proxy;
 
 /// How long an attempt may take in all. whatsapp-rust gives up after 20 s; this is told before.
 const CONNECT: Duration = Duration::from_secs(18);
@@ -43,24 +46,36 @@ enum DialError {
     Tcp { address: SocketAddr, source: std::io::Error },
     #[error("the TLS handshake with {host} failed: {source}")]
     Tls { host: String, source: tokio_websockets::Error },
+    #[error("the certificates that this machine trusts cannot be read: {0}")]
+    Certificates(io::Error),
     #[error("{host} refused the WebSocket: {source}")]
     Upgrade { host: String, source: tokio_websockets::Error },
+    #[error("the session's proxy {proxy} cannot be used: {source}")]
+    Proxy { proxy: String, source: Box<DialError> },
+    #[error("it opens no way to {host} ({source}); are its address, user name and password right?")]
+    NoWay { host: String, source: io::Error },
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// A connection on which bytes go both ways.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+type Socket = WebSocketStream<MaybeTlsStream<Box<dyn Stream>>>;
 
 /// Makes the connections of one session.
 pub(crate) struct Dialer {
     url: String,
+    proxy: Option<Proxy>,
     line: Arc<Line>,
     client: u64,
 }
 
 impl Dialer {
-    /// Connects a new client to `url`, or to WhatsApp's own server.
-    pub(crate) fn new(url: Option<String>, line: Arc<Line>) -> Self {
+    /// Connects a new client to `url`, or to WhatsApp's own server; through the proxy, if there is one.
+    pub(crate) fn new(url: Option<String>, proxy: Option<Proxy>, line: Arc<Line>) -> Self {
         let client = line.next_client();
-        Self { url: url.unwrap_or_else(|| WHATSAPP_WEB_WS_URL.to_owned()), line, client }
+        Self { url: url.unwrap_or_else(|| WHATSAPP_WEB_WS_URL.to_owned()), proxy, line, client }
     }
 
     fn enter(&self, phase: Phase) {
@@ -77,10 +92,7 @@ impl Dialer {
         };
         let host = uri.host().ok_or_else(address)?.trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        self.line.begin(self.client, &format!("{host}:{port}"));
-        let stream = self.connect(&host, port).await?;
-        // Messages are small and wait for their answers: holding them back to fill a packet only costs time.
-        let _ = stream.set_nodelay(true);
+        let stream = self.reach(&host, port).await?;
         let connector = if secure { default_tls_connector() } else { Connector::Plain };
         self.enter(Phase::Securing);
         let stream = connector
@@ -96,8 +108,49 @@ impl Dialer {
         Ok(socket)
     }
 
-    /// The first of the host's addresses that answers. One that is silent does not hold up the others.
+    /// A connection to the host, through the proxy if there is one. Without an answer of the proxy there is none.
+    async fn reach(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, DialError> {
+        let server = format!("{host}:{port}");
+        let Some(proxy) = &self.proxy else {
+            self.line.begin(self.client, &server);
+            return Ok(Box::new(self.connect(host, port).await?));
+        };
+        self.line.begin(self.client, &format!("the session's proxy {}", proxy.name()));
+        let stream = self
+            .reach_through(proxy, host, port)
+            .await
+            .map_err(|source| DialError::Proxy { proxy: proxy.name(), source: Box::new(source) })?;
+        self.line.reached(self.client, &server);
+        Ok(stream)
+    }
+
+    async fn reach_through(
+        &self,
+        proxy: &Proxy,
+        host: &str,
+        port: u16,
+    ) -> Result<Box<dyn Stream>, DialError> {
+        let (name, at) = proxy.address();
+        let stream = self.connect(name, at).await?;
+        self.enter(Phase::Securing);
+        let connector = proxy.connector().map_err(DialError::Certificates)?;
+        let secured = connector.wrap(name, stream).await;
+        let stream = secured.map_err(|source| DialError::Tls { host: name.to_owned(), source })?;
+        self.enter(Phase::Tunnelling);
+        let opened = proxy.open_way(stream, host, port).await;
+        let stream = opened.map_err(|source| DialError::NoWay { host: host.to_owned(), source })?;
+        Ok(Box::new(stream))
+    }
+
     async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let stream = self.first_of(host, port).await?;
+        // Messages are small and wait for their answers: holding them back to fill a packet only costs time.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    /// The first of the host's addresses that answers. One that is silent does not hold up the others.
+    async fn first_of(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
         let found = lookup_host((host, port)).await;
         let addresses: Vec<SocketAddr> =
             found.map_err(|source| DialError::Lookup { host: host.to_owned(), source })?.collect();

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow};
-use wakeeper_waha::{SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
+use wakeeper_waha::{ProxyConfig, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
 
 use crate::EngineError;
 use crate::life::actor::Command;
 use crate::life::registry::{Sessions, remove_folder};
 use crate::life::state::stored_config;
+use crate::life::transport::proxy::Proxy;
 use crate::life::{credentials, recovery};
 
 impl Sessions {
@@ -108,7 +109,8 @@ impl Sessions {
         Ok(handle.state.info())
     }
 
-    /// Replaces a session's settings; secrets that are given as the placeholder stay. What concerns the device's looks counts from the next link on.
+    /// Replaces a session's settings; secrets that are given as the placeholder stay. With another proxy the session connects
+    /// anew. What concerns the device's looks counts from the next link on.
     ///
     /// # Errors
     /// When it is unknown, a webhook in it cannot work, or it cannot be stored.
@@ -123,6 +125,7 @@ impl Sessions {
         let config = acceptable(config, &before)?;
         let context = SessionContext::new(name.as_str(), &config, handle.state.me().as_ref())
             .map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+        let proxy_changed = config.proxy != before.proxy;
         handle.state.set_config(config);
         if let Err(error) = handle.state.store(&handle.outbound.journal).await {
             // What the caller is told is what counts.
@@ -130,9 +133,10 @@ impl Sessions {
             return Err(error.into());
         }
         self.shared.events.set_session(name, context);
-        if before.asks_for_proxy() && handle.state.desired() == Desired::Started {
-            // It stood still for the proxy's sake alone.
-            handle.ask(Command::Start).await??;
+        if proxy_changed && handle.state.desired() == Desired::Started {
+            // Without a usable one it stood still, for that alone.
+            let stood_still = Proxy::of(before.proxy.as_ref()).is_err();
+            handle.ask(if stood_still { Command::Start } else { Command::Reconnect }).await??;
         }
         Ok(handle.state.info())
     }
@@ -230,20 +234,14 @@ const MOST_WEBHOOKS: usize = 100;
 
 /// Settings that can be kept and worked with; `before` holds the secrets that placeholders stand for.
 fn acceptable(mut config: SessionConfig, before: &SessionConfig) -> Result<SessionConfig, EngineError> {
-    if config.asks_for_proxy() {
-        return Err(EngineError::InvalidRequest(
-            "config.proxy: proxies are not supported by this version; the session would connect without it. Leave \
-             it out, or send it as null"
-                .to_owned(),
-        ));
-    }
-    config.proxy = None;
+    config.proxy = config.proxy.filter(ProxyConfig::is_set);
     if config.webhooks.len() > MOST_WEBHOOKS {
         return Err(EngineError::InvalidRequest(format!(
             "config.webhooks: a session has at most {MOST_WEBHOOKS} webhooks"
         )));
     }
     config.keep_secrets(before).map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
+    Proxy::of(config.proxy.as_ref()).map_err(|error| EngineError::InvalidRequest(error.to_string()))?;
     Ok(config)
 }
 

@@ -279,6 +279,7 @@ impl From<EngineError> for ApiError {
             | EngineError::Folder { .. }
             | EngineError::FirstStart { .. }
             | EngineError::EngineDatabase { .. }
+            | EngineError::Requests { .. }
             | EngineError::SecondName { .. }
             | EngineError::Generation { .. } => internal(&error),
         }
