@@ -34,7 +34,7 @@ pub use traits::{
     Storage,
 };
 
-/// The name of the database of rows, in the folder of sessions.
-pub const ROWS_DATABASE: &str = "wakeeper.db";
+pub use wakeeper_model::ROWS_DATABASE;
+
 /// The name of the database of incidents, in the monitor's folder.
 pub const INCIDENTS_DATABASE: &str = "incidents.db";
