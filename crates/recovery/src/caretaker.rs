@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wakeeper_doctor::symptoms::Symptom;
-use wakeeper_storage::{Storage, StorageError};
+use wakeeper_storage::{IncidentSource, Storage, StorageError};
 
 use crate::clock::Clock;
 use crate::ladder::Rung;
@@ -81,7 +81,7 @@ impl Caretaker {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let recorder = Recorder::new(storage, Arc::clone(&clock), session.name());
+        let recorder = Recorder::new(storage, Arc::clone(&clock), IncidentSource::Monitor, session.name());
         let policy = Policy::new(rules.clone(), session.access() == Access::Full);
         Self {
             session,

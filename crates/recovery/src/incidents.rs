@@ -3,6 +3,7 @@
 mod folder;
 
 pub use folder::{FolderError, IncidentFolder, database, last};
+pub use wakeeper_storage::IncidentSource;
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! What incidents are about, and how they end.
 
+use wakeeper_doctor::findings::codes;
+
 /// What went wrong. At most one incident of a kind is open for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -16,12 +18,24 @@ pub enum Kind {
     Disk,
     /// The gateway ended by itself, ran out of memory, or is not well.
     Gateway,
+    /// An older copy of the session was put back, so that keys would have been used twice.
+    OlderCopy,
+    /// The scheduled backups fail.
+    Backup,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::State, Self::TwoOwners, Self::LoggedOut, Self::Refused, Self::Disk, Self::Gateway];
+    pub const ALL: [Self; 8] = [
+        Self::State,
+        Self::TwoOwners,
+        Self::LoggedOut,
+        Self::Refused,
+        Self::Disk,
+        Self::Gateway,
+        Self::OlderCopy,
+        Self::Backup,
+    ];
 
     /// The stable word.
     pub fn word(self) -> &'static str {
@@ -32,6 +46,16 @@ impl Kind {
             Self::Refused => "refused",
             Self::Disk => "disk",
             Self::Gateway => "gateway",
+            Self::OlderCopy => codes::OLDER_COPY.as_str(),
+            Self::Backup => "backup",
+        }
+    }
+
+    /// How a report of this kind ends: some are told because they were repaired.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::State | Self::OlderCopy => Outcome::Recovered,
+            _ => Outcome::Ceased,
         }
     }
 

@@ -20,11 +20,12 @@ use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};
+use crate::reports::Reports;
 use crate::rules::{Rules, ms};
 use crate::session::{Examined, Order, RepairReport};
 use crate::tally::{Tally, weight};
 use case::{Case, Phase};
-use reports::Reports;
+use reports::Takeovers;
 
 /// One contact's failure may have been healed by a re-key that names no contact, if it is no older than this.
 const REKEY_MS: i64 = 60_000;
@@ -114,6 +115,8 @@ pub struct StepRecord {
     pub text: String,
     /// Somebody must hear of it.
     pub alert: bool,
+    /// How often it was seen.
+    pub times: u64,
 }
 
 /// A cure that was carried out.
@@ -130,8 +133,23 @@ pub struct PastCure {
 pub struct Past {
     /// Cures within [`Rules::memory`], oldest first.
     pub cures: Vec<PastCure>,
-    /// Kinds of incidents that are not over, and when they began.
-    pub unfinished: Vec<(Kind, IncidentState, i64)>,
+    /// Incidents that are not over, and the last of each kind that is.
+    pub incidents: Vec<PastIncident>,
+}
+
+/// An incident from before a restart.
+#[derive(Debug, Clone, Copy)]
+pub struct PastIncident {
+    /// Its kind.
+    pub kind: Kind,
+    /// Where it was.
+    pub state: IncidentState,
+    /// When it began, milliseconds since 1970.
+    pub opened_ms: i64,
+    /// When it ended.
+    pub closed_ms: Option<i64>,
+    /// How often it was seen.
+    pub times: u64,
 }
 
 /// The policy for one session.
@@ -143,6 +161,7 @@ pub struct Policy {
     tally: Tally,
     case: Option<Case>,
     reports: Reports,
+    takeovers: Takeovers,
     cures: VecDeque<PastCure>,
     /// Contacts that cures did not help, and since when they are left alone.
     given_up: BTreeMap<Address, i64>,
@@ -166,6 +185,7 @@ impl Policy {
             tally: Tally::default(),
             case: None,
             reports: Reports::default(),
+            takeovers: Takeovers::new(),
             cures: VecDeque::new(),
             given_up: BTreeMap::new(),
             asked: None,
@@ -182,9 +202,12 @@ impl Policy {
     pub fn resume(&mut self, past: Past, now_ms: i64) {
         self.cures = past.cures.into();
         self.ignored_before_ms = self.cures.back().map_or(i64::MIN, |cure| cure.at_ms);
-        for (kind, state, opened_ms) in past.unfinished {
+        for PastIncident { kind, state, opened_ms, closed_ms, times } in past.incidents {
             if kind != Kind::State {
-                self.reports.resume(kind, now_ms);
+                self.reports.resume(kind, times, closed_ms, now_ms);
+                continue;
+            }
+            if closed_ms.is_some() {
                 continue;
             }
             let phase = match state {
@@ -206,7 +229,9 @@ impl Policy {
             Input::Started => self.started(now_ms),
             Input::Ended { code, out_of_memory } => self.ended(code, out_of_memory, now_ms),
             Input::Health { well: false } => self.report(Kind::Gateway, "its health check fails", now_ms),
-            Input::Health { well: true } => self.close_report(Kind::Gateway, "its health check passes"),
+            Input::Health { well: true } => {
+                self.close_report(Kind::Gateway, "its health check passes", now_ms);
+            }
             Input::Looked(look) => self.looked(look, now_ms),
             Input::Cured(cured) => self.cured(cured, now_ms),
             Input::Tick => {}
@@ -265,8 +290,8 @@ impl Policy {
                 );
             }
             Class::ConnectionOpen => {
-                self.close_report(Kind::LoggedOut, "the connection is open");
-                self.close_report(Kind::Refused, "the connection is open");
+                self.close_report(Kind::LoggedOut, "the connection is open", now_ms);
+                self.close_report(Kind::Refused, "the connection is open", now_ms);
             }
             _ => self.refused(symptom.class, symptom.status, at_ms, now_ms),
         }
@@ -289,7 +314,7 @@ impl Policy {
     }
 
     fn started(&mut self, now_ms: i64) {
-        self.close_report(Kind::Gateway, "it was started");
+        self.close_report(Kind::Gateway, "it was started", now_ms);
         self.given_up.clear();
         // A power cut or an old copy shows in the files before any message fails.
         self.wants_glance = true;
@@ -417,6 +442,7 @@ impl Policy {
             step,
             text,
             alert,
+            times: 1,
         }));
     }
 
@@ -429,6 +455,7 @@ impl Policy {
             step: "closed",
             text: text.to_owned(),
             alert,
+            times: 1,
         }));
     }
 }

@@ -110,13 +110,14 @@ proptest! {
         }
         let least = i64::try_from(rules.cool_down.as_millis()).unwrap();
         prop_assert!(bench.cures.windows(2).all(|pair| pair[1].0 - pair[0].0 >= least), "{:?}", bench.cures);
-        // An incident is closed once for every time that it is opened, and never twice open.
+        // An incident is closed once for every time that it is opened, or comes again, and never twice open.
         for kind in Kind::ALL {
             let steps = bench.words.iter().filter(|(_, word)| word.kind == kind).map(|(_, word)| word.step);
             let mut open = false;
             for step in steps {
                 match step {
                     "opened" => { prop_assert!(!open); open = true; }
+                    "again" => open = true,
                     "closed" => { prop_assert!(open); open = false; }
                     _ => prop_assert!(open, "{step} of an incident that is not open"),
                 }

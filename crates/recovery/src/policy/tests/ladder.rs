@@ -263,14 +263,20 @@ fn a_restart_of_the_monitor_forgets_nothing() {
     let mut bench = Bench::new(quick(), Disk { broken: (0..12).map(peer).collect(), ..Disk::default() });
     let past = Past {
         cures: vec![cure(5 * MINUTE), cure(4 * MINUTE), cure(20 * SECOND)],
-        unfinished: vec![(Kind::State, IncidentState::LeftAlone, T0 - 6 * MINUTE)],
+        incidents: vec![PastIncident {
+            kind: Kind::State,
+            state: IncidentState::LeftAlone,
+            opened_ms: T0 - 6 * MINUTE,
+            closed_ms: None,
+            times: 1,
+        }],
     };
     bench.policy.resume(past, T0);
     storm(&mut bench, 60);
     assert!(bench.cures.is_empty(), "it is still left alone");
     // Symptoms from before the last cure are history.
     let mut bench = Bench::new(quick(), Disk::failing(1));
-    bench.policy.resume(Past { cures: vec![cure(20 * SECOND)], unfinished: vec![] }, T0);
+    bench.policy.resume(Past { cures: vec![cure(20 * SECOND)], incidents: vec![] }, T0);
     for id in ["A", "B", "C"] {
         let Input::Symptom(mut old) = bad_mac(1, id) else { unreachable!() };
         old.at_ms = Some(T0 - MINUTE);
