@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod disk;
 mod doctor;
+mod incidents;
 mod limits;
 mod lock;
 mod messages;

@@ -21,6 +21,8 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use wakeeper_model::plural;
+use wakeeper_recovery::Kind;
 use wakeeper_storage::Desired;
 use wakeeper_waha::SessionStatus;
 
@@ -35,6 +37,7 @@ use crate::life::client_events::{ConnectionEvent, Listener};
 use crate::life::connection::Connection;
 use crate::life::credentials;
 use crate::life::mending;
+use crate::life::repaired_note::take_repaired;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -185,6 +188,7 @@ impl Actor {
         }
         let reason =
             "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
+        self.parts.state.incidents().failed(Kind::Gateway, reason);
         self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
     }
 
@@ -344,7 +348,11 @@ impl Actor {
         let told = self.look_at_files();
         credentials::settle(&self.parts.folder)?;
         // Without a sound one its login counts as damaged, though it can be made anew.
-        mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await;
+        if mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await {
+            let found = "the signed pre-key was damaged";
+            self.parts.state.incidents().repaired(found, "a new one was made and is uploaded");
+        }
+        self.tell_of_repairs_outside();
         self.prepare_login().await?;
         let parts = &self.parts;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
@@ -382,6 +390,14 @@ impl Actor {
         };
         let rows = parts.journal.storage().disk();
         Ok(Connection::start(self.round, bot, tasks, store, rows, self.events.0.clone()))
+    }
+
+    /// Tells of a repair that was made while no gateway had the session.
+    fn tell_of_repairs_outside(&self) {
+        if let Some(steps) = take_repaired(&self.parts.folder) {
+            let done = format!("`wakeeper clean` repaired it in {}", plural(steps, "step"));
+            self.parts.state.incidents().repaired("its stored state was damaged", &done);
+        }
     }
 
     /// Nothing that was waited for on a connection concerns the next one.

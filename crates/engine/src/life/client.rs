@@ -57,6 +57,7 @@ pub(crate) async fn build(
         clock: state.clock().clone(),
         missing: Arc::clone(state.missing_pre_key()),
         chains: Arc::clone(state.chains()),
+        incidents: state.incidents().clone(),
     };
     let transport = Dialer::new(setup.websocket_url.clone(), Arc::clone(state.line()));
     let gate = store.gate().clone();

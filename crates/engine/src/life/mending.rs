@@ -25,6 +25,7 @@ use whatsapp_rust::wacore::store::traits::{Backend, SignalStore};
 
 use crate::life::chains::Chains;
 use crate::life::credentials;
+use crate::life::incidents::SessionIncidents;
 
 /// Folder of damaged records, in the session's folder.
 const ASIDE: &str = "damaged-keys";
@@ -44,22 +45,28 @@ pub(crate) struct Mender {
     pub missing: Arc<Notify>,
     /// Where our sending chains stand.
     pub chains: Arc<Chains>,
+    /// Hears of repairs.
+    pub incidents: SessionIncidents,
 }
 
 /// Makes a signed pre-key for a session whose own is damaged: without one its login would not open. What fails here is said
-/// again by whoever opens the database next.
-pub(crate) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) {
+/// again by whoever opens the database next. Answers whether one was made.
+pub(crate) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) -> bool {
     let database = folder.join(wakeeper_engine_store::DATABASE);
     if !database.symlink_metadata().is_ok_and(|found| found.is_file()) {
-        return;
+        return false;
     }
     match wakeeper_engine_store::renew_signed_pre_key(&database).await {
-        Ok(None) => {}
+        Ok(None) => false,
         Ok(Some(why)) => {
             metrics::counter!("wakeeper_damaged_keys_total", "kind" => "signed pre-key").increment(1);
             tracing::warn!(%session, %why, "the signed pre-key was damaged; a new one was made and will be uploaded");
+            true
         }
-        Err(error) => tracing::debug!(%session, %error, "the signed pre-key was not looked at"),
+        Err(error) => {
+            tracing::debug!(%session, %error, "the signed pre-key was not looked at");
+            false
+        }
     }
 }
 
@@ -100,6 +107,8 @@ impl Mending {
     fn set_aside(&self, kind: &'static str, row: &str, record: &[u8], why: &Unsound) {
         metrics::counter!("wakeeper_damaged_keys_total", "kind" => kind).increment(1);
         tracing::warn!(session = %self.mender.session, kind, %why, "a damaged key is set aside and made anew");
+        let found = format!("a damaged key was found: a {kind}");
+        self.mender.incidents.repaired(&found, "it was set aside and is made anew");
         if let Err(error) = self.keep(kind, row, record) {
             tracing::warn!(session = %self.mender.session, kind, %error, "the damaged key could not be kept");
         }

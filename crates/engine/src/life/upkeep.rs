@@ -18,6 +18,8 @@ use whatsapp_rust::wacore::store::commands::DeviceCommand;
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, IqError};
 
+use crate::life::incidents::SessionIncidents;
+
 /// How often the keys are compared without a cause.
 const EVERY: Duration = Duration::from_hours(6);
 /// The least time between two comparisons that messages caused.
@@ -27,6 +29,8 @@ const ENOUGH: usize = 80;
 
 /// How long the server may take to tell which keys it has.
 const ANSWER: Duration = Duration::from_secs(15);
+/// What is said of a signed pre-key that was replaced.
+const MADE_ONE: &str = "a new one was made and uploaded";
 /// Ids of pre-keys have 24 bits.
 const HALF_OF_IDS: u32 = 1 << 23;
 
@@ -62,6 +66,7 @@ pub(crate) async fn look_after(
     client: Arc<Client>,
     session: SessionName,
     missing: Arc<Notify>,
+    incidents: SessionIncidents,
     told: impl FnOnce(Compared),
 ) {
     let mut told = Some(told);
@@ -81,7 +86,9 @@ pub(crate) async fn look_after(
             told(compared);
         }
         let done = match digest {
-            Ok(digest) if !matches!(compared, Compared::Ahead(_)) => repair(&client, &session, digest).await,
+            Ok(digest) if !matches!(compared, Compared::Ahead(_)) => {
+                repair(&client, &session, digest, &incidents).await
+            }
             // An older copy repairs nothing: its client is given up.
             // The client itself uploads keys where the server has none.
             Ok(_) | Err(UpkeepError::Digest(IqError::ServerError { code: 404, .. })) => Ok(()),
@@ -115,6 +122,7 @@ async fn repair(
     client: &Arc<Client>,
     session: &SessionName,
     digest: DigestKeyBundleResponse,
+    incidents: &SessionIncidents,
 ) -> Result<(), UpkeepError> {
     let device = client.persistence_manager().get_device_snapshot();
     if digest.reg_id != device.registration_id {
@@ -124,9 +132,11 @@ async fn repair(
     if let Err(why) = sound::signed_pre_key(&device) {
         tracing::warn!(%session, %why, "the signed pre-key is damaged; making a new one");
         rotate(client).await?;
+        incidents.repaired("the signed pre-key was damaged", MADE_ONE);
     } else if !signed_pre_key_is_here(client, &digest).await? {
         tracing::warn!(%session, "the server hands out a signed pre-key that is gone; making a new one");
         rotate(client).await?;
+        incidents.repaired("the signed pre-key that the server hands out was gone", MADE_ONE);
     }
     let handed_out: HashSet<u32> = digest.prekey_ids.iter().copied().collect();
     if handed_out.is_empty() && !device.server_has_prekeys {
@@ -149,6 +159,7 @@ async fn repair(
     }
     client.refresh_pre_keys().await.map_err(|error| UpkeepError::Upload(error.to_string()))?;
     metrics::counter!("wakeeper_pre_keys_replaced_total").increment(1);
+    incidents.repaired("pre-keys that the server hands out were gone", "new ones were made and uploaded");
     Ok(())
 }
 

@@ -47,7 +47,8 @@ impl Actor {
                 let _ = events.send(ConnectionEvent { round, event: ClientEvent::Compared(compared) });
             };
             let missing = Arc::clone(state.missing_pre_key());
-            let care = upkeep::look_after(client, state.name().clone(), missing, told);
+            let care =
+                upkeep::look_after(client, state.name().clone(), missing, state.incidents().clone(), told);
             self.upkeep = Some(AbortOnDropHandle::new(tokio::spawn(care)));
         }
         if self.short_lives > 0 {
@@ -84,6 +85,7 @@ impl Actor {
         self.reason = None;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+        self.parts.state.incidents().works();
         if let Some(client) = self.parts.state.client() {
             self.answering = Some(AbortOnDropHandle::new(tokio::spawn(retry_requests::answer(
                 Arc::clone(&self.parts.state),
@@ -224,6 +226,7 @@ impl Actor {
         }
         let reason = detail.unwrap_or_else(|| backoff::explain(&cause));
         self.reason = Some(reason.clone());
+        self.parts.state.incidents().ended(&cause, &reason);
         match backoff::decide(&cause, self.failures, rand::random()) {
             Verdict::Retry(wait) => {
                 if !matches!(cause, Cause::QrExpired | Cause::Linked | Cause::OlderCopy) {
