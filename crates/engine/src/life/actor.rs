@@ -36,8 +36,8 @@ use crate::life::client::{self, ClientSetup};
 use crate::life::client_events::{ConnectionEvent, Listener};
 use crate::life::connection::Connection;
 use crate::life::credentials;
-use crate::life::mending;
 use crate::life::repaired_note::take_repaired;
+use crate::life::repairing_store;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -125,7 +125,7 @@ pub(crate) struct Actor {
     reason: Option<String>,
     watch: Option<Watch>,
     /// Looks after the keys while the connection is open.
-    upkeep: Option<AbortOnDropHandle<()>>,
+    server_keys: Option<AbortOnDropHandle<()>>,
     /// Answers what devices asked for on earlier connections.
     answering: Option<AbortOnDropHandle<()>>,
 }
@@ -157,7 +157,7 @@ impl Actor {
             short_lives: 0,
             reason: None,
             watch: None,
-            upkeep: None,
+            server_keys: None,
             answering: None,
         }
     }
@@ -348,7 +348,7 @@ impl Actor {
         let told = self.look_at_files();
         credentials::settle(&self.parts.folder)?;
         // Without a sound one its login counts as damaged, though it can be made anew.
-        if mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await {
+        if repairing_store::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await {
             let found = "the signed pre-key was damaged";
             self.parts.state.incidents().repaired(found, "a new one was made and is uploaded");
         }
@@ -406,7 +406,7 @@ impl Actor {
         self.slow = None;
         self.settled = None;
         self.watch = None;
-        self.upkeep = None;
+        self.server_keys = None;
         self.answering = None;
     }
 

@@ -13,7 +13,7 @@ use super::Actor;
 use crate::life::backoff::{self, Cause, Verdict};
 use crate::life::client_events::{ClientEvent, ConnectionEvent};
 use crate::life::line::Phase;
-use crate::life::upkeep::{self, Compared};
+use crate::life::server_keys::{self, Compared};
 use crate::life::watch::{Hearing, Watch};
 use crate::outbound::retry_requests;
 
@@ -47,9 +47,14 @@ impl Actor {
                 let _ = events.send(ConnectionEvent { round, event: ClientEvent::Compared(compared) });
             };
             let missing = Arc::clone(state.missing_pre_key());
-            let care =
-                upkeep::look_after(client, state.name().clone(), missing, state.incidents().clone(), told);
-            self.upkeep = Some(AbortOnDropHandle::new(tokio::spawn(care)));
+            let comparing = server_keys::compare_and_repair(
+                client,
+                state.name().clone(),
+                missing,
+                state.incidents().clone(),
+                told,
+            );
+            self.server_keys = Some(AbortOnDropHandle::new(tokio::spawn(comparing)));
         }
         if self.short_lives > 0 {
             self.settled = Some(now + SETTLE);
