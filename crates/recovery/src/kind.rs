@@ -6,9 +6,9 @@ use wakeeper_doctor::findings::codes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Stored Signal state or credentials are damaged: messages cannot be decrypted, or the login is gone. The only
-    /// kind that is cured.
+    /// kind that is repaired.
     State,
-    /// Two processes use one login (440). Mending under the other one's hands would make it worse.
+    /// Two processes use one login (440). Repairing under the other one's hands would make it worse.
     TwoOwners,
     /// The phone removed the device (401). Only a person can link it again; nothing is wiped.
     LoggedOut,
@@ -68,15 +68,15 @@ impl Kind {
 /// How an incident ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A cure was made, and a check after it passed.
+    /// A repair was made, and a check after it passed.
     Recovered,
     /// It healed by itself: nothing was touched.
     Healed,
-    /// A closer look showed nothing to mend.
+    /// A closer look showed nothing to repair.
     NothingFound,
     /// What was reported stopped, and a person decides on the rest.
     Ceased,
-    /// Cures did not help; the contacts concerned are left alone.
+    /// Repairs did not help; the contacts concerned are left alone.
     GaveUp,
     /// Everything was removed and a new login is waited for.
     Reset,

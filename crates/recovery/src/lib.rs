@@ -1,4 +1,4 @@
-//! Recovery: symptoms become incidents, incidents get a plan, a cure and a check that it helped.
+//! Recovery: symptoms become incidents, incidents get a plan, a repair and a check that it helped.
 //!
 //! This crate holds the only policy there is. [`policy::Policy`] is a pure state machine: symptoms and the time go in,
 //! decisions come out. [`caretaker::Caretaker`] carries them out on a [`ManagedSession`], which may be a container, a

@@ -270,7 +270,7 @@ impl OwnSession {
         }
         let Some(first) = first else { return Vec::new() };
         let times = first.times;
-        let mended = StepRecord {
+        let repair = StepRecord {
             kind,
             state: IncidentState::Verifying,
             outcome: None,
@@ -279,7 +279,7 @@ impl OwnSession {
             alert: false,
             times,
         };
-        vec![first, mended]
+        vec![first, repair]
     }
 
     /// Closes all that is over when the session works. Backups are no matter of the connection.

@@ -2,8 +2,8 @@
 //!
 //! Failing messages open one incident, however many lines they print. The incident first waits for the retry
 //! handshake; then the stored state is examined, and only evidence decides: a contact whose Signal session is newer
-//! than its last failure has healed. What is left is cured on the lowest rung of the [ladder](crate::ladder) that
-//! fits, verified, and cured on the next one when it did not help. Cures of one session keep a distance that doubles,
+//! than its last failure has healed. What is left is repaired on the lowest rung of the [ladder](crate::ladder) that
+//! fits, verified, and repaired on the next one when it did not help. Repairs of one session keep a distance that doubles,
 //! and end after a few tries, aloud.
 
 mod case;
@@ -29,7 +29,7 @@ use reports::Takeovers;
 
 /// One contact's failure may have been healed by a re-key that names no contact, if it is no older than this.
 const REKEY_MS: i64 = 60_000;
-/// An incident that nobody cures is looked at so often, to see whether it is over.
+/// An incident that nobody repairs is looked at so often, to see whether it is over.
 const LOOK_AGAIN_MS: i64 = 600_000;
 /// The least time between two examinations when something new was seen.
 const GLANCE_SOON_MS: i64 = 5_000;
@@ -37,8 +37,8 @@ const GLANCE_SOON_MS: i64 = 5_000;
 const WRITTEN_MS: i64 = 5_000;
 /// Old failures are forgotten so often.
 const PRUNE_MS: i64 = 500;
-/// Cures remembered.
-const CURES: usize = 256;
+/// Repairs remembered.
+const REPAIRS: usize = 256;
 
 /// What the policy is told.
 #[derive(Debug, Clone)]
@@ -61,21 +61,21 @@ pub enum Input {
     },
     /// The examination that was asked for.
     Looked(Result<Examined, String>),
-    /// The cure that was asked for.
-    Cured(Cured),
+    /// The repair that was asked for.
+    Repaired(RepairResult),
     /// Time has passed.
     Tick,
 }
 
-/// What came of a cure.
+/// What came of a repair.
 #[derive(Debug, Clone)]
-pub enum Cured {
+pub enum RepairResult {
     /// It was carried out, and the gateway is well again.
     Done {
         /// When the gateway stood still; symptoms before it are history.
         stopped_ms: i64,
         /// What was changed.
-        mended: RepairReport,
+        report: RepairReport,
     },
     /// A plan made beforehand was empty: nothing was stopped and nothing changed.
     NothingToDo {
@@ -94,8 +94,8 @@ pub enum Cured {
 pub enum Decision {
     /// Examine the session in the light of these failures, and tell [`Input::Looked`].
     Examine(Vec<PeerFailures>),
-    /// Carry this out, and tell [`Input::Cured`].
-    Cure(Order),
+    /// Carry this out, and tell [`Input::Repaired`].
+    Repair(Order),
     /// Store this.
     Record(StepRecord),
 }
@@ -119,9 +119,9 @@ pub struct StepRecord {
     pub times: u64,
 }
 
-/// A cure that was carried out.
+/// A repair that was carried out.
 #[derive(Debug, Clone)]
-pub struct PastCure {
+pub struct PastRepair {
     /// When it ended, milliseconds since 1970.
     pub at_ms: i64,
     /// Contacts whose Signal sessions were given up.
@@ -131,8 +131,8 @@ pub struct PastCure {
 /// What is known from before a restart.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    /// Cures within [`Rules::memory`], oldest first.
-    pub cures: Vec<PastCure>,
+    /// Repairs within [`Rules::memory`], oldest first.
+    pub repairs: Vec<PastRepair>,
     /// Incidents that are not over, and the last of each kind that is.
     pub incidents: Vec<PastIncident>,
 }
@@ -157,13 +157,13 @@ pub struct PastIncident {
 pub struct Policy {
     rules: Rules,
     /// Targeted repairs are allowed and possible.
-    may_mend: bool,
+    may_repair: bool,
     tally: Tally,
     case: Option<Case>,
     reports: Reports,
     takeovers: Takeovers,
-    cures: VecDeque<PastCure>,
-    /// Contacts that cures did not help, and since when they are left alone.
+    repairs: VecDeque<PastRepair>,
+    /// Contacts that repairs did not help, and since when they are left alone.
     given_up: BTreeMap<Address, i64>,
     /// Contacts of the examination in flight, with their last failures.
     asked: Option<Vec<PeerFailures>>,
@@ -177,16 +177,16 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy for a session that can, or cannot, be mended.
-    pub fn new(rules: Rules, can_mend: bool) -> Self {
+    /// A policy for a session that can, or cannot, be repaired.
+    pub fn new(rules: Rules, can_repair: bool) -> Self {
         Self {
-            may_mend: rules.repair && can_mend,
+            may_repair: rules.repair && can_repair,
             rules,
             tally: Tally::default(),
             case: None,
             reports: Reports::default(),
             takeovers: Takeovers::new(),
-            cures: VecDeque::new(),
+            repairs: VecDeque::new(),
             given_up: BTreeMap::new(),
             asked: None,
             glanced_ms: i64::MIN / 4,
@@ -198,10 +198,10 @@ impl Policy {
         }
     }
 
-    /// Goes on where another process stopped: no incident is forgotten, and no cure comes sooner for it.
+    /// Goes on where another process stopped: no incident is forgotten, and no repair comes sooner for it.
     pub fn resume(&mut self, past: Past, now_ms: i64) {
-        self.cures = past.cures.into();
-        self.ignored_before_ms = self.cures.back().map_or(i64::MIN, |cure| cure.at_ms);
+        self.repairs = past.repairs.into();
+        self.ignored_before_ms = self.repairs.back().map_or(i64::MIN, |repair| repair.at_ms);
         for PastIncident { kind, state, opened_ms, closed_ms, times } in past.incidents {
             if kind != Kind::State {
                 self.reports.resume(kind, times, closed_ms, now_ms);
@@ -214,7 +214,7 @@ impl Policy {
                 IncidentState::LeftAlone => Phase::LeftAlone,
                 _ => Phase::Waiting(now_ms + ms(self.rules.handshake)),
             };
-            let tries = self.cures.iter().filter(|cure| cure.at_ms >= opened_ms).count();
+            let tries = self.repairs.iter().filter(|repair| repair.at_ms >= opened_ms).count();
             self.case = Some(Case { tries, ..Case::new(phase) });
         }
     }
@@ -233,7 +233,7 @@ impl Policy {
                 self.close_report(Kind::Gateway, "its health check passes", now_ms);
             }
             Input::Looked(look) => self.looked(look, now_ms),
-            Input::Cured(cured) => self.cured(cured, now_ms),
+            Input::Repaired(repaired) => self.repaired(repaired, now_ms),
             Input::Tick => {}
         }
         self.advance(now_ms);
@@ -350,7 +350,7 @@ impl Policy {
             self.tally.prune(now_ms - ms(self.rules.peer_window), now_ms - ms(self.rules.session_window));
         }
         let forgotten = now_ms - ms(self.rules.memory);
-        self.cures.retain(|cure| cure.at_ms >= forgotten);
+        self.repairs.retain(|repair| repair.at_ms >= forgotten);
         self.given_up.retain(|_, since| *since >= forgotten);
         self.close_quiet_reports(now_ms);
         let over = self.is_over_session_threshold();
@@ -364,7 +364,7 @@ impl Policy {
         }
     }
 
-    /// News are looked into soon: damage in the files is mended without waiting for a threshold.
+    /// News are looked into soon: damage in the files is repaired without waiting for a threshold.
     fn glance_every_ms(&self) -> i64 {
         let usual = ms(self.rules.glance_every);
         if self.wants_glance { usual.min(GLANCE_SOON_MS) } else { usual }

@@ -15,9 +15,9 @@ use wakeeper_storage::{
 use crate::clock::Clock;
 use crate::incidents::state_word;
 use crate::kind::Kind;
-use crate::policy::{Past, PastCure, PastIncident, StepRecord};
+use crate::policy::{Past, PastIncident, PastRepair, StepRecord};
 
-/// The step that tells of a cure that begins; its detail names the contacts.
+/// The step that tells of a repair that begins; its detail names the contacts.
 pub(crate) const STOPPED: &str = "stopped";
 /// The step after it when it turned out at once that it could not be done.
 pub(crate) const REFUSED: &str = "refused";
@@ -83,7 +83,7 @@ impl Recorder {
         for row in self.storage.incidents(query).await?.into_iter().rev() {
             let Some(kind) = Kind::of_word(&row.kind) else { continue };
             if row.updated_ms >= since {
-                past.cures.extend(self.cures(row.id, since).await?);
+                past.repairs.extend(self.repairs(row.id, since).await?);
             }
             past.incidents.retain(|before| before.kind != kind || before.closed_ms.is_none());
             past.incidents.push(PastIncident {
@@ -98,23 +98,23 @@ impl Recorder {
             let known = if row.state == IncidentState::Closed { closed } else { open };
             known.insert(kind, Open::of(row));
         }
-        past.cures.sort_by_key(|cure| cure.at_ms);
+        past.repairs.sort_by_key(|repair| repair.at_ms);
         Ok(past)
     }
 
-    async fn cures(&self, incident: i64, since_ms: i64) -> Result<Vec<PastCure>, StorageError> {
-        let mut cures = Vec::new();
+    async fn repairs(&self, incident: i64, since_ms: i64) -> Result<Vec<PastRepair>, StorageError> {
+        let mut repairs = Vec::new();
         for step in self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step) {
             match step.kind.as_str() {
-                STOPPED => cures.push(step),
-                REFUSED => drop(cures.pop()),
+                STOPPED => repairs.push(step),
+                REFUSED => drop(repairs.pop()),
                 _ => {}
             }
         }
-        Ok(cures
+        Ok(repairs
             .into_iter()
             .filter(|step| step.at_ms >= since_ms)
-            .map(|step| PastCure { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
+            .map(|step| PastRepair { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
             .collect())
     }
 
@@ -134,7 +134,7 @@ impl Recorder {
         self.count().await;
     }
 
-    /// Stores a step of a cure.
+    /// Stores a step of a repair.
     pub(crate) async fn step(&self, step: &'static str, text: String, detail: Option<Value>) {
         tracing::info!(session = %self.session, step, "incident: {text}");
         if let Err(error) = self.store(Kind::State, None, None, Some((step, text, detail))).await {

@@ -1,4 +1,4 @@
-//! WhatsApp's words about the login, and other causes that no program may cure.
+//! WhatsApp's words about the login, and other causes that no program may repair.
 
 use std::collections::VecDeque;
 

@@ -45,7 +45,7 @@ pub(crate) async fn an_incident_is_told_from_first_to_last(storage: Arc<dyn Stor
         messages: 3,
         peers: peers.clone(),
         steps: vec![step(11, "opened"), step(12, "planned")],
-        ..update(id, IncidentState::Curing, 12)
+        ..update(id, IncidentState::Repairing, 12)
     };
     assert!(storage.update_incident(seen).await.unwrap());
     let closed = IncidentUpdate {

@@ -6,7 +6,7 @@ pub enum IncidentState {
     /// Seen; waited for or reported.
     Open,
     /// Something is being done about it.
-    Curing,
+    Repairing,
     /// Something was done; it is being watched whether it helped.
     Verifying,
     /// Nothing more is tried until a person acts or it heals.

@@ -207,7 +207,7 @@ async fn prune(connection: &mut SqliteConnection, before_ms: i64, limit: u32) ->
 fn number(state: IncidentState) -> i64 {
     match state {
         IncidentState::Open => 0,
-        IncidentState::Curing => 1,
+        IncidentState::Repairing => 1,
         IncidentState::Verifying => 2,
         IncidentState::LeftAlone => 3,
         IncidentState::Closed => 4,
@@ -234,7 +234,7 @@ fn read(row: SqliteRow) -> Result<IncidentRow, sqlx::Error> {
         kind: row.try_get("kind")?,
         state: match row.try_get("state")? {
             0 => IncidentState::Open,
-            1 => IncidentState::Curing,
+            1 => IncidentState::Repairing,
             2 => IncidentState::Verifying,
             3 => IncidentState::LeftAlone,
             4 => IncidentState::Closed,
