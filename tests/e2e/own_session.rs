@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use reqwest::Method;
 use serde_json::{Value, json};
 use wakeeper_e2e::damaged_session::{contents, talk};
+use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::Message;
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party};
+use wakeeper_e2e::{Addressing, Baileys, Lab, PATIENCE, Party};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
@@ -86,6 +87,15 @@ async fn messages_go_on_after_a_damaged_database_was_replaced() {
     // Nobody scans anything, and what was written before is still there.
     gateway.wait_working().await;
     assert_eq!(gateway.messages(&format!("{BEN}@c.us")).await.len(), 40);
+    let state = folder.join("session_backups/monitor");
+    let state = state.to_string_lossy();
+    eventually("the repair among the incidents", PATIENCE, async || {
+        let (_, told, errors) = lab.run(&["incidents", "--json", "--state", &state]).await;
+        let told: Vec<Value> = serde_json::from_str(&told).unwrap_or_default();
+        let is_it = |one: &Value| one["kind"] == "session_state" && one["outcome"] == "recovered";
+        if told.iter().any(is_it) { Ok(()) } else { Err(format!("{told:?}{errors}")) }
+    })
+    .await;
     talk("after", &anna, &ben).await;
     let aside =
         std::fs::read_dir(&session).expect("the session").map(|item| item.expect("an entry").file_name());
