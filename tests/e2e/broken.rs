@@ -47,7 +47,7 @@ impl Scene {
 
     async fn back_up(&mut self) {
         let folder = self.gateway().folder().to_owned();
-        let (code, made) = self.lab.care(&folder, &["backup", "create"]).await;
+        let (code, made) = self.lab.run_on(&folder, &["backup", "create"]).await;
         assert_eq!(code, Some(0), "{made:#}");
     }
 
@@ -211,7 +211,7 @@ async fn an_encrypted_backup_needs_its_passphrase_and_another_numbers_is_not_use
     // A newer backup of another login lies beside it, under the same name.
     let mut other = scene.lab.linked_gateway("other", "491701000009").await;
     let other_folder = other.as_gateway().0.folder().to_owned();
-    scene.lab.care(&other_folder, &["backup", "create"]).await;
+    scene.lab.run_on(&other_folder, &["backup", "create"]).await;
     for item in std::fs::read_dir(other_folder.join("session_backups")).expect("backups").flatten() {
         std::fs::copy(item.path(), backups.join(item.file_name())).expect("copy a backup");
     }

@@ -1,4 +1,4 @@
-//! The session doctor on real Baileys clients: a paired, talking client is killed and damaged, `wakeeper clean` mends its
+//! The session doctor on real Baileys clients: a paired, talking client is killed and damaged, `wakeeper clean` repairs its
 //! folder, and it starts again without a new QR code; the next ten messages each way all arrive.
 
 mod credentials;
@@ -9,22 +9,22 @@ mod matrix;
 mod ratchets;
 mod upgrade;
 
-use wakeeper_e2e::patient::{contents, talk};
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party, Patient, told};
+use wakeeper_e2e::damaged_session::{contents, talk};
+use wakeeper_e2e::{Addressing, Baileys, DamagedSession, Lab, Party, told};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
 
-/// A patient and a partner of the same version that have been talking for a while.
-async fn talking(lab: &Lab, version: Baileys) -> (Patient<'_>, Party) {
-    let anna = Patient::linked(lab, "anna", version, ANNA).await;
+/// A session and a partner of the same version that have been talking for a while.
+async fn talking(lab: &Lab, version: Baileys) -> (DamagedSession<'_>, Party) {
+    let anna = DamagedSession::linked(lab, "anna", version, ANNA).await;
     let ben = lab.linked_peer("ben", version, BEN).await;
     talk("before", &ben, anna.party()).await;
     (anna, ben)
 }
 
-/// Starts the patient again; both ways must work, and no ratchet may have gone back.
-async fn recovered(anna: &mut Patient<'_>, ben: &Party, version: Baileys) {
+/// Starts the session again; both ways must work, and no ratchet may have gone back.
+async fn recovered(anna: &mut DamagedSession<'_>, ben: &Party, version: Baileys) {
     anna.start(version).await;
     let ids = talk("after", ben, anna.party()).await;
     anna.assert_no_ratchet_went_back(&ids).await;

@@ -1,4 +1,4 @@
-//! `wakeeper monitor` on a folder and a log file: what it reads, counts, tells and keeps over restarts. What it mends is
+//! `wakeeper monitor` on a folder and a log file: what it reads, counts, tells and keeps over restarts. What it repairs is
 //! tested on containers, in `tests/monitor`.
 
 use std::fs::File;
@@ -19,13 +19,13 @@ const BURST: usize = 168_000;
 const READ: Duration = Duration::from_mins(4);
 
 /// A data folder with a session that real Baileys wrote, and the log of its gateway.
-struct Patient {
+struct WatchedFolder {
     lab: Lab,
     log: File,
 }
 
-impl Patient {
-    async fn admit() -> Self {
+impl WatchedFolder {
+    async fn start() -> Self {
         let lab = Lab::start(Addressing::PhoneNumber).await;
         let auth_info = lab.folder().join("bot/auth_info");
         std::fs::create_dir_all(&auth_info).expect("a folder for the session");
@@ -103,15 +103,15 @@ async fn opened(watch: &Watch, count: usize) -> Vec<Value> {
 /// What it costs is measured by `wakeeper-bench burst`.
 #[tokio::test]
 async fn a_burst_of_errors_is_one_incident() {
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     let mut text = String::new();
     for n in 0..BURST / 10 {
         // Two whose Signal sessions are there, and strangers.
         let contact = CONTACTS.get(n % 20).map_or_else(|| format!("62811{:07}", n % 50), ToString::to_string);
         text.push_str(&stacks(&contact, 10));
     }
-    patient.writes(&text);
-    let watch = patient.watch(&[("SESSION_CLEANUP_WAIT", "1s")]);
+    watched.writes(&text);
+    let watch = watched.watch(&[("SESSION_CLEANUP_WAIT", "1s")]);
     eventually("all lines to be read", READ, async || {
         let read = watch.metric("wakeeper_symptoms_total", "class=\"BadMac\"").await;
         if read == Some(BURST as f64) { Ok(()) } else { Err(format!("{read:?}")) }
@@ -137,11 +137,11 @@ async fn a_burst_of_errors_is_one_incident() {
 async fn alerts_are_signed_and_come_again_after_refusals_and_restarts() {
     let alerts = Alerts::start().await;
     alerts.refuse(true);
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     let url = alerts.url();
     let settings = [("MONITOR_ALERT_URL", url.as_str()), ("MONITOR_ALERT_HMAC_KEY", ALERT_KEY)];
-    let mut watch = patient.watch(&settings);
-    patient.writes("{\"tag\":\"stream:error\",\"content\":[{\"tag\":\"conflict\",\"attrs\":{\"type\":\"device_removed\"}}]}\n");
+    let mut watch = watched.watch(&settings);
+    watched.writes("{\"tag\":\"stream:error\",\"content\":[{\"tag\":\"conflict\",\"attrs\":{\"type\":\"device_removed\"}}]}\n");
     let line = watch.wait_line("an alert was not taken, trying again in 1000 ms").await;
     assert!(line.contains("500") && !line.contains("/alert"), "the address may hold a token: {line}");
     watch.wait_line("trying again in 2000 ms").await;
@@ -150,7 +150,7 @@ async fn alerts_are_signed_and_come_again_after_refusals_and_restarts() {
 
     // Another process delivers what the first one could not.
     alerts.refuse(false);
-    let watch = patient.watch(&settings);
+    let watch = watched.watch(&settings);
     let alert = alerts.wait("logged_out", "open").await;
     assert_eq!(
         (&alert["event"], &alert["session"], &alert["step"]),
@@ -158,7 +158,7 @@ async fn alerts_are_signed_and_come_again_after_refusals_and_restarts() {
     );
     assert!(alert["text"].as_str().expect("a text").contains("it must be linked again"), "{alert}");
     // Over: told as well, to the same receiver. Each comes once.
-    patient.writes("{\"level\":30,\"msg\":\"opened connection to WA\"}\n");
+    watched.writes("{\"level\":30,\"msg\":\"opened connection to WA\"}\n");
     let over = alerts.wait("logged_out", "closed").await;
     assert_eq!((&over["incident"], &over["outcome"]), (&alert["incident"], &json!("ceased")));
     assert_eq!(alerts.taken().len(), 2, "{:?}", alerts.taken());
@@ -168,11 +168,11 @@ async fn alerts_are_signed_and_come_again_after_refusals_and_restarts() {
 
 #[tokio::test]
 async fn the_page_serves_metrics_and_health_and_nothing_else() {
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     // Of the bot, not of the monitor.
-    std::fs::create_dir(patient.data().join("logs")).expect("a folder");
-    let own = patient.lab.folder().join("monitor's own");
-    let mut watch = patient.watch(&[("LOG_DIR", &own.to_string_lossy())]);
+    std::fs::create_dir(watched.data().join("logs")).expect("a folder");
+    let own = watched.lab.folder().join("monitor's own");
+    let mut watch = watched.watch(&[("LOG_DIR", &own.to_string_lossy())]);
     watch.wait_line("metrics on http://127.0.0.1:").await;
     assert_eq!(watch.page("/health").await.expect("an answer"), (200, "ok\n".to_owned()));
     for path in ["/", "/incidents", "/metrics/x"] {
@@ -180,7 +180,7 @@ async fn the_page_serves_metrics_and_health_and_nothing_else() {
     }
     let now = now_ms();
     for n in 0..3 {
-        patient.writes(&bad_mac(CONTACTS[0], &format!("3EB0{n}"), now));
+        watched.writes(&bad_mac(CONTACTS[0], &format!("3EB0{n}"), now));
     }
     read(&watch, 3).await;
     opened(&watch, 1).await;
@@ -200,47 +200,47 @@ async fn the_page_serves_metrics_and_health_and_nothing_else() {
     assert!(written.to_string_lossy().contains("wakeeper-monitor.20"), "{}", written.display());
     assert!(std::fs::read_to_string(&written).expect("a log").contains("incident: "));
     // Without the setting there are none, whatever lies beside the session.
-    let mut watch = patient.watch(&[]);
+    let mut watch = watched.watch(&[]);
     watch.wait_line("metrics on").await;
     watch.terminate().await;
-    assert_eq!(std::fs::read_dir(patient.data().join("logs")).expect("a folder").count(), 0);
+    assert_eq!(std::fs::read_dir(watched.data().join("logs")).expect("a folder").count(), 0);
 }
 
 #[tokio::test]
 async fn nothing_is_watched_when_that_is_switched_off() {
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     let now = now_ms();
     for n in 0..20 {
-        patient.writes(&bad_mac(CONTACTS[0], &format!("3EB0{n}"), now));
+        watched.writes(&bad_mac(CONTACTS[0], &format!("3EB0{n}"), now));
     }
-    let mut watch = patient.watch(&[("ENABLE_ERROR_MONITORING", "false")]);
+    let mut watch = watched.watch(&[("ENABLE_ERROR_MONITORING", "false")]);
     watch.wait_line("ENABLE_ERROR_MONITORING is false: nothing is watched").await;
     watch.terminate().await;
-    assert!(!patient.lab.folder().join("monitor").exists(), "it keeps no incidents");
+    assert!(!watched.lab.folder().join("monitor").exists(), "it keeps no incidents");
 }
 
 #[tokio::test]
 async fn thresholds_and_windows_are_those_of_the_settings() {
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     let settings = [
         ("SESSION_ERROR_THRESHOLD", "5"),
         ("SESSION_ERROR_WINDOW", "30s"),
         // A single contact is not what this is about.
         ("SESSION_ERROR_PEER_THRESHOLD", "64"),
     ];
-    let mut watch = patient.watch(&settings);
+    let mut watch = watched.watch(&settings);
     watch.wait_line("64 failed messages of one contact in 3600 s, or 5 of all contacts in 30 s").await;
     let now = now_ms();
     // Four within the window, and four that are spread over more than it: five are never within 30 s.
     for n in 0..4 {
-        patient.writes(&bad_mac(&format!("62811999{n}"), &format!("SPREAD{n}"), now - 600_000 + n * 20_000));
+        watched.writes(&bad_mac(&format!("62811999{n}"), &format!("SPREAD{n}"), now - 600_000 + n * 20_000));
     }
     for n in 0..4 {
-        patient.writes(&bad_mac(&format!("62811888{n}"), &format!("NOW{n}"), now));
+        watched.writes(&bad_mac(&format!("62811888{n}"), &format!("NOW{n}"), now));
     }
     read(&watch, 8).await;
     assert!(watch.incidents().await.is_empty(), "{:?}", watch.incidents().await);
-    patient.writes(&bad_mac("628117777", "FIFTH", now));
+    watched.writes(&bad_mac("628117777", "FIFTH", now));
     let all = opened(&watch, 1).await;
     assert!(all[0]["summary"].as_str().expect("a text").contains("5 messages failed within 30 s"), "{all:?}");
     watch.terminate().await;
@@ -248,33 +248,33 @@ async fn thresholds_and_windows_are_those_of_the_settings() {
 
 #[tokio::test]
 async fn a_restarted_monitor_reads_on_where_it_stopped() {
-    let mut patient = Patient::admit().await;
+    let mut watched = WatchedFolder::start().await;
     let line = |n: u32| bad_mac(&format!("6281199{n:04}"), &format!("3EB0{n}"), now_ms());
-    let watch = patient.watch(&[]);
+    let watch = watched.watch(&[]);
     for n in 0..4 {
-        patient.writes(&line(n));
+        watched.writes(&line(n));
     }
     // The beginning of a line that the gateway has not finished.
     let whole = line(4);
     let (begun, rest) = whole.split_at(40);
-    patient.writes(begun);
+    watched.writes(begun);
     read(&watch, 4).await;
     watch.terminate().await;
-    patient.writes(rest);
+    watched.writes(rest);
     for n in 5..8 {
-        patient.writes(&line(n));
+        watched.writes(&line(n));
     }
-    let watch = patient.watch(&[]);
+    let watch = watched.watch(&[]);
     read(&watch, 4).await;
     // Rotated under its eyes.
-    let log = patient.data().join("gateway.log");
-    std::fs::rename(&log, patient.data().join("gateway.log.1")).expect("rotate the log");
-    patient.log = File::create(&log).expect("a new log");
-    patient.writes(&line(8));
+    let log = watched.data().join("gateway.log");
+    std::fs::rename(&log, watched.data().join("gateway.log.1")).expect("rotate the log");
+    watched.log = File::create(&log).expect("a new log");
+    watched.writes(&line(8));
     read(&watch, 5).await;
     watch.kill().await;
-    let watch = patient.watch(&[]);
-    patient.writes(&line(9));
+    let watch = watched.watch(&[]);
+    watched.writes(&line(9));
     eventually("the rest to be read, and nothing of before", PATIENCE, async || {
         // What was read in the moment before the power cut may come again: one line at most here.
         let read = watch.metric("wakeeper_symptoms_total", "").await;

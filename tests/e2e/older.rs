@@ -186,7 +186,7 @@ async fn rolled_back(what: Back, how: How, copied: Copied, end: End, since: usiz
     }
     scene.put_back(&copy, what, how);
     let folder = scene.gateway().folder().to_owned();
-    let (_, health) = scene.lab.care(&folder, &["health"]).await;
+    let (_, health) = scene.lab.run_on(&folder, &["health"]).await;
     let codes: Vec<_> = health["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
     assert!(codes.iter().any(|code| **code == "older_copy"), "health says nothing: {health:#}");
     scene.gateway().start().await;

@@ -1,12 +1,13 @@
-//! `clean` on the gateway's own session: what a running gateway cannot mend by itself.
+//! `clean` on the gateway's own session: what a running gateway cannot repair by itself.
 
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use wakeeper_e2e::damaged_session::{contents, talk};
+use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::Message;
-use wakeeper_e2e::patient::{contents, talk};
-use wakeeper_e2e::{Addressing, Baileys, Lab, Party};
+use wakeeper_e2e::{Addressing, Baileys, Lab, PATIENCE, Party};
 
 const ANNA: &str = "491701000001";
 const BEN: &str = "491701000002";
@@ -42,13 +43,13 @@ async fn a_damaged_database_without_a_backup_is_left_as_it_is() {
     let folder = stop(&mut anna).await;
     let session = session(&mut anna);
     damage(&session.join("engine.db"));
-    let (code, health) = lab.care(&folder, &["health"]).await;
+    let (code, health) = lab.run_on(&folder, &["health"]).await;
     assert_eq!((code, codes(&health["findings"])), (Some(1), vec!["native_database_damaged"]));
 
     // Without a backup nothing is touched, because what is left may be what saves the login.
     let _ = std::fs::remove_dir_all(folder.join("session_backups"));
     let before = contents(&session);
-    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean"]).await;
     assert_eq!((code, &outcome["plan"], &outcome["applied"]), (Some(1), &json!([]), &json!(false)));
     assert!(
         outcome["notes"][0].as_str().expect("a note").contains("look for a backup elsewhere"),
@@ -64,14 +65,14 @@ async fn messages_go_on_after_a_damaged_database_was_replaced() {
     let ben = lab.linked_peer("ben", Baileys::Seven, BEN).await;
     talk("before the backup", &anna, &ben).await;
     let data = anna.as_gateway().0.folder().to_owned();
-    lab.care(&data, &["backup", "create"]).await;
+    lab.run_on(&data, &["backup", "create"]).await;
     talk("since the backup", &anna, &ben).await;
     let folder = stop(&mut anna).await;
     let session = session(&mut anna);
     damage(&session.join("engine.db"));
 
     let before = std::fs::read(session.join("engine.db")).expect("the database");
-    let (code, outcome) = lab.care(&folder, &["clean", "--dry-run"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean", "--dry-run"]).await;
     let repairs: Vec<_> =
         outcome["plan"].as_array().expect("a plan").iter().map(|step| &step["repair"]).collect();
     assert_eq!(repairs, ["remove_intruder", "restore_credentials"], "{outcome:#}");
@@ -79,13 +80,22 @@ async fn messages_go_on_after_a_damaged_database_was_replaced() {
     let now = std::fs::read(session.join("engine.db")).expect("the database");
     assert!(now == before, "a dry run changed the database");
 
-    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean"]).await;
     assert_eq!((code, &outcome["login_kept"], &outcome["needs_qr"]), (Some(0), &json!(true), &json!(false)));
     let gateway = anna.as_gateway().0;
     gateway.start().await;
     // Nobody scans anything, and what was written before is still there.
     gateway.wait_working().await;
     assert_eq!(gateway.messages(&format!("{BEN}@c.us")).await.len(), 40);
+    let state = folder.join("session_backups/monitor");
+    let state = state.to_string_lossy();
+    eventually("the repair among the incidents", PATIENCE, async || {
+        let (_, told, errors) = lab.run(&["incidents", "--json", "--state", &state]).await;
+        let told: Vec<Value> = serde_json::from_str(&told).unwrap_or_default();
+        let is_it = |one: &Value| one["kind"] == "session_state" && one["outcome"] == "recovered";
+        if told.iter().any(is_it) { Ok(()) } else { Err(format!("{told:?}{errors}")) }
+    })
+    .await;
     talk("after", &anna, &ben).await;
     let aside =
         std::fs::read_dir(&session).expect("the session").map(|item| item.expect("an entry").file_name());
@@ -117,22 +127,22 @@ async fn an_older_copy_that_was_put_back_loses_its_ratchets_and_nothing_else() {
     let _ = std::fs::remove_dir_all(folder.join("session_backups"));
     let current = std::fs::read(session.join("engine.db")).expect("the database");
     put_back();
-    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean"]).await;
     assert_eq!((code, &outcome["plan"]), (Some(0), &json!([])), "{outcome:#}");
-    let (code, outcome) = lab.care(&folder, &["clean", "--ratchets"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean", "--ratchets"]).await;
     let steps = outcome["plan"].as_array().expect("a plan");
     assert!(code == Some(0) && steps.iter().any(|step| step["peer"].is_string()), "{outcome:#}");
     assert!(outcome["backup"].is_string() && outcome["login_kept"] == true, "{outcome:#}");
 
     // A backup that is younger tells it by itself.
     std::fs::write(session.join("engine.db"), &current).expect("as it was");
-    lab.care(&folder, &["backup", "create"]).await;
+    lab.run_on(&folder, &["backup", "create"]).await;
     put_back();
-    let (code, health) = lab.care(&folder, &["health"]).await;
+    let (code, health) = lab.run_on(&folder, &["health"]).await;
     assert!(code == Some(1) && codes(&health["findings"]).contains(&"ratchet_rolled_back"), "{health:#}");
-    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean"]).await;
     assert!(code == Some(0) && outcome["healthy"] == true && outcome["applied"] == true, "{outcome:#}");
-    let (code, again) = lab.care(&folder, &["clean"]).await;
+    let (code, again) = lab.run_on(&folder, &["clean"]).await;
     assert_eq!((code, &again["plan"]), (Some(0), &json!([])), "{again:#}");
     let gateway = anna.as_gateway().0;
     gateway.start().await;
@@ -151,7 +161,7 @@ async fn a_contact_that_a_person_names_is_negotiated_anew() {
     let (code, _, errors) = lab.run(&words).await;
     assert!(code == Some(1) && errors.contains("a wakeeper gateway runs on"), "{errors}");
     let folder = stop(&mut anna).await;
-    let (code, outcome) = lab.care(&folder, &["clean", "--peer", BEN]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean", "--peer", BEN]).await;
     let steps = outcome["plan"].as_array().expect("a plan");
     assert!(code == Some(0) && outcome["applied"] == true && !steps.is_empty(), "{outcome:#}");
     assert!(steps.iter().all(|step| step["path"] == "engine.db" && step["peer"].is_string()), "{outcome:#}");
@@ -173,10 +183,10 @@ async fn everything_goes_when_that_is_wanted_and_a_qr_code_comes() {
     let words = ["clean", "--all", "--data-dir", folder.to_str().expect("a plain path")];
     let (code, _, errors) = lab.run(&words).await;
     assert!(code == Some(1) && errors.contains("--yes"), "nobody can be asked: {errors}");
-    let (code, outcome) = lab.care(&folder, &["clean", "--all", "--yes"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean", "--all", "--yes"]).await;
     assert_eq!((code, &outcome["applied"], &outcome["needs_qr"]), (Some(0), &json!(true), &json!(true)));
     let backup = outcome["backup"].as_str().expect("a backup");
-    let (code, verified) = lab.care(&folder, &["backup", "verify", backup]).await;
+    let (code, verified) = lab.run_on(&folder, &["backup", "verify", backup]).await;
     assert!(code == Some(0), "{verified:#}");
     let phone = lab.simulator().phone("491701000009", "another").await;
     let gateway = anna.as_gateway().0;
@@ -197,7 +207,7 @@ async fn everything_goes_when_that_is_wanted_and_a_qr_code_comes() {
             std::fs::remove_file(path).expect("remove a backup");
         }
     }
-    let (code, outcome) = lab.care(&folder, &["clean"]).await;
+    let (code, outcome) = lab.run_on(&folder, &["clean"]).await;
     assert_eq!((code, &outcome["plan"], &outcome["applied"]), (Some(1), &json!([]), &json!(false)));
     assert!(session.join("engine.db").exists());
 }

@@ -30,7 +30,7 @@ async fn through(compose: Compose) {
     emergency(&checkout).await;
 }
 
-/// The step by step resolution. wakeeper's own session mends itself, so that its last step is not needed.
+/// The step by step resolution. wakeeper's own session repairs itself, so that its last step is not needed.
 async fn resolution(checkout: &Checkout, phone: &Phone) {
     let friend = checkout.lab().simulator().phone(FRIEND, "Ben").await;
     // The gateway is the phone's first linked device.

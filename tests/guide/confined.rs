@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::process::Process;
-use wakeeper_e2e::{PATIENCE, patient::contents};
+use wakeeper_e2e::{PATIENCE, damaged_session::contents};
 
 use crate::checkout::{Checkout, Compose};
 use crate::planted::plant_session;

@@ -1,12 +1,12 @@
-//! The guide on a Baileys gateway in a container whose session is damaged: only that is mended, and the login survives.
+//! The guide on a Baileys gateway in a container whose session is damaged: only that is repaired, and the login survives.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use wakeeper_e2e::damaged_session::contents;
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::{Chat, Message};
-use wakeeper_e2e::patient::contents;
 use wakeeper_e2e::process::Process;
 use wakeeper_e2e::{Baileys, BaileysContainer, PATIENCE, Party};
 
@@ -116,7 +116,7 @@ impl Story {
     }
 }
 
-/// A monitor of the container that may not mend.
+/// A monitor of the container that may not repair.
 async fn reporting(checkout: &Checkout) -> Process {
     let line =
         "SESSION_CLEANUP_ENABLED=false MONITOR_LISTEN=off exec wakeeper monitor --container whatsapp-api";
@@ -140,7 +140,7 @@ async fn bad_mac_is_resolved_step_by_step() {
     let (checkout, since_ms) = (&story.checkout, now_ms());
     // 1. Identify the problem.
     checkout.watched(LOGS_BAD_MAC, &["Bad MAC"]).await;
-    // 2. Check: path, what is wrong, the cure, what to run. Nothing is changed.
+    // 2. Check: path, what is wrong, the repair, what to run. Nothing is changed.
     let (login, names, started) = (story.login(), story.names(), story.started_at().await);
     let damaged = sessions(&story.gateway.auth_info(), story.ben.address());
     // The linked device wrote, not the phone.
@@ -166,7 +166,7 @@ async fn bad_mac_is_resolved_step_by_step() {
     let plan = checkout.shell("./docker-session-manager.sh clean --dry-run").await.code(0);
     plan.shows("nothing was changed").shows(&name).shows("carries the plan out");
     assert_eq!((story.started_at().await, story.names()), (started.clone(), names.clone()));
-    // 3. Clean: stopped (once the gateway has asked for the messages that failed), backed up, mended, started.
+    // 3. Clean: stopped (once the gateway has asked for the messages that failed), backed up, repaired, started.
     let clean = checkout.guide(CLEAN).await.code(0).shows("Done: ").shows("kept: no new QR code is needed");
     clean
         .shows("backup")
@@ -209,18 +209,18 @@ async fn torn_files_and_lost_credentials() {
     let since_ms = now_ms();
     story.gateway.docker(&["start"]).await;
     story.gateway.wait("qr", since_ms, |_| true).await;
-    let mended_ms = now_ms();
+    let repaired_ms = now_ms();
     let clean = checkout.shell("./docker-session-manager.sh clean --json").await.code(0).json();
     assert_eq!((&clean["login_kept"], &clean["needs_qr"]), (&json!(true), &json!(false)), "{clean:#}");
     let backup = checkout.folder().join(clean["backup"].as_str().expect("a backup"));
     assert!(backup.is_file(), "{clean:#}");
-    story.gateway.wait("open", mended_ms, |_| true).await;
+    story.gateway.wait("open", repaired_ms, |_| true).await;
     assert_eq!(story.login(), login);
     story.talk("after").await;
     story.ben.send(&group, &Message::Text("still here, group?".to_owned())).await;
     story.arrive(&["still here, group?".to_owned()]).await;
     checkout.guide(HEALTH).await.code(0).shows("healthy");
-    // A container that does not run is mended as it is, and stays so.
+    // A container that does not run is repaired as it is, and stays so.
     story.gateway.docker(&["stop"]).await;
     tear(&sessions(&folder, story.ben.address())[0]);
     checkout.guide(CLEAN).await.code(0).shows("kept: no new QR code is needed");
@@ -228,10 +228,10 @@ async fn torn_files_and_lost_credentials() {
     assert_eq!(status, "exited");
     checkout.guide(START).await.code(0);
     story.talk("after another").await;
-    story.no_qr_since(mended_ms);
+    story.no_qr_since(repaired_ms);
 }
 
-/// G24, G25 and the reset of G02: upkeep says what it freed, backups are made, listed, verified, restored and pruned, and
+/// G24, G25 and the reset of G02: maintenance says what it freed, backups are made, listed, verified, restored and pruned, and
 /// everything goes only when a person says so.
 #[tokio::test]
 async fn upkeep_backups_and_reset() {
@@ -254,7 +254,7 @@ async fn upkeep_backups_and_reset() {
     assert!(leftover.exists());
     checkout.shell(&manager("clean --stale")).await.code(0).shows("freed          5.0 KB");
     assert!(!leftover.exists());
-    story.talk("after upkeep").await;
+    story.talk("after maintenance").await;
 
     checkout.shell(&manager("backup create --always")).await.code(0);
     checkout

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use wakeeper_e2e::damaged_session::contents;
 use wakeeper_e2e::journal::eventually;
-use wakeeper_e2e::patient::contents;
 
 use crate::checkout::{Checkout, Compose};
 use crate::commands::UP_MONITORED;
 use crate::planted::plant_session;
 
-/// A file that is looked at twice, a stop and a start, and half a minute of watching the cured.
+/// A file that is looked at twice, a stop and a start, and half a minute of watching the repaired.
 const VERIFIED: Duration = Duration::from_mins(3);
 /// A Baileys gateway as the monitor sees one: a label, a folder, a log.
 const GATEWAY: &str = "docker run -d --init --name stranger --label whatsapp.session.managed=true \
@@ -24,7 +24,7 @@ async fn incidents(checkout: &Checkout, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_gateway_beside_it_is_mended() {
+async fn a_gateway_beside_it_is_repaired() {
     let checkout = Checkout::fresh(Compose::V1).await;
     let bot = checkout.folder().join("bot");
     plant_session(&bot);
@@ -66,6 +66,6 @@ async fn a_gateway_beside_it_is_mended() {
     // What it was before is in the backup, the torn file too.
     let verify = checkout.shell("./docker-session-manager.sh backup verify --container stranger").await;
     verify.code(0).shows("every SHA-256").shows("4915100000000");
-    // wakeeper's own gateway beside it mends itself, and is left alone.
+    // wakeeper's own gateway beside it repairs itself, and is left alone.
     checkout.wait_monitor("watching container whatsapp-api").await;
 }

@@ -1,4 +1,4 @@
-//! The guide's `clean` on the guide's own container: the gateway's session is mended, or begun anew, from outside.
+//! The guide's `clean` on the guide's own container: the gateway's session is repaired, or begun anew, from outside.
 
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wakeeper_e2e::patient::contents;
+use wakeeper_e2e::damaged_session::contents;
 
 use crate::checkout::{Checkout, Compose};
 
@@ -33,7 +33,7 @@ const PLACES: [(&str, &str); 3] = [
     ("the container itself", ""),
 ];
 
-/// G01 and G02: the session is examined and mended wherever it lies, running or not, and keeps its owner and its mode.
+/// G01 and G02: the session is examined and repaired wherever it lies, running or not, and keeps its owner and its mode.
 #[tokio::test]
 async fn wherever_it_lies() {
     let checkout = Checkout::without_images(Compose::V1).await;

@@ -3,8 +3,8 @@
 use std::fs;
 
 use serde_json::json;
+use wakeeper_e2e::damaged_session::contents;
 use wakeeper_e2e::journal::eventually;
-use wakeeper_e2e::patient::contents;
 use wakeeper_e2e::{Baileys, PATIENCE};
 
 use crate::checkout::{Checkout, Compose, NAME, NUMBER};

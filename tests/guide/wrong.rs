@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use wakeeper_e2e::patient::contents;
+use wakeeper_e2e::damaged_session::contents;
 
 use crate::checkout::{Checkout, Compose};
 use crate::commands::CLEAN;
@@ -142,7 +142,7 @@ async fn a_read_only_mount() {
     assert_eq!(before, state(&checkout).await, "something is stopped or lost");
 }
 
-/// No room for a backup: nothing is mended, or restored, without one.
+/// No room for a backup: nothing is repaired, or restored, without one.
 #[tokio::test]
 async fn no_room_for_backups() {
     let checkout = Checkout::without_images(Compose::V1).await;
@@ -164,7 +164,7 @@ async fn no_room_for_backups() {
     checkout.shell("./docker-session-manager.sh clean --container stranger").await.code(0);
 }
 
-/// The session's own disk is full: it is mended whole or not at all, and once there is room, whole.
+/// The session's own disk is full: it is repaired whole or not at all, and once there is room, whole.
 #[tokio::test]
 async fn no_room_for_the_session() {
     let checkout = Checkout::without_images(Compose::V1).await;
@@ -191,7 +191,7 @@ async fn wrong_usage() {
         let said = checkout.shell(&format!("./docker-session-manager.sh {line}")).await;
         said.code(2).complains("error: ");
     }
-    // Neither a folder in the container's place nor a session that is none is mended.
+    // Neither a folder in the container's place nor a session that is none is repaired.
     checkout.shell("touch auth_info").await.code(0);
     checkout.guide(CLEAN).await.code(1).one_error().complains("whatsapp-api");
     let folder = "./docker-session-manager.sh clean --data-dir .";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wakeeper_e2e::Address;
-use wakeeper_e2e::patient::contents;
+use wakeeper_e2e::damaged_session::contents;
 
 /// The files whose names begin so; there must be some.
 pub fn files(folder: &Path, prefix: &str) -> Vec<PathBuf> {

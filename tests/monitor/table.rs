@@ -12,7 +12,7 @@ const END: &str = "<!-- measured: end -->";
 pub struct Measured {
     /// `None` where nobody but a person notices.
     pub noticed_ms: Option<i64>,
-    pub mended_ms: i64,
+    pub repaired_ms: i64,
     pub downtime_ms: i64,
     pub lost: usize,
     pub of: usize,
@@ -27,13 +27,13 @@ pub struct Row {
 
 impl Row {
     fn line(&self) -> String {
-        let Measured { noticed_ms, mended_ms, downtime_ms, lost, of, new_qr } = self.measured;
+        let Measured { noticed_ms, repaired_ms, downtime_ms, lost, of, new_qr } = self.measured;
         // Tenths, and no "-0.0" for what the gateway's log and its messages tell at once.
         let seconds = |ms: i64| format!("{:.1} s", (ms / 100) as f64 / 10.0);
         let qr = if new_qr { "yes" } else { "no" };
         let noticed = noticed_ms.map_or_else(|| "by a person".to_owned(), seconds);
-        let (mended, down) = (seconds(mended_ms), seconds(downtime_ms));
-        format!("| {} | {noticed} | {mended} | {down} | {lost} of {of} | {qr} |", self.fault)
+        let (repaired, down) = (seconds(repaired_ms), seconds(downtime_ms));
+        format!("| {} | {noticed} | {repaired} | {down} | {lost} of {of} | {qr} |", self.fault)
     }
 }
 

@@ -22,7 +22,7 @@ const READ: Duration = Duration::from_mins(10);
 const PROGRAM: &str = "trap 'exit 0' TERM; . /lines/start; tail -n +1 -F /lines/log & wait";
 
 /// A container that prints lines, and its session.
-struct Printer {
+struct LoggingContainer {
     engine: Engine,
     name: String,
     folder: PathBuf,
@@ -30,7 +30,7 @@ struct Printer {
     _removal: Removal,
 }
 
-impl Printer {
+impl LoggingContainer {
     /// Makes its files; it does not run yet.
     fn new(lab: &Lab, engine: &Engine, name: &str, labelled: bool) -> Self {
         let folder = lab.folder().join(name);
@@ -61,9 +61,9 @@ impl Printer {
     }
 
     async fn start(lab: &Lab, engine: &Engine, name: &str) -> Self {
-        let printer = Self::new(lab, engine, name, false);
-        printer.run().await;
-        printer
+        let container = Self::new(lab, engine, name, false);
+        container.run().await;
+        container
     }
 
     /// Prints a line.
@@ -106,7 +106,7 @@ fn bad_mac(id: &str) -> String {
 }
 
 async fn backups(watch: &Watch) -> Vec<Value> {
-    watch.care(&["backup", "list"]).await.as_array().expect("a list").clone()
+    watch.run_on_target(&["backup", "list"]).await.as_array().expect("a list").clone()
 }
 
 async fn laboratory() -> (Engine, Lab) {
@@ -128,9 +128,9 @@ async fn reported(watch: &Watch, step: &str) -> Value {
 #[tokio::test]
 async fn labelled_containers_are_watched_as_they_come_and_go() {
     let (engine, lab) = laboratory().await;
-    let first = Printer::new(&lab, &engine, "first", true);
-    let second = Printer::new(&lab, &engine, "second", true);
-    let other = Printer::new(&lab, &engine, "other", false);
+    let first = LoggingContainer::new(&lab, &engine, "first", true);
+    let second = LoggingContainer::new(&lab, &engine, "second", true);
+    let other = LoggingContainer::new(&lab, &engine, "other", false);
     first.run().await;
     // Others may run labelled containers on the same engine, of which nothing is to be changed.
     let mut watch = Watch::spawn(&lab, &Watched::Labelled(&engine), &["--dry-run"], &[]);
@@ -138,11 +138,11 @@ async fn labelled_containers_are_watched_as_they_come_and_go() {
     other.run().await;
     second.run().await;
     watch.wait_line(&format!("watching container {}", second.name)).await;
-    for (printer, id) in [(&first, "A"), (&other, "B"), (&second, "C")] {
-        printer.prints(&bad_mac(id));
+    for (container, id) in [(&first, "A"), (&other, "B"), (&second, "C")] {
+        container.prints(&bad_mac(id));
     }
-    for printer in [&first, &second] {
-        watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 1.0).await;
+    for container in [&first, &second] {
+        watch.wait_metric("wakeeper_symptoms_total", &container.label(), 1.0).await;
     }
     assert!(watch.metric("wakeeper_symptoms_total", &other.label()).await.is_none(), "it has no label");
     let lines = watch.lines();
@@ -172,21 +172,21 @@ async fn labelled_containers_are_watched_as_they_come_and_go() {
 #[tokio::test]
 async fn a_rehearsal_reports_and_touches_nothing() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "rehearsal").await;
-    printer.tear();
-    let before = wakeeper_e2e::patient::contents(&printer.folder.join("auth_info"));
-    let started = printer.started().await;
+    let container = LoggingContainer::start(&lab, &engine, "rehearsal").await;
+    container.tear();
+    let before = wakeeper_e2e::damaged_session::contents(&container.folder.join("auth_info"));
+    let started = container.started().await;
     let settings = [("SESSION_CLEANUP_WAIT", "1s"), ("BACKUP_INTERVAL", "1s")];
-    let watched = Watched::Container(&engine, &printer.name);
+    let watched = Watched::Container(&engine, &container.name);
     let mut watch = Watch::spawn(&lab, &watched, &["--dry-run"], &settings);
     watch.wait_line("reports only: SESSION_CLEANUP_ENABLED is false").await;
     for id in ["A", "B", "C"] {
-        printer.prints(&bad_mac(id));
+        container.prints(&bad_mac(id));
     }
     let incident = reported(&watch, "reported").await;
     assert!(incident["summary"].as_str().expect("a text").contains("wakeeper would"), "{incident:#}");
-    assert_eq!(printer.started().await, started, "it was stopped");
-    assert_eq!(wakeeper_e2e::patient::contents(&printer.folder.join("auth_info")), before);
+    assert_eq!(container.started().await, started, "it was stopped");
+    assert_eq!(wakeeper_e2e::damaged_session::contents(&container.folder.join("auth_info")), before);
     assert!(!lab.folder().join("backups").exists(), "a rehearsal backs nothing up");
     watch.terminate().await;
 }
@@ -194,26 +194,26 @@ async fn a_rehearsal_reports_and_touches_nothing() {
 #[tokio::test]
 async fn no_line_is_lost_or_counted_twice_over_a_restart_of_the_monitor() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "restart").await;
+    let container = LoggingContainer::start(&lab, &engine, "restart").await;
     let settings = [("SESSION_CLEANUP_ENABLED", "false"), ("SESSION_CLEANUP_WAIT", "1s")];
-    let watched = Watched::Container(&engine, &printer.name);
+    let watched = Watched::Container(&engine, &container.name);
     let watch = Watch::spawn(&lab, &watched, &[], &settings);
-    printer.prints(&bad_mac("A"));
-    printer.prints(&bad_mac("B"));
-    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 2.0).await;
+    container.prints(&bad_mac("A"));
+    container.prints(&bad_mac("B"));
+    watch.wait_metric("wakeeper_symptoms_total", &container.label(), 2.0).await;
     assert!(watch.incidents().await.is_empty(), "two are noise");
     watch.terminate().await;
     // The third message of the contact fails while nobody watches.
-    printer.prints(&bad_mac("C"));
+    container.prints(&bad_mac("C"));
     let watch = Watch::spawn(&lab, &watched, &[], &settings);
     let incident = reported(&watch, "reported").await;
     assert_eq!(incident["messages"], 3, "{incident:#}");
-    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 3.0).await;
+    watch.wait_metric("wakeeper_symptoms_total", &container.label(), 3.0).await;
     watch.kill().await;
     // The same incident goes on in a third process; what was read before counts no second time.
     let watch = Watch::spawn(&lab, &watched, &[], &settings);
-    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), 3.0).await;
-    printer.prints(&bad_mac("D"));
+    watch.wait_metric("wakeeper_symptoms_total", &container.label(), 3.0).await;
+    container.prints(&bad_mac("D"));
     eventually("the fourth message", PATIENCE, async || {
         let all = watch.incidents().await;
         let known = |incident: &Value| incident["messages"].as_i64();
@@ -228,10 +228,10 @@ async fn a_container_that_nothing_helps_is_left_alone_aloud() {
     const TRIES: usize = 2;
     let (engine, lab) = laboratory().await;
     let alerts = wakeeper_e2e::Alerts::start().await;
-    let printer = Printer::new(&lab, &engine, "hopeless", false);
+    let container = LoggingContainer::new(&lab, &engine, "hopeless", false);
     // A gateway that tears the same file whenever it starts, and says so.
-    printer.at_start(&format!("echo started >> /lines/starts; echo '{{\"_sess' > /app/auth_info/{RECORD}"));
-    printer.run().await;
+    container.at_start(&format!("echo started >> /lines/starts; echo '{{\"_sess' > /app/auth_info/{RECORD}"));
+    container.run().await;
     let (tries, url) = (TRIES.to_string(), alerts.url());
     let settings = [
         ("SESSION_CLEANUP_TRIES", tries.as_str()),
@@ -241,31 +241,31 @@ async fn a_container_that_nothing_helps_is_left_alone_aloud() {
         ("MONITOR_ALERT_URL", url.as_str()),
         ("MONITOR_ALERT_HMAC_KEY", wakeeper_e2e::alerts::ALERT_KEY),
     ];
-    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
-    printer.prints(&bad_mac("A"));
+    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
+    container.prints(&bad_mac("A"));
     let alert = alerts.wait("session_state", "left_alone").await;
     assert_eq!(alert["step"], "gave_up", "{alert}");
     assert!(alert["text"].as_str().expect("a text").contains("did not help"), "{alert}");
     let starts = || {
-        let text = std::fs::read_to_string(printer.folder.join("lines/starts")).expect("its starts");
+        let text = std::fs::read_to_string(container.folder.join("lines/starts")).expect("its starts");
         text.lines().count()
     };
     let after = starts();
     assert!((2..=TRIES + 2).contains(&after), "{after} starts");
-    let read = watch.metric("wakeeper_symptoms_total", &printer.label()).await.expect("symptoms");
+    let read = watch.metric("wakeeper_symptoms_total", &container.label()).await.expect("symptoms");
     // More of the same: it is read, and nothing is done about it.
     for n in 0..20 {
-        printer.prints(&bad_mac(&format!("LATER{n}")));
+        container.prints(&bad_mac(&format!("LATER{n}")));
     }
-    watch.wait_metric("wakeeper_symptoms_total", &printer.label(), read + 20.0).await;
-    watch.wait_metric("wakeeper_left_alone", &printer.label(), 1.0).await;
+    watch.wait_metric("wakeeper_symptoms_total", &container.label(), read + 20.0).await;
+    watch.wait_metric("wakeeper_left_alone", &container.label(), 1.0).await;
     let incidents = watch.incidents().await;
     assert_eq!((incidents.len(), starts()), (1, after), "{incidents:?}");
     let given_up = alerts.taken().iter().filter(|alert| alert["step"] == "gave_up").count();
     assert_eq!(given_up, 1, "{:?}", alerts.taken());
     alerts.assert_all_signed();
     // It runs: nothing is left stopped.
-    let state = engine.docker(&["inspect", "--format", "{{.State.Running}}", &printer.name]).await;
+    let state = engine.docker(&["inspect", "--format", "{{.State.Running}}", &container.name]).await;
     assert_eq!(state, "true");
     watch.terminate().await;
 }
@@ -273,28 +273,28 @@ async fn a_container_that_nothing_helps_is_left_alone_aloud() {
 #[tokio::test]
 async fn a_running_container_is_backed_up_and_the_last_good_backup_stays() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "backups").await;
-    let started = printer.started().await;
+    let container = LoggingContainer::start(&lab, &engine, "backups").await;
+    let started = container.started().await;
     let settings = [
         ("BACKUP_INTERVAL", "1s"),
         ("BACKUP_KEEP_LAST", "1"),
         ("BACKUP_KEEP_DAILY", "0"),
         ("BACKUP_KEEP_WEEKLY", "0"),
-        // Nothing is mended meanwhile.
+        // Nothing is repaired meanwhile.
         ("SESSION_CLEANUP_WAIT", "1h"),
     ];
-    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
     let line = watch.wait_line("INFO backed up to").await;
-    assert!(line.contains(&printer.name) && line.contains("files"), "{line}");
+    assert!(line.contains(&container.name) && line.contains("files"), "{line}");
     let good = backups(&watch).await;
     assert_eq!((good.len(), &good[0]["errors"]), (1, &json!(0)), "{good:?}");
 
     // Each damaged state is another one, and so another backup; of those one stays.
-    printer.tear();
+    container.tear();
     watch.wait_line("the last backup without any is kept").await;
-    let record = std::fs::read(printer.record()).expect("a record");
+    let record = std::fs::read(container.record()).expect("a record");
     for n in 1..3 {
-        std::fs::write(printer.record(), &record[..record.len() - n]).expect("tear it again");
+        std::fs::write(container.record(), &record[..record.len() - n]).expect("tear it again");
         watch
             .wait_metric(
                 "wakeeper_backups_total",
@@ -307,35 +307,36 @@ async fn a_running_container_is_backed_up_and_the_last_good_backup_stays() {
     let errors: Vec<_> = left.iter().map(|one| one["errors"].as_u64().expect("a number")).collect();
     assert!(left.len() == 2 && errors[0] > 0 && errors[1] == 0, "{left:?}");
     assert_eq!(left[1]["path"], good[0]["path"]);
-    let verified = watch.care(&["backup", "verify", left[1]["path"].as_str().expect("a path")]).await;
+    let verified =
+        watch.run_on_target(&["backup", "verify", left[1]["path"].as_str().expect("a path")]).await;
     assert_eq!(verified[0]["report"]["healthy"], true, "{verified:#}");
-    assert_eq!(printer.started().await, started, "a backup stops nothing");
+    assert_eq!(container.started().await, started, "a backup stops nothing");
     watch.terminate().await;
 }
 
 #[tokio::test]
 async fn a_session_that_went_back_is_told_and_its_newest_backup_stays_the_newest() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "rollback").await;
+    let container = LoggingContainer::start(&lab, &engine, "rollback").await;
     let settings = [("BACKUP_INTERVAL", "1s"), ("SESSION_CLEANUP_WAIT", "1h")];
-    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
     watch.wait_line("INFO backed up to").await;
-    let text = std::fs::read_to_string(printer.record()).expect("a record");
+    let text = std::fs::read_to_string(container.record()).expect("a record");
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     for session in record["_sessions"].as_object_mut().expect("sessions").values_mut() {
         let used = session["indexInfo"]["used"].as_i64().expect("a time");
         session["indexInfo"]["used"] = json!(used - 1000);
     }
-    std::fs::write(printer.record(), record.to_string()).expect("put an older record back");
+    std::fs::write(container.record(), record.to_string()).expect("put an older record back");
     let line = watch.wait_line("the scheduled backup failed, trying again in 1 s").await;
     assert!(line.contains("its newest backup is ahead of it in 1 file,"), "{line}");
     watch.wait_metric("wakeeper_backups_total", "result=\"made\"", 1.0).await;
-    // It is what shows the damage, and the doctor mends by it.
-    let health = watch.care(&["health"]).await;
+    // It is what shows the damage, and the doctor repairs by it.
+    let health = watch.run_on_target(&["health"]).await;
     let codes: Vec<_> =
         health["findings"].as_array().expect("findings").iter().map(|one| &one["code"]).collect();
     assert!(codes.contains(&&json!("ratchet_rolled_back")), "{codes:?}");
-    std::fs::write(printer.record(), text).expect("put the record back");
+    std::fs::write(container.record(), text).expect("put the record back");
     watch.wait_line("scheduled backups work again").await;
     watch.terminate().await;
 }
@@ -343,21 +344,21 @@ async fn a_session_that_went_back_is_told_and_its_newest_backup_stays_the_newest
 #[tokio::test]
 async fn a_burst_in_a_containers_log_is_one_incident() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "burst").await;
+    let container = LoggingContainer::start(&lab, &engine, "burst").await;
     let frame = format!("    at async {CONTACT}.0 [as awaitable] (/app/session_cipher.js:171:28)");
     let text = format!("Session error:Error: Bad MAC Error: Bad MAC\n{frame}\n").repeat(BURST);
     let settings = [("SESSION_CLEANUP_ENABLED", "false"), ("SESSION_CLEANUP_WAIT", "1s")];
-    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
     for id in ["A", "B", "C"] {
-        printer.prints(&bad_mac(id));
+        container.prints(&bad_mac(id));
     }
-    printer.prints(text.trim_end());
+    container.prints(text.trim_end());
     eventually("all lines to be read", READ, async || {
-        let read = watch.metric("wakeeper_symptoms_total", &printer.label()).await;
+        let read = watch.metric("wakeeper_symptoms_total", &container.label()).await;
         if read == Some((BURST + 3) as f64) { Ok(()) } else { Err(format!("{read:?}")) }
     })
     .await;
-    let mine = |incident: &&Value| incident["session"] == printer.name.as_str();
+    let mine = |incident: &&Value| incident["session"] == container.name.as_str();
     let incident = eventually("one incident", PATIENCE, async || {
         let all = watch.incidents().await;
         let mine: Vec<_> = all.iter().filter(mine).cloned().collect();
@@ -406,9 +407,9 @@ async fn socket_proxy(engine: &Engine, lab: &Lab) -> (PathBuf, Removal) {
 }
 
 #[tokio::test]
-async fn a_monitor_behind_a_socket_proxy_mends_and_may_do_nothing_else() {
+async fn a_monitor_behind_a_socket_proxy_repairs_and_may_do_nothing_else() {
     let (engine, lab) = laboratory().await;
-    let printer = Printer::start(&lab, &engine, "behind").await;
+    let container = LoggingContainer::start(&lab, &engine, "behind").await;
     let (socket, _removal) = socket_proxy(&engine, &lab).await;
     let host = format!("unix://{}", socket.display());
     let settings = [
@@ -417,24 +418,24 @@ async fn a_monitor_behind_a_socket_proxy_mends_and_may_do_nothing_else() {
         ("SESSION_CLEANUP_VERIFY", "1s"),
         ("BACKUP_INTERVAL", "1s"),
     ];
-    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &printer.name), &[], &settings);
+    let mut watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
     watch.wait_line("; repairs are on").await;
     watch.wait_line("INFO backed up to").await;
-    let started = printer.started().await;
-    printer.tear();
-    printer.prints(&bad_mac("A"));
+    let started = container.started().await;
+    container.tear();
+    container.prints(&bad_mac("A"));
     let incident = watch.closed(PATIENCE).await;
     assert_eq!(incident["outcome"], "recovered", "{incident:#}");
-    assert_ne!(printer.started().await, started, "it was stopped for the repair");
-    let health = watch.care(&["health"]).await;
+    assert_ne!(container.started().await, started, "it was stopped for the repair");
+    let health = watch.run_on_target(&["health"]).await;
     assert_eq!(health["healthy"], true, "{health:#}");
     watch.terminate().await;
 
-    let target = format!("{}:/etc/motd", printer.name);
+    let target = format!("{}:/etc/motd", container.name);
     for words in [
-        &["exec", &printer.name, "true"][..],
+        &["exec", &container.name, "true"][..],
         &["create", "--volume", "/:/machine", IMAGE],
-        &["rm", "--force", &printer.name],
+        &["rm", "--force", &container.name],
         &["cp", "/etc/hostname", &target],
         &["images"],
     ] {
@@ -450,7 +451,7 @@ async fn a_monitor_behind_a_socket_proxy_mends_and_may_do_nothing_else() {
     }
     // wakeeper says what was refused, in one line.
     let mut command = lab.binary().command(lab.folder());
-    command.args(["exec", "--container", &printer.name, "true"]).env("DOCKER_HOST", &host);
+    command.args(["exec", "--container", &container.name, "true"]).env("DOCKER_HOST", &host);
     let output = command.output().await.expect("run wakeeper");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");

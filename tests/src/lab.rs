@@ -125,8 +125,8 @@ impl Lab {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    /// Runs a care command on a gateway's data folder and returns its exit code and document.
-    pub async fn care(&self, folder: &Path, words: &[&str]) -> (Option<i32>, Value) {
+    /// Runs a command on a gateway's data folder and returns its exit code and document.
+    pub async fn run_on(&self, folder: &Path, words: &[&str]) -> (Option<i32>, Value) {
         let folder = folder.to_string_lossy();
         let (code, out, errors) = self.run(&[words, &["--data-dir", &folder, "--json"]].concat()).await;
         let document = serde_json::from_str(&out);

@@ -35,7 +35,7 @@ pub struct Client {
     pub name: String,
     /// Whose it is.
     pub address: Address,
-    /// Its session was mended, moved or restored by wakeeper: what it does wrong may be our fault, and excuses nothing.
+    /// Its session was repaired, moved or restored by wakeeper: what it does wrong may be our fault, and excuses nothing.
     pub tended: bool,
 }
 
@@ -199,7 +199,7 @@ mod tests {
         for sender in ["49170:1@s.whatsapp.net", "949170:1@lid"] {
             assert!(race_of(&reuse(sender), &clients, &none).is_some(), "{sender}");
         }
-        // The patient of the doctor, a gateway, and one whose number only begins alike.
+        // The session of the doctor, a gateway, and one whose number only begins alike.
         for sender in ["49171:1@s.whatsapp.net", "49172:1@s.whatsapp.net", "491701:1@s.whatsapp.net"] {
             assert_eq!(race_of(&reuse(sender), &clients, &none), None, "{sender}");
         }
@@ -221,7 +221,11 @@ mod tests {
         assert!(of(0, line("49170:1@s.whatsapp.net", late)).is_some());
         assert_eq!(of(0, line("49172:1@s.whatsapp.net", late)), None, "a gateway sent it");
         assert_eq!(of(0, line("49170:1@s.whatsapp.net", "Bad MAC")), None);
-        assert_eq!(of(1, line("49170:1@s.whatsapp.net", late)), None, "the patient could not read it");
+        assert_eq!(
+            of(1, line("49170:1@s.whatsapp.net", late)),
+            None,
+            "the damaged session could not read it"
+        );
         assert_eq!(of(0, late.to_owned()), None, "nobody is named");
     }
 }

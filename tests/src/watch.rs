@@ -127,7 +127,7 @@ impl Watch {
     }
 
     /// Runs `wakeeper <arguments> --container C --json` and returns its document.
-    pub async fn care(&self, arguments: &[&str]) -> Value {
+    pub async fn run_on_target(&self, arguments: &[&str]) -> Value {
         let [flag, target] = &self.target;
         self.json(&[arguments, &[flag.as_str(), target.as_str()]].concat()).await
     }

@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use wakeeper_delivery::{addresses::AddressPolicy, webhook::RetentionSettings};
+use wakeeper_delivery::{addresses::AddressPolicy, alerts::AlertReceiver, webhook::RetentionSettings};
 use wakeeper_gateway::api::auth::KeySetting;
 use wakeeper_logging::LogSettings;
 use wakeeper_settings::{Names, Note, SettingsError, Values, parse_size};
 use wakeeper_waha::WebhookConfig;
 
+use crate::monitor::alert;
 use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, webhook};
 
 /// Port of the gateway when none is set.
@@ -57,6 +58,8 @@ pub struct GatewaySettings {
     pub backup_interval: Option<Duration>,
     /// Old backups are removed.
     pub prunes: bool,
+    /// Who hears of incidents of its sessions.
+    pub alert: Option<AlertReceiver>,
     /// Is `/metrics` served?
     pub metrics: bool,
     /// What callers put before `/api/files/...`; `None` is this machine's own address.
@@ -111,6 +114,7 @@ impl Typed for GatewaySettings {
             listen,
             backup_interval: backup_interval(values)?,
             prunes: values.flag("SESSION_CLEANUP_ENABLED", true)?,
+            alert: alert(values)?,
             metrics: values.flag("METRICS", false)?,
             public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,

@@ -94,7 +94,7 @@ pub struct Settings {
     pub backup_passphrase: Option<Passphrase>,
     /// How long a contact's failed message may take to be sent again before its session is repaired.
     pub handshake: Duration,
-    /// The monitor's folder of incidents and of what was read.
+    /// Folder of incidents, the monitor's and the gateway's, and of how far the monitor read logs.
     pub monitor_state_dir: PathBuf,
 }
 

@@ -78,7 +78,8 @@ fn rules(values: &Values, handshake: Duration) -> Result<Rules, SettingsError> {
     })
 }
 
-fn alert(values: &Values) -> Result<Option<AlertReceiver>, SettingsError> {
+/// Who hears of incidents, those of a monitor and those of a gateway.
+pub(crate) fn alert(values: &Values) -> Result<Option<AlertReceiver>, SettingsError> {
     let key = values.get("MONITOR_ALERT_HMAC_KEY");
     let Some(url) = values.get("MONITOR_ALERT_URL") else {
         return match key {

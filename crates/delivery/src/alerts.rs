@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use wakeeper_model::{Backoff, Clock};
-use wakeeper_storage::{AlertRow, Storage, StorageError};
+use wakeeper_storage::{AlertRow, IncidentSource, Storage, StorageError};
 
 use crate::webhook::request::{post, set, sign};
 
@@ -45,9 +45,10 @@ pub enum AlertError {
     Storage(#[from] StorageError),
 }
 
-/// Sends alerts out of a storage.
+/// Sends the alerts of a monitor, or of a gateway, out of a storage that both may write.
 pub struct AlertSender {
     storage: Arc<dyn Storage>,
+    source: IncidentSource,
     receiver: Option<AlertReceiver>,
     client: Client,
     clock: Clock,
@@ -60,18 +61,19 @@ impl fmt::Debug for AlertSender {
 }
 
 impl AlertSender {
-    /// Sends to `receiver`. Without one, alerts stand in the log and in their incidents, and nobody else is told.
+    /// Sends the alerts of `source` to `receiver`. Without one, alerts stand in the log and in their incidents, and nobody else is told.
     ///
     /// # Errors
     /// [`AlertError::Client`].
     pub fn new(
         storage: Arc<dyn Storage>,
+        source: IncidentSource,
         receiver: Option<AlertReceiver>,
         clock: Clock,
     ) -> Result<Self, AlertError> {
         // The operator chose the address, so it may be anywhere, behind a proxy of the environment or a redirect too.
         let client = Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { storage, receiver, client, clock })
+        Ok(Self { storage, source, receiver, client, clock })
     }
 
     /// Sends what is due until `stop`.
@@ -89,7 +91,7 @@ impl AlertSender {
     }
 
     async fn send_due(&self) -> Result<(), AlertError> {
-        for alert in self.storage.due_alerts(self.clock.now_ms(), BATCH).await? {
+        for alert in self.storage.due_alerts(self.source, self.clock.now_ms(), BATCH).await? {
             let next_ms = match &self.receiver {
                 None => None,
                 Some(receiver) => match self.send(receiver, &alert).await {

@@ -191,5 +191,6 @@ fn config(
         api: ApiConfig { keys, body_limit: 140 << 20, metrics: None, backups: None },
         serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),
+        incidents: None,
     }
 }

@@ -3,6 +3,7 @@
 pub use crate::life::lock::{FOLDER_LOCK, Hold, Lock, LockError, SESSION_LOCK};
 pub use crate::life::recovery::on_disk;
 pub use crate::life::registry::remove_folder;
+pub use crate::life::repaired_note::note_repaired;
 
 /// Where a session lies, and how its login is moved aside.
 pub mod credentials {

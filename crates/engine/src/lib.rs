@@ -46,6 +46,7 @@ use async_trait::async_trait;
 use wakeeper_engine_store::move_notes::MoveUnsettled;
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_model::SessionName;
+use wakeeper_recovery::IncidentLog;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{Storage, StorageError};
 use wakeeper_waha::SessionStatus;
@@ -87,6 +88,8 @@ pub struct EngineConfig {
     pub backups: Option<Backups>,
     /// How soon a server that went deaf is noticed.
     pub watch: WatchTimes,
+    /// Hears what happens to sessions that a person should know of.
+    pub incidents: IncidentLog,
 }
 
 /// Takes sessions over that another program left in the folder of sessions.
@@ -121,6 +124,7 @@ impl Default for EngineConfig {
             first_start: None,
             backups: None,
             watch: WatchTimes::default(),
+            incidents: IncidentLog::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
 use wakeeper_engine::{EngineConfig, EngineError, Lock, Rows, Sessions};
 
 use crate::api::{self, ApiConfig};
+use crate::incidents::{IncidentConfig, Keeping};
 use crate::serving::{self, ServeLimits};
 
 /// How a gateway runs.
@@ -24,6 +25,8 @@ pub struct GatewayConfig {
     pub serving: ServeLimits,
     /// How long a shutdown may take.
     pub shutdown_timeout: Duration,
+    /// How incidents of the sessions are kept; `None` keeps none.
+    pub incidents: Option<IncidentConfig>,
 }
 
 /// Why a gateway did not start, or stopped.
@@ -49,6 +52,7 @@ pub struct Gateway {
     stopping: CancellationToken,
     serving: ServeLimits,
     shutdown_timeout: Duration,
+    incidents: Option<Keeping>,
 }
 
 impl Gateway {
@@ -61,12 +65,13 @@ impl Gateway {
         let clock = config.webhooks.clock.clone();
         let rows = Rows::open(&mut config.engine, clock.now_ms()).await?;
         let webhooks = Webhooks::new(rows.storage(), config.webhooks)?;
+        let incidents = config.incidents.map(|incidents| Keeping::start(incidents, clock.clone()));
         let sessions = Sessions::open(config.engine, lock, rows.storage(), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
         let router = api::router(config.api, sessions.clone(), webhooks.clone(), stopping.clone());
         let (serving, shutdown_timeout) = (config.serving, config.shutdown_timeout);
-        Ok(Self { router, sessions, webhooks, rows, stopping, serving, shutdown_timeout })
+        Ok(Self { router, sessions, webhooks, rows, stopping, serving, shutdown_timeout, incidents })
     }
 
     /// The sessions, for callers in the same process.
@@ -84,7 +89,7 @@ impl Gateway {
     /// # Errors
     /// When the listener fails.
     pub async fn serve(
-        self,
+        mut self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), GatewayError> {
@@ -105,6 +110,9 @@ impl Gateway {
             );
         }
         serving.abort();
+        if let Some(incidents) = self.incidents.take() {
+            incidents.end().await;
+        }
         match served {
             Some(Err(error)) => Err(GatewayError::Serve(std::io::Error::other(error))),
             Some(Ok(())) | None => Ok(()),

@@ -2,7 +2,9 @@
 
 pub mod api;
 mod gateway;
+mod incidents;
 pub mod measurements;
 pub mod serving;
 
 pub use gateway::{Gateway, GatewayConfig, GatewayError};
+pub use incidents::IncidentConfig;

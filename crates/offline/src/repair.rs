@@ -15,6 +15,7 @@ use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
 use wakeeper_doctor::repair::{Action, Extent};
 use wakeeper_doctor::{Finding, KnownFacts, Options, Repair, Report, Severity, Subject};
+use wakeeper_engine::folder::{credentials, note_repaired};
 use wakeeper_engine_store::repair::{Hook, prepare, remove};
 use wakeeper_engine_store::{Examined, NativeError};
 
@@ -113,6 +114,7 @@ pub(super) async fn repair_own(
         return Ok(outcome);
     }
     unchanged(examined.as_ref(), database).await?;
+    let keeps_login = !matches!(work, Work::Forget { .. });
     match work {
         Work::Nothing => {}
         Work::TakeOut(rows) => {
@@ -133,7 +135,19 @@ pub(super) async fn repair_own(
         }
     }
     outcome.applied = true;
+    if keeps_login {
+        tell_next_gateway(database, outcome.plan.len());
+    }
     Ok(outcome)
+}
+
+/// The gateway that starts next keeps the repair among its incidents. A repair that cannot be noted is one all the same.
+fn tell_next_gateway(database: &Path, steps: usize) {
+    let Some(owner) = Owner::of(database) else { return };
+    let folder = credentials::folder(&owner.auth_info, &owner.session);
+    if let Err(error) = note_repaired(&folder, steps) {
+        tracing::warn!(%error, "the repair is not kept as an incident");
+    }
 }
 
 /// What was seen of a database that is there.

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_model::plural;
 
 use crate::clock::Clock;
+use crate::kind::Kind;
+use crate::own_sessions::IncidentLog;
 use crate::session::SessionError;
 use schedule::Schedule;
 
@@ -32,6 +34,7 @@ pub struct BackupKeeper<S> {
     clock: Arc<dyn Clock>,
     schedules: BTreeMap<String, Schedule>,
     record: BackupRecord,
+    incidents: IncidentLog,
 }
 
 /// What became of the backups of a process, for whoever asks; cheap to clone.
@@ -77,7 +80,14 @@ impl<S: BackupTargets> BackupKeeper<S> {
             "wakeeper_backup_last_success_timestamp_seconds",
             "When a session was last found to be backed up as it is"
         );
-        Self { targets, every, clock, schedules: BTreeMap::new(), record: BackupRecord::default() }
+        let (schedules, record) = (BTreeMap::new(), BackupRecord::default());
+        Self { targets, every, clock, schedules, record, incidents: IncidentLog::default() }
+    }
+
+    /// Backups that fail are told to `incidents`, and that they work again.
+    #[must_use]
+    pub fn telling(self, incidents: IncidentLog) -> Self {
+        Self { incidents, ..self }
     }
 
     /// What becomes of the backups.
@@ -113,6 +123,7 @@ impl<S: BackupTargets> BackupKeeper<S> {
             let Some(schedule) = self.schedules.get_mut(name) else { continue };
             if schedule.is_due(self.clock.now_ms()) {
                 let result = session.back_up().await;
+                tell_incidents(&self.incidents, name, &result);
                 tell(name, &result, schedule, self.clock.now_ms(), &self.record);
             }
         }
@@ -132,6 +143,20 @@ pub fn time(every: Duration) -> String {
         seconds if seconds > 0 && seconds % 3600 == 0 => plural((seconds / 3600) as usize, "hour"),
         seconds if seconds > 0 && seconds % 60 == 0 => plural((seconds / 60) as usize, "minute"),
         seconds => plural(seconds as usize, "second"),
+    }
+}
+
+/// A backup that fails names files, and files are named after contacts: what it said stands in the log alone.
+fn tell_incidents(incidents: &IncidentLog, name: &str, result: &Result<BackupOutcome, SessionError>) {
+    match result {
+        Err(_) => {
+            let text = "the scheduled backup failed; the log says why. It is tried again";
+            incidents.failed(name, Kind::Backup, text.to_owned());
+        }
+        Ok(BackupOutcome::Made { .. } | BackupOutcome::Unchanged) => {
+            incidents.over(name, Kind::Backup, "scheduled backups work again");
+        }
+        Ok(BackupOutcome::Nothing(_)) => {}
     }
 }
 

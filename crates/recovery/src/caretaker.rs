@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wakeeper_doctor::symptoms::Symptom;
-use wakeeper_storage::{Storage, StorageError};
+use wakeeper_storage::{IncidentSource, Storage, StorageError};
 
 use crate::clock::Clock;
 use crate::ladder::Rung;
-use crate::policy::{Cured, Decision, Input, Policy};
+use crate::policy::{Decision, Input, Policy, RepairResult};
 use crate::record::{REFUSED, Recorder, STOPPED};
 use crate::rules::{Rules, ms};
 use crate::session::{Access, ApplyError, ManagedSession, Order, Progress, RepairReport, SessionError};
@@ -60,8 +60,8 @@ pub struct Caretaker {
     clock: Arc<dyn Clock>,
     recorder: Arc<Recorder>,
     policy: Policy,
-    /// The last cure's beginning and end: what happened to the gateway in between was our doing.
-    cure: Option<(i64, i64)>,
+    /// The last repair's beginning and end: what happened to the gateway in between was our doing.
+    repair: Option<(i64, i64)>,
     job: Option<Job>,
     stored_ms: i64,
     grew: bool,
@@ -69,8 +69,8 @@ pub struct Caretaker {
 
 struct Job {
     handle: JoinHandle<Input>,
-    /// When it began to cure; `None` for an examination.
-    curing_since_ms: Option<i64>,
+    /// When it began to repair; `None` for an examination.
+    repairing_since_ms: Option<i64>,
 }
 
 impl Caretaker {
@@ -81,7 +81,7 @@ impl Caretaker {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let recorder = Recorder::new(storage, Arc::clone(&clock), session.name());
+        let recorder = Recorder::new(storage, Arc::clone(&clock), IncidentSource::Monitor, session.name());
         let policy = Policy::new(rules.clone(), session.access() == Access::Full);
         Self {
             session,
@@ -89,14 +89,14 @@ impl Caretaker {
             clock,
             recorder: Arc::new(recorder),
             policy,
-            cure: None,
+            repair: None,
             job: None,
             stored_ms: 0,
             grew: false,
         }
     }
 
-    /// Cares until the observations end or `stop` is called. A cure that has begun is finished first: nothing is left
+    /// Cares until the observations end or `stop` is called. A repair that has begun is finished first: nothing is left
     /// stopped.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Caretaker {
             }
             self.store_extent(false).await;
         }
-        if self.job.as_ref().is_some_and(|job| job.curing_since_ms.is_some()) {
+        if self.job.as_ref().is_some_and(|job| job.repairing_since_ms.is_some()) {
             tracing::info!(session = self.session.name(), "a repair is being finished before the end");
             let input = finished(&mut self.job).await;
             self.finish_job(input).await;
@@ -169,9 +169,9 @@ impl Caretaker {
     }
 
     fn was_us(&self, at_ms: i64) -> bool {
-        let running = self.job.as_ref().and_then(|job| job.curing_since_ms);
+        let running = self.job.as_ref().and_then(|job| job.repairing_since_ms);
         running.is_some_and(|since| at_ms >= since)
-            || self.cure.is_some_and(|(from, to)| (from..=to).contains(&at_ms))
+            || self.repair.is_some_and(|(from, to)| (from..=to).contains(&at_ms))
     }
 
     async fn take_in(&mut self, input: Input) {
@@ -190,23 +190,23 @@ impl Caretaker {
                             session.examine(&peer_failures).await.map_err(|error| error.to_string()),
                         )
                     };
-                    self.job = Some(Job { handle: tokio::spawn(look), curing_since_ms: None });
+                    self.job = Some(Job { handle: tokio::spawn(look), repairing_since_ms: None });
                 }
-                Decision::Cure(order) => {
+                Decision::Repair(order) => {
                     let (session, recorder) = (Arc::clone(&self.session), Arc::clone(&self.recorder));
                     let clock = Arc::clone(&self.clock);
                     let since = clock.now_ms();
-                    let cure =
-                        async move { Input::Cured(carry_out(&*session, order, &recorder, &*clock).await) };
-                    self.job = Some(Job { handle: tokio::spawn(cure), curing_since_ms: Some(since) });
+                    let repair =
+                        async move { Input::Repaired(carry_out(&*session, order, &recorder, &*clock).await) };
+                    self.job = Some(Job { handle: tokio::spawn(repair), repairing_since_ms: Some(since) });
                 }
             }
         }
     }
 
     async fn finish_job(&mut self, input: Input) {
-        if let Some(Job { curing_since_ms: Some(since), .. }) = self.job.take() {
-            self.cure = Some((since, self.clock.now_ms()));
+        if let Some(Job { repairing_since_ms: Some(since), .. }) = self.job.take() {
+            self.repair = Some((since, self.clock.now_ms()));
         }
         self.take_in(input).await;
     }
@@ -225,10 +225,12 @@ impl Caretaker {
 /// Waits for the job, or for ever when there is none.
 async fn finished(job: &mut Option<Job>) -> Input {
     let Some(running) = job else { return std::future::pending().await };
-    let curing = running.curing_since_ms.is_some();
+    let repairing = running.repairing_since_ms.is_some();
     match (&mut running.handle).await {
         Ok(input) => input,
-        Err(error) if curing => Input::Cured(Cured::Failed { reason: format!("it broke off: {error}") }),
+        Err(error) if repairing => {
+            Input::Repaired(RepairResult::Failed { reason: format!("it broke off: {error}") })
+        }
         Err(error) => Input::Looked(Err(format!("it broke off: {error}"))),
     }
 }
@@ -239,11 +241,11 @@ async fn carry_out(
     order: Order,
     recorder: &Recorder,
     clock: &dyn Clock,
-) -> Cured {
-    let failed = |error: SessionError| Cured::Failed { reason: error.to_string() };
+) -> RepairResult {
+    let failed = |error: SessionError| RepairResult::Failed { reason: error.to_string() };
     if order.rung != Rung::Restart {
         match session.plan(&order).await {
-            Ok(plan) if plan.plan.is_empty() => return Cured::NothingToDo { notes: plan.notes },
+            Ok(plan) if plan.plan.is_empty() => return RepairResult::NothingToDo { notes: plan.notes },
             Ok(plan) => {
                 let text = format!("the plan has {} step(s)", plan.plan.len());
                 recorder.step("planned", text, Some(json!({ "plan": plan.plan, "notes": plan.notes }))).await;
@@ -254,7 +256,7 @@ async fn carry_out(
     let began_ms = clock.now_ms();
     let peers: Vec<_> = order.peer_failures.iter().map(|trouble| trouble.peer.to_string()).collect();
     let detail = json!({ "rung": order.rung.word(), "peers": peers });
-    // Stored first: a cure that ends with this process counts as one.
+    // Stored first: a repair that ends with this process counts as one.
     recorder.step(STOPPED, "the gateway is stopped".to_owned(), Some(detail)).await;
     let applied = session.apply(&order, recorder).await;
     if let Err(ApplyError { error, begun: false }) = applied {
@@ -276,7 +278,7 @@ async fn carry_out(
             let detail = json!({ "downtime_ms": downtime_ms });
             let text = format!("well again after {downtime_ms} ms");
             recorder.step("started", text, Some(detail)).await;
-            Cured::Done { stopped_ms: applied.since_ms, mended: applied.report }
+            RepairResult::Done { stopped_ms: applied.since_ms, report: applied.report }
         }
     }
 }

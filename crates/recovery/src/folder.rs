@@ -128,7 +128,7 @@ mod tests {
     use crate::clock::SystemClock;
 
     #[tokio::test]
-    async fn stale_files_go_along_with_a_cure_and_never_cause_one() {
+    async fn stale_files_go_along_with_a_repair_and_never_cause_one() {
         let data = tempfile::tempdir().unwrap();
         let folder = SessionFolder {
             auth_info: data.path().join("auth_info"),

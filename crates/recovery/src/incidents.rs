@@ -3,6 +3,7 @@
 mod folder;
 
 pub use folder::{FolderError, IncidentFolder, database, last};
+pub use wakeeper_storage::IncidentSource;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -130,7 +131,7 @@ impl Step {
 pub(crate) fn state_word(state: IncidentState) -> &'static str {
     match state {
         IncidentState::Open => "open",
-        IncidentState::Curing => "curing",
+        IncidentState::Repairing => "curing",
         IncidentState::Verifying => "verifying",
         IncidentState::LeftAlone => "left_alone",
         IncidentState::Closed => "closed",

@@ -1,12 +1,14 @@
 //! What incidents are about, and how they end.
 
+use wakeeper_doctor::findings::codes;
+
 /// What went wrong. At most one incident of a kind is open for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Stored Signal state or credentials are damaged: messages cannot be decrypted, or the login is gone. The only
-    /// kind that is cured.
+    /// kind that is repaired.
     State,
-    /// Two processes use one login (440). Mending under the other one's hands would make it worse.
+    /// Two processes use one login (440). Repairing under the other one's hands would make it worse.
     TwoOwners,
     /// The phone removed the device (401). Only a person can link it again; nothing is wiped.
     LoggedOut,
@@ -16,12 +18,24 @@ pub enum Kind {
     Disk,
     /// The gateway ended by itself, ran out of memory, or is not well.
     Gateway,
+    /// An older copy of the session was put back, so that keys would have been used twice.
+    OlderCopy,
+    /// The scheduled backups fail.
+    Backup,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::State, Self::TwoOwners, Self::LoggedOut, Self::Refused, Self::Disk, Self::Gateway];
+    pub const ALL: [Self; 8] = [
+        Self::State,
+        Self::TwoOwners,
+        Self::LoggedOut,
+        Self::Refused,
+        Self::Disk,
+        Self::Gateway,
+        Self::OlderCopy,
+        Self::Backup,
+    ];
 
     /// The stable word.
     pub fn word(self) -> &'static str {
@@ -32,6 +46,16 @@ impl Kind {
             Self::Refused => "refused",
             Self::Disk => "disk",
             Self::Gateway => "gateway",
+            Self::OlderCopy => codes::OLDER_COPY.as_str(),
+            Self::Backup => "backup",
+        }
+    }
+
+    /// How a report of this kind ends: some are told because they were repaired.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::State | Self::OlderCopy => Outcome::Recovered,
+            _ => Outcome::Ceased,
         }
     }
 
@@ -44,15 +68,15 @@ impl Kind {
 /// How an incident ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A cure was made, and a check after it passed.
+    /// A repair was made, and a check after it passed.
     Recovered,
     /// It healed by itself: nothing was touched.
     Healed,
-    /// A closer look showed nothing to mend.
+    /// A closer look showed nothing to repair.
     NothingFound,
     /// What was reported stopped, and a person decides on the rest.
     Ceased,
-    /// Cures did not help; the contacts concerned are left alone.
+    /// Repairs did not help; the contacts concerned are left alone.
     GaveUp,
     /// Everything was removed and a new login is waited for.
     Reset,

@@ -1,4 +1,4 @@
-//! The ladder of least destruction: what a cure touches, from nothing to everything.
+//! The ladder of least destruction: what a repair touches, from nothing to everything.
 
 use wakeeper_doctor::finding::{Finding, Repair, Subject};
 use wakeeper_doctor::findings::codes::SIGNAL_SESSION_FAILING;

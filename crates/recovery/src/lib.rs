@@ -1,4 +1,4 @@
-//! Recovery: symptoms become incidents, incidents get a plan, a cure and a check that it helped.
+//! Recovery: symptoms become incidents, incidents get a plan, a repair and a check that it helped.
 //!
 //! This crate holds the only policy there is. [`policy::Policy`] is a pure state machine: symptoms and the time go in,
 //! decisions come out. [`caretaker::Caretaker`] carries them out on a [`ManagedSession`], which may be a container, a
@@ -11,8 +11,10 @@ pub mod folder;
 pub mod incidents;
 pub mod kind;
 pub mod ladder;
+pub mod own_sessions;
 pub mod policy;
 mod record;
+mod reports;
 pub mod rules;
 pub mod session;
 mod tally;
@@ -23,6 +25,7 @@ pub use folder::SessionFolder;
 pub use incidents::Incident;
 pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
+pub use own_sessions::{IncidentKeeper, IncidentLog, Repaired, incident_log};
 pub use rules::Rules;
 pub use session::{
     Access, Applied, ApplyError, Examined, ManagedSession, Order, Progress, RepairReport, SessionError,

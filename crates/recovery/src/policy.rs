@@ -2,8 +2,8 @@
 //!
 //! Failing messages open one incident, however many lines they print. The incident first waits for the retry
 //! handshake; then the stored state is examined, and only evidence decides: a contact whose Signal session is newer
-//! than its last failure has healed. What is left is cured on the lowest rung of the [ladder](crate::ladder) that
-//! fits, verified, and cured on the next one when it did not help. Cures of one session keep a distance that doubles,
+//! than its last failure has healed. What is left is repaired on the lowest rung of the [ladder](crate::ladder) that
+//! fits, verified, and repaired on the next one when it did not help. Repairs of one session keep a distance that doubles,
 //! and end after a few tries, aloud.
 
 mod case;
@@ -20,15 +20,16 @@ use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use crate::kind::{Kind, Outcome};
+use crate::reports::Reports;
 use crate::rules::{Rules, ms};
 use crate::session::{Examined, Order, RepairReport};
 use crate::tally::{Tally, weight};
 use case::{Case, Phase};
-use reports::Reports;
+use reports::Takeovers;
 
 /// One contact's failure may have been healed by a re-key that names no contact, if it is no older than this.
 const REKEY_MS: i64 = 60_000;
-/// An incident that nobody cures is looked at so often, to see whether it is over.
+/// An incident that nobody repairs is looked at so often, to see whether it is over.
 const LOOK_AGAIN_MS: i64 = 600_000;
 /// The least time between two examinations when something new was seen.
 const GLANCE_SOON_MS: i64 = 5_000;
@@ -36,8 +37,8 @@ const GLANCE_SOON_MS: i64 = 5_000;
 const WRITTEN_MS: i64 = 5_000;
 /// Old failures are forgotten so often.
 const PRUNE_MS: i64 = 500;
-/// Cures remembered.
-const CURES: usize = 256;
+/// Repairs remembered.
+const REPAIRS: usize = 256;
 
 /// What the policy is told.
 #[derive(Debug, Clone)]
@@ -60,21 +61,21 @@ pub enum Input {
     },
     /// The examination that was asked for.
     Looked(Result<Examined, String>),
-    /// The cure that was asked for.
-    Cured(Cured),
+    /// The repair that was asked for.
+    Repaired(RepairResult),
     /// Time has passed.
     Tick,
 }
 
-/// What came of a cure.
+/// What came of a repair.
 #[derive(Debug, Clone)]
-pub enum Cured {
+pub enum RepairResult {
     /// It was carried out, and the gateway is well again.
     Done {
         /// When the gateway stood still; symptoms before it are history.
         stopped_ms: i64,
         /// What was changed.
-        mended: RepairReport,
+        report: RepairReport,
     },
     /// A plan made beforehand was empty: nothing was stopped and nothing changed.
     NothingToDo {
@@ -93,8 +94,8 @@ pub enum Cured {
 pub enum Decision {
     /// Examine the session in the light of these failures, and tell [`Input::Looked`].
     Examine(Vec<PeerFailures>),
-    /// Carry this out, and tell [`Input::Cured`].
-    Cure(Order),
+    /// Carry this out, and tell [`Input::Repaired`].
+    Repair(Order),
     /// Store this.
     Record(StepRecord),
 }
@@ -114,11 +115,13 @@ pub struct StepRecord {
     pub text: String,
     /// Somebody must hear of it.
     pub alert: bool,
+    /// How often it was seen.
+    pub times: u64,
 }
 
-/// A cure that was carried out.
+/// A repair that was carried out.
 #[derive(Debug, Clone)]
-pub struct PastCure {
+pub struct PastRepair {
     /// When it ended, milliseconds since 1970.
     pub at_ms: i64,
     /// Contacts whose Signal sessions were given up.
@@ -128,10 +131,25 @@ pub struct PastCure {
 /// What is known from before a restart.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    /// Cures within [`Rules::memory`], oldest first.
-    pub cures: Vec<PastCure>,
-    /// Kinds of incidents that are not over, and when they began.
-    pub unfinished: Vec<(Kind, IncidentState, i64)>,
+    /// Repairs within [`Rules::memory`], oldest first.
+    pub repairs: Vec<PastRepair>,
+    /// Incidents that are not over, and the last of each kind that is.
+    pub incidents: Vec<PastIncident>,
+}
+
+/// An incident from before a restart.
+#[derive(Debug, Clone, Copy)]
+pub struct PastIncident {
+    /// Its kind.
+    pub kind: Kind,
+    /// Where it was.
+    pub state: IncidentState,
+    /// When it began, milliseconds since 1970.
+    pub opened_ms: i64,
+    /// When it ended.
+    pub closed_ms: Option<i64>,
+    /// How often it was seen.
+    pub times: u64,
 }
 
 /// The policy for one session.
@@ -139,12 +157,13 @@ pub struct Past {
 pub struct Policy {
     rules: Rules,
     /// Targeted repairs are allowed and possible.
-    may_mend: bool,
+    may_repair: bool,
     tally: Tally,
     case: Option<Case>,
     reports: Reports,
-    cures: VecDeque<PastCure>,
-    /// Contacts that cures did not help, and since when they are left alone.
+    takeovers: Takeovers,
+    repairs: VecDeque<PastRepair>,
+    /// Contacts that repairs did not help, and since when they are left alone.
     given_up: BTreeMap<Address, i64>,
     /// Contacts of the examination in flight, with their last failures.
     asked: Option<Vec<PeerFailures>>,
@@ -158,15 +177,16 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy for a session that can, or cannot, be mended.
-    pub fn new(rules: Rules, can_mend: bool) -> Self {
+    /// A policy for a session that can, or cannot, be repaired.
+    pub fn new(rules: Rules, can_repair: bool) -> Self {
         Self {
-            may_mend: rules.repair && can_mend,
+            may_repair: rules.repair && can_repair,
             rules,
             tally: Tally::default(),
             case: None,
             reports: Reports::default(),
-            cures: VecDeque::new(),
+            takeovers: Takeovers::new(),
+            repairs: VecDeque::new(),
             given_up: BTreeMap::new(),
             asked: None,
             glanced_ms: i64::MIN / 4,
@@ -178,20 +198,23 @@ impl Policy {
         }
     }
 
-    /// Goes on where another process stopped: no incident is forgotten, and no cure comes sooner for it.
+    /// Goes on where another process stopped: no incident is forgotten, and no repair comes sooner for it.
     pub fn resume(&mut self, past: Past, now_ms: i64) {
-        self.cures = past.cures.into();
-        self.ignored_before_ms = self.cures.back().map_or(i64::MIN, |cure| cure.at_ms);
-        for (kind, state, opened_ms) in past.unfinished {
+        self.repairs = past.repairs.into();
+        self.ignored_before_ms = self.repairs.back().map_or(i64::MIN, |repair| repair.at_ms);
+        for PastIncident { kind, state, opened_ms, closed_ms, times } in past.incidents {
             if kind != Kind::State {
-                self.reports.resume(kind, now_ms);
+                self.reports.resume(kind, times, closed_ms, now_ms);
+                continue;
+            }
+            if closed_ms.is_some() {
                 continue;
             }
             let phase = match state {
                 IncidentState::LeftAlone => Phase::LeftAlone,
                 _ => Phase::Waiting(now_ms + ms(self.rules.handshake)),
             };
-            let tries = self.cures.iter().filter(|cure| cure.at_ms >= opened_ms).count();
+            let tries = self.repairs.iter().filter(|repair| repair.at_ms >= opened_ms).count();
             self.case = Some(Case { tries, ..Case::new(phase) });
         }
     }
@@ -206,9 +229,11 @@ impl Policy {
             Input::Started => self.started(now_ms),
             Input::Ended { code, out_of_memory } => self.ended(code, out_of_memory, now_ms),
             Input::Health { well: false } => self.report(Kind::Gateway, "its health check fails", now_ms),
-            Input::Health { well: true } => self.close_report(Kind::Gateway, "its health check passes"),
+            Input::Health { well: true } => {
+                self.close_report(Kind::Gateway, "its health check passes", now_ms);
+            }
             Input::Looked(look) => self.looked(look, now_ms),
-            Input::Cured(cured) => self.cured(cured, now_ms),
+            Input::Repaired(repaired) => self.repaired(repaired, now_ms),
             Input::Tick => {}
         }
         self.advance(now_ms);
@@ -265,8 +290,8 @@ impl Policy {
                 );
             }
             Class::ConnectionOpen => {
-                self.close_report(Kind::LoggedOut, "the connection is open");
-                self.close_report(Kind::Refused, "the connection is open");
+                self.close_report(Kind::LoggedOut, "the connection is open", now_ms);
+                self.close_report(Kind::Refused, "the connection is open", now_ms);
             }
             _ => self.refused(symptom.class, symptom.status, at_ms, now_ms),
         }
@@ -289,7 +314,7 @@ impl Policy {
     }
 
     fn started(&mut self, now_ms: i64) {
-        self.close_report(Kind::Gateway, "it was started");
+        self.close_report(Kind::Gateway, "it was started", now_ms);
         self.given_up.clear();
         // A power cut or an old copy shows in the files before any message fails.
         self.wants_glance = true;
@@ -325,7 +350,7 @@ impl Policy {
             self.tally.prune(now_ms - ms(self.rules.peer_window), now_ms - ms(self.rules.session_window));
         }
         let forgotten = now_ms - ms(self.rules.memory);
-        self.cures.retain(|cure| cure.at_ms >= forgotten);
+        self.repairs.retain(|repair| repair.at_ms >= forgotten);
         self.given_up.retain(|_, since| *since >= forgotten);
         self.close_quiet_reports(now_ms);
         let over = self.is_over_session_threshold();
@@ -339,7 +364,7 @@ impl Policy {
         }
     }
 
-    /// News are looked into soon: damage in the files is mended without waiting for a threshold.
+    /// News are looked into soon: damage in the files is repaired without waiting for a threshold.
     fn glance_every_ms(&self) -> i64 {
         let usual = ms(self.rules.glance_every);
         if self.wants_glance { usual.min(GLANCE_SOON_MS) } else { usual }
@@ -417,6 +442,7 @@ impl Policy {
             step,
             text,
             alert,
+            times: 1,
         }));
     }
 
@@ -429,6 +455,7 @@ impl Policy {
             step: "closed",
             text: text.to_owned(),
             alert,
+            times: 1,
         }));
     }
 }

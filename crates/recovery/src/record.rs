@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use wakeeper_doctor::address::Address;
 use wakeeper_storage::{
-    IncidentQuery, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage, StorageError,
+    IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage,
+    StorageError,
 };
 
 use crate::clock::Clock;
 use crate::incidents::state_word;
 use crate::kind::Kind;
-use crate::policy::{Past, PastCure, StepRecord};
+use crate::policy::{Past, PastIncident, PastRepair, StepRecord};
 
-/// The step that tells of a cure that begins; its detail names the contacts.
+/// The step that tells of a repair that begins; its detail names the contacts.
 pub(crate) const STOPPED: &str = "stopped";
 /// The step after it when it turned out at once that it could not be done.
 pub(crate) const REFUSED: &str = "refused";
@@ -31,24 +32,47 @@ struct Open {
     state: IncidentState,
     messages: i64,
     peers: Vec<String>,
+    times: i64,
+}
+
+impl Open {
+    fn of(row: IncidentRow) -> Self {
+        let IncidentRow { id, state, messages, peers, times, .. } = row;
+        Self { id, state, messages, peers, times }
+    }
 }
 
 /// Stores the incidents of one session.
 pub(crate) struct Recorder {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
+    source: IncidentSource,
     session: String,
-    open: Mutex<BTreeMap<Kind, Open>>,
+    incidents: Mutex<Incidents>,
+}
+
+/// The newest incident of each kind.
+#[derive(Default)]
+struct Incidents {
+    open: BTreeMap<Kind, Open>,
+    /// What comes again soon is still the same.
+    closed: BTreeMap<Kind, Open>,
 }
 
 impl Recorder {
-    pub(crate) fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, session: &str) -> Self {
-        Self { storage, clock, session: session.to_owned(), open: Mutex::default() }
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        source: IncidentSource,
+        session: &str,
+    ) -> Self {
+        Self { storage, clock, source, session: session.to_owned(), incidents: Mutex::default() }
     }
 
     /// What is known from before a restart.
     pub(crate) async fn past(&self, memory_ms: i64) -> Result<Past, StorageError> {
         let query = IncidentQuery {
+            source: Some(self.source),
             session: Some(self.session.clone()),
             unfinished: false,
             before: None,
@@ -59,31 +83,38 @@ impl Recorder {
         for row in self.storage.incidents(query).await?.into_iter().rev() {
             let Some(kind) = Kind::of_word(&row.kind) else { continue };
             if row.updated_ms >= since {
-                past.cures.extend(self.cures(row.id, since).await?);
+                past.repairs.extend(self.repairs(row.id, since).await?);
             }
-            if row.state != IncidentState::Closed {
-                past.unfinished.push((kind, row.state, row.opened_ms));
-                let open = Open { id: row.id, state: row.state, messages: row.messages, peers: row.peers };
-                self.open.lock().await.insert(kind, open);
-            }
+            past.incidents.retain(|before| before.kind != kind || before.closed_ms.is_none());
+            past.incidents.push(PastIncident {
+                kind,
+                state: row.state,
+                opened_ms: row.opened_ms,
+                closed_ms: row.closed_ms,
+                times: u64::try_from(row.times).unwrap_or(1),
+            });
+            let mut incidents = self.incidents.lock().await;
+            let Incidents { open, closed } = &mut *incidents;
+            let known = if row.state == IncidentState::Closed { closed } else { open };
+            known.insert(kind, Open::of(row));
         }
-        past.cures.sort_by_key(|cure| cure.at_ms);
+        past.repairs.sort_by_key(|repair| repair.at_ms);
         Ok(past)
     }
 
-    async fn cures(&self, incident: i64, since_ms: i64) -> Result<Vec<PastCure>, StorageError> {
-        let mut cures = Vec::new();
+    async fn repairs(&self, incident: i64, since_ms: i64) -> Result<Vec<PastRepair>, StorageError> {
+        let mut repairs = Vec::new();
         for step in self.storage.incident_steps(incident).await?.into_iter().map(|row| row.step) {
             match step.kind.as_str() {
-                STOPPED => cures.push(step),
-                REFUSED => drop(cures.pop()),
+                STOPPED => repairs.push(step),
+                REFUSED => drop(repairs.pop()),
                 _ => {}
             }
         }
-        Ok(cures
+        Ok(repairs
             .into_iter()
             .filter(|step| step.at_ms >= since_ms)
-            .map(|step| PastCure { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
+            .map(|step| PastRepair { at_ms: step.at_ms, peers: peers_of(step.detail_json.as_deref()) })
             .collect())
     }
 
@@ -103,7 +134,7 @@ impl Recorder {
         self.count().await;
     }
 
-    /// Stores a step of a cure.
+    /// Stores a step of a repair.
     pub(crate) async fn step(&self, step: &'static str, text: String, detail: Option<Value>) {
         tracing::info!(session = %self.session, step, "incident: {text}");
         if let Err(error) = self.store(Kind::State, None, None, Some((step, text, detail))).await {
@@ -113,7 +144,7 @@ impl Recorder {
 
     /// Stores how far the incident about the stored state reaches by now.
     pub(crate) async fn reach(&self, extent: Extent) {
-        if self.open.lock().await.contains_key(&Kind::State)
+        if self.incidents.lock().await.open.contains_key(&Kind::State)
             && let Err(error) = self.store(Kind::State, None, extent, None).await
         {
             tracing::error!(session = %self.session, %error, "an incident could not be stored");
@@ -128,15 +159,21 @@ impl Recorder {
         step: Option<(&'static str, String, Option<Value>)>,
     ) -> Result<(), StorageError> {
         let now_ms = self.clock.now_ms();
-        let mut all = self.open.lock().await;
+        let mut incidents = self.incidents.lock().await;
+        let Incidents { open: all, closed } = &mut *incidents;
+        if let Some(before) = closed.remove(&kind).filter(|_| word.is_some_and(|word| word.times > 1)) {
+            all.entry(kind).or_insert(before);
+        }
         if let Entry::Vacant(vacant) = all.entry(kind) {
             let new = NewIncident {
+                source: self.source,
                 session: self.session.clone(),
                 kind: kind.word().to_owned(),
                 opened_ms: now_ms,
             };
             let id = self.storage.open_incident(new).await?;
-            vacant.insert(Open { id, state: IncidentState::Open, messages: 0, peers: Vec::new() });
+            let state = IncidentState::Open;
+            vacant.insert(Open { id, state, messages: 0, peers: Vec::new(), times: 1 });
         }
         let Some(open) = all.get_mut(&kind) else { return Ok(()) };
         if let Some((messages, peers)) = extent {
@@ -145,6 +182,7 @@ impl Recorder {
         }
         if let Some(word) = word {
             open.state = word.state;
+            open.times = i64::try_from(word.times).unwrap_or(i64::MAX).max(open.times);
         }
         let new_step = |(step, text, detail): (&str, String, Option<Value>)| NewStep {
             at_ms: now_ms,
@@ -160,12 +198,13 @@ impl Recorder {
             summary: word.map(|word| word.text.clone()),
             messages: open.messages,
             peers: open.peers.clone(),
+            times: open.times,
             steps: step.map(new_step).into_iter().collect(),
             alerts: alert.into_iter().collect(),
             now_ms,
         };
         if open.state == IncidentState::Closed {
-            all.remove(&kind);
+            closed.extend(all.remove_entry(&kind));
         }
         self.storage.update_incident(update).await.map(drop)
     }
@@ -186,8 +225,9 @@ impl Recorder {
         .to_string()
     }
 
-    async fn count(&self) {
-        let open = self.open.lock().await;
+    /// Counts what is open, for whoever measures it.
+    pub(crate) async fn count(&self) {
+        let open = &self.incidents.lock().await.open;
         let left_alone = open.values().any(|open| open.state == IncidentState::LeftAlone);
         metrics::gauge!("wakeeper_incidents_open", "session" => self.session.clone()).set(open.len() as f64);
         metrics::gauge!("wakeeper_left_alone", "session" => self.session.clone())

@@ -27,13 +27,13 @@ pub struct Rules {
     /// How long the retry handshake gets to heal a contact by itself. A Baileys 6 that was stopped 10 s after its third bad
     /// message had not asked for all of them again and lost two; after 18 s it lost none.
     pub handshake: Duration,
-    /// How long a cured session must stay well before the cure counts.
+    /// How long a repaired session must stay well before the repair counts.
     pub verify: Duration,
-    /// The least time between two cures of a session; doubled for every further cure within an hour.
+    /// The least time between two repairs of a session; doubled for every further repair within an hour.
     pub cool_down: Duration,
-    /// Cures that did not help before a session, or a contact, is left alone.
+    /// Repairs that did not help before a session, or a contact, is left alone.
     pub tries: usize,
-    /// How long cures are remembered.
+    /// How long repairs are remembered.
     pub memory: Duration,
     /// The least time between two examinations that nothing but a symptom asks for.
     pub glance_every: Duration,
@@ -89,9 +89,9 @@ impl Rules {
         (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
     }
 
-    /// How long to wait after a cure when so many were made within the last hour, the last one included.
-    pub fn cool_down_after(&self, cures: usize) -> Duration {
-        let doublings = u32::try_from(cures.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
+    /// How long to wait after a repair when so many were made within the last hour, the last one included.
+    pub fn cool_down_after(&self, repairs: usize) -> Duration {
+        let doublings = u32::try_from(repairs.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
         Backoff::new(self.cool_down, Duration::from_hours(1).max(self.cool_down)).wait(doublings)
     }
 }

@@ -91,7 +91,7 @@ pub struct Examined {
 }
 
 impl Examined {
-    /// Damage that stands in the files, whatever a log says, and that a program may mend. The store is left out: it
+    /// Damage that stands in the files, whatever a log says, and that a program may repair. The store is left out: it
     /// holds no keys, and the gateway rewrites it all the time.
     pub fn damage(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| {
@@ -120,7 +120,7 @@ impl Examined {
         self.damage().any(|finding| Rung::of_finding(finding) == Rung::Credentials)
     }
 
-    /// The highest rung that the evidence asks for; `None` when nothing is there to mend.
+    /// The highest rung that the evidence asks for; `None` when nothing is there to repair.
     pub fn rung(&self) -> Option<Rung> {
         let failing = (!self.failing.is_empty()).then_some(Rung::SignalSession);
         self.damage().map(Rung::of_finding).max().max(failing)

@@ -153,7 +153,7 @@ impl Tally {
         self.times.retain(|at| *at >= times_since_ms);
     }
 
-    /// Forgets a contact: it healed, or was cured.
+    /// Forgets a contact: it healed, or was repaired.
     pub(crate) fn forget(&mut self, peer: &Address) {
         self.peers.remove(&Some(peer.clone()));
     }

@@ -38,7 +38,8 @@ macro_rules! suite {
                 a_replay_ends_the_waiting_of_its_lane;
             sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
             incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
-                alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go;
+                alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go,
+                a_monitor_and_a_gateway_keep_their_own, an_incident_that_comes_again_has_not_ended;
             generations: a_generation_is_kept_moves_on_and_goes_with_its_session;
         );
     };

@@ -19,14 +19,14 @@ mod sqlite;
 mod traits;
 
 pub use error::{StorageError, is_corruption};
-pub use open::{open_or_rebuild_sqlite, open_sqlite, read_sqlite};
+pub use open::{open_or_rebuild_sqlite, open_shared_sqlite, open_sqlite, read_sqlite};
 pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
-    IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef, MessageRow,
-    MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName,
-    SendBegun, SendRow, SendState, SessionRow, StoredStatus, Verdict, WireKey,
+    IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef,
+    MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention,
+    SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
@@ -34,7 +34,7 @@ pub use traits::{
     Storage,
 };
 
-/// The name of the database of rows, in the folder of sessions.
-pub const ROWS_DATABASE: &str = "wakeeper.db";
-/// The name of the database of incidents, in the monitor's folder.
+pub use wakeeper_model::ROWS_DATABASE;
+
+/// The name of the database of incidents, in the folder that a monitor and a gateway share.
 pub const INCIDENTS_DATABASE: &str = "incidents.db";

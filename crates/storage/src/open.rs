@@ -15,6 +15,18 @@ pub async fn open_sqlite(path: impl AsRef<Path> + Send) -> Result<Arc<dyn Storag
     Ok(Arc::new(SqliteStorage::open(&Place::ready(path.as_ref())?).await?))
 }
 
+/// As [`open_sqlite`], for a database that several processes have open at the same time. `alone` says that no other has it
+/// open, and that none opens it before this returns: the caller keeps others from that, also when it is not alone.
+///
+/// # Errors
+/// As [`open_sqlite`].
+pub async fn open_shared_sqlite(
+    path: impl AsRef<Path> + Send,
+    alone: bool,
+) -> Result<Arc<dyn Storage>, StorageError> {
+    Ok(Arc::new(SqliteStorage::open(&Place::shared(path.as_ref(), alone)?).await?))
+}
+
 /// As [`open_sqlite`]; a database that is damaged is set aside under a name with `stamp` in it, and a new one takes its place,
 /// with the rows that can still be read. Says so when it happened, and at every later start until one of the storages that
 /// were opened with that word was closed: a process that was killed may not have told anybody.

@@ -14,7 +14,8 @@ pub use account::{AccountChange, AccountRow};
 pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{
-    AlertRow, IncidentQuery, IncidentRow, IncidentState, IncidentStep, IncidentUpdate, NewIncident, NewStep,
+    AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
+    NewIncident, NewStep,
 };
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,

@@ -110,7 +110,7 @@ impl SqliteStorage {
                 return Err(error);
             }
         };
-        let home = Home::new(open_file, options, readers.clone());
+        let home = Home::new(open_file, options, readers.clone(), place.is_shared());
         let writer = Arc::new(Writer::start(connection, home));
         Ok(Self { readers, writer, claims: Arc::default(), told: false })
     }

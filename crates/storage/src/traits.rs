@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use crate::disk::DiskTrouble;
 use crate::{
     AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef,
-    MessageRow, NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow,
+    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery,
+    MessageRef, MessageRow, NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow,
     StorageError,
 };
 
@@ -179,8 +179,13 @@ pub trait IncidentRows: Send + Sync {
     /// Incidents, newest first.
     async fn incidents(&self, query: IncidentQuery) -> Result<Vec<IncidentRow>, StorageError>;
 
-    /// Alerts that are due, oldest first.
-    async fn due_alerts(&self, now_ms: i64, limit: u32) -> Result<Vec<AlertRow>, StorageError>;
+    /// Alerts of a source that are due, oldest first.
+    async fn due_alerts(
+        &self,
+        source: IncidentSource,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>, StorageError>;
 
     /// Stores what became of an alert: taken (`None`), or to be tried again at that time.
     async fn settle_alert(&self, id: i64, next_attempt_ms: Option<i64>) -> Result<(), StorageError>;

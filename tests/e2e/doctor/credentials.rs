@@ -1,7 +1,7 @@
 //! Damage to the login.
 
 use serde_json::{Value, json};
-use wakeeper_e2e::patient::talk;
+use wakeeper_e2e::damaged_session::talk;
 use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::{recovered, talking};

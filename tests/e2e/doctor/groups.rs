@@ -1,8 +1,8 @@
 //! Damage to sender keys: groups must work again, both ways.
 
 use serde_json::json;
+use wakeeper_e2e::damaged_session::talk_in_group;
 use wakeeper_e2e::party::Chat;
-use wakeeper_e2e::patient::talk_in_group;
 use wakeeper_e2e::{Addressing, Baileys, Lab, Party, told};
 
 use super::damage::{files, tear};
@@ -28,9 +28,9 @@ async fn torn_sender_keys(version: Baileys) {
             tear(file);
         }
         assert_eq!(anna.doctor(&["health"]).await.0, 1);
-        let cured = anna.clean(&[]).await;
-        assert!(cured.iter().any(|code| code == "file_truncated"), "{cured:?}");
-        assert!(cured.iter().any(|code| code == "sender_key_memory_orphan"), "{cured:?}");
+        let repaired = anna.clean(&[]).await;
+        assert!(repaired.iter().any(|code| code == "file_truncated"), "{repaired:?}");
+        assert!(repaired.iter().any(|code| code == "sender_key_memory_orphan"), "{repaired:?}");
         recovered(&mut anna, &ben, version).await;
         let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
         anna.assert_no_ratchet_went_back(&ids).await;

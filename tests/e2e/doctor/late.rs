@@ -1,9 +1,9 @@
 //! A late message spoils the open Signal session of a record: nothing is forged, only the order is unlucky.
 
 use serde_json::{Value, json};
+use wakeeper_e2e::damaged_session::talk;
 use wakeeper_e2e::party::Message;
-use wakeeper_e2e::patient::talk;
-use wakeeper_e2e::{Addressing, Baileys, Lab, PATIENCE, Party, Patient, told};
+use wakeeper_e2e::{Addressing, Baileys, DamagedSession, Lab, PATIENCE, Party, told};
 
 use super::{ANNA, BEN, recovered, talking};
 
@@ -35,7 +35,7 @@ pub async fn contaminated_by_a_late_message(version: Baileys) {
 
 /// Waits until the late message was decrypted with the archived session, which is what spoils the open one. 6.7.24 keeps to
 /// itself what it decrypts before it has what the phone sends it first, so there libsignal's line tells.
-async fn decrypted_late(anna: &Patient<'_>, version: Baileys, ben: &Party, late: String) {
+async fn decrypted_late(anna: &DamagedSession<'_>, version: Baileys, ben: &Party, late: String) {
     if !matches!(version, Baileys::Release(_)) {
         return anna.party().wait_texts(ben.address(), &[late]).await;
     }

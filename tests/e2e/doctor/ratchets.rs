@@ -1,6 +1,6 @@
 //! Damage to the Signal sessions with a contact.
 
-use wakeeper_e2e::patient::{contents, talk};
+use wakeeper_e2e::damaged_session::{contents, talk};
 use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::damage::{copy_over, files, flip, sessions, tear};
@@ -33,8 +33,8 @@ async fn a_flipped_byte(version: Baileys) {
         let (_, health) = anna.doctor(&["health"]).await;
         assert!(!health["findings"].to_string().contains("session-"), "nothing shows in the files: {health}");
         let log = anna.log().to_string_lossy().into_owned();
-        let cured = anna.clean(&["--log", &log]).await;
-        assert!(cured.iter().any(|code| code == "signal_session_failing"), "{cured:?}");
+        let repaired = anna.clean(&["--log", &log]).await;
+        assert!(repaired.iter().any(|code| code == "signal_session_failing"), "{repaired:?}");
         recovered(&mut anna, &ben, version).await;
     })
     .await;
@@ -50,8 +50,8 @@ async fn rolled_back_ratchets(version: Baileys) {
         copy_over(&old, &anna.folder());
         anna.damage_and_fail(version, &mut ben, 3).await;
         let log = anna.log().to_string_lossy().into_owned();
-        let cured = anna.clean(&["--log", &log]).await;
-        assert!(cured.iter().any(|code| code == "signal_session_failing"), "{cured:?}");
+        let repaired = anna.clean(&["--log", &log]).await;
+        assert!(repaired.iter().any(|code| code == "signal_session_failing"), "{repaired:?}");
         anna.start(version).await;
         // Devices that never answer show in no log, so that keys of theirs may be used again; messages arrive all the same.
         talk("after", &ben, anna.party()).await;
@@ -84,8 +84,8 @@ async fn rolled_back_behind_a_backup(version: Baileys) {
         copy_over(&old, &anna.folder());
         let (code, health) = anna.doctor(&["health"]).await;
         assert_eq!(code, 1, "{health}");
-        let cured = anna.clean(&[]).await;
-        assert!(cured.iter().all(|code| code == "ratchet_rolled_back"), "{cured:?}");
+        let repaired = anna.clean(&[]).await;
+        assert!(repaired.iter().all(|code| code == "ratchet_rolled_back"), "{repaired:?}");
         recovered(&mut anna, &ben, version).await;
     })
     .await;
@@ -96,8 +96,11 @@ async fn named_by_hand(version: Baileys) {
     told(Addressing::PhoneNumber, async |lab: &Lab| {
         let (mut anna, ben) = talking(lab, version).await;
         anna.kill().await;
-        let cured = anna.clean(&["--peer", &ben.address().number]).await;
-        assert!(!cured.is_empty() && cured.iter().all(|code| code == "signal_session_chosen"), "{cured:?}");
+        let repaired = anna.clean(&["--peer", &ben.address().number]).await;
+        assert!(
+            !repaired.is_empty() && repaired.iter().all(|code| code == "signal_session_chosen"),
+            "{repaired:?}"
+        );
         recovered(&mut anna, &ben, version).await;
     })
     .await;

@@ -1,6 +1,6 @@
 //! Baileys 6 is replaced by Baileys 7 on the same folder, and back.
 
-use wakeeper_e2e::patient::talk_in_group;
+use wakeeper_e2e::damaged_session::talk_in_group;
 use wakeeper_e2e::{Addressing, Baileys, Lab, told};
 
 use super::groups::group;
@@ -12,8 +12,8 @@ pub async fn another_version(addressing: Addressing, before: Baileys, after: Bai
         let group = group(&ben, anna.party()).await;
         talk_in_group("before", &group, [&ben, anna.party()]).await;
         anna.kill().await;
-        let cured = anna.clean(&["--baileys", after.name()]).await;
-        assert!(cured.iter().any(|code| code == "sender_key_other_version"), "{cured:?}");
+        let repaired = anna.clean(&["--baileys", after.name()]).await;
+        assert!(repaired.iter().any(|code| code == "sender_key_other_version"), "{repaired:?}");
         recovered(&mut anna, &ben, after).await;
         let ids = talk_in_group("after", &group, [&ben, anna.party()]).await;
         anna.assert_no_ratchet_went_back(&ids).await;

@@ -6,7 +6,7 @@ use crate::assert_only_known;
 use crate::source::{Source, all};
 
 /// Crate, module, and which other modules of the crate it may name. Modules that are not listed may name any.
-const MAY_NAME: [(&str, &str, &[&str]); 21] = [
+const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("delivery", "addresses", &[]),
     ("engine", "media::pace", &[]),
     ("engine", "media::spool", &[]),
@@ -42,7 +42,8 @@ const MAY_NAME: [(&str, &str, &[&str]); 21] = [
     // A log beside a folder is read where no other login lies there.
     ("doctor", "symptoms", &["address", "clean", "json", "state"]),
     // The policy is a pure machine: no clock, no folder, no row.
-    ("recovery", "policy", &["kind", "ladder", "rules", "session", "tally"]),
+    ("recovery", "policy", &["kind", "ladder", "reports", "rules", "session", "tally"]),
+    ("recovery", "reports", &["kind", "policy"]),
     ("recovery", "session", &["ladder"]),
     // The engine's client knows nothing of sessions in trouble.
     ("containers", "docker", &[]),

@@ -26,7 +26,7 @@ pub struct Incidents {
     /// Only incidents that are not over
     #[arg(long)]
     open: bool,
-    /// Only incidents of this container or folder
+    /// Only incidents of this container, folder or session of a gateway
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
     /// So many at most
@@ -35,7 +35,7 @@ pub struct Incidents {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// The monitor's folder [env: MONITOR_STATE_DIR; default: monitor in the backup folder]
+    /// Folder of incidents [env: MONITOR_STATE_DIR; default: monitor in the backup folder]
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
     /// Settings file (TOML) [env: WAKEEPER_CONFIG; default: wakeeper.toml, when it is there]
@@ -44,14 +44,14 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// Reads and shows; also while the monitor runs.
+    /// Reads and shows; also while the monitor or the gateway runs.
     pub async fn run(self) -> anyhow::Result<()> {
         let flags = [("MONITOR_STATE_DIR", environment::text(self.state.as_deref()))];
         let settings: Settings = environment::settings(flags, self.config.clone())?;
         let database = incidents::database(&settings.monitor_state_dir);
         if !database.exists() {
             bail!(
-                "no incidents are kept in {}: no monitor ran with this folder; name its folder with --state",
+                "no incidents are kept in {}: no monitor ran with this folder, and no gateway had one; name another with --state",
                 settings.monitor_state_dir.display()
             );
         }
@@ -73,6 +73,7 @@ impl Incidents {
             return Ok(console.show(&incident, |page| show_one(page, &incident))?);
         }
         let query = IncidentQuery {
+            source: None,
             session: self.session.clone(),
             unfinished: self.open,
             before: None,

@@ -16,6 +16,7 @@ use wakeeper_offline as offline;
 use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_recovery::incidents::IncidentFolder;
 use wakeeper_recovery::{self as recovery, SessionFolder, SystemClock};
+use wakeeper_storage::IncidentSource;
 
 use crate::chosen::{Places, now_ms};
 use crate::environment::{self, connect};
@@ -71,14 +72,16 @@ impl Monitor {
             return Ok(asked.await.map(drop)?);
         }
         tracing::info!("{rules}");
-        let incidents = IncidentFolder::open(&settings.monitor_state_dir, now_ms()).await?;
+        let incidents =
+            IncidentFolder::open(&settings.monitor_state_dir, IncidentSource::Monitor, now_ms()).await?;
         let storage = Arc::clone(&incidents.storage);
         let render = measurements::record(&BUCKETS)?;
         recovery::describe_metrics();
         watch::describe_metrics();
         let page = settings.listen.map(|address| measurements::serve(address, render, stop.clone()));
         let receiver = settings.alert.clone();
-        let alerts = AlertSender::new(Arc::clone(&storage), receiver, Clock::system())?;
+        let alerts =
+            AlertSender::new(Arc::clone(&storage), IncidentSource::Monitor, receiver, Clock::system())?;
         let sender = tokio::spawn(alerts.run(stop.clone()));
         let signal = stop.clone();
         tokio::spawn(async move {

@@ -14,12 +14,12 @@ use wakeeper_engine::{EngineConfig, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
 use wakeeper_gateway::serving::{self, ServeLimits};
-use wakeeper_gateway::{Gateway, GatewayConfig, measurements};
+use wakeeper_gateway::{Gateway, GatewayConfig, IncidentConfig, measurements};
 use wakeeper_logging::LogFolder;
 use wakeeper_offline::preflight::{self, Folders};
 use wakeeper_offline::transfer::FirstStart;
-use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::{BackupKeeper, time};
+use wakeeper_recovery::{SystemClock, incident_log};
 use wakeeper_settings::SettingsError;
 use wakeeper_terminal::quoted;
 
@@ -131,7 +131,8 @@ impl Serve {
         };
         let places = Places::of(&settings, String::new());
         let mut config = config(&settings, &places, keys)?;
-        let backups = scheduled_backups(&settings, &places);
+        let backups = scheduled_backups(&settings, &places)
+            .map(|keeper| keeper.telling(config.engine.incidents.clone()));
         config.api.backups = backups.as_ref().map(|keeper| {
             let record = keeper.record();
             Arc::new(move || record.evidence()) as EvidenceSource
@@ -200,6 +201,7 @@ fn tell_of_backups(places: &Places) {
 fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {
     let metrics =
         settings.metrics.then(|| measurements::record(&measurements::REQUEST_BUCKETS)).transpose()?;
+    let (log, keeper) = incident_log(settings.monitor_state_dir.clone(), Arc::new(SystemClock));
     let public_url = settings
         .public_url
         .clone()
@@ -219,6 +221,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
                 backup: places.backup_place(),
             })),
             backups: Some(places.backup_place()),
+            incidents: log,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {
@@ -233,6 +236,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
         api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },
         serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,
+        incidents: Some(IncidentConfig { keeper, alert: settings.alert.clone() }),
     })
 }
 

@@ -21,6 +21,8 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use wakeeper_model::plural;
+use wakeeper_recovery::Kind;
 use wakeeper_storage::Desired;
 use wakeeper_waha::SessionStatus;
 
@@ -34,7 +36,8 @@ use crate::life::client::{self, ClientSetup};
 use crate::life::client_events::{ConnectionEvent, Listener};
 use crate::life::connection::Connection;
 use crate::life::credentials;
-use crate::life::mending;
+use crate::life::repaired_note::take_repaired;
+use crate::life::repairing_store;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -125,7 +128,7 @@ pub(crate) struct Actor {
     reason: Option<String>,
     watch: Option<Watch>,
     /// Looks after the keys while the connection is open.
-    upkeep: Option<AbortOnDropHandle<()>>,
+    server_keys: Option<AbortOnDropHandle<()>>,
     /// Answers what devices asked for on earlier connections.
     answering: Option<AbortOnDropHandle<()>>,
 }
@@ -157,7 +160,7 @@ impl Actor {
             short_lives: 0,
             reason: None,
             watch: None,
-            upkeep: None,
+            server_keys: None,
             answering: None,
         }
     }
@@ -188,6 +191,7 @@ impl Actor {
         }
         let reason =
             "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
+        self.parts.state.incidents().failed(Kind::Gateway, reason);
         self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
     }
 
@@ -358,7 +362,11 @@ impl Actor {
         let told = self.look_at_files();
         credentials::settle(&self.parts.folder)?;
         // Without a sound one its login counts as damaged, though it can be made anew.
-        mending::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await;
+        if repairing_store::renew_signed_pre_key(&self.parts.folder, self.parts.state.name()).await {
+            let found = "the signed pre-key was damaged";
+            self.parts.state.incidents().repaired(found, "a new one was made and is uploaded");
+        }
+        self.tell_of_repairs_outside();
         self.prepare_login().await?;
         let parts = &self.parts;
         let ledger = Arc::new(Again { state: Arc::clone(&parts.state), journal: Arc::clone(&parts.journal) });
@@ -399,13 +407,21 @@ impl Actor {
         Ok(Connection::start(self.round, bot, tasks, store, rows, self.events.0.clone()))
     }
 
+    /// Tells of a repair that was made while no gateway had the session.
+    fn tell_of_repairs_outside(&self) {
+        if let Some(steps) = take_repaired(&self.parts.folder) {
+            let done = format!("`wakeeper clean` repaired it in {}", plural(steps, "step"));
+            self.parts.state.incidents().repaired("its stored state was damaged", &done);
+        }
+    }
+
     /// Nothing that was waited for on a connection concerns the next one.
     fn forget_connection(&mut self) {
         self.deadline = None;
         self.slow = None;
         self.settled = None;
         self.watch = None;
-        self.upkeep = None;
+        self.server_keys = None;
         self.answering = None;
     }
 

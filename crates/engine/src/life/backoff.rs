@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_person_can_mend_is_not_fought() {
+    fn what_only_a_person_can_repair_is_not_fought() {
         for cause in [
             Cause::Replaced,
             Cause::LoggedOut,

@@ -11,7 +11,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use crate::inbound::inbox::{Doorkeeper, Inbox};
 use crate::life::client_events::Listener;
-use crate::life::mending::{Mender, Mending};
+use crate::life::repairing_store::{RepairContext, RepairingStore};
 use crate::life::state::SessionState;
 use crate::life::store::{Closed, EngineStore, GatedTransports};
 use crate::life::tasks::ClientTasks;
@@ -54,12 +54,13 @@ pub(crate) async fn build(
     let device = DevicePropsOverride::new()
         .with_os(shown.device_name.unwrap_or_else(|| "wakeeper".to_owned()))
         .with_platform_type(platform(shown.browser_name.as_deref()));
-    let mender = Mender {
+    let context = RepairContext {
         session: state.name().clone(),
         folder: folder.to_owned(),
         clock: state.clock().clone(),
         missing: Arc::clone(state.missing_pre_key()),
         chains: Arc::clone(state.chains()),
+        incidents: state.incidents().clone(),
     };
     let requests = requests(proxy.as_ref()).map_err(|error| EngineError::Requests {
         session: state.name().clone(),
@@ -68,7 +69,7 @@ pub(crate) async fn build(
     let transport = Dialer::new(setup.websocket_url.clone(), proxy, Arc::clone(state.line()));
     let gate = store.gate().clone();
     let mut builder = Bot::builder()
-        .with_backend_arc(Mending::over(Arc::clone(&store) as _, mender))
+        .with_backend_arc(RepairingStore::over(Arc::clone(&store) as _, context))
         .with_transport_factory(GatedTransports::new(transport, gate.clone()))
         .with_runtime(tasks)
         .with_device_props(device)

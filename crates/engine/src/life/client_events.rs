@@ -9,8 +9,8 @@ use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
 use crate::inbound::acks::Job;
 use crate::life::backoff::Cause;
+use crate::life::server_keys::Compared;
 use crate::life::state::SessionState;
-use crate::life::upkeep::Compared;
 use crate::outbound::inflight::{Acknowledged, Inflight};
 
 /// Something the session's actor must know.

@@ -189,7 +189,12 @@ impl Sessions {
     ) -> Result<Arc<Handle>, EngineError> {
         let shared = &self.shared;
         let folder = credentials::folder(&shared.config.auth_info_dir, name);
-        let state = Arc::new(SessionState::new(row, name.clone(), shared.clock.clone()));
+        let state = Arc::new(SessionState::new(
+            row,
+            name.clone(),
+            shared.clock.clone(),
+            shared.config.incidents.clone(),
+        ));
         let (storage, events, clock) = (&shared.storage, shared.events.clone(), shared.clock.clone());
         let journal = Arc::new(Journal::new(Arc::clone(storage), ownership, events, clock));
         let context = SessionContext::new(name.as_str(), &state.config(), state.me().as_ref())

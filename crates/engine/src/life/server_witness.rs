@@ -1,7 +1,7 @@
 //! WhatsApp's server as a witness of what was sent.
 //!
 //! An older copy of a whole machine cannot tell by itself that it is one. So before the first send of a run, and again after
-//! every 32, one pre-key is made and uploaded. The server tells which pre-keys it has (see [`crate::life::upkeep`]): a
+//! every 32, one pre-key is made and uploaded. The server tells which pre-keys it has (see [`crate::life::server_keys`]): a
 //! copy that finds one there which it never made knows that this login went on without it.
 
 use std::sync::Mutex;

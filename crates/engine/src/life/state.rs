@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use wakeeper_model::{ChatId, Clock, SessionName};
+use wakeeper_recovery::IncidentLog;
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError, StoredStatus};
 use wakeeper_waha::{Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
 use whatsapp_rust::{Client, Jid};
@@ -14,6 +15,7 @@ use whatsapp_rust::{Client, Jid};
 use crate::address;
 use crate::journal::Journal;
 use crate::life::chains::Chains;
+use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
@@ -74,6 +76,7 @@ struct Inner {
 /// The state of one session.
 pub(crate) struct SessionState {
     name: SessionName,
+    incidents: SessionIncidents,
     clock: Clock,
     line: Arc<Line>,
     missing_pre_key: Arc<Notify>,
@@ -98,12 +101,15 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
-    pub(crate) fn new(row: &SessionRow, name: SessionName, clock: Clock) -> Self {
+    pub(crate) fn new(row: &SessionRow, name: SessionName, clock: Clock, incidents: IncidentLog) -> Self {
         let now = clock.now_ms();
         let statuses = VecDeque::from([StatusChange { status: SessionStatus::Stopped, timestamp: now }]);
         let config = stored_config(row, &name);
+        let status = watch::Sender::new(SessionStatus::Stopped);
+        let incidents = SessionIncidents::new(incidents, name.clone(), status.subscribe());
         Self {
             name,
+            incidents,
             line: Arc::new(Line::new(clock.clone())),
             missing_pre_key: Arc::default(),
             chains: Arc::default(),
@@ -131,7 +137,7 @@ impl SessionState {
                 lost: BTreeMap::new(),
                 last_lost: None,
             }),
-            status: watch::Sender::new(SessionStatus::Stopped),
+            status,
             writing: tokio::sync::Mutex::new(()),
             unstored: AtomicBool::new(false),
             configuring: tokio::sync::Mutex::new(()),
@@ -146,6 +152,11 @@ impl SessionState {
 
     pub(crate) fn name(&self) -> &SessionName {
         &self.name
+    }
+
+    /// Hears what a person should know of.
+    pub(crate) fn incidents(&self) -> &SessionIncidents {
+        &self.incidents
     }
 
     pub(crate) fn clock(&self) -> &Clock {

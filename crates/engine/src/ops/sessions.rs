@@ -173,6 +173,7 @@ impl Sessions {
             return Err(error.into());
         }
         self.shared.events.remove_session(name);
+        self.shared.config.incidents.deleted(name.as_str());
         self.handles_mut().remove(name);
         remove_folder(&folder)
     }

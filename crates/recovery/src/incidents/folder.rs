@@ -1,16 +1,30 @@
-//! Where incidents are kept: one folder, one monitor.
+//! Where incidents are kept: one folder, for one monitor and one gateway.
+//!
+//! Both may have the database open at the same time. SQLite keeps their writes apart; what it does not allow is that one
+//! makes the log ready, or changes the schema, under the hands of the other. So they open it one after the other, and
+//! whoever does knows by the other's lock whether it is alone.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use wakeeper_private_fs::{FsError, Locking, own_folder};
-use wakeeper_storage::{INCIDENTS_DATABASE, IncidentQuery, Storage, StorageError, open_sqlite, read_sqlite};
+use wakeeper_private_fs::{Folder, FsError, Locking, own_folder};
+use wakeeper_storage::{
+    INCIDENTS_DATABASE, IncidentQuery, IncidentSource, Storage, StorageError, open_shared_sqlite, read_sqlite,
+};
 
 use super::Incident;
 
 /// Held by the monitor that keeps its incidents in a folder.
-const LOCK: &str = "monitor.lock";
+const MONITOR_LOCK: &str = "monitor.lock";
+/// Held by the gateway that does.
+const GATEWAY_LOCK: &str = "gateway.lock";
+/// Held by whoever opens the database, until it is open.
+const OPENING_LOCK: &str = "opening.lock";
+/// How often, and after how long, a database is asked for that somebody else opens.
+const OPENING_TRIES: u32 = 100;
+const OPENING_WAIT: Duration = Duration::from_millis(100);
 /// Closed incidents are kept for a year.
 const KEPT_MS: i64 = 365 * 86_400_000;
 /// Old ones that are forgotten at a start.
@@ -36,6 +50,15 @@ pub enum FolderError {
         .0.display()
     )]
     Held(PathBuf),
+    /// Another gateway keeps its incidents there; its sessions may have the same names.
+    #[error(
+        "another wakeeper gateway keeps its incidents in {}; set MONITOR_STATE_DIR to another folder for this one",
+        .0.display()
+    )]
+    HeldByGateway(PathBuf),
+    /// Somebody opens the database and does not come to an end.
+    #[error("another wakeeper is opening the incidents in {} and does not come to an end", .0.display())]
+    Opening(PathBuf),
     /// The database cannot be opened.
     #[error("cannot keep incidents: {0}")]
     Open(#[source] StorageError),
@@ -44,7 +67,7 @@ pub enum FolderError {
     Prune(#[source] StorageError),
 }
 
-/// A folder of incidents, held by this process.
+/// A folder of incidents, held by this process for a monitor or a gateway.
 pub struct IncidentFolder {
     /// Incidents, alerts, and how far logs were read.
     pub storage: Arc<dyn Storage>,
@@ -53,24 +76,48 @@ pub struct IncidentFolder {
 }
 
 impl IncidentFolder {
-    /// Takes the folder, and forgets what is too old.
+    /// Takes the folder for a monitor or a gateway, and forgets what is too old.
     ///
     /// # Errors
-    /// When it is no safe place, another monitor has it, or the database cannot be opened.
-    pub async fn open(folder: &Path, now_ms: i64) -> Result<Self, FolderError> {
+    /// When it is no safe place, another one has it, or the database cannot be opened.
+    pub async fn open(folder: &Path, source: IncidentSource, now_ms: i64) -> Result<Self, FolderError> {
         let unusable = |source| FolderError::Unusable { folder: folder.to_owned(), source };
         // What is found in it is believed: a container that can write to the folder above must not have made it.
         let own = own_folder(folder).map_err(unusable)?;
-        let lock = match own.lock_file(LOCK).map_err(unusable)? {
-            Locking::Taken(file) => file,
-            Locking::Held { .. } | Locking::Unlockable(..) => {
-                return Err(FolderError::Held(folder.to_owned()));
-            }
+        let (lock, of_other, held): (_, _, fn(PathBuf) -> FolderError) = match source {
+            IncidentSource::Monitor => (MONITOR_LOCK, GATEWAY_LOCK, FolderError::Held),
+            IncidentSource::Gateway => (GATEWAY_LOCK, MONITOR_LOCK, FolderError::HeldByGateway),
         };
-        let storage = open_sqlite(folder.join(INCIDENTS_DATABASE)).await.map_err(FolderError::Open)?;
+        let opening = opening(&own, folder).await?;
+        let lock = take(&own, lock).map_err(unusable)?.ok_or_else(|| held(folder.to_owned()))?;
+        let alone = take(&own, of_other).map_err(unusable)?.is_some();
+        let path = folder.join(INCIDENTS_DATABASE);
+        let storage = open_shared_sqlite(path, alone).await.map_err(FolderError::Open)?;
+        drop(opening);
         storage.prune_incidents(now_ms - KEPT_MS, PRUNED).await.map_err(FolderError::Prune)?;
         Ok(Self { storage, _lock: lock })
     }
+}
+
+/// Takes a lock of the folder, unless somebody else has it.
+fn take(folder: &Folder, name: &str) -> Result<Option<File>, FsError> {
+    match folder.lock_file(name)? {
+        Locking::Taken(file) => Ok(Some(file)),
+        Locking::Held { .. } | Locking::Unlockable(..) => Ok(None),
+    }
+}
+
+/// From here on nobody else opens the database, until the answer is dropped.
+async fn opening(own: &Folder, folder: &Path) -> Result<File, FolderError> {
+    for _ in 0..OPENING_TRIES {
+        let taken = take(own, OPENING_LOCK)
+            .map_err(|source| FolderError::Unusable { folder: folder.to_owned(), source })?;
+        if let Some(file) = taken {
+            return Ok(file);
+        }
+        tokio::time::sleep(OPENING_WAIT).await;
+    }
+    Err(FolderError::Opening(folder.to_owned()))
 }
 
 /// Where the incidents of a folder are, whether or not there are any.
@@ -79,12 +126,18 @@ pub fn database(folder: &Path) -> PathBuf {
 }
 
 /// The last incidents of a session, newest first, out of the first of these folders that has any; none when they cannot be
-/// read. A monitor may be running on it.
+/// read. A monitor and a gateway may be running on it.
 pub async fn last(folders: &[PathBuf], session: &str, limit: u32) -> Vec<Incident> {
     let databases = folders.iter().map(|folder| database(folder));
     let Some(database) = databases.into_iter().find(|database| database.exists()) else { return Vec::new() };
     let Ok(storage) = read_sqlite(&database).await else { return Vec::new() };
-    let query = IncidentQuery { session: Some(session.to_owned()), unfinished: false, before: None, limit };
+    let query = IncidentQuery {
+        source: None,
+        session: Some(session.to_owned()),
+        unfinished: false,
+        before: None,
+        limit,
+    };
     let rows = storage.incidents(query).await;
     storage.close().await;
     rows.unwrap_or_default().into_iter().map(Incident::of).collect()
@@ -101,15 +154,24 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("monitor");
         assert!(last(std::slice::from_ref(&folder), "bot", 5).await.is_empty(), "nothing is made by a look");
-        let held = IncidentFolder::open(&folder, 1_000).await.unwrap();
-        let new = NewIncident { session: "bot".to_owned(), kind: "session_state".to_owned(), opened_ms: 7 };
+        let held = IncidentFolder::open(&folder, IncidentSource::Monitor, 1_000).await.unwrap();
+        let new = NewIncident {
+            source: IncidentSource::Monitor,
+            session: "bot".to_owned(),
+            kind: "session_state".to_owned(),
+            opened_ms: 7,
+        };
         held.storage.open_incident(new).await.unwrap();
-        let refused = IncidentFolder::open(&folder, 1_000).await.err().expect("refused").to_string();
+        let refused = IncidentFolder::open(&folder, IncidentSource::Monitor, 1_000)
+            .await
+            .err()
+            .expect("refused")
+            .to_string();
         assert!(refused.contains("another wakeeper monitor"), "{refused}");
         let told = last(&[scratch.path().join("none"), folder.clone()], "bot", 5).await;
         assert_eq!(told.iter().map(|incident| incident.opened_ms).collect::<Vec<_>>(), [7]);
         held.storage.close().await;
         drop(held);
-        IncidentFolder::open(&folder, 1_000).await.unwrap().storage.close().await;
+        IncidentFolder::open(&folder, IncidentSource::Monitor, 1_000).await.unwrap().storage.close().await;
     }
 }

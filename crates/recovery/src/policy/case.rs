@@ -17,11 +17,11 @@ pub(super) enum Phase {
     Waiting(i64),
     /// The stored state is being examined.
     Looking,
-    /// A cure is being carried out.
-    Curing(Rung),
-    /// A cure was carried out; until then it is watched.
+    /// A repair is being carried out.
+    Repairing(Rung),
+    /// A repair was carried out; until then it is watched.
     Verifying(i64),
-    /// The last examination of a cure.
+    /// The last examination of a repair.
     Confirming,
     /// Nothing happens before then.
     CoolingDown(i64),
@@ -38,14 +38,14 @@ pub(super) struct Case {
     pub(super) severe: bool,
     pub(super) messages: u64,
     pub(super) peers: BTreeSet<Address>,
-    /// Cures that were carried out or failed.
+    /// Repairs that were carried out or failed.
     pub(super) tries: usize,
-    /// Cures by repair, empty plans included.
-    pub(super) mends: usize,
+    /// Repairs of the stored state, empty plans included.
+    pub(super) state_repairs: usize,
     pub(super) restarted: bool,
     pub(super) reset: bool,
-    /// The end of the last cure.
-    pub(super) cured_ms: Option<i64>,
+    /// The end of the last repair.
+    pub(super) repaired_ms: Option<i64>,
     /// How often verification was prolonged.
     pub(super) prolonged: u32,
     /// A person was told.
@@ -63,10 +63,10 @@ impl Case {
             messages: 0,
             peers: BTreeSet::new(),
             tries: 0,
-            mends: 0,
+            state_repairs: 0,
             restarted: false,
             reset: false,
-            cured_ms: None,
+            repaired_ms: None,
             prolonged: 0,
             alerted: false,
             hindered: false,

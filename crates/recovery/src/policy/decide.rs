@@ -1,24 +1,24 @@
-//! From evidence to a cure, and from a cure to the evidence that it helped.
+//! From evidence to a repair, and from a repair to the evidence that it helped.
 
 use wakeeper_doctor::symptoms::{Class, PeerFailures};
 use wakeeper_model::plural;
 use wakeeper_storage::IncidentState;
 
 use super::case::{Case, Phase};
-use super::{CURES, Cured, Decision, LOOK_AGAIN_MS, PastCure, Policy};
+use super::{Decision, LOOK_AGAIN_MS, PastRepair, Policy, REPAIRS, RepairResult};
 use crate::kind::{Kind, Outcome};
 use crate::ladder::Rung;
 use crate::rules::ms;
 use crate::session::{Examined, Order, RepairReport};
 
-/// An hour, for counting cures.
+/// An hour, for counting repairs.
 const HOUR_MS: i64 = 3_600_000;
-/// While something else stands in the way of a cure, it is asked again so often.
+/// While something else stands in the way of a repair, it is asked again so often.
 const HINDERED_MS: i64 = 60_000;
 /// How often a verification may be prolonged while a contact is still negotiating.
 const PROLONGED: u32 = 3;
 /// Repairs of an incident before something else is tried.
-const MENDS: usize = 2;
+const STATE_REPAIRS: usize = 2;
 
 impl Policy {
     pub(super) fn advance_case(&mut self, phase: Phase, now_ms: i64) {
@@ -118,10 +118,10 @@ impl Policy {
     /// Chooses the lowest rung that fits and has not failed.
     fn decide(&mut self, look: Examined, asked: &[PeerFailures], now_ms: i64) {
         let Some(rung) = look.rung() else {
-            return self.nothing_to_cure(&look, asked, now_ms);
+            return self.nothing_to_repair(&look, asked, now_ms);
         };
         self.tell_case("examined", &look.describe(), IncidentState::Open, false);
-        if !self.may_mend {
+        if !self.may_repair {
             let text =
                 format!("repairs are switched off or impossible here; wakeeper would {}", rung.describe());
             return self.leave(Phase::Reported, "reported", &text);
@@ -135,7 +135,7 @@ impl Policy {
             }
             return;
         }
-        let earliest = self.earliest_cure_ms();
+        let earliest = self.earliest_repair_ms();
         if now_ms < earliest {
             let seconds = (earliest - now_ms) / 1000;
             self.enter(Phase::CoolingDown(earliest));
@@ -150,14 +150,14 @@ impl Policy {
     }
 
     /// The files show no damage: it healed, or what fails lies elsewhere and another look would show the same.
-    fn nothing_to_cure(&mut self, look: &Examined, asked: &[PeerFailures], now_ms: i64) {
+    fn nothing_to_repair(&mut self, look: &Examined, asked: &[PeerFailures], now_ms: i64) {
         for trouble in asked {
             self.tally.forget(&trouble.peer);
         }
         self.tally.begin_anew();
-        let cured = self.case.as_ref().is_some_and(|case| case.cured_ms.is_some());
+        let repaired = self.case.as_ref().is_some_and(|case| case.repaired_ms.is_some());
         let healed = asked.iter().any(|trouble| look.used_ms.contains_key(&trouble.peer));
-        let outcome = match (cured, healed) {
+        let outcome = match (repaired, healed) {
             (true, _) => Outcome::Recovered,
             (false, true) => Outcome::Healed,
             (false, false) => {
@@ -173,7 +173,7 @@ impl Policy {
         let Some(case) = &mut self.case else { return };
         let exhausted = case.tries >= tries;
         let may_reset = self.rules.full_reset && !case.reset && (case.severe || look.login_damaged());
-        let order = if !exhausted && case.mends < MENDS {
+        let order = if !exhausted && case.state_repairs < STATE_REPAIRS {
             self.repair(&look, rung, asked)
         } else if !exhausted && !case.restarted && !look.login_damaged() {
             Some(Order { rung: Rung::Restart, peer_failures: Vec::new() })
@@ -185,12 +185,12 @@ impl Policy {
         let Some(order) = order else { return self.give_up(&look) };
         let alert = order.rung == Rung::FullReset;
         if let Some(case) = &mut self.case {
-            case.phase = Phase::Curing(order.rung);
+            case.phase = Phase::Repairing(order.rung);
             case.look = Some(look);
             case.alerted |= alert;
         }
-        self.tell_case("curing", order.rung.describe(), IncidentState::Curing, alert);
-        self.out.push(Decision::Cure(order));
+        self.tell_case("curing", order.rung.describe(), IncidentState::Repairing, alert);
+        self.out.push(Decision::Repair(order));
     }
 
     /// A repair, without the contacts that repairs did not help. Where the root of the trouble is found, single Signal
@@ -202,7 +202,8 @@ impl Policy {
         let mut peer_failures: Vec<_> =
             asked.iter().filter(|trouble| look.failing.contains(&trouble.peer)).cloned().collect();
         peer_failures.retain(|trouble| {
-            self.cures.iter().filter(|cure| cure.peers.contains(&trouble.peer)).count() < self.rules.tries
+            self.repairs.iter().filter(|repair| repair.peers.contains(&trouble.peer)).count()
+                < self.rules.tries
         });
         (rung > Rung::SignalSession || !peer_failures.is_empty()).then_some(Order { rung, peer_failures })
     }
@@ -245,50 +246,50 @@ impl Policy {
         }
     }
 
-    fn earliest_cure_ms(&self) -> i64 {
-        let Some(last) = self.cures.back().map(|cure| cure.at_ms) else { return i64::MIN };
-        let recent = self.cures.iter().filter(|cure| cure.at_ms > last - HOUR_MS).count();
+    fn earliest_repair_ms(&self) -> i64 {
+        let Some(last) = self.repairs.back().map(|repair| repair.at_ms) else { return i64::MIN };
+        let recent = self.repairs.iter().filter(|repair| repair.at_ms > last - HOUR_MS).count();
         last + ms(self.rules.cool_down_after(recent))
     }
 
-    pub(super) fn cured(&mut self, cured: Cured, now_ms: i64) {
+    pub(super) fn repaired(&mut self, repaired: RepairResult, now_ms: i64) {
         let Some(case) = &mut self.case else { return };
-        let Phase::Curing(rung) = case.phase else { return };
+        let Phase::Repairing(rung) = case.phase else { return };
         match rung {
             Rung::Restart => case.restarted = true,
             Rung::FullReset => case.reset = true,
-            _ => case.mends += 1,
+            _ => case.state_repairs += 1,
         }
-        match cured {
-            Cured::NothingToDo { notes } => self.nothing_to_do(&notes, now_ms),
-            Cured::Failed { reason } => {
-                self.remember_cure(Vec::new(), now_ms);
+        match repaired {
+            RepairResult::NothingToDo { notes } => self.nothing_to_do(&notes, now_ms),
+            RepairResult::Failed { reason } => {
+                self.remember_repair(Vec::new(), now_ms);
                 self.not_verified(&format!("the repair failed: {reason}"), now_ms);
             }
-            Cured::Done { stopped_ms, mended } => {
+            RepairResult::Done { stopped_ms, report } => {
                 let peers =
                     case.look.take().map(|look| look.failing.into_iter().collect()).unwrap_or_default();
-                self.remember_cure(if rung < Rung::PreKeys { peers } else { Vec::new() }, now_ms);
+                self.remember_repair(if rung < Rung::PreKeys { peers } else { Vec::new() }, now_ms);
                 self.ignored_before_ms = stopped_ms;
                 self.tally.clear();
                 if let Some(case) = &mut self.case {
-                    case.cured_ms = Some(now_ms);
+                    case.repaired_ms = Some(now_ms);
                     case.prolonged = 0;
                 }
                 self.enter(Phase::Verifying(now_ms + ms(self.rules.verify)));
-                self.tell_case("cured", &describe(&mended, rung), IncidentState::Verifying, false);
+                self.tell_case("cured", &describe(&report, rung), IncidentState::Verifying, false);
             }
         }
     }
 
-    /// The plan was empty. It healed a moment ago, or no program can mend it.
+    /// The plan was empty. It healed a moment ago, or no program can repair it.
     fn nothing_to_do(&mut self, notes: &[String], now_ms: i64) {
         let text = if notes.is_empty() { "there is nothing to repair".to_owned() } else { notes.join(" ") };
         self.tell_case("nothing_to_mend", &text, IncidentState::Open, false);
         let Some(case) = &mut self.case else { return };
         match case.look.take() {
             Some(look) if look.login_damaged() => {
-                case.mends = MENDS;
+                case.state_repairs = STATE_REPAIRS;
                 self.choose(look, Rung::Credentials, &[]);
             }
             Some(look) if look.is_only_missing_pre_keys() => self.bear(now_ms),
@@ -296,7 +297,7 @@ impl Policy {
         }
     }
 
-    /// Nothing can be mended, and nothing is lost by it.
+    /// Nothing can be repaired, and nothing is lost by it.
     fn bear(&mut self, now_ms: i64) {
         self.tally.begin_anew();
         self.calm_until_ms = now_ms + LOOK_AGAIN_MS;
@@ -304,36 +305,36 @@ impl Policy {
         self.close_case(Outcome::NothingFound, text);
     }
 
-    fn remember_cure(&mut self, peers: Vec<wakeeper_doctor::address::Address>, now_ms: i64) {
+    fn remember_repair(&mut self, peers: Vec<wakeeper_doctor::address::Address>, now_ms: i64) {
         if let Some(case) = &mut self.case {
             case.tries += 1;
         }
-        if self.cures.len() == CURES {
-            self.cures.pop_front();
+        if self.repairs.len() == REPAIRS {
+            self.repairs.pop_front();
         }
-        self.cures.push_back(PastCure { at_ms: now_ms, peers });
+        self.repairs.push_back(PastRepair { at_ms: now_ms, peers });
     }
 
-    /// A cure counts when an examination after it finds nothing and no message fails.
+    /// A repair counts when an examination after it finds nothing and no message fails.
     fn confirm(&mut self, look: &Examined, asked: &[PeerFailures], now_ms: i64) {
         let Some(case) = &mut self.case else { return };
         let negotiating = !self.tally.peer_failures(1).is_empty();
         let sound = look.damage().next().is_none();
-        let patient = case.prolonged < PROLONGED;
-        if sound && look.failing.is_empty() && !(negotiating && patient) {
+        let may_wait = case.prolonged < PROLONGED;
+        if sound && look.failing.is_empty() && !(negotiating && may_wait) {
             let renewed =
-                asked.iter().any(|trouble| look.used_ms.get(&trouble.peer).copied() > case.cured_ms);
+                asked.iter().any(|trouble| look.used_ms.get(&trouble.peer).copied() > case.repaired_ms);
             let outcome = if case.reset { Outcome::Reset } else { Outcome::Recovered };
             let what = match (renewed, negotiating) {
                 (true, _) => "a contact agreed new keys since",
                 (false, true) => "a contact still agrees new keys",
                 (false, false) => "no message failed",
             };
-            let watched = case.cured_ms.map_or(0, |cured| (now_ms - cured) / 1000);
+            let watched = case.repaired_ms.map_or(0, |repaired| (now_ms - repaired) / 1000);
             let text = format!("{}; watched for {watched} s after the repair: {what}", look.describe());
             return self.close_case(outcome, &text);
         }
-        if sound && patient {
+        if sound && may_wait {
             case.prolonged += 1;
             let until = now_ms + ms(self.rules.handshake);
             return self.enter(Phase::Verifying(until));
@@ -343,18 +344,18 @@ impl Policy {
 
     fn not_verified(&mut self, text: &str, now_ms: i64) {
         let tries = self.case.as_ref().map_or(0, |case: &Case| case.tries);
-        let until = self.earliest_cure_ms().max(now_ms + ms(self.rules.handshake));
+        let until = self.earliest_repair_ms().max(now_ms + ms(self.rules.handshake));
         self.enter(Phase::CoolingDown(until));
         let text = format!("{text}; try {tries} of {}", self.rules.tries);
         self.tell_case("not_verified", &text, IncidentState::Open, false);
     }
 }
 
-fn describe(mended: &RepairReport, rung: Rung) -> String {
+fn describe(report: &RepairReport, rung: Rung) -> String {
     if rung == Rung::Restart {
         return "restarted; nothing was changed".to_owned();
     }
-    let login = if mended.login_kept { "the login was kept" } else { "a new QR code is needed" };
-    let backup = if mended.backup.is_some() { " after a verified backup" } else { "" };
-    format!("{} carried out{backup}; {login}", plural(mended.plan.len(), "step"))
+    let login = if report.login_kept { "the login was kept" } else { "a new QR code is needed" };
+    let backup = if report.backup.is_some() { " after a verified backup" } else { "" };
+    format!("{} carried out{backup}; {login}", plural(report.plan.len(), "step"))
 }

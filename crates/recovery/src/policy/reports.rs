@@ -1,42 +1,18 @@
-//! Incidents that no program may cure: they are told, once, and end when their cause does.
+//! WhatsApp's words about the login, and other causes that no program may repair.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use wakeeper_doctor::symptoms::Class;
-use wakeeper_storage::IncidentState;
 
-use super::{Decision, Policy, StepRecord};
-use crate::kind::{Kind, Outcome};
+use super::{Decision, Policy};
+use crate::kind::Kind;
+use crate::reports::{QUIET_MS, Sighting};
 
-/// What was reported and did not come again for so long is over.
-const QUIET_MS: i64 = 600_000;
 /// So many takeovers within [`QUIET_MS`] are no accident.
 const TAKEOVERS: usize = 2;
 
-#[derive(Debug, Default)]
-pub(super) struct Reports {
-    /// Open ones, and when their cause was last seen.
-    open: BTreeMap<Kind, i64>,
-    takeovers: VecDeque<i64>,
-}
-
-impl Reports {
-    pub(super) fn resume(&mut self, kind: Kind, now_ms: i64) {
-        self.open.insert(kind, now_ms);
-    }
-
-    pub(super) fn is_open(&self, kind: Kind) -> bool {
-        self.open.contains_key(&kind)
-    }
-
-    pub(super) fn next_wake_ms(&self) -> Option<i64> {
-        self.open.iter().filter(|(kind, _)| ends_by_silence(**kind)).map(|(_, seen)| seen + QUIET_MS).min()
-    }
-}
-
-fn ends_by_silence(kind: Kind) -> bool {
-    matches!(kind, Kind::TwoOwners | Kind::Disk)
-}
+/// When another connection took the login over.
+pub(super) type Takeovers = VecDeque<i64>;
 
 impl Policy {
     /// WhatsApp's own words about the login.
@@ -58,7 +34,7 @@ impl Policy {
                 now_ms,
             ),
             (Class::ConflictReplaced, _) => {
-                let takeovers = &mut self.reports.takeovers;
+                let takeovers = &mut self.takeovers;
                 takeovers.retain(|at| *at > at_ms - QUIET_MS);
                 takeovers.push_back(at_ms);
                 if takeovers.len() > TAKEOVERS {
@@ -77,39 +53,17 @@ impl Policy {
         }
     }
 
+    /// A line of a log is no count: one cause prints many.
     pub(super) fn report(&mut self, kind: Kind, text: &str, now_ms: i64) {
-        if self.reports.open.insert(kind, now_ms).is_none() {
-            self.out.push(Decision::Record(StepRecord {
-                kind,
-                state: IncidentState::Open,
-                outcome: None,
-                step: "opened",
-                text: text.to_owned(),
-                alert: true,
-            }));
-        }
+        let seen = Sighting { kind, text, alert: true, counts: false };
+        self.out.extend(self.reports.report(seen, now_ms).map(Decision::Record));
     }
 
-    pub(super) fn close_report(&mut self, kind: Kind, text: &str) {
-        if self.reports.open.remove(&kind).is_some() {
-            self.out.push(Decision::Record(StepRecord {
-                kind,
-                state: IncidentState::Closed,
-                outcome: Some(Outcome::Ceased),
-                step: "closed",
-                text: text.to_owned(),
-                alert: true,
-            }));
-        }
+    pub(super) fn close_report(&mut self, kind: Kind, text: &str, now_ms: i64) {
+        self.out.extend(self.reports.close(kind, text, now_ms).map(Decision::Record));
     }
 
     pub(super) fn close_quiet_reports(&mut self, now_ms: i64) {
-        let quiet = |(kind, seen): (&Kind, &i64)| {
-            (ends_by_silence(*kind) && now_ms - seen >= QUIET_MS).then_some(*kind)
-        };
-        let kinds: Vec<_> = self.reports.open.iter().filter_map(quiet).collect();
-        for kind in kinds {
-            self.close_report(kind, "it was not seen again for ten minutes");
-        }
+        self.out.extend(self.reports.close_quiet(now_ms).into_iter().map(Decision::Record));
     }
 }

@@ -39,13 +39,13 @@ struct Disk {
     /// When contacts' sessions were used last.
     used: BTreeMap<Address, i64>,
     /// Repairs help.
-    mendable: bool,
+    repairable: bool,
     /// Restarts help.
     restartable: bool,
-    /// Plans are empty: no program can mend it.
+    /// Plans are empty: no program can repair it.
     hopeless: bool,
     login_lost: bool,
-    /// Cures fail: the disk is full, say.
+    /// Repairs fail: the disk is full, say.
     full: bool,
 }
 
@@ -55,13 +55,13 @@ struct Bench {
     disk: Disk,
     now: i64,
     words: Vec<(i64, StepRecord)>,
-    cures: Vec<(i64, Order)>,
+    repairs: Vec<(i64, Order)>,
     looks: usize,
 }
 
 impl Bench {
     fn new(rules: Rules, disk: Disk) -> Self {
-        Self { policy: Policy::new(rules, true), disk, now: T0, words: vec![], cures: vec![], looks: 0 }
+        Self { policy: Policy::new(rules, true), disk, now: T0, words: vec![], repairs: vec![], looks: 0 }
     }
 
     fn put(&mut self, input: Input) {
@@ -74,9 +74,9 @@ impl Bench {
                         self.looks += 1;
                         inputs.push_back(Input::Looked(Ok(self.disk.look(&peer_failures))));
                     }
-                    Decision::Cure(order) => {
-                        self.cures.push((self.now, order.clone()));
-                        inputs.push_back(Input::Cured(self.disk.cure(&order, self.now)));
+                    Decision::Repair(order) => {
+                        self.repairs.push((self.now, order.clone()));
+                        inputs.push_back(Input::Repaired(self.disk.repair(&order, self.now)));
                     }
                 }
             }
@@ -113,7 +113,7 @@ impl Bench {
     }
 
     fn rungs(&self) -> Vec<Rung> {
-        self.cures.iter().map(|(_, order)| order.rung).collect()
+        self.repairs.iter().map(|(_, order)| order.rung).collect()
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -127,11 +127,11 @@ impl Bench {
 
 impl Disk {
     fn failing(n: usize) -> Self {
-        Self { broken: BTreeSet::from([peer(n)]), mendable: true, ..Self::default() }
+        Self { broken: BTreeSet::from([peer(n)]), repairable: true, ..Self::default() }
     }
 
     fn damaged(code: &'static str, path: &'static str) -> Self {
-        Self { damage: vec![(code, path)], mendable: true, ..Self::default() }
+        Self { damage: vec![(code, path)], repairable: true, ..Self::default() }
     }
 
     fn look(&self, peer_failures: &[PeerFailures]) -> Examined {
@@ -145,17 +145,17 @@ impl Disk {
         }
     }
 
-    fn cure(&mut self, order: &Order, now: i64) -> Cured {
+    fn repair(&mut self, order: &Order, now: i64) -> RepairResult {
         if self.full {
-            return Cured::Failed { reason: "no space left on device".to_owned() };
+            return RepairResult::Failed { reason: "no space left on device".to_owned() };
         }
         if self.hopeless && order.rung != Rung::FullReset && order.rung != Rung::Restart {
-            return Cured::NothingToDo { notes: vec!["no backup holds sound credentials".to_owned()] };
+            return RepairResult::NothingToDo { notes: vec!["no backup holds sound credentials".to_owned()] };
         }
         let helps = match order.rung {
             Rung::Restart => self.restartable,
             Rung::FullReset => true,
-            _ => self.mendable,
+            _ => self.repairable,
         };
         if helps {
             self.damage.clear();
@@ -167,9 +167,9 @@ impl Disk {
                 self.broken.clear();
             }
         }
-        Cured::Done {
+        RepairResult::Done {
             stopped_ms: now,
-            mended: RepairReport { login_kept: true, healthy: helps, ..RepairReport::default() },
+            report: RepairReport { login_kept: true, healthy: helps, ..RepairReport::default() },
         }
     }
 }

@@ -1,9 +1,14 @@
 use std::sync::Arc;
 
-use crate::{IncidentQuery, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage};
+use crate::{IncidentQuery, IncidentSource, IncidentState, IncidentUpdate, NewIncident, NewStep, Storage};
 
 fn opened(session: &str, at_ms: i64) -> NewIncident {
-    NewIncident { session: session.to_owned(), kind: "signal_state".to_owned(), opened_ms: at_ms }
+    NewIncident {
+        source: IncidentSource::Monitor,
+        session: session.to_owned(),
+        kind: "signal_state".to_owned(),
+        opened_ms: at_ms,
+    }
 }
 
 fn step(at_ms: i64, kind: &str) -> NewStep {
@@ -19,6 +24,7 @@ fn update(id: i64, state: IncidentState, now_ms: i64) -> IncidentUpdate {
         summary: None,
         messages: 0,
         peers: Vec::new(),
+        times: 1,
         steps: Vec::new(),
         alerts: Vec::new(),
         now_ms,
@@ -26,7 +32,7 @@ fn update(id: i64, state: IncidentState, now_ms: i64) -> IncidentUpdate {
 }
 
 fn all() -> IncidentQuery {
-    IncidentQuery { session: None, unfinished: false, before: None, limit: 100 }
+    IncidentQuery { source: None, session: None, unfinished: false, before: None, limit: 100 }
 }
 
 pub(crate) async fn an_incident_is_told_from_first_to_last(storage: Arc<dyn Storage>) {
@@ -39,7 +45,7 @@ pub(crate) async fn an_incident_is_told_from_first_to_last(storage: Arc<dyn Stor
         messages: 3,
         peers: peers.clone(),
         steps: vec![step(11, "opened"), step(12, "planned")],
-        ..update(id, IncidentState::Curing, 12)
+        ..update(id, IncidentState::Repairing, 12)
     };
     assert!(storage.update_incident(seen).await.unwrap());
     let closed = IncidentUpdate {
@@ -82,13 +88,13 @@ pub(crate) async fn alerts_stay_until_somebody_took_them(storage: Arc<dyn Storag
     let id = storage.open_incident(opened("bot", 1)).await.unwrap();
     let alerts = vec!["{\"n\":1}".to_owned(), "{\"n\":2}".to_owned()];
     storage.update_incident(IncidentUpdate { alerts, ..update(id, IncidentState::Open, 5) }).await.unwrap();
-    assert!(storage.due_alerts(4, 10).await.unwrap().is_empty());
-    let due = storage.due_alerts(5, 10).await.unwrap();
+    assert!(storage.due_alerts(IncidentSource::Monitor, 4, 10).await.unwrap().is_empty());
+    let due = storage.due_alerts(IncidentSource::Monitor, 5, 10).await.unwrap();
     assert_eq!(due.iter().map(|alert| alert.body.as_str()).collect::<Vec<_>>(), ["{\"n\":1}", "{\"n\":2}"]);
     storage.settle_alert(due[0].id, Some(50)).await.unwrap();
     storage.settle_alert(due[1].id, None).await.unwrap();
-    assert!(storage.due_alerts(49, 10).await.unwrap().is_empty());
-    let again = storage.due_alerts(50, 10).await.unwrap();
+    assert!(storage.due_alerts(IncidentSource::Monitor, 49, 10).await.unwrap().is_empty());
+    let again = storage.due_alerts(IncidentSource::Monitor, 50, 10).await.unwrap();
     assert_eq!((again.len(), again[0].id, again[0].attempts, again[0].created_ms), (1, due[0].id, 1, 5));
 }
 
@@ -109,4 +115,37 @@ pub(crate) async fn checkpoints_move_on_and_old_incidents_go(storage: Arc<dyn St
     assert!(
         storage.incident(young).await.unwrap().is_some() && storage.incident(open).await.unwrap().is_some()
     );
+}
+
+pub(crate) async fn a_monitor_and_a_gateway_keep_their_own(storage: Arc<dyn Storage>) {
+    let watched = storage.open_incident(opened("bot", 1)).await.unwrap();
+    let new = NewIncident { source: IncidentSource::Gateway, ..opened("bot", 2) };
+    let own = storage.open_incident(new).await.unwrap();
+    for id in [watched, own] {
+        let alerts = vec![format!("{{\"n\":{id}}}")];
+        let update = IncidentUpdate { alerts, ..update(id, IncidentState::Open, 5) };
+        assert!(storage.update_incident(update).await.unwrap());
+    }
+    for (source, id) in [(IncidentSource::Monitor, watched), (IncidentSource::Gateway, own)] {
+        let kept = storage.incidents(IncidentQuery { source: Some(source), ..all() }).await.unwrap();
+        assert_eq!(kept.iter().map(|row| (row.id, row.source)).collect::<Vec<_>>(), [(id, source)]);
+        let due = storage.due_alerts(source, 5, 10).await.unwrap();
+        let bodies: Vec<_> = due.iter().map(|alert| alert.body.clone()).collect();
+        assert_eq!(bodies, [format!("{{\"n\":{id}}}")], "nobody sends the alerts of the other");
+    }
+    assert_eq!(storage.incidents(all()).await.unwrap().len(), 2);
+}
+
+pub(crate) async fn an_incident_that_comes_again_has_not_ended(storage: Arc<dyn Storage>) {
+    let id = storage.open_incident(opened("bot", 1)).await.unwrap();
+    let fresh = storage.incident(id).await.unwrap().unwrap();
+    assert_eq!((fresh.times, fresh.outcome), (1, None));
+    let closed =
+        IncidentUpdate { outcome: Some("ceased".to_owned()), ..update(id, IncidentState::Closed, 3) };
+    storage.update_incident(closed).await.unwrap();
+    let again = IncidentUpdate { times: 2, ..update(id, IncidentState::Open, 4) };
+    storage.update_incident(again).await.unwrap();
+    let row = storage.incident(id).await.unwrap().unwrap();
+    assert_eq!((row.state, row.times), (IncidentState::Open, 2));
+    assert_eq!((row.outcome, row.closed_ms), (None, None));
 }

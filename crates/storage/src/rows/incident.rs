@@ -6,7 +6,7 @@ pub enum IncidentState {
     /// Seen; waited for or reported.
     Open,
     /// Something is being done about it.
-    Curing,
+    Repairing,
     /// Something was done; it is being watched whether it helped.
     Verifying,
     /// Nothing more is tried until a person acts or it heals.
@@ -15,11 +15,22 @@ pub enum IncidentState {
     Closed,
 }
 
+/// Who keeps an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentSource {
+    /// A monitor, about containers and folders that it watches.
+    Monitor,
+    /// A gateway, about its own sessions.
+    Gateway,
+}
+
 /// Symptoms that belong together, from first sight to the end.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IncidentRow {
     /// Its number; grows, never reused.
     pub id: i64,
+    /// Who keeps it.
+    pub source: IncidentSource,
     /// The session it happened to.
     pub session: String,
     /// What went wrong, as a stable word.
@@ -34,6 +45,8 @@ pub struct IncidentRow {
     pub messages: i64,
     /// Contacts concerned, as JIDs.
     pub peers: Vec<String>,
+    /// How often it was seen.
+    pub times: i64,
     /// The first symptom.
     pub opened_ms: i64,
     /// The last change.
@@ -45,6 +58,8 @@ pub struct IncidentRow {
 /// An incident about to be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewIncident {
+    /// Who keeps it.
+    pub source: IncidentSource,
     /// The session it happened to.
     pub session: String,
     /// What went wrong, as a stable word.
@@ -60,7 +75,7 @@ pub struct IncidentUpdate {
     pub id: i64,
     /// Where it is now.
     pub state: IncidentState,
-    /// How it ended; also what ends it.
+    /// How it ended; also what ends it. `None` keeps the one before, until it is open again.
     pub outcome: Option<String>,
     /// The last word on it; `None` keeps the one before.
     pub summary: Option<String>,
@@ -68,6 +83,8 @@ pub struct IncidentUpdate {
     pub messages: i64,
     /// Contacts concerned, as JIDs.
     pub peers: Vec<String>,
+    /// How often it was seen.
+    pub times: i64,
     /// What was done or seen.
     pub steps: Vec<NewStep>,
     /// Bodies of alerts to be sent.
@@ -101,6 +118,8 @@ pub struct IncidentStep {
 /// Which incidents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncidentQuery {
+    /// Only those that it keeps.
+    pub source: Option<IncidentSource>,
     /// Only of this session.
     pub session: Option<String>,
     /// Only those that are not over.

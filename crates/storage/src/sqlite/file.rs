@@ -14,6 +14,8 @@ use crate::disk::settle_wal;
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
+    /// Other processes may have it open too.
+    is_shared: bool,
 }
 
 impl Place {
@@ -22,7 +24,21 @@ impl Place {
         rebuild::resume(path)
             .and_then(|()| settle_wal(path))
             .map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), is_shared: false })
+    }
+
+    /// As [`Place::ready`], for a database that other processes may have open too. Only who is `alone` can make it ready: what
+    /// another one writes to the log meanwhile would be written over.
+    pub(crate) fn shared(path: &Path, alone: bool) -> Result<Self, StorageError> {
+        if alone {
+            Self::ready(path)?;
+        }
+        Ok(Self { path: path.to_owned(), is_shared: true })
+    }
+
+    /// Whether other processes may have it open too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Where it is.

@@ -33,13 +33,21 @@ pub(super) struct Home {
     readers: SqlitePool,
     /// The last connection may have been closed since a write worked.
     alone: bool,
+    /// Other processes may have it open too.
+    is_shared: bool,
     trouble: watch::Sender<Option<Arc<DiskTrouble>>>,
     wait: Duration,
 }
 
 impl Home {
-    pub(super) fn new(file: OpenFile, options: SqliteConnectOptions, readers: SqlitePool) -> Self {
-        Self { file, options, readers, alone: false, trouble: watch::Sender::new(None), wait: FIRST }
+    pub(super) fn new(
+        file: OpenFile,
+        options: SqliteConnectOptions,
+        readers: SqlitePool,
+        is_shared: bool,
+    ) -> Self {
+        let trouble = watch::Sender::new(None);
+        Self { file, options, readers, alone: false, is_shared, trouble, wait: FIRST }
     }
 
     /// Why nothing can be written now.
@@ -145,7 +153,7 @@ impl Home {
     }
 
     async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        if self.alone {
+        if self.alone && !self.is_shared {
             // Nobody writes it now. A reader that connected meanwhile finds the same bytes.
             settle_wal(self.file.path())?;
         }
@@ -155,7 +163,11 @@ impl Home {
     /// Moves the log into the database, then commits a row. A reader that is in the way only leaves the log longer.
     async fn prove(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         self.file.forget_wal();
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
+        // A log that becomes shorter looks cut off to another process that has it open.
+        let checkpoint = if self.is_shared { "PASSIVE" } else { "TRUNCATE" };
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA wal_checkpoint({checkpoint})")))
+            .execute(&mut *connection)
+            .await?;
         write_probe(connection).await?;
         sqlx::query("PRAGMA busy_timeout = 10000").execute(connection).await.map(drop)
     }

@@ -3,8 +3,8 @@ use sqlx::{Row, SqliteConnection, query, query_scalar, sqlite::SqliteRow};
 
 use super::{SqliteStorage, unknown};
 use crate::{
-    AlertRow, IncidentQuery, IncidentRow, IncidentRows, IncidentState, IncidentStep, IncidentUpdate,
-    NewIncident, NewStep, StorageError,
+    AlertRow, IncidentQuery, IncidentRow, IncidentRows, IncidentSource, IncidentState, IncidentStep,
+    IncidentUpdate, NewIncident, NewStep, StorageError,
 };
 
 #[async_trait]
@@ -38,11 +38,13 @@ impl IncidentRows for SqliteStorage {
     async fn incidents(&self, asked: IncidentQuery) -> Result<Vec<IncidentRow>, StorageError> {
         query(
             "SELECT * FROM incidents WHERE ($1 IS NULL OR session = $1) AND ($2 = 0 OR state < 4) AND id < $3
-             ORDER BY id DESC LIMIT $4",
+                 AND ($4 IS NULL OR source = $4)
+             ORDER BY id DESC LIMIT $5",
         )
         .bind(asked.session)
         .bind(asked.unfinished)
         .bind(asked.before.unwrap_or(i64::MAX))
+        .bind(asked.source.map(source_number))
         .bind(asked.limit)
         .try_map(read)
         .fetch_all(&self.readers)
@@ -50,8 +52,14 @@ impl IncidentRows for SqliteStorage {
         .map_err(StorageError::during("reading incidents"))
     }
 
-    async fn due_alerts(&self, now_ms: i64, limit: u32) -> Result<Vec<AlertRow>, StorageError> {
-        query("SELECT * FROM alerts WHERE next_attempt_ms <= $1 ORDER BY id LIMIT $2")
+    async fn due_alerts(
+        &self,
+        source: IncidentSource,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>, StorageError> {
+        query("SELECT * FROM alerts WHERE source = $1 AND next_attempt_ms <= $2 ORDER BY id LIMIT $3")
+            .bind(source_number(source))
             .bind(now_ms)
             .bind(limit)
             .try_map(read_alert)
@@ -96,9 +104,10 @@ impl IncidentRows for SqliteStorage {
 
 async fn open(connection: &mut SqliteConnection, incident: NewIncident) -> Result<i64, sqlx::Error> {
     query_scalar(
-        "INSERT INTO incidents (session, kind, state, summary, messages, peers_json, opened_ms, updated_ms)
-         VALUES ($1, $2, 0, '', 0, '[]', $3, $3) RETURNING id",
+        "INSERT INTO incidents (source, session, kind, state, summary, messages, peers_json, opened_ms, updated_ms)
+         VALUES ($1, $2, $3, 0, '', 0, '[]', $4, $4) RETURNING id",
     )
+    .bind(source_number(incident.source))
     .bind(incident.session)
     .bind(incident.kind)
     .bind(incident.opened_ms)
@@ -110,8 +119,10 @@ async fn store(connection: &mut SqliteConnection, update: IncidentUpdate) -> Res
     let peers = serde_json::to_string(&update.peers).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let closed = (update.state == IncidentState::Closed).then_some(update.now_ms);
     let stored = query(
-        "UPDATE incidents SET state = $2, outcome = COALESCE($3, outcome), summary = COALESCE($4, summary),
-             messages = $5, peers_json = $6, updated_ms = $7, closed_ms = $8 WHERE id = $1",
+        // One that is open again has not ended yet.
+        "UPDATE incidents SET state = $2, summary = COALESCE($4, summary), messages = $5, peers_json = $6, times = $9,
+             outcome = CASE WHEN state = 4 AND $2 < 4 THEN $3 ELSE COALESCE($3, outcome) END,
+             updated_ms = $7, closed_ms = $8 WHERE id = $1",
     )
     .bind(update.id)
     .bind(number(update.state))
@@ -121,6 +132,7 @@ async fn store(connection: &mut SqliteConnection, update: IncidentUpdate) -> Res
     .bind(peers)
     .bind(update.now_ms)
     .bind(closed)
+    .bind(update.times)
     .execute(&mut *connection)
     .await?;
     if stored.rows_affected() == 0 {
@@ -137,11 +149,15 @@ async fn store(connection: &mut SqliteConnection, update: IncidentUpdate) -> Res
             .await?;
     }
     for body in update.alerts {
-        query("INSERT INTO alerts (body, created_ms, attempts, next_attempt_ms) VALUES ($1, $2, 0, $2)")
-            .bind(body)
-            .bind(update.now_ms)
-            .execute(&mut *connection)
-            .await?;
+        query(
+            "INSERT INTO alerts (body, created_ms, attempts, next_attempt_ms, source)
+             SELECT $1, $2, 0, $2, source FROM incidents WHERE id = $3",
+        )
+        .bind(body)
+        .bind(update.now_ms)
+        .bind(update.id)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(true)
 }
@@ -191,10 +207,17 @@ async fn prune(connection: &mut SqliteConnection, before_ms: i64, limit: u32) ->
 fn number(state: IncidentState) -> i64 {
     match state {
         IncidentState::Open => 0,
-        IncidentState::Curing => 1,
+        IncidentState::Repairing => 1,
         IncidentState::Verifying => 2,
         IncidentState::LeftAlone => 3,
         IncidentState::Closed => 4,
+    }
+}
+
+fn source_number(source: IncidentSource) -> i64 {
+    match source {
+        IncidentSource::Monitor => 0,
+        IncidentSource::Gateway => 1,
     }
 }
 
@@ -202,11 +225,16 @@ fn read(row: SqliteRow) -> Result<IncidentRow, sqlx::Error> {
     let peers: String = row.try_get("peers_json")?;
     Ok(IncidentRow {
         id: row.try_get("id")?,
+        source: match row.try_get("source")? {
+            0 => IncidentSource::Monitor,
+            1 => IncidentSource::Gateway,
+            other => return Err(unknown("source", other)),
+        },
         session: row.try_get("session")?,
         kind: row.try_get("kind")?,
         state: match row.try_get("state")? {
             0 => IncidentState::Open,
-            1 => IncidentState::Curing,
+            1 => IncidentState::Repairing,
             2 => IncidentState::Verifying,
             3 => IncidentState::LeftAlone,
             4 => IncidentState::Closed,
@@ -216,6 +244,7 @@ fn read(row: SqliteRow) -> Result<IncidentRow, sqlx::Error> {
         summary: row.try_get("summary")?,
         messages: row.try_get("messages")?,
         peers: serde_json::from_str(&peers).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        times: row.try_get("times")?,
         opened_ms: row.try_get("opened_ms")?,
         updated_ms: row.try_get("updated_ms")?,
         closed_ms: row.try_get("closed_ms")?,

@@ -12,7 +12,8 @@ use super::{Place, SqliteStorage};
 use crate::conformance::suite;
 use crate::disk::DiskCause;
 use crate::{
-    Desired, IncidentQuery, NewIncident, SessionRow, Storage, StorageError, open_sqlite, read_sqlite,
+    Desired, IncidentQuery, IncidentSource, NewIncident, SessionRow, Storage, StorageError,
+    open_shared_sqlite, open_sqlite, read_sqlite,
 };
 
 /// A storage and the folder it lives in.
@@ -112,14 +113,48 @@ async fn what_is_no_database_is_an_error_not_a_new_one() {
     assert!(matches!(open_sqlite(folder.path()).await, Err(StorageError::OpenFile { .. })));
 }
 
+fn incident() -> NewIncident {
+    NewIncident {
+        source: IncidentSource::Monitor,
+        session: "bot".to_owned(),
+        kind: "signal_state".to_owned(),
+        opened_ms: 1,
+    }
+}
+
+fn all_incidents() -> IncidentQuery {
+    IncidentQuery { source: None, session: None, unfinished: false, before: None, limit: 100 }
+}
+
+/// Two processes have a database open; each loses nothing to the other, also when one of them leaves and comes back.
+#[tokio::test]
+async fn a_shared_database_takes_the_writes_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("incidents.db");
+    let first = open_shared_sqlite(&path, true).await.unwrap();
+    let second = open_shared_sqlite(&path, false).await.unwrap();
+    let write = |storage: Arc<dyn Storage>| async move {
+        for _ in 0..10 {
+            storage.open_incident(incident()).await.unwrap();
+        }
+    };
+    tokio::join!(write(Arc::clone(&first)), write(Arc::clone(&second)));
+    first.close().await;
+    assert!(second.disk().borrow().is_none(), "the log is still there");
+    write(Arc::clone(&second)).await;
+    let again = open_shared_sqlite(&path, false).await.unwrap();
+    let ids: Vec<_> = again.incidents(all_incidents()).await.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(ids, (1..=30).rev().collect::<Vec<_>>());
+    again.close().await;
+    second.close().await;
+}
+
 #[tokio::test]
 async fn a_reader_sees_what_another_process_writes_and_changes_nothing() {
     let opened = open().await;
-    let incident =
-        || NewIncident { session: "bot".to_owned(), kind: "signal_state".to_owned(), opened_ms: 1 };
     opened.storage.open_incident(incident()).await.unwrap();
     let reader = read_sqlite(opened.file()).await.unwrap();
-    let query = || IncidentQuery { session: None, unfinished: false, before: None, limit: 10 };
+    let query = all_incidents;
     assert_eq!(reader.incidents(query()).await.unwrap().len(), 1);
     opened.storage.open_incident(incident()).await.unwrap();
     assert_eq!(reader.incidents(query()).await.unwrap().len(), 2);

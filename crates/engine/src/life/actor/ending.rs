@@ -13,7 +13,7 @@ use super::Actor;
 use crate::life::backoff::{self, Cause, Verdict};
 use crate::life::client_events::{ClientEvent, ConnectionEvent};
 use crate::life::line::Phase;
-use crate::life::upkeep::{self, Compared};
+use crate::life::server_keys::{self, Compared};
 use crate::life::watch::{Hearing, Watch};
 use crate::outbound::retry_requests;
 
@@ -47,8 +47,14 @@ impl Actor {
                 let _ = events.send(ConnectionEvent { round, event: ClientEvent::Compared(compared) });
             };
             let missing = Arc::clone(state.missing_pre_key());
-            let care = upkeep::look_after(client, state.name().clone(), missing, told);
-            self.upkeep = Some(AbortOnDropHandle::new(tokio::spawn(care)));
+            let comparing = server_keys::compare_and_repair(
+                client,
+                state.name().clone(),
+                missing,
+                state.incidents().clone(),
+                told,
+            );
+            self.server_keys = Some(AbortOnDropHandle::new(tokio::spawn(comparing)));
         }
         if self.short_lives > 0 {
             self.settled = Some(now + SETTLE);
@@ -84,6 +90,7 @@ impl Actor {
         self.reason = None;
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
+        self.parts.state.incidents().works();
         if let Some(client) = self.parts.state.client() {
             self.answering = Some(AbortOnDropHandle::new(tokio::spawn(retry_requests::answer(
                 Arc::clone(&self.parts.state),
@@ -224,6 +231,7 @@ impl Actor {
         }
         let reason = detail.unwrap_or_else(|| backoff::explain(&cause));
         self.reason = Some(reason.clone());
+        self.parts.state.incidents().ended(&cause, &reason);
         match backoff::decide(&cause, self.failures, rand::random()) {
             Verdict::Retry(wait) => {
                 if !matches!(cause, Cause::QrExpired | Cause::Linked | Cause::OlderCopy) {

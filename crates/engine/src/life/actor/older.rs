@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wakeeper_engine_store::recover::Backups;
+use wakeeper_recovery::Kind;
 use wakeeper_storage::disk::DiskCause;
 use wakeeper_waha::SessionStatus;
 
@@ -53,6 +54,8 @@ impl Actor {
         };
         if recovery::prepare(subject, self.parts.journal.storage().as_ref()).await? {
             state.note_restored();
+            let done = "the login was taken from a backup; no QR code is needed";
+            state.incidents().repaired("its database was missing or could not be used", done);
         }
         Ok(())
     }
@@ -82,6 +85,7 @@ impl Actor {
         if !begun.doubts.is_empty() {
             state.note_renewed();
             let because = begun.doubts.iter().map(Doubt::to_string).collect::<Vec<_>>().join("; ");
+            state.incidents().older_copy(&because);
             tracing::warn!(
                 session = %state.name(),
                 because,
@@ -200,7 +204,9 @@ impl Actor {
         self.run = None;
         self.parts.state.retry_requests().forget();
         self.close().await;
-        self.enter(SessionStatus::Failed, Some(format!("closed: {reason}"))).await;
+        let reason = format!("closed: {reason}");
+        self.parts.state.incidents().failed(Kind::TwoOwners, &reason);
+        self.enter(SessionStatus::Failed, Some(reason)).await;
         self.parts.journal.give_up();
     }
 

@@ -96,27 +96,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn nothing_is_wiped_unless_allowed_and_no_cure_follows_another_too_soon(
+    fn nothing_is_wiped_unless_allowed_and_no_repair_follows_another_too_soon(
         events in prop::collection::vec(any_event(), 1..120),
-        mendable in any::<bool>(), restartable in any::<bool>(), allowed in any::<bool>(),
+        repairable in any::<bool>(), restartable in any::<bool>(), allowed in any::<bool>(),
     ) {
-        let disk = Disk { mendable, restartable, ..Disk::default() };
+        let disk = Disk { repairable, restartable, ..Disk::default() };
         let rules = Rules { full_reset: allowed, ..quick() };
         let bench = play(rules.clone(), disk, events);
         let rungs = bench.rungs();
         prop_assert!(allowed || !rungs.contains(&Rung::FullReset));
         if let Some(reset) = rungs.iter().position(|rung| *rung == Rung::FullReset) {
-            prop_assert!(reset >= 3, "milder cures come first: {:?}", rungs);
+            prop_assert!(reset >= 3, "milder repairs come first: {:?}", rungs);
         }
         let least = i64::try_from(rules.cool_down.as_millis()).unwrap();
-        prop_assert!(bench.cures.windows(2).all(|pair| pair[1].0 - pair[0].0 >= least), "{:?}", bench.cures);
-        // An incident is closed once for every time that it is opened, and never twice open.
+        prop_assert!(bench.repairs.windows(2).all(|pair| pair[1].0 - pair[0].0 >= least), "{:?}", bench.repairs);
+        // An incident is closed once for every time that it is opened, or comes again, and never twice open.
         for kind in Kind::ALL {
             let steps = bench.words.iter().filter(|(_, word)| word.kind == kind).map(|(_, word)| word.step);
             let mut open = false;
             for step in steps {
                 match step {
                     "opened" => { prop_assert!(!open); open = true; }
+                    "again" => open = true,
                     "closed" => { prop_assert!(open); open = false; }
                     _ => prop_assert!(open, "{step} of an incident that is not open"),
                 }
@@ -125,8 +126,8 @@ proptest! {
     }
 
     #[test]
-    fn a_policy_that_may_not_mend_never_does(events in prop::collection::vec(any_event(), 1..120)) {
+    fn a_policy_that_may_not_repair_never_does(events in prop::collection::vec(any_event(), 1..120)) {
         let rules = Rules { repair: false, full_reset: true, ..quick() };
-        prop_assert!(play(rules, Disk::default(), events).cures.is_empty());
+        prop_assert!(play(rules, Disk::default(), events).repairs.is_empty());
     }
 }

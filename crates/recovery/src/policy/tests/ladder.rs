@@ -9,7 +9,7 @@ fn one_contact_is_negotiated_anew_within_thirty_seconds_of_its_third_message() {
     let third = bench.now;
     bench.pass(5 * MINUTE);
     assert_eq!(bench.rungs(), [Rung::SignalSession]);
-    let (at, order) = &bench.cures[0];
+    let (at, order) = &bench.repairs[0];
     assert!(at - third <= 30 * SECOND, "{} ms", at - third);
     assert_eq!(order.peer_failures.iter().map(|trouble| trouble.peer.clone()).collect::<Vec<_>>(), [peer(1)]);
     assert_eq!(bench.steps(), ["opened", "examined", "curing", "cured", "closed"]);
@@ -23,7 +23,7 @@ fn other_contacts_below_their_threshold_are_spared() {
     bench.fail(3, 0..2);
     bench.fail(1, 0..3);
     bench.pass(5 * MINUTE);
-    let peers: Vec<_> = bench.cures[0].1.peer_failures.iter().map(|trouble| trouble.peer.clone()).collect();
+    let peers: Vec<_> = bench.repairs[0].1.peer_failures.iter().map(|trouble| trouble.peer.clone()).collect();
     assert_eq!(peers, [peer(1)]);
 }
 
@@ -40,14 +40,14 @@ fn the_rung_is_the_evidences() {
         bench.put(symptom(Class::ClosedSessionHit, None, None));
         bench.pass(2 * MINUTE);
         assert_eq!(bench.rungs(), [rung], "{path}: {:?}", bench.words);
-        assert!(bench.cures[0].1.peer_failures.is_empty(), "no contact is given up for it");
+        assert!(bench.repairs[0].1.peer_failures.is_empty(), "no contact is given up for it");
         assert_eq!(bench.outcome(), Some(Outcome::Recovered));
         assert_eq!(bench.steps()[0], "opened");
     }
 }
 
 #[test]
-fn the_root_is_mended_and_single_contacts_are_spared() {
+fn the_root_is_repaired_and_single_contacts_are_spared() {
     let disk = Disk { broken: (0..8).map(peer).collect(), ..Disk::damaged("file_empty", "pre-key-7.json") };
     let mut bench = Bench::new(quick(), disk);
     for n in 0..8 {
@@ -55,7 +55,7 @@ fn the_root_is_mended_and_single_contacts_are_spared() {
     }
     bench.pass(20 * SECOND);
     assert_eq!(bench.rungs(), [Rung::PreKeys]);
-    assert!(bench.cures[0].1.peer_failures.is_empty());
+    assert!(bench.repairs[0].1.peer_failures.is_empty());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn damage_that_heals_while_it_is_waited_for_is_left_alone() {
     assert_eq!(bench.steps(), ["opened"]);
     bench.disk.damage.clear();
     bench.pass(5 * MINUTE);
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     assert!(matches!(bench.outcome(), Some(Outcome::NothingFound | Outcome::Healed)));
 }
 
@@ -79,7 +79,7 @@ fn damage_found_late_is_not_waited_for_anew() {
     bench.disk = disk;
     bench.put(symptom(Class::ClosedSessionHit, None, None));
     bench.pass(MINUTE);
-    let waited = bench.cures[0].0 - failed;
+    let waited = bench.repairs[0].0 - failed;
     assert_eq!(waited, ms(quick().handshake), "from the message that failed, not from the look");
 }
 
@@ -89,7 +89,7 @@ fn damage_without_a_failing_message_waits_for_a_write_and_not_for_a_handshake() 
     bench.put(symptom(Class::QrEmitted, None, None));
     let seen = bench.now;
     bench.pass(MINUTE);
-    assert_eq!(bench.cures[0].0 - seen, WRITTEN_MS);
+    assert_eq!(bench.repairs[0].0 - seen, WRITTEN_MS);
     assert!(bench.words[0].1.text.contains("waiting 5 s"), "{:?}", bench.words[0]);
 }
 
@@ -98,7 +98,7 @@ fn invalid_pre_key(id: &str) -> Input {
 }
 
 #[test]
-fn missing_pre_keys_are_mended_when_a_contact_was_given_one() {
+fn missing_pre_keys_are_repaired_when_a_contact_was_given_one() {
     let mut bench = Bench::new(quick(), Disk::damaged("pre_keys_missing", "."));
     bench.put(symptom(Class::ClosedSessionHit, None, None));
     bench.pass(MINUTE);
@@ -141,11 +141,11 @@ fn a_contact_that_nothing_helps_is_left_alone_aloud() {
     assert_eq!(bench.alerts(), ["closed"], "and nothing is wiped for one contact, allowed or not");
     // Others are cared for as before.
     bench.disk.broken.insert(peer(2));
-    bench.disk.mendable = true;
+    bench.disk.repairable = true;
     bench.fail(2, 0..3);
     bench.pass(2 * 60 * MINUTE);
     assert_eq!(bench.rungs().len(), 4);
-    assert_eq!(bench.cures[3].1.peer_failures[0].peer, peer(2));
+    assert_eq!(bench.repairs[3].1.peer_failures[0].peer, peer(2));
     // Somebody restarts it: a new chance.
     bench.put(Input::Started);
     bench.fail(1, 100..103);
@@ -161,8 +161,8 @@ fn a_contact_that_relapses_is_left_alone_too() {
         bench.fail(1, round * 3..round * 3 + 3);
         bench.pass(2 * 60 * MINUTE);
     }
-    let mends = bench.rungs().iter().filter(|rung| **rung == Rung::SignalSession).count();
-    assert_eq!(mends, 3, "{:?}", bench.rungs());
+    let state_repairs = bench.rungs().iter().filter(|rung| **rung == Rung::SignalSession).count();
+    assert_eq!(state_repairs, 3, "{:?}", bench.rungs());
     assert_eq!(bench.outcome(), Some(Outcome::GaveUp));
 }
 
@@ -183,7 +183,7 @@ fn a_session_that_nothing_helps_is_left_alone_aloud() {
     assert_eq!(bench.alerts(), ["gave_up"]);
     assert_eq!(bench.words.last().unwrap().1.state, IncidentState::LeftAlone);
     bench.pass(60 * MINUTE);
-    assert_eq!(bench.cures.len(), 3);
+    assert_eq!(bench.repairs.len(), 3);
     // It heals after all.
     bench.disk = Disk::default();
     bench.pass(2 * 60 * MINUTE);
@@ -222,15 +222,15 @@ fn a_login_that_no_backup_holds_is_not_wiped_unless_allowed() {
 }
 
 #[test]
-fn cures_keep_their_distance() {
+fn repairs_keep_their_distance() {
     let mut bench = Bench::new(Rules { tries: 50, ..quick() }, Disk::default());
     for n in 0..40 {
         bench.disk.broken.insert(peer(n));
-        bench.disk.mendable = true;
+        bench.disk.repairable = true;
         bench.fail(n, 0..3);
         bench.pass(2 * MINUTE);
     }
-    let gaps: Vec<_> = bench.cures.windows(2).map(|pair| (pair[1].0 - pair[0].0) / SECOND).collect();
+    let gaps: Vec<_> = bench.repairs.windows(2).map(|pair| (pair[1].0 - pair[0].0) / SECOND).collect();
     assert!(gaps.iter().all(|gap| *gap >= 60), "{gaps:?}");
     assert!(gaps.iter().any(|gap| *gap >= 16 * 60), "the distance doubles: {gaps:?}");
 }
@@ -239,7 +239,7 @@ fn cures_keep_their_distance() {
 fn reports_only_where_repairs_are_switched_off() {
     let mut bench = Bench::new(Rules { repair: false, full_reset: true, ..quick() }, Disk::failing(1));
     fail_on(&mut bench, 60);
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     assert_eq!(bench.alerts(), ["reported"]);
     bench.disk = Disk::default();
     bench.pass(2 * 60 * MINUTE);
@@ -247,30 +247,36 @@ fn reports_only_where_repairs_are_switched_off() {
 }
 
 #[test]
-fn a_cure_that_fails_counts_and_is_tried_later() {
+fn a_repair_that_fails_counts_and_is_tried_later() {
     let mut bench = Bench::new(quick(), Disk { full: true, ..Disk::failing(1) });
     bench.fail(1, 0..3);
     bench.pass(50 * MINUTE);
-    assert_eq!(bench.cures.len(), 3, "{:?}", bench.steps());
-    assert!(bench.cures.windows(2).all(|pair| pair[1].0 - pair[0].0 >= MINUTE));
+    assert_eq!(bench.repairs.len(), 3, "{:?}", bench.steps());
+    assert!(bench.repairs.windows(2).all(|pair| pair[1].0 - pair[0].0 >= MINUTE));
     assert!(bench.words.iter().any(|(_, word)| word.text.contains("no space left")));
     assert_eq!(bench.outcome(), Some(Outcome::GaveUp));
 }
 
 #[test]
 fn a_restart_of_the_monitor_forgets_nothing() {
-    let cure = |ago: i64| PastCure { at_ms: T0 - ago, peers: vec![peer(1)] };
+    let repair = |ago: i64| PastRepair { at_ms: T0 - ago, peers: vec![peer(1)] };
     let mut bench = Bench::new(quick(), Disk { broken: (0..12).map(peer).collect(), ..Disk::default() });
     let past = Past {
-        cures: vec![cure(5 * MINUTE), cure(4 * MINUTE), cure(20 * SECOND)],
-        unfinished: vec![(Kind::State, IncidentState::LeftAlone, T0 - 6 * MINUTE)],
+        repairs: vec![repair(5 * MINUTE), repair(4 * MINUTE), repair(20 * SECOND)],
+        incidents: vec![PastIncident {
+            kind: Kind::State,
+            state: IncidentState::LeftAlone,
+            opened_ms: T0 - 6 * MINUTE,
+            closed_ms: None,
+            times: 1,
+        }],
     };
     bench.policy.resume(past, T0);
     storm(&mut bench, 60);
-    assert!(bench.cures.is_empty(), "it is still left alone");
-    // Symptoms from before the last cure are history.
+    assert!(bench.repairs.is_empty(), "it is still left alone");
+    // Symptoms from before the last repair are history.
     let mut bench = Bench::new(quick(), Disk::failing(1));
-    bench.policy.resume(Past { cures: vec![cure(20 * SECOND)], unfinished: vec![] }, T0);
+    bench.policy.resume(Past { repairs: vec![repair(20 * SECOND)], incidents: vec![] }, T0);
     for id in ["A", "B", "C"] {
         let Input::Symptom(mut old) = bad_mac(1, id) else { unreachable!() };
         old.at_ms = Some(T0 - MINUTE);

@@ -1,4 +1,4 @@
-//! What must not lead to a cure.
+//! What must not lead to a repair.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn one_or_two_messages_are_noise() {
     let mut bench = Bench::new(quick(), Disk::failing(1));
     bench.fail(1, 0..2);
     bench.pass(2 * 60 * MINUTE);
-    assert!(bench.cures.is_empty() && bench.words.is_empty(), "{:?}", bench.steps());
+    assert!(bench.repairs.is_empty() && bench.words.is_empty(), "{:?}", bench.steps());
     assert!(bench.looks > 0, "the files were looked at");
 }
 
@@ -18,7 +18,7 @@ fn messages_spread_over_hours_are_noise() {
         bench.fail(1, n..n + 1);
         bench.pass(40 * MINUTE);
     }
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn retries_of_one_message_are_one_message() {
         bench.pass(3 * SECOND);
     }
     bench.pass(20 * MINUTE);
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn forty_stacks_of_one_attempt_are_one_message() {
         bench.pass(5 * SECOND);
     }
     bench.pass(20 * MINUTE);
-    assert!(bench.cures.is_empty() && bench.words.is_empty(), "{:?}", bench.steps());
+    assert!(bench.repairs.is_empty() && bench.words.is_empty(), "{:?}", bench.steps());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_contact_that_negotiates_anew_heals_without_action() {
     bench.put(symptom(Class::RekeyIn, None, None));
     bench.disk = Disk { used: BTreeMap::from([(peer(1), bench.now + 1)]), ..Disk::default() };
     bench.pass(20 * MINUTE);
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     assert_eq!(bench.steps(), ["opened", "closed"]);
     assert!(bench.alerts().is_empty(), "nobody is woken for what heals");
 }
@@ -81,7 +81,7 @@ fn the_files_tell_that_it_healed() {
     bench.fail(1, 0..9);
     bench.disk.used.insert(peer(1), bench.now + 1);
     bench.pass(20 * MINUTE);
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     assert_eq!(bench.outcome(), Some(Outcome::Healed));
 }
 
@@ -92,7 +92,7 @@ fn bursts_that_leave_no_trace_are_looked_into_once_in_ten_minutes() {
         bench.put(symptom(Class::NoSession, Some(peer(second % 30)), Some(&format!("M{second}"))));
         bench.pass(SECOND);
     }
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     let opened = bench.steps().iter().filter(|step| **step == "opened").count();
     assert!((1..=3).contains(&opened), "{opened} incidents in twenty minutes");
 }
@@ -117,7 +117,7 @@ fn words_about_the_login_are_told_and_nothing_is_touched() {
         assert_eq!((bench.words[0].1.kind, bench.words[0].1.alert), (kind, true));
         bench.put(symptom(Class::ConnectionOpen, None, None));
         assert_eq!(bench.outcome(), Some(Outcome::Ceased));
-        assert!(bench.cures.is_empty());
+        assert!(bench.repairs.is_empty());
     }
     let mut bench = Bench::new(quick(), Disk::default());
     for (class, code) in [
@@ -130,11 +130,11 @@ fn words_about_the_login_are_told_and_nothing_is_touched() {
         bench.put(status(class, code));
         bench.pass(MINUTE);
     }
-    assert!(bench.words.is_empty() && bench.cures.is_empty());
+    assert!(bench.words.is_empty() && bench.repairs.is_empty());
 }
 
 #[test]
-fn nothing_is_mended_under_a_second_owner() {
+fn nothing_is_repaired_under_a_second_owner() {
     let mut bench = Bench::new(quick(), Disk::failing(1));
     bench.put(symptom(Class::ConflictReplaced, None, None));
     assert!(bench.words.is_empty(), "one takeover may be an accident");
@@ -145,10 +145,10 @@ fn nothing_is_mended_under_a_second_owner() {
         bench.put(symptom(Class::ConflictReplaced, None, None));
         bench.pass(MINUTE);
     }
-    assert!(bench.cures.is_empty());
+    assert!(bench.repairs.is_empty());
     assert!(bench.steps().contains(&"hindered"));
     bench.pass(12 * MINUTE);
-    assert_eq!(bench.rungs(), [Rung::SignalSession], "once the other one is gone it is mended");
+    assert_eq!(bench.rungs(), [Rung::SignalSession], "once the other one is gone it is repaired");
 }
 
 #[test]

@@ -22,7 +22,7 @@ const TALK: usize = 3;
 const VERIFIED: Duration = Duration::from_mins(10);
 /// Time for a message that is sent anew to arrive.
 pub const ARRIVAL: Duration = Duration::from_secs(30);
-/// The monitor's settings: those that people have, but a shorter look at the patient afterwards.
+/// The monitor's settings: those that people have, but a shorter look at the session afterwards.
 const SETTINGS: [(&str, &str); 2] = [("SESSION_CLEANUP_VERIFY", "10s"), ("SESSION_CLEANUP_ENABLED", "true")];
 
 /// What every story needs. Fields are dropped in order: the lab last.
@@ -56,9 +56,9 @@ impl MonitoredGateway {
         let anna = BaileysContainer::linked(&lab, &engine, version, &format!("monitor-{fault}"), ANNA).await;
         let ben = lab.linked_peer("ben", version, BEN).await;
         let watch = Watch::start(&lab, &engine, &anna.name, settings).await;
-        let ward = Self { watch, anna, ben, ben_is_away: false, lab };
-        ward.talk("before").await;
-        ward
+        let monitored = Self { watch, anna, ben, ben_is_away: false, lab };
+        monitored.talk("before").await;
+        monitored
     }
 
     /// Messages each way, one after the other, each of which must arrive.
@@ -130,7 +130,7 @@ impl MonitoredGateway {
             measured: Measured {
                 // Baileys 7 logs a failure a moment before it reports the message.
                 noticed_ms: Some((noticed - bad_ms).max(0)),
-                mended_ms: open - bad_ms,
+                repaired_ms: open - bad_ms,
                 downtime_ms: open - stopped,
                 lost: lost.len(),
                 of: texts.len(),
@@ -164,7 +164,7 @@ impl MonitoredGateway {
         assert!(late.is_empty(), "a new QR code: {late:?}");
     }
 
-    /// Waits until the monitor reported what it may not mend; nothing may have been stopped or changed.
+    /// Waits until the monitor reported what it may not repair; nothing may have been stopped or changed.
     pub async fn only_reported(&self) {
         let reported = |line: &String| line.contains("repairs are switched off");
         eventually("a report", PATIENCE, async || {
@@ -182,7 +182,7 @@ impl MonitoredGateway {
     pub async fn delete_and_scan(&mut self, texts: &[String], bad_ms: i64) {
         let began_ms = now_ms();
         self.anna.docker(&["stop"]).await;
-        for name in wakeeper_e2e::patient::contents(&self.anna.auth_info()).keys() {
+        for name in wakeeper_e2e::damaged_session::contents(&self.anna.auth_info()).keys() {
             std::fs::remove_file(self.anna.auth_info().join(name)).expect("remove a file");
         }
         self.anna.docker(&["start"]).await;
@@ -195,7 +195,7 @@ impl MonitoredGateway {
             fault: "flipped byte, the old remedy",
             measured: Measured {
                 noticed_ms: None,
-                mended_ms: open - bad_ms,
+                repaired_ms: open - bad_ms,
                 downtime_ms: open - began_ms,
                 lost: lost.len(),
                 of: texts.len(),
@@ -204,8 +204,8 @@ impl MonitoredGateway {
         });
     }
 
-    /// The codes of what was mended.
-    pub fn cured(incident: &Value) -> Vec<String> {
+    /// The codes of what was repaired.
+    pub fn repaired_codes(incident: &Value) -> Vec<String> {
         let steps = incident["steps"].as_array().expect("steps");
         let plans = steps.iter().filter(|step| step["step"] == "mended");
         let actions = plans.flat_map(|step| step["detail"]["plan"].as_array().cloned().unwrap_or_default());

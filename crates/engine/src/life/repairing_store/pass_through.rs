@@ -16,13 +16,13 @@ use whatsapp_rust::wacore::store::traits::{
     MsgSecretStore, PendingInboundKey, PendingInboundRow, ProtocolStore, TcTokenEntry,
 };
 
-use super::Mending;
+use super::RepairingStore;
 
 /// A trait whose methods go to the store behind.
 macro_rules! pass_through {
     ($trait:ident { $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* }) => {
         #[async_trait]
-        impl $trait for Mending {
+        impl $trait for RepairingStore {
             $(async fn $name(&self, $($argument: $type),*) -> $answer {
                 self.store.$name($($argument),*).await
             })*

@@ -1,4 +1,4 @@
-//! Routine upkeep of a gateway: it backs its session up by itself, says so, and starts again from what it backed up.
+//! Routine maintenance of a gateway: it backs its session up by itself, says so, and starts again from what it backed up.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -92,7 +92,7 @@ async fn a_gateway_backs_itself_up_and_starts_again_from_a_backup() {
 
     assert!(gateway.terminate().await.success());
     let folder = gateway.folder().to_owned();
-    let (code, verified) = lab.care(&folder, &["backup", "verify", "--all"]).await;
+    let (code, verified) = lab.run_on(&folder, &["backup", "verify", "--all"]).await;
     assert_eq!(code, Some(0), "{}", verified[0]["report"]);
     let sessions: Vec<_> =
         verified.as_array().expect("a list").iter().map(|one| &one["manifest"]["signal_sessions"]).collect();
@@ -106,7 +106,7 @@ async fn a_gateway_backs_itself_up_and_starts_again_from_a_backup() {
 async fn starts_from_backup(lab: &Lab, gateway: &mut Gateway, restore: &[&str]) {
     let folder = gateway.folder().to_owned();
     std::fs::remove_dir_all(folder.join("auth_info/sessions/default")).expect("remove the session");
-    let (code, restored) = lab.care(&folder, restore).await;
+    let (code, restored) = lab.run_on(&folder, restore).await;
     assert_eq!((code, &restored["login_kept"]), (Some(0), &Value::Bool(true)), "{restored:#}");
     gateway.start().await;
     // Nobody scans anything.
@@ -120,7 +120,7 @@ async fn a_gateway_starts_again_with_the_login_of_an_older_backup() {
     let ben = lab.linked_peer("ben", Baileys::Seven, BEN).await;
     talk(&anna, &ben, "before").await;
     let folder = anna.as_gateway().0.folder().to_owned();
-    lab.care(&folder, &["backup", "create"]).await;
+    lab.run_on(&folder, &["backup", "create"]).await;
     // The ratchets go on, and the backup does not know.
     talk(&anna, &ben, "since").await;
     assert!(anna.as_gateway().0.terminate().await.success());
@@ -163,15 +163,15 @@ async fn nothing_is_backed_up_by_itself_when_that_is_off_and_a_running_gateway_i
     gateway.wait_line("BACKUP_INTERVAL is off").await;
     assert!(archives(gateway).is_empty() && evidence(gateway).await.is_null());
     let folder = gateway.folder().to_owned();
-    let (code, created) = lab.care(&folder, &["backup", "create"]).await;
+    let (code, created) = lab.run_on(&folder, &["backup", "create"]).await;
     assert_eq!((code, &created["manifest"]["credentials"]), (Some(0), &"sound".into()));
     assert_eq!(created["manifest"]["errors"], 0);
-    let (code, health) = lab.care(&folder, &["health"]).await;
+    let (code, health) = lab.run_on(&folder, &["health"]).await;
     assert_eq!((code, &health["backups"]), (Some(0), &1.into()), "{health:#}");
     // Nobody wrote meanwhile, so there is nothing new to keep.
     assert!(gateway.terminate().await.success());
-    let (_, first) = lab.care(&folder, &["backup", "create"]).await;
-    let (_, again) = lab.care(&folder, &["backup", "create"]).await;
+    let (_, first) = lab.run_on(&folder, &["backup", "create"]).await;
+    let (_, again) = lab.run_on(&folder, &["backup", "create"]).await;
     assert_eq!((&again["unchanged"], &again["path"]), (&Value::Bool(true), &first["path"]));
     let encrypted = [("BACKUP_PASSPHRASE", "correct horse battery staple")];
     let mut command = lab.binary().command(&folder);

@@ -6,7 +6,7 @@
 //! message that needed it goes out; a Signal session comes from a new bundle or a retry; a pre-key fails once, and the retry
 //! receipt brings a new one.
 
-mod pass;
+mod pass_through;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -25,6 +25,7 @@ use whatsapp_rust::wacore::store::traits::{Backend, SignalStore};
 
 use crate::life::chains::Chains;
 use crate::life::credentials;
+use crate::life::incidents::SessionIncidents;
 
 /// Folder of damaged records, in the session's folder.
 const ASIDE: &str = "damaged-keys";
@@ -33,7 +34,7 @@ const MOST_ASIDE: usize = 200;
 
 /// Who is told what, and where damaged records go.
 #[derive(Clone)]
-pub(crate) struct Mender {
+pub(crate) struct RepairContext {
     /// Whose keys.
     pub session: SessionName,
     /// The session's folder.
@@ -44,35 +45,41 @@ pub(crate) struct Mender {
     pub missing: Arc<Notify>,
     /// Where our sending chains stand.
     pub chains: Arc<Chains>,
+    /// Hears of repairs.
+    pub incidents: SessionIncidents,
 }
 
 /// Makes a signed pre-key for a session whose own is damaged: without one its login would not open. What fails here is said
-/// again by whoever opens the database next.
-pub(crate) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) {
+/// again by whoever opens the database next. Answers whether one was made.
+pub(crate) async fn renew_signed_pre_key(folder: &Path, session: &SessionName) -> bool {
     let database = folder.join(wakeeper_engine_store::DATABASE);
     if !database.symlink_metadata().is_ok_and(|found| found.is_file()) {
-        return;
+        return false;
     }
     match wakeeper_engine_store::renew_signed_pre_key(&database).await {
-        Ok(None) => {}
+        Ok(None) => false,
         Ok(Some(why)) => {
             metrics::counter!("wakeeper_damaged_keys_total", "kind" => "signed pre-key").increment(1);
             tracing::warn!(%session, %why, "the signed pre-key was damaged; a new one was made and will be uploaded");
+            true
         }
-        Err(error) => tracing::debug!(%session, %error, "the signed pre-key was not looked at"),
+        Err(error) => {
+            tracing::debug!(%session, %error, "the signed pre-key was not looked at");
+            false
+        }
     }
 }
 
 /// A store whose damaged keys are absent.
-pub(crate) struct Mending {
+pub(crate) struct RepairingStore {
     store: Arc<dyn Backend>,
-    mender: Mender,
+    context: RepairContext,
     own: OnceCell<sound::OwnAddresses>,
 }
 
-impl Mending {
-    pub(crate) fn over(store: Arc<dyn Backend>, mender: Mender) -> Arc<Self> {
-        Arc::new(Self { store, mender, own: OnceCell::new() })
+impl RepairingStore {
+    pub(crate) fn over(store: Arc<dyn Backend>, context: RepairContext) -> Arc<Self> {
+        Arc::new(Self { store, context, own: OnceCell::new() })
     }
 
     /// The group, when the row is our own sender key.
@@ -93,20 +100,22 @@ impl Mending {
     /// Our own sender key as it is to be stored; `None` for one of somebody else, which never encrypts.
     async fn sender_key_to_store(&self, row: &str, record: &[u8]) -> Option<Bytes> {
         self.own_group(row).await?;
-        Some(self.mender.chains.to_store(ChainKind::SenderKey, row, record))
+        Some(self.context.chains.to_store(ChainKind::SenderKey, row, record))
     }
 
     /// Says that a record is damaged and keeps it. That it cannot be kept must not keep messages from flowing.
     fn set_aside(&self, kind: &'static str, row: &str, record: &[u8], why: &Unsound) {
         metrics::counter!("wakeeper_damaged_keys_total", "kind" => kind).increment(1);
-        tracing::warn!(session = %self.mender.session, kind, %why, "a damaged key is set aside and made anew");
+        tracing::warn!(session = %self.context.session, kind, %why, "a damaged key is set aside and made anew");
+        let found = format!("a damaged key was found: a {kind}");
+        self.context.incidents.repaired(&found, "it was set aside and is made anew");
         if let Err(error) = self.keep(kind, row, record) {
-            tracing::warn!(session = %self.mender.session, kind, %error, "the damaged key could not be kept");
+            tracing::warn!(session = %self.context.session, kind, %error, "the damaged key could not be kept");
         }
     }
 
     fn keep(&self, kind: &str, row: &str, record: &[u8]) -> std::io::Result<()> {
-        let folder = self.mender.folder.join(ASIDE);
+        let folder = self.context.folder.join(ASIDE);
         credentials::create_folder(&folder).map_err(std::io::Error::other)?;
         if std::fs::read_dir(&folder)?.count() >= MOST_ASIDE {
             return Ok(());
@@ -114,7 +123,7 @@ impl Mending {
         // Rows are named after chats and people: none of that in a file's name that could be more than a name.
         let row: String =
             row.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(100).collect();
-        let path = folder.join(format!("{}-{}-{row}", self.mender.clock.now_ms(), kind.replace(' ', "-")));
+        let path = folder.join(format!("{}-{}-{row}", self.context.clock.now_ms(), kind.replace(' ', "-")));
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(record)
     }
 
@@ -127,7 +136,7 @@ impl Mending {
 }
 
 #[async_trait]
-impl SignalStore for Mending {
+impl SignalStore for RepairingStore {
     async fn put_identity(&self, address: &str, key: [u8; 32]) -> Result<()> {
         self.store.put_identity(address, key).await
     }
@@ -147,7 +156,7 @@ impl SignalStore for Mending {
     async fn get_session(&self, address: &str) -> Result<Option<Bytes>> {
         let Some(record) = self.store.get_session(address).await? else { return Ok(None) };
         let Err(why) = sound::signal_session(&record) else {
-            return Ok(Some(self.mender.chains.loaded(ChainKind::SignalSession, address, &record)));
+            return Ok(Some(self.context.chains.loaded(ChainKind::SignalSession, address, &record)));
         };
         self.set_aside("Signal session", address, &record, &why);
         self.store.delete_session(address).await?;
@@ -155,12 +164,12 @@ impl SignalStore for Mending {
     }
 
     async fn put_session(&self, address: &str, session: &[u8]) -> Result<()> {
-        let stored = self.mender.chains.to_store(ChainKind::SignalSession, address, session);
+        let stored = self.context.chains.to_store(ChainKind::SignalSession, address, session);
         self.store.put_session(address, &stored).await
     }
 
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
-        let chains = &self.mender.chains;
+        let chains = &self.context.chains;
         let stored = |(address, record): &(Arc<str>, Bytes)| {
             (Arc::clone(address), chains.to_store(ChainKind::SignalSession, address, record))
         };
@@ -194,7 +203,7 @@ impl SignalStore for Mending {
             None => None,
         };
         if found.is_none() {
-            self.mender.missing.notify_one();
+            self.context.missing.notify_one();
         }
         Ok(found)
     }
@@ -262,7 +271,7 @@ impl SignalStore for Mending {
         match (sound::sender_key(&record, own.is_some()), &own) {
             (Ok(()), None) => return Ok(Some(record)),
             (Ok(()), Some(_)) => {
-                return Ok(Some(self.mender.chains.loaded(ChainKind::SenderKey, address, &record).into()));
+                return Ok(Some(self.context.chains.loaded(ChainKind::SenderKey, address, &record).into()));
             }
             (Err(why), _) => self.set_aside("sender key", address, &record, &why),
         }

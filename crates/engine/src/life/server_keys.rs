@@ -18,6 +18,8 @@ use whatsapp_rust::wacore::store::commands::DeviceCommand;
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, IqError};
 
+use crate::life::incidents::SessionIncidents;
+
 /// How often the keys are compared without a cause.
 const EVERY: Duration = Duration::from_hours(6);
 /// The least time between two comparisons that messages caused.
@@ -27,12 +29,14 @@ const ENOUGH: usize = 80;
 
 /// How long the server may take to tell which keys it has.
 const ANSWER: Duration = Duration::from_secs(15);
+/// What is said of a signed pre-key that was replaced.
+const MADE_ONE: &str = "a new one was made and uploaded";
 /// Ids of pre-keys have 24 bits.
 const HALF_OF_IDS: u32 = 1 << 23;
 
 /// What went wrong in a comparison.
 #[derive(Debug, thiserror::Error)]
-enum UpkeepError {
+enum ServerKeysError {
     #[error("WhatsApp did not tell which keys it has: {0}")]
     Digest(#[from] IqError),
     #[error("WhatsApp did not tell in time which keys it has")]
@@ -58,33 +62,36 @@ pub(crate) enum Compared {
 
 /// Looks after the keys of a client that is logged in, until the task is ended. `told` hears of the first comparison,
 /// before any key is made or replaced because of it.
-pub(crate) async fn look_after(
+pub(crate) async fn compare_and_repair(
     client: Arc<Client>,
     session: SessionName,
     missing: Arc<Notify>,
+    incidents: SessionIncidents,
     told: impl FnOnce(Compared),
 ) {
     let mut told = Some(told);
     let mut caused: Option<Instant> = None;
     loop {
         let digest = match tokio::time::timeout(ANSWER, client.execute(DigestKeyBundleSpec::new())).await {
-            Ok(digest) => digest.map_err(UpkeepError::from),
-            Err(_) => Err(UpkeepError::NoAnswer),
+            Ok(digest) => digest.map_err(ServerKeysError::from),
+            Err(_) => Err(ServerKeysError::NoAnswer),
         };
         let compared = match &digest {
             Ok(digest) => judge(digest, &client),
             // The server has no keys.
-            Err(UpkeepError::Digest(IqError::ServerError { code: 404, .. })) => Compared::Fits,
+            Err(ServerKeysError::Digest(IqError::ServerError { code: 404, .. })) => Compared::Fits,
             Err(_) => Compared::Unknown,
         };
         if let Some(told) = told.take() {
             told(compared);
         }
         let done = match digest {
-            Ok(digest) if !matches!(compared, Compared::Ahead(_)) => repair(&client, &session, digest).await,
+            Ok(digest) if !matches!(compared, Compared::Ahead(_)) => {
+                repair(&client, &session, digest, &incidents).await
+            }
             // An older copy repairs nothing: its client is given up.
             // The client itself uploads keys where the server has none.
-            Ok(_) | Err(UpkeepError::Digest(IqError::ServerError { code: 404, .. })) => Ok(()),
+            Ok(_) | Err(ServerKeysError::Digest(IqError::ServerError { code: 404, .. })) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = done {
@@ -115,7 +122,8 @@ async fn repair(
     client: &Arc<Client>,
     session: &SessionName,
     digest: DigestKeyBundleResponse,
-) -> Result<(), UpkeepError> {
+    incidents: &SessionIncidents,
+) -> Result<(), ServerKeysError> {
     let device = client.persistence_manager().get_device_snapshot();
     if digest.reg_id != device.registration_id {
         tracing::warn!(%session, "the server's keys are those of another registration; they are left alone");
@@ -124,9 +132,11 @@ async fn repair(
     if let Err(why) = sound::signed_pre_key(&device) {
         tracing::warn!(%session, %why, "the signed pre-key is damaged; making a new one");
         rotate(client).await?;
+        incidents.repaired("the signed pre-key was damaged", MADE_ONE);
     } else if !signed_pre_key_is_here(client, &digest).await? {
         tracing::warn!(%session, "the server hands out a signed pre-key that is gone; making a new one");
         rotate(client).await?;
+        incidents.repaired("the signed pre-key that the server hands out was gone", MADE_ONE);
     }
     let handed_out: HashSet<u32> = digest.prekey_ids.iter().copied().collect();
     if handed_out.is_empty() && !device.server_has_prekeys {
@@ -147,8 +157,9 @@ async fn repair(
             DeviceCommand::SetPreKeyWatermarks { next_pre_key_id: next, first_unupload_pre_key_id: next };
         client.persistence_manager().process_command(command).await;
     }
-    client.refresh_pre_keys().await.map_err(|error| UpkeepError::Upload(error.to_string()))?;
+    client.refresh_pre_keys().await.map_err(|error| ServerKeysError::Upload(error.to_string()))?;
     metrics::counter!("wakeeper_pre_keys_replaced_total").increment(1);
+    incidents.repaired("pre-keys that the server hands out were gone", "new ones were made and uploaded");
     Ok(())
 }
 
@@ -156,7 +167,7 @@ async fn repair(
 async fn signed_pre_key_is_here(
     client: &Client,
     digest: &DigestKeyBundleResponse,
-) -> Result<bool, UpkeepError> {
+) -> Result<bool, ServerKeysError> {
     let device = client.persistence_manager().get_device_snapshot();
     if device.signed_pre_key_id == digest.skey_id {
         return Ok(device.signed_pre_key.public_key.public_key_bytes() == digest.skey_pubkey.as_slice());
@@ -170,8 +181,8 @@ async fn signed_pre_key_is_here(
     Ok(public.is_some_and(|public| public.ends_with(&digest.skey_pubkey)))
 }
 
-async fn rotate(client: &Client) -> Result<(), UpkeepError> {
-    client.rotate_signed_pre_key().await.map_err(|error| UpkeepError::Rotation(error.to_string()))?;
+async fn rotate(client: &Client) -> Result<(), ServerKeysError> {
+    client.rotate_signed_pre_key().await.map_err(|error| ServerKeysError::Rotation(error.to_string()))?;
     metrics::counter!("wakeeper_signed_pre_keys_replaced_total").increment(1);
     Ok(())
 }

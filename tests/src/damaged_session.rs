@@ -1,4 +1,4 @@
-//! A linked Baileys client that is killed, damaged, mended by the doctor, and started again.
+//! A linked Baileys client that is killed, damaged, repaired by the doctor, and started again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::party::{Chat, Message, Party};
 use crate::peer::Baileys;
 use crate::simulator::Phone;
 
-/// Messages each way that must arrive after a cure.
+/// Messages each way that must arrive after a repair.
 const MESSAGES: usize = 10;
 /// Looks at a folder, one after the other, that must find it unchanged before it counts as quiet.
 const QUIET_LOOKS: u32 = 20;
 
 /// A Baileys client and the folder that holds its session.
-pub struct Patient<'l> {
+pub struct DamagedSession<'l> {
     lab: &'l Lab,
     name: String,
     phone: Phone,
     party: Option<Party>,
 }
 
-impl<'l> Patient<'l> {
+impl<'l> DamagedSession<'l> {
     /// Starts a Baileys client, links it to a new phone, and waits until it is open.
     pub async fn linked(lab: &'l Lab, name: &str, version: Baileys, number: &str) -> Self {
         let party = lab.linked_peer(name, version, number).await;
@@ -39,7 +39,7 @@ impl<'l> Patient<'l> {
     /// # Panics
     /// When it does not run.
     pub fn party(&self) -> &Party {
-        self.party.as_ref().expect("a running patient")
+        self.party.as_ref().expect("a running session")
     }
 
     /// Kills it once it has nothing to write. A kill in the middle of a write tears that file too, which is a damage of
@@ -54,7 +54,7 @@ impl<'l> Patient<'l> {
             if quiet >= QUIET_LOOKS { Ok(()) } else { Err("files change") }
         })
         .await;
-        self.party.take().expect("a running patient").kill().await;
+        self.party.take().expect("a running session").kill().await;
     }
 
     /// Starts it again on the same folder and waits until it is open.
@@ -93,7 +93,7 @@ impl<'l> Patient<'l> {
         (code, document.unwrap_or_else(|_| panic!("{arguments:?} ended with {code}: {errors}")))
     }
 
-    /// Runs `wakeeper clean`, which must mend everything and keep the login, and returns the codes it cured.
+    /// Runs `wakeeper clean`, which must repair everything and keep the login, and returns the codes it repaired.
     ///
     /// # Panics
     /// When anything remains damaged, or a QR code would be needed.
@@ -108,16 +108,16 @@ impl<'l> Patient<'l> {
         plan.iter().filter_map(|action| action["code"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Fails when a message of `cured`, those since the cure, used a ratchet key that one from before had used. What
+    /// Fails when a message of `repaired`, those since the repair, used a ratchet key that one from before had used. What
     /// Baileys does twice by itself among either of them is not the doctor's doing.
-    pub async fn assert_no_ratchet_went_back(&self, cured: &HashSet<String>) {
+    pub async fn assert_no_ratchet_went_back(&self, repaired: &HashSet<String>) {
         let state = self.lab.simulator().state().await;
         let oracle = &state["oracle"];
         assert!(oracle["observed"].as_u64() > Some(0), "the oracle saw nothing: {oracle}");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let back = |reuse: &&Value| {
             let ours = text(&reuse["sender"]).starts_with(&self.phone.address.number);
-            ours && cured.contains(&text(&reuse["second"])) && !cured.contains(&text(&reuse["first"]))
+            ours && repaired.contains(&text(&reuse["second"])) && !repaired.contains(&text(&reuse["first"]))
         };
         let reuses = oracle["reuses"].as_array().expect("a list of reuses");
         assert_eq!(reuses.iter().find(back), None, "a ratchet went back");
