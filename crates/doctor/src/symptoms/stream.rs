@@ -1,5 +1,6 @@
 //! Reads a whole log in one pass and within bounds, however long it is and whatever it says.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use super::Symptom;
@@ -83,17 +84,16 @@ impl Blocks {
         }
         let ends = memchr::memchr_iter(b'\n', block).count() as u64;
         self.scanner.reading.lines += ends + u64::from(!block.ends_with(b"\n"));
-        if !std::mem::replace(&mut self.begun, true) {
+        let begins = !std::mem::replace(&mut self.begun, true);
+        if begins {
             self.width = broken::width(block);
-            if self.width.is_some() {
-                self.scanner.reading.layouts.insert(Layout::Broken);
-            }
-            block.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
         }
-        self.scanner.sample_end(block);
-        match self.width {
-            Some(width) => self.scanner.lines(&broken::join(block, width), sink),
-            None => self.scanner.lines(block, sink),
+        let text = self.width.map_or(Cow::Borrowed(block), |width| Cow::Owned(broken::join(block, width)));
+        if begins {
+            self.scanner.reading.layouts.extend(self.width.map(|_| Layout::Broken));
+            text.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
         }
+        self.scanner.sample_end(&text);
+        self.scanner.lines(&text, sink);
     }
 }
