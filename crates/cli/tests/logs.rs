@@ -3,30 +3,21 @@
 // Helpers of tests are not marked as tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod support;
+
 fn logs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/logs")
+    support::fixtures().join("logs")
 }
 
 /// A data folder with a healthy session of Baileys 6.
 fn data() -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    let auth_info = data.path().join("auth_info");
-    std::fs::create_dir(&auth_info).unwrap();
-    std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
-    for item in std::fs::read_dir(logs().join("auth_info")).unwrap() {
-        let item = item.unwrap();
-        let copy = auth_info.join(item.file_name());
-        std::fs::copy(item.path(), &copy).unwrap();
-        std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-    }
-    data
+    support::data("logs/auth_info")
 }
 
 fn run(data: &Path, arguments: &[&str]) -> Output {
