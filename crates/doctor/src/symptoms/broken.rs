@@ -1,7 +1,7 @@
 //! Lines that a terminal or a log viewer broke at its width, and that were copied so. A record of JSON tells by itself where it
 //! ends; other lines go on where one is as long as the width.
 
-use super::scan::Scanner;
+use super::scan::{LINE_LIMIT, Scanner};
 use super::unwrap::unwrap;
 use crate::json;
 
@@ -65,7 +65,10 @@ pub(super) fn join(text: &[u8], width: usize) -> Vec<u8> {
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         let content = without_end(line);
-        let pieces = pieces_of_record(&lines[at..]);
+        let pieces = match pieces_of_record(&lines[at..]) {
+            Pieces::All(pieces) => Some(pieces),
+            Pieces::Open | Pieces::None => None,
+        };
         joined.extend_from_slice(content);
         for piece in lines.iter().skip(at + 1).take(pieces.unwrap_or(1) - 1) {
             // A blank at the end of a piece is lost where text is copied, and where a viewer breaks between words.
@@ -83,10 +86,53 @@ pub(super) fn join(text: &[u8], width: usize) -> Vec<u8> {
     joined
 }
 
-/// How many of these lines are the pieces of the record of JSON that begins in the first, where one does.
-fn pieces_of_record(lines: &[&[u8]]) -> Option<usize> {
-    let first = without_end(lines.first()?);
-    let start = memchr::memmem::find(&first[..first.len().min(PREFIX)], b"{\"")?;
+/// Where a block of whole lines ends, without the last line when that may go on in the next block.
+pub(super) fn end_of_whole(block: &[u8], width: usize) -> usize {
+    let (mut start, mut whole, mut open) = (block.len(), block.len(), None);
+    while start > 0 && block.len() - start < LINE_LIMIT {
+        let end = start;
+        start = memchr::memrchr(b'\n', &block[..end - 1]).map_or(0, |before| before + 1);
+        let line = &block[start..end];
+        if begins_record(line).is_some() {
+            let lines: Vec<_> = block[start..].split_inclusive(|byte| *byte == b'\n').collect();
+            match pieces_of_record(&lines) {
+                Pieces::All(pieces) => {
+                    let record: usize = lines[..pieces].iter().map(|line| line.len()).sum();
+                    return open.unwrap_or(whole.max(start + record));
+                }
+                // It may be a part of a record that began before.
+                Pieces::Open => open = Some(start),
+                Pieces::None => {}
+            }
+        }
+        if whole == end && length(line) == width {
+            whole = start;
+        }
+    }
+    open.unwrap_or(whole)
+}
+
+/// Where a record of JSON begins in a line. A quote before it tells that it is a part of another one.
+fn begins_record(line: &[u8]) -> Option<usize> {
+    let at = memchr::memmem::find(&line[..line.len().min(PREFIX)], b"{\"")?;
+    (!line[..at].contains(&b'"')).then_some(at)
+}
+
+/// Pieces of a record of JSON.
+enum Pieces {
+    /// So many lines are the whole of it.
+    All(usize),
+    /// It does not end here.
+    Open,
+    /// There is none.
+    None,
+}
+
+/// The pieces of the record of JSON that begins in the first of these lines.
+fn pieces_of_record(lines: &[&[u8]]) -> Pieces {
+    let Some(start) = lines.first().and_then(|line| begins_record(without_end(line))) else {
+        return Pieces::None;
+    };
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for (count, line) in lines.iter().take(PIECES).enumerate() {
         let piece = without_end(line);
@@ -96,15 +142,16 @@ fn pieces_of_record(lines: &[&[u8]]) -> Option<usize> {
                 b'\\' if in_text => escaped = true,
                 b'"' => in_text = !in_text,
                 b'{' | b'[' if !in_text => depth += 1,
-                b'}' | b']' if !in_text => depth = depth.checked_sub(1)?,
+                b'}' | b']' if !in_text && depth == 0 => return Pieces::None,
+                b'}' | b']' if !in_text => depth -= 1,
                 _ => {}
             }
         }
         if depth == 0 {
-            return Some(count + 1);
+            return Pieces::All(count + 1);
         }
     }
-    None
+    if lines.len() < PIECES { Pieces::Open } else { Pieces::None }
 }
 
 fn without_end(line: &[u8]) -> &[u8] {
@@ -225,6 +272,31 @@ mod tests {
                 }
             }
             assert_eq!(width(log.as_bytes()), None, "nothing was broken");
+        }
+    }
+
+    #[test]
+    fn a_record_is_whole_across_blocks() {
+        use crate::symptoms::read_log;
+        let log: String = (0..1500).map(|id| ready(1) + &pino(id)).collect();
+        let facts = |text: &str| {
+            let facts = read_log(text.as_bytes(), "log".to_owned(), None).unwrap();
+            (facts.peer_failures, facts.unattributed, facts.failures, facts.reading.understood)
+        };
+        let whole = facts(&log);
+        assert_eq!(whole.0.iter().map(|peer| peer.messages).sum::<usize>(), 1500);
+        for broken in [hard(&log, 120), soft(&log, 97)] {
+            assert!(broken.len() > 600_000, "several blocks");
+            assert_eq!(facts(&broken), whole);
+        }
+        for (block, end) in [
+            ("{\"a\":1}\n", 8),
+            ("x\n{\"a\":\n", 2),
+            ("x\nabcd\n", 2),
+            ("abcd\n", 0),
+            ("{\"a\":1,\n2}\nx\n", 13),
+        ] {
+            assert_eq!(end_of_whole(block.as_bytes(), 4), end, "{block:?}");
         }
     }
 
