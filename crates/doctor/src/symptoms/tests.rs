@@ -256,3 +256,23 @@ fn what_wraps_a_log_takes_nothing_from_it() {
         }
     }
 }
+
+#[test]
+fn records_over_several_lines_hold_a_log_too() {
+    let read = |log: &str| read_log(log.as_bytes(), "log".to_owned(), None).unwrap();
+    let calls = failing_calls();
+    let plain = read(&calls.concat());
+    let lines: Vec<&str> = calls.iter().flat_map(|call| call.lines()).collect();
+    for name in ["line", "textPayload", "MESSAGE"] {
+        for pieces in [lines.clone(), calls.iter().map(String::as_str).collect()] {
+            let record = |text: &&str| serde_json::json!({ name: text, "timestamp": "1795168840123000000", "labels": { "app": "bot" } });
+            let saved: Vec<_> = pieces.iter().map(record).collect();
+            let facts = read(&serde_json::to_string_pretty(&saved).unwrap());
+            assert_eq!(
+                (facts.peer_failures, facts.unattributed),
+                (plain.peer_failures.clone(), None),
+                "{name}"
+            );
+        }
+    }
+}

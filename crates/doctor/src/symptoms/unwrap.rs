@@ -135,8 +135,9 @@ pub(super) fn unwrap(line: &[u8], now_ms: Option<i64>) -> Line<'_> {
                 line.cut_start(1);
                 true
             }
-            // What is indented has nothing around it any more.
-            Some(b' ' | b'\t') | None => false,
+            // What is indented has nothing else around it.
+            Some(b' ' | b'\t') => line.open_member(),
+            None => false,
             Some(_) => line.take_prefix(patterns, &mut syslog, now_ms),
         };
         if !taken {

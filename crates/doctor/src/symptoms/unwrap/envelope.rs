@@ -26,6 +26,9 @@ const INNER: [&str; 11] = [
     "msg",
 ];
 
+/// Those of them that no gateway's own objects have, which are printed over several lines, too.
+const MEMBERS: [&str; 4] = ["log", "line", "MESSAGE", "textPayload"];
+
 /// A record that holds one of these is the gateway's own, and is read as a whole.
 const OWN: [&str; 14] = [
     "key",
@@ -57,11 +60,24 @@ impl Line<'_> {
             Some(micros) => moment::of_value(micros, now_ms),
             None => moment::of_json(&value, now_ms),
         };
-        let end = inner.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
-        let inner = inner[..end].to_vec();
         self.at = Moment::surer(at, self.at);
-        self.text = Cow::Owned(if inner.contains(&0x1b) { without_colours(&inner) } else { inner });
+        self.text = Cow::Owned(plain(&inner));
         self.layouts.insert(layout);
+        true
+    }
+
+    /// A member of a record that is printed over several lines, as Grafana and `gcloud` save them.
+    pub(super) fn open_member(&mut self) -> bool {
+        let member = self.text.trim_ascii();
+        let value = MEMBERS.iter().find_map(|name| {
+            let value = member.strip_prefix(b"\"")?.strip_prefix(name.as_bytes())?;
+            Some(value.strip_prefix(b"\":")?.trim_ascii_start())
+        });
+        let Some(value) = value else { return false };
+        let Ok(value) = json::parse(value.strip_suffix(b",").unwrap_or(value)) else { return false };
+        let Some(text) = value.as_str() else { return false };
+        self.text = Cow::Owned(plain(text.as_bytes()));
+        self.layouts.insert(Layout::JsonEnvelope);
         true
     }
 
@@ -86,6 +102,13 @@ impl Line<'_> {
         }
         parts
     }
+}
+
+/// The text of a record, without colours and the end of its last line.
+fn plain(text: &[u8]) -> Vec<u8> {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    let text = &text[..end];
+    if text.contains(&0x1b) { without_colours(text) } else { text.to_vec() }
 }
 
 /// Whether the text is worth parsing. Pino's own records, which are many, hold a `message` only in their error.
