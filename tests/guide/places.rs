@@ -87,3 +87,20 @@ async fn two_containers_have_one_session() {
     checkout.shell(clean).await.code(0);
     assert!(!torn.exists());
 }
+
+/// A program of this machine that has a file of the session open is found before the container is stopped for nothing.
+#[tokio::test]
+async fn a_program_outside_is_found_before_the_container_is_stopped() {
+    let checkout = Checkout::without_images(Compose::V1).await;
+    plant_session(&checkout.folder().join("bot/auth_info"));
+    stranger(&checkout, "--workdir /app -v $(pwd)/bot/auth_info:/app/auth_info").await;
+    let since = "docker inspect --format '{{.State.StartedAt}}' stranger";
+    let before = checkout.shell(since).await.code(0).out;
+    let clean = "sleep infinity < bot/auth_info/creds.json & other=$!; wakeeper clean --container stranger; \
+                 code=$?; kill $other; exit $code";
+    let refusal = checkout.shell(clean).await.code(1).complains("a process seems to run on");
+    let refusal = refusal.complains("(sleep)").complains("--assume-stopped");
+    assert!(!refusal.err.contains("stopping container"), "{refusal}");
+    assert!(checkout.folder().join("bot/auth_info").join(TORN).exists());
+    assert_eq!(checkout.shell(since).await.code(0).out, before, "it was not stopped");
+}

@@ -1,28 +1,12 @@
 //! The commands of README and docs are those of the program.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use clap::Parser;
 
+use self::pages::pages;
 use crate::Cli;
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn text(name: &str) -> String {
-    let path = repository().join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// README and the pages that people write by hand.
-fn pages() -> Vec<(String, String)> {
-    let names = fs::read_dir(repository().join("docs")).expect("docs").flatten();
-    let pages = names.map(|item| format!("docs/{}", item.file_name().to_string_lossy()));
-    let pages = pages.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "md"));
-    std::iter::once("README.md".to_owned()).chain(pages).map(|name| (name.clone(), text(&name))).collect()
-}
+#[path = "../../configuration/src/tests/pages.rs"]
+mod pages;
 
 /// The commands of a page's `sh` blocks, comments removed and continued lines joined.
 fn commands(page: &str) -> Vec<String> {

@@ -13,6 +13,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use tar::{EntryType, Header};
 use tempfile::TempDir;
 
+mod support;
+
 /// What a bomb may take more than a sound archive does.
 const ABOVE_BASELINE_KB: i64 = 64 << 10;
 /// A command ends so soon, also where the machine is busy and the program not optimised.
@@ -116,14 +118,7 @@ fn large_members(to: &mut dyn Write, count: usize, size: u64) {
 
 /// A data folder with a session and one archive on its shelf, the newest there is.
 fn data(write: fn(&mut dyn Write)) -> (TempDir, PathBuf) {
-    let data = tempfile::tempdir().unwrap();
-    let auth_info = data.path().join("auth_info");
-    std::fs::create_dir(&auth_info).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
-    for item in std::fs::read_dir(fixture).unwrap() {
-        let item = item.unwrap();
-        std::fs::copy(item.path(), auth_info.join(item.file_name())).unwrap();
-    }
+    let data = support::data("baileys7");
     let shelf = data.path().join("session_backups");
     std::fs::create_dir(&shelf).unwrap();
     let archive = shelf.join("auth_info_20300101T000000000Z.tar.zst");

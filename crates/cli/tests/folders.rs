@@ -13,25 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use support::{data, fixtures};
+
+mod support;
 
 const BOB: &str = "auth_info/session-6281100000002.0.json";
-
-/// A data folder with a copy of a fixture in `auth_info`, all of it private.
-fn data(fixture: &str) -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    let auth_info = data.path().join("auth_info");
-    std::fs::create_dir(&auth_info).unwrap();
-    std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
-    for item in std::fs::read_dir(fixtures.join(fixture)).unwrap() {
-        let item = item.unwrap();
-        let copy = auth_info.join(item.file_name());
-        std::fs::copy(item.path(), &copy).unwrap();
-        std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-    }
-    data
-}
 
 fn wakeeper(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wakeeper"));
@@ -413,7 +400,7 @@ fn devices_that_an_account_no_longer_has_go_from_the_gateways_own_session_too() 
     let folder = data.path().join("auth_info/sessions/default");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::set_permissions(data.path().join("auth_info"), PermissionsExt::from_mode(0o700)).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys7");
+    let fixture = fixtures().join("baileys7");
     let mut session =
         wakeeper_doctor::transfer::read(&fixture, &wakeeper_doctor::Options::at(NOW_MS)).unwrap().session;
     session.unite_addresses();
@@ -439,4 +426,43 @@ fn devices_that_an_account_no_longer_has_go_from_the_gateways_own_session_too() 
     let after = runtime.block_on(wakeeper_engine_store::read(&database, NOW_MS)).unwrap().session;
     assert!(after.signal_sessions.contains_key(&kept) && !after.signal_sessions.contains_key(&gone));
     assert_eq!(after.signal_sessions.len() + 1, session.signal_sessions.len());
+}
+
+#[test]
+fn a_group_that_the_session_does_not_know_is_told_with_those_that_it_knows() {
+    let data = data("baileys7");
+    let known = "120363000000000001@g.us";
+    let unknown = ["--group", "120363999999999999"];
+    for arguments in [&["clean", "--dry-run"][..], &["clean"]] {
+        let output = run(data.path(), &[arguments, &unknown].concat());
+        let page = out(&output);
+        assert_eq!(output.status.code(), Some(0), "{page}");
+        assert!(
+            page.contains("knows no group 120363999999999999@g.us; it knows") && page.contains(known),
+            "{page}"
+        );
+    }
+    // The gateway's own session says it, too, and beside one that it knows.
+    run(data.path(), &["import", data.path().join("auth_info").to_str().unwrap()]);
+    let output = run(data.path(), &[&["clean", "--group", known, "--dry-run"][..], &unknown].concat());
+    let page = out(&output);
+    assert!(
+        page.contains("knows no group 120363999999999999@g.us; it knows")
+            && page.contains("our own sender key"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_is_moved_aside_is_not_said_to_be_removed() {
+    let data = data("baileys6");
+    std::fs::create_dir(data.path().join("auth_info/pre-key-7777.json")).unwrap();
+    let planned = out(&run(data.path(), &["clean", "--dry-run"]));
+    assert!(planned.contains("pre-key-7777.json: move aside") && !planned.contains("remove"), "{planned}");
+    assert_eq!(run(data.path(), &["clean"]).status.code(), Some(0));
+    assert!(data.path().join("auth_info/pre-key-7777.json.moved-aside.old").is_dir());
+    // Among the first, which are shown.
+    std::fs::create_dir(data.path().join("auth_info/app-state-sync-key-AAAA.json")).unwrap();
+    let all = out(&run(data.path(), &["clean", "--all", "--dry-run"]));
+    assert!(all.contains("AAAA.json: move it aside") && all.contains("creds.json: remove it"), "{all}");
 }

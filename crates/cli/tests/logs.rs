@@ -3,30 +3,21 @@
 // Helpers of tests are not marked as tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod support;
+
 fn logs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/logs")
+    support::fixtures().join("logs")
 }
 
 /// A data folder with a healthy session of Baileys 6.
 fn data() -> TempDir {
-    let data = tempfile::tempdir().unwrap();
-    let auth_info = data.path().join("auth_info");
-    std::fs::create_dir(&auth_info).unwrap();
-    std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
-    for item in std::fs::read_dir(logs().join("auth_info")).unwrap() {
-        let item = item.unwrap();
-        let copy = auth_info.join(item.file_name());
-        std::fs::copy(item.path(), &copy).unwrap();
-        std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-    }
-    data
+    support::data("logs/auth_info")
 }
 
 fn run(data: &Path, arguments: &[&str]) -> Output {
@@ -40,6 +31,11 @@ fn out(output: &Output) -> String {
 }
 
 /// The page of `examine` and its JSON, with the exit code of both.
+/// A page without its ends of lines: long facts are broken.
+fn in_one_line(page: &str) -> String {
+    page.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn examine(data: &Path, log: Option<&str>) -> (i32, String, Value) {
     let folder = data.join("auth_info");
     let mut arguments = vec!["examine", folder.to_str().unwrap()];
@@ -49,7 +45,7 @@ fn examine(data: &Path, log: Option<&str>) -> (i32, String, Value) {
     arguments.push("--json");
     let json = run(data, &arguments);
     assert_eq!(page.status.code(), json.status.code());
-    (page.status.code().unwrap(), out(&page), serde_json::from_slice(&json.stdout).unwrap())
+    (page.status.code().unwrap(), in_one_line(&out(&page)), serde_json::from_slice(&json.stdout).unwrap())
 }
 
 #[test]
@@ -77,12 +73,44 @@ fn every_run_says_what_was_read_of_which_log() {
 }
 
 #[test]
+fn what_was_read_fits_a_terminal_where_there_is_none() {
+    let data = data();
+    let folder = data.path().join("logs");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, log) in
+        [("bot.log", "08-docker-json-file.log"), ("bot-error.log", "25-stack-without-frame.log")]
+    {
+        std::fs::copy(logs().join(log), folder.join(name)).unwrap();
+    }
+    let code = 440;
+    let line = format!(
+        "{{\"level\":50,\"msg\":\"x\",\"err\":{{\"message\":\"Stream Errored (conflict)\"}},\"statusCode\":{code}}}\n"
+    );
+    std::fs::write(folder.join("more.log"), line).unwrap();
+    let page = out(&run(data.path(), &["health"]));
+    let of_log: Vec<_> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("  in the log") && !line.starts_with("  log read"))
+        .filter(|line| {
+            line.starts_with("  in the log")
+                || line.starts_with("  log read")
+                || line.starts_with(&" ".repeat(17))
+        })
+        .collect();
+    assert!(of_log.len() > 4 && page.contains("in the log") && page.contains("log read"), "{page}");
+    // A path that is longer stays whole, to be copied.
+    let breaks =
+        |line: &&&str| line.chars().count() > 80 && line.trim().contains(' ') && !line.contains("/logs/");
+    assert_eq!(of_log.iter().find(breaks), None, "{page}");
+}
+
+#[test]
 fn no_log_is_told_and_one_beside_the_folder_is_found() {
     let data = data();
     for arguments in [&["health"][..], &["clean"], &["clean", "--dry-run"]] {
         let output = run(data.path(), arguments);
         assert!(
-            out(&output).contains("log read       none; if the gateway logs Bad MAC, add --log FILE"),
+            in_one_line(&out(&output)).contains("log read none; if the gateway logs Bad MAC, add --log FILE"),
             "{}",
             out(&output)
         );
@@ -114,6 +142,21 @@ fn a_log_that_says_nothing_is_no_clean_bill() {
         "{}",
         out(&output)
     );
+    // An empty one, and one that a gateway's logger may have written: nothing is known of either.
+    for (text, says) in
+        [("", "it is empty"), ("{\"level\":30,\"time\":1,\"msg\":\"paid\"}\n", "its one line is not")]
+    {
+        std::fs::write(&other, text).unwrap();
+        let folder = data.path().join("auth_info");
+        for command in
+            [&["health"][..], &["examine", folder.to_str().unwrap()], &["clean"], &["clean", "--dry-run"]]
+        {
+            let output = run(data.path(), &[command, &["--log", other.to_str().unwrap()]].concat());
+            let page = in_one_line(&out(&output));
+            assert_eq!(output.status.code(), Some(1), "{command:?}: {page}");
+            assert!(page.contains("log_not_understood") && page.contains(says), "{command:?}: {page}");
+        }
+    }
     std::fs::write(&other, b"PK\x03\x04").unwrap();
     let output = run(data.path(), &["health", "--log", other.to_str().unwrap()]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -3,13 +3,17 @@
 // Helpers of tests are not marked as tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use support::{fixtures, plant};
+
+mod support;
 
 const BOB: &str = "my bot/auth_info/session-6281100000002.0.json";
 
@@ -19,16 +23,7 @@ struct Desk(TempDir);
 impl Desk {
     fn new(fixture: &str) -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
-        let auth_info = desk.at("my bot/auth_info");
-        std::fs::create_dir_all(&auth_info).unwrap();
-        std::fs::set_permissions(&auth_info, PermissionsExt::from_mode(0o700)).unwrap();
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
-        for item in std::fs::read_dir(fixtures.join(fixture)).unwrap() {
-            let item = item.unwrap();
-            let copy = auth_info.join(item.file_name());
-            std::fs::copy(item.path(), &copy).unwrap();
-            std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-        }
+        plant(&desk.at("my bot/auth_info"), fixture);
         std::fs::create_dir(desk.at("bin")).unwrap();
         symlink(env!("CARGO_BIN_EXE_wakeeper"), desk.at("bin/wakeeper")).unwrap();
         desk
@@ -141,22 +136,15 @@ fn the_monitors_folder_is_carried_along() {
     let mut monitor = Command::new("sh");
     let path = format!("{}:/usr/bin:/bin", desk.at("bin").display());
     monitor.args(["-c", &format!("exec {watch}")]).env_clear().env("PATH", path).env("MONITOR_LISTEN", "off");
-    monitor.current_dir(desk.0.path()).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    monitor.current_dir(desk.0.path()).stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
     let mut monitor = monitor.spawn().unwrap();
-    let begun = Instant::now();
-    let page = loop {
-        let (page, _) = desk.page("wakeeper incidents --state 'the state'");
-        if page.contains("What to do now") || begun.elapsed() > Duration::from_mins(1) {
-            break page;
-        }
-        // Lines that are appended are read by whoever follows the log.
-        let log = std::fs::read(desk.at("bot's log")).unwrap();
-        std::fs::write(desk.at("bot's log"), [log.as_slice(), &log].concat().get(..4000).unwrap_or(&log))
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-    };
-    monitor.kill().unwrap();
-    monitor.wait().unwrap();
+    let mut lines = BufReader::new(monitor.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.find(|line| line.contains("incident: ") || line.contains("alert: "));
+    // What it has begun to write down is there once it has come to its end.
+    desk.shell(&format!("kill -TERM {}", monitor.id()));
+    lines.for_each(drop);
+    assert!(told.is_some() && monitor.wait().unwrap().success());
+    let (page, _) = desk.page("wakeeper incidents --state 'the state'");
     let next = command(&page, "wakeeper incidents");
     assert!(next.contains("--state 'the state'"), "{next}");
     let (one, code) = desk.page(&next);
@@ -242,8 +230,7 @@ fn backups_are_one_line_each_and_green_when_they_are_what_they_say() {
 
 /// The credentials of another account.
 fn stranger(desk: &Desk, to: &str) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
-    std::fs::copy(fixtures.join("baileys6-contaminated-ours-peer/creds.json"), desk.at(to)).unwrap();
+    std::fs::copy(fixtures().join("baileys6-contaminated-ours-peer/creds.json"), desk.at(to)).unwrap();
 }
 
 /// Nothing but the beginning of a login, which does not tell whose it is.

@@ -9,18 +9,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// What people set for WAHA.
-const WAHA: &[(&str, &str)] = &[
-    ("WHATSAPP_RESTART_ALL_SESSIONS", "True"),
-    ("WHATSAPP_API_KEY", "abc"),
-    ("WHATSAPP_API_KEY_EXCLUDE_PATH", "health,ping"),
-    ("WHATSAPP_DEFAULT_ENGINE", "NOWEB"),
-    ("WHATSAPP_SWAGGER_USERNAME", "a"),
-    ("WHATSAPP_FILES_LIFETIME", "0"),
-    ("WHATSAPP_HOOK_URL", "http://n8n:5678/webhook/x"),
-    ("WHATSAPP_HOOK_EVENTS", "message,session.status"),
-    ("WAHA_DASHBOARD_USERNAME", "x"),
-];
+use support::{fixtures, waha};
+
+mod support;
 
 fn wakeeper(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wakeeper"));
@@ -113,7 +104,7 @@ fn everything_that_is_wrong_with_the_settings_is_told_at_once() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(["PORT", "METRICS", "BACKUP_KEEP_LATS"].iter().all(|name| told.contains(name)), "{told}");
 
-    let output = wakeeper(folder.path(), &["config", "check"]).envs(WAHA.iter().copied()).output().unwrap();
+    let output = wakeeper(folder.path(), &["config", "check"]).envs(waha()).output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{page}");
     assert!(page.contains("environment, as WHATSAPP_API_KEY") && !page.contains("abc"), "{page}");
@@ -123,13 +114,11 @@ fn everything_that_is_wrong_with_the_settings_is_told_at_once() {
 #[test]
 fn settings_of_waha_stop_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let auth_info = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures/baileys6");
-    let examined = wakeeper(folder.path(), &["examine", auth_info.to_str().unwrap()])
-        .envs(WAHA.iter().copied())
-        .output();
+    let auth_info = fixtures().join("baileys6");
+    let examined = wakeeper(folder.path(), &["examine", auth_info.to_str().unwrap()]).envs(waha()).output();
     assert_eq!(examined.unwrap().status.code(), Some(0));
     let mut serve = wakeeper(folder.path(), &["serve", "--host", "127.0.0.1", "--port", "0"]);
-    serve.envs(WAHA.iter().copied()).stdout(Stdio::piped());
+    serve.envs(waha()).stdout(Stdio::piped());
     if cfg!(feature = "demo") {
         serve.env("WHATSAPP_WS_URL", "ws://127.0.0.1:1/ws/chat");
     }
@@ -158,6 +147,21 @@ fn a_typing_error_in_the_data_folder_makes_no_folder() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("mkdir -p dta") && !folder.path().join("dta").exists(), "{told}");
+    // A check of the settings judges as the gateway does.
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for (name, value) in [("DATA_DIR", "dta"), ("DATA_DIR", "file"), ("AUTH_INFO_DIR", "file")] {
+        let refusal = |arguments: &[&str]| {
+            let output = wakeeper(folder.path(), arguments).env(name, value).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{arguments:?} {name}={value}");
+            output
+        };
+        let checked = document(&refusal(&["config", "check", "--json"]));
+        let served =
+            String::from_utf8(refusal(&["serve", "--host", "127.0.0.1", "--port", "0"]).stderr).unwrap();
+        let problems = checked["problems"].as_array().unwrap();
+        assert_eq!(problems.len(), 1, "{checked}");
+        assert!(served.contains(problems[0].as_str().unwrap()), "{served} {checked}");
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = run(folder.path(), &["serve", "--host", "127.0.0.1", "--port", &port]);

@@ -4,20 +4,18 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+mod support;
 
 /// The folder in README.
 const THERE: &str = "/srv/bot";
 
-fn repository() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 /// The first block under the heading, line by line.
 fn commands() -> Vec<String> {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("README.md");
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).expect("README.md");
     let part = readme.split("says \"Bad MAC\"\n").nth(1).expect("the heading");
     let block = part.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
     block.lines().filter(|line| line.starts_with("wakeeper ")).map(str::to_owned).collect()
@@ -26,14 +24,7 @@ fn commands() -> Vec<String> {
 /// A Baileys folder without damage, and the log of a gateway that cannot read three messages of one contact.
 fn bot() -> tempfile::TempDir {
     let bot = tempfile::tempdir().expect("a folder");
-    let session = bot.path().join("auth_info");
-    fs::create_dir(&session).unwrap();
-    fs::set_permissions(&session, PermissionsExt::from_mode(0o700)).unwrap();
-    for item in fs::read_dir(repository().join("crates/doctor/fixtures/baileys7")).unwrap().flatten() {
-        let copy = session.join(item.file_name());
-        fs::copy(item.path(), &copy).unwrap();
-        fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-    }
+    support::plant(&bot.path().join("auth_info"), "baileys7");
     let failure = |id: u32| {
         format!(
             "Failed to decrypt message with any known session...\nSession error:Error: Bad MAC Error: Bad MAC\n\

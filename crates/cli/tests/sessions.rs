@@ -9,22 +9,17 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use support::plant;
+
+mod support;
+
 /// A data folder whose `auth_info` a gateway took over from Baileys, and one backup of it.
 fn taken_over() -> TempDir {
     let data = tempfile::tempdir().unwrap();
-    baileys(&data.path().join("auth_info"), "baileys7");
+    plant(&data.path().join("auth_info"), "baileys7");
     run(data.path(), &["import", &inside(data.path(), "auth_info")], 0);
     assert!(database(data.path(), "default").exists());
     data
-}
-
-fn baileys(folder: &Path, fixture: &str) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
-    std::fs::create_dir_all(folder).unwrap();
-    for item in std::fs::read_dir(fixtures.join(fixture)).unwrap() {
-        let item = item.unwrap();
-        std::fs::copy(item.path(), folder.join(item.file_name())).unwrap();
-    }
 }
 
 fn inside(data: &Path, name: &str) -> String {
@@ -68,7 +63,7 @@ fn a_sound_session_is_not_restored_beside_itself() {
     }
     // Nor is a copy of it imported under another name.
     let copy = data.path().join("copy");
-    baileys(&copy, "baileys7");
+    plant(&copy, "baileys7");
     let refused = run(data.path(), &["import", &inside(data.path(), "copy"), "--session", "shop"], 1);
     assert!(
         String::from_utf8_lossy(&refused.stderr).contains("session default of this gateway has the login")
@@ -147,7 +142,7 @@ fn a_planted_archive_is_passed_over() {
 #[test]
 fn what_lies_in_a_gateways_place_keeps_no_command_waiting() {
     let data = tempfile::tempdir().unwrap();
-    baileys(&data.path().join("auth_info"), "baileys7");
+    plant(&data.path().join("auth_info"), "baileys7");
     for name in ["auth_info/sessions", "auth_info/wakeeper.lock"] {
         assert!(Command::new("mkfifo").arg(data.path().join(name)).status().unwrap().success());
     }

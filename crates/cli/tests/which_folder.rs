@@ -10,14 +10,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn plant(folder: &Path, fixture: &str) {
-    fs::create_dir_all(folder).unwrap();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../doctor/fixtures");
-    for item in fs::read_dir(fixtures.join(fixture)).unwrap() {
-        let item = item.unwrap();
-        fs::copy(item.path(), folder.join(item.file_name())).unwrap();
-    }
-}
+use support::plant;
+
+mod support;
 
 /// `bot/sessions` with three sessions, of which one has torn credentials.
 fn many() -> TempDir {

@@ -14,6 +14,7 @@ pub const CATALOG: Catalog = Catalog {
     foreign: waha::SETTINGS,
     foreign_prefixes: waha::PREFIXES,
     shared_prefixes: waha::SHARED_PREFIXES,
+    others: OTHERS,
     same,
 };
 
@@ -44,8 +45,6 @@ const SETTINGS: &[Setting] = &[
     setting("BACKUP_DIR", PATH),
     setting("STATE_DIR", PATH),
     setting("LOG_DIR", Kind::Text("a path, or off")),
-    setting("DATABASE_URL", Kind::Text("unset: this version stores its rows in SQLite under AUTH_INFO_DIR"))
-        .secret(),
     setting(
         "API_KEY",
         Kind::Text("1 to 256 visible ASCII characters, sha512:<128 hex digits>, or none (loopback only)"),
@@ -102,6 +101,9 @@ const SETTINGS: &[Setting] = &[
     setting("LOG_FORMAT", Kind::Word(&["text", "json"])),
     setting("RUST_LOG", Kind::Text("a level (error, warn, info, debug, trace) or target=level pairs")),
 ];
+
+/// Names of other programs that are a letter or two away from a setting here: Laravel's, and those of connection pools and builds.
+const OTHERS: &[&str] = &["APP_KEY", "AI_KEY", "MIN_CONNECTIONS", "STATS_DIR", "STAGE_DIR", "PUBLIC_UI"];
 
 /// Names that start with one of these belong to wakeeper, so an unknown one is a typing error.
 /// Narrow on purpose: desktops set variables such as `SESSION_MANAGER`.

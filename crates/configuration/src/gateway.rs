@@ -104,9 +104,6 @@ impl Typed for GatewaySettings {
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let session = Settings::read(values, surroundings)?;
         let listen = Listen::read(values, surroundings)?;
-        if let Some(database) = values.get("DATABASE_URL") {
-            return Err(database.malformed());
-        }
         let media_limit =
             values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
         let webhook_addresses = webhook::addresses(values)?;

@@ -98,6 +98,13 @@ pub struct Settings {
     pub monitor_state_dir: PathBuf,
 }
 
+impl Settings {
+    /// The data folder, when somebody named it.
+    pub fn named_data_dir(&self) -> Option<&Path> {
+        self.data_dir_is_set.then_some(&self.data_dir)
+    }
+}
+
 impl Typed for Settings {
     const NAMES: Names = Names::LikeUsed;
 

@@ -1,4 +1,5 @@
 mod documented;
+mod pages;
 
 use wakeeper_gateway::api::auth::KeySetting;
 
@@ -70,7 +71,6 @@ fn secrets_never_show_in_a_refusal() {
         ("API_KEY", "secret-with-umlaut-ö"),
         ("API_KEY", "sha512:abc"),
         ("API_KEY", "a key with blanks in it"),
-        ("DATABASE_URL", "postgres://user:hunter2@db/wakeeper"),
         ("WHATSAPP_HOOK_URL", "ftp://token@host/"),
     ] {
         let message = refusal(&[(name, value)]);
@@ -204,27 +204,120 @@ fn our_names_are_ours() {
     assert!(resolve(&[("SESSION_MANAGER", "local/x"), ("PATH", "/bin")]).is_ok());
 }
 
+/// Names that are set on machines, in containers and in CI, for others.
+const USUAL: &str = "HOME HOSTNAME HOSTTYPE OSTYPE MACHTYPE PATH PWD OLDPWD SHELL SHLVL TERM COLORTERM USER USERNAME LOGNAME LANG \
+    LANGUAGE LC_ALL LC_CTYPE MAIL EDITOR VISUAL PAGER LESS DISPLAY TZ TMPDIR TEMP TMP PS1 IFS UID GID HISTFILE SSH_AUTH_SOCK SSH_TTY \
+    XDG_DATA_DIRS XDG_DATA_HOME XDG_CONFIG_DIRS XDG_RUNTIME_DIR XDG_STATE_HOME XDG_SESSION_ID XDG_SESSION_TYPE SESSION_MANAGER \
+    DBUS_SESSION_BUS_ADDRESS INVOCATION_ID JOURNAL_STREAM LISTEN_FDS LISTEN_PID NOTIFY_SOCKET STATE_DIRECTORY LOGS_DIRECTORY \
+    CACHE_DIRECTORY RUNTIME_DIRECTORY CREDENTIALS_DIRECTORY container DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT \
+    DOCKER_TLS_VERIFY COMPOSE_PROJECT_NAME COMPOSE_FILE KUBERNETES_PORT KUBERNETES_PORT_443_TCP KUBERNETES_PORT_443_TCP_ADDR \
+    KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT KUBERNETES_SERVICE_PORT_HTTPS FOO_PORT FOO_PORT_8080_TCP \
+    FOO_PORT_8080_TCP_ADDR FOO_PORT_8080_TCP_PORT FOO_PORT_8080_TCP_PROTO FOO_SERVICE_HOST FOO_SERVICE_PORT \
+    FOO_SERVICE_PORT_HTTP API_PORT API_SERVICE_HOST DATA_PORT LOG_PORT METRICS_PORT METRICS_PORT_9090_TCP STATE_PORT \
+    DB_PORT DB_PORT_5432_TCP DB_NAME DB_ENV_POD_NAME POD_NAME POD_NAMESPACE POD_IP NODE_NAME HOST_IP CI GITHUB_ACTIONS \
+    GITHUB_TOKEN GITHUB_SHA GITHUB_REF RUNNER_OS RUNNER_TEMP GITLAB_CI CI_COMMIT_SHA CI_JOB_ID JENKINS_URL BUILD_NUMBER TRAVIS \
+    CIRCLECI BUILDKITE DYNO RAILWAY_ENVIRONMENT RAILWAY_PUBLIC_DOMAIN FLY_APP_NAME RENDER VERCEL VERCEL_URL HEROKU_APP_NAME \
+    DATABASE_URL DATABASE_URI DATABASE_HOST DB_HOST POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB PGHOST PGPORT PGDATA PGUSER \
+    MYSQL_HOST MYSQL_ROOT_PASSWORD MONGO_URL REDIS_URL REDIS_HOST REDIS_PORT AMQP_URL NODE_ENV NODE_OPTIONS NODE_PORT NODE_VERSION \
+    NPM_CONFIG_LOGLEVEL npm_config_cache APP_KEY APP_ENV APP_URL APP_PORT APP_DEBUG SECRET_KEY OPENAI_API_KEY AI_KEY API_KEYS API_URL \
+    API_TOKEN API_HOST API_SECRET VAPI_KEY BASE_URL SERVER_URL SITE_URL WEBHOOK_URL N8N_HOST N8N_PORT N8N_PROTOCOL \
+    N8N_ENCRYPTION_KEY GENERIC_TIMEZONE PUBLIC_IP PUBLIC_KEY PUBLIC_DIR PUBLIC_URLS PORTS HOSTS PORT_RANGE PORT_HTTP HTTP_PORT \
+    HTTPS_PORT HOST_PORT BIND_HOST POST SORT COST GHOST SPORT LOG_LEVEL LOG_FILE LOG_PATH LOG_DIRS LOG_FORMATTER DATA_PATH DATA_DIRS \
+    DATA_HOME CACHE_DIR CONFIG_DIR TMP_DIR BIN_DIR STATS_DIR RUST_BACKTRACE RUST_LOG_STYLE RUST_LIB_BACKTRACE RUSTFLAGS RUSTUP_HOME \
+    CARGO_HOME GOPATH JAVA_HOME PYTHONPATH VIRTUAL_ENV NVM_DIR METRICS_ENABLED METRICS_PATH METRICS_PREFIX MIN_CONNECTIONS \
+    DB_MAX_CONNECTIONS MAX_CONNS TIMEOUT STARTUP_TIMEOUT CONTAINER_ID CONTAINER_IMAGE CONTAINER_NAMES HTTP_PROXY HTTPS_PROXY \
+    NO_PROXY http_proxy NO_COLOR FORCE_COLOR CLICOLOR DEBUG VERBOSE AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY \
+    GOOGLE_APPLICATION_CREDENTIALS SENTRY_DSN OTEL_EXPORTER_OTLP_ENDPOINT PUID PGID UMASK S6_OVERLAY_VERSION INSTANCE_NAME \
+    SERVER_PORT SERVER_TYPE AUTHENTICATION_API_KEY CONFIG_SESSION_PHONE_CLIENT DEL_INSTANCE CACHE_REDIS_URI WUZAPI_ADMIN_TOKEN";
+
+/// Those of WAHA, besides the ones that have a counterpart here.
+const OF_WAHA: &str = "WAHA_NAMESPACE WAHA_WORKER_ID WAHA_WORKER_RESTART_SESSIONS WAHA_AUTO_START_DELAY_SECONDS WAHA_MEDIA_STORAGE \
+    WAHA_LOCAL_STORE_BASE_DIR WAHA_S3_REGION WAHA_S3_BUCKET WAHA_S3_ACCESS_KEY_ID WAHA_S3_SECRET_ACCESS_KEY WAHA_S3_ENDPOINT \
+    WAHA_S3_FORCE_PATH_STYLE WAHA_S3_PROXY_FILES WAHA_APPS_ENABLED WAHA_APPS_ON WAHA_HTTP_LOG_LEVEL WAHA_HTTP_STRICT_MODE \
+    WAHA_CLIENT_DEVICE_NAME WAHA_CLIENT_BROWSER_NAME WAHA_PRESENCE_AUTO_ONLINE WAHA_PRESENCE_AUTO_ONLINE_DURATION_SECONDS \
+    WAHA_ZIPPER WAHA_PRINT_QR WAHA_DASHBOARD_ENABLED WAHA_DASHBOARD_USERNAME WAHA_DASHBOARD_PASSWORD WAHA_WEBJS_CACHE_TYPE \
+    WAHA_WEBJS_PUPPETER_ARGS WAHA_GOWS_DEVICE_HISTORY_SYNC_FULL_SYNC_DAYS_LIMIT WAHA_HTTPS_ENABLED WAHA_HTTPS_PATH_CA \
+    WAHA_RUN_XVFB WAHA_CHROMIUM_PATH WHATSAPP_API_HOSTNAME WHATSAPP_API_SCHEMA WHATSAPP_API_KEY_EXCLUDE_PATH \
+    WHATSAPP_DEFAULT_ENGINE WHATSAPP_START_SESSION WHATSAPP_RESTART_ALL_SESSIONS WHATSAPP_SWAGGER_ENABLED \
+    WHATSAPP_SWAGGER_CONFIG_ADVANCED WHATSAPP_SWAGGER_TITLE WHATSAPP_SWAGGER_DESCRIPTION WHATSAPP_SWAGGER_EXTERNAL_DOC_URL \
+    WHATSAPP_SWAGGER_JPG_EXAMPLE_URL WHATSAPP_SWAGGER_USERNAME WHATSAPP_SWAGGER_PASSWORD WHATSAPP_DOWNLOAD_MEDIA \
+    WHATSAPP_FILES_MIMETYPES WHATSAPP_FILES_LIFETIME WHATSAPP_FILES_FOLDER WHATSAPP_SESSIONS_POSTGRESQL_URL \
+    WHATSAPP_SESSIONS_MONGO_URL WHATSAPP_PROXY_SERVER WHATSAPP_PROXY_SERVER_LIST WHATSAPP_PROXY_SERVER_INDEX_PREFIX \
+    WHATSAPP_PROXY_SERVER_USERNAME WHATSAPP_PROXY_SERVER_PASSWORD WHATSAPP_HEALTH_MEDIA_FILES_THRESHOLD_MB \
+    WHATSAPP_HEALTH_SESSION_FILES_THRESHOLD_MB WHATSAPP_HEALTH_MONGO_TIMEOUT_MS";
+
+#[test]
+fn names_that_other_programs_use_are_never_refused() {
+    for name in USUAL.split(' ').chain(OF_WAHA.split(' ')).filter(|name| !name.is_empty()) {
+        let told = read::<AllSettings>(&[(name, "1")]).err().map(|error| error.to_string());
+        assert_eq!(told, None, "{name}");
+    }
+}
+
+#[test]
+fn mistyped_settings_are_refused_with_the_right_name() {
+    for (name, right) in [
+        ("API_KEYY", "API_KEY"),
+        ("APIKEY", "API_KEY"),
+        ("API_KEYY_FILE", "API_KEY_FILE"),
+        ("DATADIR", "DATA_DIR"),
+        ("DATA_DRI", "DATA_DIR"),
+        ("PUBLIC_URLL", "PUBLIC_URL"),
+        ("PUBIC_ULR", "PUBLIC_URL"),
+        ("PROT", "PORT"),
+        ("HSOT", "HOST"),
+        ("LOGFORMAT", "LOG_FORMAT"),
+        ("METRIC", "METRICS"),
+        ("CONTAINERNAME", "CONTAINER_NAME"),
+        ("MAX_CONECTIONS", "MAX_CONNECTIONS"),
+        ("AUTH_INFODIR", "AUTH_INFO_DIR"),
+        ("WHATSAPP_WS_ULR", "WHATSAPP_WS_URL"),
+    ] {
+        let told = refusal(&[(name, "s3cret")]);
+        assert!(told.contains(name) && told.contains(&format!("did you mean {right}?")), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+    // A command checks what it uses.
+    assert!(
+        read::<Settings>(&[("DATADIR", "/x")]).is_err() && read::<Settings>(&[("API_KEYY", "x")]).is_ok()
+    );
+}
+
+#[test]
+fn a_database_of_somebody_else_is_told_and_stops_nothing() {
+    let secret = "postgres://user:hunter2@db/app";
+    let settings = resolve(&[("DATABASE_URL", secret)]).unwrap();
+    let (loud, quiet) = wakeeper_settings::notes(&settings.notes);
+    assert_eq!(
+        loud,
+        ["DATABASE_URL is not used: everything is stored in SQLite, in the folder AUTH_INFO_DIR"]
+    );
+    assert!(quiet.is_empty() && monitor(&[("DATABASE_URL", secret)]).is_ok());
+    // In our own file it is meant for us.
+    let folder = std::env::temp_dir().join(format!("wakeeper-settings-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("wakeeper.toml"), format!("database_url = \"{secret}\"\n")).unwrap();
+    let sources = Sources { working_dir: folder.clone(), ..Sources::default() };
+    let told = GatewaySettings::resolve(sources).expect_err("refused").to_string();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(told.contains("unknown setting DATABASE_URL") && !told.contains("hunter2"), "{told}");
+}
+
 #[test]
 fn a_level_that_is_none_names_its_setting() {
     let told = refusal(&[("RUST_LOG", "nonsense")]);
     assert!(told.contains("RUST_LOG") && told.contains("debug"), "{told}");
 }
 
-const WAHA: &[(&str, &str)] = &[
-    ("WHATSAPP_RESTART_ALL_SESSIONS", "True"),
-    ("WHATSAPP_API_KEY", "abc"),
-    ("WHATSAPP_API_KEY_EXCLUDE_PATH", "health,ping"),
-    ("WHATSAPP_DEFAULT_ENGINE", "NOWEB"),
-    ("WHATSAPP_SWAGGER_USERNAME", "a"),
-    ("WHATSAPP_FILES_LIFETIME", "0"),
-    ("WHATSAPP_HOOK_URL", "http://n8n:5678/webhook/x"),
-    ("WHATSAPP_HOOK_EVENTS", "message,session.status"),
-    ("WAHA_DASHBOARD_USERNAME", "x"),
-];
+/// What people set for WAHA.
+fn waha() -> Vec<(&'static str, &'static str)> {
+    include_str!("tests/waha.env").lines().filter_map(|line| line.split_once('=')).collect()
+}
 
 #[test]
 fn settings_of_waha_are_taken_where_they_mean_the_same() {
-    let settings = resolve(WAHA).unwrap();
+    let waha = waha();
+    let settings = resolve(&waha).unwrap();
     let key = KeySetting::parse("abc").unwrap();
     assert!(settings.listen.api_key.is_same(&key) && settings.webhook.is_some());
     let (loud, quiet) = wakeeper_settings::notes(&settings.notes);
@@ -248,7 +341,9 @@ fn settings_of_waha_are_taken_where_they_mean_the_same() {
     assert_eq!(translated.listen.address.to_string(), "127.0.0.1:3000", "without a key only loopback");
     assert_eq!(translated.public_url.as_deref(), Some("https://wa.example.org"));
     assert!(translated.log.json && translated.log.filter.as_deref() == Some("debug"));
-    assert!(read::<Settings>(WAHA).is_ok() && read::<ArchiveSettings>(WAHA).is_ok() && monitor(WAHA).is_ok());
+    assert!(
+        read::<Settings>(&waha).is_ok() && read::<ArchiveSettings>(&waha).is_ok() && monitor(&waha).is_ok()
+    );
 }
 
 #[test]
@@ -264,9 +359,18 @@ fn a_key_and_its_hash_are_one_and_two_keys_that_differ_are_refused() {
     ] {
         assert!(resolve(same).unwrap().listen.api_key.is_same(&key), "{same:?}");
     }
-    for (ours, theirs) in [("API_KEY", "WAHA_API_KEY"), ("WHATSAPP_API_KEY", "WAHA_API_KEY_PLAIN")] {
-        let told = resolve(&[(ours, "abc"), (theirs, "not-abc")]).expect_err("refused").to_string();
-        assert!(told.contains(theirs) && !told.contains("not-abc"), "{told}");
+    for (one, other) in [
+        ("API_KEY", "WAHA_API_KEY"),
+        ("WAHA_API_KEY_PLAIN", "WHATSAPP_API_KEY"),
+        ("WAHA_API_KEY", "WHATSAPP_API_KEY"),
+    ] {
+        let told = resolve(&[(other, "abc"), (one, "not-abc")]).expect_err("refused").to_string();
+        assert_eq!(
+            told,
+            format!(
+                "setting API_KEY: {one} and {other} have different values; remove one of the two, or give both the same value"
+            )
+        );
     }
 }
 

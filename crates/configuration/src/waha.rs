@@ -20,7 +20,7 @@ const PROXY: Meaning =
     Meaning::Protected("there is no proxy for all sessions; give each its own, config.proxy in its settings");
 const DATABASE: Meaning = Meaning::NotNeeded;
 
-/// WAHA's settings that are known by name.
+/// WAHA's settings that are known by name, and one of many programs.
 pub const SETTINGS: &[Foreign] = &[
     means("WAHA_API_KEY", Meaning::Same("API_KEY")),
     means("WHATSAPP_API_KEY", Meaning::Same("API_KEY")),
@@ -52,6 +52,8 @@ pub const SETTINGS: &[Foreign] = &[
     means("WHATSAPP_PROXY_SERVER_PASSWORD", PROXY),
     means("WHATSAPP_SESSIONS_POSTGRESQL_URL", DATABASE),
     means("WHATSAPP_SESSIONS_MONGO_URL", DATABASE),
+    // Hosts such as Heroku and Railway set it for the database of whatever runs there.
+    means("DATABASE_URL", Meaning::Protected("everything is stored in SQLite, in the folder AUTH_INFO_DIR")),
     means("WHATSAPP_DEFAULT_ENGINE", Meaning::NotNeeded),
     means("WHATSAPP_RESTART_ALL_SESSIONS", Meaning::NotNeeded),
     means("WHATSAPP_START_SESSION", Meaning::NotNeeded),

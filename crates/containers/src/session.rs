@@ -53,6 +53,18 @@ pub enum AccessError {
         /// The first of them.
         stop: String,
     },
+    /// Programs outside of the container would write over the repair.
+    #[error(
+        "{} on {folder}: {}; stop it first, because what it holds in memory would be written over the repair \
+         (--assume-stopped if it does not use this session)",
+        if .users.len() == 1 { "a process seems to run" } else { "processes seem to run" }, .users.join(", ")
+    )]
+    Used {
+        /// The session's folder, here.
+        folder: PathBuf,
+        /// Who, by name.
+        users: Vec<String>,
+    },
     /// Every write begins with a backup, and none fits.
     #[error("nothing was stopped, because no backup can be written to {folder}: {reason}")]
     NoRoom {
@@ -152,10 +164,11 @@ impl LocatedSession {
     ///
     /// # Errors
     /// What stands in the way.
-    pub async fn check_writable(&self) -> Result<(), AccessError> {
-        self.checkout(Purpose::Write).await?;
+    pub async fn check_writable(&self) -> Result<Checkout, AccessError> {
+        let checkout = self.checkout(Purpose::Write).await?;
         self.refuse_others().await?;
-        has_room(&self.backups.path)
+        has_room(&self.backups.path)?;
+        Ok(checkout)
     }
 
     /// Stops the container, if it runs. It is started again when the value is released or dropped, and, should this process

@@ -153,6 +153,9 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     if let Some(Finding { evidence, repair, .. }) = examination.no_session() {
         return Err(CleanError::NoSession { evidence, advice: repair.describe() });
     }
+    if !options.groups.is_empty() {
+        notes.extend(about_groups(&examination.findings(options)));
+    }
     let stock = Stock::of(&examination, options, how.label).because(Reason::BeforeClean);
     let sources = BackupSources::new(how.shelf, how.label, how.passphrase).with_copies(&folder);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
@@ -183,6 +186,18 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         .extend(applied.skipped.iter().map(|name| format!("{name} was written meanwhile; left alone")));
     look_again(&folder, options, &mut outcome)?;
     Ok(outcome)
+}
+
+/// What is said of groups that a person named and that there is nothing to do for.
+pub fn about_groups(findings: &[Finding]) -> Vec<String> {
+    let is_it = |finding: &&Finding| {
+        finding.code == findings::codes::SENDER_KEY_CHOSEN && finding.severity == Severity::Info
+    };
+    findings
+        .iter()
+        .filter(is_it)
+        .map(|finding| format!("Nothing to do for a group: {}.", finding.evidence))
+        .collect()
 }
 
 /// A cure is done when a check after it passes, not when it ran.

@@ -49,7 +49,7 @@ pub enum Repair {
     RemoveFile,
     /// Take the file from a backup that holds a sound one, else remove it. Only for files that never change.
     RestoreOrRemove,
-    /// Remove a directory, link or pipe that stands where a file belongs.
+    /// Move a directory, link or pipe aside that stands where a file belongs.
     MoveAside,
     /// Drop some Signal sessions from a record, and open another one again.
     DropSignalSessions {
@@ -131,7 +131,7 @@ impl Repair {
                 "remove this file; new keys are agreed at the next message, and no chat is lost".to_owned()
             }
             Self::RestoreOrRemove => "take the file from a backup, or remove it".to_owned(),
-            Self::MoveAside => "remove what stands in the file's place".to_owned(),
+            Self::MoveAside => "move aside what stands in the file's place".to_owned(),
             Self::DropSignalSessions { drop, reopen: None } => {
                 format!(
                     "drop {} from the record, keep the rest",

@@ -330,6 +330,8 @@ pub mod codes {
     pub const SESSIONS_INSIDE: Code = super::sessions_inside::CODE;
     /// A row of a store cannot be read.
     pub const ROW_UNREADABLE: Code = super::native_row_unreadable::CODE;
+    /// A person named a group.
+    pub const SENDER_KEY_CHOSEN: Code = super::sender_key_chosen::CODE;
     /// Published pre-keys are gone.
     pub const PRE_KEYS_MISSING: Code = super::pre_keys_missing::CODE;
     /// A ratchet lies behind the newest backup: an older copy was put back.

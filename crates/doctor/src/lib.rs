@@ -16,6 +16,7 @@ pub mod formats;
 pub mod inventory;
 pub mod json;
 pub mod layout;
+mod login;
 pub mod model;
 pub mod mount;
 pub mod repair;

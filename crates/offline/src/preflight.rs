@@ -88,12 +88,19 @@ impl Folders<'_> {
     }
 }
 
-/// Makes sure that the data folder that somebody named is there.
+/// Judges the folders that the settings name, before anything is made: a data folder that somebody named is there, and the folder
+/// of sessions is none or a folder.
 ///
 /// # Errors
-/// [`PreflightError::NoDataFolder`].
-pub fn require_data_folder(folder: &Path) -> Result<(), PreflightError> {
-    if folder.is_dir() { Ok(()) } else { Err(PreflightError::NoDataFolder(folder.to_owned())) }
+/// [`PreflightError::NoDataFolder`] and [`PreflightError::NotAFolder`].
+pub fn judge_folders(named_data: Option<&Path>, auth_info: &Path) -> Result<(), PreflightError> {
+    match named_data {
+        Some(folder) if !folder.is_dir() => Err(PreflightError::NoDataFolder(folder.to_owned())),
+        _ if auth_info.exists() && !auth_info.is_dir() => {
+            Err(PreflightError::NotAFolder(auth_info.to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn shown(folder: &Path) -> String {
@@ -107,9 +114,7 @@ fn shown(folder: &Path) -> String {
 /// # Errors
 /// One line that says which folder, what is wrong and what to do.
 pub fn prepare_auth_info(folder: &Path) -> Result<(), PreflightError> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(PreflightError::NotAFolder(folder.to_owned()));
-    }
+    judge_folders(None, folder)?;
     if !folder.exists() {
         create_private_folders(folder)
             .map_err(|source| PreflightError::Create { folder: folder.to_owned(), source })?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wakeeper_doctor::backup::{CreateOptions, Reason, create_running};
-use wakeeper_doctor::clean::Outcome;
+use wakeeper_doctor::clean::{Outcome, about_groups};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
 use wakeeper_doctor::repair::{Action, Extent};
@@ -94,7 +94,9 @@ pub(super) async fn repair_own(
 ) -> Result<Outcome, OfflineError> {
     let Begun { looked, claimed, settled } = begin(database, paths, facts, &order, hook).await?;
     let Looked { report, examined, left } = looked;
+    let of_groups = about_groups(&report.findings);
     let (mut outcome, work) = plan(database, paths, order.extent, report, examined.as_ref()).await?;
+    outcome.notes.extend(of_groups);
     outcome.notes.extend(settled.then(|| SETTLED.to_owned()));
     if order.dry_run && matches!(left, Left::Unfinished(_)) {
         plan_of_unfinished(&mut outcome);

@@ -108,7 +108,7 @@ mod tests {
 
     fn failed(at_ms: Option<i64>) -> PeerFailures {
         let peer = Address::from_any("628123456789").unwrap();
-        PeerFailures { peer, messages: 1, last_ms: at_ms, classes: Vec::new() }
+        PeerFailures { peer, messages: 1, at_least: false, last_ms: at_ms, classes: Vec::new() }
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl Tally {
             Some(PeerFailures {
                 peer: address.clone()?,
                 messages: peer.strong,
+                at_least: peer.messages.len() == MESSAGES,
                 last_ms: Some(peer.last_ms),
                 classes: peer.classes.iter().copied().collect(),
             })

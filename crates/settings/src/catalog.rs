@@ -90,6 +90,8 @@ pub struct Catalog {
     pub foreign_prefixes: &'static [&'static str],
     /// Names that start with one of these may be either's: one that is like a setting here is a typing error.
     pub shared_prefixes: &'static [&'static str],
+    /// Names that other programs use and that look like a setting here, mistyped.
+    pub others: &'static [&'static str],
     /// Whether two values of a setting mean the same.
     pub same: fn(&'static Setting, &str, &str) -> bool,
 }
@@ -125,6 +127,18 @@ impl Catalog {
             .map(|(_, name)| name)
     }
 
+    /// The setting whose name this is, mistyped, though nothing else tells that the name is the program's.
+    pub(crate) fn mistyped(&self, name: &str) -> Option<&'static Setting> {
+        if self.others.contains(&name) {
+            return None;
+        }
+        let direct = self.settings.iter().find(|setting| is_mistyped(name, setting.name));
+        direct.or_else(|| {
+            let base = name.strip_suffix("_FILE")?;
+            self.mistyped(base).filter(|setting| setting.secret)
+        })
+    }
+
     /// A line or more for each setting: its name and what it may be.
     pub fn help(&self) -> String {
         let mut help = String::new();
@@ -139,6 +153,51 @@ impl Catalog {
         }
         help
     }
+}
+
+/// Whether a name is another one with one wrong letter, with two where it is long. A plural, a number at the end and a prefix are
+/// no typing errors: other programs have such names.
+fn is_mistyped(name: &str, setting: &str) -> bool {
+    if has_ending(name, setting) || has_prefix(name, setting) {
+        return false;
+    }
+    let distance = strsim::osa_distance(name, setting);
+    match setting.len() {
+        // Most words of four letters are one letter away from others.
+        ..=5 => distance == 1 && (is_swapped(name, setting) || is_doubled(name, setting)),
+        6..10 => distance == 1,
+        _ => distance == 1 || (distance == 2 && name.chars().next() == setting.chars().next()),
+    }
+}
+
+/// `API_KEYS`, `API_KEY2`, `API_KEY_2`
+fn has_ending(name: &str, setting: &str) -> bool {
+    let ending = name.strip_prefix(setting).map(|ending| ending.trim_start_matches('_'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    ending.is_some_and(|ending| ending == "S" || is_number(ending))
+}
+
+/// `MY_API_KEY`, though not `AAPI_KEY`.
+fn has_prefix(name: &str, setting: &str) -> bool {
+    let prefix = name.strip_suffix(setting).filter(|prefix| !prefix.is_empty());
+    prefix.is_some_and(|prefix| prefix.len() > 1 || !setting.starts_with(prefix))
+}
+
+/// Two letters changed places.
+fn is_swapped(name: &str, setting: &str) -> bool {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(name) == sorted(setting)
+}
+
+/// A letter was typed twice.
+fn is_doubled(name: &str, setting: &str) -> bool {
+    let mut once: Vec<char> = name.chars().collect();
+    once.dedup();
+    name.len() > setting.len() && once.into_iter().eq(setting.chars())
 }
 
 /// Columns of a line of help.

@@ -20,7 +20,7 @@ pub enum SettingsError {
         allowed: String,
     },
     /// No setting has that name.
-    #[error("unknown setting {name} ({origin}){}", .closest.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+    #[error("unknown setting {name} ({origin}){}", did_you_mean(name, *.closest))]
     Unknown {
         /// The name as it was written.
         name: String,
@@ -36,12 +36,16 @@ pub enum SettingsError {
         name: &'static str,
     },
     /// Two names of the same secret hold different values.
-    #[error("setting {name}: {other} says something else; remove one of the two, or make them the same")]
+    #[error(
+        "setting {name}: {one} and {other} have different values; remove one of the two, or give both the same value"
+    )]
     Differs {
         /// The setting.
         name: &'static str,
+        /// Where the value that counts so far was found.
+        one: String,
         /// The other name, which is another program's.
-        other: String,
+        other: &'static str,
     },
     /// `X_FILE` for a setting that is no secret.
     #[error("unknown setting {name}_FILE: only secrets are read from files, set {name} itself")]
@@ -88,6 +92,12 @@ pub enum SettingsError {
     /// All that is wrong, one line each.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<SettingsError>),
+}
+
+fn did_you_mean(name: &str, closest: Option<&'static str>) -> String {
+    let Some(closest) = closest else { return String::new() };
+    let file = if name.ends_with("_FILE") && !closest.ends_with("_FILE") { "_FILE" } else { "" };
+    format!("; did you mean {closest}{file}?")
 }
 
 impl SettingsError {

@@ -22,7 +22,7 @@ pub enum Meaning {
     Translated(&'static str, fn(&str) -> Option<String>),
     /// The same as above, but only when nothing else sets this setting.
     Otherwise(&'static str, fn(&str) -> Option<String>),
-    /// It protects something there; the text says how that is here.
+    /// It is not used, and somebody may rely on it: it protects something there, or keeps it. The text says how that is here.
     Protected(&'static str),
     /// Another setting does it here.
     Instead(&'static str),
@@ -46,7 +46,7 @@ pub enum Told {
     Taken(&'static str),
     /// This setting is set too, and counts.
     Overruled(&'static str),
-    /// It protected something there; how that is here.
+    /// It is not used, and somebody may rely on it; how that is here.
     Protected(&'static str),
     /// This setting does it here.
     Instead(&'static str),

@@ -112,11 +112,13 @@ impl Values {
         };
         let differs = !(catalog.same)(setting, &present.text, &value.text);
         if differs && setting.secret && !matches!(foreign.meaning, Meaning::Otherwise(..)) {
-            let other = match &present.origin {
-                Origin::Foreign(name) => format!("{name} and {}", foreign.name),
-                _ => foreign.name.to_owned(),
+            let one = match &present.origin {
+                Origin::Foreign(name) => (*name).to_owned(),
+                Origin::SecretFile(_) => format!("{}_FILE", setting.name),
+                Origin::ConfigFile(path) => format!("{} in {}", setting.name, path.display()),
+                Origin::Flag | Origin::Environment => setting.name.to_owned(),
             };
-            self.broken.push(SettingsError::Differs { name: setting.name, other });
+            self.broken.push(SettingsError::Differs { name: setting.name, one, other: foreign.name });
         }
         Told::Overruled(setting.name)
     }
@@ -138,6 +140,8 @@ fn whose(catalog: &Catalog, name: &str) -> Whose {
         Whose::Unknown
     } else if starts(catalog.shared_prefixes) {
         if catalog.closest_within(name, 2).is_some() { Whose::Ours } else { Whose::Unknown }
+    } else if catalog.mistyped(name).is_some() {
+        Whose::Ours
     } else {
         Whose::Nobodys
     }
@@ -167,7 +171,7 @@ fn entry(catalog: &Catalog, name: &str, text: String, origin: &Origin) -> Result
         None => Err(SettingsError::Unknown {
             name: name.to_owned(),
             origin: origin.clone(),
-            closest: catalog.closest(name),
+            closest: catalog.mistyped(name).map(|setting| setting.name).or_else(|| catalog.closest(name)),
         }),
     }
 }

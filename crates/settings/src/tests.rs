@@ -13,8 +13,10 @@ const CATALOG: Catalog = Catalog {
         Setting::new("FORMAT", Kind::Word(&["text", "json"])),
         Setting::new("APP_HOOK_URL", Kind::Text("an address")).secret(),
         Setting::new("API_KEY", Kind::Text("a key")).secret(),
+        Setting::new("SHARED_KEY", Kind::Text("a key")).secret(),
+        Setting::new("MAX_CONNECTIONS", Kind::Size),
     ],
-    own_prefixes: &["APP_"],
+    own_prefixes: &["APP_HOOK", "APP_P"],
     file_variable: "APP_CONFIG",
     usual_file: "app.toml",
     foreign: &[
@@ -30,7 +32,8 @@ const CATALOG: Catalog = Catalog {
         Foreign { name: "OTHER_ADDRESS", meaning: Meaning::Instead("APP_HOOK_URL") },
     ],
     foreign_prefixes: &["OTHER_"],
-    shared_prefixes: &["SHARED_", "POR"],
+    shared_prefixes: &["SHARED_"],
+    others: &["APP_KEY"],
     same: |_, one, other| one.eq_ignore_ascii_case(other),
 };
 
@@ -253,14 +256,54 @@ fn settings_of_another_program_are_taken_or_told() {
     );
     assert!(quiet[1].ends_with("OTHER_ADDRESS (use APP_HOOK_URL), OTHER_THING, SHARED_THING"), "{quiet:?}");
     assert!(refusal(&[("OTHER_PORT", "x")]).contains("OTHER_PORT"));
-    assert!(refusal(&[("POTR", "1"), ("PORTT", "1")]).contains("PORTT"), "like a setting of ours");
+    assert!(
+        refusal(&[("SHARED_KEZ", "1"), ("SHARED_KEYY", "1")]).contains("SHARED_KEY?"),
+        "like a setting of ours"
+    );
+}
+
+#[test]
+fn mistyped_names_are_refused_with_the_right_one() {
+    for (name, right) in [
+        ("API_KEYY", "API_KEY"),
+        ("APIKEY", "API_KEY"),
+        ("API_KYE", "API_KEY"),
+        ("AAPI_KEY", "API_KEY"),
+        ("API_KEYY_FILE", "API_KEY_FILE"),
+        ("PROT", "PORT"),
+        ("PORTT", "PORT"),
+        ("METRCS", "METRICS"),
+        ("MAX_CONECTION", "MAX_CONNECTIONS"),
+    ] {
+        let told = refusal(&[(name, "/x")]);
+        assert!(told.contains(&format!("unknown setting {name}")), "{told}");
+        assert!(told.contains(&format!("did you mean {right}?")), "{told}");
+    }
+    for name in [
+        "API_KEYS",
+        "API_KEY2",
+        "API_KEY_1",
+        "MY_API_KEY",
+        "VAPI_KEY",
+        "APP_KEY",
+        "PORTS",
+        "POST",
+        "SORT",
+        "SPORT",
+        "PATH",
+        "TAX_CONNECTION",
+        "PORTT_FILE",
+    ] {
+        values(&[(name, "x")]);
+    }
 }
 
 #[test]
 fn two_secrets_that_differ_are_refused_and_other_settings_follow_our_own_name() {
     for other in [("API_KEY", "a"), ("THEIR_KEY", "a")] {
         let told = refusal(&[other, ("OTHER_KEY", "b")]);
-        assert!(told.contains("API_KEY") && told.contains("OTHER_KEY"), "{told}");
+        let both = if other.0 == "API_KEY" { "API_KEY and OTHER_KEY" } else { "OTHER_KEY and THEIR_KEY" };
+        assert!(told.starts_with(&format!("setting API_KEY: {both} have different values;")), "{told}");
         values(&[other, ("OTHER_KEY", "A")]);
     }
     let ours = values(&[("PORT", "1"), ("OTHER_PORT", "2"), ("API_KEY", "a"), ("OTHER_OPEN", "true")]);

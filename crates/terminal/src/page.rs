@@ -124,6 +124,15 @@ impl Page {
         self.line(line);
     }
 
+    /// A named fact that may be long: broken at 80 columns also where there is no terminal.
+    pub fn long_fact(&mut self, name: &str, value: impl AsRef<str>) {
+        let line = format!("  {name:<FACT$} {}", value.as_ref());
+        let width = self.width.unwrap_or(COLUMNS).min(COLUMNS);
+        for part in broken(&line, width) {
+            self.whole(&part);
+        }
+    }
+
     /// What to do now.
     pub fn next(&mut self, steps: &[(String, &str)]) {
         if steps.is_empty() {
@@ -237,6 +246,10 @@ mod tests {
             plain,
             "  login          kept: no new\n                 QR code is\n                 needed\n"
         );
+        let mut page = Page::new(false);
+        page.long_fact("log read", "a line that is long ".repeat(9).trim());
+        assert!(page.text().lines().count() == 3 && page.text().lines().all(|line| line.len() <= 80));
+        assert!(page.text().lines().skip(1).all(|line| line.starts_with(&" ".repeat(17))), "{}", page.text());
         let mut page = Page::new(false).wrapped(Some(30));
         let command = format!("wakeeper clean --data-dir /srv/{}", "bot".repeat(20));
         page.next(&[(command.clone(), "repairs what is damaged in it and nothing else")]);

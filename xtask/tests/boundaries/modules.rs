@@ -40,7 +40,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
         ],
     ),
     // A log beside a folder is read where no other login lies there.
-    ("doctor", "symptoms", &["address", "clean", "json", "state"]),
+    ("doctor", "symptoms", &["address", "json", "login", "state"]),
     // The policy is a pure machine: no clock, no folder, no row.
     ("recovery", "policy", &["kind", "ladder", "reports", "rules", "session", "tally"]),
     ("recovery", "reports", &["kind", "policy"]),

@@ -89,10 +89,10 @@ pub fn show_log_read(page: &mut Page, facts: &KnownFacts, folder: &Path) {
     const NONE: &str =
         "none; if the gateway logs Bad MAC, add --log FILE, or pipe `docker logs NAME 2>&1` into --log -";
     match &facts.log {
-        Some(log) => page.fact("log read", log.describe()),
+        Some(log) => page.long_fact("log read", log.describe()),
         // wakeeper's own gateway repairs what a log would tell.
         None if database_in(folder).is_some() => {}
-        None => page.fact("log read", page.tone(Tone::Faint, NONE)),
+        None => page.long_fact("log read", page.tone(Tone::Faint, NONE)),
     }
 }
 

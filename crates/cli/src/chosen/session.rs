@@ -1,12 +1,12 @@
 //! A session that a command works on, in a folder or in a container, opened.
 
 use std::io;
+use std::path::Path;
 
-use wakeeper_containers::docker::Purpose;
+use wakeeper_containers::docker::{Container, Purpose};
 use wakeeper_containers::session::{Asked, ContainerReport, Notices, OpenSession};
 use wakeeper_doctor::KnownFacts;
-use wakeeper_offline::users::{self, InUse};
-use wakeeper_private_fs::shown;
+use wakeeper_offline::users;
 use wakeeper_terminal::{Page, Tone, say};
 
 use super::{FactFlags, Places, Target, now_ms};
@@ -46,11 +46,7 @@ impl Target {
         let open = OpenSession::open(&engine, name, &host, asked, purpose, &Terminal).await?;
         let places = target.here.in_container(&open);
         let mut facts = open.facts().clone();
-        let beside = beside(&places, &open.container().id);
-        if purpose == Purpose::Write && !target.assume_stopped && !beside.is_empty() {
-            // The container is started again as this returns.
-            return Err(InUse::Processes { folder: shown(&places.auth_info), users: beside }.into());
-        }
+        let beside = Terminal.users_outside(&places.auth_info, open.container());
         if facts.owners.is_empty() && !beside.is_empty() && open.container().is_up() {
             facts.owners.push(format!("container {}", open.container().name));
         }
@@ -96,19 +92,18 @@ impl Session {
     }
 }
 
-/// Programs outside of a container that have its session's folder open or beside them.
-fn beside(places: &Places, container: &str) -> Vec<String> {
-    let seen = users::seen(&places.auth_info).users.into_iter();
-    let others = seen.filter(|user| user.container.as_deref() != Some(container));
-    others.map(|user| user.to_string()).collect()
-}
-
 /// Says on standard error what is done to a container.
 struct Terminal;
 
 impl Notices for Terminal {
     fn say(&self, text: &str) {
         say(text);
+    }
+
+    fn users_outside(&self, folder: &Path, container: &Container) -> Vec<String> {
+        let seen = users::seen(folder).users.into_iter();
+        let others = seen.filter(|user| user.container.as_deref() != Some(&*container.id));
+        others.map(|user| user.to_string()).collect()
     }
 
     /// From here on a Ctrl-C or a SIGTERM does not end the program: half a repair and a stopped container would be left.

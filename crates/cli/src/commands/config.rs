@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use wakeeper_offline::preflight::judge_folders;
 use wakeeper_settings::{Listed, Note, SettingsError, Values, notes};
 use wakeeper_terminal::{Page, Tone};
 
 use crate::environment;
 use crate::output::console;
-use crate::settings::{AllSettings, CATALOG, Typed};
+use crate::settings::{AllSettings, CATALOG, Settings, Typed};
 
 use super::verdict;
 
@@ -65,7 +66,13 @@ impl Config {
         let sources = || environment::sources([], check.config.clone());
         let values = Values::collect(&CATALOG, sources())?;
         let problems = AllSettings::resolve(sources()).err().map(SettingsError::each).unwrap_or_default();
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        // The folders are judged as `serve` does.
+        let folders = Settings::resolve(sources()).ok().and_then(|settings| {
+            judge_folders(settings.named_data_dir(), &settings.auth_info_dir)
+                .err()
+                .map(|error| error.to_string())
+        });
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).chain(folders).collect();
         let report = report(values.list(), values.notes(), problems);
         console(check.json).show(&report, |page| show(page, &report))?;
         Ok(verdict(report.problems.is_empty()))

@@ -104,6 +104,6 @@ pub(super) fn show_backups(page: &mut Page, health: &offline::Health) {
 /// What the log shows of the session as a whole.
 pub(super) fn show_log(page: &mut Page, facts: &KnownFacts) {
     for told in facts.log.iter().flat_map(LogFacts::told) {
-        page.fact("in the log", told);
+        page.long_fact("in the log", told);
     }
 }

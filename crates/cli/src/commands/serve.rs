@@ -100,9 +100,7 @@ impl Serve {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> anyhow::Result<()> {
         let settings: GatewaySettings = self.settings.resolve()?;
-        if settings.data_dir_is_set {
-            preflight::require_data_folder(&settings.data_dir)?;
-        }
+        preflight::judge_folders(settings.named_data_dir(), &settings.auth_info_dir)?;
         let log_files = begin_logging(&settings.log, "serve")?;
         tell_of_foreign(&settings);
         chown_mounts(&settings);

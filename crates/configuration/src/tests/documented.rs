@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use wakeeper_settings::{Kind, Sources};
+use wakeeper_settings::Sources;
 
+use super::pages::{pages, text};
 use crate::{CATALOG, GatewaySettings, MonitorSettings, Settings, Typed};
 
 /// The image and its mounts fix where things lie, and a real gateway talks to no simulator.
@@ -20,23 +19,6 @@ const NOT_IN_COMPOSE: [&str; 8] = [
     "MONITOR_STATE_DIR",
     "WHATSAPP_WS_URL",
 ];
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn text(name: &str) -> String {
-    let path = repository().join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// README and the pages that people write by hand.
-fn pages() -> Vec<(String, String)> {
-    let names = fs::read_dir(repository().join("docs")).expect("docs").flatten();
-    let pages = names.map(|item| format!("docs/{}", item.file_name().to_string_lossy()));
-    let pages = pages.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "md"));
-    std::iter::once("README.md".to_owned()).chain(pages).map(|name| (name.clone(), text(&name))).collect()
-}
 
 /// Names and values of `.env.example`, whether they are comments or not.
 fn example() -> BTreeMap<String, String> {
@@ -142,16 +124,10 @@ fn every_setting_reaches_the_container_by_both_compose_files() {
 fn readme_or_its_pages_explain_every_setting() {
     let pages: String = pages().into_iter().map(|(_, page)| page).collect();
     for setting in CATALOG.settings {
-        // Hooks are listed by their last part; a URL for another database is refused in this version.
+        // Hooks are listed by their last part.
         let short = setting.name.strip_prefix("WHATSAPP_HOOK").or(setting.name.strip_prefix("BACKUP_KEEP"));
         let named = pages.contains(&format!("`{}", setting.name))
             || short.is_some_and(|short| pages.contains(&format!("`{short}`")));
-        assert!(
-            named
-                || setting.kind
-                    == Kind::Text("unset: this version stores its rows in SQLite under AUTH_INFO_DIR"),
-            "no page names {}",
-            setting.name
-        );
+        assert!(named, "no page names {}", setting.name);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::symptoms::LogFacts;
-use wakeeper_private_fs::Folder;
+use wakeeper_private_fs::{Folder, shown};
 
 use super::{AccessError, BackupFolder, Host, LocatedSession};
 use crate::docker::{Checkout, Container, Engine, Health, NotReady, Purpose, Stopped};
@@ -16,6 +16,9 @@ use crate::docker::{Checkout, Container, Engine, Health, NotReady, Purpose, Stop
 pub trait Notices: Sync {
     /// Says it.
     fn say(&self, text: &str);
+
+    /// Programs outside of the container that use its session's folder, by name.
+    fn users_outside(&self, folder: &Path, container: &Container) -> Vec<String>;
 
     /// The container is about to be stopped: from here on the program has to come to its end, so that it is started again.
     ///
@@ -69,7 +72,8 @@ impl OpenSession {
         let (checkout, stopped) = match purpose {
             Purpose::Read => (located.read().await?, None),
             Purpose::Write => {
-                located.check_writable().await?;
+                // Asked before the stop, which would be for nothing, and after it.
+                located.refuse_users(&located.check_writable().await?, notices)?;
                 if located.container.is_up() {
                     notices.say(&format!(
                         "stopping container {} for the time of the work",
@@ -78,7 +82,9 @@ impl OpenSession {
                 }
                 notices.before_stop().map_err(|reason| AccessError::NoPromise { reason })?;
                 let stopped = located.hold(host).await?;
-                (located.write(&stopped).await?, Some(stopped))
+                let checkout = located.write(&stopped).await?;
+                located.refuse_users(&checkout, notices)?;
+                (checkout, Some(stopped))
             }
         };
         Ok(Self { located, checkout, stopped, facts })
@@ -153,6 +159,17 @@ impl OpenSession {
             well: !container.is_up() || container.is_well(),
             health_words: container.health_words().filter(|_| container.is_up()),
         }
+    }
+}
+
+impl LocatedSession {
+    fn refuse_users(&self, checkout: &Checkout, notices: &dyn Notices) -> Result<(), AccessError> {
+        let folder = checkout.auth_info();
+        let users = notices.users_outside(folder, &self.container);
+        if users.is_empty() || self.others_do_not_matter {
+            return Ok(());
+        }
+        Err(AccessError::Used { folder: shown(folder), users })
     }
 }
 

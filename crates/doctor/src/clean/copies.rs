@@ -59,19 +59,6 @@ fn is_left_by_a_writer(name: &str) -> bool {
     name.strip_prefix("creds.json.").is_some_and(|rest| rest.split('.').all(is_word))
 }
 
-/// Whether two folders in the same one hold the same login: the same identity, sound in both.
-pub(crate) fn are_of_one_login(parent: &Path, own: &str, other: &str) -> bool {
-    let Ok(parent) = Folder::open(parent) else { return false };
-    let login = |name: &str| {
-        let (_, text) = read(&parent.below(name).ok()?, CREDENTIALS, PathBuf::new())?;
-        Some(Credentials::read(&json::parse(&text).ok()?))
-    };
-    let identity = login(own).and_then(|own| own.identity_public().copied());
-    let Some(identity) = identity else { return false };
-    let constraint = Constraint { identity: Some(identity), ..Constraint::default() };
-    login(other).is_some_and(|other| constraint.accepts(&other))
-}
-
 /// Whether a login lies near a folder that has none: its own, by where it is and what it is called.
 pub(crate) fn are_near(folder: &Folder) -> bool {
     let is_login =

@@ -1,11 +1,10 @@
 //! No line of the log is one that wakeeper knows.
 //!
 //! It may be another program's log, written in a way that is not known here, or hold too little. It says nothing for or against
-//! the session. With a log that you named, this is an error, so that nobody takes it for a clean bill; a warning when its lines are
-//! written as a gateway's logger writes them. With one that was found or a container's own, it is a remark. An empty log is a
-//! warning. Known are Baileys, libsignal, whatsmeow and wakeeper, as they
-//! write by themselves, through pino, pino-pretty or `console.log`; behind the prefixes of Docker, compose, Kubernetes, journald,
-//! syslog, Heroku, CloudWatch and pm2; plain, gzip, zstd or UTF-16.
+//! the session. With a log that you named, this is an error, so that nobody takes it for a clean bill, also when it is empty. With
+//! one that was found or a container's own, it is a remark. Known are Baileys, libsignal, whatsmeow and wakeeper, as they
+//! write by themselves, through pino, pino-pretty, winston or `console.log`; behind the prefixes and in the JSON records of Docker,
+//! compose, Kubernetes, journald, syslog, Heroku, CloudWatch, pm2, fluentd, Loki and Google Cloud; plain, gzip, zstd or UTF-16.
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Severity};
@@ -26,23 +25,16 @@ fn found(view: &StateView<'_>) -> Option<Finding> {
         return None;
     }
     let source = log.sources.join(", ");
-    let (severity, evidence) = match (log.named, log.reading.lines) {
-        (true, 0) => (Severity::Warning, format!("{source} is empty")),
-        (false, 0) => return None,
-        (named, lines) => {
-            let of = if lines == 1 {
-                "its one line is not".to_owned()
-            } else {
-                format!("none of its {lines} lines is")
-            };
-            let severity = match (named, log.reading.is_of_a_logger()) {
-                (true, false) => Severity::Error,
-                (true, true) => Severity::Warning,
-                (false, _) => Severity::Info,
-            };
-            (severity, format!("{source}: {of} one that is known here, so it says nothing of the session"))
-        }
+    let says = match log.reading.lines {
+        0 if !log.named => return None,
+        0 => "it is empty".to_owned(),
+        1 => "its one line is not one that is known here".to_owned(),
+        lines => format!("none of its {lines} lines is one that is known here"),
     };
-    let finding = Finding::new(CODE, severity, ".", evidence);
-    Some(if severity == Severity::Info { finding } else { finding.repair(REPAIR) })
+    let evidence = format!("{source}: {says}, so it says nothing of the session");
+    Some(if log.named {
+        Finding::new(CODE, Severity::Error, ".", evidence).repair(REPAIR)
+    } else {
+        Finding::new(CODE, Severity::Info, ".", evidence)
+    })
 }

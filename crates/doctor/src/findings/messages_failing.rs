@@ -32,11 +32,7 @@ fn found(view: &StateView<'_>) -> Option<Finding> {
         (_, MESSAGES..) => Severity::Error,
         _ => Severity::Warning,
     };
-    let messages = if failing.messages == 1 {
-        "one message".to_owned()
-    } else {
-        format!("{} messages", failing.messages)
-    };
+    let messages = if failing.messages == 1 { "one message".to_owned() } else { failing.describe() };
     let healed = match severity {
         Severity::Info if view.state.signal_sessions.is_empty() => "; no Signal session is stored",
         Severity::Info => "; every stored Signal session was used since",

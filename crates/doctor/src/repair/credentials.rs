@@ -31,12 +31,11 @@ impl Constraint {
 
     /// Whether credentials are sound and belong to the login.
     pub fn accepts(&self, credentials: &Credentials) -> bool {
-        let sound = credentials.defects.is_empty() && credentials.pairs().all(|(_, pair)| pair.matches());
         let same =
             self.identity.as_ref().is_none_or(|identity| credentials.identity_public() == Some(identity));
         let own = self.users.is_empty() || self.users.iter().any(|user| credentials.is_own_user(user));
         let other = self.other_than.is_some() && self.other_than.as_ref() == credentials.identity_public();
-        sound && same && own && !other && credentials.is_linked()
+        credentials.is_sound() && same && own && !other && credentials.is_linked()
     }
 }
 

@@ -223,13 +223,15 @@ fn everything(examination: &Examination) -> Plan {
         if matches!(file.name, Name::Own | Name::Unknown) {
             continue;
         }
-        plan.overlay.take_away(&file.entry.name, file.entry.kind == crate::source::EntryKind::File);
+        let is_file = file.entry.kind == crate::source::EntryKind::File;
+        let away = if is_file { "remove it" } else { "move it aside" };
+        plan.overlay.take_away(&file.entry.name, is_file);
         plan.actions.push(Action {
             repair: Repair::RemoveFile.word(),
             path: file.entry.name.clone(),
             peer: file.name.peer().map(ToString::to_string),
             code: None,
-            description: "remove it with everything else".to_owned(),
+            description: format!("{away} with everything else"),
             freed: file.entry.len,
         });
     }

@@ -10,7 +10,7 @@ use rustix::fs::{FileType, Stat};
 use wakeeper_private_fs::{Folder, FsError, shown};
 
 use super::{LogFacts, read_log};
-use crate::clean::copies::are_of_one_login;
+use crate::login::are_of_one_login;
 
 /// Where it is looked for, below the folder that the session's folder lies in.
 const FOLDERS: [&str; 3] = ["", "logs", "log"];

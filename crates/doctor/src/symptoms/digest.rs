@@ -7,7 +7,7 @@ use std::io::Read;
 use serde::Serialize;
 use wakeeper_model::time::rfc3339;
 
-use super::failures::{Failures, Kind};
+use super::failures::{Failures, Kind, counted, insert_within};
 use super::summary::{Seen, seen};
 use super::{Class, PeerFailures, Reading, Symptom, cause, scan_each, word};
 use crate::address::Address;
@@ -22,6 +22,9 @@ const IDS: usize = 1_000;
 pub struct Unattributed {
     /// How many.
     pub messages: usize,
+    /// There may be more: not all were told apart.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// The last failure, milliseconds since 1970, where the log tells times.
     pub last_ms: Option<i64>,
 }
@@ -48,11 +51,23 @@ pub struct LogFacts {
     /// Contacts whose messages fail.
     #[serde(skip)]
     pub peer_failures: Vec<PeerFailures>,
+    /// There may be more such contacts: not all were told apart.
+    #[serde(skip)]
+    pub more_peers: bool,
+}
+
+impl Unattributed {
+    /// `1 message`, `at least 1000 messages`
+    pub(crate) fn describe(&self) -> String {
+        counted(self.messages, self.at_least, "message")
+    }
 }
 
 #[derive(Debug, Default)]
 struct Tally {
     ids: BTreeSet<String>,
+    /// There were more ids than are told apart.
+    more: bool,
     attempts: usize,
     last_ms: Option<i64>,
     classes: BTreeSet<Class>,
@@ -60,10 +75,8 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, symptom: &Symptom) {
-        if let Some(id) = symptom.message_id.as_deref().filter(|_| self.ids.len() < IDS)
-            && !self.ids.contains(id)
-        {
-            self.ids.insert(id.to_owned());
+        if let Some(id) = symptom.message_id.as_deref().filter(|id| !self.ids.contains(*id)) {
+            self.more |= !insert_within(IDS, &mut self.ids, id.to_owned());
         }
         // One failed message prints one such line, and many others: the others are not counted.
         self.attempts += usize::from(symptom.class == Class::AttemptFailed);
@@ -81,6 +94,8 @@ impl Tally {
 pub struct Digest {
     classes: BTreeMap<Class, usize>,
     peers: BTreeMap<Address, Tally>,
+    /// There were more contacts than are told apart.
+    more_peers: bool,
     nobody: Option<Tally>,
     kinds: BTreeMap<Class, Kind>,
 }
@@ -99,7 +114,10 @@ impl Digest {
             Some(peer) if self.peers.len() < PEERS || self.peers.contains_key(peer) => {
                 self.peers.entry(peer.clone()).or_default().add(symptom);
             }
-            _ => self.nobody.get_or_insert_default().add(symptom),
+            peer => {
+                self.more_peers |= peer.is_some();
+                self.nobody.get_or_insert_default().add(symptom);
+            }
         }
     }
 
@@ -110,6 +128,7 @@ impl Digest {
         let failures = |(peer, tally): (Address, Tally)| PeerFailures {
             peer,
             messages: tally.messages(),
+            at_least: tally.more,
             last_ms: tally.last_ms,
             classes: tally.classes.into_iter().collect(),
         };
@@ -121,6 +140,7 @@ impl Digest {
             named: false,
             seen: seen(self.classes),
             peer_failures: self.peers.into_iter().map(failures).collect(),
+            more_peers: self.more_peers,
         }
     }
 
@@ -145,7 +165,7 @@ impl Digest {
         // Lines without a stack repeat what others count.
         let lone = usize::from(nobody.attempts == 0 && nobody.ids.is_empty() && self.peers.is_empty());
         let messages = ids.max(nobody.attempts).max(lone);
-        (messages > 0).then_some(Unattributed { messages, last_ms: nobody.last_ms })
+        (messages > 0).then_some(Unattributed { messages, at_least: nobody.more, last_ms: nobody.last_ms })
     }
 }
 
@@ -154,6 +174,7 @@ impl LogFacts {
     pub fn add(&mut self, other: Self) {
         self.sources.extend(other.sources);
         self.reading.add(other.reading);
+        self.more_peers |= other.more_peers;
         let mut classes: BTreeMap<Class, usize> =
             self.seen.iter().map(|seen| (seen.class, seen.lines)).collect();
         for more in &other.seen {
@@ -175,6 +196,7 @@ impl LogFacts {
         self.unattributed = match (self.unattributed.take(), other.unattributed) {
             (Some(one), Some(other)) => Some(Unattributed {
                 messages: one.messages + other.messages,
+                at_least: one.at_least || other.at_least,
                 last_ms: one.last_ms.max(other.last_ms),
             }),
             (one, other) => one.or(other),
@@ -188,7 +210,7 @@ impl LogFacts {
             Some(format!("{} × {}: {meaning}", seen.lines, word(seen.class)))
         });
         let failing = (!self.peer_failures.is_empty()).then(|| {
-            let failing = wakeeper_model::plural(self.peer_failures.len(), "contact device");
+            let failing = counted(self.peer_failures.len(), self.more_peers, "contact device");
             format!("messages of {failing} could not be decrypted (Bad MAC)")
         });
         seen.chain(failing).chain(self.failures.iter().map(Failures::describe)).collect()
@@ -215,9 +237,8 @@ impl LogFacts {
             text.push_str("; times without a zone are taken as UTC");
         }
         if let Some(unattributed) = &self.unattributed {
-            let messages = if unattributed.messages == 1 { "message" } else { "messages" };
-            let _ =
-                write!(text, "; {} {messages} failed and the log does not say whose", unattributed.messages);
+            let messages = unattributed.describe();
+            let _ = write!(text, "; {messages} failed and the log does not say whose");
         }
         if let Some(why) = &reading.broke_off {
             let _ = write!(text, "; not all of it was read: {why}");
@@ -321,7 +342,47 @@ mod tests {
         let facts = digest.facts(String::new(), Reading::default());
         assert_eq!(facts.peer_failures.len(), PEERS);
         assert_eq!(facts.peer_failures[0].messages, IDS);
-        assert_eq!(facts.unattributed.unwrap().messages, 9);
+        assert!(facts.peer_failures[0].evidence().contains("at least 1000 messages"));
+        assert!(facts.peer_failures[1].evidence().contains("shows one message"));
+        assert!(
+            facts.told().concat().contains("messages of at least 20000 contact devices"),
+            "{:?}",
+            facts.told()
+        );
+        assert_eq!(facts.unattributed.unwrap().describe(), "9 messages");
+    }
+
+    #[test]
+    fn a_bound_that_was_reached_is_no_exact_number() {
+        let attempt = |class, peer: Option<&str>, id: usize| Symptom {
+            class,
+            peer: peer.and_then(Address::from_any),
+            message_id: Some(format!("{id:09}")),
+            at_ms: None,
+            status: None,
+        };
+        let facts_of = |count: usize| {
+            let mut digest = Digest::default();
+            (0..count).for_each(|id| digest.add(&attempt(Class::BadMac, None, id)));
+            (0..count).for_each(|id| digest.add(&attempt(Class::NoSession, Some("628111"), 10_000 + id)));
+            // What was told before is nothing new.
+            (0..count.min(IDS)).for_each(|id| digest.add(&attempt(Class::BadMac, None, id)));
+            digest.facts("log".to_owned(), Reading::default())
+        };
+        let exact = facts_of(IDS);
+        assert!(exact.describe().contains("; 1000 messages failed"), "{}", exact.describe());
+        assert_eq!(exact.failures[0].describe(), "1000 messages of 1 contact: no session");
+        let mut more = facts_of(IDS + 1);
+        assert!(more.describe().contains("; at least 1000 messages failed"), "{}", more.describe());
+        assert_eq!(more.failures[0].describe(), "at least 1000 messages of 1 contact: no session");
+        let json = serde_json::to_value(&more).unwrap();
+        assert_eq!(
+            (&json["unattributed"]["at_least"], &json["failures"][0]["at_least"]),
+            (&true.into(), &true.into())
+        );
+        assert_eq!(serde_json::to_value(&exact).unwrap()["unattributed"].get("at_least"), None);
+        more.add(exact);
+        assert!(more.describe().contains("; at least 2000 messages failed"), "{}", more.describe());
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Failures {
     pub messages: usize,
     /// Of how many contacts' devices, as far as the log tells them.
     pub contacts: usize,
+    /// There may be more messages, or more contacts: not all were told apart.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// The last of them, milliseconds since 1970, where the log tells times.
     pub last_ms: Option<i64>,
     /// The contacts.
@@ -50,7 +53,7 @@ impl Failures {
 
     /// `6 messages of 1 contact`
     pub(crate) fn messages(&self) -> String {
-        let messages = wakeeper_model::plural(self.messages, "message");
+        let messages = counted(self.messages, self.at_least, "message");
         match self.contacts {
             0 => messages,
             contacts => format!("{messages} of {}", wakeeper_model::plural(contacts, "contact")),
@@ -76,16 +79,33 @@ impl Failures {
     /// Adds what another log says of the same cause.
     pub(super) fn add(&mut self, other: Self) {
         self.messages += other.messages;
+        self.at_least |= other.at_least;
         self.last_ms = self.last_ms.max(other.last_ms);
         self.peers.extend(other.peers);
         self.contacts = self.peers.len();
     }
 }
 
+/// `6 messages`, or `at least 1000 messages` where not all were told apart.
+pub(super) fn counted(count: usize, at_least: bool, word: &str) -> String {
+    format!("{}{}", if at_least { "at least " } else { "" }, wakeeper_model::plural(count, word))
+}
+
+/// Adds an item to a set that holds so many at most. `false` when it would have been one more.
+pub(super) fn insert_within<T: Ord>(most: usize, set: &mut BTreeSet<T>, item: T) -> bool {
+    let known = set.len() < most || set.contains(&item);
+    if known {
+        set.insert(item);
+    }
+    known
+}
+
 /// Counts the messages of one cause.
 #[derive(Debug, Default)]
 pub(super) struct Kind {
     ids: BTreeSet<String>,
+    /// There were more of them, or more contacts, than are told apart.
+    more: bool,
     lines: usize,
     peers: BTreeSet<Address>,
     last_ms: Option<i64>,
@@ -94,14 +114,11 @@ pub(super) struct Kind {
 impl Kind {
     pub(super) fn add(&mut self, symptom: &Symptom) {
         match &symptom.message_id {
-            Some(id) if self.ids.len() < IDS => {
-                self.ids.insert(id.clone());
-            }
-            Some(_) => {}
+            Some(id) => self.more |= !insert_within(IDS, &mut self.ids, id.clone()),
             None => self.lines += 1,
         }
-        if let Some(peer) = symptom.peer.as_ref().filter(|_| self.peers.len() < PEERS) {
-            self.peers.insert(peer.clone());
+        if let Some(peer) = &symptom.peer {
+            self.more |= !insert_within(PEERS, &mut self.peers, peer.clone());
         }
         self.last_ms = self.last_ms.max(symptom.at_ms);
     }
@@ -115,6 +132,7 @@ impl Kind {
             class,
             messages,
             contacts: self.peers.len(),
+            at_least: self.more,
             last_ms: self.last_ms,
             peers: self.peers,
         })

@@ -54,8 +54,8 @@ const SPELLINGS: &[&str] = &[
     r"\b(?P<d>\d{1,2}) (?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?P<y>[12]\d{3}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?: (?P<z>GMT|UTC|[+-]\d{4})\b)?",
 ];
 
-/// Milliseconds or seconds since 1970 at the very beginning: CloudWatch's CSV, old pino-pretty, `dmesg`-like exports.
-const EPOCH: &str = r#"^[\["(]?(?P<e>1\d{12})(?P<end>[\]")]? ?[,\s:])|^[\["(]?(?P<e2>1\d{9}\.\d{1,9})(?P<end2>[\]")]? ?[,\s:])"#;
+/// Milliseconds, nanoseconds or seconds since 1970 at the very beginning: CloudWatch's CSV, old pino-pretty, Loki's exports.
+const EPOCH: &str = r#"^[\["(]?(?P<e>1\d{12}(?:\d{6})?)(?P<end>[\]")]? ?[,\s:])|^[\["(]?(?P<e2>1\d{9}\.\d{1,9})(?P<end2>[\]")]? ?[,\s:])"#;
 
 static SPELLED: LazyLock<Vec<Regex>> =
     LazyLock::new(|| SPELLINGS.iter().filter_map(|pattern| compiled(pattern)).collect());
@@ -160,7 +160,8 @@ fn since_1970(digits: &str) -> Option<Moment> {
 
 /// The time that a JSON line tells, under any of the names that loggers give it.
 pub(super) fn of_json(value: &Value<'_>, now_ms: Option<i64>) -> Option<Moment> {
-    const NAMES: &[&str] = &["time", "timestamp", "@timestamp", "ts", "date"];
+    const NAMES: &[&str] =
+        &["time", "timestamp", "@timestamp", "ts", "date", "ISODATE", "TimeGenerated", "receiveTimestamp"];
     NAMES.iter().filter_map(|name| value.get(name)).find_map(|value| of_value(value, now_ms))
 }
 
@@ -201,6 +202,7 @@ mod tests {
             "[1795168840123] INFO (7 on host): failed",
             "\"1795168840123\",\"failed\"",
             "1795168840.123 failed",
+            "1795168840123000000\tfailed",
             "Thu Nov 20 2026 07:00:40.123 GMT-0300 (Brasilia) failed",
         ] {
             assert_eq!(at(line), Some((AT, true)), "{line}");

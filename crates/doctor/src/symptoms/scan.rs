@@ -17,6 +17,16 @@ const FRAMES: usize = 24;
 /// So many symptoms may wait for a frame.
 const WAITING: usize = 256;
 
+/// The rows that a line may match.
+fn rows_in(line: &[u8]) -> RowSet {
+    let (mut rows, mut from) = (RowSet::default(), 0);
+    while let Some((at, of_needle)) = TABLES.needles.next(line, from) {
+        rows.add(of_needle);
+        from = at + 1;
+    }
+    rows
+}
+
 /// Reads lines one after the other.
 #[derive(Debug, Default)]
 pub struct Scanner {
@@ -44,18 +54,12 @@ impl Scanner {
         let mut out = Vec::new();
         let line = line.as_ref();
         let line = unwrap(&line[..line.len().min(LINE_LIMIT)], self.now_ms);
-        let mut rows = RowSet::default();
-        let mut from = 0;
-        while let Some((at, of_needle)) = TABLES.needles.next(&line.text, from) {
-            rows.add(of_needle);
-            from = at + 1;
-        }
         self.reading.lines += 1;
         self.reading.saw(line.at);
         if self.reading.samples() {
             self.reading.sample(&line);
         }
-        self.read(&line, rows, &mut |symptom| out.push(symptom));
+        self.read_all(&line, rows_in(&line.text), &mut |symptom| out.push(symptom));
         out
     }
 
@@ -94,7 +98,7 @@ impl Scanner {
             if continues(&line.text) {
                 self.catch_up(&text[caught_up..start]);
             }
-            self.read(&line, rows, sink);
+            self.read_all(&line, rows, sink);
             caught_up = done;
         }
         self.pass(&text[done..], sink);
@@ -119,7 +123,13 @@ impl Scanner {
             }
             end = start - 1;
         }
-        lines.iter().rev().for_each(|line| self.record.add(line));
+        for line in lines.iter().rev() {
+            if line.is_several() {
+                line.parts(self.now_ms).iter().for_each(|part| self.record.add(part));
+            } else {
+                self.record.add(line);
+            }
+        }
     }
 
     /// Passes over lines of no interest: a stack does not go on for ever.
@@ -143,6 +153,18 @@ impl Scanner {
         if frame.is_some() || self.lines_waited >= FRAMES {
             self.settle(frame.as_ref(), sink);
         }
+    }
+
+    /// Reads the line, or the lines that a record of JSON holds.
+    fn read_all(&mut self, line: &Line<'_>, rows: RowSet, sink: &mut impl FnMut(Symptom)) {
+        if !line.is_several() {
+            return self.read(line, rows, sink);
+        }
+        let understood = self.reading.understood;
+        for part in line.parts(self.now_ms) {
+            self.read(&part, rows_in(&part.text), sink);
+        }
+        self.reading.understood = self.reading.understood.min(understood + 1);
     }
 
     /// Reads one line that may match these rows.

@@ -1,5 +1,6 @@
 //! Reads a whole log in one pass and within bounds, however long it is and whatever it says.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use super::Symptom;
@@ -49,6 +50,7 @@ pub fn scan_each(
         let rest = if read == 0 || (whole == 0 && filled == block.len()) { filled } else { whole };
         // A first look at a pipe may bring a line or two, which tell little of how the rest is written.
         let waits = !blocks.begun && read > 0 && filled < block.len() / 2;
+        let rest = if read == 0 || waits { rest } else { blocks.end_of(&block[..rest]) };
         if rest > 0 && !waits {
             let skipped =
                 if overlong { memchr::memchr(b'\n', &block[..rest]).map_or(rest, |end| end + 1) } else { 0 };
@@ -77,23 +79,31 @@ struct Blocks {
 }
 
 impl Blocks {
+    /// How much of a block can be read before more of it comes.
+    fn end_of(&mut self, block: &[u8]) -> usize {
+        if !self.begun {
+            self.width = broken::width(block);
+        }
+        let end = self.width.map_or(block.len(), |width| broken::end_of_whole(block, width));
+        if end == 0 { block.len() } else { end }
+    }
+
     fn read(&mut self, block: &[u8], sink: &mut impl FnMut(Symptom)) {
         if block.is_empty() {
             return;
         }
         let ends = memchr::memchr_iter(b'\n', block).count() as u64;
         self.scanner.reading.lines += ends + u64::from(!block.ends_with(b"\n"));
-        if !std::mem::replace(&mut self.begun, true) {
+        let begins = !std::mem::replace(&mut self.begun, true);
+        if begins && self.width.is_none() {
             self.width = broken::width(block);
-            if self.width.is_some() {
-                self.scanner.reading.layouts.insert(Layout::Broken);
-            }
-            block.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
         }
-        self.scanner.sample_end(block);
-        match self.width {
-            Some(width) => self.scanner.lines(&broken::join(block, width), sink),
-            None => self.scanner.lines(block, sink),
+        let text = self.width.map_or(Cow::Borrowed(block), |width| Cow::Owned(broken::join(block, width)));
+        if begins {
+            self.scanner.reading.layouts.extend(self.width.map(|_| Layout::Broken));
+            text.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
         }
+        self.scanner.sample_end(&text);
+        self.scanner.lines(&text, sink);
     }
 }

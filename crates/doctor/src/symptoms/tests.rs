@@ -177,3 +177,102 @@ proptest::proptest! {
         proptest::prop_assert_eq!(compiled.is_match(line.as_bytes()), compiled.regex.is_match(line.as_bytes()), "{}", line);
     }
 }
+
+/// Four messages of one contact that fail, as libsignal and pino write them; each item is what one call prints.
+fn failing_calls() -> Vec<String> {
+    let one = |n: usize| {
+        [
+            "Failed to decrypt message with any known session...\n".to_owned(),
+            "Session error:Error: Bad MAC Error: Bad MAC\n    at Object.verifyMAC (/app/node_modules/libsignal/src/crypto.js:87:15)\n    \
+             at async 5511900000002.3 [as awaitable] (/app/node_modules/libsignal/src/session_cipher.js:171:28)\n"
+                .to_owned(),
+            format!(
+                "{{\"level\":50,\"key\":{{\"remoteJid\":\"5511900000002:3@s.whatsapp.net\",\"id\":\"3EB0AA{n}\"}},\"err\":{{\"type\":\"SessionError\",\
+                 \"message\":\"No matching sessions found for message\"}},\"msg\":\"failed to decrypt message\"}}\n"
+            ),
+        ]
+    };
+    (0..4).flat_map(one).collect()
+}
+
+#[test]
+fn what_wraps_a_log_takes_nothing_from_it() {
+    type Wrap = fn(&str) -> String;
+    fn quoted(text: &str) -> String {
+        serde_json::to_string(text).unwrap()
+    }
+    const AT: &str = "\"2026-11-20T10:00:40.123Z\"";
+    let docker: Wrap = |line| format!("{{\"log\":{},\"stream\":\"stderr\",\"time\":{AT}}}\n", quoted(line));
+    let pm2: Wrap = |text| {
+        format!(
+            "{{\"message\":{},\"timestamp\":{AT},\"type\":\"err\",\"process_id\":0,\"app_name\":\"bot\"}}\n",
+            quoted(text)
+        )
+    };
+    let winston: Wrap = |text| {
+        format!("{{\"level\":\"error\",\"message\":{},\"timestamp\":{AT}}}\n", quoted(text.trim_end()))
+    };
+    let line: Wrap = |line| format!("{{\"line\":{}}}\n", quoted(line.trim_end()));
+    let journal: Wrap = |line| {
+        format!("{{\"MESSAGE\":{},\"__REALTIME_TIMESTAMP\":\"1795168840123000\"}}\n", quoted(line.trim_end()))
+    };
+    let google: Wrap = |line| format!("{{\"textPayload\":{},\"timestamp\":{AT}}}\n", quoted(line.trim_end()));
+    let calls = failing_calls();
+    let lines: Vec<String> =
+        calls.iter().flat_map(|call| call.lines()).map(|line| line.to_owned() + "\n").collect();
+    let read = |log: &str| read_log(log.as_bytes(), "log".to_owned(), None).unwrap();
+    let plain = read(&lines.concat());
+    assert_eq!((plain.peer_failures.len(), plain.peer_failures[0].messages), (1, 4));
+    for (what, pieces) in [("lines", &lines), ("calls", &calls)] {
+        for (name, wraps) in [
+            ("docker", &[docker][..]),
+            ("pm2", &[pm2]),
+            ("winston", &[winston]),
+            ("line", &[line]),
+            ("journald", &[journal]),
+            ("google", &[google]),
+            ("winston in docker", &[winston, docker]),
+            ("pm2 in journald", &[pm2, journal]),
+            ("docker in docker", &[docker, docker]),
+            ("line in google", &[line, google]),
+        ] {
+            let wrap = |piece: &String| wraps.iter().fold(piece.clone(), |text, wrap| wrap(&text));
+            let log: String = pieces.iter().map(wrap).collect();
+            let mut facts = read(&log);
+            let dated = !wraps.iter().all(|wrap| std::ptr::fn_addr_eq(*wrap, line));
+            assert_eq!(facts.reading.from_ms.is_some(), dated, "{name}: {what}: {log}");
+            assert!(facts.reading.understood <= facts.reading.lines, "{name}: {what}");
+            facts.peer_failures[0].last_ms = None;
+            assert_eq!(facts.peer_failures, plain.peer_failures, "{name}: {what}: {log}");
+            assert_eq!(facts.unattributed, plain.unattributed, "{name}: {what}");
+            // As the monitor reads, line by line.
+            let mut live = Scanner::at(None);
+            let mut symptoms: Vec<_> = log.lines().flat_map(|line| live.line(line)).collect();
+            symptoms.append(&mut live.finish());
+            for symptom in &mut symptoms {
+                symptom.at_ms = None;
+            }
+            assert_eq!(peer_failures(&symptoms), plain.peer_failures, "{name}: {what}, line by line");
+        }
+    }
+}
+
+#[test]
+fn records_over_several_lines_hold_a_log_too() {
+    let read = |log: &str| read_log(log.as_bytes(), "log".to_owned(), None).unwrap();
+    let calls = failing_calls();
+    let plain = read(&calls.concat());
+    let lines: Vec<&str> = calls.iter().flat_map(|call| call.lines()).collect();
+    for name in ["line", "textPayload", "MESSAGE"] {
+        for pieces in [lines.clone(), calls.iter().map(String::as_str).collect()] {
+            let record = |text: &&str| serde_json::json!({ name: text, "timestamp": "1795168840123000000", "labels": { "app": "bot" } });
+            let saved: Vec<_> = pieces.iter().map(record).collect();
+            let facts = read(&serde_json::to_string_pretty(&saved).unwrap());
+            assert_eq!(
+                (facts.peer_failures, facts.unattributed),
+                (plain.peer_failures.clone(), None),
+                "{name}"
+            );
+        }
+    }
+}

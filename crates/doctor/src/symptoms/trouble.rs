@@ -1,5 +1,6 @@
 //! What logs say of one contact, summed up.
 
+use super::failures::counted;
 use super::{Class, same_device};
 use crate::address::Address;
 use crate::state::SessionState;
@@ -11,6 +12,8 @@ pub struct PeerFailures {
     pub peer: Address,
     /// How many different messages failed.
     pub messages: usize,
+    /// There may be more: not all were told apart.
+    pub at_least: bool,
     /// The last failure, milliseconds since 1970, where the log tells times.
     pub last_ms: Option<i64>,
     /// What was seen.
@@ -21,6 +24,7 @@ impl PeerFailures {
     /// Adds what another log says of the same device.
     pub(super) fn add(&mut self, other: Self) {
         self.messages += other.messages;
+        self.at_least |= other.at_least;
         self.last_ms = self.last_ms.max(other.last_ms);
         self.classes.extend(other.classes);
         self.classes.sort_unstable();
@@ -34,9 +38,10 @@ impl PeerFailures {
 
     pub(crate) fn evidence(&self) -> String {
         let what = if self.classes.contains(&Class::ChainClosed) { "Chain closed" } else { "Bad MAC" };
-        match self.messages {
-            1 => format!("the log shows one message that could not be decrypted ({what})"),
-            count => format!("the log shows {count} messages that could not be decrypted ({what})"),
-        }
+        let messages = match self.messages {
+            1 => "one message".to_owned(),
+            count => counted(count, self.at_least, "message"),
+        };
+        format!("the log shows {messages} that could not be decrypted ({what})")
     }
 }

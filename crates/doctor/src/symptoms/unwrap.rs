@@ -1,15 +1,17 @@
-//! Takes off what others put around a line: Docker's json-file, compose, kubectl, journald, syslog, Heroku, CSV, pm2, colours.
-//! What is left is what the gateway printed, with its indentation, and the time that was told on the way.
+//! Takes off what others put around a line: compose, kubectl, journald, syslog, Heroku, CSV, pm2, colours, and the JSON records of
+//! Docker, pm2, winston and collectors of logs (`envelope.rs`). What is left is what the gateway printed, with its indentation,
+//! and the time that was told on the way.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::moment::{self, Moment};
-use crate::json::{self, Kind, Value};
+use crate::json;
+
+mod envelope;
 
 /// So many wrappers may lie around each other.
 const WRAPPERS: usize = 6;
@@ -19,7 +21,7 @@ const WRAPPERS: usize = 6;
 pub enum Layout {
     /// The file of Docker's `json-file` driver.
     DockerJson,
-    /// Another JSON record around each line: journald, CloudWatch, Google Cloud.
+    /// Another JSON record around each line: journald, pm2, CloudWatch, Google Cloud, collectors of logs.
     JsonEnvelope,
     /// A name and a bar before each line: compose, pm2.
     Named,
@@ -60,9 +62,14 @@ impl Layout {
     pub(super) fn is_loggers(self) -> bool {
         matches!(self, Self::JsonLines | Self::PinoPretty | Self::Whatsmeow)
     }
+
+    /// It is a record of JSON around a line, which was whole.
+    pub(super) fn is_a_record(self) -> bool {
+        matches!(self, Self::DockerJson | Self::JsonEnvelope | Self::JsonLines)
+    }
 }
 
-/// A line as the gateway printed it.
+/// A line as the gateway printed it. A record of JSON may hold several, see [`Line::parts`].
 #[derive(Debug, Clone)]
 pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, [u8]>,
@@ -82,6 +89,8 @@ struct Patterns {
     rfc5424: Regex,
     pretty: Regex,
     whatsmeow: Regex,
+    tag: Regex,
+    labels: Regex,
 }
 
 static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
@@ -97,6 +106,8 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
             r"^(?:\[[^\]]{8,40}\] )?(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)(?: \([^)]{1,80}\)|\t?\[[^\]]{1,40}\]): ",
         )?,
         whatsmeow: of(r"(?:^|[\s\]])\[[\w/ -]{1,60} (?:DEBUG|INFO|WARN|ERROR)\] ")?,
+        tag: of(r"^[\w.*/-]{1,200}\t")?,
+        labels: of(r#"^\{(?:[\w.]{1,60}="(?:[^"\\]|\\.){0,300}",? ?){0,40}\}[ \t]"#)?,
     })
 });
 
@@ -114,10 +125,19 @@ pub(super) fn unwrap(line: &[u8], now_ms: Option<i64>) -> Line<'_> {
         if line.text.last() == Some(&b'\r') {
             line.cut_end(1);
         }
+        if line.is_several() {
+            return line;
+        }
         let taken = match line.text.first() {
-            Some(b'{') => line.open_envelope(now_ms),
-            // What is indented has nothing around it any more.
-            Some(b' ' | b'\t') | None => false,
+            Some(b'{') => line.open_envelope(now_ms) || line.take_labels(patterns),
+            // `journalctl -o json-seq` puts this before each record.
+            Some(0x1e) => {
+                line.cut_start(1);
+                true
+            }
+            // What is indented has nothing else around it.
+            Some(b' ' | b'\t') => line.open_member(),
+            None => false,
             Some(_) => line.take_prefix(patterns, &mut syslog, now_ms),
         };
         if !taken {
@@ -180,6 +200,7 @@ impl Line<'_> {
         }
         let timed = self.at.is_some();
         let bar = memchr::memchr(b'|', &self.text[..self.text.len().min(110)]).is_some();
+        let record = timed && memchr::memmem::find(&self.text[..self.text.len().min(203)], b"\t{").is_some();
         let tried = [
             (bar, &patterns.named, Layout::Named),
             (self.text[0] == b'[', &patterns.pod, Layout::Kubernetes),
@@ -187,6 +208,8 @@ impl Line<'_> {
             (timed, &patterns.dyno, Layout::Syslog),
             (timed, &patterns.process, Layout::Syslog),
             (timed && *syslog, &patterns.rfc5424, Layout::Syslog),
+            // fluentd's files: a time, a tag and a record of JSON.
+            (record, &patterns.tag, Layout::JsonEnvelope),
         ];
         for (worth, pattern, layout) in tried {
             if worth && let Some(end) = pattern.find(&self.text).map(|found| found.end()) {
@@ -199,6 +222,16 @@ impl Line<'_> {
             }
         }
         false
+    }
+
+    /// What `logcli` writes between the time and the line: `{app="bot"} `.
+    fn take_labels(&mut self, patterns: &Patterns) -> bool {
+        let found = self.at.and_then(|_| patterns.labels.find(&self.text)).map(|found| found.end());
+        found.is_some_and(|end| {
+            self.cut_start(end);
+            self.layouts.insert(Layout::Named);
+            true
+        })
     }
 
     /// The time that the line begins with, and what stands around it: brackets, a colon, the comma and quotes of CSV.
@@ -249,51 +282,6 @@ impl Line<'_> {
         }
         self.text = Cow::Owned(plain);
     }
-
-    /// A JSON record that holds the line as a text.
-    fn open_envelope(&mut self, now_ms: Option<i64>) -> bool {
-        static MARKS: LazyLock<[Finder<'_>; 4]> = LazyLock::new(|| {
-            ["\"stream\":", "\"__REALTIME_TIMESTAMP\"", "\"ingestionTime\"", "\"textPayload\""]
-                .map(Finder::new)
-        });
-        if !MARKS.iter().any(|mark| mark.find(&self.text).is_some()) {
-            return false;
-        }
-        let Ok(value) = json::parse(self.text.trim_ascii_end()) else { return false };
-        let Some((inner, layout)) = enveloped(&value) else { return false };
-        let at = match value.get("__REALTIME_TIMESTAMP") {
-            Some(micros) => moment::of_value(micros, now_ms),
-            None => moment::of_json(&value, now_ms),
-        };
-        let inner = inner.strip_suffix(b"\n").map(<[u8]>::to_vec).unwrap_or(inner);
-        self.at = Moment::surer(at, self.at);
-        self.text = Cow::Owned(if inner.contains(&0x1b) { without_colours(&inner) } else { inner });
-        self.layouts.insert(layout);
-        true
-    }
-}
-
-/// The line in a record, and whose record it is.
-fn enveloped(value: &Value<'_>) -> Option<(Vec<u8>, Layout)> {
-    let text = |name| value.get(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec());
-    if value.get("stream").is_some()
-        && let Some(log) = text("log")
-    {
-        return Some((log, Layout::DockerJson));
-    }
-    if let Some(message) = value.get("MESSAGE").filter(|_| value.get("__REALTIME_TIMESTAMP").is_some()) {
-        // What is not text is a list of bytes there.
-        let bytes = || {
-            message.items().iter().filter_map(|item| item.as_i64().and_then(|byte| u8::try_from(byte).ok()))
-        };
-        let text = match &message.kind {
-            Kind::String(text) => text.as_bytes().to_vec(),
-            _ => bytes().collect(),
-        };
-        return Some((text, Layout::JsonEnvelope));
-    }
-    let named = if value.get("ingestionTime").is_some() { "message" } else { "textPayload" };
-    text(named).map(|text| (text, Layout::JsonEnvelope))
 }
 
 /// Removes the codes that colour terminals.

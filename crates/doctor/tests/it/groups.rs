@@ -62,6 +62,29 @@ fn one_group_is_reset_and_nothing_else() {
 }
 
 #[test]
+fn a_group_without_a_key_of_ours_is_told_beside_those_that_are_known() {
+    let about = |dir: &Path, group: &str| {
+        let groups = [group.to_owned()];
+        let options = Options { groups: &groups, ..Options::at(NOW_MS) };
+        let report = examine(dir, &options).unwrap();
+        assert!(report.healthy, "{report:?}");
+        let outcome = cleaned(dir, &options);
+        assert!(!outcome.applied && outcome.plan.is_empty(), "{outcome:?}");
+        outcome.notes.concat()
+    };
+    let dir = two_groups();
+    let told = about(dir.path(), "120363999999999999@g.us");
+    assert!(
+        told.contains("knows no group 120363999999999999@g.us; it knows 120363000000000001@g.us"),
+        "{told}"
+    );
+    std::fs::remove_file(dir.path().join(MEMORY)).unwrap();
+    std::fs::remove_file(dir.path().join(OWN_KEY)).unwrap();
+    let told = about(dir.path(), "120363000000000001@g.us");
+    assert!(told.contains("no sender key of its own for group 120363000000000001@g.us"), "{told}");
+}
+
+#[test]
 fn a_named_contact_is_told_our_sender_keys_again() {
     // By the phone number, by the LID, and one device of it.
     for (named, gone, kept) in [

@@ -8,6 +8,7 @@ use wakeeper_doctor::examine::Options;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::restore::{RestoreOptions, What, restore};
 use wakeeper_doctor::source::Folder;
+use wakeeper_doctor::symptoms::{LogFacts, read_log};
 use wakeeper_doctor::{Repair, Severity, backup, examine};
 
 use crate::support::{NOW_MS, contents, copy};
@@ -241,5 +242,42 @@ fn an_undamaged_folder_is_never_touched() {
         }
         assert_eq!(contents(dir.path()), before);
         assert_eq!(std::fs::read_dir(shelf.path()).unwrap().count(), 0);
+    }
+}
+
+/// A folder of files that nobody knows; at least one.
+fn strange_files() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    let file = ("[a-z]{3,12}(\\.(txt|json|db|log))?", proptest::collection::vec(any::<u8>(), 0..80));
+    proptest::collection::vec(file, 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// A folder and a log are healthy together when something of both was understood, and not otherwise.
+    #[test]
+    fn what_was_not_understood_is_never_healthy(
+        strange in proptest::option::of(strange_files()),
+        noise in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
+    ) {
+        let dir = match &strange {
+            None => copy("logs/auth_info"),
+            Some(files) => {
+                let dir = tempfile::tempdir().unwrap();
+                for (name, content) in files {
+                    std::fs::write(dir.path().join(name), content).unwrap();
+                }
+                dir
+            }
+        };
+        let quiet = b"{\"level\":30,\"time\":1795168840123,\"msg\":\"connected to WA\"}\n".to_vec();
+        let Ok(log) = read_log(&noise.clone().unwrap_or(quiet)[..], "x.log".to_owned(), None) else { return Ok(()) };
+        let log = LogFacts { named: true, ..log };
+        let options = Options { peer_failures: &log.peer_failures, log: Some(&log), ..Options::at(NOW_MS) };
+        let report = examine(dir.path(), &options).unwrap();
+        if strange.is_none() && noise.is_none() {
+            prop_assert!(report.healthy, "{:?}", report.findings);
+        }
+        let understood = strange.is_none() && log.reading.is_understood();
+        prop_assert!(understood || !report.healthy, "{:?}", report.findings);
     }
 }

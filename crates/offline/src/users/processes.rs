@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 const RUNTIMES: [&str; 3] = ["node", "bun", "deno"];
 /// What Node calls the thread that the kernel names a process by.
 const NODE_THREADS: [&str; 2] = ["MainThread", "node-MainThread"];
+/// Parts of the names of whatsmeow's gateways and of ours, which are programs of their own: GOWA, mautrix-whatsapp and
+/// whatsapp-bridge, wuzapi, WAHA's GOWS, evolution-go, wakeeper.
+const GATEWAYS: [&str; 8] =
+    ["whatsapp", "whatsap", "whatsmeow", "wuzapi", "gowa", "gows", "evolution-go", "wakeeper"];
 /// So far above a file its folder is searched: a gateway's databases lie three folders deep.
 const ABOVE_FILE: usize = 4;
 /// So many mounts of a process are looked at.
@@ -47,7 +51,7 @@ impl fmt::Display for User {
 pub struct Seen {
     /// Who uses it.
     pub users: Vec<User>,
-    /// Runtimes of gateways that could not be looked into.
+    /// Runtimes of gateways, and gateways, that could not be looked into.
     pub hidden: Vec<User>,
     /// The kernel tells nothing of other processes at all.
     pub blind: bool,
@@ -97,7 +101,7 @@ fn look(is_user: impl Fn(u32) -> Option<bool>) -> Seen {
     for pid in pids.filter(|pid| !ours.contains(pid)) {
         match is_user(pid) {
             Some(true) => seen.users.push(user(pid)),
-            None if is_runtime(pid) => seen.hidden.push(user(pid)),
+            None if is_runtime(pid) || is_gateway(&names(pid)) => seen.hidden.push(user(pid)),
             Some(false) | None => {}
         }
     }
@@ -205,25 +209,38 @@ fn is_runtime(pid: u32) -> bool {
     RUNTIMES.contains(&program(pid).as_str())
 }
 
+/// Whether a program calls itself as a gateway does that is a program of its own.
+fn is_gateway(names: &[String; 2]) -> bool {
+    let is_one = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        GATEWAYS.iter().any(|gateway| name.contains(gateway))
+    };
+    names.iter().any(is_one)
+}
+
+/// What a process calls itself, and what it was started as: everybody may know both.
+fn names(pid: u32) -> [String; 2] {
+    let own = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let first = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let first =
+        String::from_utf8_lossy(first.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
+    let called = Path::new(&first).file_name().map(|name| name.to_string_lossy().into_owned());
+    [own.trim().to_owned(), called.unwrap_or_default()]
+}
+
 /// The name of a process's program; of another user's process only what it calls itself is told.
 fn program(pid: u32) -> String {
     let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Some(name) = fs::read_link(format!("/proc/{pid}/exe")).ok().as_deref().and_then(last) {
         return name;
     }
-    let own = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let own = own.trim();
-    let first = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let first =
-        String::from_utf8_lossy(first.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
-    let called = last(Path::new(&first)).unwrap_or_default();
-    let names = [own, called.as_str()];
-    let runtime = RUNTIMES.iter().find(|runtime| names.contains(runtime));
+    let [own, called] = names(pid);
+    let runtime = RUNTIMES.iter().find(|runtime| [own.as_str(), &called].contains(runtime));
     match runtime {
         Some(runtime) => (*runtime).to_owned(),
-        None if NODE_THREADS.contains(&own) => "node".to_owned(),
+        None if NODE_THREADS.contains(&own.as_str()) => "node".to_owned(),
         None if own.is_empty() => "unknown".to_owned(),
-        None => own.to_owned(),
+        None => own,
     }
 }
 
@@ -256,6 +273,24 @@ mod tests {
         assert_eq!(container_of("0::/user.slice/user-1000.slice\n"), None);
         let user = User { pid: 7, program: "node".to_owned(), container: Some(id) };
         assert_eq!(user.to_string(), "process 7 (node) in container 3f9a1b2c3f9a");
+    }
+
+    #[test]
+    fn gateways_that_are_programs_of_their_own_are_known_by_name() {
+        let names = |own: &str, called: &str| [own.to_owned(), called.to_owned()];
+        for (own, called) in [
+            ("whatsapp", "whatsapp"),
+            ("wuzapi", ""),
+            ("mautrix-whatsap", "mautrix-whatsapp"),
+            ("x", "GOWS"),
+            ("wakeeper", ""),
+        ] {
+            assert!(is_gateway(&names(own, called)), "{own} {called}");
+        }
+        for (own, called) in [("sshd", "/usr/sbin/sshd"), ("postgres", ""), ("", ""), ("go", "go")] {
+            assert!(!is_gateway(&names(own, called)), "{own} {called}");
+        }
+        assert_eq!(super::names(std::process::id())[1], program(std::process::id()));
     }
 
     #[test]

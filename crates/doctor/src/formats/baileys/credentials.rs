@@ -144,6 +144,11 @@ impl Credentials {
         counters.into_iter().flatten().filter_map(pre_key_id).max()
     }
 
+    /// Whether nothing is wrong with them: no field is damaged, and each private key belongs to its public one.
+    pub fn is_sound(&self) -> bool {
+        self.defects.is_empty() && self.pairs().all(|(_, pair)| pair.matches())
+    }
+
     /// Whether a phone linked this device: it signed `account`. `me` alone only says that a pairing code was asked for.
     pub fn is_linked(&self) -> bool {
         self.me.is_some() && self.account.is_some()

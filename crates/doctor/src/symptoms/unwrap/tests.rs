@@ -10,7 +10,7 @@ fn unwrapped(line: &str) -> (String, Option<i64>, Vec<Layout>) {
 
 #[test]
 fn everything_around_a_line_is_taken_off() {
-    use Layout::{Csv, DockerJson, JsonEnvelope, Kubernetes, Named, Syslog};
+    use Layout::{Csv, DockerJson, JsonEnvelope, JsonLines, Kubernetes, Named, Syslog};
     for (line, layouts) in [
         (
             r#"{"log":"    at x.js:1\n","stream":"stderr","time":"2026-11-20T10:00:40.123Z"}"#,
@@ -33,6 +33,43 @@ fn everything_around_a_line_is_taken_off() {
             &[JsonEnvelope],
         ),
         (r#"{"textPayload":"    at x.js:1","timestamp":"2026-11-20T10:00:40.123456Z"}"#, &[JsonEnvelope]),
+        // pm2, winston, fluentd, fluent-bit, Loki, Azure, syslog-ng.
+        (
+            r#"{"message":"    at x.js:1\n","timestamp":"2026-11-20T07:00:40.123-03:00","type":"out","process_id":0,"app_name":"bot"}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            r#"{"level":"info","message":"    at x.js:1","service":"bot","timestamp":"2026-11-20T10:00:40.123Z"}"#,
+            &[JsonLines],
+        ),
+        (r#"{"date":1795168840.123,"log":"    at x.js:1","stream":"stderr"}"#, &[DockerJson]),
+        (
+            r#"{"log":"    at x.js:1","container_name":"/bot","source":"stdout","@timestamp":"2026-11-20T10:00:40.123Z"}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            r#"{"line":"    at x.js:1","timestamp":"1795168840123000000","labels":{"app":"bot"},"fields":{}}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            "2026-11-20T10:00:40.123+00:00\tdocker.bot\t{\"log\":\"    at x.js:1\",\"container_id\":\"a\"}",
+            &[JsonEnvelope],
+        ),
+        (r#"2026-11-20T10:00:40.123Z {app="bot", pod="b-1"}     at x.js:1"#, &[Named]),
+        ("2026-11-20T10:00:40.123Z {}     at x.js:1", &[Named]),
+        (r#"{"TimeGenerated":"2026-11-20T10:00:40.123Z","LogMessage":"    at x.js:1"}"#, &[JsonEnvelope]),
+        (
+            r#"{"MESSAGE":"    at x.js:1","HOST":"h","ISODATE":"2026-11-20T10:00:40.123+00:00"}"#,
+            &[JsonEnvelope],
+        ),
+        (
+            "\u{1e}{\"MESSAGE\":\"    at x.js:1\",\"__REALTIME_TIMESTAMP\":\"1795168840123000\"}",
+            &[JsonEnvelope],
+        ),
+        (
+            r#"{"jsonPayload":{"message":"    at x.js:1"},"timestamp":"2026-11-20T10:00:40.123Z","severity":"INFO"}"#,
+            &[JsonEnvelope],
+        ),
         ("whatsapp-1  | 2026-11-20T10:00:40.123456789Z     at x.js:1", &[Named]),
         ("2026-11-20T10:00:40.123Z 0|bot  |     at x.js:1", &[Named]),
         ("bot.1.x7k2@node-1    | 2026-11-20T10:00:40.123Z     at x.js:1", &[Named]),
@@ -73,12 +110,49 @@ fn wrappers_lie_around_each_other() {
 }
 
 #[test]
+fn a_loggers_record_in_another_record_is_opened() {
+    let inner = r#"{"level":50,"msg":"x","key":{"id":"y"}}"#;
+    let quoted = serde_json::to_string(inner).unwrap();
+    for line in [
+        format!(r#"{{"insertId":"a","jsonPayload":{inner},"timestamp":"2026-11-20T10:00:40.123Z"}}"#),
+        format!(r#"{{"log":{inner},"time":"2026-11-20T10:00:40.123Z"}}"#),
+        format!(r#"{{"level":30,"time":1795168840123,"msg":{quoted}}}"#),
+        format!(r#"{{"message":{quoted},"timestamp":1795168840123,"type":"out","app_name":"bot"}}"#),
+        format!(
+            r#"{{"time":"2026-11-20T10:00:40.123Z","log":{}}}"#,
+            serde_json::to_string(&format!(r#"{{"line":{quoted},"source":"stdout"}}"#)).unwrap()
+        ),
+    ] {
+        let (text, at, _) = unwrapped(&line);
+        assert_eq!((text.as_str(), at), (inner, Some(AT)), "{line}");
+    }
+}
+
+#[test]
+fn several_lines_in_one_record_are_read_one_by_one() {
+    let text =
+        "Failed to decrypt message with any known session...\nSession error:Error: Bad MAC\n    at x.js:1\n";
+    let text = serde_json::to_string(text).unwrap();
+    let line =
+        format!(r#"{{"message":{text},"timestamp":"2026-11-20T10:00:40.123Z","type":"err","process_id":0}}"#);
+    let line = unwrap(line.as_bytes(), None);
+    let parts = line.parts(None);
+    let texts: Vec<_> = parts.iter().map(|part| String::from_utf8_lossy(&part.text)).collect();
+    assert_eq!(texts.len(), 3);
+    assert_eq!(texts[2], "    at x.js:1");
+    assert!(parts.iter().all(|part| part.at.is_some_and(|at| at.at_ms == AT)), "{parts:?}");
+}
+
+#[test]
 fn what_the_gateway_printed_stays() {
     for line in [
         "Session error:Error: Bad MAC Error: Bad MAC",
         "    at async 5511900000002.3 [as awaitable] (/app/x.js:1:1)",
         r#"{"level":50,"stream":"x","msg":"no log"}"#,
-        r#"{"log":"text of an application"}"#,
+        r#"{"text":"log of an application"}"#,
+        r#"{"level":50,"message":"failed to decrypt message","key":{"id":"x"}}"#,
+        r#"{"level":30,"msg":"message of an application"}"#,
+        r#"{"log":7,"line":null,"message":{"text":"x"}}"#,
         "key: value | other",
         "",
         "[Client WARN] Error decrypting message 3EB0A",
