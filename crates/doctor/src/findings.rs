@@ -352,7 +352,7 @@ pub fn is_told_by_more(code: Code) -> bool {
 }
 
 /// Whether a code is of the finding that there is no login yet.
-pub(crate) fn is_of_no_login(code: Code) -> bool {
+pub fn is_of_no_login(code: Code) -> bool {
     code == credentials_not_linked::CODE
 }
 
@@ -438,8 +438,13 @@ pub(crate) fn moved_from_store(file: &str, evidence: String) -> Finding {
 }
 
 /// The finding about a place that a session was moved out of.
-pub(crate) fn moved_marker() -> Finding {
-    session_moved::found()
+pub(crate) fn moved_marker(to: Option<&str>) -> Finding {
+    session_moved::found(to)
+}
+
+/// A database without a login.
+pub(crate) fn no_login_in_database() -> Finding {
+    credentials_not_linked::in_database()
 }
 
 #[cfg(test)]
