@@ -63,9 +63,9 @@ fn each_bot_is_told_of_its_own_backups() {
     assert_eq!(page.matches("  account ").count(), 2, "{page}");
     assert_eq!(page.matches("(this session)").count(), 1, "{page}");
     // The newest one is the other's: what is offered is its own.
-    let step = command(&page, "restore --dry-run");
+    let step = command(&page, "--dry-run");
     let restored = run(top.path(), &step, 0);
-    assert!(restored.contains("Compared with"), "{restored}");
+    assert!(restored.contains("Nothing that the backup could give back"), "{restored}");
     for bot in ["a", "b"] {
         let health = json(top.path(), &format!("health --json --data-dir {bot} --backup-dir 'all backups'"));
         assert_eq!(health["backups"], 1, "{health}");

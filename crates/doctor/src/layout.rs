@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use wakeeper_model::{ENGINE_DATABASE, ROWS_DATABASE};
 use wakeeper_private_fs::shown;
 
 use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER, SESSIONS};
@@ -49,7 +50,7 @@ const FOUND: usize = 1_000;
 /// What the doctor leaves in a session's folder.
 const OURS: [&str; 2] = [MOVED_MARKER, REPAIR_FOLDER];
 /// Databases of a gateway of ours.
-const DATABASES: [&str; 2] = ["wakeeper.db", "engine.db"];
+const DATABASES: [&str; 2] = [ROWS_DATABASE, ENGINE_DATABASE];
 /// Files that a folder may hold and still be empty.
 const NOTHING: [&str; 6] = [".gitkeep", ".gitignore", ".keep", ".DS_Store", "api_key", "wakeeper.toml"];
 /// The same of folders, as long as nothing is in them.

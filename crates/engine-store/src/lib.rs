@@ -42,7 +42,7 @@ pub use text::text_message;
 pub use write::{Written, write};
 
 /// The client's database of a session, inside the session's folder.
-pub const DATABASE: &str = "engine.db";
+pub const DATABASE: &str = wakeeper_model::ENGINE_DATABASE;
 
 /// Files that SQLite keeps beside a database.
 pub const SIDE_FILES: [&str; 2] = ["engine.db-wal", "engine.db-shm"];

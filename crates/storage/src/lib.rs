@@ -35,6 +35,6 @@ pub use traits::{
 };
 
 /// The name of the database of rows, in the folder of sessions.
-pub const ROWS_DATABASE: &str = "wakeeper.db";
+pub const ROWS_DATABASE: &str = wakeeper_model::ROWS_DATABASE;
 /// The name of the database of incidents, in the monitor's folder.
 pub const INCIDENTS_DATABASE: &str = "incidents.db";

@@ -1,5 +1,6 @@
 //! What follows from a code alone, for whoever does not know the findings one by one.
 
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the parent lists the findings"))]
 use super::*;
 
 /// Codes that others ask for.

@@ -1,5 +1,6 @@
 //! Which findings are looked for, by what is looked at.
 
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the parent lists the findings"))]
 use super::*;
 
 /// Findings about an entry that cannot be read, or should not be there.

@@ -1,5 +1,6 @@
 //! Findings of what others saw: a store, a marker, a repair that was cut short.
 
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "the parent lists the findings"))]
 use super::*;
 
 /// The finding that a repair of a database was interrupted.

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use wakeeper_doctor::address::Address;
 use wakeeper_doctor::clean::{CleanOptions, clean};
 use wakeeper_doctor::examine::Options;
-use wakeeper_doctor::formats::baileys::Version;
 use wakeeper_doctor::repair::Extent;
 use wakeeper_doctor::{Severity, examine};
 
@@ -15,8 +13,8 @@ mod edits;
 mod repairs;
 mod tables;
 
-use edits::*;
-use tables::*;
+use edits::append;
+use tables::{CREDENTIALS, ERRORS, INFOS, WARNINGS};
 
 fn how(shelf: &Path) -> CleanOptions<'_> {
     CleanOptions {

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Stat};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use wakeeper_model::ENGINE_DATABASE;
 use wakeeper_private_fs::{Folder, FsError, Trust};
 
 /// What makes a folder one of our gateway's.
-const MARKS: [(&str, FileType); 2] = [("engine.db", FileType::RegularFile), (SESSIONS, FileType::Directory)];
+const MARKS: [(&str, FileType); 2] =
+    [(ENGINE_DATABASE, FileType::RegularFile), (SESSIONS, FileType::Directory)];
 /// The folder of sessions, one folder each.
 const SESSIONS: &str = "sessions";
 /// A running gateway is given so long for a moment of rest in which it can be copied. A copy that began goes on.

@@ -1,6 +1,14 @@
 //! Repairs as a whole: cut short, of everything, of what nobody can use.
 
-use super::*;
+use super::edits::{BOB, CAROL_6, CAROL_7, write};
+use super::how;
+use crate::support::{NOW_MS, codes, contents, copy};
+use wakeeper_doctor::address::Address;
+use wakeeper_doctor::clean::{CleanOptions, clean};
+use wakeeper_doctor::examine::Options;
+use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::{Severity, examine};
 
 #[test]
 fn an_interrupted_repair_is_found_and_finished() {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::edits::*;
+use super::edits::{
+    BOB, BOBS_SENDER_KEY, CAROL_6, CAROL_7, append, counters, cut, edit, replace_member, swap_between, write,
+};
 
 pub(super) type Damage = fn(&Path);
 
