@@ -8,7 +8,7 @@ mod session;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wakeeper_doctor::layout::known_in;
+use wakeeper_doctor::layout::{also_there, known_in, meant_in};
 use wakeeper_settings::SettingsError;
 use wakeeper_terminal::{quoted, say};
 
@@ -169,10 +169,23 @@ impl TargetFlags {
         }
         let named = self.auth_info_dir.is_some() || environment::variable("AUTH_INFO_DIR").is_some();
         if !named && !settings.auth_info_dir.exists() {
-            self.auth_info_dir = known_in(&settings.data_dir);
+            self.auth_info_dir = meant_in(&settings.data_dir);
             return self.resolve();
         }
+        if !named && let Some(others) = also_there(&settings.data_dir, &settings.auth_info_dir, quoted) {
+            say(&others);
+        }
         Ok((target, settings))
+    }
+
+    /// The same flags about the folder of data, when several sessions are known in it and none was named.
+    pub fn of_all(self) -> Result<Self, SettingsError> {
+        let named = self.auth_info_dir.is_some() || environment::variable("AUTH_INFO_DIR").is_some();
+        let data = self.clone().resolve()?.1.data_dir;
+        if named || self.container_name().is_some() || known_in(&data).len() < 2 {
+            return Ok(self);
+        }
+        Ok(Self { auth_info_dir: Some(data), ..self })
     }
 
     /// The target of a command that is about containers, the default one when neither is named, and all settings.

@@ -155,3 +155,29 @@ fn the_names_that_gateways_use_are_known_and_typing_errors_make_nothing() {
     assert!(refusal.contains("--path") && refusal.contains("--container"), "{refusal}");
     assert!(!bot.path().join("bto").exists());
 }
+
+#[test]
+fn of_several_known_folders_in_one_data_folder_all_are_named() {
+    let bot = tempfile::tempdir().unwrap();
+    plant(&bot.path().join("auth_info_baileys"), "baileys6");
+    plant(&bot.path().join("session"), "baileys7");
+    let page = run(bot.path(), "health", 1);
+    assert!(page.contains("it holds 2 sessions"), "{page}");
+    for name in ["auth_info_baileys", "session"] {
+        run(bot.path(), &step(&page, &format!("/{name}")), 0);
+    }
+    let all = json(bot.path(), &format!("{} --json", step(&page, "--all-sessions")), 0);
+    assert_eq!(all["sessions"].as_array().unwrap().len(), 2);
+    let refusal = run(bot.path(), "clean", 1);
+    assert!(refusal.contains("--all-sessions"), "{refusal}");
+
+    // The usual one is there: it is meant, and the others are told.
+    plant(&bot.path().join("auth_info"), "baileys7");
+    let page = run(bot.path(), "health", 0);
+    assert!(
+        page.contains("auth_info_baileys") && page.contains("--auth-info-dir ./auth_info_baileys"),
+        "{page}"
+    );
+    let all = json(bot.path(), "health --all-sessions --json", 0);
+    assert_eq!(all["sessions"].as_array().unwrap().len(), 3);
+}

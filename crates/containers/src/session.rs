@@ -39,6 +39,14 @@ pub enum AccessError {
     /// It could not be held still.
     #[error(transparent)]
     Stopped(#[from] StoppedError),
+    /// It has several sessions, and does not say which one is its own.
+    #[error("container {container} has sessions in several folders; name one: {}", .flags.join(", "))]
+    Several {
+        /// The container.
+        container: String,
+        /// What names each on a command line.
+        flags: Vec<String>,
+    },
     /// Another container would write over the repair.
     #[error(
         "nothing was changed: the session of container {container} is also within reach of {others}. Stop that one first \

@@ -10,12 +10,14 @@ mod label;
 mod locked;
 mod login;
 pub mod manifest;
+pub(crate) mod packed;
 pub(crate) mod plain;
 pub mod reached;
 mod read_back;
 mod reason;
 pub mod retention;
 mod running;
+mod series;
 pub mod shelf;
 mod sound;
 
@@ -26,11 +28,12 @@ pub use locked::not_opened;
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
 pub use plain::is_plain as is_plain_copy;
-pub use reached::Reached;
+pub use reached::{Reached, ReachedLogin};
 pub use read_back::read_back;
 pub use reason::Reason;
 pub use retention::{Retention, prune};
 pub use running::{RunningBackupError, create_running, create_scheduled};
+pub use series::{account_in, accounts_of};
 pub use shelf::{BackupInfo, Shelf};
 pub use sound::{NoSoundBackup, SoundBackup, newest_sound};
 
@@ -84,6 +87,16 @@ pub enum BackupError {
         /// Times of the newest ones that are there.
         newest: Vec<String>,
     },
+    /// A time means archives of several accounts.
+    #[error("{name} means backups of {} accounts in {}; name one of them: {}", .names.len(), folder.display(), .names.join(", "))]
+    Several {
+        /// What was asked for.
+        name: String,
+        /// The backup folder.
+        folder: PathBuf,
+        /// The newest archive of each, by its name.
+        names: Vec<String>,
+    },
     /// The archive could not be read back.
     #[error("the backup {path} cannot be used: {reason}")]
     Unsound {
@@ -98,7 +111,7 @@ fn names(newest: &[String]) -> String {
     if newest.is_empty() {
         return "; no backup of this session is there".to_owned();
     }
-    format!("; the newest there: {}. `wakeeper backup list` shows all", newest.join(", "))
+    format!("; the newest there: {}", newest.join(", "))
 }
 
 /// What a verified backup turned out to be.

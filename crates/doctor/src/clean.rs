@@ -71,6 +71,9 @@ pub struct Outcome {
     /// Copies of a login of which only a person can tell whether it is this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<PathBuf>,
+    /// Commands that unpack archives near the folder, which may hold the login.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpack: Vec<String>,
 }
 
 impl Outcome {
@@ -227,6 +230,7 @@ fn describe(plan: &Plan, mut notes: Vec<String>) -> Outcome {
         login_from: plan.login_from.clone(),
         restore_from: plan.restore_from.clone(),
         unproven: plan.unproven.iter().map(|path| shown(path)).collect(),
+        unpack: plan.unpack.clone(),
         ..Outcome::default()
     }
 }

@@ -238,11 +238,10 @@ impl Examination {
     /// Reads an open folder.
     pub fn of_folder(folder: &Folder, options: &Options<'_>) -> Result<Self, ExamineError> {
         let (mut inventory, changed) = folder::read(folder, options)?;
-        if let Some(marker) = inventory.files.get_mut(MOVED_MARKER)
-            && moved_out(folder, options.database).is_none()
-        {
-            marker.findings.clear();
-            inventory.moved_within = true;
+        if let Some(marker) = inventory.files.get_mut(MOVED_MARKER) {
+            let to = moved_out(folder, options.database);
+            marker.findings = to.iter().map(|to| findings::moved_marker(Some(to))).collect();
+            inventory.moved_within = to.is_none();
         }
         let mode = folder.itself().ok().map(|entry| entry.mode);
         let layout = if inventory.is_recognised() { Layout::Session } else { Layout::of(folder) };

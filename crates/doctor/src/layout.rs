@@ -13,8 +13,10 @@ use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER, SESSIONS}
 use crate::source::{EntryKind, Folder};
 
 mod foreign;
+mod known;
 
 pub use foreign::Foreign;
+pub use known::{also_there, known_in, meant_in};
 
 /// Names that gateways give to the folder of their session, most usual first; the same on this machine and in containers.
 pub const FOLDERS: &[&str] = &[
@@ -122,12 +124,6 @@ pub struct NoSessions(PathBuf);
 pub fn name_of(session: &Path, folder: &Path) -> String {
     let below = session.strip_prefix(folder).ok().filter(|below| !below.as_os_str().is_empty());
     below.unwrap_or(session).display().to_string()
-}
-
-/// The folder with a known name that holds a session, or some, in a folder of data.
-pub fn known_in(data: &Path) -> Option<PathBuf> {
-    let named = FOLDERS.iter().map(|name| data.join(name));
-    named.into_iter().find(|path| matches!(Layout::at(path), Some(Layout::Session | Layout::Sessions(_))))
 }
 
 /// Where the session is that a person meant who named a folder that is not there.

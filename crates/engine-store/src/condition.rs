@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_database_is_told_from_what_is_not_there() {
         let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("engine.db");
+        let path = root.path().join(crate::DATABASE);
         assert_eq!(condition(&path).await.unwrap(), Condition::Missing);
         std::fs::write(&path, "").unwrap();
         assert_eq!(condition(&path).await.unwrap(), Condition::Empty);

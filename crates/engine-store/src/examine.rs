@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use wakeeper_doctor::Report;
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::examine::{CredentialsState, NativeView, Options, native_report};
-use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_MARKER};
+use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_private_fs::beneath;
 
 use crate::error::{NativeError, io};
 use crate::generation::{self, Marked};
+use crate::move_notes::moved_to;
 use crate::read::NativeReading;
 use crate::snapshot::{self, Copies, Found, Seen, Snapshot};
 use crate::{DATABASE, read, rows};
@@ -57,7 +58,7 @@ pub async fn examine(
     options: &Options<'_>,
     copies: &Copies,
 ) -> Result<Examined, NativeError> {
-    let (folder, file) = snapshot::open_folder(database)?;
+    let (_, file) = snapshot::open_folder(database)?;
     let mut view = NativeView {
         path: database.to_owned(),
         file,
@@ -66,7 +67,7 @@ pub async fn examine(
         unreadable: None,
         session: None,
         unread: &[],
-        moved: folder.entry(MOVED_MARKER).is_ok(),
+        moved: database.parent().and_then(moved_to),
         mode: 0o600,
     };
     let (mut seen, mut marked, mut reading) = (None, None, None);

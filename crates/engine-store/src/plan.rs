@@ -1,24 +1,34 @@
 //! Which rows of a store should go: chosen from the parts of the session, like those of any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::finding::Subject;
 use wakeeper_doctor::findings::codes::ROW_UNREADABLE;
 use wakeeper_doctor::findings::is_told_by_more;
 use wakeeper_doctor::repair::{Action, Extent, ratchets, stale};
+use wakeeper_doctor::state::Devices;
 use wakeeper_doctor::{Code, Repair, SessionState};
 
 use crate::examine::Examined;
-use crate::repair::{can_go, memory_of};
+use crate::repair::{Unwanted, can_go, memory_of};
 
 /// Parts of a session that should go.
 #[derive(Debug, Default)]
 pub struct RowPlan {
     /// The parts.
     pub rows: BTreeSet<Subject>,
+    /// Devices that leave the list of those who have our sender key of a group.
+    pub devices: BTreeMap<String, Vec<Devices>>,
     /// What a person reads of it, a step each.
     pub actions: Vec<Action>,
+}
+
+impl RowPlan {
+    /// What goes.
+    pub fn unwanted(&self) -> Unwanted {
+        Unwanted { parts: self.rows.clone(), devices: self.devices.clone() }
+    }
 }
 
 impl Examined {
@@ -29,10 +39,16 @@ impl Examined {
         let is_sound = self.report.credentials == CredentialsState::Sound;
         let Some(reading) = self.reading.as_ref().filter(|_| is_sound) else { return plan.plan };
         let told = self.report.findings.iter().filter(|finding| is_told_by_more(finding.code));
-        // Whoever is told a key that they have takes no harm, so of a list that a device is to leave nothing is kept.
-        let goes = |repair: &Repair| matches!(repair, Repair::RemoveFile | Repair::ForgetDevices { .. });
-        for finding in told.filter(|finding| goes(&finding.repair)) {
-            plan.take_out(&finding.subject, Some(finding.code), words_of(&finding.subject));
+        for finding in told {
+            match (&finding.repair, &finding.subject) {
+                (Repair::RemoveFile, subject) => {
+                    plan.take_out(subject, Some(finding.code), words_of(subject));
+                }
+                (Repair::ForgetDevices { devices }, Subject::SenderKeyMemory(group)) => {
+                    plan.forget(group, devices, finding.code);
+                }
+                _ => {}
+            }
         }
         let state = SessionState::of(&reading.session);
         let removals = match extent {
@@ -52,7 +68,7 @@ impl Examined {
             };
             plan.take_out_damaged(subject, what);
         }
-        plan.plan
+        plan.done()
     }
 }
 
@@ -74,6 +90,25 @@ impl Planning {
         self.add(subject, None, Some(ROW_UNREADABLE), description);
     }
 
+    fn forget(&mut self, group: &str, devices: &[Devices], code: Code) {
+        self.plan.devices.entry(group.to_owned()).or_default().extend_from_slice(devices);
+        self.plan.actions.push(Action {
+            repair: Repair::ForgetDevices { devices: devices.to_vec() }.word(),
+            path: self.file.clone(),
+            peer: devices.first().map(|devices| devices.user.clone()),
+            code: Some(code),
+            description: format!("who has our sender key of {group}: {TOLD_AGAIN}"),
+            freed: 0,
+        });
+    }
+
+    /// A list that goes as a whole needs nobody taken off it.
+    fn done(mut self) -> RowPlan {
+        let RowPlan { rows, devices, .. } = &mut self.plan;
+        devices.retain(|group, _| !rows.contains(&Subject::SenderKeyMemory(group.clone())));
+        self.plan
+    }
+
     /// One step for each row, whatever the reasons are.
     fn add(&mut self, subject: &Subject, peer: Option<String>, code: Option<Code>, description: String) {
         if !can_go(subject) || !self.plan.rows.insert(subject.clone()) {
@@ -91,6 +126,9 @@ impl Planning {
         });
     }
 }
+
+/// What comes of devices that leave a list.
+const TOLD_AGAIN: &str = "these devices are told it again with the next message";
 
 /// What a row is, and what comes after it.
 fn words_of(subject: &Subject) -> (&'static str, &'static str) {

@@ -65,14 +65,19 @@ pub fn newest(backups: &Backups, wanted: &Wanted, now_ms: i64) -> Result<Option<
     Ok(Some(Found { archive, session }))
 }
 
-/// The newest backup of a login; of any, where nothing is known of it. Blocking.
+/// The newest backup of a login; of the only one that there are backups of, where nothing is known of it. Blocking.
 pub fn newest_archive(backups: &Backups, wanted: &Wanted) -> Option<PathBuf> {
     find(backups, wanted).map(|(archive, _)| archive)
 }
 
 fn find(backups: &Backups, wanted: &Wanted) -> Option<(PathBuf, RestoredCredentials)> {
+    let shelf = Shelf::at(&backups.shelf);
+    // Sessions may share a name in the folder: nobody knows which of them is meant.
+    if wanted.number.is_none() && wanted.login.is_none() && shelf.accounts(&backups.label).len() > 1 {
+        return None;
+    }
     let constraint = Constraint { users: wanted.number.iter().cloned().collect(), ..Constraint::default() };
-    Shelf::at(&backups.shelf).find_file(
+    shelf.find_file(
         Some(&backups.label),
         CREDENTIALS,
         backups.passphrase.as_ref(),

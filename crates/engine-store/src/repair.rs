@@ -3,12 +3,14 @@
 //! One transaction does it, so that whoever is killed leaves the store as it was or as it was to be. What follows the
 //! transaction only tidies up, and [`tidy`] does it again for a run that was killed before its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
+use wakeeper_doctor::address::Address;
 use wakeeper_doctor::finding::Subject;
+use wakeeper_doctor::state::Devices;
 
 use crate::error::{NativeError, io, store};
 use crate::{address, rows, sqlite};
@@ -43,15 +45,35 @@ pub async fn prepare(database: &Path, hook: Hook<'_>) -> Result<(), NativeError>
     sqlite::migrate(database).await.map_err(store("bring to the newest schema", database))
 }
 
-/// Takes parts out of a store that nobody else has open, and gives their room back. Answers how many bytes that were.
+/// What is to go out of a store.
+#[derive(Debug, Clone, Default)]
+pub struct Unwanted {
+    /// Whole parts.
+    pub parts: BTreeSet<Subject>,
+    /// Devices that leave the list of those who have our sender key of a group; the others stay on it.
+    pub devices: BTreeMap<String, Vec<Devices>>,
+}
+
+impl Unwanted {
+    /// Nothing is to go.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.devices.is_empty()
+    }
+}
+
+/// Takes whole parts out of a store, as [`take_out`] does.
+///
+/// # Errors
+/// As [`take_out`].
+pub async fn remove(database: &Path, parts: &BTreeSet<Subject>, hook: Hook<'_>) -> Result<u64, NativeError> {
+    take_out(database, &Unwanted { parts: parts.clone(), ..Unwanted::default() }, hook).await
+}
+
+/// Takes what is unwanted out of a store that nobody else has open, and gives its room back. Answers how many bytes that were.
 ///
 /// # Errors
 /// When the store fails: nothing was taken out then, or everything was and room was not given back.
-pub async fn remove(
-    database: &Path,
-    unwanted: &BTreeSet<Subject>,
-    hook: Hook<'_>,
-) -> Result<u64, NativeError> {
+pub async fn take_out(database: &Path, unwanted: &Unwanted, hook: Hook<'_>) -> Result<u64, NativeError> {
     tick(hook, database)?;
     // What lies in the log beside the database belongs to its size.
     rows::settle(database).await?;
@@ -60,9 +82,13 @@ pub async fn remove(
     let mut connection = rows::connect(database, false).await?;
     let sender_keys = rows::keys(&mut connection, database).await?.sender_keys;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed())?;
-    for subject in unwanted {
+    for subject in &unwanted.parts {
         tick(hook, database)?;
         delete(&mut transaction, subject, &sender_keys).await.map_err(failed())?;
+    }
+    for (group, devices) in &unwanted.devices {
+        tick(hook, database)?;
+        forget(&mut transaction, group, devices).await.map_err(failed())?;
     }
     tick(hook, database)?;
     transaction.commit().await.map_err(failed())?;
@@ -116,6 +142,24 @@ async fn delete(
         | Subject::ChatStore
         | Subject::Storage => Ok(()),
     }
+}
+
+/// Takes devices off the list of those who have our sender key of a group.
+async fn forget(
+    connection: &mut SqliteConnection,
+    group: &str,
+    devices: &[Devices],
+) -> Result<(), sqlx::Error> {
+    const LISTED: &str = "SELECT device_jid FROM sender_key_devices WHERE group_jid = ?";
+    const GONE: &str = "DELETE FROM sender_key_devices WHERE group_jid = ? AND device_jid = ?";
+    let listed: Vec<String> = sqlx::query_scalar(LISTED).bind(group).fetch_all(&mut *connection).await?;
+    let is_meant = |jid: &&String| {
+        Address::from_jid(jid).is_some_and(|address| devices.iter().any(|meant| meant.include(&address)))
+    };
+    for jid in listed.iter().filter(is_meant) {
+        sqlx::query(GONE).bind(group).bind(jid).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn delete_where(

@@ -106,10 +106,14 @@ pub fn way_out(planned: &Outcome, paths: &SessionPaths, quoted: Quoted) -> Vec<S
         return vec![(restore(name.unwrap_or(from)), "puts back the login that the other files belong to")];
     }
     // A container's own paths lead nowhere here.
-    let copies = planned.unproven.iter().take(if paths.is_copy { 0 } else { OFFERED });
-    copies
-        .map(|copy| (restore(copy), "takes this copy: only if you know that it is this account's"))
-        .collect()
+    let offered = if paths.is_copy { 0 } else { OFFERED };
+    let copies = planned.unproven.iter().take(offered);
+    let copies =
+        copies.map(|copy| (restore(copy), "takes this copy: only if you know that it is this account's"));
+    let packed = planned.unpack.iter().take(offered);
+    let packed =
+        packed.map(|unpack| (unpack.clone(), "unpacks what may hold the login; then `restore FOLDER`"));
+    copies.chain(packed).collect()
 }
 
 /// What is said of encrypted backups that were not opened.

@@ -44,6 +44,14 @@ pub enum OfflineError {
         /// Why.
         reason: Box<CleanError>,
     },
+    /// There is no backup of the name that was given, or there are several.
+    #[error("{reason}. `{list}` shows all")]
+    NoSuchBackup {
+        /// What there is.
+        reason: BackupError,
+        /// The command that shows them.
+        list: String,
+    },
     /// The backups could not be listed.
     #[error(transparent)]
     Backups(#[from] BackupError),

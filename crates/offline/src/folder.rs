@@ -17,7 +17,7 @@ use wakeeper_private_fs::shown;
 
 use super::OfflineError;
 use super::advice::locked as locked_backups;
-use super::health::{Other, errors, look, others, session_in};
+use super::health::{Other, account, errors, look, others, session_in};
 use super::paths::{SessionPaths, database_in};
 use super::repair::{RepairOrder, repair_own};
 use super::whatsmeow;
@@ -91,7 +91,9 @@ pub async fn health(
     };
     let backups = &paths.backups;
     let shelf = Shelf::at(&backups.shelf);
-    let list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
+    let mut list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
+    let account = account(paths).await;
+    list.retain(|backup| backup.may_be_of(account.as_deref()));
     let locked = list.iter().filter(|backup| backup.locked).count();
     let is_files = database.is_none() && store.is_none();
     let is_lost = report.credentials == CredentialsState::Damaged

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wakeeper_doctor::backup::account_in;
 use wakeeper_doctor::examine::{CredentialsState, NativeView, native_report};
-use wakeeper_doctor::findings::{native_login_lost, older_copy, older_copy_settled, repair_unfinished};
+use wakeeper_doctor::findings::{
+    is_of_no_login, native_login_lost, older_copy, older_copy_settled, repair_unfinished,
+};
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_doctor::{Finding, KnownFacts, Options, Report, Severity};
@@ -70,6 +73,15 @@ pub(super) async fn known_of(database: &Path) -> Option<Known> {
     known(auth_info).await.into_iter().find(|known| known.database() == database)
 }
 
+/// The mark of the login of the session that a folder means, which tells its backups from those of others of its name.
+pub async fn account(paths: &SessionPaths) -> Option<String> {
+    match session_in(&paths.auth_info).await {
+        Some(_) if is_containers(&paths.auth_info) => None,
+        Some(database) => known_of(&database).await?.login,
+        None => account_in(&paths.auth_info),
+    }
+}
+
 /// Looks at a database without opening it where it is.
 ///
 /// # Errors
@@ -118,6 +130,7 @@ pub(super) async fn look(
         absent(database, &options)
     };
     if let Some(lost) = lost(database, &report).await {
+        report.findings.retain(|finding| !is_of_no_login(finding.code));
         report.findings.insert(0, lost);
         (report.credentials, report.healthy) = (CredentialsState::Damaged, false);
     }
@@ -150,7 +163,7 @@ fn absent(database: &Path, options: &Options<'_>) -> Report {
         unreadable: None,
         session: None,
         unread: &[],
-        moved: false,
+        moved: None,
         mode: 0o600,
     };
     native_report(&view, options)

@@ -2,6 +2,7 @@
 
 mod advice;
 mod aside;
+pub mod backups;
 mod error;
 mod folder;
 mod health;
@@ -18,7 +19,7 @@ mod whatsmeow;
 pub use advice::{Quoted, Step, way_out};
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};
-pub use health::{Other, session_in};
+pub use health::{Other, account, session_in};
 pub use paths::{SessionPaths, database_in};
 pub use repair::{Hold, RepairOrder};
 pub use restore::restore;

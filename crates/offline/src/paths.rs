@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wakeeper_doctor::backup::BackupError;
 use wakeeper_doctor::{KnownFacts, Options};
 use wakeeper_engine_store::Copies;
 use wakeeper_engine_store::recover::Backups;
@@ -33,6 +34,16 @@ pub struct SessionPaths {
 }
 
 impl SessionPaths {
+    /// Why the backup that was named cannot be had, with the command that lists those that can.
+    pub fn not_named(&self, error: BackupError) -> OfflineError {
+        match error {
+            reason @ (BackupError::NoSuch { .. } | BackupError::Several { .. }) => {
+                OfflineError::NoSuchBackup { reason, list: (self.command)("backup list") }
+            }
+            error => error.into(),
+        }
+    }
+
     pub(super) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }

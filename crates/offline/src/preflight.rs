@@ -158,7 +158,12 @@ pub fn backup_from_before(auth_info: &Path, shelf: &Path, label: &str) -> Option
     if sessions || used.iter().any(|name| auth_info.join(name).exists()) {
         return None;
     }
-    let archives = Shelf::at(shelf).archives(Some(label)).unwrap_or_default();
+    let shelf = Shelf::at(shelf);
+    // Of several sessions of that name nothing tells which one was here.
+    if shelf.accounts(label).len() > 1 {
+        return None;
+    }
+    let archives = shelf.archives(Some(label)).unwrap_or_default();
     archives.into_iter().next().map(|(newest, ..)| newest)
 }
 

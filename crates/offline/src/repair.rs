@@ -5,7 +5,6 @@
 
 mod login;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,9 +13,9 @@ use wakeeper_doctor::clean::{Outcome, about_groups};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::findings::{is_damaged_row, is_told_by_more};
 use wakeeper_doctor::repair::{Action, Extent};
-use wakeeper_doctor::{Finding, KnownFacts, Options, Repair, Report, Severity, Subject};
+use wakeeper_doctor::{Finding, KnownFacts, Options, Repair, Report, Severity};
 use wakeeper_engine::folder::{credentials, note_repaired};
-use wakeeper_engine_store::repair::{Hook, prepare, remove};
+use wakeeper_engine_store::repair::{Hook, Unwanted, prepare, take_out};
 use wakeeper_engine_store::{Examined, NativeError};
 
 use self::login::{forget_all, give_back, plan_of_all, plan_of_damaged};
@@ -30,7 +29,7 @@ use super::{OfflineError, older};
 enum Work {
     Nothing,
     /// Rows are taken out.
-    TakeOut(BTreeSet<Subject>),
+    TakeOut(Unwanted),
     /// The damaged database makes room for the login of a backup.
     GiveBack {
         owner: Owner,
@@ -119,10 +118,10 @@ pub(super) async fn repair_own(
     let keeps_login = !matches!(work, Work::Forget { .. });
     match work {
         Work::Nothing => {}
-        Work::TakeOut(rows) => {
+        Work::TakeOut(unwanted) => {
             let examined = required(examined.as_ref(), database)?;
             outcome.backup = Some(back_up(examined, paths).await?);
-            take_out(examined, database, &rows, paths, &mut outcome, hook).await?;
+            take_out_of(examined, database, &unwanted, paths, &mut outcome, hook).await?;
             let facts = KnownFacts { peers: Vec::new(), groups: Vec::new(), ..facts.clone() };
             judged(&mut outcome, look(database, paths, &facts).await?.report);
         }
@@ -244,9 +243,10 @@ async fn plan(
         CredentialsState::Damaged => plan_of_damaged(database, paths, &mut outcome).await?,
         CredentialsState::Sound => {
             let planned = required(examined, database)?.plan(extent, paths.now_ms());
+            let unwanted = planned.unwanted();
             outcome.plan.extend(planned.actions);
             remains(&mut outcome, |finding| !is_told_by_more(finding.code) && !is_damaged_row(finding.code));
-            if planned.rows.is_empty() { Work::Nothing } else { Work::TakeOut(planned.rows) }
+            if unwanted.is_empty() { Work::Nothing } else { Work::TakeOut(unwanted) }
         }
         CredentialsState::Missing => Work::Nothing,
     };
@@ -268,10 +268,10 @@ fn judged(outcome: &mut Outcome, report: Report) {
 }
 
 /// Takes rows out of a database that is in the backup.
-async fn take_out(
+async fn take_out_of(
     examined: &Examined,
     database: &Path,
-    rows: &BTreeSet<Subject>,
+    unwanted: &Unwanted,
     paths: &SessionPaths,
     outcome: &mut Outcome,
     hook: Hook<'_>,
@@ -286,7 +286,7 @@ async fn take_out(
     prepare(database, hook).await?;
     // What is taken out on purpose is no older copy at the next start.
     let under_way = UnderWay::begin(database, in_doubt, hook).await?;
-    outcome.freed = remove(database, rows, hook).await?;
+    outcome.freed = take_out(database, unwanted, hook).await?;
     under_way.end(database, hook)
 }
 

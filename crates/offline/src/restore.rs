@@ -7,7 +7,7 @@ use wakeeper_doctor::backup::{Shelf, SoundBackup};
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, newest_for, restore as restore_folder};
 use wakeeper_private_fs::shown;
 
-use super::health::sessions;
+use super::health::{account, sessions};
 use super::paths::SessionPaths;
 use super::room::{Room, room_for};
 use super::{OfflineError, set_login_aside};
@@ -26,7 +26,9 @@ pub async fn restore(
     let backups = &paths.backups;
     let SoundBackup { archive, passed: mut notes } = match archive {
         Some(path) => {
-            let archive = Shelf::at(&backups.shelf).file_named(path, &backups.label)?;
+            let account = account(paths).await;
+            let named = Shelf::at(&backups.shelf).file_named(path, &backups.label, account.as_deref());
+            let archive = named.map_err(|error| paths.not_named(error))?;
             SoundBackup { archive, passed: Vec::new() }
         }
         None => newest_for(&paths.auth_info, &backups.shelf, &backups.label, &paths.options_with(facts))?,

@@ -36,12 +36,13 @@ impl SessionsFlag {
 impl TargetFlags {
     /// The same flags for each session below the folder that they mean, by the session's name.
     pub async fn each(self) -> anyhow::Result<Vec<(String, Self)>> {
-        let (target, _) = self.clone().existing()?;
+        let this = self.of_all()?;
+        let (target, _) = this.clone().existing()?;
         let session = match target.present().await? {
             Target::Folder(Places { session, .. }) => {
                 let sessions = sessions_at(&session.auth_info)?;
                 let named = |path: PathBuf| {
-                    let flags = Self { auth_info_dir: Some(path.clone()), ..self.clone() };
+                    let flags = Self { auth_info_dir: Some(path.clone()), ..this.clone() };
                     (name_of(&path, &session.auth_info), flags)
                 };
                 return Ok(sessions.into_iter().map(named).collect());
@@ -52,7 +53,7 @@ impl TargetFlags {
             (&session.places.auth_info, session.container.as_ref().map(|found| &found.auth_info));
         let named = |path: PathBuf| {
             let below = path.strip_prefix(here).unwrap_or(Path::new(""));
-            let flags = Self { inside: there.map(|there| there.join(below)), ..self.clone() };
+            let flags = Self { inside: there.map(|there| there.join(below)), ..this.clone() };
             (name_of(&path, here), flags)
         };
         Ok(sessions_at(here)?.into_iter().map(named).collect())

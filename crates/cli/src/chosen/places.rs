@@ -96,12 +96,13 @@ impl Places {
         Self { session, container: Some(name), place, _handles: open.handles(), ..self.clone() }
     }
 
-    /// The backups of these places; old ones are removed when `prunes`.
+    /// The backups of these places, of any account; old ones are removed when `prunes`.
     pub fn backup_store(&self, prunes: bool) -> BackupStore {
         let Backups { shelf, label, passphrase } = self.session.backups.clone();
         BackupStore {
             shelf,
             label,
+            account: None,
             passphrase,
             retention: self.retention,
             prunes,

@@ -7,6 +7,7 @@ use wakeeper_containers::docker::{Container, Purpose};
 use wakeeper_containers::session::{Asked, ContainerReport, Notices, OpenSession};
 use wakeeper_doctor::KnownFacts;
 use wakeeper_offline::users;
+use wakeeper_recovery::backups::BackupStore;
 use wakeeper_terminal::{Page, Tone, say};
 
 use super::{FactFlags, Places, Target, now_ms};
@@ -66,6 +67,12 @@ impl Session {
     fn read_backups(&self) -> KnownFacts {
         let backups = &self.places.backups;
         self.facts.clone().with_backups(&backups.shelf, &backups.label, backups.passphrase.as_ref())
+    }
+
+    /// Its own backups, told from those of other sessions of its name.
+    pub async fn backup_store(&self) -> BackupStore {
+        let account = wakeeper_offline::account(&self.places).await;
+        BackupStore { account, ..self.places.backup_store(true) }
     }
 
     /// The container that it is in, and whether that ran when it was opened.

@@ -15,7 +15,7 @@ use wakeeper_model::plural;
 use wakeeper_offline as offline;
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::backups::{BackupStore, Checked, Which};
-use wakeeper_terminal::{Console, Page, Tone, say, size};
+use wakeeper_terminal::{Console, Page, Tone, quoted, say, size};
 
 use crate::chosen::{FactFlags, Places, Session, SessionsFlag, TargetFlags};
 use crate::output::{console, show_findings};
@@ -158,8 +158,9 @@ impl List {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let (console, session) = self.common.open().await?;
         let places = &session.places;
-        let backups = places.backup_store(false).list_read_back(self.all)?;
-        console.show(&backups, |page| show_list(page, &backups, places))?;
+        let store = session.backup_store().await;
+        let backups = store.list_read_back(self.all)?;
+        console.show(&backups, |page| show_list(page, &backups, places, &store))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -173,12 +174,13 @@ impl Verify {
             (None, true) => (Which::All, String::new()),
             (None, false) => (Which::Newest, format!("; `{}` makes one", places.command("backup create"))),
         };
-        let verified = places.backup_store(false).check(&which, &session.facts)?;
+        let store = session.backup_store().await;
+        let verified = store.check(&which, &session.facts).map_err(|error| places.not_named(error))?;
         if verified.is_empty() {
             let Backups { label, shelf, .. } = &places.backups;
             bail!("there is no backup of {label} in {}{advice}", shown(shelf).display());
         }
-        let has_login = places.backup_store(false).has_login()
+        let has_login = store.has_login()
             || verified.iter().any(
                 |one| matches!(one, Checked::Read(one) if one.report.credentials == CredentialsState::Sound),
             );
@@ -202,7 +204,7 @@ impl Prune {
             daily: self.keep_daily.unwrap_or(usual.daily),
             weekly: self.keep_weekly.unwrap_or(usual.weekly),
         };
-        let store = BackupStore { retention, ..session.places.backup_store(true) };
+        let store = BackupStore { retention, ..session.backup_store().await };
         let pruned = store.prune(self.dry_run)?;
         console.show(&pruned, |page| show_pruned(page, &pruned, self.dry_run))?;
         Ok(ExitCode::SUCCESS)
@@ -225,7 +227,7 @@ fn show_created(page: &mut Page, created: &Created) {
 }
 
 /// The list for people.
-fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
+fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places, store: &BackupStore) {
     if backups.is_empty() {
         page.line(format!("No backups in {}.", shown(&places.backups.shelf).display()));
         page.next(&[(places.command("backup create"), "makes one")]);
@@ -233,10 +235,10 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
     }
     let folder = shown(&places.backups.shelf);
     page.line(format!("Backups in {}, newest first (times in UTC):", folder.display()));
-    let several = backups.iter().any(|backup| backup.label != backups[0].label);
-    for backup in backups {
-        let label = if several { format!("  {}", backup.label) } else { String::new() };
-        page.line(format!("{}{label}", row(page, backup)));
+    for (backup, whose) in
+        backups.iter().zip(offline::backups::whose(backups, store.account.as_deref(), places))
+    {
+        page.line(format!("{}{whose}", row(page, backup)));
     }
     for backup in backups {
         if let Some(problem) = &backup.problem {
@@ -246,14 +248,7 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places) {
     if backups.iter().any(|backup| backup.encrypted && backup.credentials.is_none()) {
         page.line("To look into encrypted ones set BACKUP_PASSPHRASE.");
     }
-    let mut own = backups.iter().filter(|backup| backup.label == places.backups.label).peekable();
-    if own.peek().is_some() {
-        let verify = (places.command("backup verify --all"), "reads all of them back");
-        let restore = own.find(|backup| backup.problem.is_none() && backup.may_hold_login());
-        let restore = restore.map(|backup| places.command(&format!("restore --dry-run {}", backup.time())));
-        let restore = restore.map(|command| (command, "shows what this one would give back"));
-        page.next(&std::iter::once(verify).chain(restore).collect::<Vec<_>>());
-    }
+    page.next(&offline::backups::steps(backups, store.account.as_deref(), places, quoted));
 }
 
 /// One line: when, why, the login, the size, whether it was read back.

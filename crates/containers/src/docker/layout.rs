@@ -83,22 +83,45 @@ impl SessionLayout {
             return usual;
         }
         for path in places(container) {
-            if !is_folder(engine, container, &path).await {
-                continue;
-            }
-            let layout = Self::at(container, &path);
-            let Ok(checkout) = Checkout::of(engine, container, &layout, Purpose::Read).await else {
-                continue;
-            };
-            match Layout::at(checkout.auth_info()) {
-                Some(Layout::Sessions(found)) if found.len() == 1 => {
-                    return Self::at(container, &path.join(&found[0]));
-                }
-                Some(Layout::Session | Layout::Sessions(_)) => return layout,
-                Some(Layout::Empty | Layout::Foreign(_)) | None => {}
+            if let Some(found) = Self::session_at(engine, container, &path).await {
+                return found;
             }
         }
         usual
+    }
+
+    /// The container's other sessions, besides this one: in the places of known gateways and in its mounts.
+    pub async fn others(&self, engine: &Engine, container: &Container) -> Vec<PathBuf> {
+        let mut others: Vec<PathBuf> = Vec::new();
+        let data = self.auth_info.parent().filter(|data| *data != container.working_dir);
+        let beside = data.into_iter().flat_map(|data| FOLDERS.iter().map(|name| data.join(name)));
+        for path in places(container).into_iter().chain(beside) {
+            // What is above or below of one that is known is the same session, or the folder of it.
+            let known = |other: &PathBuf| path.starts_with(other) || other.starts_with(&path);
+            if known(&self.auth_info) || others.iter().any(known) {
+                continue;
+            }
+            if let Some(found) = Self::session_at(engine, container, &path).await {
+                others.push(found.auth_info);
+            }
+        }
+        others
+    }
+
+    /// The session, or the sessions, in a folder of the container.
+    async fn session_at(engine: &Engine, container: &Container, path: &Path) -> Option<Self> {
+        if !is_folder(engine, container, path).await {
+            return None;
+        }
+        let layout = Self::at(container, path);
+        let checkout = Checkout::of(engine, container, &layout, Purpose::Read).await.ok()?;
+        match Layout::at(checkout.auth_info()) {
+            Some(Layout::Sessions(found)) if found.len() == 1 => {
+                Some(Self::at(container, &path.join(&found[0])))
+            }
+            Some(Layout::Session | Layout::Sessions(_)) => Some(layout),
+            Some(Layout::Empty | Layout::Foreign(_)) | None => None,
+        }
     }
 }
 

@@ -50,6 +50,31 @@ pub struct OpenSession {
     facts: KnownFacts,
 }
 
+/// Says which other sessions the container has. Where it does not say itself which one is its own, a person has to.
+async fn tell_of_others(
+    engine: &Engine,
+    located: &LocatedSession,
+    notices: &dyn Notices,
+) -> Result<(), AccessError> {
+    let others = located.layout.others(engine, &located.container).await;
+    let Some(other) = others.first() else { return Ok(()) };
+    let name = located.container.name.clone();
+    let own = located.layout.auth_info.clone();
+    let flag = |path: &Path| format!("--path {}", path.display());
+    if located.layout.is_one_of_many {
+        let flags = std::iter::once(&own).chain(&others).map(|path| flag(path)).collect();
+        return Err(AccessError::Several { container: name, flags });
+    }
+    let names: Vec<_> = others.iter().map(|path| path.display().to_string()).collect();
+    notices.say(&format!(
+        "this is about {} of container {name}; sessions are in {} as well: name one, as in {}",
+        own.display(),
+        names.join(", "),
+        flag(other)
+    ));
+    Ok(())
+}
+
 impl OpenSession {
     /// Opens a container's session. To be written to, the container is stopped first, and stays so until [`Self::close`] or
     /// a drop.
@@ -66,6 +91,9 @@ impl OpenSession {
     ) -> Result<Self, AccessError> {
         let mut located = LocatedSession::find_at(engine, name, asked.path.as_deref(), host).await?;
         located.others_do_not_matter = asked.assume_stopped;
+        if asked.path.is_none() {
+            tell_of_others(engine, &located, notices).await?;
+        }
         let restarted = host.start_what_was_left(engine).await;
         restarted.started.iter().chain(&restarted.failed).for_each(|text| notices.say(text));
         let facts = facts_of(&located, asked, notices).await;

@@ -61,6 +61,7 @@ impl ContainerSession {
         BackupStore {
             shelf: located.backups.path.clone(),
             label: located.backups.label.clone(),
+            account: None,
             passphrase: self.watching.passphrase.clone(),
             retention: self.watching.retention,
             prunes: self.watching.rules.repair,

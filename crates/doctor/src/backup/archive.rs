@@ -12,12 +12,13 @@ use wakeeper_bounded_tar::{Bounds, Entry, Kind, Reader, TarError, shown};
 
 use super::manifest::read::{self as manifest_text, Refused};
 use super::manifest::{FileRow, Manifest, Summary};
+use super::packed::Packed;
 use crate::secret::Passphrase;
 use crate::source::Limits;
 
 pub(super) mod content;
 
-pub(super) use content::SCRYPT;
+pub(super) use content::{SCRYPT, open_plain};
 
 /// The manifest's name in the archive.
 pub(super) const MANIFEST: &str = "wakeeper-backup.json";
@@ -51,6 +52,9 @@ pub enum ArchiveError {
     /// Another kind of file.
     #[error("it is not a backup of wakeeper")]
     NotABackup,
+    /// An archive of another kind, which is not read.
+    #[error("it is an archive of the kind {}, which is not read here: unpack it first (`{}`), and name the folder", .0.kind, .0.command)]
+    Packed(Packed),
     /// A newer layout.
     #[error("it was written by a newer wakeeper (layout {0})")]
     Newer(u32),
@@ -148,6 +152,11 @@ impl Effort {
     /// For looking for a file in archives that have to be read to their ends.
     pub(super) fn of_a_search() -> Self {
         Self { bytes: 3 * TOTAL, opened: 16 }
+    }
+
+    /// For telling what archives are as far as that costs next to nothing: no encrypted one is opened.
+    pub(super) fn of_a_glance() -> Self {
+        Self { bytes: 1 << 30, opened: 0 }
     }
 
     /// For reading a list of archives to their ends. Encrypted ones would take long.
@@ -404,8 +413,12 @@ fn broken(error: std::io::Error) -> ArchiveError {
     }
 }
 
-/// The archive's path and those of its neighbours share this shape; see [`super::shelf`].
-pub(super) fn file_name(label: &str, stamp: &str, encrypted: bool) -> PathBuf {
-    let ending = if encrypted { "tar.zst.age" } else { "tar.zst" };
-    PathBuf::from(format!("{label}_{stamp}.{ending}"))
+/// The archive's path and those of its neighbours share this shape; see [`super::shelf`]. Whose login an encrypted one holds
+/// stands in its name: nobody can look into it to tell it from those of another session of the same name.
+pub(super) fn file_name(label: &str, stamp: &str, encrypted: bool, login: Option<&str>) -> PathBuf {
+    PathBuf::from(match (encrypted, login) {
+        (true, Some(login)) => format!("{label}_{stamp}.{login}.tar.zst.age"),
+        (true, None) => format!("{label}_{stamp}.tar.zst.age"),
+        (false, _) => format!("{label}_{stamp}.tar.zst"),
+    })
 }

@@ -79,11 +79,11 @@ pub(crate) fn create_from(
     let shelf = Shelf::make(how.shelf)?;
     let manifest = stock.count(folder, options)?;
     if !how.always
-        && let Some(path) = shelf.newest_with(how.label, &manifest.content, how.passphrase, &options.limits)
+        && let Some(path) = shelf.newest_with(how, &manifest, &options.limits)
     {
         return Ok(Created { path, manifest, unchanged: true });
     }
-    let name = free_name(&shelf, how, options.now_ms);
+    let name = free_name(&shelf, how, manifest.login(), options.now_ms);
     let draft = format!(".{}.tmp", name.display());
     let (temporary, path) = (shelf.path().join(&draft), shelf.path().join(&name));
     let place = shelf.folder()?;
@@ -108,10 +108,10 @@ fn failed<'p>(action: &'static str, path: &'p Path) -> impl Fn(std::io::Error) -
     move |reason| BackupError::Io { action, path: shown(path), reason }
 }
 
-fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, now_ms: i64) -> PathBuf {
+fn free_name(shelf: &Shelf, how: &CreateOptions<'_>, login: Option<&str>, now_ms: i64) -> PathBuf {
     // Two backups in one millisecond: the next free one.
     (now_ms..now_ms.saturating_add(1_000_000))
-        .map(|ms| archive::file_name(how.label, &time::stamp(ms), how.passphrase.is_some()))
+        .map(|ms| archive::file_name(how.label, &time::stamp(ms), how.passphrase.is_some(), login))
         .find(|name| shelf.path().join(name).symlink_metadata().is_err())
         .unwrap_or_default()
 }
@@ -145,7 +145,10 @@ impl Stock {
             reason: None,
             format: "baileys".to_owned(),
             version: examination.inventory.written_by(),
-            account: credentials.and_then(|c| c.identity_public()).map(account_mark),
+            account: credentials
+                .filter(|c| c.is_linked())
+                .and_then(|c| c.identity_public())
+                .map(account_mark),
             credentials: examination.credentials_state(&findings),
             errors: Some(findings.iter().filter(is_error).count()),
             next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),

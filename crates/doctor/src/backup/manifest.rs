@@ -59,6 +59,13 @@ pub struct Manifest {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Manifest {
+    /// The account whose login it holds; see [`account_mark`].
+    pub fn login(&self) -> Option<&str> {
+        self.account.as_deref().filter(|_| self.credentials != CredentialsState::Missing)
+    }
+}
+
 impl read::Layered for Manifest {
     fn layout(&self) -> u32 {
         self.layout

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::archive;
+use super::archive::{self, Effort};
+use super::series::login_of;
 use super::shelf::Shelf;
 use crate::address::Address;
 use crate::examine::examine_file;
@@ -19,9 +20,16 @@ use crate::state::{SenderKeyFacts, SignalFacts};
 /// So many backups are looked through for one with a login: an encrypted one takes about a second to open.
 const LOOKED_THROUGH: usize = 8;
 
-/// The ratchets of a backup.
+/// How far the ratchets of each login have come whose backups have a session's name: of sessions that share a name in one
+/// backup folder each is compared with its own.
 #[derive(Debug, Clone)]
 pub struct Reached {
+    logins: Vec<ReachedLogin>,
+}
+
+/// The ratchets of a backup.
+#[derive(Debug, Clone)]
+pub struct ReachedLogin {
     /// Which login, see [`super::manifest::account_mark`].
     pub account: String,
     /// When the backup was made, milliseconds since 1970.
@@ -31,12 +39,35 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// What the newest backup of a session that holds a login holds; `None` when there is none that can be read.
+    /// What the newest backup of a name that holds a login holds, for each login; `None` when there is none that can be read.
     pub fn of_newest(shelf: &Shelf, label: &str, passphrase: Option<&Passphrase>) -> Option<Self> {
-        let mut archives = shelf.archives(Some(label)).ok()?.into_iter().take(LOOKED_THROUGH);
-        archives.find_map(|(path, ..)| Self::of(&path, passphrase))
+        let (mut logins, mut read, mut effort) = (Vec::<ReachedLogin>::new(), 0, Effort::of_a_glance());
+        for (path, ..) in shelf.archives(Some(label)).ok()? {
+            if read == LOOKED_THROUGH {
+                break;
+            }
+            let is_older = match login_of(&path, &mut effort) {
+                Some(login) => logins.iter().any(|newer| newer.account == login),
+                // One that does not tell is opened only as long as none was found.
+                None => !logins.is_empty(),
+            };
+            if is_older {
+                continue;
+            }
+            read += 1;
+            let found = ReachedLogin::of(&path, passphrase);
+            logins.extend(found.filter(|found| logins.iter().all(|newer| newer.account != found.account)));
+        }
+        (!logins.is_empty()).then_some(Self { logins })
     }
 
+    /// That of a login, by its mark.
+    pub fn of_login(&self, mark: &str) -> Option<&ReachedLogin> {
+        self.logins.iter().find(|login| login.account == mark)
+    }
+}
+
+impl ReachedLogin {
     fn of(path: &Path, passphrase: Option<&Passphrase>) -> Option<Self> {
         let mut signal_sessions = BTreeMap::new();
         let mut sender_keys = BTreeMap::new();

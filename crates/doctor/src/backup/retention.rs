@@ -7,6 +7,7 @@ use serde::Serialize;
 use wakeeper_private_fs::shown;
 
 use super::BackupError;
+use super::series::accounts_of;
 use super::shelf::{BackupInfo, Shelf};
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
@@ -46,16 +47,18 @@ pub struct Pruned {
 
 /// Removes backups of one session that the policy does not keep, and what interrupted backups left behind. The newest
 /// one that holds sound credentials, and the newest one of a session without errors, are kept whatever the policy says:
-/// backups of a damaged session never push the last good one out.
+/// backups of a damaged session never push the last good one out. Those of other accounts than `account`, and those of which
+/// nothing tells whose they are, stay: sessions of one name may share a folder.
 pub fn prune(
     shelf: &Shelf,
     label: &str,
+    account: Option<&str>,
     policy: &Retention,
     passphrase: Option<&Passphrase>,
     dry_run: bool,
 ) -> Result<Pruned, BackupError> {
     let backups = shelf.list(Some(label), passphrase, &Limits::default())?;
-    let keep = choose(&backups, policy);
+    let keep = keep(&backups, account, policy);
     let mut pruned = Pruned::default();
     let newest_ms = backups.first().map_or(0, |backup| backup.created_ms);
     for left in shelf.leftovers(label, newest_ms - UNFINISHED_MS) {
@@ -81,7 +84,28 @@ pub fn prune(
 }
 
 /// Positions to keep; the list is newest first.
-fn choose(backups: &[BackupInfo], policy: &Retention) -> BTreeSet<usize> {
+fn keep(backups: &[BackupInfo], account: Option<&str>, policy: &Retention) -> BTreeSet<usize> {
+    let accounts = accounts_of(backups);
+    let account = match (account, accounts.len()) {
+        (None, 1) => accounts.keys().next().copied(),
+        (account, _) => account,
+    };
+    let shared = backups.iter().any(|other| other.login().is_some() && other.login() != account);
+    let is_own = |backup: &BackupInfo| match backup.login() {
+        Some(login) => Some(login) == account,
+        // It has no login to lose.
+        None if backup.credentials == Some(CredentialsState::Missing) => true,
+        // Another one's may be among those that were not looked into.
+        None => !(shared || backup.passed_over || backup.locked),
+    };
+    let (own, others): (Vec<usize>, Vec<usize>) =
+        (0..backups.len()).partition(|index| is_own(&backups[*index]));
+    let series: Vec<&BackupInfo> = own.iter().map(|index| &backups[*index]).collect();
+    choose(&series, policy).into_iter().map(|index| own[index]).chain(others).collect()
+}
+
+/// The same of the backups of one session.
+fn choose(backups: &[&BackupInfo], policy: &Retention) -> BTreeSet<usize> {
     let mut keep: BTreeSet<usize> = (0..backups.len().min(policy.last)).collect();
     for (period, count) in [(DAY_MS, policy.daily), (7 * DAY_MS, policy.weekly)] {
         let mut periods = BTreeSet::new();
@@ -94,10 +118,10 @@ fn choose(backups: &[BackupInfo], policy: &Retention) -> BTreeSet<usize> {
         }
     }
     // One that cannot be looked into is no reason to let go of one that is known to hold the login.
-    let is_known = |backup: &BackupInfo| backup.credentials == Some(CredentialsState::Sound);
+    let is_known = |backup: &&BackupInfo| backup.credentials == Some(CredentialsState::Sound);
     keep.extend(backups.iter().position(is_known));
-    keep.extend(backups.iter().position(BackupInfo::may_hold_login));
-    keep.extend(backups.iter().position(BackupInfo::may_be_well));
+    keep.extend(backups.iter().position(|backup| backup.may_hold_login()));
+    keep.extend(backups.iter().position(|backup| backup.may_be_well()));
     keep
 }
 
@@ -119,6 +143,7 @@ mod tests {
             files: None,
             signal_sessions: None,
             account: None,
+            format: None,
             passed_over: false,
             locked: false,
             problem: None,
@@ -132,12 +157,49 @@ mod tests {
             (0..240).map(|i| backup((20_000 - i) * DAY_MS / 4, CredentialsState::Damaged)).collect();
         backups[200].credentials = Some(CredentialsState::Sound);
         let policy = Retention { last: 3, daily: 4, weekly: 5 };
-        let keep = choose(&backups, &policy);
+        let keep = super::keep(&backups, None, &policy);
         assert!([0, 1, 2].iter().all(|index| keep.contains(index)), "the last three");
         assert!(keep.contains(&200), "the only one with a sound login");
         let days: BTreeSet<_> = keep.iter().map(|i| backups[*i].created_ms.div_euclid(DAY_MS)).collect();
         assert!(days.len() >= 7 && keep.len() <= 3 + 4 + 5 + 1, "{keep:?}");
-        assert!(choose(&[], &policy).is_empty());
+        assert!(super::keep(&[], None, &policy).is_empty());
+    }
+
+    #[test]
+    fn backups_of_other_accounts_and_of_nobody_knows_who_stay() {
+        let of = |account: &str, created_ms| BackupInfo {
+            account: Some(account.to_owned()),
+            ..backup(created_ms, CredentialsState::Sound)
+        };
+        let locked = |account: Option<&str>, created_ms| BackupInfo {
+            account: account.map(str::to_owned),
+            credentials: None,
+            locked: true,
+            ..backup(created_ms, CredentialsState::Sound)
+        };
+        let nobodys = backup(5, CredentialsState::Missing);
+        let damaged = backup(4, CredentialsState::Damaged);
+        let list = [
+            of("a", 9),
+            of("b", 8),
+            locked(Some("a"), 7),
+            of("a", 6),
+            nobodys,
+            damaged,
+            of("b", 3),
+            locked(None, 2),
+        ];
+        let policy = Retention { last: 1, daily: 0, weekly: 0 };
+        assert_eq!(keep(&list, Some("a"), &policy), BTreeSet::from([0, 1, 5, 6, 7]));
+        assert_eq!(keep(&list, Some("b"), &policy), BTreeSet::from([0, 1, 2, 3, 5, 7]));
+        // Whose folder it is is not known: it may be either's, or a third one's.
+        assert_eq!(keep(&list, None, &policy), BTreeSet::from([0, 1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(
+            keep(&list[2..4], None, &policy),
+            BTreeSet::from([0, 1]),
+            "the one that is known to hold it, too"
+        );
+        assert_eq!(keep(&list[3..6], None, &policy), BTreeSet::from([0]), "of one account, as ever");
     }
 
     #[test]
@@ -154,8 +216,8 @@ mod tests {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
         let shelf = Shelf::at(folder.path());
-        let dry = prune(&shelf, "s", &Retention::default(), None, true).unwrap();
-        let pruned = prune(&shelf, "s", &Retention::default(), None, false).unwrap();
+        let dry = prune(&shelf, "s", None, &Retention::default(), None, true).unwrap();
+        let pruned = prune(&shelf, "s", None, &Retention::default(), None, false).unwrap();
         assert_eq!((pruned.removed.len(), pruned.freed), (1, 1));
         assert_eq!((dry.removed, pruned.kept), (pruned.removed.clone(), vec![folder.path().join(names[0])]));
         let left = |name: &&str| folder.path().join(name).exists();
@@ -170,10 +232,10 @@ mod tests {
             damaged.errors = Some(2);
         }
         let policy = Retention { last: 3, daily: 0, weekly: 0 };
-        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 30]));
+        assert_eq!(keep(&backups, None, &policy), BTreeSet::from([0, 1, 2, 30]));
         // One of which it is not known counts as good: an older wakeeper made it, or the passphrase is not here.
         backups[10].errors = None;
-        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 10]));
+        assert_eq!(keep(&backups, None, &policy), BTreeSet::from([0, 1, 2, 10]));
         // One that cannot be read is none.
         backups[5] = BackupInfo {
             credentials: None,
@@ -181,6 +243,6 @@ mod tests {
             problem: Some("it is not a backup of wakeeper".into()),
             ..backup(0, CredentialsState::Sound)
         };
-        assert_eq!(choose(&backups, &policy), BTreeSet::from([0, 1, 2, 10]));
+        assert_eq!(keep(&backups, None, &policy), BTreeSet::from([0, 1, 2, 10]));
     }
 }

@@ -1,5 +1,6 @@
 //! The backup folder: which backups there are, and what they can give back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -8,10 +9,12 @@ use wakeeper_private_fs::{Folder, FsError, create_private_folders, shown};
 
 use super::archive::{self, ArchiveError, Effort};
 use super::manifest::Manifest;
-use super::{BackupError, Reason};
+use super::series::{is_mark, login_of, mark_in};
+use super::{BackupError, CreateOptions, Reason};
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
+use crate::whatsmeow;
 
 /// A folder may be in reach of others, who may fill it. So many archives, the newest, are seen.
 const ARCHIVES: usize = 10_000;
@@ -59,6 +62,9 @@ pub struct BackupInfo {
     /// Which login, see [`super::manifest::account_mark`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// How the session was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// It was not looked into, because too many newer ones are large or encrypted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub passed_over: bool,
@@ -80,6 +86,11 @@ impl BackupInfo {
     pub fn may_hold_login(&self) -> bool {
         let unknown = self.passed_over || self.locked;
         self.credentials.map_or(unknown, |state| state == CredentialsState::Sound)
+    }
+
+    /// It is of a store of whatsmeow, which `restore` does not put back.
+    pub fn is_of_a_store(&self) -> bool {
+        self.format.as_deref() == Some(whatsmeow::FORMAT)
     }
 
     /// It may hold a session without any error.
@@ -109,11 +120,17 @@ impl Shelf {
         Ok(Self::at(path))
     }
 
-    /// An archive by its path, by its name in the folder, or by the time of a session's backup as [`BackupInfo::time`] says it.
+    /// An archive by its path, by its name in the folder, or by the time of a session's backup as [`BackupInfo::time`] says it;
+    /// those of other accounts than `account` are not meant by a time.
     ///
     /// # Errors
-    /// When there is no such archive.
-    pub fn file_named(&self, path: &Path, label: &str) -> Result<PathBuf, BackupError> {
+    /// When there is no such archive, or a time means those of several accounts.
+    pub fn file_named(
+        &self,
+        path: &Path,
+        label: &str,
+        account: Option<&str>,
+    ) -> Result<PathBuf, BackupError> {
         let inside = self.path.join(path);
         // A container's backup folder gives only what is in it: see `Folder::file_named`.
         if path.exists() {
@@ -125,12 +142,36 @@ impl Shelf {
         let archives = self.archives(Some(label))?;
         let text = path.to_string_lossy();
         let looks_so = text.len() >= "2026-01-31".len();
-        let of_time = archives.iter().find(|(.., ms)| looks_so && time_of(*ms).starts_with(&*text));
-        of_time.map(|(path, ..)| path.clone()).ok_or_else(|| BackupError::NoSuch {
+        let of_time = archives.iter().filter(|(.., ms)| looks_so && time_of(*ms).starts_with(&*text));
+        self.one_of(of_time.map(|(path, ..)| path), account, &text)?.ok_or_else(|| BackupError::NoSuch {
             name: text.into_owned(),
             folder: shown(&self.path),
             newest: archives.iter().take(TOLD).map(|(.., ms)| time_of(*ms)).collect(),
         })
+    }
+
+    /// The newest of some archives: of an account's own where there are some, for the others are refused with their own words.
+    fn one_of<'p>(
+        &self,
+        archives: impl Iterator<Item = &'p PathBuf>,
+        account: Option<&str>,
+        named: &str,
+    ) -> Result<Option<PathBuf>, BackupError> {
+        let mut effort = Effort::of_a_glance();
+        let all: Vec<_> = archives.map(|path| (path, login_of(path, &mut effort))).collect();
+        let mut logins = BTreeMap::new();
+        for (path, login) in &all {
+            if let Some(login) = login {
+                logins.entry(login.as_str()).or_insert(*path);
+            }
+        }
+        if account.is_none() && logins.len() > 1 {
+            let names = logins.into_values().map(|path| file_name(path)).collect();
+            return Err(BackupError::Several { name: named.to_owned(), folder: shown(&self.path), names });
+        }
+        let may_be_own = |login: &Option<String>| login.is_none() || login.as_deref() == account;
+        let own = all.iter().find(|(_, login)| may_be_own(login)).or(all.first());
+        Ok(own.map(|(path, _)| (*path).clone()))
     }
 
     /// Where it is.
@@ -173,8 +214,8 @@ impl Shelf {
         for item in items {
             let item = item.map_err(failed)?;
             let named = item.file_name().to_str().and_then(parse_name);
-            if let Some((of, ms)) = named.filter(|(of, _)| label.is_none_or(|label| label == of)) {
-                found.push((item.path(), of, ms));
+            if let Some(named) = named.filter(|named| label.is_none_or(|label| label == named.label)) {
+                found.push((item.path(), named.label, named.created_ms));
                 if found.len() == 2 * ARCHIVES {
                     keep_newest(&mut found);
                 }
@@ -189,7 +230,7 @@ impl Shelf {
         let Ok(items) = std::fs::read_dir(&self.path) else { return Vec::new() };
         let is_left = |name: &str| {
             let named = name.strip_prefix('.').and_then(|name| parse_name(name.strip_suffix(".tmp")?));
-            named.is_some_and(|(of, ms)| of == label && ms < before_ms)
+            named.is_some_and(|named| named.label == label && named.created_ms < before_ms)
         };
         let items = items.filter_map(Result::ok);
         items.filter(|item| item.file_name().to_str().is_some_and(is_left)).map(|item| item.path()).collect()
@@ -216,19 +257,24 @@ impl Shelf {
         Ok(archives.map(|(path, label, ms)| info(path, label, ms, passphrase, limits, effort)).collect())
     }
 
-    /// The newest backup of a session, if it holds exactly this content.
+    /// The newest backup of a session, if it holds exactly this content. Those of other accounts are none of it.
     pub(super) fn newest_with(
         &self,
-        label: &str,
-        content: &str,
-        passphrase: Option<&Passphrase>,
+        how: &CreateOptions<'_>,
+        now: &Manifest,
         limits: &Limits,
     ) -> Option<PathBuf> {
-        let (path, ..) = self.archives(Some(label)).ok()?.into_iter().next()?;
+        let mut effort = Effort::of_a_glance();
+        let is_own = |path: &PathBuf| match (login_of(path, &mut effort), now.account.as_ref()) {
+            (Some(login), Some(own)) => login == *own,
+            _ => true,
+        };
+        let archives = self.archives(Some(how.label)).ok()?.into_iter();
+        let path = archives.map(|(path, ..)| path).find(is_own)?;
         // Asking for encryption is not satisfied by an open archive, nor the other way round.
         let encrypted = archive::is_encrypted(&path).ok()?;
-        let manifest = archive::read(&path, passphrase, limits, |_| Ok(())).ok()?;
-        (encrypted == passphrase.is_some() && manifest.content == content).then_some(path)
+        let manifest = archive::read(&path, how.passphrase, limits, |_| Ok(())).ok()?;
+        (encrypted == how.passphrase.is_some() && manifest.content == now.content).then_some(path)
     }
 
     /// The file of that name in the newest backups that hold one that `accept` takes.
@@ -280,6 +326,11 @@ impl Shelf {
     }
 }
 
+/// An archive's name, by which a command takes it.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn time_of(ms: i64) -> String {
     time::rfc3339(ms.saturating_mul(1_000_000)).chars().take("2026-01-31T12:00:07".len()).collect()
 }
@@ -301,6 +352,7 @@ fn info(
     let encrypted = archive::is_encrypted(&path).unwrap_or(false);
     let summary = archive::summary(&path, passphrase, limits, effort);
     let mut info = BackupInfo {
+        account: mark_in(&path),
         path,
         label,
         created_ms,
@@ -312,7 +364,7 @@ fn info(
         verified: None,
         files: None,
         signal_sessions: None,
-        account: None,
+        format: None,
         passed_over: false,
         locked: false,
         problem: None,
@@ -325,6 +377,7 @@ fn info(
             info.files = Some(summary.files);
             info.signal_sessions = Some(summary.signal_sessions);
             info.account = summary.account;
+            info.format = summary.format;
         }
         Err(ArchiveError::PassphraseNeeded) => info.locked = true,
         Err(ArchiveError::NotLookedInto) => info.passed_over = true,
@@ -341,15 +394,24 @@ pub(super) fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::O
     shown(path).serialize(serializer)
 }
 
-/// Label and time of an archive's name.
-fn parse_name(name: &str) -> Option<(String, i64)> {
+/// What an archive's name tells.
+pub(super) struct Named {
+    pub(super) label: String,
+    pub(super) created_ms: i64,
+    /// Whose login it holds, see [`super::manifest::account_mark`]: in the names of encrypted ones.
+    pub(super) account: Option<String>,
+}
+
+pub(super) fn parse_name(name: &str) -> Option<Named> {
     let stem = name.strip_suffix(".tar.zst").or_else(|| name.strip_suffix(".tar.zst.age"))?;
+    let marked = stem.rsplit_once('.').filter(|(_, mark)| is_mark(mark));
+    let (stem, account) = marked.map_or((stem, None), |(stem, mark)| (stem, Some(mark.to_owned())));
     let (label, time) = stem.rsplit_once('_')?;
     // It is shown to people; what steers their terminals is no name that was given here.
     if !label.chars().all(wakeeper_bounded_tar::is_shown_plainly) {
         return None;
     }
-    Some((label.to_owned(), time::parse_stamp(time)?))
+    Some(Named { label: label.to_owned(), created_ms: time::parse_stamp(time)?, account })
 }
 
 #[cfg(test)]
@@ -381,10 +443,10 @@ mod tests {
         for named in
             ["2031-01-02T03:04:05", "2031-01-02", "web_20310102T030405007Z.tar.zst", newest.to_str().unwrap()]
         {
-            assert_eq!(shelf.file_named(Path::new(named), "web").unwrap(), newest, "{named}");
+            assert_eq!(shelf.file_named(Path::new(named), "web", None).unwrap(), newest, "{named}");
         }
         for named in ["2031-01-03", "2031", "nothing"] {
-            let refused = shelf.file_named(Path::new(named), "web").expect_err("refused").to_string();
+            let refused = shelf.file_named(Path::new(named), "web", None).expect_err("refused").to_string();
             assert!(refused.contains(named) && refused.contains("2031-01-02T03:04:05"), "{refused}");
         }
     }
@@ -437,7 +499,7 @@ mod tests {
     fn names_that_steer_a_terminal_are_no_archives() {
         assert!(parse_name("web_20310101T000000000Z.tar.zst").is_some());
         for label in ["w\u{1b}[2J", "w\n", "\u{202e}w"] {
-            assert_eq!(parse_name(&format!("{label}_20310101T000000000Z.tar.zst")), None, "{label:?}");
+            assert!(parse_name(&format!("{label}_20310101T000000000Z.tar.zst")).is_none(), "{label:?}");
         }
     }
 }

@@ -6,6 +6,8 @@ use wakeeper_private_fs::shown;
 
 use super::login::credentials_in;
 use super::manifest::account_mark;
+use super::series::accounts_of;
+use super::shelf::file_name;
 use super::{BackupError, Shelf};
 use crate::examine::CredentialsState;
 use crate::repair::{Constraint, RestoredCredentials};
@@ -16,6 +18,8 @@ use crate::source::Limits;
 const LOOKED_INTO: usize = 16;
 /// Why one is passed over.
 const OTHER: &str = "it is of another account, or of an earlier link of this one";
+/// The same of a database of another gateway.
+const OF_A_STORE: &str = "it is of a whatsmeow store, which is not put back; `wakeeper backup list` says how to take the database out";
 /// So many that were passed over are told.
 const TOLD: usize = 8;
 
@@ -50,6 +54,19 @@ pub enum NoSoundBackup {
         /// The backup folder.
         folder: PathBuf,
     },
+    /// Sessions of that name, and nothing tells which one is meant.
+    #[error(
+        "the backups of {label} in {folder} are of {} accounts, and nothing here tells which one is meant; name an archive: {}",
+        .newest.len(), .newest.join(", ")
+    )]
+    Several {
+        /// The session's name in the backup folder.
+        label: String,
+        /// The backup folder.
+        folder: PathBuf,
+        /// The newest archive of each, by its name.
+        newest: Vec<String>,
+    },
     /// There is none at all.
     #[error("no backup of {label} with a login that is OK in {folder}; name an archive to use another one")]
     Missing {
@@ -72,6 +89,11 @@ pub fn newest_sound(
     told: &Constraint,
 ) -> Result<SoundBackup, NoSoundBackup> {
     let backups = Shelf::at(shelf).list(Some(label), passphrase, &Limits::default())?;
+    let accounts = accounts_of(&backups);
+    if !told.tells() && accounts.len() > 1 {
+        let newest = accounts.values().map(|backup| file_name(&backup.path)).collect();
+        return Err(NoSoundBackup::Several { label: label.to_owned(), folder: shown(shelf), newest });
+    }
     let locked = backups.iter().filter(|backup| backup.encrypted && backup.credentials.is_none()).count();
     let meant = told.identity.as_ref().map(account_mark);
     let mut passed = Vec::new();
@@ -81,6 +103,8 @@ pub fn newest_sound(
         let is_other = account.is_some_and(|account| meant.as_ref().is_some_and(|meant| meant != account));
         let why = if let Some(problem) = backup.problem {
             problem
+        } else if backup.is_of_a_store() {
+            OF_A_STORE.to_owned()
         } else if is_other {
             OTHER.to_owned()
         } else if backup.credentials != Some(CredentialsState::Sound) || read == LOOKED_INTO {

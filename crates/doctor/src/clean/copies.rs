@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::shown;
 
+use crate::backup::packed::Packed;
+use crate::backup::plain;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS};
 use crate::json;
@@ -23,17 +25,21 @@ pub(super) struct Copies {
     pub(super) login: Option<RestoredCredentials>,
     /// Those of which nothing tells whether they are.
     pub(super) unproven: Vec<PathBuf>,
+    /// Archives that have to be unpacked first.
+    pub(super) packed: Vec<(PathBuf, Packed)>,
 }
 
 /// Looks for the login in the copies, the newest first.
 pub(super) fn credentials(folder: &Folder, constraint: &Constraint) -> Copies {
-    let copies = beside_the_file(folder).into_iter().chain(folders(folder));
+    let copies = beside_the_file(folder).into_iter().chain(folders(folder)).chain(in_the_parent(folder));
     let mut sound = copies.filter_map(|(path, text)| {
         let found = RestoredCredentials::from_backup(&text, path, constraint);
         found.filter(|restored| crate::repair::is_sound(CREDENTIALS, &restored.content))
     });
     if constraint.tells() {
-        return Copies { login: sound.next(), unproven: Vec::new() };
+        let login = sound.next();
+        let packed = if login.is_some() { Vec::new() } else { packed(folder) };
+        return Copies { login, unproven: Vec::new(), packed };
     }
     let sound: Vec<_> = sound.collect();
     let unproven = sound.iter().map(|copy| copy.from.clone()).collect();
@@ -45,8 +51,8 @@ pub(super) fn credentials(folder: &Folder, constraint: &Constraint) -> Copies {
     let mut own: Vec<_> = sound.into_iter().filter(is_of_the_file).collect();
     own.dedup_by_key(|copy| copy.identity());
     match own.pop() {
-        Some(login) if own.is_empty() => Copies { login: Some(login), unproven },
-        _ => Copies { login: None, unproven },
+        Some(login) if own.is_empty() => Copies { login: Some(login), unproven, packed: Vec::new() },
+        _ => Copies { login: None, unproven, packed: packed(folder) },
     }
 }
 
@@ -70,8 +76,7 @@ type Copy = (PathBuf, Vec<u8>);
 
 /// `creds.json.bak`, `creds.json.1234567`, `creds-backup.json` and their like.
 fn beside_the_file(folder: &Folder) -> Vec<Copy> {
-    let is_copy = |name: &str| name.starts_with("creds") && ![CREDENTIALS, MOVED_CREDENTIALS].contains(&name);
-    let Ok((entries, _)) = folder.list_some(&LIMITS, is_copy) else { return Vec::new() };
+    let Ok((entries, _)) = folder.list_some(&LIMITS, is_of_a_login) else { return Vec::new() };
     let files = newest(entries, EntryKind::File);
     files.filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name))).collect()
 }
@@ -83,21 +88,80 @@ fn folders(folder: &Folder) -> Vec<Copy> {
 }
 
 fn beside_the_folder(path: &Path) -> Vec<Copy> {
+    let Some((parent, own)) = neighbours(path) else { return Vec::new() };
+    in_folders_of(&parent, |name| is_copy_of(name, &own))
+}
+
+/// The folder that a folder is in, and its name there.
+fn neighbours(path: &Path) -> Option<(Folder, String)> {
     // What is held open by a handle has no neighbours.
-    let Some((parent, own)) = path
-        .canonicalize()
-        .ok()
-        .and_then(|path| Some((path.parent()?.to_owned(), path.file_name()?.to_str()?.to_owned())))
-    else {
-        return Vec::new();
-    };
     if shown(path) != path {
-        return Vec::new();
+        return None;
     }
-    let Ok(parent) = Folder::open(&parent) else { return Vec::new() };
-    in_folders_of(&parent, |name| {
-        name.strip_prefix(&own).is_some_and(|rest| rest.starts_with(['_', '-', '.', ' ', '~']))
+    let whole = path.canonicalize().ok()?;
+    let own = whole.file_name()?.to_str()?.to_owned();
+    Some((Folder::open(whole.parent()?).ok()?, own))
+}
+
+/// Whether a name is that of a copy: `auth_info_old`, `auth_info-2024-01-01`, `backup_auth_info`, `Copy of auth_info`.
+fn is_copy_of(name: &str, own: &str) -> bool {
+    const BETWEEN: [char; 6] = ['_', '-', '.', ' ', '~', '('];
+    if let Some(rest) = name.strip_prefix(own) {
+        return rest.starts_with(BETWEEN);
+    }
+    // `backup_auth_info.7z` is one, too.
+    let name =
+        name.split_once(&format!("{own}.")).map_or(name, |(before, _)| &name[..before.len() + own.len()]);
+    let before = name.strip_suffix(own).and_then(|before| before.strip_suffix(BETWEEN));
+    before.is_some_and(|before| {
+        let before = before.to_ascii_lowercase();
+        ["backup", "bak", "old", "copy", "orig", "save"].iter().any(|word| before.contains(word))
     })
+}
+
+/// `creds.json.bak` and its like, of which nothing but the name says that a login is in it.
+fn is_of_a_login(name: &str) -> bool {
+    name.starts_with("creds") && ![CREDENTIALS, MOVED_CREDENTIALS].contains(&name)
+}
+
+/// Copies of a login, and tar archives of the folder, in the folder above.
+fn in_the_parent(folder: &Folder) -> Vec<Copy> {
+    let Some((parent, own)) = neighbours(folder.path()) else { return Vec::new() };
+    let is_copy = |name: &str| is_of_a_login(name) || is_copy_of(name, &own);
+    let Ok((entries, _)) = parent.list_some(&LIMITS, is_copy) else { return Vec::new() };
+    let files = newest(entries, EntryKind::File);
+    let logins = files.flat_map(|entry| {
+        let path = parent.path().join(&entry.name);
+        if is_of_a_login(&entry.name) {
+            return read(&parent, &entry.name, path).into_iter().collect::<Vec<_>>();
+        }
+        if !plain::is_archive(&path) {
+            return Vec::new();
+        }
+        let logins = plain::read(&path, &LIMITS, |_| false).map(|copy| copy.logins).unwrap_or_default();
+        logins.into_iter().map(|text| (path.clone(), text)).collect()
+    });
+    logins.collect()
+}
+
+/// Archives in the folder and in the one above that have to be unpacked first.
+fn packed(folder: &Folder) -> Vec<(PathBuf, Packed)> {
+    let above = neighbours(folder.path());
+    let own = above.as_ref().map(|(_, own)| own.clone()).unwrap_or_default();
+    let is_packed = |name: &str| {
+        let ends = [".zip", ".xz", ".txz", ".bz2", ".tbz", ".tbz2", ".7z", ".rar"];
+        ends.iter().any(|end| name.to_ascii_lowercase().ends_with(end))
+    };
+    let all = [Some((folder, false)), above.as_ref().map(|(parent, _)| (parent, true))];
+    let mut found = Vec::new();
+    for (place, is_above) in all.into_iter().flatten() {
+        let is_meant =
+            |name: &str| is_packed(name) && (!is_above || is_of_a_login(name) || is_copy_of(name, &own));
+        let Ok((entries, _)) = place.list_some(&LIMITS, is_meant) else { continue };
+        let paths = newest(entries, EntryKind::File).map(|entry| place.path().join(&entry.name));
+        found.extend(paths.filter_map(|path| Packed::at(&path).map(|packed| (path, packed))));
+    }
+    found
 }
 
 fn in_folders_of(folder: &Folder, mut is_copy: impl FnMut(&str) -> bool) -> Vec<Copy> {

@@ -29,7 +29,8 @@ pub struct BackupSources<'a> {
     passphrase: Option<&'a Passphrase>,
     /// The session's folder, near which there may be copies.
     folder: Option<&'a Folder>,
-    lasting: RefCell<Option<Vec<Lasting>>>,
+    /// By the login that they were asked for.
+    lasting: RefCell<BTreeMap<String, Vec<Lasting>>>,
 }
 
 /// The files of one backup that never change.
@@ -42,7 +43,7 @@ struct Lasting {
 impl<'a> BackupSources<'a> {
     /// The backups of a session.
     pub fn new(shelf: &Path, label: &'a str, passphrase: Option<&'a Passphrase>) -> Self {
-        Self { shelf: Shelf::at(shelf), label, passphrase, folder: None, lasting: RefCell::new(None) }
+        Self { shelf: Shelf::at(shelf), label, passphrase, folder: None, lasting: RefCell::default() }
     }
 
     /// Also copies of the login that lie in a folder and beside it.
@@ -59,8 +60,8 @@ impl<'a> BackupSources<'a> {
     ) -> Option<T> {
         let account = account_mark(login);
         let mut lasting = self.lasting.borrow_mut();
-        let all = lasting.get_or_insert_with(|| {
-            let archives = self.shelf.archives(Some(self.label)).unwrap_or_default();
+        let all = lasting.entry(account.clone()).or_insert_with(|| {
+            let archives = self.shelf.archives_of(self.label, Some(&account)).unwrap_or_default();
             archives.iter().take(LOOKED_THROUGH).filter_map(|(path, ..)| self.lasting_of(path)).collect()
         });
         all.iter()
@@ -98,15 +99,20 @@ impl Sources for BackupSources<'_> {
             from: wakeeper_private_fs::shown(&from),
             ..restored
         });
+        // Nothing tells which of several accounts it was.
+        let several = if label.is_some() { self.shelf.ambiguous(self.label) } else { None };
+        let archived = archived.filter(|_| several.is_none());
         let copies = self.folder.map(|folder| super::copies::credentials(folder, constraint));
-        let Copies { login: copy, unproven } = copies.unwrap_or_default();
+        let Copies { login: copy, unproven, packed } = copies.unwrap_or_default();
         // Whichever knows of more pre-keys is the newer one.
         let login = match (archived, copy) {
             (Some(archived), Some(copy)) if copy.next_pre_key_id() > archived.next_pre_key_id() => Some(copy),
             (archived, copy) => archived.or(copy),
         };
-        let unproven = if login.is_some() { Vec::new() } else { unproven };
-        Found { login, locked, unproven }
+        let shelved = several.unwrap_or_default().into_iter().map(|path| wakeeper_private_fs::shown(&path));
+        let unproven: Vec<_> = if login.is_some() { Vec::new() } else { shelved.chain(unproven).collect() };
+        let packed = if login.is_some() { Vec::new() } else { packed };
+        Found { login, locked, unproven, packed }
     }
 
     fn file(&self, login: &[u8; 32], name: &str) -> Option<Vec<u8>> {

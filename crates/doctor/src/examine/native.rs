@@ -34,7 +34,7 @@ pub struct NativeView<'a> {
     /// Rows that cannot be read.
     pub unread: &'a [UnreadRow],
     /// Where the session was moved to, when it was.
-    pub moved: bool,
+    pub moved: Option<String>,
     /// Permission bits of the database.
     pub mode: u32,
 }
@@ -55,8 +55,8 @@ pub struct UnreadRow {
 /// The report on a store.
 pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
     let mut found = Vec::new();
-    if view.moved {
-        found.push(findings::moved_marker());
+    if let Some(to) = &view.moved {
+        found.push(findings::moved_marker(Some(to)));
     } else {
         found.extend(findings::for_native(view));
         found.extend(view.session.into_iter().flat_map(of_parts).map(in_store));
@@ -65,9 +65,12 @@ pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
         || view.unreadable.is_some()
         || found.iter().any(|f| f.repair == Repair::RestoreCredentials);
     // What is damaged is older than any backup, or nobody's.
-    if let Some(session) = view.session.filter(|_| !damaged && !view.moved) {
+    if let Some(session) = view.session.filter(|_| !damaged && view.moved.is_none()) {
         let state = SessionState::of(session);
         found.extend(findings::told_by_more(&StateView { state: &state, options, version: None }));
+    }
+    if view.session.is_none() && view.moved.is_none() && !damaged {
+        found.push(findings::no_login_in_database());
     }
     let found = in_order(found, &view.file);
     Report {
@@ -78,7 +81,7 @@ pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
         healthy: found.iter().all(|finding| finding.severity != Severity::Error),
         credentials: match &view.session {
             _ if damaged => CredentialsState::Damaged,
-            Some(_) if !view.moved => CredentialsState::Sound,
+            Some(_) if view.moved.is_none() => CredentialsState::Sound,
             _ => CredentialsState::Missing,
         },
         files: 1,

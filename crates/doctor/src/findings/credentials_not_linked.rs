@@ -31,6 +31,12 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     vec![found]
 }
 
+/// The same of a session of our own, where nothing is stored before a phone is linked.
+pub(crate) fn in_database() -> Finding {
+    let evidence = "no login yet: no phone is linked to this session; its gateway shows a QR code, which must be scanned";
+    Finding::info(CODE, Subject::Credentials, evidence)
+}
+
 /// The same of a store of whatsmeow.
 pub(crate) fn in_store() -> Finding {
     let evidence = "no login yet: no device is linked in this store; a QR code must be scanned";

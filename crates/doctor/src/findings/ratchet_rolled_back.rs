@@ -7,7 +7,7 @@
 //! the log is the first sign (`--log`), and `wakeeper clean --ratchets` the cure for all contacts at once.
 
 use super::StateView;
-use crate::backup::Reached;
+use crate::backup::ReachedLogin;
 use crate::backup::manifest::account_mark;
 use crate::finding::{Code, Finding, Repair, Subject};
 use crate::state::{SenderKeyFacts, SignalFacts};
@@ -15,9 +15,7 @@ use crate::state::{SenderKeyFacts, SignalFacts};
 pub(crate) const CODE: Code = Code("ratchet_rolled_back");
 
 pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
-    let Some(reached) = view.options.reached.filter(|reached| is_of_this_login(view, reached)) else {
-        return Vec::new();
-    };
+    let Some(reached) = of_this_login(view) else { return Vec::new() };
     let signal_sessions = view.state.signal_sessions.iter().filter_map(|(address, now)| {
         let evidence = session_behind(now, reached.signal_sessions.get(address)?)?;
         Some((Subject::SignalSession(address.clone()), evidence))
@@ -34,14 +32,11 @@ pub(crate) fn detect(view: &StateView<'_>) -> Vec<Finding> {
     behind.collect()
 }
 
-fn is_of_this_login(view: &StateView<'_>, reached: &Reached) -> bool {
+fn of_this_login<'v>(view: &StateView<'v>) -> Option<&'v ReachedLogin> {
+    let identity = view.state.credentials()?.identity_public()?;
+    let reached = view.options.reached?.of_login(&account_mark(identity))?;
     // A clock that was set back makes every state look older than it is.
-    if reached.created_ms > view.options.now_ms {
-        return false;
-    }
-    let credentials = view.state.credentials();
-    let identity = credentials.and_then(|credentials| credentials.identity_public());
-    identity.map(account_mark).as_ref() == Some(&reached.account)
+    (reached.created_ms <= view.options.now_ms).then_some(reached)
 }
 
 fn session_behind(now: &SignalFacts, then: &SignalFacts) -> Option<String> {

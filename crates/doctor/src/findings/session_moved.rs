@@ -14,12 +14,15 @@ use crate::source::Entry;
 pub(crate) const CODE: Code = Code("session_moved");
 
 pub(crate) fn detect(entry: &Entry) -> Option<Finding> {
-    (entry.name == MOVED_MARKER).then(found)
+    (entry.name == MOVED_MARKER).then(|| found(None))
 }
 
-pub(crate) fn found() -> Finding {
+/// `to` is where its login is used now, as far as the marker says.
+pub(crate) fn found(to: Option<&str>) -> Finding {
     let cure = Repair::Manual("do not start anything on this folder; the session lives elsewhere now");
-    Finding::warning(CODE, MOVED_MARKER, "a marker says that the session moved elsewhere").repair(cure)
+    let to = to.map_or_else(|| "another place".to_owned(), wakeeper_bounded_tar::shown_whole);
+    let evidence = format!("moved: a marker says that its login is used by {to} now");
+    Finding::warning(CODE, MOVED_MARKER, evidence).repair(cure)
 }
 
 /// The same of a store of whatsmeow, where the login itself is gone.

@@ -117,11 +117,28 @@ fn stores_of_other_programs_are_named() {
 }
 
 #[test]
+fn of_several_folders_with_known_names_none_is_left_out() {
+    let bot = tempfile::tempdir().unwrap();
+    let names = ["auth_info_baileys", "session", "store/auth", ".sessions/noweb"];
+    files(bot.path(), &["auth_info_baileys/creds.json", "session/creds.json", "store/auth/creds.json"]);
+    files(bot.path(), &[".sessions/noweb/default/creds.json"]);
+    symlink(bot.path().join("session"), bot.path().join("auth")).unwrap();
+    let all: Vec<_> = names.iter().map(|name| bot.path().join(name)).collect();
+    assert_eq!(known_in(bot.path()), all);
+    assert_eq!(meant_in(bot.path()).as_deref(), Some(bot.path()));
+    assert_eq!(sessions_in(bot.path()).len(), 4);
+    let told = also_there(bot.path(), &all[0], |path| format!("'{}'", path.display())).unwrap();
+    assert!(all[1..].iter().all(|path| told.contains(&*path.to_string_lossy())), "{told}");
+    assert!(told.contains(&format!("--auth-info-dir '{}'", all[1].display())), "{told}");
+}
+
+#[test]
 fn the_folder_that_was_meant_is_named() {
     let bot = tempfile::tempdir().unwrap();
     files(bot.path(), &["auth_info_baileys/creds.json"]);
     let session = bot.path().join("auth_info_baileys");
-    assert_eq!(known_in(bot.path()), Some(session.clone()));
+    assert_eq!(meant_in(bot.path()), Some(session.clone()));
+    assert_eq!(also_there(bot.path(), &session, |path| path.display().to_string()), None);
     assert!(meant_by(&bot.path().join("auth_info")).contains("auth_info_baileys?"));
     assert!(meant_by(&session.join("auth_info")).contains("is a session's own folder itself"));
     files(bot.path(), &["shop/creds.json"]);

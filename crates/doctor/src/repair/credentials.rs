@@ -9,6 +9,7 @@ use crate::formats::baileys::name::CREDENTIALS;
 use crate::inventory::Inventory;
 use crate::json;
 use crate::source::Folder;
+use crate::state::SessionState;
 
 /// What is known of the login that the credentials must belong to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,12 +83,27 @@ pub(crate) fn constraint(creds: &[u8], inventory: &Inventory) -> Constraint {
     let told = salvage.next_pre_key_id.filter(|_| linked).and_then(pre_key_id);
     // The account, as a sender key of its own names it.
     let own = state.sender_keys.iter().filter(|(_, facts)| facts.own);
-    let mut users: Vec<String> = own.map(|(name, _)| name.sender.user.clone()).collect();
+    // It may have another number since then; the LID stays.
+    let numbers = own.flat_map(|(name, _)| numbers_since(&state, &name.sender.user));
+    let mut users: Vec<String> = numbers.map(str::to_owned).collect();
     // Whoever asked for a pairing code typed the number.
     let asked = inventory.credentials().filter(|_| users.is_empty()).and_then(|c| c.me.as_ref());
     users.extend(asked.map(|me| me.phone.user.clone()));
     let next_pre_key_id = greatest.max(told.unwrap_or(0));
     Constraint { identity, users, next_pre_key_id, ..Constraint::default() }
+}
+
+/// The numbers of an account, and those that its LID has had.
+fn numbers_since<'s>(state: &'s SessionState, user: &'s str) -> Vec<&'s str> {
+    let mut numbers: Vec<&str> = Vec::new();
+    for number in state.numbers_of(user) {
+        for number in std::iter::once(number).chain(state.numbers_of(number)) {
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+    }
+    numbers
 }
 
 /// The same for any folder. Credentials of another account that were put there tell only whose it is not.

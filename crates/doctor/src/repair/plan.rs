@@ -75,6 +75,8 @@ pub struct Plan {
     pub restore_from: Option<PathBuf>,
     /// Copies of a login of which only a person can tell whether it is this one.
     pub unproven: Vec<PathBuf>,
+    /// Commands that unpack archives near the folder, which may hold the login.
+    pub unpack: Vec<String>,
 }
 
 /// Why no plan could be computed.
@@ -201,6 +203,7 @@ fn restore_credentials(
         // A file without content among nothing else holds no login that could be lost.
         None if finding.repair == Repair::RestoreOrRemove
             && found.unproven.is_empty()
+            && found.packed.is_empty()
             && found.locked == 0 =>
         {
             Login::Sound

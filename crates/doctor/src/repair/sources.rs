@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::credentials::{Constraint, RestoredCredentials};
+use crate::backup::packed::Packed;
 
 /// Where a plan may take sound files from. `login` is the public identity key of the login that they must belong to.
 pub trait Sources {
@@ -23,6 +24,8 @@ pub struct Found {
     pub locked: usize,
     /// Copies of a login of which nothing proves that it is the one.
     pub unproven: Vec<PathBuf>,
+    /// Archives near the folder that have to be unpacked before they can be read.
+    pub packed: Vec<(PathBuf, Packed)>,
 }
 
 /// No backups at all.

@@ -31,7 +31,8 @@ pub(super) fn without_login(examination: &Examination, options: &Options<'_>, fo
     }
     let torn = remaining.iter().find(|finding| finding.repair == Repair::RestoreCredentials);
     notes.extend(torn.map(|finding| format!("{}: {}", finding.path, finding.evidence)));
-    Plan { needs_qr: true, notes, remaining, unproven: found.unproven, ..Plan::default() }
+    let unpack = commands(&found);
+    Plan { needs_qr: true, notes, remaining, unproven: found.unproven, unpack, ..Plan::default() }
 }
 
 /// Whose folder it is, only a person can tell: a repair for one account would be damage to the other.
@@ -42,6 +43,7 @@ pub(super) fn of_two_accounts(examination: &mut Examination, options: &Options<'
             .to_owned(),
     ];
     told(&found, options, &mut notes);
+    let unpack = commands(&found);
     let login = found.login;
     let fits = login.filter(|login| !examination.would_be_of_two_accounts(&login.content, options));
     let restore_from = fits.map(|login| login.from);
@@ -49,12 +51,25 @@ pub(super) fn of_two_accounts(examination: &mut Examination, options: &Options<'
     notes.extend(restore_from.as_deref().map(is_here));
     let (state, remaining) = login_state(examination, options);
     let login_kept = state == CredentialsState::Sound;
-    Plan { login_kept, notes, remaining, restore_from, unproven: found.unproven, ..Plan::default() }
+    Plan { login_kept, notes, remaining, restore_from, unproven: found.unproven, unpack, ..Plan::default() }
+}
+
+fn commands(found: &Found) -> Vec<String> {
+    found.packed.iter().take(TOLD).map(|(_, packed)| packed.command.clone()).collect()
 }
 
 /// What was not taken, and why.
 fn told(found: &Found, options: &Options<'_>, notes: &mut Vec<String>) {
     notes.extend(not_opened(found.locked, options.passphrase.is_some()).map(|sentence| sentence + "."));
+    for (path, packed) in found.packed.iter().take(TOLD) {
+        notes.push(format!(
+            "{} may hold the login, and is an archive of the kind {}, which is not read here. Unpack it first (`{}`), then \
+             give the folder that holds creds.json: `wakeeper restore PATH`.",
+            shown(path).display(),
+            packed.kind,
+            packed.command
+        ));
+    }
     if found.unproven.is_empty() {
         return;
     }

@@ -153,3 +153,98 @@ fn two_logins_under_one_path_are_refused() {
         assert!(error.contains("a/creds.json") && error.contains("twice"), "{error}");
     }
 }
+
+/// A session in `auth_info` with a torn login, and what lies beside it.
+fn torn_beside(name: &str, from: &str) -> tempfile::TempDir {
+    let top = tempfile::tempdir().unwrap();
+    let session = copy("baileys6");
+    let own = top.path().join("auth_info");
+    std::fs::rename(session.keep(), &own).unwrap();
+    let creds = crate::support::fixture_path(from).join("creds.json");
+    let beside = top.path().join(name);
+    if name.contains("creds") {
+        std::fs::copy(creds, beside).unwrap();
+    } else {
+        std::fs::create_dir(&beside).unwrap();
+        std::fs::copy(creds, beside.join("creds.json")).unwrap();
+    }
+    std::fs::write(own.join("creds.json"), "").unwrap();
+    top
+}
+
+fn cleaned_beside(top: &Path) -> wakeeper_doctor::clean::Outcome {
+    let shelf = top.join("shelf");
+    let how = wakeeper_doctor::clean::CleanOptions {
+        extent: wakeeper_doctor::repair::Extent::Damaged,
+        dry_run: false,
+        shelf: &shelf,
+        label: "auth_info",
+        passphrase: None,
+        approve: None,
+    };
+    wakeeper_doctor::clean::clean(&top.join("auth_info"), &Options::at(NOW_MS), &how).unwrap()
+}
+
+#[test]
+fn copies_beside_the_folder_are_taken_once_their_login_is_proven() {
+    for name in [
+        "creds.json.bak",
+        "creds.json.old",
+        "creds (1).json",
+        "backup_auth_info",
+        "Copy of auth_info",
+        "auth_info.bak",
+        "auth_info_old",
+        "auth_info-2024-01-01",
+    ] {
+        let top = torn_beside(name, "baileys6");
+        let outcome = cleaned_beside(top.path());
+        let from = outcome.login_from.clone().unwrap_or_else(|| panic!("{name}: {outcome:#?}"));
+        assert!(outcome.login_kept && from.starts_with(top.path().join(name)), "{name}: {outcome:#?}");
+        let top = torn_beside(name, "baileys6-contaminated-ours-peer");
+        assert!(!cleaned_beside(top.path()).login_kept, "{name} of another account");
+    }
+    // A folder of another bot is none.
+    let top = torn_beside("other_auth_info", "baileys6");
+    assert!(!cleaned_beside(top.path()).login_kept);
+}
+
+#[test]
+fn archives_of_other_kinds_are_named_with_the_command_that_unpacks_them() {
+    let packed: [(&str, &[u8], &str); 5] = [
+        ("auth_info.zip", b"PK\x03\x04\x14\0\0\0\0\0", "unzip "),
+        ("auth_info-old.tar.xz", b"\xfd7zXZ\0\0\x04\0\0", "tar -xf "),
+        ("auth_info.tar.bz2", b"BZh91AY&SY", "tar -xf "),
+        ("backup_auth_info.7z", b"7z\xbc\xaf\x27\x1c\0\x04\0\0", "7z x "),
+        ("auth_info (1).rar", b"Rar!\x1a\x07\x01\0\0\0", "unrar x "),
+    ];
+    for (name, start, command) in packed {
+        let top = torn_beside("unrelated", "baileys6");
+        let path = top.path().join(name);
+        std::fs::write(&path, start).unwrap();
+        let outcome = cleaned_beside(top.path());
+        assert!(!outcome.login_kept);
+        let note = outcome.notes.iter().find(|note| note.contains(name));
+        assert!(
+            note.is_some_and(|note| note.contains("npack it first") && note.contains(command)),
+            "{outcome:#?}"
+        );
+        assert!(outcome.unpack.iter().any(|step| step.contains(command)), "{outcome:#?}");
+        let shelf = top.path().join("shelf");
+        let how = RestoreOptions {
+            what: What::Credentials,
+            dry_run: true,
+            shelf: &shelf,
+            label: "auth_info",
+            makes_room: false,
+        };
+        let refused = restore(&path, &top.path().join("auth_info"), &Options::at(NOW_MS), &how).unwrap_err();
+        let examined = examine(&path, &Options::at(NOW_MS)).unwrap_err();
+        for told in [refused.to_string(), examined.to_string()] {
+            assert!(
+                told.contains("unpack it first") && told.contains(command) && told.contains(name),
+                "{told}"
+            );
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use wakeeper_doctor::backup::{CreateOptions, Reached, Shelf, create, newest_sound};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{CredentialsState, Options};
@@ -240,4 +242,73 @@ fn a_gateway_that_keeps_its_credentials_elsewhere_is_told_apart() {
     let reached = Reached::of_newest(&Shelf::at(shelf.path()), "bot", None).unwrap();
     let told = Options { reached: Some(&reached), ..Options::at(NOW_MS) };
     assert_eq!(codes(&examine(&dir, &told).unwrap(), Severity::Error), ["credentials_missing"]);
+}
+
+const OLD_NUMBER: &str = "6281100000001";
+const NEW_NUMBER: &str = "6281100000099";
+const LID: &str = "100000000000011";
+
+/// The account's number changed: its credentials have the new one, its own sender key was made under the old one.
+fn with_a_new_number(fixture: &str) -> tempfile::TempDir {
+    let dir = copy(fixture);
+    let creds = dir.path().join("creds.json");
+    let text = std::fs::read_to_string(&creds).unwrap();
+    std::fs::write(&creds, text.replace(OLD_NUMBER, NEW_NUMBER)).unwrap();
+    let group = "sender-key-120363000000000001@g.us";
+    let under_lid = dir.path().join(format!("{group}--{LID}_1--12.json"));
+    if under_lid.exists() {
+        std::fs::rename(under_lid, dir.path().join(format!("{group}--{OLD_NUMBER}--12.json"))).unwrap();
+    }
+    dir
+}
+
+fn is_mixed(dir: &Path) -> bool {
+    report(dir).findings.iter().any(|finding| finding.code.as_str() == "accounts_mixed")
+}
+
+#[test]
+fn an_account_that_changed_its_number_is_the_same_by_its_lid() {
+    for fixture in ["baileys6", "baileys7"] {
+        let dir = with_a_new_number(fixture);
+        assert!(is_mixed(dir.path()), "{fixture}: nothing tells that the old number was its own");
+        let mapping = dir.path().join(format!("lid-mapping-{OLD_NUMBER}.json"));
+        std::fs::write(&mapping, format!("\"{LID}\"")).unwrap();
+        assert!(!is_mixed(dir.path()), "{fixture}");
+        // Somebody else had the new number before, and somebody else may have the old one now.
+        for number in [NEW_NUMBER, OLD_NUMBER] {
+            let with = dir.path().join(format!("session-{number}.0.json"));
+            std::fs::copy(dir.path().join("session-6281100000004.0.json"), with).unwrap();
+        }
+        assert!(!is_mixed(dir.path()), "{fixture}");
+        // The LID of another account proves nothing.
+        std::fs::write(&mapping, "\"100000000000077\"").unwrap();
+        assert!(is_mixed(dir.path()), "{fixture}");
+    }
+}
+
+#[test]
+fn an_account_that_changed_its_number_is_the_same_by_its_phones_identity() {
+    let dir = with_a_new_number("baileys6");
+    let creds = std::fs::read_to_string(dir.path().join("creds.json")).unwrap();
+    let key = creds.split_once("\"accountSignatureKey\":\"").unwrap().1.split('"').next().unwrap();
+    let key = [&[5][..], &STANDARD.decode(key).unwrap()].concat();
+    let key = STANDARD.encode(key);
+    let other = std::fs::read_to_string(dir.path().join("session-6281100000004.0.json")).unwrap();
+    let at = other.find("\"remoteIdentityKey\":\"").unwrap() + "\"remoteIdentityKey\":\"".len();
+    let end = at + other[at..].find('"').unwrap();
+    let with = dir.path().join(format!("session-{OLD_NUMBER}.0.json"));
+    std::fs::write(&with, &other).unwrap();
+    assert!(is_mixed(dir.path()), "a session with whoever has the old number now");
+    std::fs::write(&with, format!("{}{key}{}", &other[..at], &other[end..])).unwrap();
+    assert!(!is_mixed(dir.path()));
+}
+
+#[test]
+fn a_torn_login_of_an_account_that_changed_its_number_comes_back() {
+    let (dir, shelf) = (with_a_new_number("baileys7"), tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join(format!("lid-mapping-{OLD_NUMBER}.json")), format!("\"{LID}\"")).unwrap();
+    back_up(dir.path(), shelf.path(), NOW_MS - 1000);
+    std::fs::write(dir.path().join("creds.json"), "").unwrap();
+    let outcome = cleaned(dir.path(), shelf.path(), false);
+    assert!(outcome.login_kept, "{outcome:#?}");
 }

@@ -19,6 +19,8 @@ mod pre_keys;
 mod properties;
 mod releases;
 mod rollback;
+mod said;
+mod shared_shelf;
 mod support;
 mod transfer;
 mod whatsmeow;

@@ -1,7 +1,9 @@
 //! Repairs of a gateway's own session: how often its database is copied, and what a killed one leaves.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use wakeeper_doctor::Subject;
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::transfer;
 use wakeeper_engine_store::recover::Backups;
@@ -71,13 +73,22 @@ impl Scene {
         self.places.folder.join(DATABASE)
     }
 
-    /// How many devices are on the list of those who have our sender key of a group.
-    async fn told(&self, group: &str) -> i64 {
+    /// The devices on the list of those who have our sender key of a group.
+    async fn told(&self, group: &str) -> Vec<String> {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database()).read_only(true);
         let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        let count =
-            sqlx::query_scalar("SELECT count(*) FROM sender_key_devices WHERE group_jid = ?").bind(group);
-        count.fetch_one(&mut connection).await.unwrap()
+        let listed = "SELECT device_jid FROM sender_key_devices WHERE group_jid = ? ORDER BY device_jid";
+        sqlx::query_scalar(listed).bind(group).fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// One more device is on it.
+    async fn tell(&self, group: &str, device: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let put = "INSERT INTO sender_key_devices (group_jid, device_jid, has_key, device_id, updated_at) \
+                   SELECT group_jid, ?, has_key, device_id, updated_at FROM sender_key_devices WHERE group_jid = ? LIMIT 1";
+        sqlx::query(put).bind(device).bind(group).execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
     }
 
     /// The ratchets that could still be given up.
@@ -242,14 +253,19 @@ async fn one_group_is_reset_by_itself_and_a_contact_is_told_its_sender_key_again
     let contact = KnownFacts { peers: vec![peer.clone()], ..KnownFacts::default() };
     for (facts, keys_left) in [(group, 0), (contact, 1)] {
         let scene = Scene::new().await;
+        scene.tell(GROUP, "6281100000009:3@s.whatsapp.net").await;
         let before = scene.ratchets().await;
-        assert!(before.iter().any(is_key) && scene.told(GROUP).await > 0);
+        let told = scene.told(GROUP).await;
+        let is_the_contacts = |jid: &String| jid.starts_with("6281100000002");
+        assert!(before.iter().any(is_key) && told.iter().any(is_the_contacts));
         let done =
             repair(&scene.paths, &facts, order(Extent::Damaged, false), progress.clone()).await.unwrap();
         assert!(done.applied && done.healthy && done.login_kept, "{done:?}");
         let after = scene.ratchets().await;
         assert_eq!(after.iter().filter(|s| is_key(s)).count(), keys_left);
-        assert_eq!(scene.told(GROUP).await, 0, "all members are told the key again");
+        // A key that is gone is told to all members anew; one that stays only to the contact.
+        let others = told.into_iter().filter(|jid| keys_left > 0 && !is_the_contacts(jid));
+        assert_eq!(scene.told(GROUP).await, others.collect::<Vec<_>>(), "{done:?}");
         let others = |all: &BTreeSet<Subject>| {
             let kept = all.iter().filter(|s| !is_key(s) && !is_list(s) && s.peer() != Some(&peer));
             kept.cloned().collect::<Vec<_>>()

@@ -24,6 +24,8 @@ pub struct BackupStore {
     pub shelf: PathBuf,
     /// The session's name in it.
     pub label: String,
+    /// The mark of the session's login, where it is known: another session may have the same name in this folder.
+    pub account: Option<String>,
     /// Encrypts new backups and opens old ones.
     pub passphrase: Option<Passphrase>,
     /// What pruning keeps.
@@ -93,9 +95,14 @@ pub enum StoreError {
 }
 
 impl BackupStore {
-    /// When the newest backup was made, milliseconds since 1970.
+    /// When the newest backup was made, milliseconds since 1970; unknown where sessions share the name in this folder, unless the
+    /// account tells.
     pub fn newest_ms(&self) -> Option<i64> {
-        let archives = Shelf::at(&self.shelf).archives(Some(&self.label)).ok()?;
+        let shelf = Shelf::at(&self.shelf);
+        if self.account.is_none() && shelf.accounts(&self.label).len() > 1 {
+            return None;
+        }
+        let archives = shelf.archives_of(&self.label, self.account.as_deref()).ok()?;
         archives.first().map(|(.., made_ms)| *made_ms)
     }
 
@@ -124,7 +131,8 @@ impl BackupStore {
         if !created.unchanged {
             self.verify(&created)?;
         }
-        let pruned = if self.prunes { self.prune(false)?.removed.len() } else { 0 };
+        let own = Self { account: created.manifest.account.clone(), ..self.clone() };
+        let pruned = if self.prunes { own.prune(false)?.removed.len() } else { 0 };
         if created.unchanged {
             return Ok(BackupOutcome::Unchanged);
         }
@@ -150,11 +158,12 @@ impl BackupStore {
     /// When one cannot be looked into or removed.
     pub fn prune(&self, dry_run: bool) -> Result<Pruned, StoreError> {
         let shelf = Shelf::at(&self.shelf);
-        let pruned = backup::prune(&shelf, &self.label, &self.retention, self.passphrase.as_ref(), dry_run);
+        let (account, passphrase) = (self.account.as_deref(), self.passphrase.as_ref());
+        let pruned = backup::prune(&shelf, &self.label, account, &self.retention, passphrase, dry_run);
         pruned.map_err(|source| StoreError::Prune { folder: shown(&self.shelf), source })
     }
 
-    /// The backups of the session, newest first; of all sessions in the folder when `all`.
+    /// The backups of the session's name, newest first; of all sessions in the folder when `all`.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -175,7 +184,13 @@ impl BackupStore {
 
     /// Whether a backup of the session may give its login back.
     pub fn has_login(&self) -> bool {
-        self.list(false).is_ok_and(|list| list.iter().any(BackupInfo::may_hold_login))
+        let is_own = |backup: &BackupInfo| backup.may_hold_login() && self.is_own(backup);
+        self.list(false).is_ok_and(|list| list.iter().any(is_own))
+    }
+
+    /// Whether a backup of its name may be the session's, and not that of another one of the same name.
+    pub fn is_own(&self, backup: &BackupInfo) -> bool {
+        backup.label == self.label && backup.may_be_of(self.account.as_deref())
     }
 
     /// Restores backups into memory and examines the result: none where there is none.
@@ -184,9 +199,9 @@ impl BackupStore {
     /// When the folder or the one archive that was asked for cannot be read.
     pub fn check(&self, which: &Which, facts: &KnownFacts) -> Result<Vec<Checked>, BackupError> {
         let shelf = Shelf::at(&self.shelf);
-        let archives = || shelf.archives(Some(&self.label));
+        let archives = || shelf.archives_of(&self.label, self.account.as_deref());
         let paths: Vec<PathBuf> = match which {
-            Which::Archive(path) => vec![shelf.file_named(path, &self.label)?],
+            Which::Archive(path) => vec![shelf.file_named(path, &self.label, self.account.as_deref())?],
             Which::All => archives()?.into_iter().map(|(path, ..)| path).collect(),
             Which::Newest => archives()?.into_iter().map(|(path, ..)| path).take(1).collect(),
         };

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use wakeeper_private_fs::{Folder, FsError};
 
 use super::ArchiveError;
+use crate::backup::packed::Packed;
 use crate::secret::Passphrase;
 
 /// scrypt's cost in new archives: two to this power, for 128 MB and about half a second. It is what OWASP's "Password
@@ -31,7 +32,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Opens a file without waiting on a pipe. On a container's own shelf it must be a file of that shelf, and no link to
 /// another one.
-pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+pub(in crate::backup) fn open_plain(path: &Path) -> io::Result<File> {
     let (file, _) = Folder::file_named(path).map_err(FsError::into_io)?;
     Ok(file)
 }
@@ -41,7 +42,11 @@ pub(in crate::backup) fn open(path: &Path) -> Result<BufReader<File>, ArchiveErr
     if file.metadata()?.len() > COMPRESSED {
         return Err(ArchiveError::TooLarge { limit: COMPRESSED });
     }
-    Ok(BufReader::with_capacity(1 << 16, file))
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    match Packed::of(path, file.fill_buf()?) {
+        Some(packed) => Err(ArchiveError::Packed(packed)),
+        None => Ok(file),
+    }
 }
 
 /// What was read of an archive, and what came out of it.

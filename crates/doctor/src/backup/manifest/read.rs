@@ -52,6 +52,9 @@ pub struct Summary {
     /// Which login, see [`super::account_mark`].
     #[serde(default)]
     pub account: Option<String>,
+    /// How the session was stored.
+    #[serde(default)]
+    pub format: Option<String>,
     /// Why it was made.
     #[serde(default)]
     pub reason: Option<Reason>,
