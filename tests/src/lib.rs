@@ -33,7 +33,7 @@ pub use alerts::Alerts;
 pub use container::BaileysContainer;
 pub use failing_disk::FailingDisk;
 pub use gateway::Gateway;
-pub use lab::Lab;
+pub use lab::{Binary, Lab};
 pub use party::{Ack, Party};
 pub use patient::Patient;
 pub use peer::{Baileys, Peer};

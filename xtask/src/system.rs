@@ -57,7 +57,7 @@ pub fn setup() -> Result<Environment, String> {
     let mut environment = self::tools()?;
     c_compiler()?;
     file_systems()?;
-    languages_and_packaging()?;
+    other_programs()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
@@ -86,15 +86,17 @@ fn file_systems() -> Result<(), String> {
     if found { Ok(()) } else { debian(&["e2fsprogs"]) }
 }
 
-/// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, and of what checks
-/// packages.
-fn languages_and_packaging() -> Result<(), String> {
+/// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, of what checks packages,
+/// and of what `bench/` counts and compares with.
+fn other_programs() -> Result<(), String> {
     let wanted = [
         ("python3", "python3"),
         ("php", "php-cli"),
         ("systemd-analyze", "systemd"),
         ("dpkg-deb", "dpkg"),
         ("readelf", "binutils"),
+        ("strace", "strace"),
+        ("jq", "jq"),
     ];
     let missing: Vec<&str> = wanted
         .iter()
