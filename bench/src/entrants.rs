@@ -18,6 +18,8 @@ use crate::world::World;
 const LINKED_AT_ONCE: usize = 4;
 /// Who wrote nothing for so long has nothing to write.
 const QUIET: Duration = Duration::from_secs(1);
+/// With many sessions some always keep their connections alive, so that it is never quiet.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A contender's folder, and the phones that its sessions are linked to.
 pub struct Home {
@@ -153,15 +155,16 @@ async fn link_one(running: &dyn Running, world: &World, session: usize) -> anyho
     Ok(phone)
 }
 
-/// Waits until a process writes nothing more: some lose their login when they are killed in the middle of it.
+/// Waits until a process writes nothing more, for a while: some lose their login when they are killed in the middle of it.
 pub async fn settle(id: u32) -> anyhow::Result<()> {
-    let (mut before, mut since) = (0, Instant::now());
+    let begun = Instant::now();
+    let (mut before, mut since) = (0, begun);
     until("a contender to have nothing more to write", async || {
         let now = Totals::of(id)?.handed_over;
         if now != before {
             (before, since) = (now, Instant::now());
         }
-        Ok((since.elapsed() > QUIET).then_some(()))
+        Ok((since.elapsed() > QUIET || begun.elapsed() > LONGEST).then_some(()))
     })
     .await
 }

@@ -93,7 +93,7 @@ pub async fn arrived(world: &World, before: u64, wanted: usize) -> anyhow::Resul
     let mut held = before;
     let mut since = Instant::now();
     until("the messages to stop coming", async || {
-        let now = world.held_by_people().await?;
+        let now = world.noted_by_people().await?;
         if now != held {
             (held, since) = (now, Instant::now());
         }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use contenders::bare;
 use plan::Plan;
@@ -57,9 +58,26 @@ fn main() -> anyhow::Result<ExitCode> {
     match arguments.inner {
         Some(Inner::Measure { command }) => measure::here(&command)?,
         Some(Inner::Bare(child)) => runtime()?.block_on(child.run())?,
-        None => return runtime()?.block_on(parts::run(arguments.plan.settled()?)),
+        None => {
+            let runtime = runtime()?;
+            let done = runtime.block_on(until_stopped(arguments.plan.settled()?));
+            // Whoever was asked to stop does not wait for what still runs.
+            runtime.shutdown_background();
+            return done;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures; whoever is asked to stop ends all programs that were started.
+async fn until_stopped(plan: Plan) -> anyhow::Result<ExitCode> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = parts::run(plan) => done,
+        _ = interrupted.recv() => Ok(ExitCode::FAILURE),
+        _ = terminated.recv() => Ok(ExitCode::FAILURE),
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub troubles: Vec<String>,
     /// What was asked for and not reached.
     pub missed: Vec<String>,
+    /// Contenders that failed.
+    out: Vec<&'static str>,
 }
 
 /// The contenders, and their world.
@@ -76,7 +78,7 @@ pub async fn run(plan: Plan) -> anyhow::Result<ExitCode> {
         println!("\n== {}", name(*part));
         let outcome = measured(*part, &plan, &mut lists).await?;
         failed |= !outcome.missed.is_empty() || (plan.smoke && !outcome.troubles.is_empty());
-        for line in outcome.troubles.iter().chain(&outcome.missed) {
+        for line in &outcome.missed {
             println!("  {line}");
         }
         results::write(&plan, &Section::new(*part, outcome, &plan))?;
@@ -91,11 +93,15 @@ pub fn name(part: Part) -> String {
 }
 
 async fn measured(part: Part, plan: &Plan, lists: &mut Option<Lists>) -> anyhow::Result<Outcome> {
-    match part {
-        Part::Folder => return folder::run(plan),
-        Part::Logs => return logs::run(plan),
-        Part::Burst => return burst::run(plan),
-        _ => {}
+    let of_programs = match part {
+        Part::Folder => Some(folder::run as fn(&Plan) -> anyhow::Result<Outcome>),
+        Part::Logs => Some(logs::run as _),
+        Part::Burst => Some(burst::run as _),
+        _ => None,
+    };
+    if let Some(run) = of_programs {
+        let plan = plan.clone();
+        return tokio::task::spawn_blocking(move || run(&plan)).await?;
     }
     let lists = match lists {
         Some(lists) => lists,
@@ -133,19 +139,15 @@ impl Lists {
     ) {
         for entrant in &mut self.entrants {
             let name = entrant.contender.name();
-            if outcome.is_out(name) {
+            if outcome.out.contains(&name) {
                 continue;
             }
             if let Err(error) = deed(&self.world, entrant).await {
+                println!("  {name}: {error:#}");
                 outcome.troubles.push(format!("{name} was left out from here on: {error:#}"));
+                outcome.out.push(name);
             }
         }
-    }
-}
-
-impl Outcome {
-    fn is_out(&self, contender: &str) -> bool {
-        self.troubles.iter().any(|trouble| trouble.starts_with(&format!("{contender} was left out")))
     }
 }
 

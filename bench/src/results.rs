@@ -41,7 +41,7 @@ pub struct Section {
 impl Section {
     /// What came of a part just now.
     pub fn new(part: Part, outcome: Outcome, plan: &Plan) -> Self {
-        let Outcome { figures, contenders, about, mut troubles, missed } = outcome;
+        let Outcome { figures, contenders, about, mut troubles, missed, .. } = outcome;
         troubles.extend(missed);
         Self {
             part,
@@ -60,6 +60,11 @@ impl Section {
 /// The command that measures this part again, with all that the plan says.
 fn command(part: Part, plan: &Plan) -> String {
     let mut words = format!("cargo xtask bench {}", parts::name(part));
+    match plan.shown_program().as_str() {
+        "target/release/wakeeper" => {}
+        "target/debug/wakeeper" => words.push_str(" --profile dev"),
+        other => words.extend([" --wakeeper ", other]),
+    }
     if plan.smoke {
         return words + " --smoke";
     }

@@ -7,6 +7,8 @@ use crate::system;
 
 /// The profile of what is published.
 const PROFILE: &str = "release";
+/// The profile that tests are built with.
+const TESTS: &str = "dev";
 
 /// What was asked for on the command line, beside what `wakeeper-bench` itself is given.
 struct Asked<'a> {
@@ -31,17 +33,18 @@ impl<'a> Asked<'a> {
         Ok(asked)
     }
 
-    /// Both packages, whichever programs are built: their features are those of the demo build, which talks to the simulator.
+    /// Whichever programs are built, the features are those of the demo build, which talks to the simulator. The profile of the
+    /// tests is built as they build it, so that nothing is compiled twice.
     fn build(&self) -> Vec<&str> {
-        let packages =
-            ["--package", "wakeeper", "--package", "wakeeper-bench", "--features", "wakeeper/demo"];
+        let packages = ["--package", "wakeeper", "--package", "wakeeper-bench"];
+        let packages = if self.profile == TESTS { &["--workspace"][..] } else { &packages[..] };
         let programs = ["--bin", "wakeeper-bench", "--bin", "wakeeper"];
         let programs = if self.is_built { &programs[..2] } else { &programs[..] };
-        [&["build", "--profile", self.profile], &packages[..], programs].concat()
+        [&["build", "--profile", self.profile, "--features", "wakeeper/demo"], packages, programs].concat()
     }
 
     fn folder(&self) -> PathBuf {
-        workspace().join("target").join(if self.profile == "dev" { "debug" } else { self.profile })
+        workspace().join("target").join(if self.profile == TESTS { "debug" } else { self.profile })
     }
 }
 

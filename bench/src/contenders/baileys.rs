@@ -31,9 +31,9 @@ impl Contender for Baileys {
     }
 
     fn about(&self) -> String {
-        "behind `tests/peers/measured.mjs`: node:http, `useMultiFileAuthState` with its cache, one fetch per \
-         message. It answers a send when Baileys does: the message is written to the socket, and WhatsApp's answer is not \
-         waited for, as the others do. It never calls fsync"
+        "behind `tests/peers/measured.mjs`: node:http, `useMultiFileAuthState` with its cache, one fetch per message. A send \
+         is answered when it is written to the socket; the others wait for WhatsApp's answer. Its files are written without \
+         fsync"
             .to_owned()
     }
 

@@ -53,7 +53,7 @@ async fn turn(
     greet(world, running.as_ref()).await?;
     for (at_once, chats, what) in SHAPES {
         let messages = messages(plan, at_once);
-        let before = world.held_by_people().await?;
+        let before = world.noted_by_people().await?;
         let meter = Meter::of(running.process().id(), world.server())?;
         let sent = load::send(running.as_ref(), &world.people[..chats], messages, at_once).await;
         let taken = meter.end(running.process().id())?;
@@ -66,7 +66,7 @@ async fn turn(
 
 /// One message to everybody, so that everybody is known.
 pub async fn greet(world: &World, running: &dyn Running) -> anyhow::Result<()> {
-    let before = world.held_by_people().await?;
+    let before = world.noted_by_people().await?;
     let sent = load::send(running, &world.people, world.people.len(), 4).await;
     if let Some(failure) = sent.failure {
         anyhow::bail!("the first messages failed: {failure}");
@@ -80,7 +80,7 @@ async fn counts(plan: &Plan, world: &World, entrant: &Entrant, rounds: &mut Roun
     greet(world, running.as_ref()).await?;
     for (at_once, chats, what) in SHAPES {
         let messages = messages(plan, at_once);
-        let before = world.held_by_people().await?;
+        let before = world.noted_by_people().await?;
         let counting = Counting::of(running.process().id(), world.folder()).await?;
         load::send(running.as_ref(), &world.people[..chats], messages, at_once).await;
         load::arrived(world, before, messages).await?;

@@ -27,7 +27,7 @@ pub async fn run(plan: &Plan, lists: &mut Lists) -> anyhow::Result<Outcome> {
                 // The first message of each session is not counted: it makes a Signal session.
                 load::send_from_each(running.as_ref(), plan.sessions, &world.people, 1).await;
                 let messages = plan.sessions * seconds;
-                let before = world.held_by_people().await?;
+                let before = world.noted_by_people().await?;
                 let meter = Meter::of(running.process().id(), world.server())?;
                 let sent =
                     load::send_from_each(running.as_ref(), plan.sessions, &world.people, seconds).await;

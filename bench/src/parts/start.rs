@@ -49,7 +49,7 @@ pub async fn run(plan: &Plan, lists: &mut Lists) -> anyhow::Result<Outcome> {
 
 fn about() -> Vec<String> {
     vec![
-        "The contender is killed when it writes nothing more, and started at once. Time and CPU are from its start until the last of its sessions works, \
+        "The contender is killed once it is quiet, and started at once. Time and CPU are from its start until the last of its sessions works, \
          which is asked for 100 times a second."
             .to_owned(),
     ]
