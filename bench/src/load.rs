@@ -34,6 +34,13 @@ pub struct Sent {
     pub failure: Option<String>,
 }
 
+impl Sent {
+    /// What must be known about it.
+    pub fn note(&self) -> Option<String> {
+        self.failure.as_ref().map(|failure| format!("a send failed: {failure}"))
+    }
+}
+
 /// Sends so many texts of the first session, always so many at once, to each chat in turn.
 pub async fn send(running: &dyn Running, chats: &[Phone], messages: usize, at_once: usize) -> Sent {
     let sent = Mutex::new(Sent::default());

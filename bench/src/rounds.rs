@@ -18,8 +18,8 @@ pub struct Round {
     pub latencies: Vec<f64>,
     /// What all of them took.
     pub taken: Taken,
-    /// Why one failed that did.
-    pub failure: Option<String>,
+    /// What must be known about it.
+    pub note: Option<String>,
 }
 
 /// All measurements of one contender in one case.
@@ -114,9 +114,7 @@ impl Series {
         if arrived != messages {
             figure.notes.push(format!("{arrived} of {messages} messages arrived"));
         }
-        if let Some(failure) = rounds.into_iter().find_map(|round| round.failure) {
-            figure.notes.push(format!("a send failed: {failure}"));
-        }
+        figure.notes.extend(rounds.into_iter().find_map(|round| round.note));
         figure
     }
 }
@@ -133,7 +131,7 @@ mod tests {
             arrived: 10,
             latencies: vec![1.0; 10],
             taken: Taken { seconds, totals, server_ms },
-            failure: None,
+            note: None,
         }
     }
 

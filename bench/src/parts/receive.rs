@@ -15,6 +15,7 @@ use crate::world::World;
 const PER_SECOND: u32 = 20;
 const PACED: &str = "20 a second";
 const BURST: &str = "a full offline queue";
+const TOO_FEW: &str = "the rate is from the first message to the last, and too high: there were so few that a start takes longer";
 
 /// Measures.
 pub async fn run(plan: &Plan, lists: &mut Lists) -> anyhow::Result<Outcome> {
@@ -64,9 +65,10 @@ async fn turn(
     let last = came.values().max().copied().unwrap_or_else(Instant::now);
     let first = came.values().min().copied().unwrap_or(last);
     let mut taken = meter.end_at(running.process().id(), last)?.without(start);
-    // Of very few messages the start takes as long as they do.
-    taken.seconds = taken.seconds.max((last - first).as_secs_f64()).max(0.001);
-    let round = Round { messages: plan.messages, arrived: came.len(), taken, ..Round::default() };
+    let span = (last - first).as_secs_f64().max(0.001);
+    let note = (taken.seconds < span).then(|| TOO_FEW.to_owned());
+    taken.seconds = taken.seconds.max(span);
+    let round = Round { messages: plan.messages, arrived: came.len(), taken, note, ..Round::default() };
     rounds.add(&case(BURST, delay), name, round);
     home.wait_working(running.as_ref()).await?;
     leave(world, home, running).await
@@ -91,7 +93,7 @@ async fn paced(
     let latencies = numbers.zip(begun).filter_map(|(number, begun)| {
         Some(came.get(&number)?.saturating_duration_since(begun).as_secs_f64() * 1000.0)
     });
-    Ok(Round { messages, arrived: came.len(), latencies: latencies.collect(), taken, failure: None })
+    Ok(Round { messages, arrived: came.len(), latencies: latencies.collect(), taken, note: None })
 }
 
 async fn counts(plan: &Plan, world: &World, entrant: &Entrant, rounds: &mut Rounds) -> anyhow::Result<()> {

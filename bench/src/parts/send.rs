@@ -58,7 +58,7 @@ async fn turn(
         let sent = load::send(running.as_ref(), &world.people[..chats], messages, at_once).await;
         let taken = meter.end(running.process().id())?;
         let arrived = load::arrived(world, before, messages).await?;
-        let round = Round { messages, arrived, latencies: sent.latencies, taken, failure: sent.failure };
+        let round = Round { messages, arrived, note: sent.note(), latencies: sent.latencies, taken };
         rounds.add(&case(what, delay), entrant.contender.name(), round);
     }
     leave(world, home, running).await

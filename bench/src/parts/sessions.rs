@@ -33,8 +33,7 @@ pub async fn run(plan: &Plan, lists: &mut Lists) -> anyhow::Result<Outcome> {
                     load::send_from_each(running.as_ref(), plan.sessions, &world.people, seconds).await;
                 let taken = meter.end(running.process().id())?;
                 let arrived = load::arrived(world, before, messages).await?;
-                let round =
-                    Round { messages, arrived, latencies: sent.latencies, taken, failure: sent.failure };
+                let round = Round { messages, arrived, note: sent.note(), latencies: sent.latencies, taken };
                 rounds.add(&what, entrant.contender.name(), round);
                 leave(world, home, running).await
             })
