@@ -100,7 +100,7 @@ async fn opened(watch: &Watch, count: usize) -> Vec<Value> {
     .await
 }
 
-/// What it costs is measured by `wakeeper-bench burst`.
+/// What it costs is measured by `cargo xtask bench burst`.
 #[tokio::test]
 async fn a_burst_of_errors_is_one_incident() {
     let mut watched = WatchedFolder::start().await;

@@ -1,4 +1,4 @@
-//! The preloaded library that makes a gateway's disk fail: `tests/preload/failing_disk.c`.
+//! The preloaded library that makes a program's disk fail: `tests/preload/failing_disk.c`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::gateway::Gateway;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/failing_disk.c");
 
-/// The rules of one gateway's disk.
+/// The rules of one program's disk.
 pub struct FailingDisk {
     rules: PathBuf,
 }
@@ -16,12 +16,24 @@ pub struct FailingDisk {
 impl FailingDisk {
     /// Has the gateway's next process preload the library; nothing fails until there are rules.
     pub fn under(gateway: &mut Gateway, folder: &Path) -> Self {
-        let rules = folder.join("rules");
-        gateway.set("LD_PRELOAD", library().to_string_lossy());
-        gateway.set("FAILING_DISK", rules.to_string_lossy());
-        let disk = Self { rules };
+        let disk = Self::new(folder);
+        for (name, value) in disk.variables() {
+            gateway.set(name, value);
+        }
+        disk
+    }
+
+    /// Keeps its rules in this folder; there are none yet.
+    pub fn new(folder: &Path) -> Self {
+        let disk = Self { rules: folder.join("rules") };
         disk.set("");
         disk
+    }
+
+    /// What a program's environment holds, so that it has this disk.
+    pub fn variables(&self) -> [(&'static str, String); 2] {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        [("LD_PRELOAD", text(library())), ("FAILING_DISK", text(&self.rules))]
     }
 
     /// Replaces the rules; they count from the next call on.

@@ -34,6 +34,11 @@ impl Binary {
         Self(path)
     }
 
+    /// The program at this path.
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0

@@ -34,7 +34,7 @@ pub use container::BaileysContainer;
 pub use damaged_session::DamagedSession;
 pub use failing_disk::FailingDisk;
 pub use gateway::Gateway;
-pub use lab::Lab;
+pub use lab::{Binary, Lab};
 pub use party::{Ack, Party};
 pub use peer::{Baileys, Peer};
 pub use simulator::{Addressing, Phone, Simulator};

@@ -66,6 +66,16 @@ impl Simulator {
         Self { process, base, port, client, root }
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The address of its control API.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The WebSocket that clients connect to.
     pub fn websocket(&self) -> String {
         format!("ws://127.0.0.1:{}/ws/chat", self.port)

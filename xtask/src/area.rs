@@ -9,6 +9,8 @@ use crate::run::{output, workspace};
 
 /// The package of the end-to-end tests.
 pub const E2E: &str = "wakeeper-e2e";
+/// The package of the benchmark, one test of which is end-to-end, too.
+const BENCH: &str = "wakeeper-bench";
 
 /// A crate and its targets that hold tests, as Cargo's flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub struct Selection {
     pub targets: Vec<String>,
     /// Nextest's filter.
     pub filter: String,
-    /// Whether Node and Baileys are needed.
+    /// Whether the programs are needed that end-to-end tests start.
     pub end_to_end: bool,
 }
 
@@ -52,8 +54,10 @@ impl Areas {
     pub fn in_process(&self) -> Selection {
         let mut targets: Vec<String> = self.crates.iter().flat_map(|one| one.flags.clone()).collect();
         targets = once_each(targets);
-        // Packaging starts dpkg, tar and others.
-        let filter = format!("not package(={E2E}) and not binary_id(=xtask::package)");
+        // Packaging starts dpkg, tar and others, and the benchmark everything.
+        let filter = format!(
+            "not package(={E2E}) and not binary_id(=xtask::package) and not binary_id(={BENCH}::smoke)"
+        );
         Selection { targets, filter, end_to_end: false }
     }
 
@@ -74,7 +78,8 @@ impl Areas {
         if filters.is_empty() {
             return Err(format!("there is no area `{area}`. {}", self.told()));
         }
-        Ok(Selection { targets, filter: filters.join(" or "), end_to_end: module.is_some() })
+        let end_to_end = module.is_some() || found.is_some_and(|one| one.name == BENCH);
+        Ok(Selection { targets, filter: filters.join(" or "), end_to_end })
     }
 
     /// What can be named.

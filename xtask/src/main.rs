@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line chore speaks on the terminal")]
 
 mod area;
+mod bench;
 mod checks;
 mod docker;
 mod fuzz;
@@ -36,6 +37,9 @@ Chores:
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
   openapi   write openapi.json anew from the code
   findings  write docs/findings.md anew from the findings' doc comments
+  bench [PART...]
+            measure wakeeper against bare whatsapp-rust, Baileys, tar, jq and grep, and write bench/RESULTS.md; builds what is
+            published unless `--wakeeper FILE` names a demo build or `--profile dev` another profile (`bench --help`)
   package   make what people install: static programs, archives, Debian packages, checksums (`package --help`)
 ";
 
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         },
         ["openapi"] => checks::write_openapi(),
         ["findings"] => checks::write_findings(),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["package", "--help" | "-h"] => {
             print!("{}", package::USAGE);
             return ExitCode::SUCCESS;

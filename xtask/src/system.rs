@@ -58,7 +58,7 @@ pub fn setup() -> Result<Environment, String> {
     c_compiler()?;
     file_systems()?;
     proxies()?;
-    languages_and_packaging()?;
+    other_programs()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
     peers(&environment)?;
@@ -98,15 +98,17 @@ fn proxies() -> Result<(), String> {
     if missing.is_empty() { Ok(()) } else { debian(&missing) }
 }
 
-/// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, and of what checks
-/// packages.
-fn languages_and_packaging() -> Result<(), String> {
+/// Makes sure of the languages, beside Node, in which docs/webhooks.md shows how to check a signature, of what checks packages,
+/// and of what `bench/` counts and compares with.
+fn other_programs() -> Result<(), String> {
     let wanted = [
         ("python3", "python3"),
         ("php", "php-cli"),
         ("systemd-analyze", "systemd"),
         ("dpkg-deb", "dpkg"),
         ("readelf", "binutils"),
+        ("strace", "strace"),
+        ("jq", "jq"),
     ];
     let missing: Vec<&str> = wanted
         .iter()
