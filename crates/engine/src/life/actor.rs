@@ -352,8 +352,8 @@ impl Actor {
     }
 
     async fn build(&mut self) -> Result<Connection, EngineError> {
-        let proxy = Proxy::of(self.parts.state.config().proxy.as_ref())
-            .map_err(|source| EngineError::Proxy { session: self.parts.state.name().clone(), source })?;
+        // Looked at first: without a way to WhatsApp nothing is opened.
+        Proxy::of_session(&self.parts.state)?;
         credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
         if self.remembered {
             self.parts.journal.rows()?.forget_generation().await?;
@@ -392,7 +392,6 @@ impl Actor {
             listener,
             tasks.clone(),
             &parts.folder,
-            proxy,
         )
         .await;
         let bot = match bot {

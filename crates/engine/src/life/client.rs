@@ -48,7 +48,6 @@ pub(crate) async fn build(
     listener: Listener,
     tasks: ClientTasks,
     folder: &Path,
-    proxy: Option<Proxy>,
 ) -> Result<Bot, EngineError> {
     let shown = state.config().client.unwrap_or_default();
     let device = DevicePropsOverride::new()
@@ -62,6 +61,7 @@ pub(crate) async fn build(
         chains: Arc::clone(state.chains()),
         incidents: state.incidents().clone(),
     };
+    let proxy = Proxy::of_session(state)?;
     let requests = requests(proxy.as_ref()).map_err(|error| EngineError::Requests {
         session: state.name().clone(),
         reason: error.to_string(),

@@ -18,6 +18,9 @@ use tower::service_fn;
 use tower::util::ServiceExt as _;
 use wakeeper_waha::{ProxyConfig, Secret};
 
+use crate::EngineError;
+use crate::life::state::SessionState;
+
 /// What a SOCKS proxy takes of a user name or a password (RFC 1929), in bytes.
 const MOST_SOCKS_BYTES: usize = 255;
 
@@ -76,6 +79,12 @@ impl Proxy {
     /// The proxy that settings ask for, if they do.
     pub(crate) fn of(config: Option<&ProxyConfig>) -> Result<Option<Self>, ProxyError> {
         config.filter(|config| config.is_set()).map(Self::parse).transpose()
+    }
+
+    /// The proxy of a session, as its settings are now.
+    pub(crate) fn of_session(state: &SessionState) -> Result<Option<Self>, EngineError> {
+        Self::of(state.config().proxy.as_ref())
+            .map_err(|source| EngineError::Proxy { session: state.name().clone(), source })
     }
 
     fn parse(config: &ProxyConfig) -> Result<Self, ProxyError> {
