@@ -20,7 +20,15 @@ pub trait Faults: Send + Sync {
         Ok(())
     }
 
-    /// A group is on the disk; nobody has heard of it.
+    /// Commits that were not synced are about to be.
+    ///
+    /// # Errors
+    /// To let the sync fail.
+    fn before_sync(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// A group is committed; nobody has heard of it.
     fn after_commit(&self, _operations: &[&'static str]) {}
 }
 

@@ -25,7 +25,8 @@ impl MsgSecretStore for SqliteBackend {
             return Ok(0);
         }
         let now = time::now_secs();
-        self.write("store secrets of messages", move |connection| {
+        // A message that came in is acknowledged after its pending row is deleted, and that is synced.
+        self.write_unsynced("store secrets of messages", move |connection| {
             let mut stored = 0;
             for entry in &entries {
                 let key = (&*entry.chat, &*entry.sender, &*entry.msg_id);
