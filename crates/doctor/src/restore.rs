@@ -110,21 +110,8 @@ pub fn restore(
         login_kept: false,
         notes: Vec::new(),
     };
-    let overlay = match how.what {
-        What::Credentials if is_plain_copy(archive) => {
-            copy::overlay(archive, folder.as_ref(), present.as_ref(), options, &mut restored.notes)?
-        }
-        What::All { .. } if is_plain_copy(archive) => return Err(RestoreError::OnlyALogin(shown(archive))),
-        What::Credentials => {
-            let mut overlay =
-                lasting(archive, folder.as_ref(), present.as_ref(), options, &mut restored.notes)?;
-            give_up_old_ratchets(present.as_ref(), &mut overlay);
-            overlay
-        }
-        What::All { force } => {
-            everything(archive, folder.as_ref(), present.as_ref(), options, force, &mut restored.notes)?
-        }
-    };
+    let notes = &mut restored.notes;
+    let overlay = overlay_of(archive, folder.as_ref(), present.as_ref(), options, how.what, notes)?;
     if let (What::Credentials, Some(present)) = (how.what, &mut present)
         && let Some(Change::Put(text)) = overlay.changes().get(CREDENTIALS)
         && present.would_be_of_two_accounts(text, options)
@@ -155,6 +142,29 @@ pub fn restore(
     let after = Examination::of_folder(&folder, options)?;
     restored.login_kept = after.credentials_state(&after.findings(options)) == CredentialsState::Sound;
     Ok(restored)
+}
+
+/// What the archive gives back.
+fn overlay_of(
+    archive: &Path,
+    folder: Option<&Folder>,
+    present: Option<&Examination>,
+    options: &Options<'_>,
+    what: What,
+    notes: &mut Vec<String>,
+) -> Result<Overlay, RestoreError> {
+    match what {
+        What::Credentials if is_plain_copy(archive) => {
+            copy::overlay(archive, folder, present, options, notes)
+        }
+        What::All { .. } if is_plain_copy(archive) => Err(RestoreError::OnlyALogin(shown(archive))),
+        What::Credentials => {
+            let mut overlay = lasting(archive, folder, present, options, notes)?;
+            give_up_old_ratchets(present, &mut overlay);
+            Ok(overlay)
+        }
+        What::All { force } => everything(archive, folder, present, options, force, notes),
+    }
 }
 
 /// Makes the folder when there is none, and finishes a repair that was killed in it.

@@ -142,21 +142,31 @@ pub fn plan(
             return Err(PlanError::NoEnd(left));
         }
     }
+    give_up(&mut repairer, &mut examination, options, extent);
+    Ok(repairer.finish(&examination, options))
+}
+
+/// Gives up what is whole, where more than the damaged is to go.
+fn give_up(
+    repairer: &mut Repairer<'_>,
+    examination: &mut Examination,
+    options: &Options<'_>,
+    extent: Extent,
+) {
     match extent {
         Extent::Stale => {
-            remove_leftovers(&mut repairer, &mut examination);
+            remove_leftovers(repairer, examination);
             let mut stale = stale::stale(&examination.state(), options.now_ms);
             // What was written anew is not stale.
             stale.retain(|(subject, _)| !repairer.is_changed(&subject.file()));
-            remove(&mut repairer, &stale, &mut examination);
+            remove(repairer, &stale, examination);
         }
         Extent::Ratchets => {
             let given_up = stale::ratchets(&examination.state());
-            remove(&mut repairer, &given_up, &mut examination);
+            remove(repairer, &given_up, examination);
         }
         Extent::Damaged | Extent::Everything => {}
     }
-    Ok(repairer.finish(&examination, options))
 }
 
 fn is_due(finding: &Finding) -> bool {

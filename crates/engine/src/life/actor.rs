@@ -4,6 +4,7 @@
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
+mod command;
 mod disk;
 mod ending;
 mod events;
@@ -18,7 +19,6 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_model::plural;
@@ -26,6 +26,7 @@ use wakeeper_recovery::Kind;
 use wakeeper_storage::Desired;
 use wakeeper_waha::SessionStatus;
 
+pub(crate) use self::command::Command;
 use self::ending::{FAILURES_SHOWN, SLOW};
 use crate::inbound::acks::Job;
 use crate::inbound::again::Again;
@@ -44,7 +45,6 @@ use crate::life::tasks::ClientTasks;
 use crate::life::transport::proxy::Proxy;
 use crate::life::trouble::Trouble;
 use crate::life::watch::Watch;
-use crate::ops::pairing::PairingError;
 use crate::outbound::Outbound;
 use crate::{EngineError, life::lock::Lock};
 
@@ -54,25 +54,6 @@ const CONNECT: Duration = Duration::from_mins(1);
 const PAIRING_CODE: Duration = Duration::from_mins(3);
 /// How long a passkey may take.
 const PASSKEY: Duration = Duration::from_mins(5);
-
-/// What a session can be told.
-pub(crate) enum Command {
-    /// Connect, and stay connected.
-    Start(oneshot::Sender<Result<(), EngineError>>),
-    /// Disconnect; the login stays.
-    Stop(oneshot::Sender<Result<(), EngineError>>),
-    /// Connect anew where the session is started: the way to WhatsApp changed.
-    Reconnect(oneshot::Sender<Result<(), EngineError>>),
-    /// Unlink the device. Linking again needs a new QR code, which is shown when the session was
-    /// started.
-    Logout(oneshot::Sender<Result<(), EngineError>>),
-    /// A pairing code for this phone number.
-    PairingCode(String, oneshot::Sender<Result<String, PairingError>>),
-    /// Close at once and stay closed: somebody else owns it now. The reason is shown.
-    Abandon(String),
-    /// Flush and leave, keeping what the owner wants for the next boot.
-    Shutdown(oneshot::Sender<()>),
-}
 
 /// What the actor works with.
 pub(crate) struct Parts {

@@ -1,5 +1,7 @@
 //! What is known of a session, shared between its actor, its sends and its callers.
 
+mod waiting;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -424,46 +426,6 @@ impl SessionState {
     /// Writes the row again when the last attempt failed.
     pub(crate) async fn store_if_unstored(&self, journal: &Journal) -> Result<(), StorageError> {
         if self.unstored.load(Ordering::Acquire) { self.store(journal).await } else { Ok(()) }
-    }
-
-    /// Waits until the session works and gives its client. While it is starting, at most `patience`;
-    /// in any other state the answer is its status, at once.
-    pub(crate) async fn working(&self, patience: Duration) -> Result<Arc<Client>, SessionStatus> {
-        let mut status = self.status.subscribe();
-        let settled = status.wait_for(|status| *status != SessionStatus::Starting);
-        let status = match tokio::time::timeout(patience, settled).await {
-            Ok(Ok(status)) => *status,
-            _ => SessionStatus::Starting,
-        };
-        match (status, self.client()) {
-            (SessionStatus::Working, Some(client)) => Ok(client),
-            (SessionStatus::Working, None) => Err(SessionStatus::Starting),
-            (status, _) => Err(status),
-        }
-    }
-
-    /// Waits, however long, until the session works.
-    pub(crate) async fn until_working(&self) -> Option<Arc<Client>> {
-        let mut status = self.status.subscribe();
-        loop {
-            status.wait_for(|status| *status == SessionStatus::Working).await.ok()?;
-            if let Some(client) = self.client() {
-                return Some(client);
-            }
-            status.changed().await.ok()?;
-        }
-    }
-
-    /// Waits until the session no longer works.
-    pub(crate) async fn until_not_working(&self) {
-        let mut status = self.status.subscribe();
-        let _ = status.wait_for(|status| *status != SessionStatus::Working).await;
-    }
-
-    /// Waits for any status that `wanted` accepts.
-    pub(crate) async fn until(&self, wanted: impl FnMut(&SessionStatus) -> bool) {
-        let mut status = self.status.subscribe();
-        let _ = status.wait_for(wanted).await;
     }
 }
 

@@ -94,8 +94,9 @@ impl Store {
             Ok(()) => (calls.iter().map(|_| None).collect(), Some(connection.total_changes() != before)),
         };
         // A commit that changed nothing writes nothing, and syncs nothing.
-        let written = changed.unwrap_or(!syncs);
-        self.unsynced = (self.unsynced && !(syncs && written)) || (!syncs && written);
+        if changed.unwrap_or(!syncs) {
+            self.unsynced = !syncs;
+        }
         if syncs && self.unsynced {
             self.try_sync(faults)?;
         }
