@@ -442,7 +442,7 @@ impl Examination {
         match self.inventory.files.get("creds.json").map(|file| &file.facts) {
             Some(_) if damaged => CredentialsState::Damaged,
             Some(Facts::Credentials(credentials)) if credentials.is_linked() => CredentialsState::Sound,
-            Some(Facts::Blank) if !self.inventory.holds_session_state() => CredentialsState::Missing,
+            Some(Facts::Blank) if self.inventory.had_no_login() => CredentialsState::Missing,
             None | Some(Facts::Credentials(_)) => CredentialsState::Missing,
             Some(_) => CredentialsState::Damaged,
         }

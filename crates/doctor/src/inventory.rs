@@ -102,12 +102,22 @@ impl Inventory {
         for file in self.files.values() {
             add(&mut state, file);
         }
+        if matches!(state.login, StoredLogin::Blank) && !self.had_no_login() {
+            state.login = StoredLogin::Unreadable;
+        }
         state
     }
 
     /// Whether the folder holds anything that only a linked session has.
     pub(crate) fn holds_session_state(&self) -> bool {
         self.files.values().any(|file| file.name.is_session_state())
+    }
+
+    /// Whether nothing tells that there was a login once: no file that only a linked session has, and no copy of
+    /// `creds.json`, which who wrote it has left.
+    pub(crate) fn had_no_login(&self) -> bool {
+        let is_copy = |name: &String| name.starts_with("creds") && name != "creds.json";
+        !self.holds_session_state() && !self.files.keys().any(is_copy)
     }
 
     /// The records of Signal sessions that could be read.
@@ -184,7 +194,7 @@ fn add(state: &mut SessionState, file: &FileReport) {
         (Name::Credentials, Facts::Credentials(credentials)) => {
             state.login = StoredLogin::Read(credentials.clone());
         }
-        (Name::Credentials, Facts::Blank) if !state.is_used => state.login = StoredLogin::Blank,
+        (Name::Credentials, Facts::Blank) => state.login = StoredLogin::Blank,
         (Name::Credentials, _) => state.login = StoredLogin::Unreadable,
         (Name::Session(address), Facts::Session(facts)) => {
             let facts = SignalFacts { written_ms, ..facts.clone() };

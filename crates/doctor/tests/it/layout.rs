@@ -67,6 +67,19 @@ fn an_empty_folder_waits_for_a_qr_code() {
 }
 
 #[test]
+fn a_login_that_was_never_written_has_no_copy() {
+    for (copy, content) in [("creds.json.bak", "no login"), ("creds.json.bak", ""), ("creds.json.old", "{}")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("creds.json"), "").unwrap();
+        assert!(report(folder.path()).healthy, "nothing was ever written");
+        fs::write(folder.path().join(copy), content).unwrap();
+        let report = report(folder.path());
+        assert!(!report.healthy && report.credentials == CredentialsState::Damaged, "{copy}: {report:#?}");
+    }
+}
+
+#[test]
 fn a_folder_of_many_is_an_error_that_names_them() {
     let above = many();
     let whole = report(above.path());

@@ -22,7 +22,6 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_model::plural;
-use wakeeper_recovery::Kind;
 use wakeeper_storage::Desired;
 use wakeeper_waha::SessionStatus;
 
@@ -157,23 +156,6 @@ impl Actor {
     async fn work(&mut self) {
         while self.step().await.is_continue() {}
         self.close().await;
-    }
-
-    /// What a panic left half done stays as a killed process would leave it: the client writes and sends nothing more.
-    async fn end_after_panic(&mut self) {
-        if let Some(gate) = self.parts.state.gate() {
-            gate.close(Closed::Left);
-        }
-        self.parts.state.set_client(None);
-        if let Some(connection) = self.connection.take()
-            && without_panic(connection.close()).await.is_err()
-        {
-            tracing::error!(session = %self.parts.state.name(), "its client could not be closed");
-        }
-        let reason =
-            "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
-        self.parts.state.incidents().failed(Kind::Gateway, reason);
-        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
     }
 
     /// Waits for what comes next, and does it.

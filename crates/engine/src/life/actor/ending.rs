@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use wakeeper_recovery::Kind;
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
-use super::Actor;
+use super::{Actor, without_panic};
 use crate::life::backoff::{self, Cause, Verdict};
 use crate::life::client_events::{ClientEvent, ConnectionEvent};
 use crate::life::line::Phase;
 use crate::life::server_keys::{self, Compared};
+use crate::life::store::Closed;
 use crate::life::watch::{Hearing, Watch};
 use crate::outbound::retry_requests;
 
@@ -213,6 +215,23 @@ impl Actor {
             (_, Some(_)) => Cause::Lost("the server ended it".to_owned()),
             (_, None) => self.stuck(),
         }
+    }
+
+    /// What a panic left half done stays as a killed process would leave it: the client writes and sends nothing more.
+    pub(super) async fn end_after_panic(&mut self) {
+        if let Some(gate) = self.parts.state.gate() {
+            gate.close(Closed::Left);
+        }
+        self.parts.state.set_client(None);
+        if let Some(connection) = self.connection.take()
+            && without_panic(connection.close()).await.is_err()
+        {
+            tracing::error!(session = %self.parts.state.name(), "its client could not be closed");
+        }
+        let reason =
+            "a fault of wakeeper ended this session: restart wakeeper, and please report what its log says";
+        self.parts.state.incidents().failed(Kind::Gateway, reason);
+        self.enter(SessionStatus::Failed, Some(reason.to_owned())).await;
     }
 
     /// After the end of a client: waits and tries again, or stops trying.
