@@ -69,7 +69,7 @@ impl SqliteBackend {
         let connection = open::open(path).await?;
         Ok(Self {
             path: path.to_owned(),
-            queue: Queue::new(connection, path, faults),
+            queue: Queue::new(connection, faults),
             row_reads: Arc::new(RowReads::default()),
         })
     }
@@ -91,16 +91,6 @@ impl SqliteBackend {
         F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         self.queue.call(Kind::Write, operation, work).await.map_err(failed)
-    }
-
-    /// As [`Self::write`], but answers when it is committed; on the disk it is before the next [`Self::write`] is answered,
-    /// and within moments. For what nothing leaves this machine for without such a write.
-    async fn write_unsynced<T, F>(&self, operation: &'static str, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        self.queue.call(Kind::WriteUnsynced, operation, work).await.map_err(failed)
     }
 }
 

@@ -20,15 +20,7 @@ pub trait Faults: Send + Sync {
         Ok(())
     }
 
-    /// Commits that were not synced are about to be.
-    ///
-    /// # Errors
-    /// To let the sync fail.
-    fn before_sync(&self) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    /// A group is committed; nobody has heard of it.
+    /// A group is on the disk; nobody has heard of it.
     fn after_commit(&self, _operations: &[&'static str]) {}
 }
 

@@ -8,10 +8,7 @@ mod request;
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -23,19 +20,13 @@ use request::{Call, Pending};
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;
 
-/// How long a commit that was not synced may wait for one that is.
-const SYNC_WITHIN: Duration = Duration::from_millis(100);
-
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// It reads.
     Read,
-    /// It writes, and is answered when that is on the disk.
+    /// It writes.
     Write,
-    /// It writes, and is answered when that is committed: a process that is killed loses nothing of it, a machine that loses
-    /// power may. It is on the disk before any `Write` after it, and within [`SYNC_WITHIN`].
-    WriteUnsynced,
 }
 
 /// The way to a store's one connection.
@@ -44,8 +35,6 @@ pub(super) struct Queue(Arc<Shared>);
 struct Shared {
     store: Mutex<batch::Store>,
     waiting: Mutex<Waiting>,
-    /// Whether somebody will sync what is not.
-    syncing: AtomicBool,
     faults: Arc<dyn Faults>,
 }
 
@@ -57,12 +46,10 @@ struct Waiting {
 }
 
 impl Queue {
-    /// The queue of the database at `path`, which `connection` has open with `synchronous=FULL`.
-    pub(super) fn new(connection: Connection, path: &Path, faults: Arc<dyn Faults>) -> Self {
+    pub(super) fn new(connection: Connection, faults: Arc<dyn Faults>) -> Self {
         Self(Arc::new(Shared {
-            store: Mutex::new(batch::Store::new(connection, path)),
+            store: Mutex::new(batch::Store { connection, failed: None }),
             waiting: Mutex::new(Waiting::default()),
-            syncing: AtomicBool::new(false),
             faults,
         }))
     }
@@ -93,25 +80,6 @@ impl Queue {
     }
 }
 
-impl Drop for Queue {
-    /// Closed here, and not by whoever still syncs: who drops the last handle may move the file.
-    fn drop(&mut self) {
-        lock(&self.0.store).close();
-    }
-}
-
-/// Syncs, after a while, what no commit synced meanwhile.
-async fn sync_later(shared: Weak<Shared>) {
-    tokio::time::sleep(SYNC_WITHIN).await;
-    let Some(shared) = shared.upgrade() else { return };
-    let sync = move || {
-        shared.syncing.store(false, Ordering::Release);
-        lock(&shared.store).sync(&*shared.faults);
-    };
-    // It fails only when the process ends.
-    let _ = tokio::task::spawn_blocking(sync).await;
-}
-
 /// The one who works on the queue.
 struct Serving(Option<Arc<Shared>>);
 
@@ -123,15 +91,8 @@ impl Serving {
             let calls = waiting.calls.drain(..count).collect();
             drop(waiting);
             // Of a panic only its own batch hears, whose callers find their answers gone.
-            let work = || {
-                let mut store = lock(&shared.store);
-                let answers = batch::run(&mut store, &*shared.faults, calls);
-                (answers, store.is_unsynced())
-            };
-            let (answers, unsynced) = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
-            if unsynced && !shared.syncing.swap(true, Ordering::AcqRel) {
-                tokio::spawn(sync_later(Arc::downgrade(shared)));
-            }
+            let work = || batch::run(&mut lock(&shared.store), &*shared.faults, calls);
+            let answers = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
             let mut waiting = lock(&shared.waiting);
             let done = waiting.calls.is_empty();
             if done {

@@ -25,8 +25,7 @@ impl MsgSecretStore for SqliteBackend {
             return Ok(0);
         }
         let now = time::now_secs();
-        // A message that came in is acknowledged after its pending row is deleted, and that is synced.
-        self.write_unsynced("store secrets of messages", move |connection| {
+        self.write("store secrets of messages", move |connection| {
             let mut stored = 0;
             for entry in &entries {
                 let key = (&*entry.chat, &*entry.sender, &*entry.msg_id);

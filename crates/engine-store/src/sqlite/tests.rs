@@ -5,7 +5,6 @@ mod cold_read;
 mod death;
 mod faults;
 mod grouping;
-mod unsynced;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -38,8 +37,6 @@ enum Event {
     /// So many writes ran, and are not on the disk.
     Committing(usize),
     Committed(usize),
-    /// Commits are synced that were not.
-    Syncing,
 }
 
 /// Tells what happens, and what of it waits for a permission.
@@ -89,11 +86,6 @@ impl Faults for Watched {
         self.fault.lock().unwrap().take().map_or(Ok(()), Err)
     }
 
-    fn before_sync(&self) -> std::result::Result<(), Fault> {
-        self.happened(&Event::Syncing);
-        self.fault.lock().unwrap().take().map_or(Ok(()), Err)
-    }
-
     fn after_commit(&self, operations: &[&'static str]) {
         self.happened(&Event::Committed(operations.len()));
     }
@@ -107,7 +99,7 @@ impl Watch {
         permit
     }
 
-    /// The next commit or sync fails.
+    /// The next commit fails.
     fn fail(&self, fault: Fault) {
         *self.faults.fault.lock().unwrap() = Some(fault);
     }

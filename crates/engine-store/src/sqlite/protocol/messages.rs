@@ -45,8 +45,7 @@ impl SqliteBackend {
             (row.chat.to_owned(), row.sender.to_owned(), row.id.to_owned(), row.message.to_vec())
         };
         let rows: Vec<_> = rows.iter().map(owned).collect();
-        // On the disk before any ratchet that moved on later, and before the message is acknowledged: its deletion is synced.
-        self.write_unsynced("store messages that came in", move |connection| {
+        self.write("store messages that came in", move |connection| {
             for (chat, sender, id, message) in &rows {
                 execute(connection, PUT, (chat, sender, id, message, DEVICE))?;
             }

@@ -2,14 +2,10 @@
 //!
 //! A write of the same batch has not been answered when a read runs before it, so the read may still show what was before.
 //! It need not wait for that write's sync, and the write comes after it.
-//!
-//! A group is synced when one of it wants that. SQLite's log is one file, so that sync covers every commit before it.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Error, ErrorCode, ffi};
+use rusqlite::{Connection, Error, ErrorCode};
 
 use super::Kind;
 use super::request::{Answer, Call};
@@ -20,104 +16,16 @@ type Calls = Vec<Box<dyn Call>>;
 
 /// The one connection to a store.
 pub(super) struct Store {
-    /// `None` once it is closed.
-    connection: Option<Connection>,
-    /// SQLite's log (`-wal`).
-    log: PathBuf,
-    /// Whether a commit syncs the log.
-    syncs: bool,
-    /// Whether a commit was not synced yet.
-    unsynced: bool,
+    pub(super) connection: Connection,
     /// Why a whole group of writes failed. No write comes after it: its caller may have thought of what failed as stored
     /// before. Whoever wants to write again opens the store anew.
-    failed: Option<SqliteError>,
-}
-
-impl Store {
-    /// The store at `path`, which `connection` has open with `synchronous=FULL`.
-    pub(super) fn new(connection: Connection, path: &Path) -> Self {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        Self { connection: Some(connection), log: log.into(), syncs: true, unsynced: false, failed: None }
-    }
-
-    /// Is there a commit that a loss of power would take back?
-    pub(super) fn is_unsynced(&self) -> bool {
-        self.unsynced && self.failed.is_none()
-    }
-
-    /// Puts what was committed on the disk. When that fails, nothing since the last sync can be trusted, and nothing is
-    /// written any more.
-    pub(super) fn sync(&mut self, faults: &dyn Faults) {
-        if self.is_unsynced()
-            && self.connection.is_some()
-            && let Err(failure) = self.try_sync(faults)
-        {
-            tracing::error!(
-                error = &failure as &dyn std::error::Error,
-                "a session's database was not synced"
-            );
-            self.failed = Some(failure);
-        }
-    }
-
-    fn try_sync(&mut self, faults: &dyn Faults) -> Result<(), SqliteError> {
-        faults.before_sync().map_err(|fault| group("sync")(fault.into()))?;
-        let synced = File::open(&self.log).and_then(|log| log.sync_data());
-        synced.map_err(|error| {
-            let code = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
-            group("sync")(Error::SqliteFailure(code, Some(format!("disk I/O error: {error}"))))
-        })?;
-        self.unsynced = false;
-        Ok(())
-    }
-
-    /// Commits a group, synced if one of it wants that. Answers who failed by itself; an error when all did.
-    fn commit(
-        &mut self,
-        faults: &dyn Faults,
-        calls: &mut Calls,
-    ) -> Result<Vec<Option<SqliteError>>, SqliteError> {
-        let Some(connection) = &self.connection else { return Err(SqliteError::Ended) };
-        let syncs = calls.iter().any(|call| call.kind() == Kind::Write);
-        if syncs != self.syncs {
-            let mode = if syncs { "FULL" } else { "NORMAL" };
-            connection.pragma_update(None, "synchronous", mode).map_err(group("begin"))?;
-            self.syncs = syncs;
-        }
-        let before = connection.total_changes();
-        let (failures, changed) = match together(connection, faults, calls) {
-            Err(Failed::One(failure)) if calls.len() == 1 => return Ok(vec![Some(failure)]),
-            Err(Failed::All(failure)) => return Err(failure),
-            // What was taken back counts as changed, too: it is not known whether something was written.
-            Err(Failed::One(_)) => (one_by_one(connection, faults, calls)?, None),
-            Ok(()) => (calls.iter().map(|_| None).collect(), Some(connection.total_changes() != before)),
-        };
-        // A commit that changed nothing writes nothing, and syncs nothing.
-        if changed.unwrap_or(!syncs) {
-            self.unsynced = !syncs;
-        }
-        if syncs && self.unsynced {
-            self.try_sync(faults)?;
-        }
-        Ok(failures)
-    }
-
-    /// Closes the database, which puts on the disk what is not.
-    pub(super) fn close(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && let Err((_, error)) = connection.close()
-        {
-            tracing::warn!(%error, "closing a session's database failed");
-        }
-    }
+    pub(super) failed: Option<SqliteError>,
 }
 
 /// Does all of it. Gives back the answers that are still to be handed out; those of reads that a commit would hold up are
 /// handed out at once.
 pub(super) fn run(store: &mut Store, faults: &dyn Faults, calls: Calls) -> Vec<Answer> {
-    // Closed by who dropped the last handle: nobody waits for an answer.
-    let Some(connection) = &store.connection else { return Vec::new() };
+    let connection = &store.connection;
     if !connection.is_autocommit() {
         // Somebody panicked in the middle of a group. Should this fail, every BEGIN below fails, and says so.
         let _ = connection.execute_batch("ROLLBACK");
@@ -147,7 +55,14 @@ fn write(store: &mut Store, faults: &dyn Faults, mut calls: Calls) -> Vec<Answer
     if let Some(failure) = &store.failed {
         return calls.into_iter().map(|call| call.answer(Some(failure.clone()))).collect();
     }
-    match store.commit(faults, &mut calls) {
+    let connection = &store.connection;
+    let outcome = match together(connection, faults, &mut calls) {
+        Err(Failed::One(failure)) if calls.len() == 1 => Ok(vec![Some(failure)]),
+        Err(Failed::One(_)) => one_by_one(connection, faults, &mut calls),
+        Err(Failed::All(failure)) => Err(failure),
+        Ok(()) => Ok(calls.iter().map(|_| None).collect()),
+    };
+    match outcome {
         Ok(failures) => calls.into_iter().zip(failures).map(|(call, failure)| call.answer(failure)).collect(),
         Err(failure) => {
             tracing::error!(
