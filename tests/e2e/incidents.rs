@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wakeeper_e2e::alerts::{ALERT_KEY, Alerts};
 use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::simulator::Phone;
-use wakeeper_e2e::{Addressing, Gateway, Lab, PATIENCE, Webhooks};
+use wakeeper_e2e::{Addressing, FailingDisk, Gateway, Lab, PATIENCE, Webhooks};
 
 const ANNA: &str = "491701000001";
 
@@ -74,5 +74,34 @@ async fn a_session_that_the_phone_logs_out_is_an_incident_until_it_is_linked_aga
     assert!(shown["closed_ms"].is_i64() && shown["state"] == "closed", "{shown:#}");
     assert_eq!(alerts.taken().len(), 2, "{:?}", alerts.taken());
     alerts.assert_all_signed();
+    assert!(gateway.terminate().await.success());
+}
+
+#[tokio::test]
+async fn what_a_full_disk_did_not_take_is_kept_and_told_when_there_is_room_again() {
+    let lab = Lab::start(Addressing::PhoneNumber).await;
+    let (alerts, webhooks) = (Alerts::start().await, Webhooks::start().await);
+    let phone = lab.simulator().phone(ANNA, "anna").await;
+    let mut gateway = lab.gateway("anna", &webhooks);
+    gateway.set("MONITOR_ALERT_URL", alerts.url());
+    gateway.set("MONITOR_ALERT_HMAC_KEY", ALERT_KEY);
+    let disk = FailingDisk::under(&mut gateway, lab.folder());
+    gateway.start().await;
+    let device = link(&gateway, &phone).await;
+    phone.post(&format!("devices/{device}/logout"), json!({})).await;
+    gateway.wait_status("FAILED").await;
+    let alert = alerts.wait("logged_out", "open").await;
+
+    disk.set("fail write,sync ENOSPC incidents.db");
+    gateway.call(Method::POST, "/api/sessions/default/start", None).await;
+    link(&gateway, &phone).await;
+    gateway.wait_line("a step of an incident could not be stored").await;
+    disk.set("");
+    let over = alerts.wait("logged_out", "closed").await;
+    assert_eq!(over["incident"], alert["incident"]);
+    let folder = gateway.folder().join("session_backups/monitor");
+    let shown = incidents(&lab, &folder, &[&alert["incident"].to_string()]).await;
+    let steps: Vec<_> = shown["steps"].as_array().expect("steps").iter().map(|step| &step["step"]).collect();
+    assert_eq!(steps, ["opened", "closed"], "{shown:#}");
     assert!(gateway.terminate().await.success());
 }

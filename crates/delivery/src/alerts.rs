@@ -76,16 +76,25 @@ impl AlertSender {
         Ok(Self { storage, source, receiver, client, clock })
     }
 
-    /// Sends what is due until `stop`.
+    /// Sends what is due until `stop`. Where alerts cannot be read or settled for a while, a full disk for example, they wait.
     ///
     /// # Errors
-    /// [`AlertError::Storage`].
+    /// [`AlertError::Storage`], from the last round alone.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AlertError> {
         let mut poll = tokio::time::interval(POLL_INTERVAL);
+        let mut works = true;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return self.send_due().await,
-                _ = poll.tick() => self.send_due().await?,
+                _ = poll.tick() => {
+                    let sent = self.send_due().await;
+                    if let Err(error) = &sent
+                        && works
+                    {
+                        tracing::error!("alerts cannot be sent for now, trying again: {error}");
+                    }
+                    works = sent.is_ok();
+                }
             }
         }
     }

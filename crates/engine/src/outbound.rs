@@ -2,6 +2,7 @@
 //! a crash, in order within a chat: the order in which they were ready, which for files means fetched
 //! and uploaded.
 
+mod acceptance;
 mod answer;
 mod attempt;
 pub(crate) mod composer;
@@ -13,7 +14,7 @@ pub(crate) mod repeats;
 pub(crate) mod retry_requests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -31,6 +32,7 @@ use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::media::fetch::Limits;
 use crate::ops::stored::Place;
+use crate::outbound::acceptance::Acceptance;
 use crate::outbound::attempt::Turn;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
@@ -110,16 +112,16 @@ impl Outbound {
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
         let account = self.state.account_changes();
         let ready_send = self.prepare(outgoing, key.as_ref()).await?;
-        let id = Arc::new(OnceLock::new());
+        let acceptance = Arc::new(Acceptance::default());
         let task = {
-            let (this, id) = (Arc::clone(self), Arc::clone(&id));
-            self.tasks.spawn(async move { this.accept(ready_send, key, account, permit, &id).await })
+            let (this, acceptance) = (Arc::clone(self), Arc::clone(&acceptance));
+            self.tasks.spawn(async move { this.accept(ready_send, key, account, permit, &acceptance).await })
         };
         match tokio::time::timeout(self.patience, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SendError::Failed { reason: "the send broke off" }),
-            Err(_) => Err(match id.get() {
-                Some(id) => SendError::Timeout { message_id: String::clone(id) },
+            Err(_) => Err(match acceptance.withdraw() {
+                Some(message_id) => SendError::Timeout { message_id },
                 None => busy(),
             }),
         }
@@ -229,7 +231,7 @@ impl Outbound {
         key: Option<IdempotencyKey>,
         account: u64,
         _permit: OwnedSemaphorePermit,
-        id: &OnceLock<String>,
+        acceptance: &Acceptance,
     ) -> Result<Sent, SendError> {
         self.storable()?;
         let ReadySend { outgoing, request_hash, prepared } = ready_send;
@@ -264,10 +266,13 @@ impl Outbound {
             created_ms: now_ms,
             updated_ms: now_ms,
         };
-        match self.journal.rows()?.begin_send(row).await? {
+        let rows = self.journal.rows()?;
+        if !acceptance.accept(&message_id) {
+            return Err(EngineError::Busy(self.state.name().clone()).into());
+        }
+        match rows.begin_send(row).await? {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
             SendBegun::New => {
-                let _ = id.set(message_id.clone());
                 let payload = self.deliver(&prepared, &message_id, account, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }

@@ -3,7 +3,7 @@
 //! Nothing is decided here on a repair. Whoever tells never waits: one task stores what comes, and a folder of incidents that
 //! cannot be used keeps no session from running. The folder is made when there is something to be kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ use crate::reports::{QUIET_MS, Reports, Sighting, Silence};
 const QUEUE: usize = 1024;
 /// After a folder that could not be used, the next attempt.
 const RETRY_MS: i64 = 60_000;
+/// After a disk that failed, the next attempt at storing what waits.
+const RETRY_STORING_MS: i64 = 2_000;
 /// Incidents that are not over, read at the start.
 const UNFINISHED: u32 = 10_000;
 
@@ -45,6 +47,13 @@ enum Event {
     Over { kind: Kind, text: &'static str },
     Works,
     Deleted,
+}
+
+impl Event {
+    /// Is it news of an end alone? There is nothing to keep of it where nothing began.
+    fn ends(&self) -> bool {
+        matches!(self, Self::Works | Self::Over { .. } | Self::Deleted)
+    }
 }
 
 /// Where a gateway tells what happens to its sessions. Cheap to clone; one by default goes nowhere.
@@ -92,7 +101,16 @@ pub fn incident_log(folder: PathBuf, clock: Arc<dyn Clock>) -> (IncidentLog, Inc
     crate::describe_metrics();
     let (queue, events) = mpsc::channel(QUEUE);
     let log = IncidentLog { queue: Some(queue) };
-    (log, IncidentKeeper { folder, clock, events, open: None, sessions: BTreeMap::new(), failed_ms: None })
+    let keeper = IncidentKeeper {
+        folder,
+        clock,
+        events,
+        open: None,
+        sessions: BTreeMap::new(),
+        untold: VecDeque::new(),
+        failed_ms: None,
+    };
+    (log, keeper)
 }
 
 /// Keeps the incidents of a gateway's own sessions.
@@ -102,6 +120,8 @@ pub struct IncidentKeeper {
     events: mpsc::Receiver<(String, Event)>,
     open: Option<IncidentFolder>,
     sessions: BTreeMap<String, OwnSession>,
+    /// What was told while the folder could not be used, in order; at most [`QUEUE`].
+    untold: VecDeque<(String, Event)>,
     /// When the folder could not be used.
     failed_ms: Option<i64>,
 }
@@ -135,8 +155,11 @@ impl IncidentKeeper {
                     None => break,
                 },
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(wait) => self.close_quiet().await,
+                () = tokio::time::sleep(wait) => self.on_timer(&mut opened).await,
             }
+        }
+        for session in self.sessions.values() {
+            session.recorder.retry().await;
         }
         self.open
     }
@@ -144,7 +167,9 @@ impl IncidentKeeper {
     fn wait(&self) -> Duration {
         let next = self.sessions.values().filter_map(|session| session.reports.next_wake_ms()).min();
         // The clock may be set.
-        let wait = next.map_or(RETRY_MS, |at| (at - self.clock.now_ms()).clamp(1, RETRY_MS));
+        let is_waiting = self.sessions.values().any(|session| session.recorder.is_waiting());
+        let most = if is_waiting { RETRY_STORING_MS } else { RETRY_MS };
+        let wait = next.map_or(most, |at| (at - self.clock.now_ms()).clamp(1, most));
         Duration::from_millis(u64::try_from(wait).unwrap_or(1))
     }
 
@@ -207,13 +232,33 @@ impl IncidentKeeper {
         event: Event,
         opened: &mut Option<impl FnOnce(Arc<dyn Storage>) + Send>,
     ) {
-        let ends = matches!(event, Event::Works | Event::Over { .. } | Event::Deleted);
-        if self.open.is_none() && !(ends && self.failed_ms.is_none()) {
-            self.open(opened).await;
+        if self.open.is_none() {
+            if event.ends() && self.failed_ms.is_none() {
+                return;
+            }
+            if self.untold.len() >= QUEUE {
+                self.untold.pop_front();
+            }
+            self.untold.push_back((name, event));
+            return self.tell_untold(opened).await;
         }
+        self.tell(name, event).await;
+    }
+
+    /// Opens the folder, and tells what waits for it.
+    async fn tell_untold(&mut self, opened: &mut Option<impl FnOnce(Arc<dyn Storage>) + Send>) {
+        self.open(opened).await;
+        while self.open.is_some()
+            && let Some((name, event)) = self.untold.pop_front()
+        {
+            self.tell(name, event).await;
+        }
+    }
+
+    async fn tell(&mut self, name: String, event: Event) {
         let Some(storage) = self.open.as_ref().map(|open| Arc::clone(&open.storage)) else { return };
         if !self.sessions.contains_key(&name) {
-            if ends {
+            if event.ends() {
                 // Whatever is not over was loaded with the folder.
                 return;
             }
@@ -229,9 +274,19 @@ impl IncidentKeeper {
         if let Some(session) = self.sessions.get_mut(&name) {
             session.take_in(event, now_ms).await;
         }
-        if is_deleted {
+        if is_deleted && self.sessions.get(&name).is_some_and(|session| !session.recorder.is_waiting()) {
             self.sessions.remove(&name);
         }
+    }
+
+    async fn on_timer(&mut self, opened: &mut Option<impl FnOnce(Arc<dyn Storage>) + Send>) {
+        if !self.untold.is_empty() {
+            self.tell_untold(opened).await;
+        }
+        for session in self.sessions.values() {
+            session.recorder.retry().await;
+        }
+        self.close_quiet().await;
     }
 
     async fn close_quiet(&mut self) {

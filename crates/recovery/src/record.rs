@@ -1,7 +1,7 @@
 //! Stores what happens: incidents, steps, alerts. A storage that fails is complained about and does not stop the care.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ pub(crate) const STOPPED: &str = "stopped";
 pub(crate) const REFUSED: &str = "refused";
 /// Incidents that are read when a caretaker begins.
 const INCIDENTS: u32 = 200;
+
+/// What waits for a storage that fails, at most.
+const WAITING: usize = 256;
 
 /// How far an incident reaches.
 pub(crate) type Extent = Option<(u64, Vec<Address>)>;
@@ -49,6 +52,16 @@ pub(crate) struct Recorder {
     source: IncidentSource,
     session: String,
     incidents: Mutex<Incidents>,
+    /// What a disk that fails did not take, in order.
+    waiting: Mutex<VecDeque<Entered>>,
+}
+
+/// What is to be stored.
+struct Entered {
+    kind: Kind,
+    word: Option<StepRecord>,
+    extent: Extent,
+    step: Option<(&'static str, String, Option<Value>)>,
 }
 
 /// The newest incident of each kind.
@@ -66,7 +79,14 @@ impl Recorder {
         source: IncidentSource,
         session: &str,
     ) -> Self {
-        Self { storage, clock, source, session: session.to_owned(), incidents: Mutex::default() }
+        Self {
+            storage,
+            clock,
+            source,
+            session: session.to_owned(),
+            incidents: Mutex::default(),
+            waiting: Mutex::default(),
+        }
     }
 
     /// What is known from before a restart.
@@ -127,37 +147,66 @@ impl Recorder {
             "session" => self.session.clone(), "kind" => word.kind.word(), "step" => word.step
         )
         .increment(1);
-        let step = (word.step, word.text.clone(), None);
-        if let Err(error) = self.store(word.kind, Some(&word), extent, Some(step)).await {
-            tracing::error!(session = %self.session, %error, "a step of an incident could not be stored");
-        }
+        let step = Some((word.step, word.text.clone(), None));
+        self.keep(Entered { kind: word.kind, word: Some(word), extent, step }).await;
         self.count().await;
+    }
+
+    /// Stores it behind what waits already. Where the disk fails it waits, for the next word or [`Self::retry`].
+    async fn keep(&self, entered: Entered) {
+        let mut waiting = self.waiting.lock().await;
+        if waiting.len() >= WAITING {
+            waiting.pop_front();
+            tracing::error!(session = %self.session, "too much waits to be stored; a step of an incident is lost");
+        }
+        waiting.push_back(entered);
+        self.store_waiting(&mut waiting).await;
+    }
+
+    async fn store_waiting(&self, waiting: &mut VecDeque<Entered>) {
+        while let Some(next) = waiting.front() {
+            if let Err(error) = self.store(next).await {
+                tracing::error!(session = %self.session, %error, "a step of an incident could not be stored");
+                if error.disk_cause().is_some() {
+                    return;
+                }
+            }
+            waiting.pop_front();
+        }
+    }
+
+    /// Tries again to store what waits.
+    pub(crate) async fn retry(&self) {
+        let mut waiting = self.waiting.lock().await;
+        if !waiting.is_empty() {
+            self.store_waiting(&mut waiting).await;
+            drop(waiting);
+            self.count().await;
+        }
+    }
+
+    /// Does anything wait to be stored?
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.try_lock().map_or(true, |waiting| !waiting.is_empty())
     }
 
     /// Stores a step of a repair.
     pub(crate) async fn step(&self, step: &'static str, text: String, detail: Option<Value>) {
         tracing::info!(session = %self.session, step, "incident: {text}");
-        if let Err(error) = self.store(Kind::State, None, None, Some((step, text, detail))).await {
-            tracing::error!(session = %self.session, %error, "a step of a repair could not be stored");
-        }
+        let step = Some((step, text, detail));
+        self.keep(Entered { kind: Kind::State, word: None, extent: None, step }).await;
     }
 
     /// Stores how far the incident about the stored state reaches by now.
     pub(crate) async fn reach(&self, extent: Extent) {
-        if self.incidents.lock().await.open.contains_key(&Kind::State)
-            && let Err(error) = self.store(Kind::State, None, extent, None).await
-        {
-            tracing::error!(session = %self.session, %error, "an incident could not be stored");
+        if self.incidents.lock().await.open.contains_key(&Kind::State) {
+            self.keep(Entered { kind: Kind::State, word: None, extent, step: None }).await;
         }
     }
 
-    async fn store(
-        &self,
-        kind: Kind,
-        word: Option<&StepRecord>,
-        extent: Extent,
-        step: Option<(&'static str, String, Option<Value>)>,
-    ) -> Result<(), StorageError> {
+    async fn store(&self, entered: &Entered) -> Result<(), StorageError> {
+        let Entered { kind, word, extent, step } = entered;
+        let (kind, word) = (*kind, word.as_ref());
         let now_ms = self.clock.now_ms();
         let mut incidents = self.incidents.lock().await;
         let Incidents { open: all, closed } = &mut *incidents;
@@ -177,18 +226,18 @@ impl Recorder {
         }
         let Some(open) = all.get_mut(&kind) else { return Ok(()) };
         if let Some((messages, peers)) = extent {
-            open.messages = i64::try_from(messages).unwrap_or(i64::MAX).max(open.messages);
+            open.messages = i64::try_from(*messages).unwrap_or(i64::MAX).max(open.messages);
             open.peers = peers.iter().map(ToString::to_string).collect();
         }
         if let Some(word) = word {
             open.state = word.state;
             open.times = i64::try_from(word.times).unwrap_or(i64::MAX).max(open.times);
         }
-        let new_step = |(step, text, detail): (&str, String, Option<Value>)| NewStep {
+        let new_step = |(step, text, detail): &(&str, String, Option<Value>)| NewStep {
             at_ms: now_ms,
-            kind: step.to_owned(),
-            text,
-            detail_json: detail.map(|detail| detail.to_string()),
+            kind: (*step).to_owned(),
+            text: text.clone(),
+            detail_json: detail.as_ref().map(ToString::to_string),
         };
         let alert = word.filter(|word| word.alert).map(|word| self.alert(open.id, word, now_ms));
         let update = IncidentUpdate {
@@ -199,14 +248,17 @@ impl Recorder {
             messages: open.messages,
             peers: open.peers.clone(),
             times: open.times,
-            steps: step.map(new_step).into_iter().collect(),
+            steps: step.iter().map(new_step).collect(),
             alerts: alert.into_iter().collect(),
             now_ms,
         };
-        if open.state == IncidentState::Closed {
+        let is_closed = open.state == IncidentState::Closed;
+        self.storage.update_incident(update).await?;
+        // Not before: what is tried again must find it.
+        if is_closed {
             closed.extend(all.remove_entry(&kind));
         }
-        self.storage.update_incident(update).await.map(drop)
+        Ok(())
     }
 
     /// What a person hears: no contact, no key, no message.

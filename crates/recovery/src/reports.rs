@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wakeeper_storage::IncidentState;
 
-use crate::kind::Kind;
+use crate::kind::{Kind, Outcome};
 use crate::policy::StepRecord;
 
 /// What was reported and did not come again for so long is over; what comes again sooner is the same incident.
@@ -141,7 +141,9 @@ impl Reports {
     /// Ends every incident.
     pub(crate) fn close_all(&mut self, text: &str, now_ms: i64) -> Vec<StepRecord> {
         let kinds: Vec<_> = self.open.keys().copied().collect();
-        kinds.into_iter().filter_map(|kind| self.end(kind, text, now_ms)).collect()
+        let ended = kinds.into_iter().filter_map(|kind| self.end(kind, text, now_ms));
+        // Whatever was wrong was not repaired by that.
+        ended.map(|step| StepRecord { outcome: Some(Outcome::Ceased), ..step }).collect()
     }
 
     fn end(&mut self, kind: Kind, text: &str, now_ms: i64) -> Option<StepRecord> {
@@ -172,7 +174,6 @@ fn step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::Outcome;
 
     const SEEN: Sighting<'_> =
         Sighting { kind: Kind::LoggedOut, text: "logged out", alert: true, counts: true };

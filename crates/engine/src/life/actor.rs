@@ -204,6 +204,8 @@ impl Actor {
             }
             Command::Reconnect(done) => {
                 if self.started {
+                    // Told first: whoever sends meanwhile waits for the next client.
+                    self.enter(SessionStatus::Starting, None).await;
                     self.close().await;
                     self.connect_afresh().await;
                 }

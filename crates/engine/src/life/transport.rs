@@ -52,6 +52,8 @@ enum DialError {
     Upgrade { host: String, source: tokio_websockets::Error },
     #[error("the session's proxy {proxy} cannot be used: {source}")]
     Proxy { proxy: String, source: Box<DialError> },
+    #[error("behind the session's proxy {proxy}: {source}")]
+    BehindProxy { proxy: String, source: Box<DialError> },
     #[error("it opens no way to {host} ({source}); are its address, user name and password right?")]
     NoWay { host: String, source: io::Error },
 }
@@ -93,14 +95,28 @@ impl Dialer {
         let host = uri.host().ok_or_else(address)?.trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let stream = self.reach(&host, port).await?;
+        let opened = self.open_socket(stream, secure, &host, &uri).await;
+        opened.map_err(|source| match &self.proxy {
+            Some(proxy) => DialError::BehindProxy { proxy: proxy.name(), source: Box::new(source) },
+            None => source,
+        })
+    }
+
+    async fn open_socket(
+        &self,
+        stream: Box<dyn Stream>,
+        secure: bool,
+        host: &str,
+        uri: &http::Uri,
+    ) -> Result<Socket, DialError> {
         let connector = if secure { default_tls_connector() } else { Connector::Plain };
         self.enter(Phase::Securing);
         let stream = connector
-            .wrap(&host, stream)
+            .wrap(host, stream)
             .await
-            .map_err(|source| DialError::Tls { host: host.clone(), source })?;
+            .map_err(|source| DialError::Tls { host: host.to_owned(), source })?;
         self.enter(Phase::Upgrading);
-        let refused = |source| DialError::Upgrade { host: host.clone(), source };
+        let refused = |source| DialError::Upgrade { host: host.to_owned(), source };
         let origin = http::HeaderValue::from_static(WHATSAPP_WEB_ORIGIN);
         let builder =
             ClientBuilder::from_uri(uri.clone()).add_header(http::header::ORIGIN, origin).map_err(refused)?;

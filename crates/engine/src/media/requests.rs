@@ -29,7 +29,6 @@ const MOST_REDIRECTS: usize = 3;
 /// Sends a session's requests.
 pub(crate) struct RequestClient {
     client: reqwest::Client,
-    #[cfg(feature = "demo")]
     proxy: Option<Proxy>,
 }
 
@@ -49,11 +48,7 @@ impl RequestClient {
             builder =
                 builder.tls_danger_accept_invalid_certs(true).redirect(reqwest::redirect::Policy::none());
         }
-        Ok(Self {
-            client: builder.build()?,
-            #[cfg(feature = "demo")]
-            proxy: proxy.cloned(),
-        })
+        Ok(Self { client: builder.build()?, proxy: proxy.cloned() })
     }
 
     async fn send(
@@ -71,7 +66,11 @@ impl RequestClient {
         if let Some(body) = body {
             call = call.body(body);
         }
-        Ok(call.send().await?)
+        call.send().await.map_err(|error| match &self.proxy {
+            // Where it goes is a secret of the file's.
+            Some(proxy) => anyhow!("through the session's proxy {}: {}", proxy.name(), error.without_url()),
+            None => error.into(),
+        })
     }
 
     /// Refuses what is not near. Behind a proxy only the proxy is looked at: it looks the names up.

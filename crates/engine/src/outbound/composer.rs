@@ -19,6 +19,7 @@ use whatsapp_rust::{Client, Jid, media};
 
 use crate::journal::Journal;
 use crate::life::state::SessionState;
+use crate::life::transport::proxy::Proxy;
 use crate::media::fetch::{self, FetchError, Limits};
 use crate::media::spool::Spooled;
 use crate::message::{
@@ -353,7 +354,8 @@ impl Composer<'_> {
             Ok::<_, whatsapp_rust::anyhow::Error>((file, info))
         });
         let failed = |error: &dyn std::fmt::Display| {
-            tracing::warn!(session = %self.state.name(), "an upload failed");
+            let proxy = Proxy::of_session(self.state).ok().flatten().map(|proxy| proxy.name());
+            tracing::warn!(session = %self.state.name(), proxy, "an upload failed");
             tracing::debug!(session = %self.state.name(), %error, "an upload failed");
             SendError::Upload
         };

@@ -1,10 +1,14 @@
 //! Conversations, in both ways of addressing people.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use wakeeper_engine::{
-    Delete, Edit, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing, Reaction, Seen, Text,
+    Delete, Edit, EngineConfig, EngineError, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing,
+    Reaction, Seen, SendError, Text,
 };
 use wakeeper_model::MessageId;
+use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::media::MediaKind as PhoneMedia;
 use wakeeper_simulator::phone::message::{Body, Kind, MediaBody, Outgoing as FromPhone};
 use wakeeper_simulator::server::Addressing;
@@ -54,6 +58,45 @@ async fn texts(addressing: Addressing) {
     let bodies: Vec<_> =
         world.engine.messages(ANN).await.iter().map(|message| message["body"].clone()).collect();
     assert_eq!(bodies, ["hello Ann", "hello gateway", &format!("@{ANN} quoted")]);
+    world.stop().await;
+}
+
+/// Its caller may send it again: a copy of it must not follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_that_was_refused_while_it_waited_never_goes_out() {
+    let mut world = World::linked(Addressing::PhoneNumber).await;
+    let config = config(&world.simulator, world.folder.path());
+    world.restart_with(EngineConfig { send_timeout: Duration::from_secs(2), ..config }).await;
+    world.engine.send(text(ANN, "before")).await;
+    world.simulator.set_fault(Fault::once(FaultKind::HalfOpen));
+    let sessions = &world.engine.sessions;
+    let name = session();
+    let (first, second) = tokio::join!(
+        sessions.send(&name, text(ANN, "first"), None),
+        sessions.send(&name, text(ANN, "second"), None)
+    );
+    // Either may have come first.
+    let is_accepted = |sent: &Result<_, SendError>| match sent {
+        Err(SendError::Timeout { .. }) => true,
+        Err(SendError::Session(EngineError::Busy(_))) => false,
+        other => panic!("{other:?}"),
+    };
+    let accepted = match (is_accepted(&first), is_accepted(&second)) {
+        (true, false) => "first",
+        (false, true) => "second",
+        both => panic!("{both:?}"),
+    };
+    world.simulator.set_fault(Fault::once(FaultKind::Dropped));
+    received_text(&world.ann, accepted).await;
+    // Its turn comes once the accepted one is acknowledged.
+    while matches!(
+        sessions.send(&name, text(ANN, "after"), None).await,
+        Err(SendError::Session(EngineError::Busy(_)))
+    ) {}
+    received_text(&world.ann, "after").await;
+    let arrived = world.ann.messages(0, |entry| !entry.from_me);
+    let texts: Vec<_> = arrived.iter().filter_map(|entry| entry.content.text.clone()).collect();
+    assert_eq!(texts, ["before", accepted, "after"]);
     world.stop().await;
 }
 
