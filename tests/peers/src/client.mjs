@@ -53,6 +53,8 @@ export class Client {
     this.pairNumber = null
     this.openWaiters = []
     this.sending = Promise.resolve()
+    /** Writes of `creds.json` that are under way: a process that ends during one leaves an empty file. */
+    this.saving = Promise.resolve()
   }
 
   /** Connects and stays connected, as far as reconnecting is any use, until `disconnect`. */
@@ -78,7 +80,7 @@ export class Client {
     if (this.isHasty) slowDown(socket.ws)
     this.socket = socket
     this.state = 'connecting'
-    socket.ev.on('creds.update', saveCreds)
+    socket.ev.on('creds.update', () => { this.saving = Promise.allSettled([this.saving, saveCreds()]) })
     socket.ev.on('connection.update', update => this.onConnection(socket, update))
     this.listen(socket.ev)
   }
@@ -278,6 +280,7 @@ export class Client {
       socket.end(undefined)
       await closed
     }
+    await this.saving
     return {}
   }
 
