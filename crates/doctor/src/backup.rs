@@ -6,11 +6,13 @@
 
 pub mod archive;
 pub mod create;
+pub(crate) mod kin;
 mod label;
 mod locked;
-mod login;
+pub(crate) mod login;
 pub mod manifest;
 pub(crate) mod packed;
+mod place;
 pub(crate) mod plain;
 pub mod reached;
 mod read_back;
@@ -27,15 +29,17 @@ pub use label::{label_of, plain_label};
 pub use locked::not_opened;
 pub use login::{Login, login_in};
 pub use manifest::Manifest;
+pub use place::place_mark;
 pub use plain::is_plain as is_plain_copy;
 pub use reached::{Reached, ReachedLogin};
 pub use read_back::read_back;
 pub use reason::Reason;
-pub use retention::{Retention, prune};
+pub use retention::{Own, Retention, prune};
 pub use running::{RunningBackupError, create_running, create_scheduled};
 pub use series::{account_in, accounts_of};
 pub use shelf::{BackupInfo, Shelf};
-pub use sound::{NoSoundBackup, SoundBackup, newest_sound};
+pub(crate) use sound::newest_sound;
+pub use sound::{NoSoundBackup, SoundBackup};
 
 use std::path::{Path, PathBuf};
 

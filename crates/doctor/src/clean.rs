@@ -160,7 +160,8 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
         notes.extend(about_groups(&examination.findings(options)));
     }
     let stock = Stock::of(&examination, options, how.label).because(Reason::BeforeClean);
-    let sources = BackupSources::new(how.shelf, how.label, how.passphrase).with_copies(&folder);
+    let sources =
+        BackupSources::new(how.shelf, how.label, how.passphrase).with_copies(&folder).at_home(options.home);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
     let mut outcome = describe(&plan, notes);
     if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {

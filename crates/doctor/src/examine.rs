@@ -47,6 +47,8 @@ pub struct Options<'a> {
     pub version: Option<Version>,
     /// `baileys_store.json`, which lives beside the folder.
     pub store: Option<&'a Path>,
+    /// Where the session lies, when the folder is a copy of it or a person knows it by another path.
+    pub home: Option<&'a Path>,
     /// What the database of a gateway's own session is called, where it can lie in a folder below; `None` for any that is
     /// called like one.
     pub database: Option<&'a str>,
@@ -79,6 +81,7 @@ impl Options<'_> {
             limits: Limits::default(),
             version: None,
             store: None,
+            home: None,
             database: None,
             peer_failures: &[],
             log: None,

@@ -13,6 +13,7 @@ use wakeeper_model::plural;
 use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
+use crate::backup::kin::Tally;
 use crate::backup::{self, CreateOptions, Reason, is_plain_copy};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
@@ -233,8 +234,11 @@ fn lasting(
     };
     let mut overlay = Overlay::default();
     let mut creds = None;
+    let whose = Whose::of(folder, present, options);
+    let mut tally = Tally::default();
     let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
         if let Some(name) = member.session_file() {
+            whose.kin.compare(&mut tally, name, member.content);
             match Name::parse(name) {
                 Name::Credentials => creds = Some(member.content.to_vec()),
                 kind if is_lasting(&kind) && wanted(name) => {
@@ -248,8 +252,7 @@ fn lasting(
     .map_err(refused(archive))?;
     store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
-    let whose = Whose::of(folder, present, options);
-    whose.allows(&manifest, creds.as_deref())?;
+    whose.allows(&manifest, creds.as_deref(), tally)?;
     if is_sound(present, options) {
         // Older ones of the same login would know less, and skip pre-key ids for nothing.
         return Ok(overlay);
@@ -309,9 +312,12 @@ fn everything(
     let mut overlay = Overlay::default();
     let mut left_out = LeftOut::default();
     let mut creds = None;
+    let whose = Whose::of(folder, present, options);
+    let mut tally = Tally::default();
     let manifest = archive::read(archive, options.passphrase, &options.limits, |member| {
         let Some(name) = member.session_file() else { return Ok(()) };
         let kind = Name::parse(name);
+        whose.kin.compare(&mut tally, name, member.content);
         if kind == Name::Credentials {
             creds = Some(member.content.to_vec());
         }
@@ -326,7 +332,7 @@ fn everything(
     store::not_a_store(archive, &manifest)?;
     left_out.tell(&manifest, options, notes);
     if force.is_none() {
-        Whose::of(folder, present, options).allows(&manifest, creds.as_deref())?;
+        whose.allows(&manifest, creds.as_deref(), tally)?;
     }
     let kept = hashes(&manifest);
     let files = present.map(|present| &present.inventory.files);

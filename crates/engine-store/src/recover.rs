@@ -77,20 +77,14 @@ fn find(backups: &Backups, wanted: &Wanted) -> Option<(PathBuf, RestoredCredenti
         return None;
     }
     let constraint = Constraint { users: wanted.number.iter().cloned().collect(), ..Constraint::default() };
-    shelf.find_file(
-        Some(&backups.label),
-        CREDENTIALS,
-        backups.passphrase.as_ref(),
-        &Limits::default(),
-        |_, text| {
-            let is_it = wanted.login.as_ref().is_none_or(|login| {
-                let credentials = json::parse(text).ok().map(|value| Credentials::read(&value));
-                let identity = credentials.as_ref().and_then(Credentials::identity_public);
-                identity.is_some_and(|identity| account_mark(identity) == *login)
-            });
-            is_it.then(|| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint)).flatten()
-        },
-    )
+    shelf.find_login(&backups.label, backups.passphrase.as_ref(), &Limits::default(), |_, text| {
+        let is_it = wanted.login.as_ref().is_none_or(|login| {
+            let credentials = json::parse(text).ok().map(|value| Credentials::read(&value));
+            let identity = credentials.as_ref().and_then(Credentials::identity_public);
+            identity.is_some_and(|identity| account_mark(identity) == *login)
+        });
+        is_it.then(|| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint)).flatten()
+    })
 }
 
 /// Whether there are backups that nobody can look into, for want of a passphrase.

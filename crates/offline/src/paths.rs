@@ -17,6 +17,8 @@ use super::OfflineError;
 pub struct SessionPaths {
     /// The folder of sessions.
     pub auth_info: PathBuf,
+    /// Where that folder lies, when this is a copy; else the same.
+    pub home: PathBuf,
     /// `baileys_store.json`, which need not exist.
     pub store: PathBuf,
     /// The backups of the default session.
@@ -52,6 +54,7 @@ impl SessionPaths {
     pub(super) fn options(&self) -> Options<'_> {
         Options {
             store: Some(&self.store),
+            home: Some(&self.home),
             database: Some(wakeeper_engine_store::DATABASE),
             passphrase: self.backups.passphrase.as_ref(),
             ..Options::at(self.now_ms())
@@ -62,6 +65,7 @@ impl SessionPaths {
     pub fn options_with<'a>(&'a self, facts: &'a KnownFacts) -> Options<'a> {
         Options {
             store: Some(&self.store),
+            home: Some(&self.home),
             database: Some(wakeeper_engine_store::DATABASE),
             passphrase: self.backups.passphrase.as_ref(),
             ..facts.options(self.now_ms())

@@ -55,6 +55,7 @@ impl Places {
         Self {
             session: SessionPaths {
                 auth_info: settings.auth_info_dir.clone(),
+                home: settings.auth_info_dir.clone(),
                 store: settings.baileys_store.clone(),
                 backups,
                 witnesses: settings.witness_dir.clone(),
@@ -86,6 +87,7 @@ impl Places {
         };
         let session = SessionPaths {
             auth_info: open.auth_info().to_owned(),
+            home: open.place().to_owned(),
             store: open.store().to_owned(),
             backups,
             is_copy: true,
@@ -103,6 +105,7 @@ impl Places {
             shelf,
             label,
             account: None,
+            home: Some(self.home.clone()),
             passphrase,
             retention: self.retention,
             prunes,

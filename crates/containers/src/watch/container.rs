@@ -62,6 +62,7 @@ impl ContainerSession {
             shelf: located.backups.path.clone(),
             label: located.backups.label.clone(),
             account: None,
+            home: Some(located.layout.auth_info.clone()),
             passphrase: self.watching.passphrase.clone(),
             retention: self.watching.retention,
             prunes: self.watching.rules.repair,

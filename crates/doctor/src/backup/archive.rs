@@ -136,7 +136,7 @@ const FLOOR: u64 = 32 << 10;
 
 /// What one command may spend on the archives of a folder, however many there are and whatever they say.
 #[derive(Debug)]
-pub(super) struct Effort {
+pub(crate) struct Effort {
     /// Bytes that may still go into decompression, or come out of it, whichever is more.
     bytes: u64,
     /// Encrypted archives that may still be opened: about a second each.
@@ -174,7 +174,7 @@ impl Effort {
         self.bytes > bytes
     }
 
-    fn of_one() -> Self {
+    pub(super) fn of_one() -> Self {
         Self { bytes: TOTAL, opened: 1 }
     }
 

@@ -11,6 +11,7 @@ use wakeeper_private_fs::shown;
 use super::archive::{self, MANIFEST, SESSION, STORE};
 use super::manifest::read::{BYTES, FILES, LEFT_OUT};
 use super::manifest::{FileRow, LAYOUT, LeftOut, Manifest, account_mark, content_hash};
+use super::place::place_mark;
 use super::shelf::Shelf;
 use super::{BackupError, Reason};
 use crate::examine::{Examination, Options};
@@ -149,6 +150,7 @@ impl Stock {
                 .filter(|c| c.is_linked())
                 .and_then(|c| c.identity_public())
                 .map(account_mark),
+            place: None,
             credentials: examination.credentials_state(&findings),
             errors: Some(findings.iter().filter(is_error).count()),
             next_pre_key_id: credentials.and_then(|credentials| credentials.next_pre_key_id),
@@ -171,6 +173,8 @@ impl Stock {
     /// Hashes every file; the archive must later hold exactly these bytes.
     fn count(self, folder: &Folder, options: &Options<'_>) -> Result<Manifest, BackupError> {
         let mut manifest = self.manifest;
+        let place = manifest.place.take();
+        manifest.place = place.or_else(|| Some(place_mark(options.home.unwrap_or_else(|| folder.path()))));
         let mut bytes = 0;
         for name in self.names {
             // Told before everything was read.

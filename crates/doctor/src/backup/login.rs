@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archive::{self, ArchiveError};
-use super::manifest::account_mark;
+use super::archive::{self, ArchiveError, Effort};
+use super::kin::{Kin, Tally};
+use super::manifest::{Manifest, account_mark};
 use super::plain;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::CREDENTIALS;
@@ -43,8 +44,41 @@ pub fn login_in(
     Ok(text.map_or(Login { mark: None, sound: false }, |text| Login::of(&text)))
 }
 
+/// What an archive that is sound to its end holds of a login.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// What it says of itself.
+    pub(crate) manifest: Manifest,
+    /// The credentials; empty where there are none.
+    pub(crate) credentials: Vec<u8>,
+    /// Its files, compared with those of a folder.
+    pub(crate) tally: Tally,
+}
+
+/// Reads a whole archive, and compares it with a folder.
+pub(super) fn held_in(
+    archive: &Path,
+    kin: &Kin,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+    effort: &mut Effort,
+) -> Result<Held, ArchiveError> {
+    let mut credentials = Vec::new();
+    let mut tally = Tally::default();
+    let manifest = archive::read_with(archive, passphrase, limits, effort, |member| {
+        if let Some(name) = member.session_file() {
+            kin.compare(&mut tally, name, member.content);
+            if name == CREDENTIALS {
+                credentials = member.content.to_vec();
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Held { manifest, credentials, tally })
+}
+
 /// Reads a whole archive, or a copy that somebody made, and gives the credentials in it; `None` where a copy holds many.
-pub(super) fn credentials_in(
+fn credentials_in(
     archive: &Path,
     passphrase: Option<&Passphrase>,
     limits: &Limits,

@@ -35,6 +35,9 @@ pub struct Manifest {
     /// Which login: see [`account_mark`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Where the session lies: see [`super::place_mark`]; unknown in backups of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The state of the credentials when it was made.
     pub credentials: CredentialsState,
     /// Errors that its examination found in the files when it was made; unknown in backups of older versions.

@@ -107,7 +107,13 @@ pub(crate) fn read(
         }
         return Ok(copy);
     }
-    members(path, |_, name, entry| take(name, entry.size, entry))?;
+    let mut logins = BTreeSet::new();
+    members(path, |folder, name, entry| {
+        if name == CREDENTIALS {
+            only_once(&mut logins, &plain_path(folder))?;
+        }
+        take(name, entry.size, entry)
+    })?;
     if copy.logins.len() > 1 {
         copy.lasting.clear();
     }
@@ -130,10 +136,8 @@ pub(crate) fn examine(path: &Path, limits: &Limits) -> Result<Packed, ArchiveErr
     let mut left = limits.total;
     members(path, |folder, name, entry| {
         let folder = &plain_path(folder);
-        if name == CREDENTIALS && !logins.insert(folder.clone()) {
-            let reason =
-                "it is there twice, and either can be the login: unpack the archive and look at both";
-            return Err(archive::member(&format!("{folder}/{name}"), reason));
+        if name == CREDENTIALS {
+            only_once(&mut logins, folder)?;
         }
         if !Name::parse(name).is_baileys() || entry.size > limits.file {
             return Ok(());
@@ -156,6 +160,15 @@ pub(crate) fn examine(path: &Path, limits: &Limits) -> Result<Packed, ArchiveErr
     }
     let one = folders.into_iter().max_by_key(best).map(|(_, inventory)| Packed::One(inventory));
     one.ok_or(ArchiveError::NotABackup)
+}
+
+/// Refuses a second login under one path.
+fn only_once(logins: &mut BTreeSet<String>, folder: &str) -> Result<(), ArchiveError> {
+    if logins.insert(folder.to_owned()) {
+        return Ok(());
+    }
+    let reason = "it is there twice, and either can be the login: unpack the archive and look at both";
+    Err(archive::member(&format!("{folder}/{CREDENTIALS}"), reason))
 }
 
 /// A path as it is unpacked: `./a//b` is `a/b`.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wakeeper_private_fs::shown;
 
 use super::BackupError;
-use super::series::accounts_of;
+use super::login::login_in;
 use super::shelf::{BackupInfo, Shelf};
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
@@ -16,6 +16,8 @@ use crate::source::Limits;
 const DAY_MS: i64 = 86_400_000;
 /// A temporary archive that is so much older than the newest backup is not being written any more.
 const UNFINISHED_MS: i64 = 3_600_000;
+/// So many backups that say that they hold a login are read to their ends; an encrypted one takes about a second.
+const LOOKED_INTO: usize = 64;
 
 /// How many backups to keep of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -45,20 +47,29 @@ pub struct Pruned {
     pub freed: u64,
 }
 
+/// Whose backups are meant, where sessions of one name share a folder.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Own<'a> {
+    /// The session's login: see [`super::manifest::account_mark`]; none where it cannot be read.
+    pub account: Option<&'a str>,
+    /// Where the session lies: see [`super::place_mark`].
+    pub place: Option<&'a str>,
+}
+
 /// Removes backups of one session that the policy does not keep, and what interrupted backups left behind. The newest
-/// one that holds sound credentials, and the newest one of a session without errors, are kept whatever the policy says:
-/// backups of a damaged session never push the last good one out. Those of other accounts than `account`, and those of which
-/// nothing tells whose they are, stay: sessions of one name may share a folder.
+/// one that can be read to its end and holds sound credentials, and the newest such one of a session without errors, are kept
+/// whatever the policy says: damaged backups, and backups of a damaged session, never push the last good one out. Those of other
+/// accounts, and those of which nothing tells whose they are, stay: sessions of one name may share a folder.
 pub fn prune(
     shelf: &Shelf,
     label: &str,
-    account: Option<&str>,
+    own: Own<'_>,
     policy: &Retention,
     passphrase: Option<&Passphrase>,
     dry_run: bool,
 ) -> Result<Pruned, BackupError> {
     let backups = shelf.list(Some(label), passphrase, &Limits::default())?;
-    let keep = keep(&backups, account, policy);
+    let keep = keep(&backups, own, policy, &mut Proofs { passphrase, left: LOOKED_INTO }.by_reading());
     let mut pruned = Pruned::default();
     let newest_ms = backups.first().map_or(0, |backup| backup.created_ms);
     for left in shelf.leftovers(label, newest_ms - UNFINISHED_MS) {
@@ -83,29 +94,64 @@ pub fn prune(
     Ok(pruned)
 }
 
+/// What reading a backup to its end shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It gives its login back.
+    Good,
+    /// It does not.
+    Bad,
+    /// It was not read: too many others were.
+    Unread,
+}
+
+/// Reads backups to their ends.
+struct Proofs<'a> {
+    passphrase: Option<&'a Passphrase>,
+    /// So many may still be read.
+    left: usize,
+}
+
+impl<'a> Proofs<'a> {
+    fn by_reading(mut self) -> impl FnMut(&BackupInfo) -> Proof + 'a {
+        move |backup| {
+            let Some(left) = self.left.checked_sub(1) else { return Proof::Unread };
+            self.left = left;
+            match login_in(&backup.path, self.passphrase, &Limits::default()) {
+                Ok(login) if login.sound || backup.is_of_a_store() => Proof::Good,
+                _ => Proof::Bad,
+            }
+        }
+    }
+}
+
 /// Positions to keep; the list is newest first.
-fn keep(backups: &[BackupInfo], account: Option<&str>, policy: &Retention) -> BTreeSet<usize> {
-    let accounts = accounts_of(backups);
-    let account = match (account, accounts.len()) {
-        (None, 1) => accounts.keys().next().copied(),
-        (account, _) => account,
-    };
-    let shared = backups.iter().any(|other| other.login().is_some() && other.login() != account);
-    let is_own = |backup: &BackupInfo| match backup.login() {
-        Some(login) => Some(login) == account,
-        // It has no login to lose.
-        None if backup.credentials == Some(CredentialsState::Missing) => true,
+fn keep(
+    backups: &[BackupInfo],
+    own: Own<'_>,
+    policy: &Retention,
+    proof: &mut dyn FnMut(&BackupInfo) -> Proof,
+) -> BTreeSet<usize> {
+    let shared = backups.iter().any(|other| other.login().is_some() && other.login() != own.account);
+    let is_own = |backup: &BackupInfo| match (backup.login(), backup.place.as_deref()) {
+        (Some(login), _) => Some(login) == own.account,
+        // One without a login is of the session that lies where it was made.
+        (None, Some(place)) if own.place.is_some() => Some(place) == own.place,
         // Another one's may be among those that were not looked into.
-        None => !(shared || backup.passed_over || backup.locked),
+        (None, _) => !(shared || backup.passed_over || backup.locked),
     };
     let (own, others): (Vec<usize>, Vec<usize>) =
         (0..backups.len()).partition(|index| is_own(&backups[*index]));
     let series: Vec<&BackupInfo> = own.iter().map(|index| &backups[*index]).collect();
-    choose(&series, policy).into_iter().map(|index| own[index]).chain(others).collect()
+    choose(&series, policy, proof).into_iter().map(|index| own[index]).chain(others).collect()
 }
 
 /// The same of the backups of one session.
-fn choose(backups: &[&BackupInfo], policy: &Retention) -> BTreeSet<usize> {
+fn choose(
+    backups: &[&BackupInfo],
+    policy: &Retention,
+    proof: &mut dyn FnMut(&BackupInfo) -> Proof,
+) -> BTreeSet<usize> {
     let mut keep: BTreeSet<usize> = (0..backups.len().min(policy.last)).collect();
     for (period, count) in [(DAY_MS, policy.daily), (7 * DAY_MS, policy.weekly)] {
         let mut periods = BTreeSet::new();
@@ -117,17 +163,46 @@ fn choose(backups: &[&BackupInfo], policy: &Retention) -> BTreeSet<usize> {
             }
         }
     }
-    // One that cannot be looked into is no reason to let go of one that is known to hold the login.
-    let is_known = |backup: &&BackupInfo| backup.credentials == Some(CredentialsState::Sound);
-    keep.extend(backups.iter().position(is_known));
-    keep.extend(backups.iter().position(|backup| backup.may_hold_login()));
-    keep.extend(backups.iter().position(|backup| backup.may_be_well()));
+    if keep.len() == backups.len() {
+        return keep;
+    }
+    let mut bad = BTreeSet::new();
+    let mut found = false;
+    let mut well = false;
+    for (index, backup) in backups.iter().enumerate() {
+        // One that cannot be looked into is no reason to let go of one that is known to hold the login.
+        let claims = backup.problem.is_none() && backup.credentials == Some(CredentialsState::Sound);
+        if !claims || (found && (well || !backup.may_be_well())) {
+            continue;
+        }
+        match proof(backup) {
+            Proof::Good => {
+                keep.insert(index);
+                found = true;
+                well |= backup.may_be_well();
+            }
+            Proof::Bad => {
+                bad.insert(index);
+            }
+            // Any of them may be the last good one.
+            Proof::Unread => {
+                keep.insert(index);
+            }
+        }
+    }
+    let mut rest = backups.iter().enumerate().filter(|(index, _)| !bad.contains(index));
+    keep.extend(rest.clone().find(|(_, backup)| backup.may_hold_login()).map(|(index, _)| index));
+    keep.extend(rest.find(|(_, backup)| backup.may_be_well()).map(|(index, _)| index));
     keep
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn keep(backups: &[BackupInfo], account: Option<&str>, policy: &Retention) -> BTreeSet<usize> {
+        super::keep(backups, Own { account, place: None }, policy, &mut |_| Proof::Good)
+    }
 
     fn backup(created_ms: i64, credentials: CredentialsState) -> BackupInfo {
         BackupInfo {
@@ -143,6 +218,7 @@ mod tests {
             files: None,
             signal_sessions: None,
             account: None,
+            place: None,
             format: None,
             passed_over: false,
             locked: false,
@@ -157,12 +233,12 @@ mod tests {
             (0..240).map(|i| backup((20_000 - i) * DAY_MS / 4, CredentialsState::Damaged)).collect();
         backups[200].credentials = Some(CredentialsState::Sound);
         let policy = Retention { last: 3, daily: 4, weekly: 5 };
-        let keep = super::keep(&backups, None, &policy);
-        assert!([0, 1, 2].iter().all(|index| keep.contains(index)), "the last three");
-        assert!(keep.contains(&200), "the only one with a sound login");
-        let days: BTreeSet<_> = keep.iter().map(|i| backups[*i].created_ms.div_euclid(DAY_MS)).collect();
-        assert!(days.len() >= 7 && keep.len() <= 3 + 4 + 5 + 1, "{keep:?}");
-        assert!(super::keep(&[], None, &policy).is_empty());
+        let kept = keep(&backups, None, &policy);
+        assert!([0, 1, 2].iter().all(|index| kept.contains(index)), "the last three");
+        assert!(kept.contains(&200), "the only one with a sound login");
+        let days: BTreeSet<_> = kept.iter().map(|i| backups[*i].created_ms.div_euclid(DAY_MS)).collect();
+        assert!(days.len() >= 7 && kept.len() <= 3 + 4 + 5 + 1, "{kept:?}");
+        assert!(keep(&[], None, &policy).is_empty());
     }
 
     #[test]
@@ -190,8 +266,8 @@ mod tests {
             locked(None, 2),
         ];
         let policy = Retention { last: 1, daily: 0, weekly: 0 };
-        assert_eq!(keep(&list, Some("a"), &policy), BTreeSet::from([0, 1, 5, 6, 7]));
-        assert_eq!(keep(&list, Some("b"), &policy), BTreeSet::from([0, 1, 2, 3, 5, 7]));
+        assert_eq!(keep(&list, Some("a"), &policy), BTreeSet::from([0, 1, 4, 5, 6, 7]));
+        assert_eq!(keep(&list, Some("b"), &policy), BTreeSet::from([0, 1, 2, 3, 4, 5, 7]));
         // Whose folder it is is not known: it may be either's, or a third one's.
         assert_eq!(keep(&list, None, &policy), BTreeSet::from([0, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(
@@ -199,7 +275,43 @@ mod tests {
             BTreeSet::from([0, 1]),
             "the one that is known to hold it, too"
         );
-        assert_eq!(keep(&list[3..6], None, &policy), BTreeSet::from([0]), "of one account, as ever");
+        assert_eq!(keep(&list[3..6], None, &policy), BTreeSet::from([0, 1, 2]), "it may be another one's");
+        assert_eq!(keep(&list[3..6], Some("a"), &policy), BTreeSet::from([0]), "of one account, as ever");
+    }
+
+    #[test]
+    fn a_backup_of_a_torn_session_is_of_the_place_where_it_was_made() {
+        let at = |place: &str, created_ms| BackupInfo {
+            place: Some(place.to_owned()),
+            ..backup(created_ms, CredentialsState::Damaged)
+        };
+        let of = |account: &str, created_ms| BackupInfo {
+            account: Some(account.to_owned()),
+            ..backup(created_ms, CredentialsState::Sound)
+        };
+        let list = [at("b", 9), at("a", 8), at("b", 7), of("a", 6), of("a", 5), at("b", 4)];
+        let policy = Retention { last: 1, daily: 0, weekly: 0 };
+        let keep = |account, place| {
+            super::keep(&list, Own { account, place: Some(place) }, &policy, &mut |_| Proof::Good)
+        };
+        assert_eq!(keep(Some("a"), "a"), BTreeSet::from([0, 1, 2, 3, 5]), "the other's torn ones stay");
+        assert_eq!(keep(None, "b"), BTreeSet::from([0, 1, 3, 4]), "what has a mark stays");
+    }
+
+    #[test]
+    fn the_newest_that_can_be_read_to_its_end_stays() {
+        let list: Vec<_> = (0..6).map(|n| backup(10 - n, CredentialsState::Sound)).collect();
+        let policy = Retention { last: 1, daily: 0, weekly: 0 };
+        let keep = |good: i64| {
+            let mut proof =
+                |backup: &BackupInfo| if backup.created_ms == good { Proof::Good } else { Proof::Bad };
+            super::keep(&list, Own::default(), &policy, &mut proof)
+        };
+        assert_eq!(keep(10), BTreeSet::from([0]));
+        assert_eq!(keep(7), BTreeSet::from([0, 3]));
+        assert_eq!(keep(0), BTreeSet::from([0]), "none is good");
+        let unread = super::keep(&list, Own::default(), &policy, &mut |_| Proof::Unread);
+        assert_eq!(unread.len(), list.len(), "any of them may be the last good one");
     }
 
     #[test]
@@ -216,8 +328,8 @@ mod tests {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
         let shelf = Shelf::at(folder.path());
-        let dry = prune(&shelf, "s", None, &Retention::default(), None, true).unwrap();
-        let pruned = prune(&shelf, "s", None, &Retention::default(), None, false).unwrap();
+        let dry = prune(&shelf, "s", Own::default(), &Retention::default(), None, true).unwrap();
+        let pruned = prune(&shelf, "s", Own::default(), &Retention::default(), None, false).unwrap();
         assert_eq!((pruned.removed.len(), pruned.freed), (1, 1));
         assert_eq!((dry.removed, pruned.kept), (pruned.removed.clone(), vec![folder.path().join(names[0])]));
         let left = |name: &&str| folder.path().join(name).exists();

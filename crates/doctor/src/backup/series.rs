@@ -80,12 +80,6 @@ impl Shelf {
         }
         Ok(archives)
     }
-
-    /// The archives of several accounts, the newest of each, where a name alone does not tell which one is meant.
-    pub(crate) fn ambiguous(&self, label: &str) -> Option<Vec<PathBuf>> {
-        let accounts = self.accounts(label);
-        (accounts.len() > 1).then(|| accounts.into_values().collect())
-    }
 }
 
 /// The account whose login an archive holds, told by its name, or by the manifest of one that is not encrypted.

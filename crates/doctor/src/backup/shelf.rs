@@ -8,6 +8,8 @@ use wakeeper_model::time;
 use wakeeper_private_fs::{Folder, FsError, create_private_folders, shown};
 
 use super::archive::{self, ArchiveError, Effort};
+use super::kin::Kin;
+use super::login::{Held, held_in};
 use super::manifest::Manifest;
 use super::series::{is_mark, login_of, mark_in};
 use super::{BackupError, CreateOptions, Reason};
@@ -62,6 +64,9 @@ pub struct BackupInfo {
     /// Which login, see [`super::manifest::account_mark`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Where the session lies, see [`super::place_mark`].
+    #[serde(skip)]
+    pub place: Option<String>,
     /// How the session was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
@@ -213,6 +218,10 @@ impl Shelf {
         let mut found = Vec::new();
         for item in items {
             let item = item.map_err(failed)?;
+            // What leads elsewhere is no archive of this folder.
+            if !item.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
             let named = item.file_name().to_str().and_then(parse_name);
             if let Some(named) = named.filter(|named| label.is_none_or(|label| label == named.label)) {
                 found.push((item.path(), named.label, named.created_ms));
@@ -274,52 +283,46 @@ impl Shelf {
         // Asking for encryption is not satisfied by an open archive, nor the other way round.
         let encrypted = archive::is_encrypted(&path).ok()?;
         let manifest = archive::read(&path, how.passphrase, limits, |_| Ok(())).ok()?;
-        (encrypted == how.passphrase.is_some() && manifest.content == now.content).then_some(path)
+        let same = manifest.content == now.content && manifest.place == now.place;
+        (encrypted == how.passphrase.is_some() && same).then_some(path)
     }
 
-    /// The file of that name in the newest backups that hold one that `accept` takes.
-    pub fn find_file<T>(
+    /// The credentials in the newest backup that hold some that `accept` takes.
+    pub fn find_login<T>(
         &self,
-        label: Option<&str>,
-        name: &str,
+        label: &str,
         passphrase: Option<&Passphrase>,
         limits: &Limits,
-        mut accept: impl FnMut(&Manifest, &[u8]) -> Option<T>,
+        accept: impl Fn(&Manifest, &[u8]) -> Option<T>,
     ) -> Option<(PathBuf, T)> {
-        self.search(label, name, passphrase, limits, &mut accept).0
+        let mut decide =
+            |path: &Path, held: Held| Some((path.to_owned(), accept(&held.manifest, &held.credentials)?));
+        self.search(Some(label), &Kin::default(), passphrase, limits, &mut decide).0
     }
 
-    /// The same, and how many encrypted archives were not opened on the way.
-    pub fn search<T>(
+    /// The newest archive with credentials that `decide` takes, and how many encrypted ones were not opened on the way.
+    pub(crate) fn search<T>(
         &self,
         label: Option<&str>,
-        name: &str,
+        kin: &Kin,
         passphrase: Option<&Passphrase>,
         limits: &Limits,
-        accept: &mut dyn FnMut(&Manifest, &[u8]) -> Option<T>,
-    ) -> (Option<(PathBuf, T)>, usize) {
+        decide: &mut dyn FnMut(&Path, Held) -> Option<T>,
+    ) -> (Option<T>, usize) {
         let mut effort = Effort::of_a_search();
         let mut locked = 0;
         for (path, ..) in self.archives(label).unwrap_or_default() {
-            let mut content = None;
-            let manifest = archive::read_with(&path, passphrase, limits, &mut effort, |member| {
-                if member.session_file() == Some(name) {
-                    content = Some(member.content.to_vec());
-                }
-                Ok(())
-            });
             // An archive that is not sound to its end is not trusted for a part of it either.
-            match (manifest, content) {
-                (Ok(manifest), Some(content)) => {
-                    if let Some(accepted) = accept(&manifest, &content) {
-                        return (Some((path, accepted)), locked);
+            match held_in(&path, kin, passphrase, limits, &mut effort) {
+                Ok(held) => {
+                    if let Some(taken) = decide(&path, held) {
+                        return (Some(taken), locked);
                     }
                 }
-                (Err(error), _) => {
+                Err(error) => {
                     locked += usize::from(error.is_of_the_passphrase());
                     tracing::warn!(backup = %shown(&path).display(), %error, "backup passed over");
                 }
-                (Ok(_), None) => {}
             }
         }
         (None, locked)
@@ -364,6 +367,7 @@ fn info(
         verified: None,
         files: None,
         signal_sessions: None,
+        place: None,
         format: None,
         passed_over: false,
         locked: false,
@@ -377,6 +381,7 @@ fn info(
             info.files = Some(summary.files);
             info.signal_sessions = Some(summary.signal_sessions);
             info.account = summary.account;
+            info.place = summary.place;
             info.format = summary.format;
         }
         Err(ArchiveError::PassphraseNeeded) => info.locked = true,

@@ -1,13 +1,16 @@
 //! The newest backup that gives a login back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::shown;
 
-use super::login::credentials_in;
+use super::archive::Effort;
+use super::kin::{Bond, Kin};
+use super::login::{Held, held_in};
 use super::manifest::account_mark;
 use super::series::accounts_of;
-use super::shelf::file_name;
+use super::shelf::{BackupInfo, file_name};
 use super::{BackupError, Shelf};
 use crate::examine::CredentialsState;
 use crate::repair::{Constraint, RestoredCredentials};
@@ -67,6 +70,16 @@ pub enum NoSoundBackup {
         /// The newest archive of each, by its name.
         newest: Vec<String>,
     },
+    /// One that may be another session's.
+    #[error(
+        "{newest} in {folder} may be this session's, and nothing here proves it; to take its login, name it: `wakeeper restore {newest}`"
+    )]
+    Unproven {
+        /// The backup folder.
+        folder: PathBuf,
+        /// The newest archive, by its name.
+        newest: String,
+    },
     /// There is none at all.
     #[error("no backup of {label} with a login that is OK in {folder}; name an archive to use another one")]
     Missing {
@@ -78,59 +91,116 @@ pub enum NoSoundBackup {
 }
 
 /// Finds the newest backup of a session that holds a sound login, and the one that is meant. What a manifest says of its archive is its maker's word:
-/// each is read to its end, until one is what it says.
+/// each is read to its end, until one is what it says and is the folder's own.
 ///
 /// # Errors
 /// When there is none.
-pub fn newest_sound(
+pub(crate) fn newest_sound(
     shelf: &Path,
     label: &str,
     passphrase: Option<&Passphrase>,
     told: &Constraint,
+    kin: &Kin,
 ) -> Result<SoundBackup, NoSoundBackup> {
     let backups = Shelf::at(shelf).list(Some(label), passphrase, &Limits::default())?;
-    let accounts = accounts_of(&backups);
-    if !told.tells() && accounts.len() > 1 {
-        let newest = accounts.values().map(|backup| file_name(&backup.path)).collect();
-        return Err(NoSoundBackup::Several { label: label.to_owned(), folder: shown(shelf), newest });
-    }
     let locked = backups.iter().filter(|backup| backup.encrypted && backup.credentials.is_none()).count();
-    let meant = told.identity.as_ref().map(account_mark);
+    let mut search = Search {
+        told,
+        kin,
+        passphrase,
+        meant: told.identity.as_ref().map(account_mark),
+        several: accounts_of(&backups).len() > 1,
+        read: 0,
+        offered: BTreeMap::new(),
+    };
     let mut passed = Vec::new();
-    let mut read = 0;
-    for backup in backups {
-        let account = backup.account.as_ref().filter(|_| backup.credentials == Some(CredentialsState::Sound));
-        let is_other = account.is_some_and(|account| meant.as_ref().is_some_and(|meant| meant != account));
-        let why = if let Some(problem) = backup.problem {
-            problem
-        } else if backup.is_of_a_store() {
-            OF_A_STORE.to_owned()
-        } else if is_other {
-            OTHER.to_owned()
-        } else if backup.credentials != Some(CredentialsState::Sound) || read == LOOKED_INTO {
-            continue;
-        } else {
-            read += 1;
-            let read = credentials_in(&backup.path, passphrase, &Limits::default());
-            let accepts = |told: &Constraint, text: &Option<Vec<u8>>| {
-                let text = text.as_deref().unwrap_or_default();
-                RestoredCredentials::from_backup(text, PathBuf::new(), told).is_some()
-            };
-            match read {
-                Ok(text) if accepts(told, &text) => return Ok(SoundBackup { archive: backup.path, passed }),
-                Ok(text) if accepts(&Constraint::default(), &text) => OTHER.to_owned(),
-                Ok(_) => "its login is not OK, although it says so".to_owned(),
-                Err(error) => error.to_string(),
+    for backup in &backups {
+        match search.look_at(backup) {
+            Look::Taken => return Ok(SoundBackup { archive: backup.path.clone(), passed }),
+            Look::Passed(why) if passed.len() < TOLD => {
+                passed.push(format!("{} was passed over: {why}", shown(&backup.path).display()));
             }
-        };
-        if passed.len() < TOLD {
-            passed.push(format!("{} was passed over: {why}", shown(&backup.path).display()));
+            Look::Passed(_) | Look::Nothing => {}
         }
     }
-    let folder = shown(shelf);
-    Err(match (passed.is_empty(), locked) {
-        (false, _) => NoSoundBackup::Unusable { folder, passed },
-        (true, 0) => NoSoundBackup::Missing { label: label.to_owned(), folder },
-        (true, _) => NoSoundBackup::Locked { folder },
+    let (label, folder) = (label.to_owned(), shown(shelf));
+    let mut newest: Vec<String> = search.offered.into_values().collect();
+    newest.sort_unstable_by(|a, b| b.cmp(a));
+    Err(match (newest.len(), passed.is_empty(), locked) {
+        (0, false, _) => NoSoundBackup::Unusable { folder, passed },
+        (0, true, 0) => NoSoundBackup::Missing { label, folder },
+        (0, true, _) => NoSoundBackup::Locked { folder },
+        (1, ..) => NoSoundBackup::Unproven { folder, newest: newest.remove(0) },
+        _ => NoSoundBackup::Several { label, folder, newest },
     })
+}
+
+struct Search<'a> {
+    told: &'a Constraint,
+    kin: &'a Kin,
+    passphrase: Option<&'a Passphrase>,
+    /// The mark of the login, where that shows.
+    meant: Option<String>,
+    /// The backups are of several accounts.
+    several: bool,
+    read: usize,
+    /// The newest of each login of which nothing tells whose it is.
+    offered: BTreeMap<Option<String>, String>,
+}
+
+/// What one backup is.
+enum Look {
+    Taken,
+    Passed(String),
+    Nothing,
+}
+
+impl Search<'_> {
+    fn look_at(&mut self, backup: &BackupInfo) -> Look {
+        let account = backup.account.as_ref().filter(|_| backup.credentials == Some(CredentialsState::Sound));
+        let is_other =
+            account.is_some_and(|account| self.meant.as_ref().is_some_and(|meant| meant != account));
+        if let Some(problem) = &backup.problem {
+            return Look::Passed(problem.clone());
+        }
+        if backup.is_of_a_store() {
+            return Look::Passed(OF_A_STORE.to_owned());
+        }
+        if is_other {
+            return Look::Passed(OTHER.to_owned());
+        }
+        if backup.credentials != Some(CredentialsState::Sound)
+            || self.read == LOOKED_INTO
+            || self.offered.contains_key(&backup.account)
+        {
+            return Look::Nothing;
+        }
+        self.read += 1;
+        let held =
+            held_in(&backup.path, self.kin, self.passphrase, &Limits::default(), &mut Effort::of_one());
+        match held {
+            Ok(held) => self.judge(backup, &held),
+            Err(error) => Look::Passed(error.to_string()),
+        }
+    }
+
+    fn judge(&mut self, backup: &BackupInfo, held: &Held) -> Look {
+        let accepts = |told: &Constraint| {
+            RestoredCredentials::from_backup(&held.credentials, PathBuf::new(), told).is_some()
+        };
+        if !accepts(&Constraint::default()) {
+            return Look::Passed("its login is not OK, although it says so".to_owned());
+        }
+        if !accepts(self.told) {
+            return Look::Passed(OTHER.to_owned());
+        }
+        match self.kin.bond(held.tally, self.told, Some(&held.manifest)) {
+            Bond::Other => Look::Passed(OTHER.to_owned()),
+            bond if bond.takes(self.several) => Look::Taken,
+            _ => {
+                self.offered.insert(backup.account.clone(), file_name(&backup.path));
+                Look::Nothing
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::shown;
 
+use crate::backup::kin::{Bond, Kin, Tally, is_compared};
 use crate::backup::packed::Packed;
 use crate::backup::plain;
 use crate::formats::baileys::credentials::Credentials;
@@ -30,25 +31,33 @@ pub(super) struct Copies {
 }
 
 /// Looks for the login in the copies, the newest first.
-pub(super) fn credentials(folder: &Folder, constraint: &Constraint) -> Copies {
-    let copies = beside_the_file(folder).into_iter().chain(folders(folder)).chain(in_the_parent(folder));
-    let mut sound = copies.filter_map(|(path, text)| {
-        let found = RestoredCredentials::from_backup(&text, path, constraint);
-        found.filter(|restored| crate::repair::is_sound(CREDENTIALS, &restored.content))
+pub(super) fn credentials(folder: &Folder, constraint: &Constraint, kin: &Kin) -> Copies {
+    let copies = beside_the_file(folder, kin)
+        .into_iter()
+        .chain(folders(folder, kin))
+        .chain(in_the_parent(folder, kin));
+    let mut sound = copies.filter_map(|copy| {
+        let bond = kin.bond(copy.tally, constraint, None);
+        let found = RestoredCredentials::from_backup(&copy.text, copy.path, constraint);
+        let is_sound = |found: &RestoredCredentials| crate::repair::is_sound(CREDENTIALS, &found.content);
+        found.filter(|found| bond != Bond::Other && is_sound(found)).map(|found| (found, bond))
     });
     if constraint.tells() {
-        let login = sound.next();
+        let login = sound.next().map(|(login, _)| login);
         let packed = if login.is_some() { Vec::new() } else { packed(folder) };
         return Copies { login, unproven: Vec::new(), packed };
     }
     let sound: Vec<_> = sound.collect();
-    let unproven = sound.iter().map(|copy| copy.from.clone()).collect();
+    let unproven = sound.iter().map(|(copy, _)| copy.from.clone()).collect();
+    if let Some((login, _)) = sound.iter().find(|(_, bond)| *bond == Bond::Proven) {
+        return Copies { login: Some(login.clone()), unproven, packed: Vec::new() };
+    }
     let is_of_the_file = |copy: &RestoredCredentials| {
         let beside = copy.from.parent() == Some(folder.path());
         beside && copy.from.file_name().and_then(|name| name.to_str()).is_some_and(is_left_by_a_writer)
     };
     // What was written in the place of the very file is its own, unless it is of two logins.
-    let mut own: Vec<_> = sound.into_iter().filter(is_of_the_file).collect();
+    let mut own: Vec<_> = sound.into_iter().map(|(copy, _)| copy).filter(is_of_the_file).collect();
     own.dedup_by_key(|copy| copy.identity());
     match own.pop() {
         Some(login) if own.is_empty() => Copies { login: Some(login), unproven, packed: Vec::new() },
@@ -68,28 +77,35 @@ fn is_left_by_a_writer(name: &str) -> bool {
 /// Whether a login lies near a folder that has none: its own, by where it is and what it is called.
 pub(crate) fn are_near(folder: &Folder) -> bool {
     let is_login =
-        |(_, text): &Copy| json::parse(text).is_ok_and(|text| Credentials::read(&text).is_linked());
-    beside_the_file(folder).iter().any(is_login) || folders(folder).iter().any(is_login)
+        |copy: &Copy| json::parse(&copy.text).is_ok_and(|text| Credentials::read(&text).is_linked());
+    let kin = Kin::default();
+    beside_the_file(folder, &kin).iter().any(is_login) || folders(folder, &kin).iter().any(is_login)
 }
 
-type Copy = (PathBuf, Vec<u8>);
+/// A login that lies near a folder.
+struct Copy {
+    path: PathBuf,
+    text: Vec<u8>,
+    /// What lies beside it, compared with the folder's own files.
+    tally: Tally,
+}
 
 /// `creds.json.bak`, `creds.json.1234567`, `creds-backup.json` and their like.
-fn beside_the_file(folder: &Folder) -> Vec<Copy> {
+fn beside_the_file(folder: &Folder, kin: &Kin) -> Vec<Copy> {
     let Ok((entries, _)) = folder.list_some(&LIMITS, is_of_a_login) else { return Vec::new() };
     let files = newest(entries, EntryKind::File);
-    files.filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name))).collect()
+    files.filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name), kin)).collect()
 }
 
 /// Folders in the session's own, and those beside it whose names begin as its own does.
-fn folders(folder: &Folder) -> Vec<Copy> {
-    let inside = in_folders_of(folder, |name| ![REPAIR_FOLDER, SESSIONS].contains(&name));
-    inside.into_iter().chain(beside_the_folder(folder.path())).collect()
+fn folders(folder: &Folder, kin: &Kin) -> Vec<Copy> {
+    let inside = in_folders_of(folder, kin, |name| ![REPAIR_FOLDER, SESSIONS].contains(&name));
+    inside.into_iter().chain(beside_the_folder(folder.path(), kin)).collect()
 }
 
-fn beside_the_folder(path: &Path) -> Vec<Copy> {
+fn beside_the_folder(path: &Path, kin: &Kin) -> Vec<Copy> {
     let Some((parent, own)) = neighbours(path) else { return Vec::new() };
-    in_folders_of(&parent, |name| is_copy_of(name, &own))
+    in_folders_of(&parent, kin, |name| is_copy_of(name, &own))
 }
 
 /// The folder that a folder is in, and its name there.
@@ -125,7 +141,7 @@ fn is_of_a_login(name: &str) -> bool {
 }
 
 /// Copies of a login, and tar archives of the folder, in the folder above.
-fn in_the_parent(folder: &Folder) -> Vec<Copy> {
+fn in_the_parent(folder: &Folder, kin: &Kin) -> Vec<Copy> {
     let Some((parent, own)) = neighbours(folder.path()) else { return Vec::new() };
     let is_copy = |name: &str| is_of_a_login(name) || is_copy_of(name, &own);
     let Ok((entries, _)) = parent.list_some(&LIMITS, is_copy) else { return Vec::new() };
@@ -133,13 +149,17 @@ fn in_the_parent(folder: &Folder) -> Vec<Copy> {
     let logins = files.flat_map(|entry| {
         let path = parent.path().join(&entry.name);
         if is_of_a_login(&entry.name) {
-            return read(&parent, &entry.name, path).into_iter().collect::<Vec<_>>();
+            return read(&parent, &entry.name, path, kin).into_iter().collect::<Vec<_>>();
         }
         if !plain::is_archive(&path) {
             return Vec::new();
         }
-        let logins = plain::read(&path, &LIMITS, |_| false).map(|copy| copy.logins).unwrap_or_default();
-        logins.into_iter().map(|text| (path.clone(), text)).collect()
+        let copy = plain::read(&path, &LIMITS, is_compared).unwrap_or_default();
+        let mut tally = Tally::default();
+        for (name, content) in &copy.lasting {
+            kin.compare(&mut tally, name, content);
+        }
+        copy.logins.into_iter().map(|text| Copy::of(path.clone(), text, tally, kin)).collect()
     });
     logins.collect()
 }
@@ -164,11 +184,12 @@ fn packed(folder: &Folder) -> Vec<(PathBuf, Packed)> {
     found
 }
 
-fn in_folders_of(folder: &Folder, mut is_copy: impl FnMut(&str) -> bool) -> Vec<Copy> {
+fn in_folders_of(folder: &Folder, kin: &Kin, mut is_copy: impl FnMut(&str) -> bool) -> Vec<Copy> {
     let Ok((entries, _)) = folder.list_some(&LIMITS, &mut is_copy) else { return Vec::new() };
     let copies = newest(entries, EntryKind::Directory).filter_map(|entry| {
         let inside = folder.below(&entry.name).ok()?;
-        read(&inside, CREDENTIALS, folder.path().join(&entry.name).join(CREDENTIALS))
+        let copy = read(&inside, CREDENTIALS, folder.path().join(&entry.name).join(CREDENTIALS), kin)?;
+        Some(Copy { tally: compared(&inside, copy.tally, kin), ..copy })
     });
     copies.collect()
 }
@@ -179,6 +200,23 @@ fn newest(mut entries: Vec<Entry>, kind: EntryKind) -> impl Iterator<Item = Entr
     entries.into_iter().take(LOOKED_INTO)
 }
 
-fn read(folder: &Folder, name: &str, path: impl Into<PathBuf>) -> Option<Copy> {
-    Some((path.into(), folder.read(name, &LIMITS).ok()?))
+/// Compares the files of a copied folder, too.
+fn compared(inside: &Folder, mut tally: Tally, kin: &Kin) -> Tally {
+    for name in kin.compared() {
+        if let Ok(content) = inside.read(name, &LIMITS) {
+            kin.compare(&mut tally, name, &content);
+        }
+    }
+    tally
+}
+
+impl Copy {
+    fn of(path: PathBuf, text: Vec<u8>, mut tally: Tally, kin: &Kin) -> Self {
+        kin.compare(&mut tally, CREDENTIALS, &text);
+        Self { path, text, tally }
+    }
+}
+
+fn read(folder: &Folder, name: &str, path: PathBuf, kin: &Kin) -> Option<Copy> {
+    Some(Copy::of(path, folder.read(name, &LIMITS).ok()?, Tally::default(), kin))
 }

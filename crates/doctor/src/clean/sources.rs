@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::copies::Copies;
 use crate::backup::archive;
-use crate::backup::manifest::Manifest;
+use crate::backup::kin::{Bond, Kin};
+use crate::backup::login::Held;
 use crate::backup::manifest::account_mark;
 use crate::backup::shelf::Shelf;
+use crate::examine::{CredentialsState, Options};
 use crate::formats::baileys::name::Name;
 use crate::repair::{Constraint, Found, RestoredCredentials, Sources, is_sound};
 use crate::secret::Passphrase;
@@ -29,6 +31,8 @@ pub struct BackupSources<'a> {
     passphrase: Option<&'a Passphrase>,
     /// The session's folder, near which there may be copies.
     folder: Option<&'a Folder>,
+    /// Where the session lies, when the folder is a copy of it.
+    home: Option<&'a Path>,
     /// By the login that they were asked for.
     lasting: RefCell<BTreeMap<String, Vec<Lasting>>>,
 }
@@ -43,13 +47,61 @@ struct Lasting {
 impl<'a> BackupSources<'a> {
     /// The backups of a session.
     pub fn new(shelf: &Path, label: &'a str, passphrase: Option<&'a Passphrase>) -> Self {
-        Self { shelf: Shelf::at(shelf), label, passphrase, folder: None, lasting: RefCell::default() }
+        Self {
+            shelf: Shelf::at(shelf),
+            label,
+            passphrase,
+            folder: None,
+            home: None,
+            lasting: RefCell::default(),
+        }
     }
 
     /// Also copies of the login that lie in a folder and beside it.
     #[must_use]
     pub fn with_copies(self, folder: &'a Folder) -> Self {
         Self { folder: Some(folder), ..self }
+    }
+
+    /// Says where the session lies, when the folder is a copy of it.
+    #[must_use]
+    pub fn at_home(self, home: Option<&'a Path>) -> Self {
+        Self { home, ..self }
+    }
+
+    fn options(&self) -> Options<'_> {
+        Options { home: self.home, ..Options::at(0) }
+    }
+
+    /// The login out of the backups that is the folder's own, how many were not opened, and the newest of each login of which
+    /// nothing tells whose it is.
+    fn archived(
+        &self,
+        constraint: &Constraint,
+        kin: &Kin,
+    ) -> (Option<RestoredCredentials>, usize, Vec<PathBuf>) {
+        // Without anything that tells the login, only backups of this very session may be asked.
+        let label = (!constraint.tells()).then_some(self.label);
+        let several = label.is_some_and(|label| self.shelf.accounts(label).len() > 1);
+        let mut offered = BTreeMap::new();
+        let mut decide = |path: &Path, held: Held| {
+            // Files of two accounts, or a login that was damaged: `restore` does not take it either.
+            if held.manifest.credentials != CredentialsState::Sound {
+                return None;
+            }
+            let from = wakeeper_private_fs::shown(path);
+            let restored = RestoredCredentials::from_backup(&held.credentials, from, constraint)?;
+            match kin.bond(held.tally, constraint, Some(&held.manifest)) {
+                Bond::Other => None,
+                bond if bond.takes(several) => Some(restored),
+                _ => {
+                    offered.entry(held.manifest.account).or_insert(restored.from);
+                    None
+                }
+            }
+        };
+        let (login, locked) = self.shelf.search(label, kin, self.passphrase, &Limits::default(), &mut decide);
+        (login, locked, offered.into_values().collect())
     }
 
     /// Asks the backups of a login, newest first, for files that never change; those that are not sound are passed over.
@@ -89,28 +141,17 @@ impl<'a> BackupSources<'a> {
 
 impl Sources for BackupSources<'_> {
     fn credentials(&self, constraint: &Constraint) -> Found {
-        // Without anything that tells the login, only backups of this very session may be asked.
-        let label = (!constraint.tells()).then_some(self.label);
-        let mut accept =
-            |_: &Manifest, text: &[u8]| RestoredCredentials::from_backup(text, PathBuf::new(), constraint);
-        let (archived, locked) =
-            self.shelf.search(label, "creds.json", self.passphrase, &Limits::default(), &mut accept);
-        let archived = archived.map(|(from, restored)| RestoredCredentials {
-            from: wakeeper_private_fs::shown(&from),
-            ..restored
-        });
-        // Nothing tells which of several accounts it was.
-        let several = if label.is_some() { self.shelf.ambiguous(self.label) } else { None };
-        let archived = archived.filter(|_| several.is_none());
-        let copies = self.folder.map(|folder| super::copies::credentials(folder, constraint));
+        let kin = self.folder.map(|folder| Kin::of(folder, &self.options())).unwrap_or_default();
+        let (archived, locked, shelved) = self.archived(constraint, &kin);
+        let copies = self.folder.map(|folder| super::copies::credentials(folder, constraint, &kin));
         let Copies { login: copy, unproven, packed } = copies.unwrap_or_default();
         // Whichever knows of more pre-keys is the newer one.
         let login = match (archived, copy) {
             (Some(archived), Some(copy)) if copy.next_pre_key_id() > archived.next_pre_key_id() => Some(copy),
             (archived, copy) => archived.or(copy),
         };
-        let shelved = several.unwrap_or_default().into_iter().map(|path| wakeeper_private_fs::shown(&path));
-        let unproven: Vec<_> = if login.is_some() { Vec::new() } else { shelved.chain(unproven).collect() };
+        let unproven: Vec<_> =
+            if login.is_some() { Vec::new() } else { shelved.into_iter().chain(unproven).collect() };
         let packed = if login.is_some() { Vec::new() } else { packed };
         Found { login, locked, unproven, packed }
     }

@@ -6,6 +6,7 @@ use wakeeper_private_fs::shown;
 
 use super::whose::{Whose, is_a_login};
 use super::{RestoreError, give_up_old_ratchets, is_lasting, is_sound, refused};
+use crate::backup::kin::{Bond, Tally};
 use crate::backup::plain;
 use crate::examine::{Examination, Options};
 use crate::formats::baileys::name::CREDENTIALS;
@@ -25,10 +26,19 @@ pub(super) fn overlay(
     if is_sound(present, options) {
         return Ok(overlay);
     }
-    let constraint = Whose::of(folder, present, options).told;
+    let Whose { told: constraint, kin, .. } = Whose::of(folder, present, options);
+    let mut beside = Tally::default();
+    for (name, content) in &copy.lasting {
+        kin.compare(&mut beside, name, content);
+    }
+    let is_own = |text: &&Vec<u8>| {
+        let mut tally = beside;
+        kin.compare(&mut tally, CREDENTIALS, text);
+        kin.bond(tally, &constraint, None) != Bond::Other
+    };
     let take = |text: &Vec<u8>| RestoredCredentials::from_backup(text, shown(path), &constraint);
     let sound = |restored: &RestoredCredentials| repair::is_sound(CREDENTIALS, &restored.content);
-    let mut logins = copy.logins.iter().filter_map(take).filter(sound);
+    let mut logins = copy.logins.iter().filter(is_own).filter_map(take).filter(sound);
     let Some(login) = logins.next() else {
         let any = copy.logins.iter().any(|text| is_a_login(text));
         return Err(if any { RestoreError::OtherAccount } else { RestoreError::NoCredentials });

@@ -9,7 +9,7 @@ use super::store::connect;
 use super::{Store, StoreError, examine, failed, sqlite};
 use crate::backup::archive::{self, ArchiveError, MEMBER};
 use crate::backup::manifest::{LAYOUT, LeftOut, Manifest, account_mark};
-use crate::backup::{BackupError, CreateOptions, Created, Reason, Stock, create_from};
+use crate::backup::{BackupError, CreateOptions, Created, Reason, Stock, create_from, place_mark};
 use crate::examine::{ExamineError, Options, Report};
 use crate::finding::Severity;
 use crate::source::{Folder, Limits};
@@ -47,6 +47,7 @@ pub fn create(
         format: FORMAT.to_owned(),
         version: None,
         account,
+        place: Some(place_mark(store.path())),
         credentials: report.credentials,
         errors: Some(report.findings.iter().filter(|found| found.severity == Severity::Error).count()),
         next_pre_key_id: None,

@@ -111,9 +111,11 @@ fn lists_and_prunes() {
     assert_eq!(list[0].credentials, Some(CredentialsState::Damaged));
     assert_eq!(list[15].credentials, Some(CredentialsState::Sound));
     let policy = Retention { last: 2, daily: 3, weekly: 0 };
-    let dry = backup::prune(&on_shelf, "web", None, &policy, None, true).unwrap();
+    let place = backup::place_mark(dir.path());
+    let own = backup::Own { account: list[15].account.as_deref(), place: Some(&place) };
+    let dry = backup::prune(&on_shelf, "web", own, &policy, None, true).unwrap();
     assert_eq!(on_shelf.archives(None).unwrap().len(), 30);
-    let pruned = backup::prune(&on_shelf, "web", None, &policy, None, false).unwrap();
+    let pruned = backup::prune(&on_shelf, "web", own, &policy, None, false).unwrap();
     assert_eq!(pruned.removed, dry.removed);
     assert_eq!(pruned.kept.len(), 4, "three days, and the newest with a sound login");
     assert!(pruned.kept.contains(&list[15].path) && pruned.freed > 0);

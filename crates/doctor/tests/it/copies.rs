@@ -151,6 +151,9 @@ fn two_logins_under_one_path_are_refused() {
         let (_dir, path) = packed_files(&[("a/creds.json", &login), (again, b"{}")]);
         let error = examine(&path, &Options::at(NOW_MS)).unwrap_err().to_string();
         assert!(error.contains("a/creds.json") && error.contains("twice"), "{error}");
+        let empty = tempfile::tempdir().unwrap();
+        let refused = restored(&path, empty.path(), What::Credentials).unwrap_err().to_string();
+        assert!(refused.contains("twice") && contents(empty.path()).is_empty(), "{refused}");
     }
 }
 

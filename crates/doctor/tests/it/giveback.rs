@@ -50,7 +50,7 @@ fn damaged(dir: &Path, left: Option<usize>) {
 fn beginning() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::copy(fixture_path("baileys6").join("creds.json"), dir.path().join("creds.json")).unwrap();
-    damaged(dir.path(), Some(300));
+    damaged(dir.path(), Some(20));
     dir
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use wakeeper_doctor::backup::{CreateOptions, Reached, Shelf, create, newest_sound};
+use wakeeper_doctor::backup::{CreateOptions, Reached, Shelf, create};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::{CredentialsState, Options};
-use wakeeper_doctor::repair::{Constraint, Extent};
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::restore::newest_for;
 use wakeeper_doctor::source::{Folder, Limits};
 use wakeeper_doctor::{Severity, examine};
 
@@ -53,7 +54,7 @@ fn a_pairing_code_that_was_asked_for_is_no_login() {
     let list = Shelf::at(shelf.path()).list(Some("bot"), None, &Limits::default()).unwrap();
     let states: Vec<_> = list.iter().map(|info| info.credentials).collect();
     assert_eq!(states, [Some(CredentialsState::Damaged), Some(CredentialsState::Sound)]);
-    let sound = newest_sound(shelf.path(), "bot", None, &Constraint::default()).unwrap();
+    let sound = newest_for(dir.path(), shelf.path(), "bot", &Options::at(NOW_MS)).unwrap();
     assert_eq!(sound.archive, list[1].path);
 
     let planned = cleaned(dir.path(), shelf.path(), true);

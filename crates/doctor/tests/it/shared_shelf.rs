@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use wakeeper_doctor::backup::{
-    self, BackupError, CreateOptions, Created, NoSoundBackup, Reached, Retention, Shelf, account_in,
+    self, BackupError, CreateOptions, Created, NoSoundBackup, Own, Reached, Retention, Shelf, account_in,
     accounts_of, create_scheduled,
 };
-use wakeeper_doctor::clean::{CleanOptions, clean};
-use wakeeper_doctor::examine::Options;
-use wakeeper_doctor::repair::{Constraint, Extent};
-use wakeeper_doctor::restore::newest_for;
+use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
+use wakeeper_doctor::examine::{CredentialsState, Options};
+use wakeeper_doctor::repair::Extent;
+use wakeeper_doctor::restore::{RestoreError, RestoreOptions, What, newest_for, restore};
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::source::Limits;
 
-use crate::support::{NOW_MS, copy};
+use crate::support::{NOW_MS, contents, copy, fixture_path};
 
 const LABEL: &str = "auth_info";
 
@@ -64,9 +64,10 @@ impl Scene {
 
     fn prune(&self, session: &TempDir) -> Vec<PathBuf> {
         let policy = Retention { last: 1, daily: 0, weekly: 0 };
-        let own = account_in(session.path());
+        let (account, place) = (account_in(session.path()), backup::place_mark(session.path()));
+        let own = Own { account: account.as_deref(), place: Some(&place) };
         let passphrase = self.passphrase.as_ref();
-        backup::prune(&self.on_shelf(), LABEL, own.as_deref(), &policy, passphrase, false).unwrap().removed
+        backup::prune(&self.on_shelf(), LABEL, own, &policy, passphrase, false).unwrap().removed
     }
 }
 
@@ -160,8 +161,6 @@ fn a_folder_that_tells_nothing_is_given_neither_login() {
         // Its own is found among the other's.
         let found = newest_for(scene.a.path(), scene.shelf.path(), LABEL, &options).unwrap();
         assert_eq!(found.archive, made[0]);
-        let told = Constraint::default();
-        assert!(backup::newest_sound(scene.shelf.path(), LABEL, scene.passphrase.as_ref(), &told).is_err());
 
         // A torn login, and nothing beside it that tells whose it was.
         std::fs::write(empty.path().join("creds.json"), "{").unwrap();
@@ -176,4 +175,156 @@ fn a_folder_that_tells_nothing_is_given_neither_login() {
         let outcome = clean(empty.path(), &options, &how).unwrap();
         assert!(!outcome.login_kept && outcome.unproven.len() == 2, "{outcome:#?}");
     }
+}
+
+fn cleaned(scene: &Scene, folder: &Path) -> Outcome {
+    let how = CleanOptions {
+        extent: Extent::Damaged,
+        dry_run: false,
+        shelf: scene.shelf.path(),
+        label: LABEL,
+        passphrase: scene.passphrase.as_ref(),
+        approve: None,
+    };
+    clean(folder, &scene.options(NOW_MS + 60_000), &how).unwrap()
+}
+
+fn newest_of(scene: &Scene, folder: &Path) -> Result<PathBuf, NoSoundBackup> {
+    let options = scene.options(NOW_MS + 60_000);
+    newest_for(folder, scene.shelf.path(), LABEL, &options).map(|found| found.archive)
+}
+
+/// Leaves of a session only what `keep` says.
+fn strip(session: &TempDir, keep: impl Fn(&str) -> bool) {
+    for name in contents(session.path()).keys().filter(|name| !keep(name)) {
+        std::fs::remove_file(session.path().join(name)).unwrap();
+    }
+}
+
+#[test]
+fn the_only_login_on_the_shelf_is_not_given_to_another_folder() {
+    for passphrase in [None, Some("correct horse")] {
+        let scene = Scene::new(passphrase);
+        let made = scene.back_up(&scene.a, NOW_MS).path;
+        let own = std::fs::read(scene.b.path().join("creds.json")).unwrap();
+        // Nothing but torn credentials: it may be the one, and a person has to say so.
+        strip(&scene.b, |_| false);
+        for torn in [&b""[..], b"{", &own[..20]] {
+            std::fs::write(scene.b.path().join("creds.json"), torn).unwrap();
+            let outcome = cleaned(&scene, scene.b.path());
+            assert!(!outcome.login_kept && !outcome.applied, "{outcome:#?}");
+            assert_eq!(outcome.unproven, [made.clone()]);
+            let refused = newest_of(&scene, scene.b.path()).unwrap_err();
+            assert!(matches!(refused, NoSoundBackup::Unproven { .. }), "{refused}");
+            assert!(refused.to_string().contains("`wakeeper restore auth_info_"), "{refused}");
+        }
+        let gone = scene.b.path().join("gone");
+        assert!(matches!(newest_of(&scene, &gone), Err(NoSoundBackup::Unproven { .. })));
+        // The folder itself is known by where it lies.
+        strip(&scene.a, |_| false);
+        assert_eq!(newest_of(&scene, scene.a.path()).unwrap(), made);
+        std::fs::write(scene.a.path().join("creds.json"), "{").unwrap();
+        assert!(cleaned(&scene, scene.a.path()).login_kept);
+    }
+}
+
+#[test]
+fn what_contradicts_a_login_refuses_it() {
+    let scene = Scene::new(None);
+    let made = scene.back_up(&scene.a, NOW_MS).path;
+    let own = std::fs::read(scene.b.path().join("creds.json")).unwrap();
+    let theirs = scene.a.path().join("creds.json");
+    let refuses = |why: &str| {
+        for copied in [false, true] {
+            let beside = scene.b.path().join("creds.json.bak");
+            if copied && !why.contains("pre-keys") {
+                std::fs::copy(&theirs, &beside).unwrap();
+            }
+            let outcome = cleaned(&scene, scene.b.path());
+            assert!(!outcome.login_kept && outcome.unproven.is_empty(), "{why}: {outcome:#?}");
+            let _ = std::fs::remove_file(beside);
+        }
+        let refused = newest_of(&scene, scene.b.path()).unwrap_err();
+        assert!(matches!(refused, NoSoundBackup::Unusable { .. }), "{why}: {refused}");
+        let how = RestoreOptions {
+            what: What::Credentials,
+            dry_run: false,
+            shelf: scene.shelf.path(),
+            label: LABEL,
+            makes_room: false,
+        };
+        for from in [made.as_path(), scene.a.path()] {
+            let refused = restore(from, scene.b.path(), &scene.options(NOW_MS), &how).unwrap_err();
+            assert!(matches!(refused, RestoreError::OtherAccount), "{why}: {refused}");
+        }
+    };
+    strip(&scene.b, |name| name.starts_with("pre-key-"));
+    std::fs::write(scene.b.path().join("creds.json"), "").unwrap();
+    refuses("other pre-keys");
+    strip(&scene.b, |_| false);
+    std::fs::write(scene.b.path().join("creds.json"), &own[..60]).unwrap();
+    refuses("another key at the beginning");
+}
+
+#[test]
+fn what_is_left_of_a_session_proves_its_login_wherever_it_lies() {
+    let mut scene = Scene::new(None);
+    let made = scene.back_up(&scene.a, NOW_MS).path;
+    scene.back_up(&scene.b, NOW_MS + 1000);
+    // Moved to another place since.
+    let moved = copy("baileys6");
+    let own = std::fs::read(moved.path().join("creds.json")).unwrap();
+    scene.a = moved;
+    for (kept, torn) in [("pre-key-", &b""[..]), ("nothing", &own[..60])] {
+        strip(&scene.a, |name| name.starts_with(kept));
+        std::fs::write(scene.a.path().join("creds.json"), torn).unwrap();
+        assert_eq!(newest_of(&scene, scene.a.path()).unwrap(), made, "{kept}");
+        let outcome = cleaned(&scene, scene.a.path());
+        assert!(outcome.login_kept, "{kept}: {outcome:#?}");
+        std::fs::write(scene.a.path().join("creds.json"), &own).unwrap();
+    }
+}
+
+#[test]
+fn a_backup_of_two_accounts_is_taken_by_neither_command() {
+    let scene = Scene::new(None);
+    let stranger = fixture_path("baileys6-contaminated-ours-peer").join("creds.json");
+    std::fs::copy(stranger, scene.a.path().join("creds.json")).unwrap();
+    let made = scene.back_up(&scene.a, NOW_MS);
+    assert_eq!(made.manifest.credentials, CredentialsState::Damaged);
+    strip(&scene.a, |_| false);
+    std::fs::write(scene.a.path().join("creds.json"), "").unwrap();
+    assert!(newest_of(&scene, scene.a.path()).is_err());
+    let outcome = cleaned(&scene, scene.a.path());
+    assert!(!outcome.login_kept, "{outcome:#?}");
+}
+
+#[test]
+fn pruning_keeps_the_newest_that_can_be_read_and_what_is_not_its_own() {
+    let scene = Scene::new(None);
+    let good = scene.back_up_anew(&scene.a, NOW_MS);
+    let cut = scene.back_up_anew(&scene.a, NOW_MS + 1000);
+    let whole = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() - 100]).unwrap();
+    assert_eq!(scene.prune(&scene.a), Vec::<PathBuf>::new(), "the newer one gives nothing back");
+    assert!(good.exists());
+    // A session whose login cannot be read is not known to be this one's.
+    let last = scene.back_up_anew(&scene.a, NOW_MS + 2000);
+    std::fs::write(scene.b.path().join("creds.json"), "{").unwrap();
+    let torn = [scene.back_up_anew(&scene.b, NOW_MS + 3000), scene.back_up_anew(&scene.b, NOW_MS + 4000)];
+    assert_eq!(scene.prune(&scene.b), [torn[0].clone()]);
+    assert_eq!(scene.prune(&scene.a), [cut, good]);
+    assert!(last.exists() && torn[1].exists());
+}
+
+#[test]
+fn a_link_on_the_shelf_is_no_backup() {
+    let scene = Scene::new(None);
+    let made = scene.back_up(&scene.a, NOW_MS).path;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("kept");
+    std::fs::rename(&made, &target).unwrap();
+    std::os::unix::fs::symlink(&target, &made).unwrap();
+    assert!(scene.on_shelf().archives(None).unwrap().is_empty());
+    assert!(matches!(newest_of(&scene, &elsewhere.path().join("new")), Err(NoSoundBackup::Missing { .. })));
 }

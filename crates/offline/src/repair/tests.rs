@@ -41,6 +41,7 @@ impl Scene {
         let rows = auth_info.join(ROWS_DATABASE);
         let places = generation::Places { session, folder, rows, witnesses: None };
         let paths = SessionPaths {
+            home: auth_info.clone(),
             auth_info,
             store: data.path().join("baileys_store.json"),
             backups: Backups {

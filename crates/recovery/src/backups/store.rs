@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use wakeeper_doctor::backup::retention::Pruned;
 use wakeeper_doctor::backup::{
-    self, BackupError, BackupInfo, CreateOptions, Created, Retention, RunningBackupError, Shelf, Verified,
+    self, BackupError, BackupInfo, CreateOptions, Created, Own, Retention, RunningBackupError, Shelf,
+    Verified, place_mark,
 };
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_doctor::source::Limits;
@@ -26,6 +27,8 @@ pub struct BackupStore {
     pub label: String,
     /// The mark of the session's login, where it is known: another session may have the same name in this folder.
     pub account: Option<String>,
+    /// Where the session lies, which may be another place than that of the copy that is backed up.
+    pub home: Option<PathBuf>,
     /// Encrypts new backups and opens old ones.
     pub passphrase: Option<Passphrase>,
     /// What pruning keeps.
@@ -158,8 +161,10 @@ impl BackupStore {
     /// When one cannot be looked into or removed.
     pub fn prune(&self, dry_run: bool) -> Result<Pruned, StoreError> {
         let shelf = Shelf::at(&self.shelf);
-        let (account, passphrase) = (self.account.as_deref(), self.passphrase.as_ref());
-        let pruned = backup::prune(&shelf, &self.label, account, &self.retention, passphrase, dry_run);
+        let place = self.home.as_deref().map(place_mark);
+        let own = Own { account: self.account.as_deref(), place: place.as_deref() };
+        let passphrase = self.passphrase.as_ref();
+        let pruned = backup::prune(&shelf, &self.label, own, &self.retention, passphrase, dry_run);
         pruned.map_err(|source| StoreError::Prune { folder: shown(&self.shelf), source })
     }
 
@@ -224,6 +229,10 @@ impl BackupStore {
     }
 
     fn options(&self) -> Options<'_> {
-        Options { passphrase: self.passphrase.as_ref(), ..Options::at(self.clock.now_ms()) }
+        Options {
+            passphrase: self.passphrase.as_ref(),
+            home: self.home.as_deref(),
+            ..Options::at(self.clock.now_ms())
+        }
     }
 }

@@ -52,6 +52,9 @@ pub struct Summary {
     /// Which login, see [`super::account_mark`].
     #[serde(default)]
     pub account: Option<String>,
+    /// Where the session lies, see [`crate::backup::place_mark`].
+    #[serde(default)]
+    pub place: Option<String>,
     /// How the session was stored.
     #[serde(default)]
     pub format: Option<String>,
