@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::address::Address;
+use crate::clean::copies::Near;
 use crate::examine::Options;
 use crate::finding::{Code, Finding, Repair, Severity, Subject};
 use crate::formats::baileys::Version;
@@ -98,6 +99,8 @@ pub(crate) struct StateView<'a> {
     pub(crate) options: &'a Options<'a>,
     /// The release of Baileys that will run on it, where one will.
     pub(crate) version: Option<Version>,
+    /// What lies near a folder that has no login.
+    pub(crate) near: Option<&'a Near>,
 }
 
 /// A whole folder after each of its files was examined.
@@ -114,8 +117,6 @@ pub(crate) struct FolderView<'a> {
     pub(crate) mode: Option<u32>,
     /// How many files changed while they were read.
     pub(crate) changed: usize,
-    /// There is no login, and copies of one lie near it.
-    pub(crate) has_copies: bool,
 }
 
 #[cfg(test)]
