@@ -94,6 +94,9 @@ fn what_was_never_linked_is_no_login_that_was_lost() {
     assert!(report(&folder).healthy);
 }
 
+/// A name, what makes the thing of that name, and what is said of it.
+type Thing<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+
 #[test]
 fn what_is_near_and_cannot_be_looked_into_is_named() {
     let pipe = |path: &Path| {
@@ -106,7 +109,7 @@ fn what_is_near_and_cannot_be_looked_into_is_named() {
     let cut = |path: &Path| fs::write(path, &archive_of_creds()[..60]).unwrap();
     let torn = |path: &Path| put(path.join("creds.json"), &creds()[..60]);
     let another = |path: &Path| put(path.join("creds.json"), &creds());
-    let things: [(&str, &dyn Fn(&Path), &str); 9] = [
+    let things: [Thing<'_>; 9] = [
         ("auth_info_backup", &link, "symbolic link"),
         ("auth_info/backup", &link, "symbolic link"),
         ("creds.json.bak", &pipe, "pipe"),
@@ -181,7 +184,9 @@ fn a_folder_without_a_login_says_that_backups_hold_one() {
     backup::create_running(&folder, &Options::at(NOW_MS), &how, backup::Reason::ByHand).unwrap();
     for blank in [None, Some("")] {
         fs::remove_file(folder.join("creds.json")).unwrap();
-        blank.iter().for_each(|text| fs::write(folder.join("creds.json"), text).unwrap());
+        if let Some(text) = blank {
+            fs::write(folder.join("creds.json"), text).unwrap();
+        }
         let facts = KnownFacts::default().with_backups(&shelf, "auth_info", None);
         let found = examine(&folder, &facts.options(NOW_MS)).unwrap();
         assert!(evidence(&found).contains("a backup holds a login"), "{found:#?}");
