@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use crate::address::Address;
-use crate::clean::copies::Near;
 use crate::examine::Options;
 use crate::finding::{Code, Finding, Repair, Severity, Subject};
 use crate::formats::baileys::Version;
@@ -15,7 +14,7 @@ use crate::formats::baileys::key_pair::PreKey;
 use crate::formats::baileys::name::Name;
 use crate::formats::baileys::sender_key::State;
 use crate::formats::baileys::session::{Record, SessionFile};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Near};
 use crate::json::Defect;
 use crate::layout::Layout;
 use crate::model::SenderKeyName;

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, Domain};
-use crate::clean::copies::Near;
 use crate::finding::{Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
@@ -14,7 +13,10 @@ use crate::model::SenderKeyName;
 use crate::source::Entry;
 use crate::state::{MemoryFacts, SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
 
+mod near;
 mod writer;
+
+pub(crate) use near::{LeftOut, Near, left_out};
 
 /// Phone numbers of so many digits are all but unknown, LIDs have no fewer.
 pub(crate) const LID_DIGITS: usize = 14;

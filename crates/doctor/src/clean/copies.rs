@@ -9,13 +9,10 @@ use crate::backup::packed::Packed;
 use crate::backup::plain;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS};
+use crate::inventory::{LeftOut, Near};
 use crate::json;
 use crate::repair::{Constraint, RestoredCredentials};
 use crate::source::{Entry, EntryKind, Folder, Limits, ReadError};
-
-mod near;
-
-pub(crate) use near::{LeftOut, Near, left_out};
 
 /// A genuine `creds.json` has 2 to 100 KB.
 const LIMITS: Limits = Limits { entries: 200_000, file: 4 << 20, total: 64 << 20 };

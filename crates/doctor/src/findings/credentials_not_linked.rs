@@ -6,8 +6,8 @@
 //! into, the evidence names it: a login may have been lost, and a QR code would give it up. A store of whatsmeow in which no device is linked is the same, too.
 
 use super::StateView;
-use crate::clean::copies::Near;
 use crate::finding::{Code, Finding, Repair, Subject};
+use crate::inventory::Near;
 use crate::state::StoredLogin;
 
 pub(crate) const CODE: Code = Code("credentials_not_linked");

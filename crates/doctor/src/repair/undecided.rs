@@ -5,10 +5,10 @@ use wakeeper_private_fs::shown;
 use super::plan::{Plan, login_state};
 use super::sources::Found;
 use crate::backup::not_opened;
-use crate::clean::copies::left_out;
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::Repair;
 use crate::formats::baileys::name::CREDENTIALS;
+use crate::inventory::left_out;
 
 /// So many copies are named.
 const TOLD: usize = 5;
