@@ -103,3 +103,38 @@ fn a_backup_that_is_not_there_is_answered_with_the_command_that_lists_them() {
         assert!(run(top.path(), &list, 0).contains("login OK"));
     }
 }
+
+#[test]
+fn a_torn_session_counts_its_own_backups_alone() {
+    let top = two();
+    let creds = top.path().join("a/auth_info/creds.json");
+    let text = fs::read(&creds).unwrap();
+    fs::write(creds, &text[..text.len() / 2]).unwrap();
+    let output = typed(top.path(), "health --json --data-dir a --backup-dir 'all backups'");
+    let health: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &health["backups"]), (Some(1), &Value::from(1)), "{health}");
+}
+
+#[test]
+fn an_encrypted_backup_that_was_not_opened_is_not_called_good() {
+    let top = tempfile::tempdir().unwrap();
+    plant(&top.path().join("a/auth_info"), "baileys6");
+    let made = Command::new(env!("CARGO_BIN_EXE_wakeeper"))
+        .args(["backup", "create", "--data-dir", "a"])
+        .env("BACKUP_PASSPHRASE", "correct horse")
+        .current_dir(top.path())
+        .status();
+    assert!(made.unwrap().success());
+    let page = run(top.path(), "health --data-dir a", 0);
+    assert!(page.contains("that may hold a login (encrypted, not looked into)"), "{page}");
+    assert!(!page.contains("a login that is OK made"), "{page}");
+}
+
+#[test]
+fn a_folder_that_is_no_session_is_not_compared_with() {
+    let top = two();
+    let refused = run(top.path(), "restore / --data-dir a", 1);
+    assert!(refused.contains("/ is no session's own folder"), "{refused}");
+    let compared = run(top.path(), "restore b/auth_info --data-dir a", 0);
+    assert!(compared.contains("Nothing that the backup could give back"), "{compared}");
+}

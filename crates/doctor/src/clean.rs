@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wakeeper_private_fs::shown;
 
-use crate::backup::{self, BackupError, CreateOptions, Manifest, Reason, Stock};
+use crate::backup::{self, BackupError, CreateOptions, Manifest, Reason, Shelf, Stock};
 use crate::examine::{Examination, ExamineError, Options};
 use crate::finding::{Finding, Severity};
 use crate::findings;
@@ -84,15 +84,25 @@ impl Outcome {
 
     /// The login is where it should be: here, elsewhere as this gateway keeps it, or there is none yet.
     pub fn misses_no_login(&self) -> bool {
-        !self.needs_qr || self.awaits_login() || self.remaining.iter().any(findings::is_of_login_elsewhere)
+        !self.needs_qr || self.awaits_login() || self.keeps_login_elsewhere()
+    }
+
+    fn keeps_login_elsewhere(&self) -> bool {
+        self.remaining.iter().any(findings::is_of_login_elsewhere)
+    }
+
+    fn is_of_two_accounts(&self) -> bool {
+        self.remaining.iter().any(|finding| findings::is_of_two_accounts(finding.code))
     }
 
     /// What is said of the login where there is nothing to repair.
     pub fn login_unchanged(&self) -> &'static str {
-        match (self.login_kept, self.awaits_login(), self.misses_no_login()) {
-            (true, ..) => "; the login is OK",
-            (_, true, _) => "; there is no login yet",
-            (.., true) => "; it holds no login, as the gateway keeps it elsewhere",
+        match (self.login_kept, self.awaits_login()) {
+            (true, _) => "; the login is OK",
+            (_, true) => "; there is no login yet",
+            _ if self.is_of_two_accounts() => "; it holds files of two accounts, and one login",
+            _ if self.keeps_login_elsewhere() => "; it holds no login, as the gateway keeps it elsewhere",
+            _ if !self.needs_qr => "; its session is no longer here",
             _ => ", but its login is missing or damaged",
         }
     }
@@ -128,6 +138,11 @@ pub enum CleanError {
     /// No backup, so nothing was touched.
     #[error("nothing was changed, because the backup failed: {0}")]
     Backup(#[from] BackupError),
+    /// The backups cannot be listed, so nothing was touched.
+    #[error(
+        "nothing was changed, because a backup may hold what is missing here, and they cannot be looked at: {0}"
+    )]
+    Backups(BackupError),
     /// The plan was not carried out.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -163,6 +178,10 @@ pub fn clean(path: &Path, options: &Options<'_>, how: &CleanOptions<'_>) -> Resu
     let sources =
         BackupSources::new(how.shelf, how.label, how.passphrase).with_copies(&folder).at_home(options.home);
     let plan = repair::plan(&folder, examination, options, &sources, how.extent)?;
+    // What the backups hold may be what is missing: they are not taken for none.
+    if !plan.overlay.is_empty() || plan.needs_qr {
+        Shelf::at(how.shelf).archives(Some(how.label)).map_err(CleanError::Backups)?;
+    }
     let mut outcome = describe(&plan, notes);
     if how.dry_run || (plan.overlay.is_empty() && !plan.reset_store) {
         outcome.healthy = is_healthy(&outcome.remaining);

@@ -16,11 +16,12 @@ use crate::backup::{Reached, plain};
 use crate::clean::copies;
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
+use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_MARKER, Name};
 use crate::formats::baileys::{Version, installed};
 use crate::formats::baileys_store::StoreSummary;
 use crate::formats::whatsmeow::is_store;
-use crate::inventory::{Facts, Inventory};
+use crate::inventory::{Facts, Inventory, Near};
 use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
@@ -197,8 +198,6 @@ pub struct Examination {
     pub(crate) installed: Option<Version>,
     pub(crate) mode: Option<u32>,
     pub(crate) changed: usize,
-    /// There is no login, and copies of one lie near it.
-    has_copies: bool,
     pub(crate) store: Option<StoreSummary>,
     pub(crate) store_findings: Vec<Finding>,
     /// The archive holds a store of whatsmeow.
@@ -247,13 +246,17 @@ impl Examination {
             inventory.moved_within = to.is_none();
         }
         let mode = folder.itself().ok().map(|entry| entry.mode);
-        let layout = if inventory.is_recognised() { Layout::Session } else { Layout::of(folder) };
+        // Nobody moved its login away without leaving word: what is near may be what was lost.
+        if !inventory.is_moved() && !inventory.credentials().is_some_and(Credentials::is_linked) {
+            let is_in_backups = options.reached.is_some();
+            inventory.near = Near { is_in_backups, ..copies::near(folder) };
+        }
+        let is_session = inventory.is_recognised() || inventory.near.is_in_folder;
+        let layout = if is_session { Layout::Session } else { Layout::of(folder) };
         let (store, store_findings) = options.store.map(store::examine).unwrap_or_default();
         // A container's packages lie elsewhere than beside the place where its folder is held open.
         let is_here = folder.confined().trust() == Trust::Operator;
         let installed = if is_here { installed::near(folder.path()) } else { None };
-        let misses_login = !inventory.files.contains_key(CREDENTIALS) && inventory.holds_session_state();
-        let has_copies = misses_login && copies::are_near(folder);
         Self {
             path: folder.path().to_owned(),
             inventory,
@@ -261,7 +264,6 @@ impl Examination {
             installed,
             mode,
             changed,
-            has_copies,
             store,
             store_findings,
             is_store_in_archive: false,
@@ -301,7 +303,6 @@ impl Examination {
             installed: None,
             mode: None,
             changed: 0,
-            has_copies: false,
             store: None,
             store_findings: Vec::new(),
             is_store_in_archive,
@@ -337,7 +338,11 @@ impl Examination {
 
     /// What stands in the way of work on it: that it is no session's own folder.
     pub fn no_session(&self) -> Option<Finding> {
-        findings::for_packed(&self.packed).or_else(|| findings::for_layout(&self.layout))
+        let mut found = findings::for_packed(&self.packed).or_else(|| findings::for_layout(&self.layout))?;
+        if matches!(self.layout, Layout::Foreign(_)) {
+            found.evidence.extend(self.inventory.near.told().map(|told| format!("; {told}")));
+        }
+        Some(found)
     }
 
     /// The parts of the session, as far as they can be read.
@@ -368,7 +373,6 @@ impl Examination {
             version: self.version(options),
             mode: self.mode,
             changed: self.changed,
-            has_copies: self.has_copies,
         };
         if let Some(finding) = self.no_session() {
             // There is nothing else that could be said of a session.
@@ -380,7 +384,8 @@ impl Examination {
             return marker.flat_map(|file| file.findings.iter().cloned()).collect();
         }
         let state = self.state();
-        let of_state = StateView { state: &state, options, version: view.version };
+        let near = &self.inventory.near;
+        let of_state = StateView { state: &state, options, version: view.version, near: Some(near) };
         let of_state = findings::for_state(&of_state).into_iter().map(Finding::in_folder);
         let mut findings: Vec<Finding> =
             findings::for_folder(&view).into_iter().map(Finding::in_folder).collect();
@@ -392,6 +397,10 @@ impl Examination {
         let is_blank = matches!(state.login, StoredLogin::Blank);
         let files = self.inventory.files.values().filter(|file| !is_blank || file.name != Name::Credentials);
         findings.extend(files.flat_map(|file| file.findings.iter().cloned()));
+        for finding in findings.iter_mut().filter(|finding| finding.repair == Repair::RestoreCredentials) {
+            // Where the login may come from.
+            finding.evidence.extend(near.told().map(|told| format!("; {told}")));
+        }
         findings.extend(self.store_findings.iter().cloned());
         findings.sort_by(|a, b| (b.severity, &a.path, a.code).cmp(&(a.severity, &b.path, b.code)));
         findings

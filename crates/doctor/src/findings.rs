@@ -14,7 +14,7 @@ use crate::formats::baileys::key_pair::PreKey;
 use crate::formats::baileys::name::Name;
 use crate::formats::baileys::sender_key::State;
 use crate::formats::baileys::session::{Record, SessionFile};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Near};
 use crate::json::Defect;
 use crate::layout::Layout;
 use crate::model::SenderKeyName;
@@ -98,6 +98,8 @@ pub(crate) struct StateView<'a> {
     pub(crate) options: &'a Options<'a>,
     /// The release of Baileys that will run on it, where one will.
     pub(crate) version: Option<Version>,
+    /// What lies near a folder that has no login.
+    pub(crate) near: Option<&'a Near>,
 }
 
 /// A whole folder after each of its files was examined.
@@ -114,8 +116,6 @@ pub(crate) struct FolderView<'a> {
     pub(crate) mode: Option<u32>,
     /// How many files changed while they were read.
     pub(crate) changed: usize,
-    /// There is no login, and copies of one lie near it.
-    pub(crate) has_copies: bool,
 }
 
 #[cfg(test)]

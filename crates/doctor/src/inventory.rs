@@ -7,13 +7,16 @@ use crate::address::{Address, Domain};
 use crate::finding::{Finding, Subject};
 use crate::formats::baileys::Version;
 use crate::formats::baileys::credentials::Credentials;
-use crate::formats::baileys::name::{MOVED_MARKER, Name, REPAIR_FOLDER};
+use crate::formats::baileys::name::{CREDENTIALS, MOVED_MARKER, Name, REPAIR_FOLDER};
 use crate::formats::baileys::sender_key::Shape;
 use crate::model::SenderKeyName;
 use crate::source::Entry;
 use crate::state::{MemoryFacts, SenderKeyFacts, SessionState, SignalFacts, StoredLogin};
 
+mod near;
 mod writer;
+
+pub(crate) use near::{LeftOut, Near, left_out};
 
 /// Phone numbers of so many digits are all but unknown, LIDs have no fewer.
 pub(crate) const LID_DIGITS: usize = 14;
@@ -36,7 +39,7 @@ pub struct FileReport {
 pub enum Facts {
     /// Nothing, or it cannot be read.
     None,
-    /// `creds.json` without a byte, or with NUL bytes alone: nothing was ever written, or nothing reached the disk.
+    /// `creds.json` without a byte, or with blanks alone: nothing was ever written.
     Blank,
     /// `creds.json`
     Credentials(Box<Credentials>),
@@ -73,6 +76,8 @@ pub struct Inventory {
     pub passed_over: usize,
     /// The session once moved to a place within the folder that is gone: what is left here is older than it was.
     pub moved_within: bool,
+    /// What lies near it, when it holds no login.
+    pub(crate) near: Near,
 }
 
 impl Inventory {
@@ -98,7 +103,8 @@ impl Inventory {
 
     /// The parts of the session, as far as they can be read.
     pub fn state(&self) -> SessionState {
-        let mut state = SessionState { is_used: self.holds_session_state(), ..SessionState::default() };
+        let is_used = self.holds_session_state() || self.is_only_copy();
+        let mut state = SessionState { is_used, ..SessionState::default() };
         for file in self.files.values() {
             add(&mut state, file);
         }
@@ -113,11 +119,16 @@ impl Inventory {
         self.files.values().any(|file| file.name.is_session_state())
     }
 
-    /// Whether nothing tells that there was a login once: no file that only a linked session has, and no copy of
-    /// `creds.json`, which who wrote it has left.
+    /// Whether a copy of the login is here, and no `creds.json`.
+    pub(crate) fn is_only_copy(&self) -> bool {
+        self.near.is_in_folder && !self.files.contains_key(CREDENTIALS)
+    }
+
+    /// Whether nothing tells that there was a login once: no file that only a linked session has, no copy of
+    /// `creds.json`, which who wrote it has left, and no login in a copy of the folder or a backup.
     pub(crate) fn had_no_login(&self) -> bool {
         let is_copy = |name: &String| name.starts_with("creds") && name != "creds.json";
-        !self.holds_session_state() && !self.files.keys().any(is_copy)
+        !self.holds_session_state() && !self.files.keys().any(is_copy) && !self.near.is_of_login()
     }
 
     /// The records of Signal sessions that could be read.

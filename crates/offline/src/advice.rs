@@ -27,9 +27,13 @@ impl Health {
             (_, 0) => (false, "none yet".to_owned()),
             (None, count) => (false, format!("{count}, none with a login that is OK")),
             (Some(newest), count) => {
-                let doubt = if newest.credentials.is_none() { " (encrypted, not looked into)" } else { "" };
                 let made = ago(newest.created_ms, now_ms);
-                (true, format!("{count}, the newest with a login that is OK made {made}{doubt}"))
+                let with = match (newest.credentials, newest.encrypted) {
+                    (Some(_), _) => "with a login that is OK",
+                    (None, true) => "that may hold a login (encrypted, not looked into)",
+                    (None, false) => "that may hold a login (not looked into)",
+                };
+                (true, format!("{count}, the newest {with} made {made}"))
             }
         };
         if let Some(sentence) = &self.not_opened {
@@ -93,7 +97,7 @@ impl Health {
 
 fn elsewhere() -> Step {
     let look = "look for a copy of the login elsewhere".to_owned();
-    (look, "no backup or copy here has it; `restore PATH` gives it back")
+    (look, "no backup or copy that could be read has it; `restore PATH` gives it back")
 }
 
 /// The ways to give a login back that only a person can choose.

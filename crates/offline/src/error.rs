@@ -120,6 +120,12 @@ pub enum OfflineError {
     /// A backup could not be restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// A folder was named that is no copy of a session's.
+    #[error("{path} is no session's own folder: name the folder that holds creds.json, or an archive")]
+    NotACopy {
+        /// What was named.
+        path: PathBuf,
+    },
     /// No backup can be restored.
     #[error(transparent)]
     NoBackup(#[from] NoSoundBackup),

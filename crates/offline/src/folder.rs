@@ -92,9 +92,6 @@ pub async fn health(
     let backups = &paths.backups;
     let shelf = Shelf::at(&backups.shelf);
     let mut list = shelf.list(Some(&backups.label), backups.passphrase.as_ref(), &Limits::default())?;
-    let account = account(paths).await;
-    list.retain(|backup| backup.may_be_of(account.as_deref()));
-    let locked = list.iter().filter(|backup| backup.locked).count();
     let is_files = database.is_none() && store.is_none();
     let is_lost = report.credentials == CredentialsState::Damaged
         || report.findings.iter().any(|finding| finding.repair == Repair::RestoreCredentials);
@@ -103,6 +100,9 @@ pub async fn health(
     } else {
         None
     };
+    let account = account(paths).await.or_else(|| account_of(planned.as_ref()?, &list));
+    list.retain(|backup| backup.may_be_of(account.as_deref()));
+    let locked = list.iter().filter(|backup| backup.locked).count();
     // What a repair does not take is another login's, unless nobody could look into it.
     let found = planned.as_ref().is_none_or(|plan| plan.login_from.is_some() || plan.restore_from.is_some());
     let is_it = |backup: &BackupInfo| backup.may_hold_login() && (found || backup.credentials.is_none());
@@ -124,6 +124,12 @@ pub async fn health(
     };
     health.report.healthy &= health.sessions.iter().all(|other| other.report.healthy);
     Ok(health)
+}
+
+/// Whose the session is, where its own login does not tell: the account of the backup that gives it back.
+fn account_of(planned: &Outcome, list: &[BackupInfo]) -> Option<String> {
+    let from = planned.login_from.as_ref().or(planned.restore_from.as_ref())?;
+    list.iter().find(|backup| shown(&backup.path) == *from)?.account.clone()
 }
 
 fn examine_files(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::backup::{Shelf, SoundBackup};
+use wakeeper_doctor::layout::Layout;
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, newest_for, restore as restore_folder};
 use wakeeper_private_fs::shown;
 
@@ -29,6 +30,7 @@ pub async fn restore(
             let account = account(paths).await;
             let named = Shelf::at(&backups.shelf).file_named(path, &backups.label, account.as_deref());
             let archive = named.map_err(|error| paths.not_named(error))?;
+            is_a_copy(&archive)?;
             SoundBackup { archive, passed: Vec::new() }
         }
         None => newest_for(&paths.auth_info, &backups.shelf, &backups.label, &paths.options_with(facts))?,
@@ -57,6 +59,14 @@ pub async fn restore(
     }
     notes.append(&mut restored.notes);
     Ok(Restored { notes, ..restored })
+}
+
+/// Refuses a folder that is no session's own: it gives nothing back, and nothing was compared with it.
+fn is_a_copy(archive: &Path) -> Result<(), OfflineError> {
+    match Layout::at(archive).filter(|_| archive.is_dir()) {
+        None | Some(Layout::Session) => Ok(()),
+        Some(_) => Err(OfflineError::NotACopy { path: shown(archive) }),
+    }
 }
 
 fn nothing(archive: &Path, notes: Vec<String>) -> Restored {

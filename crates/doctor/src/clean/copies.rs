@@ -10,14 +10,19 @@ use crate::backup::packed::Packed;
 use crate::backup::plain;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS, REPAIR_FOLDER, SESSIONS};
+use crate::inventory::{LeftOut, Near};
 use crate::json;
 use crate::repair::{Constraint, RestoredCredentials};
-use crate::source::{Entry, EntryKind, Folder, Limits};
+use crate::source::{Entry, EntryKind, Folder, Limits, ReadError};
 
 /// A genuine `creds.json` has 2 to 100 KB.
 const LIMITS: Limits = Limits { entries: 200_000, file: 4 << 20, total: 64 << 20 };
 /// So many copies are looked into, the newest first.
 const LOOKED_INTO: usize = 32;
+/// Words in the names of copies.
+const WORDS: [&str; 6] = ["backup", "bak", "old", "copy", "orig", "save"];
+/// So many digits in a name are a date's.
+const DATE: usize = 6;
 
 /// What the copies can give.
 #[derive(Default)]
@@ -32,10 +37,7 @@ pub(super) struct Copies {
 
 /// Looks for the login in the copies, the newest first.
 pub(super) fn credentials(folder: &Folder, constraint: &Constraint, kin: &Kin) -> Copies {
-    let copies = beside_the_file(folder, kin)
-        .into_iter()
-        .chain(folders(folder, kin))
-        .chain(in_the_parent(folder, kin));
+    let copies = seen_near(folder, kin).0.into_iter();
     let mut sound = copies.filter_map(|copy| {
         let bond = kin.bond(copy.tally, constraint, None);
         let found = RestoredCredentials::from_backup(&copy.text, copy.path, constraint);
@@ -74,12 +76,47 @@ fn is_left_by_a_writer(name: &str) -> bool {
     name.strip_prefix("creds.json.").is_some_and(|rest| rest.split('.').all(is_word))
 }
 
-/// Whether a login lies near a folder that has none: its own, by where it is and what it is called.
-pub(crate) fn are_near(folder: &Folder) -> bool {
-    let is_login =
-        |copy: &Copy| json::parse(&copy.text).is_ok_and(|text| Credentials::read(&text).is_linked());
-    let kin = Kin::default();
-    beside_the_file(folder, &kin).iter().any(is_login) || folders(folder, &kin).iter().any(is_login)
+/// What lies near a folder that has no login.
+pub(crate) fn near(folder: &Folder) -> Near {
+    let (copies, left_out) = seen_near(folder, &Kin::default());
+    let above = neighbours(folder.path());
+    let may_be_anothers = |path: &Path| {
+        let above = above.as_ref().map(|(parent, own)| (parent.path(), own.as_str()));
+        above.into_iter().chain([(folder.path(), "")]).any(|(holder, own)| is_of_another(holder, path, own))
+    };
+    let mut near = Near { left_out, ..Near::default() };
+    for Copy { path, text, .. } in copies {
+        match json::parse(&text) {
+            Ok(text) if Credentials::read(&text).is_linked() => {}
+            Err(_) if !text.iter().all(u8::is_ascii_whitespace) => {
+                near.doubtful.push((path, "it is damaged".to_owned()));
+                continue;
+            }
+            _ => continue,
+        }
+        near.is_in_folder |= path.parent() == Some(folder.path());
+        if may_be_anothers(&path) {
+            near.doubtful.push((path, "it holds a login, which may be another session's".to_owned()));
+        } else if !near.logins.contains(&path) {
+            near.logins.push(path);
+        }
+    }
+    for (path, packed) in packed(folder) {
+        near.doubtful.push((path, format!("it is an archive of the kind {}: unpack it first", packed.kind)));
+    }
+    near
+}
+
+/// Whether a folder in a session's own, or beside it, may be another session's: nothing in its name says that it is a copy.
+fn is_of_another(parent: &Path, copy: &Path, own: &str) -> bool {
+    let holder =
+        copy.parent().filter(|holder| copy.ends_with(CREDENTIALS) && holder.parent() == Some(parent));
+    let name = holder.and_then(Path::file_name).map(|name| name.to_string_lossy().to_ascii_lowercase());
+    name.is_some_and(|name| {
+        let rest = name.replacen(&own.to_ascii_lowercase(), "", 1);
+        let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+        !WORDS.iter().any(|word| rest.contains(word)) && !rest.contains(['(', '~']) && digits < DATE
+    })
 }
 
 /// A login that lies near a folder.
@@ -90,22 +127,43 @@ struct Copy {
     tally: Tally,
 }
 
+impl Copy {
+    fn of(path: PathBuf, text: Vec<u8>, mut tally: Tally, kin: &Kin) -> Self {
+        kin.compare(&mut tally, CREDENTIALS, &text);
+        Self { path, text, tally }
+    }
+}
+
+/// All copies that can be read, the nearest first, and what cannot be.
+fn seen_near(folder: &Folder, kin: &Kin) -> (Vec<Copy>, LeftOut) {
+    let mut left_out = LeftOut::new();
+    let mut copies = beside_the_file(folder, kin, &mut left_out);
+    copies.append(&mut folders(folder, kin, &mut left_out));
+    copies.append(&mut in_the_parent(folder, kin, &mut left_out));
+    (copies, left_out)
+}
+
 /// `creds.json.bak`, `creds.json.1234567`, `creds-backup.json` and their like.
-fn beside_the_file(folder: &Folder, kin: &Kin) -> Vec<Copy> {
-    let Ok((entries, _)) = folder.list_some(&LIMITS, is_of_a_login) else { return Vec::new() };
-    let files = newest(entries, EntryKind::File);
-    files.filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name), kin)).collect()
+fn beside_the_file(folder: &Folder, kin: &Kin, left_out: &mut LeftOut) -> Vec<Copy> {
+    let entries = listed(folder, is_of_a_login, left_out);
+    tell_special(folder, &entries, is_of_a_login, left_out);
+    let files = newest(folder, entries, EntryKind::File, left_out);
+    files
+        .iter()
+        .filter_map(|entry| read(folder, &entry.name, folder.path().join(&entry.name), kin, left_out))
+        .collect()
 }
 
 /// Folders in the session's own, and those beside it whose names begin as its own does.
-fn folders(folder: &Folder, kin: &Kin) -> Vec<Copy> {
-    let inside = in_folders_of(folder, kin, |name| ![REPAIR_FOLDER, SESSIONS].contains(&name));
-    inside.into_iter().chain(beside_the_folder(folder.path(), kin)).collect()
-}
-
-fn beside_the_folder(path: &Path, kin: &Kin) -> Vec<Copy> {
-    let Some((parent, own)) = neighbours(path) else { return Vec::new() };
-    in_folders_of(&parent, kin, |name| is_copy_of(name, &own))
+fn folders(folder: &Folder, kin: &Kin, left_out: &mut LeftOut) -> Vec<Copy> {
+    let is_backup = |name: &str| WORDS.iter().any(|word| name.to_ascii_lowercase().contains(word));
+    let is_looked_into = |name: &str| ![REPAIR_FOLDER, SESSIONS, "lost+found"].contains(&name);
+    let mut copies = in_folders_of(folder, kin, is_looked_into, is_backup, left_out);
+    if let Some((parent, own)) = neighbours(folder.path()) {
+        let is_copy = |name: &str| is_copy_of(name, &own);
+        copies.append(&mut in_folders_of(&parent, kin, is_copy, is_copy, left_out));
+    }
+    copies
 }
 
 /// The folder that a folder is in, and its name there.
@@ -131,7 +189,7 @@ fn is_copy_of(name: &str, own: &str) -> bool {
     let before = name.strip_suffix(own).and_then(|before| before.strip_suffix(BETWEEN));
     before.is_some_and(|before| {
         let before = before.to_ascii_lowercase();
-        ["backup", "bak", "old", "copy", "orig", "save"].iter().any(|word| before.contains(word))
+        WORDS.iter().any(|word| before.contains(word))
     })
 }
 
@@ -141,27 +199,45 @@ fn is_of_a_login(name: &str) -> bool {
 }
 
 /// Copies of a login, and tar archives of the folder, in the folder above.
-fn in_the_parent(folder: &Folder, kin: &Kin) -> Vec<Copy> {
+fn in_the_parent(folder: &Folder, kin: &Kin, left_out: &mut LeftOut) -> Vec<Copy> {
     let Some((parent, own)) = neighbours(folder.path()) else { return Vec::new() };
     let is_copy = |name: &str| is_of_a_login(name) || is_copy_of(name, &own);
-    let Ok((entries, _)) = parent.list_some(&LIMITS, is_copy) else { return Vec::new() };
-    let files = newest(entries, EntryKind::File);
-    let logins = files.flat_map(|entry| {
+    let entries = listed(&parent, is_copy, left_out);
+    tell_special(&parent, &entries, is_of_a_login, left_out);
+    let mut copies = Vec::new();
+    for entry in newest(&parent, entries, EntryKind::File, left_out) {
         let path = parent.path().join(&entry.name);
         if is_of_a_login(&entry.name) {
-            return read(&parent, &entry.name, path, kin).into_iter().collect::<Vec<_>>();
+            copies.extend(read(&parent, &entry.name, path, kin, left_out));
+        } else {
+            copies.append(&mut in_archive(&path, kin, left_out));
         }
-        if !plain::is_archive(&path) {
-            return Vec::new();
+    }
+    copies
+}
+
+/// The logins in a tar archive. A file of another kind is told where its name is that of such an archive.
+fn in_archive(path: &Path, kin: &Kin, left_out: &mut LeftOut) -> Vec<Copy> {
+    if !plain::is_archive(path) {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        if [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end)) {
+            left_out.push((path.to_owned(), "it cannot be read as a tar archive".to_owned()));
         }
-        let copy = plain::read(&path, &LIMITS, is_compared).unwrap_or_default();
-        let mut tally = Tally::default();
-        for (name, content) in &copy.lasting {
-            kin.compare(&mut tally, name, content);
+        return Vec::new();
+    }
+    match plain::read(path, &LIMITS, is_compared) {
+        Ok(copy) => {
+            let mut tally = Tally::default();
+            for (name, content) in &copy.lasting {
+                kin.compare(&mut tally, name, content);
+            }
+            copy.logins.into_iter().map(|text| Copy::of(path.to_owned(), text, tally, kin)).collect()
         }
-        copy.logins.into_iter().map(|text| Copy::of(path.clone(), text, tally, kin)).collect()
-    });
-    logins.collect()
+        Err(error) => {
+            left_out.push((path.to_owned(), error.to_string()));
+            Vec::new()
+        }
+    }
 }
 
 /// Archives in the folder and in the one above that have to be unpacked first.
@@ -177,27 +253,73 @@ fn packed(folder: &Folder) -> Vec<(PathBuf, Packed)> {
     for (place, is_above) in all.into_iter().flatten() {
         let is_meant =
             |name: &str| is_packed(name) && (!is_above || is_of_a_login(name) || is_copy_of(name, &own));
-        let Ok((entries, _)) = place.list_some(&LIMITS, is_meant) else { continue };
-        let paths = newest(entries, EntryKind::File).map(|entry| place.path().join(&entry.name));
+        // What is left out here was told when the copies were looked for.
+        let entries = listed(place, is_meant, &mut LeftOut::new());
+        let files = newest(place, entries, EntryKind::File, &mut LeftOut::new()).into_iter();
+        let paths = files.map(|entry| place.path().join(&entry.name));
         found.extend(paths.filter_map(|path| Packed::at(&path).map(|packed| (path, packed))));
     }
     found
 }
 
-fn in_folders_of(folder: &Folder, kin: &Kin, mut is_copy: impl FnMut(&str) -> bool) -> Vec<Copy> {
-    let Ok((entries, _)) = folder.list_some(&LIMITS, &mut is_copy) else { return Vec::new() };
-    let copies = newest(entries, EntryKind::Directory).filter_map(|entry| {
-        let inside = folder.below(&entry.name).ok()?;
-        let copy = read(&inside, CREDENTIALS, folder.path().join(&entry.name).join(CREDENTIALS), kin)?;
-        Some(Copy { tally: compared(&inside, copy.tally, kin), ..copy })
-    });
-    copies.collect()
+/// The login in each folder that is looked into. What only stands in the place of one is told where `is_copy` says that its name
+/// is that of a copy.
+fn in_folders_of(
+    folder: &Folder,
+    kin: &Kin,
+    is_looked_into: impl Fn(&str) -> bool,
+    is_copy: impl Fn(&str) -> bool,
+    left_out: &mut LeftOut,
+) -> Vec<Copy> {
+    let entries = listed(folder, is_looked_into, left_out);
+    tell_special(folder, &entries, |name| is_copy(name) && !is_of_a_login(name), left_out);
+    let mut copies = Vec::new();
+    for entry in newest(folder, entries, EntryKind::Directory, left_out) {
+        let path = folder.path().join(&entry.name);
+        match folder.below(&entry.name) {
+            Ok(inside) => {
+                let copy = read(&inside, CREDENTIALS, path.join(CREDENTIALS), kin, left_out);
+                copies.extend(copy.map(|copy| Copy { tally: compared(&inside, copy.tally, kin), ..copy }));
+            }
+            Err(error) => left_out.push((path, error.to_string())),
+        }
+    }
+    copies
 }
 
-fn newest(mut entries: Vec<Entry>, kind: EntryKind) -> impl Iterator<Item = Entry> {
+/// The entries with names that are meant.
+fn listed(folder: &Folder, is_meant: impl Fn(&str) -> bool, left_out: &mut LeftOut) -> Vec<Entry> {
+    match folder.list_some(&LIMITS, is_meant) {
+        Ok((entries, _)) => entries,
+        Err(error) => {
+            left_out.push((folder.path().to_owned(), error.to_string()));
+            Vec::new()
+        }
+    }
+}
+
+/// Links, pipes and their like are not followed, and not passed over in silence.
+fn tell_special(folder: &Folder, entries: &[Entry], is_told: impl Fn(&str) -> bool, left_out: &mut LeftOut) {
+    let special = entries
+        .iter()
+        .filter(|entry| matches!(entry.kind, EntryKind::Link | EntryKind::Special) && is_told(&entry.name));
+    left_out.extend(special.map(|entry| {
+        (folder.path().join(&entry.name), format!("it is {}, which is not followed", entry.kind.word()))
+    }));
+}
+
+fn newest(folder: &Folder, mut entries: Vec<Entry>, kind: EntryKind, left_out: &mut LeftOut) -> Vec<Entry> {
     entries.retain(|entry| entry.kind == kind);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.modified_ns));
-    entries.into_iter().take(LOOKED_INTO)
+    if let Some(older) = entries.get(LOOKED_INTO) {
+        let reason = format!(
+            "it and {} older ones lie behind {LOOKED_INTO} newer ones, and no more are looked into",
+            entries.len() - LOOKED_INTO - 1
+        );
+        left_out.push((folder.path().join(&older.name), reason));
+    }
+    entries.truncate(LOOKED_INTO);
+    entries
 }
 
 /// Compares the files of a copied folder, too.
@@ -210,13 +332,19 @@ fn compared(inside: &Folder, mut tally: Tally, kin: &Kin) -> Tally {
     tally
 }
 
-impl Copy {
-    fn of(path: PathBuf, text: Vec<u8>, mut tally: Tally, kin: &Kin) -> Self {
-        kin.compare(&mut tally, CREDENTIALS, &text);
-        Self { path, text, tally }
+fn read(
+    folder: &Folder,
+    name: &str,
+    path: PathBuf,
+    kin: &Kin,
+    left_out: &mut LeftOut,
+) -> Option<Copy> {
+    match folder.read(name, &LIMITS) {
+        Ok(text) => Some(Copy::of(path, text, Tally::default(), kin)),
+        Err(ReadError::Missing) => None,
+        Err(error) => {
+            left_out.push((path, error.to_string()));
+            None
+        }
     }
-}
-
-fn read(folder: &Folder, name: &str, path: PathBuf, kin: &Kin) -> Option<Copy> {
-    Some(Copy::of(path, folder.read(name, &LIMITS).ok()?, Tally::default(), kin))
 }

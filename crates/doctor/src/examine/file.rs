@@ -34,7 +34,7 @@ pub(crate) fn examine_file(entry: Entry, content: Result<&[u8], &ReadError>) -> 
 fn examine_text(entry: &Entry, name: &Name, text: &[u8]) -> (Facts, Vec<Finding>) {
     match json::parse(text) {
         Err(defect) => {
-            let is_blank = text.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+            let is_blank = text.iter().all(u8::is_ascii_whitespace);
             let facts = if is_blank && *name == Name::Credentials { Facts::Blank } else { Facts::None };
             (facts, findings::for_torn(&Torn { entry, name, text, defect }))
         }

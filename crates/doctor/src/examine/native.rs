@@ -67,7 +67,12 @@ pub fn native_report(view: &NativeView<'_>, options: &Options<'_>) -> Report {
     // What is damaged is older than any backup, or nobody's.
     if let Some(session) = view.session.filter(|_| !damaged && view.moved.is_none()) {
         let state = SessionState::of(session);
-        found.extend(findings::told_by_more(&StateView { state: &state, options, version: None }));
+        found.extend(findings::told_by_more(&StateView {
+            state: &state,
+            options,
+            version: None,
+            near: None,
+        }));
     }
     if view.session.is_none() && view.moved.is_none() && !damaged {
         found.push(findings::no_login_in_database());

@@ -214,6 +214,7 @@ fn restore_credentials(
         None if finding.repair == Repair::RestoreOrRemove
             && found.unproven.is_empty()
             && found.packed.is_empty()
+            && examination.inventory.near.told().is_none()
             && found.locked == 0 =>
         {
             Login::Sound

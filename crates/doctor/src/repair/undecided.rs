@@ -8,6 +8,7 @@ use crate::backup::not_opened;
 use crate::examine::{CredentialsState, Examination, Options};
 use crate::finding::Repair;
 use crate::formats::baileys::name::CREDENTIALS;
+use crate::inventory::left_out;
 
 /// So many copies are named.
 const TOLD: usize = 5;
@@ -21,7 +22,7 @@ pub(super) fn without_login(examination: &Examination, options: &Options<'_>, fo
          copy of creds.json (other hosts, volume snapshots, image layers) before you scan a new QR code; `wakeeper restore \
          PATH` takes the login from a copy of the folder or a tar archive of it."
     )];
-    told(&found, options, &mut notes);
+    told(&found, examination, options, &mut notes);
     if !examination.inventory.files.contains_key(CREDENTIALS) {
         notes.push(
             "If your gateway keeps its credentials elsewhere (Evolution API v2 keeps them in its database), there is no \
@@ -42,7 +43,7 @@ pub(super) fn of_two_accounts(examination: &mut Examination, options: &Options<'
          other files back with `wakeeper restore PATH`, or give this account a folder of its own."
             .to_owned(),
     ];
-    told(&found, options, &mut notes);
+    told(&found, examination, options, &mut notes);
     let unpack = commands(&found);
     let login = found.login;
     let fits = login.filter(|login| !examination.would_be_of_two_accounts(&login.content, options));
@@ -59,7 +60,7 @@ fn commands(found: &Found) -> Vec<String> {
 }
 
 /// What was not taken, and why.
-fn told(found: &Found, options: &Options<'_>, notes: &mut Vec<String>) {
+fn told(found: &Found, examination: &Examination, options: &Options<'_>, notes: &mut Vec<String>) {
     notes.extend(not_opened(found.locked, options.passphrase.is_some()).map(|sentence| sentence + "."));
     for (path, packed) in found.packed.iter().take(TOLD) {
         notes.push(format!(
@@ -70,6 +71,8 @@ fn told(found: &Found, options: &Options<'_>, notes: &mut Vec<String>) {
             packed.command
         ));
     }
+    let unread = left_out(&examination.inventory.near.left_out);
+    notes.extend(unread.map(|unread| format!("Not looked into, and it may hold the login: {unread}.")));
     if found.unproven.is_empty() {
         return;
     }

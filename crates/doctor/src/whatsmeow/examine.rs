@@ -132,7 +132,7 @@ fn of_device(store: &Store, read: Result<Reading, Unreadable>, options: &Options
 pub(super) fn judged(reading: &Reading, options: &Options<'_>) -> Vec<Finding> {
     let state = SessionState::of(&reading.session);
     let mut found = parts_of(&reading.session);
-    found.extend(findings::for_state(&StateView { state: &state, options, version: None }));
+    found.extend(findings::for_state(&StateView { state: &state, options, version: None, near: None }));
     found.extend(findings::for_whatsmeow_rows(&reading.unread));
     found.into_iter().map(in_store).collect()
 }

@@ -15,6 +15,7 @@ mod judge;
 mod layout;
 mod logins;
 mod logs;
+mod near;
 mod pre_keys;
 mod properties;
 mod releases;
