@@ -213,7 +213,7 @@ fn the_only_login_on_the_shelf_is_not_given_to_another_folder() {
             std::fs::write(scene.b.path().join("creds.json"), torn).unwrap();
             let outcome = cleaned(&scene, scene.b.path());
             assert!(!outcome.login_kept && !outcome.applied, "{outcome:#?}");
-            assert_eq!(outcome.unproven, [made.clone()]);
+            assert_eq!(outcome.unproven, std::slice::from_ref(&made));
             let refused = newest_of(&scene, scene.b.path()).unwrap_err();
             assert!(matches!(refused, NoSoundBackup::Unproven { .. }), "{refused}");
             assert!(refused.to_string().contains("`wakeeper restore auth_info_"), "{refused}");
