@@ -286,6 +286,7 @@ fn mistyped_settings_are_refused_with_the_right_name() {
         ("WHATSAPP-HOOK-HMAC-KEY", "WHATSAPP_HOOK_HMAC_KEY"),
         ("whatsapp_hook_hmac_key", "WHATSAPP_HOOK_HMAC_KEY"),
         ("API-KEY", "API_KEY"),
+        ("api-key-file", "API_KEY_FILE"),
         ("BACKUP_INTERVALL", "BACKUP_INTERVAL"),
         ("BACKUP_PASPHRASE", "BACKUP_PASSPHRASE"),
         ("DEAD_LETTER_RETENTON", "DEAD_LETTER_RETENTION"),
@@ -327,6 +328,7 @@ fn what_does_not_count_is_told() {
         loud(&[("api_key", "s3cret")]),
         ["api_key is not used: in the environment the setting is spelled API_KEY"]
     );
+    assert!(loud(&[("api_key_file", "/x")])[0].ends_with("is spelled API_KEY_FILE"));
     let host = "HOST is not used: without an API key (API_KEY=none) the gateway listens on 127.0.0.1 alone";
     assert_eq!(loud(&[("API_KEY", "none"), ("HOST", "0.0.0.0")]), [host]);
     assert_eq!(loud(&[("WAHA_NO_API_KEY", "true"), ("HOST", "::")]), [host]);

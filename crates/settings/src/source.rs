@@ -37,7 +37,7 @@ enum Whose {
     /// Another program's, and what it means here.
     Foreign(&'static Foreign),
     /// The name of a setting in small letters, which other programs may have, too.
-    Lowercase(&'static str),
+    Lowercase,
     /// Another program's that nobody here knows.
     Unknown,
     /// It concerns nobody.
@@ -92,7 +92,7 @@ impl Values {
                 Whose::Ours => ours.push(entry(catalog, &name, text, &Origin::Environment)),
                 Whose::Foreign(setting) => foreign.push((setting, text)),
                 Whose::Unknown => self.notes.push(Note { name, told: Told::NotNeeded }),
-                Whose::Lowercase(setting) => self.notes.push(Note { name, told: Told::Lowercase(setting) }),
+                Whose::Lowercase => self.notes.push(Note { name, told: Told::Lowercase }),
                 Whose::Nobodys => {}
             }
         }
@@ -132,18 +132,16 @@ impl Values {
 }
 
 fn whose(catalog: &Catalog, name: &str) -> Whose {
-    let is_secrets_file = || {
-        let base = name.strip_suffix("_FILE").and_then(|name| catalog.find(name));
-        base.is_some_and(|setting| setting.secret)
-    };
+    let base = |name: &str| catalog.find(name.strip_suffix("_FILE")?).filter(|setting| setting.secret);
+    let named = |name: &str| catalog.find(name).or_else(|| base(name)).is_some();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let spelled = spelled(name);
-    if catalog.find(name).is_some() || is_secrets_file() {
+    if named(name) {
         Whose::Ours
-    } else if let Some(setting) = catalog.find(&spelled).filter(|_| spelled != name) {
+    } else if named(&spelled) {
         // Nobody else has these names, nor any with a dash.
         let is_ours = name.contains('-') || catalog.is_own_name(&spelled);
-        if is_ours { Whose::Ours } else { Whose::Lowercase(setting.name) }
+        if is_ours { Whose::Ours } else { Whose::Lowercase }
     } else if let Some(foreign) = catalog.find_foreign(name) {
         Whose::Foreign(foreign)
     } else if catalog.is_own_name(&spelled) {
