@@ -112,6 +112,31 @@ fn everything_that_is_wrong_with_the_settings_is_told_at_once() {
 }
 
 #[test]
+fn folders_that_cannot_be_used_are_told_by_the_check_and_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let run = |arguments: &[&str], setting: (&str, &str)| {
+        let output = wakeeper(folder.path(), arguments).envs([setting]).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    for name in ["BACKUP_DIR", "STATE_DIR", "LOG_DIR"] {
+        for (arguments, code) in [(&["config", "check"][..], 1), (&["serve"], 2)] {
+            let (status, told) = run(arguments, (name, "file"));
+            assert!(
+                status == Some(code) && told.contains(&format!("setting {name}: file is a file")),
+                "{told}"
+            );
+        }
+    }
+    for (arguments, code) in
+        [(&["config", "check"][..], 1), (&["serve", "--host", "127.0.0.1", "--port", "0"], 1)]
+    {
+        let (status, told) = run(arguments, ("DATA_DIR", "/proc"));
+        assert!(status == Some(code) && told.contains("AUTH_INFO_DIR /proc/auth_info"), "{told}");
+    }
+}
+
+#[test]
 fn settings_of_waha_stop_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let auth_info = fixtures().join("baileys6");

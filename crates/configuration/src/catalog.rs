@@ -51,7 +51,10 @@ const SETTINGS: &[Setting] = &[
     )
     .secret(),
     setting("METRICS", Kind::Bool),
-    setting("PUBLIC_URL", Kind::Text("an address without a path that begins with http:// or https://")),
+    setting(
+        "PUBLIC_URL",
+        Kind::Text("an address that begins with http:// or https://, without a path, a user and a password"),
+    ),
     setting("REQUEST_BODY_LIMIT", Kind::Size),
     setting("MEDIA_LIMIT", Kind::Size),
     setting("TRANSFER_LIMIT", Kind::Size),
@@ -80,7 +83,8 @@ const SETTINGS: &[Setting] = &[
     setting("BACKUP_KEEP_WEEKLY", Kind::Number(0, 100_000)),
     setting("BACKUP_PASSPHRASE", Kind::Text("a passphrase")).secret(),
     setting("WHATSAPP_HOOK_URL", Kind::Text("an address that begins with http:// or https://")).secret(),
-    setting("WHATSAPP_HOOK_EVENTS", Kind::Text("event names such as message, separated by commas, or *")),
+    setting("WHATSAPP_HOOK_EVENTS", Kind::Text("event names such as message, separated by commas, or *"))
+        .list(),
     setting("WHATSAPP_HOOK_HMAC_KEY", Kind::Text("any text")).secret(),
     setting("WHATSAPP_HOOK_RETRIES_POLICY", Kind::Word(&["constant", "linear", "exponential"])),
     setting("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", Kind::Number(1, 86_400)),
@@ -93,29 +97,28 @@ const SETTINGS: &[Setting] = &[
         Kind::Text(
             "host names, addresses and networks such as n8n, 10.0.0.7 and 10.1.0.0/16, separated by commas",
         ),
-    ),
+    )
+    .list(),
     setting(
         "WHATSAPP_WS_URL",
         Kind::Text("in demo builds only: ws:// or wss:// and a loopback or private host"),
     ),
     setting("LOG_FORMAT", Kind::Word(&["text", "json"])),
-    setting("RUST_LOG", Kind::Text("a level (error, warn, info, debug, trace) or target=level pairs")),
+    setting("RUST_LOG", Kind::Text("a level (error, warn, info, debug, trace) or target=level pairs")).list(),
 ];
 
-/// Names of other programs that are a letter or two away from a setting here: Laravel's, and those of connection pools and builds.
-const OTHERS: &[&str] = &["APP_KEY", "AI_KEY", "MIN_CONNECTIONS", "STATS_DIR", "STAGE_DIR", "PUBLIC_UI"];
+/// Names of other programs that are a letter or two away from a setting here.
+const OTHERS: &[&str] = &["LOGDIR", "BACKUPDIR"];
 
 /// Names that start with one of these belong to wakeeper, so an unknown one is a typing error.
-/// Narrow on purpose: desktops set variables such as `SESSION_MANAGER`.
+/// Narrow on purpose: desktops set variables such as `SESSION_MANAGER`, other programs `BACKUP_HOST` and `DEAD_LETTER_QUEUE`.
 const OWN_PREFIXES: &[&str] = &[
-    "WAKEEPER_",
+    "WAKEEPER",
     "WHATSAPP_HOOK_",
     "SESSION_CLEANUP",
     "SESSION_ERROR",
-    "BACKUP_",
     "AUTO_CLEANUP",
     "MONITOR_ALERT",
     "WEBHOOK_PRIVATE",
     "WEBHOOK_ALLOWED",
-    "DEAD_LETTER",
 ];

@@ -7,11 +7,11 @@ use std::time::Duration;
 use wakeeper_delivery::{addresses::AddressPolicy, alerts::AlertReceiver, webhook::RetentionSettings};
 use wakeeper_gateway::api::auth::KeySetting;
 use wakeeper_logging::LogSettings;
-use wakeeper_settings::{Names, Note, SettingsError, Values, parse_size};
+use wakeeper_settings::{Names, Note, SettingsError, Told, Values, parse_size};
 use wakeeper_waha::WebhookConfig;
 
 use crate::monitor::alert;
-use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, webhook};
+use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, refuse_files, webhook};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;
@@ -86,7 +86,7 @@ pub struct GatewaySettings {
     pub websocket_url: Option<String>,
     /// How log lines look.
     pub log: LogSettings,
-    /// What became of WAHA's settings.
+    /// What became of WAHA's settings, and of ours that do not count.
     pub notes: Vec<Note>,
 }
 
@@ -104,6 +104,8 @@ impl Typed for GatewaySettings {
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let session = Settings::read(values, surroundings)?;
         let listen = Listen::read(values, surroundings)?;
+        refuse_files(values)?;
+        let notes = values.notes().iter().cloned().chain(host_is_overruled(values, &listen)).collect();
         let media_limit =
             values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;
         let webhook_addresses = webhook::addresses(values)?;
@@ -126,10 +128,17 @@ impl Typed for GatewaySettings {
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
-            notes: values.notes().to_vec(),
+            notes,
             session,
         })
     }
+}
+
+/// A host that everybody reaches does not count without a key.
+fn host_is_overruled(values: &Values, listen: &Listen) -> Option<Note> {
+    let host = values.get("HOST").and_then(|value| parse_host(&value.text))?;
+    let told = Told::Protected("without an API key (API_KEY=none) the gateway listens on 127.0.0.1 alone");
+    (host != listen.address.ip()).then(|| Note { name: "HOST".to_owned(), told })
 }
 
 /// A file lies on disk twice on its way, as it is and encrypted; with less room than that for the
@@ -170,6 +179,7 @@ pub fn parse_host(text: &str) -> Option<IpAddr> {
 
 fn parse_origin(text: &str) -> Option<String> {
     let url = reqwest::Url::parse(text).ok()?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_anybody = url.username().is_empty() && url.password().is_none() && !text.contains('@');
+    let bare = is_anybody && url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     (bare && matches!(url.scheme(), "http" | "https")).then(|| text.trim_end_matches('/').to_owned())
 }

@@ -19,7 +19,7 @@ use wakeeper_doctor::backup::Retention;
 use wakeeper_doctor::secret::Passphrase;
 use wakeeper_logging::{LogFolder, LogSettings, is_filter};
 use wakeeper_recovery::Rules;
-use wakeeper_settings::{Interval, Names, SettingsError, Sources, Values, parse_interval};
+use wakeeper_settings::{Interval, Names, Note, SettingsError, Sources, Values, parse_interval};
 
 pub use catalog::CATALOG;
 pub use gateway::{DEFAULT_PORT, GatewaySettings, Listen, parse_host};
@@ -148,16 +148,19 @@ impl Typed for ArchiveSettings {
 
 /// Every setting, for a check of them.
 #[derive(Debug)]
-pub struct AllSettings;
+pub struct AllSettings {
+    /// What became of WAHA's settings, and of ours that do not count.
+    pub notes: Vec<Note>,
+}
 
 impl Typed for AllSettings {
     const NAMES: Names = Names::All;
 
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
-        GatewaySettings::read(values, surroundings)?;
+        let GatewaySettings { notes, .. } = GatewaySettings::read(values, surroundings)?;
         MonitorSettings::read(values, surroundings)?;
         values.get("CONTAINER_NAME");
-        Ok(Self)
+        Ok(Self { notes })
     }
 }
 
@@ -182,6 +185,20 @@ fn log_folder(values: &Values, data_dir: &Path) -> Result<LogFolder, SettingsErr
         return values.read("LOG_DIR", LogFolder::parse, LogFolder::Off);
     }
     Ok(LogFolder::IfPresent(below(values, "LOG_DIR", data_dir, "logs")?))
+}
+
+/// Refuses a file in the place of a folder, or of one above it: nothing could be kept there.
+fn refuse_files(values: &Values) -> Result<(), SettingsError> {
+    for name in ["BACKUP_DIR", "STATE_DIR", "MONITOR_STATE_DIR", "LOG_DIR"] {
+        let is_off = |path: &PathBuf| name == "LOG_DIR" && path.as_os_str().eq_ignore_ascii_case("off");
+        let Some(path) = values.path(name)?.filter(|path| !is_off(path)) else { continue };
+        if let Some(file) = path.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir()) {
+            let reason =
+                format!("{} is a file, not a folder; move it away or name another folder", file.display());
+            return Err(SettingsError::Conflict { name, reason });
+        }
+    }
+    Ok(())
 }
 
 /// A path that is set, or that name in the data folder.

@@ -5,9 +5,13 @@ use wakeeper_gateway::api::auth::KeySetting;
 
 use super::*;
 
-fn read<T: Typed>(pairs: &[(&str, &str)]) -> Result<T, SettingsError> {
+fn sources(pairs: &[(&str, &str)]) -> Sources {
     let environment = pairs.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    T::resolve(Sources { environment, ..Sources::default() })
+    Sources { environment, ..Sources::default() }
+}
+
+fn read<T: Typed>(pairs: &[(&str, &str)]) -> Result<T, SettingsError> {
+    T::resolve(sources(pairs))
 }
 
 fn resolve(pairs: &[(&str, &str)]) -> Result<GatewaySettings, SettingsError> {
@@ -228,7 +232,11 @@ const USUAL: &str = "HOME HOSTNAME HOSTTYPE OSTYPE MACHTYPE PATH PWD OLDPWD SHEL
     DB_MAX_CONNECTIONS MAX_CONNS TIMEOUT STARTUP_TIMEOUT CONTAINER_ID CONTAINER_IMAGE CONTAINER_NAMES HTTP_PROXY HTTPS_PROXY \
     NO_PROXY http_proxy NO_COLOR FORCE_COLOR CLICOLOR DEBUG VERBOSE AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY \
     GOOGLE_APPLICATION_CREDENTIALS SENTRY_DSN OTEL_EXPORTER_OTLP_ENDPOINT PUID PGID UMASK S6_OVERLAY_VERSION INSTANCE_NAME \
-    SERVER_PORT SERVER_TYPE AUTHENTICATION_API_KEY CONFIG_SESSION_PHONE_CLIENT DEL_INSTANCE CACHE_REDIS_URI WUZAPI_ADMIN_TOKEN";
+    SERVER_PORT SERVER_TYPE AUTHENTICATION_API_KEY CONFIG_SESSION_PHONE_CLIENT DEL_INSTANCE CACHE_REDIS_URI WUZAPI_ADMIN_TOKEN \
+    LOGS_DIR LOGDIR DATE_DIR STATS_DIR STAGE_DIR PUBLIC_URI PUBLIC_UI AI_KEY BACKUP_HOST BACKUP_PATH BACKUP_CRON BACKUP_SCHEDULE \
+    BACKUP_DB BACKUP_ID BACKUP_URI BACKUPDIR BACKUPS_DIR BACKUP_S3_BUCKET BACKUP_KEEP_DAYS BACKUP_KEEP_WEEKS BACKUP_KEEP_MONTHS \
+    DEAD_LETTER_QUEUE DEAD_LETTER_EXCHANGE WAKEEPER_SERVICE_HOST WAKEEPER_SERVICE_PORT WAKEEPER_SERVICE_PORT_HTTP \
+    WAKEEPER_PORT_8192_TCP WAKEEPER_PORT_8192_TCP_ADDR api_key data_dir port Host";
 
 /// Those of WAHA, besides the ones that have a counterpart here.
 const OF_WAHA: &str = "WAHA_NAMESPACE WAHA_WORKER_ID WAHA_WORKER_RESTART_SESSIONS WAHA_AUTO_START_DELAY_SECONDS WAHA_MEDIA_STORAGE \
@@ -272,6 +280,16 @@ fn mistyped_settings_are_refused_with_the_right_name() {
         ("MAX_CONECTIONS", "MAX_CONNECTIONS"),
         ("AUTH_INFODIR", "AUTH_INFO_DIR"),
         ("WHATSAPP_WS_ULR", "WHATSAPP_WS_URL"),
+        ("WAKEEPERCONFIG", "WAKEEPER_CONFIG"),
+        ("WAKEEPER_CONFG", "WAKEEPER_CONFIG"),
+        ("wakeeper_config", "WAKEEPER_CONFIG"),
+        ("WHATSAPP-HOOK-HMAC-KEY", "WHATSAPP_HOOK_HMAC_KEY"),
+        ("whatsapp_hook_hmac_key", "WHATSAPP_HOOK_HMAC_KEY"),
+        ("API-KEY", "API_KEY"),
+        ("api-key-file", "API_KEY_FILE"),
+        ("BACKUP_INTERVALL", "BACKUP_INTERVAL"),
+        ("BACKUP_PASPHRASE", "BACKUP_PASSPHRASE"),
+        ("DEAD_LETTER_RETENTON", "DEAD_LETTER_RETENTION"),
     ] {
         let told = refusal(&[(name, "s3cret")]);
         assert!(told.contains(name) && told.contains(&format!("did you mean {right}?")), "{told}");
@@ -301,6 +319,91 @@ fn a_database_of_somebody_else_is_told_and_stops_nothing() {
     let told = GatewaySettings::resolve(sources).expect_err("refused").to_string();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(told.contains("unknown setting DATABASE_URL") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn what_does_not_count_is_told() {
+    let loud = |given: &[_]| wakeeper_settings::notes(&read::<AllSettings>(given).unwrap().notes).0;
+    assert_eq!(
+        loud(&[("api_key", "s3cret")]),
+        ["api_key is not used: in the environment the setting is spelled API_KEY"]
+    );
+    assert!(loud(&[("api_key_file", "/x")])[0].ends_with("is spelled API_KEY_FILE"));
+    let host = "HOST is not used: without an API key (API_KEY=none) the gateway listens on 127.0.0.1 alone";
+    assert_eq!(loud(&[("API_KEY", "none"), ("HOST", "0.0.0.0")]), [host]);
+    assert_eq!(loud(&[("WAHA_NO_API_KEY", "true"), ("HOST", "::")]), [host]);
+    for silent in
+        [&[("API_KEY", "none")][..], &[("API_KEY", "none"), ("HOST", "::1")], &[("HOST", "0.0.0.0")]]
+    {
+        assert!(loud(silent).is_empty(), "{silent:?}");
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_neither_taken_nor_shown() {
+    for (name, text) in [
+        ("PUBLIC_URL", "http://u:hunter2@h"),
+        ("PUBLIC_URL", "https://hunter2@h"),
+        ("WAHA_BASE_URL", "http://u:hunter2@h"),
+        ("WEBHOOK_ALLOWED_TARGETS", "n8n,http://u:hunter2@h,u:hun@hunter2@h"),
+        ("WEBHOOK_ALLOWED_TARGETS", "hunter2@n8n"),
+    ] {
+        let told =
+            resolve(&[("WEBHOOK_PRIVATE_ADDRESSES", "false"), (name, text)]).expect_err(text).to_string();
+        assert!(told.contains("(hidden)@") && !told.contains("hun"), "{told}");
+        let values = Values::collect(&CATALOG, sources(&[(name, text)])).unwrap();
+        assert!(!format!("{:?}", values.list()).contains("hun"), "{name}");
+    }
+    let values = Values::collect(&CATALOG, sources(&[("DATA_DIR", "/srv/bot@home")])).unwrap();
+    assert_eq!(values.list()[0].value, "\"/srv/bot@home\"");
+}
+
+#[test]
+fn a_file_in_place_of_a_folder_is_refused_by_name() {
+    let folder = std::env::temp_dir().join(format!("wakeeper-places-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = file.join("below");
+    let told = |name, path: &Path| {
+        let given = [(name, path.to_str().unwrap())];
+        (resolve(&given).err(), monitor(&given).err(), read::<AllSettings>(&given).err())
+    };
+    for name in ["BACKUP_DIR", "STATE_DIR", "MONITOR_STATE_DIR", "LOG_DIR"] {
+        for path in [&file, &below] {
+            let (gateway, monitor, check) = told(name, path);
+            for error in [gateway, monitor, check] {
+                let error = error.expect(name).to_string();
+                assert!(
+                    error.starts_with(&format!("setting {name}: {} is a file", file.display())),
+                    "{error}"
+                );
+            }
+        }
+        let (gateway, monitor, check) = told(name, &folder.join("not/there"));
+        assert!(gateway.is_none() && monitor.is_none() && check.is_none(), "{name}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(resolve(&[("LOG_DIR", "off")]).is_ok());
+}
+
+#[test]
+fn a_list_in_our_file_is_one_where_there_are_several_values() {
+    let folder = std::env::temp_dir().join(format!("wakeeper-lists-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let with = |text: &str| {
+        std::fs::write(folder.join("wakeeper.toml"), text).unwrap();
+        let sources = Sources { working_dir: folder.clone(), ..Sources::default() };
+        GatewaySettings::resolve(sources).err().map(|error| error.to_string())
+    };
+    let told = with("api_key = [\"hunter2\"]\n");
+    let good = with(
+        "whatsapp_hook_url = \"http://n8n/x\"\nwhatsapp_hook_events = [\"message\", \"session.status\"]\n",
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let told = told.expect("refused");
+    assert!(told.contains("API_KEY") && !told.contains("hunter2"), "{told}");
+    assert_eq!(good, None);
 }
 
 #[test]

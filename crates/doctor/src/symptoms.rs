@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::state::SessionState;
 use needles::{Literals, Needles, RowSet};
 
+mod answers;
 mod baileys;
 mod beside;
 mod broken;
@@ -25,6 +26,7 @@ mod libsignal;
 mod moment;
 mod native;
 mod needles;
+mod pieces;
 mod reading;
 mod record;
 mod redact;

@@ -103,6 +103,22 @@ pub fn judge_folders(named_data: Option<&Path>, auth_info: &Path) -> Result<(), 
     }
 }
 
+/// Judges whether sessions can be kept in the folder, which need not be there yet. Nothing stays behind.
+///
+/// # Errors
+/// [`PreflightError::Create`] and [`PreflightError::NotWritable`].
+pub fn judge_writable(auth_info: &Path) -> Result<(), PreflightError> {
+    // In the image a gateway makes its mounts usable when it starts.
+    if Path::new(CHOWN_MOUNTS).exists() {
+        return Ok(());
+    }
+    if auth_info.exists() {
+        return probe(auth_info).map_err(|source| not_writable(auth_info, source));
+    }
+    let above = auth_info.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+    probe(above).map_err(|source| PreflightError::Create { folder: auth_info.to_owned(), source })
+}
+
 fn shown(folder: &Path) -> String {
     let text = folder.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
@@ -120,18 +136,20 @@ pub fn prepare_auth_info(folder: &Path) -> Result<(), PreflightError> {
             .map_err(|source| PreflightError::Create { folder: folder.to_owned(), source })?;
     }
     make_private(folder);
-    probe(folder).map_err(|source| {
-        let advice = match cause(&source) {
-            Some(trouble) => format!(": {trouble}"),
-            None => format!(
-                " by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
-                 run the container as its owner (--user), or mount another folder",
-                user(),
-                user_ids().unwrap_or_else(|| "10001:10001".to_owned()),
-            ),
-        };
-        PreflightError::NotWritable { folder: folder.to_owned(), advice, source }
-    })
+    probe(folder).map_err(|source| not_writable(folder, source))
+}
+
+fn not_writable(folder: &Path, source: io::Error) -> PreflightError {
+    let advice = match cause(&source) {
+        Some(trouble) => format!(": {trouble}"),
+        None => format!(
+            " by {}; change its owner (on the host: sudo chown -R {} ./auth_info), \
+             run the container as its owner (--user), or mount another folder",
+            user(),
+            user_ids().unwrap_or_else(|| "10001:10001".to_owned()),
+        ),
+    };
+    PreflightError::NotWritable { folder: folder.to_owned(), advice, source }
 }
 
 /// A Baileys session in the folder is taken over, but not from a program that still runs on it.
@@ -312,6 +330,19 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(prepare_auth_info(&file).expect_err("refused").to_string().contains("is a file"));
+    }
+
+    #[test]
+    fn a_folder_in_which_nothing_can_be_made_is_told_before_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        for good in [folder.path().to_owned(), folder.path().join("deep/auth_info")] {
+            judge_writable(&good).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays behind");
+        for bad in ["/proc", "/proc/auth_info", "/sys/auth_info"] {
+            let told = judge_writable(Path::new(bad)).expect_err(bad).to_string();
+            assert!(told.contains("AUTH_INFO_DIR") && told.contains(bad), "{told}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Setting {
     pub kind: Kind,
     /// Never shown, and also read from the file that `<name>_FILE` names.
     pub secret: bool,
+    /// It holds several values, separated by commas: in the TOML file they may be a list.
+    pub list: bool,
     /// The one command that acts on it; `None` is every command that it concerns.
     pub command: Option<&'static str>,
 }
@@ -20,13 +22,19 @@ pub struct Setting {
 impl Setting {
     /// A setting.
     pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, secret: false, command: None }
+        Self { name, kind, secret: false, list: false, command: None }
     }
 
     /// The same as a secret.
     #[must_use]
     pub const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    /// The same, for several values.
+    #[must_use]
+    pub const fn list(self) -> Self {
+        Self { list: true, ..self }
     }
 
     /// The same, for one command alone.
@@ -127,6 +135,14 @@ impl Catalog {
             .map(|(_, name)| name)
     }
 
+    /// The name that this one stands for: the variable of the settings file, or a setting's.
+    pub(crate) fn meant(&self, name: &str) -> Option<&'static str> {
+        let spelled = spelled(name);
+        let file = (strsim::osa_distance(&spelled, self.file_variable) <= 2).then_some(self.file_variable);
+        let setting = || self.find(&spelled).or_else(|| self.mistyped(&spelled)).map(|setting| setting.name);
+        file.or_else(setting).or_else(|| self.closest(&spelled))
+    }
+
     /// The setting whose name this is, mistyped, though nothing else tells that the name is the program's.
     pub(crate) fn mistyped(&self, name: &str) -> Option<&'static Setting> {
         if self.others.contains(&name) {
@@ -161,6 +177,13 @@ fn is_mistyped(name: &str, setting: &str) -> bool {
     if has_ending(name, setting) || has_prefix(name, setting) {
         return false;
     }
+    let (words, wanted): (Vec<_>, Vec<_>) = (name.split('_').collect(), setting.split('_').collect());
+    if words.len() > 1 && words.len() == wanted.len() {
+        // `LOGS_DIR` and `PUBLIC_URI` are other names: each word is judged by itself.
+        let mut pairs = words.iter().zip(&wanted).filter(|(word, wanted)| word != wanted);
+        return strsim::osa_distance(name, setting) <= 2
+            && pairs.all(|(word, wanted)| is_mistyped(word, wanted));
+    }
     let distance = strsim::osa_distance(name, setting);
     match setting.len() {
         // Most words of four letters are one letter away from others.
@@ -168,6 +191,11 @@ fn is_mistyped(name: &str, setting: &str) -> bool {
         6..10 => distance == 1,
         _ => distance == 1 || (distance == 2 && name.chars().next() == setting.chars().next()),
     }
+}
+
+/// A name as settings are spelled: in capitals, with underscores.
+pub(crate) fn spelled(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
 }
 
 /// `API_KEYS`, `API_KEY2`, `API_KEY_2`

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Origin;
+use crate::catalog::spelled;
 
 /// A setting that keeps the program from starting. Every message names the setting.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +97,7 @@ pub enum SettingsError {
 
 fn did_you_mean(name: &str, closest: Option<&'static str>) -> String {
     let Some(closest) = closest else { return String::new() };
-    let file = if name.ends_with("_FILE") && !closest.ends_with("_FILE") { "_FILE" } else { "" };
+    let file = if spelled(name).ends_with("_FILE") && !closest.ends_with("_FILE") { "_FILE" } else { "" };
     format!("; did you mean {closest}{file}?")
 }
 

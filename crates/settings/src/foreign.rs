@@ -50,6 +50,8 @@ pub enum Told {
     Protected(&'static str),
     /// This setting does it here.
     Instead(&'static str),
+    /// It is a setting's name in small letters.
+    Lowercase,
     /// It is not needed.
     NotNeeded,
 }
@@ -71,7 +73,7 @@ pub fn notes(notes: &[Note]) -> (Vec<String>, Vec<String>) {
         Told::Overruled(setting) => Some(format!(" ({setting} is set)")),
         Told::Instead(setting) => Some(format!(" (use {setting})")),
         Told::NotNeeded => Some(String::new()),
-        Told::Taken(_) | Told::Protected(_) => None,
+        Told::Taken(_) | Told::Protected(_) | Told::Lowercase => None,
     });
     let list = |what: &str, names: Vec<String>| {
         (!names.is_empty())
@@ -79,6 +81,10 @@ pub fn notes(notes: &[Note]) -> (Vec<String>, Vec<String>) {
     };
     let protected = notes.iter().filter_map(|note| match note.told {
         Told::Protected(how) => Some(format!("{} is not used: {how}", note.name)),
+        Told::Lowercase => {
+            let (name, right) = (&note.name, note.name.to_ascii_uppercase());
+            Some(format!("{name} is not used: in the environment the setting is spelled {right}"))
+        }
         _ => None,
     });
     let quiet = [list("taken over", taken), list("not needed here", unused)];

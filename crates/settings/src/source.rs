@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::{Folder, FsError};
 
+use crate::catalog::spelled;
 use crate::foreign::{Meaning, Note, Told};
 use crate::value::{Origin, Value};
 use crate::{Catalog, Foreign, Setting, SettingsError, Values};
@@ -35,6 +36,8 @@ enum Whose {
     Ours,
     /// Another program's, and what it means here.
     Foreign(&'static Foreign),
+    /// The name of a setting in small letters, which other programs may have, too.
+    Lowercase,
     /// Another program's that nobody here knows.
     Unknown,
     /// It concerns nobody.
@@ -82,10 +85,14 @@ impl Values {
             if text.is_empty() || name == catalog.file_variable {
                 continue;
             }
+            if is_of_a_service(&name, &text) {
+                continue;
+            }
             match whose(catalog, &name) {
                 Whose::Ours => ours.push(entry(catalog, &name, text, &Origin::Environment)),
                 Whose::Foreign(setting) => foreign.push((setting, text)),
                 Whose::Unknown => self.notes.push(Note { name, told: Told::NotNeeded }),
+                Whose::Lowercase => self.notes.push(Note { name, told: Told::Lowercase }),
                 Whose::Nobodys => {}
             }
         }
@@ -125,16 +132,19 @@ impl Values {
 }
 
 fn whose(catalog: &Catalog, name: &str) -> Whose {
-    let is_secrets_file = || {
-        let base = name.strip_suffix("_FILE").and_then(|name| catalog.find(name));
-        base.is_some_and(|setting| setting.secret)
-    };
+    let base = |name: &str| catalog.find(name.strip_suffix("_FILE")?).filter(|setting| setting.secret);
+    let named = |name: &str| catalog.find(name).or_else(|| base(name)).is_some();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    if catalog.find(name).is_some() || is_secrets_file() {
+    let spelled = spelled(name);
+    if named(name) {
         Whose::Ours
+    } else if named(&spelled) {
+        // Nobody else has these names, nor any with a dash.
+        let is_ours = name.contains('-') || catalog.is_own_name(&spelled);
+        if is_ours { Whose::Ours } else { Whose::Lowercase }
     } else if let Some(foreign) = catalog.find_foreign(name) {
         Whose::Foreign(foreign)
-    } else if catalog.is_own_name(name) {
+    } else if catalog.is_own_name(&spelled) {
         Whose::Ours
     } else if starts(catalog.foreign_prefixes) {
         Whose::Unknown
@@ -145,6 +155,18 @@ fn whose(catalog: &Catalog, name: &str) -> Whose {
     } else {
         Whose::Nobodys
     }
+}
+
+/// What Kubernetes sets for a service, which may be named like this program: `WAKEEPER_SERVICE_HOST`,
+/// `WAKEEPER_PORT=tcp://10.0.0.1:8192`.
+fn is_of_a_service(name: &str, text: &str) -> bool {
+    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme));
+    let behind_port =
+        name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || behind_port
+        || (is_address && name.ends_with("_PORT"))
 }
 
 /// The settings file to read; one that is named must exist, the default one need not.
@@ -171,7 +193,7 @@ fn entry(catalog: &Catalog, name: &str, text: String, origin: &Origin) -> Result
         None => Err(SettingsError::Unknown {
             name: name.to_owned(),
             origin: origin.clone(),
-            closest: catalog.mistyped(name).map(|setting| setting.name).or_else(|| catalog.closest(name)),
+            closest: catalog.meant(name),
         }),
     }
 }
@@ -224,7 +246,7 @@ fn config_entry(
         toml::Value::String(text) => text,
         toml::Value::Boolean(flag) => flag.to_string(),
         toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+        toml::Value::Array(items) if items.iter().all(toml::Value::is_str) && is_list(catalog, &name) => {
             items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
         }
         other => {
@@ -233,4 +255,9 @@ fn config_entry(
         }
     };
     entry(catalog, &name, text, origin)
+}
+
+/// Whether several values may be given; those of a name that is unknown are refused for that.
+fn is_list(catalog: &Catalog, name: &str) -> bool {
+    catalog.find(name).is_none_or(|setting| setting.list)
 }

@@ -1,5 +1,6 @@
 //! Where a setting's value came from, and how its text becomes a typed value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -60,8 +61,9 @@ impl Value {
         if self.setting.secret {
             return format!("(hidden, {} characters)", self.text.chars().count());
         }
-        let mut shown: String = self.text.chars().take(60).collect();
-        if shown.len() < self.text.len() {
+        let text = without_login(&self.text);
+        let mut shown: String = text.chars().take(60).collect();
+        if shown.len() < text.len() {
             shown.push('…');
         }
         format!("{shown:?}")
@@ -91,6 +93,14 @@ impl Value {
     pub fn read<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, SettingsError> {
         self.check()?;
         parse(&self.text).ok_or_else(|| self.malformed())
+    }
+}
+
+/// A text without what stands before an `@` in an address, which may be a password. In a path it is a letter like others.
+fn without_login(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once('@') {
+        Some((login, rest)) if !login.starts_with(['/', '.']) => Cow::Owned(format!("(hidden)@{rest}")),
+        _ => Cow::Borrowed(text),
     }
 }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wakeeper_offline::preflight::judge_folders;
-use wakeeper_settings::{Listed, Note, SettingsError, Values, notes};
+use wakeeper_offline::preflight::{judge_folders, judge_writable};
+use wakeeper_settings::{Listed, Note, Values, notes};
 use wakeeper_terminal::{Page, Tone};
 
 use crate::environment;
@@ -65,15 +65,19 @@ impl Config {
         let Action::Check(check) = self.action;
         let sources = || environment::sources([], check.config.clone());
         let values = Values::collect(&CATALOG, sources())?;
-        let problems = AllSettings::resolve(sources()).err().map(SettingsError::each).unwrap_or_default();
+        let (notes, problems) = match AllSettings::resolve(sources()) {
+            Ok(settings) => (settings.notes, Vec::new()),
+            Err(error) => (values.notes().to_vec(), error.each()),
+        };
         // The folders are judged as `serve` does.
         let folders = Settings::resolve(sources()).ok().and_then(|settings| {
             judge_folders(settings.named_data_dir(), &settings.auth_info_dir)
+                .and_then(|()| judge_writable(&settings.auth_info_dir))
                 .err()
                 .map(|error| error.to_string())
         });
         let problems: Vec<_> = problems.iter().map(ToString::to_string).chain(folders).collect();
-        let report = report(values.list(), values.notes(), problems);
+        let report = report(values.list(), &notes, problems);
         console(check.json).show(&report, |page| show(page, &report))?;
         Ok(verdict(report.problems.is_empty()))
     }

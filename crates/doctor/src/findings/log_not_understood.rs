@@ -4,7 +4,8 @@
 //! the session. With a log that you named, this is an error, so that nobody takes it for a clean bill, also when it is empty. With
 //! one that was found or a container's own, it is a remark. Known are Baileys, libsignal, whatsmeow and wakeeper, as they
 //! write by themselves, through pino, pino-pretty, winston or `console.log`; behind the prefixes and in the JSON records of Docker,
-//! compose, Kubernetes, journald, syslog, Heroku, CloudWatch, pm2, fluentd, Loki and Google Cloud; plain, gzip, zstd or UTF-16.
+//! compose, Kubernetes, journald, syslog, Heroku, CloudWatch, pm2, fluentd, Loki, Elasticsearch and Google Cloud; plain, gzip,
+//! zstd or UTF-16.
 
 use super::StateView;
 use crate::finding::{Code, Finding, Repair, Severity};

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
-use super::Symptom;
-use super::broken;
+use super::pieces::{self, Pieces, spelled_out};
 use super::reading::Reading;
 use super::scan::Scanner;
 use super::text::Text;
 use super::unwrap::Layout;
+use super::{Symptom, answers, broken};
 
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
@@ -34,13 +34,15 @@ pub fn scan_each(
     mut sink: impl FnMut(Symptom),
 ) -> std::io::Result<Reading> {
     let mut text = Text::of(reader)?;
-    let mut blocks = Blocks { scanner: Scanner::at(now_ms), width: None, begun: false };
+    let mut lines = answers::opened(&mut text)?;
+    let mut blocks =
+        Blocks { scanner: Scanner::at(now_ms), width: None, begun: false, pieces: Pieces::default() };
     let mut block = vec![0; BLOCK];
     let mut held = 0;
     // Inside a line that is longer than a block and whose beginning was read already.
     let mut overlong = false;
     loop {
-        let read = match text.read(&mut block[held..]) {
+        let read = match lines.read(&mut block[held..]) {
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -58,16 +60,18 @@ pub fn scan_each(
             overlong = whole == 0;
         }
         if read == 0 {
-            let mut scanner = blocks.scanner;
-            scanner.finish().into_iter().for_each(sink);
-            scanner.reading.stored.clone_from(&text.stored);
-            scanner.reading.broke_off = text.broke_off;
-            return Ok(scanner.reading);
+            break;
         }
         let rest = if waits { 0 } else { rest };
         block.copy_within(rest..filled, 0);
         held = filled - rest;
     }
+    drop(lines);
+    let mut scanner = blocks.end(&mut sink);
+    scanner.finish().into_iter().for_each(sink);
+    scanner.reading.stored.clone_from(&text.stored);
+    scanner.reading.broke_off = text.broke_off;
+    Ok(scanner.reading)
 }
 
 /// Blocks of whole lines.
@@ -76,13 +80,15 @@ struct Blocks {
     /// The width at which a terminal broke the lines.
     width: Option<usize>,
     begun: bool,
+    /// What a container runtime wrote in pieces.
+    pieces: Pieces,
 }
 
 impl Blocks {
     /// How much of a block can be read before more of it comes.
     fn end_of(&mut self, block: &[u8]) -> usize {
         if !self.begun {
-            self.width = broken::width(block);
+            self.width = width(block);
         }
         let end = self.width.map_or(block.len(), |width| broken::end_of_whole(block, width));
         if end == 0 { block.len() } else { end }
@@ -96,9 +102,10 @@ impl Blocks {
         self.scanner.reading.lines += ends + u64::from(!block.ends_with(b"\n"));
         let begins = !std::mem::replace(&mut self.begun, true);
         if begins && self.width.is_none() {
-            self.width = broken::width(block);
+            self.width = width(block);
         }
         let text = self.width.map_or(Cow::Borrowed(block), |width| Cow::Owned(broken::join(block, width)));
+        let text = spelled_out(self.pieces.join(text));
         if begins {
             self.scanner.reading.layouts.extend(self.width.map(|_| Layout::Broken));
             text.split(|byte| *byte == b'\n').take(SAMPLE).for_each(|line| self.scanner.sample(line));
@@ -106,4 +113,15 @@ impl Blocks {
         self.scanner.sample_end(&text);
         self.scanner.lines(&text, sink);
     }
+    /// Reads what never got its end.
+    fn end(mut self, sink: &mut impl FnMut(Symptom)) -> Scanner {
+        let rest = spelled_out(self.pieces.rest().into());
+        self.scanner.lines(&rest, sink);
+        self.scanner
+    }
+}
+
+/// The width at which a terminal broke the lines. Where a container runtime did, it was no terminal.
+fn width(block: &[u8]) -> Option<usize> {
+    if pieces::are_in(block) { None } else { broken::width(block) }
 }

@@ -1,5 +1,7 @@
 use super::*;
 
+mod collected;
+
 #[test]
 fn every_row_matches_its_line_and_not_its_near_miss() {
     for row in all_rows() {
@@ -267,7 +269,8 @@ fn records_over_several_lines_hold_a_log_too() {
         for pieces in [lines.clone(), calls.iter().map(String::as_str).collect()] {
             let record = |text: &&str| serde_json::json!({ name: text, "timestamp": "1795168840123000000", "labels": { "app": "bot" } });
             let saved: Vec<_> = pieces.iter().map(record).collect();
-            let facts = read(&serde_json::to_string_pretty(&saved).unwrap());
+            let mut facts = read(&serde_json::to_string_pretty(&saved).unwrap());
+            assert_eq!(facts.peer_failures[0].last_ms.take(), Some(1_795_168_840_123), "{name}");
             assert_eq!(
                 (facts.peer_failures, facts.unattributed),
                 (plain.peer_failures.clone(), None),

@@ -90,6 +90,7 @@ struct Patterns {
     pretty: Regex,
     whatsmeow: Regex,
     tag: Regex,
+    tagged: Regex,
     labels: Regex,
 }
 
@@ -107,6 +108,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
         )?,
         whatsmeow: of(r"(?:^|[\s\]])\[[\w/ -]{1,60} (?:DEBUG|INFO|WARN|ERROR)\] ")?,
         tag: of(r"^[\w.*/-]{1,200}\t")?,
+        tagged: of(r"^[\w.*/-]{1,200}: \{")?,
         labels: of(r#"^\{(?:[\w.]{1,60}="(?:[^"\\]|\\.){0,300}",? ?){0,40}\}[ \t]"#)?,
     })
 });
@@ -221,7 +223,19 @@ impl Line<'_> {
                 return true;
             }
         }
-        false
+        timed && self.take_tag(patterns, now_ms)
+    }
+
+    /// What fluentd prints between the time and a record: `docker.bot: `. Words of the gateway's own stand there, too.
+    fn take_tag(&mut self, patterns: &Patterns, now_ms: Option<i64>) -> bool {
+        let Some(tagged) = patterns.tagged.find(&self.text) else { return false };
+        let mut record = self.clone();
+        record.cut_start(tagged.end() - 1);
+        let opened = record.open_envelope(now_ms);
+        if opened {
+            *self = record;
+        }
+        opened
     }
 
     /// What `logcli` writes between the time and the line: `{app="bot"} `.

@@ -12,7 +12,8 @@ use super::{Layout, Line, unwrap, without_colours};
 use crate::json::{self, Kind, Value};
 
 /// Under these names a record holds a line, or the record that a logger wrote.
-const INNER: [&str; 11] = [
+const INNER: [&str; 12] = [
+    "_source",
     "log",
     "line",
     "MESSAGE",
@@ -71,7 +72,8 @@ impl Line<'_> {
         let member = self.text.trim_ascii();
         let value = MEMBERS.iter().find_map(|name| {
             let value = member.strip_prefix(b"\"")?.strip_prefix(name.as_bytes())?;
-            Some(value.strip_prefix(b"\":")?.trim_ascii_start())
+            let value = value.strip_prefix(b"\"")?.trim_ascii_start().strip_prefix(b":")?;
+            Some(value.trim_ascii_start())
         });
         let Some(value) = value else { return false };
         let Ok(value) = json::parse(value.strip_suffix(b",").unwrap_or(value)) else { return false };
@@ -143,7 +145,7 @@ fn enveloped(value: &Value<'_>, text: &[u8]) -> Option<Vec<u8>> {
                 let bytes = inner.items().iter();
                 Some(bytes.filter_map(|item| u8::try_from(item.as_i64()?).ok()).collect())
             }
-            Kind::Object(_) if ["msg", "message"].iter().any(|name| inner.get(name).is_some()) => {
+            Kind::Object(_) if ["msg", "message", "log"].iter().any(|name| inner.get(name).is_some()) => {
                 text.get(inner.span.clone()).map(<[u8]>::to_vec)
             }
             _ => None,

@@ -55,6 +55,12 @@ fn everything_around_a_line_is_taken_off() {
             "2026-11-20T10:00:40.123+00:00\tdocker.bot\t{\"log\":\"    at x.js:1\",\"container_id\":\"a\"}",
             &[JsonEnvelope],
         ),
+        (r#"2026-11-20 10:00:40.123000000 +0000 docker.bot: {"log":"    at x.js:1"}"#, &[JsonEnvelope]),
+        (r#"2026-11-20T10:00:40.123Z bot: {"log":"    at x.js:1","source":"stderr"}"#, &[JsonEnvelope]),
+        (
+            r#"{"_index":"i","_source":{"@timestamp":"2026-11-20T10:00:40.123Z","message":"    at x.js:1"}}"#,
+            &[JsonEnvelope],
+        ),
         (r#"2026-11-20T10:00:40.123Z {app="bot", pod="b-1"}     at x.js:1"#, &[Named]),
         ("2026-11-20T10:00:40.123Z {}     at x.js:1", &[Named]),
         (r#"{"TimeGenerated":"2026-11-20T10:00:40.123Z","LogMessage":"    at x.js:1"}"#, &[JsonEnvelope]),
@@ -116,6 +122,8 @@ fn a_loggers_record_in_another_record_is_opened() {
     for line in [
         format!(r#"{{"insertId":"a","jsonPayload":{inner},"timestamp":"2026-11-20T10:00:40.123Z"}}"#),
         format!(r#"{{"log":{inner},"time":"2026-11-20T10:00:40.123Z"}}"#),
+        format!(r#"{{"_source":{{"@timestamp":"2026-11-20T10:00:40.123Z","message":{quoted}}}}}"#),
+        format!(r#"2026-11-20 10:00:40.123 +0000 docker.bot: {{"log":{quoted}}}"#),
         format!(r#"{{"level":30,"time":1795168840123,"msg":{quoted}}}"#),
         format!(r#"{{"message":{quoted},"timestamp":1795168840123,"type":"out","app_name":"bot"}}"#),
         format!(
@@ -159,6 +167,8 @@ fn what_the_gateway_printed_stays() {
     ] {
         assert_eq!(unwrapped(line).0, line);
     }
+    let own = r#"error: {"message":"failed to decrypt message","key":{"id":"x"}}"#;
+    assert_eq!(unwrapped(&format!("2026-11-20T10:00:40.123Z {own}")).0, own);
     let (text, at, _) = unwrapped("[Nest] 7  - 11/20/2026, 10:00:40 AM   ERROR Bad MAC");
     assert_eq!((text.as_str(), at), ("[Nest] 7  - 11/20/2026, 10:00:40 AM   ERROR Bad MAC", Some(AT - 123)));
 }
