@@ -332,13 +332,7 @@ fn compared(inside: &Folder, mut tally: Tally, kin: &Kin) -> Tally {
     tally
 }
 
-fn read(
-    folder: &Folder,
-    name: &str,
-    path: PathBuf,
-    kin: &Kin,
-    left_out: &mut LeftOut,
-) -> Option<Copy> {
+fn read(folder: &Folder, name: &str, path: PathBuf, kin: &Kin, left_out: &mut LeftOut) -> Option<Copy> {
     match folder.read(name, &LIMITS) {
         Ok(text) => Some(Copy::of(path, text, Tally::default(), kin)),
         Err(ReadError::Missing) => None,
