@@ -136,28 +136,31 @@ enum Thing {
     Folder(Vec<String>),
 }
 
+/// Names that mean something to a gateway.
+const KNOWN: [&str; 19] = [
+    "creds.json",
+    "creds.json.bak",
+    "creds.json.moved",
+    "wakeeper.db",
+    "engine.db",
+    "wakeeper.lock",
+    "wakeeper.toml",
+    "sessions",
+    "pre-key-1.json",
+    "session-628111.0.json",
+    "sender-key-memory-120363@g.us.json",
+    "app-state-sync-version-regular.json",
+    "lid-mapping-628111.json",
+    "device-list-628111.json",
+    "auth_info",
+    "package.json",
+    ".gitkeep",
+    "api_key",
+    "baileys_store.json",
+];
+
 fn name() -> impl Strategy<Value = String> {
-    let known = prop::sample::select(vec![
-        "creds.json",
-        "creds.json.bak",
-        "creds.json.moved",
-        "wakeeper.db",
-        "engine.db",
-        "wakeeper.lock",
-        "wakeeper.toml",
-        "sessions",
-        "pre-key-1.json",
-        "session-628111.0.json",
-        "sender-key-memory-120363@g.us.json",
-        "app-state-sync-version-regular.json",
-        "lid-mapping-628111.json",
-        "device-list-628111.json",
-        "auth_info",
-        "package.json",
-        ".gitkeep",
-        "api_key",
-        "baileys_store.json",
-    ]);
+    let known = prop::sample::select(KNOWN.to_vec());
     prop_oneof![3 => known.prop_map(str::to_owned), 1 => "[a-z.]{1,9}x".prop_map(|name| name)]
 }
 
@@ -178,7 +181,17 @@ fn is_understood(folder: &Path) -> bool {
     let begun =
         ["creds.json", "pre-key-1.json", "session-628111.0.json", "sender-key-memory-120363@g.us.json"];
     let more = ["app-state-sync-version-regular.json", "lid-mapping-628111.json", "device-list-628111.json"];
-    begun.iter().chain(&more).any(|name| is_json(&folder.join(name)))
+    begun.iter().chain(&more).any(|name| is_json(&folder.join(name))) || never_linked(folder)
+}
+
+/// Whether a login was begun and never written, and nothing else that a gateway of Baileys writes is there.
+fn never_linked(folder: &Path) -> bool {
+    let of_a_session = ["creds", "pre-key-", "session-", "sender-key", "app-state", "lid-", "device-list"];
+    let means_nothing = |name: &str| !of_a_session.iter().any(|begun| name.starts_with(begun));
+    let names = fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name());
+    let mut others = names.filter(|name| *name != *"creds.json");
+    fs::read(folder.join("creds.json")).is_ok_and(|text| text.is_empty())
+        && others.all(|name| means_nothing(&name.to_string_lossy()))
 }
 
 /// Whether there is nothing that could be understood.
