@@ -11,7 +11,7 @@ use wakeeper_settings::{Names, Note, SettingsError, Told, Values, parse_size};
 use wakeeper_waha::WebhookConfig;
 
 use crate::monitor::alert;
-use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, refuse_files, webhook};
+use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, webhook};
 
 /// Port of the gateway when none is set.
 pub const DEFAULT_PORT: u16 = 8192;
@@ -104,7 +104,6 @@ impl Typed for GatewaySettings {
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let session = Settings::read(values, surroundings)?;
         let listen = Listen::read(values, surroundings)?;
-        refuse_files(values)?;
         let notes = values.notes().iter().cloned().chain(host_is_overruled(values, &listen)).collect();
         let media_limit =
             values.read("MEDIA_LIMIT", |text| Some(parse_size(text)? as u64), DEFAULT_MEDIA_LIMIT)?;

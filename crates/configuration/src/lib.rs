@@ -159,6 +159,7 @@ impl Typed for AllSettings {
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let GatewaySettings { notes, .. } = GatewaySettings::read(values, surroundings)?;
         MonitorSettings::read(values, surroundings)?;
+        refuse_files(values)?;
         values.get("CONTAINER_NAME");
         Ok(Self { notes })
     }
@@ -187,7 +188,8 @@ fn log_folder(values: &Values, data_dir: &Path) -> Result<LogFolder, SettingsErr
     Ok(LogFolder::IfPresent(below(values, "LOG_DIR", data_dir, "logs")?))
 }
 
-/// Refuses a file in the place of a folder, or of one above it: nothing could be kept there.
+/// Refuses a file in the place of a folder, or of one above it: nothing could be kept there. Whoever checks the settings is
+/// told; a gateway tells it when it needs the folder, and serves all the same.
 fn refuse_files(values: &Values) -> Result<(), SettingsError> {
     for name in ["BACKUP_DIR", "STATE_DIR", "MONITOR_STATE_DIR", "LOG_DIR"] {
         let is_off = |path: &PathBuf| name == "LOG_DIR" && path.as_os_str().eq_ignore_ascii_case("off");

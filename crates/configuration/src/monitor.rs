@@ -10,7 +10,7 @@ use wakeeper_logging::LogSettings;
 use wakeeper_recovery::Rules;
 use wakeeper_settings::{Names, SettingsError, Values};
 
-use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, refuse_files};
+use crate::{Settings, Surroundings, Typed, backup_interval, log_settings};
 
 /// Where the monitor serves its metrics when nothing else is said.
 const LISTEN: &str = "127.0.0.1:8194";
@@ -45,7 +45,6 @@ impl Typed for MonitorSettings {
 
     fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let session = Settings::read(values, surroundings)?;
-        refuse_files(values)?;
         let listen = |text: &str| match text {
             "off" => Some(None),
             address => address.parse().ok().map(Some),
