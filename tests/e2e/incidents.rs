@@ -18,6 +18,14 @@ async fn link(gateway: &Gateway, phone: &Phone) -> u64 {
     linked["device"].as_u64().expect("a device")
 }
 
+/// A gateway that sends signed alerts, not started yet.
+fn alerting(lab: &Lab, alerts: &Alerts, webhooks: &Webhooks) -> Gateway {
+    let mut gateway = lab.gateway("anna", webhooks);
+    gateway.set("MONITOR_ALERT_URL", alerts.url());
+    gateway.set("MONITOR_ALERT_HMAC_KEY", ALERT_KEY);
+    gateway
+}
+
 /// What `wakeeper incidents` shows of a folder, with more arguments.
 async fn incidents(lab: &Lab, folder: &Path, arguments: &[&str]) -> Value {
     let folder = folder.to_string_lossy();
@@ -42,9 +50,7 @@ async fn a_session_that_the_phone_logs_out_is_an_incident_until_it_is_linked_aga
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (alerts, webhooks) = (Alerts::start().await, Webhooks::start().await);
     let phone = lab.simulator().phone(ANNA, "anna").await;
-    let mut gateway = lab.gateway("anna", &webhooks);
-    gateway.set("MONITOR_ALERT_URL", alerts.url());
-    gateway.set("MONITOR_ALERT_HMAC_KEY", ALERT_KEY);
+    let mut gateway = alerting(&lab, &alerts, &webhooks);
     gateway.set("METRICS", "true");
     gateway.start().await;
     let device = link(&gateway, &phone).await;
@@ -82,9 +88,7 @@ async fn what_a_full_disk_did_not_take_is_kept_and_told_when_there_is_room_again
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (alerts, webhooks) = (Alerts::start().await, Webhooks::start().await);
     let phone = lab.simulator().phone(ANNA, "anna").await;
-    let mut gateway = lab.gateway("anna", &webhooks);
-    gateway.set("MONITOR_ALERT_URL", alerts.url());
-    gateway.set("MONITOR_ALERT_HMAC_KEY", ALERT_KEY);
+    let mut gateway = alerting(&lab, &alerts, &webhooks);
     let disk = FailingDisk::under(&mut gateway, lab.folder());
     gateway.start().await;
     let device = link(&gateway, &phone).await;

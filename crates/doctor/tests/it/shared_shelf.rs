@@ -164,15 +164,7 @@ fn a_folder_that_tells_nothing_is_given_neither_login() {
 
         // A torn login, and nothing beside it that tells whose it was.
         std::fs::write(empty.path().join("creds.json"), "{").unwrap();
-        let how = CleanOptions {
-            extent: Extent::Damaged,
-            dry_run: false,
-            shelf: scene.shelf.path(),
-            label: LABEL,
-            passphrase: scene.passphrase.as_ref(),
-            approve: None,
-        };
-        let outcome = clean(empty.path(), &options, &how).unwrap();
+        let outcome = cleaned(&scene, empty.path());
         assert!(!outcome.login_kept && outcome.unproven.len() == 2, "{outcome:#?}");
     }
 }

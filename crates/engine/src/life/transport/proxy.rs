@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderValue, InvalidHeaderValue};
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -194,7 +194,7 @@ impl Proxy {
         if let Some(Credentials { user, password }) = &self.credentials {
             proxy = proxy.basic_auth(user, password.expose());
         }
-        Ok(proxy.headers(HeaderMap::new()))
+        Ok(proxy)
     }
 }
 
