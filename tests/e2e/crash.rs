@@ -12,18 +12,23 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use wakeeper_e2e::gateway::API_KEY;
 use wakeeper_e2e::journal::eventually;
-use wakeeper_e2e::seeds::seeds;
+use wakeeper_e2e::party::Party;
+use wakeeper_e2e::seeds::{is_long, seeds};
 use wakeeper_e2e::webhook::Delivery;
-use wakeeper_e2e::{Address, Addressing, Gateway, Lab, PATIENCE, Phone, Webhooks};
+use wakeeper_e2e::{Address, Addressing, FailingDisk, Gateway, Lab, PATIENCE, Phone, Webhooks};
 
+/// How often the gateway ends by surprise; `cargo xtask long` ends it ten times as often.
 const KILLS: usize = 10;
+const KILLS_IN_LONG: usize = 100;
 /// Messages each way in every chat: with five chats, 500 come in and 500 are sent.
 const PER_CHAT: usize = 100;
 /// The pace of what comes in, so that it goes on through all the kills.
 const INBOUND_PACE: Duration = Duration::from_millis(120);
 /// How soon a caller tries again who got no answer.
 const RETRY_PACE: Duration = Duration::from_millis(50);
+/// For everything, with ten ends; ten times as many take longer.
 const DEADLINE: Duration = Duration::from_mins(4);
+const DEADLINE_IN_LONG: Duration = Duration::from_mins(20);
 
 /// A chat of the gateway, and the contact at its other end (of a group: the one who writes).
 #[derive(Clone)]
@@ -96,17 +101,43 @@ async fn outbound(line: Line, url: String, progress: Progress) -> Vec<(String, S
     sent
 }
 
-/// Kills and restarts the gateway at moments that the seed chooses.
-async fn kill_again_and_again(gateway: &mut Gateway, rng: &mut StdRng, progress: &Progress) {
+/// How a gateway ends.
+enum End {
+    /// SIGKILL: all that it wrote is there.
+    Kill,
+    /// A power cut: what was not synced is lost, or a part of it.
+    PowerCut(FailingDisk),
+}
+
+impl End {
+    /// The disk of the gateway's next process, which loses what this number chooses.
+    fn prepare(&self, seed: u64) {
+        if let Self::PowerCut(disk) = self {
+            disk.set(&format!("lose /auth_info/ seed={seed}\n"));
+        }
+    }
+
+    async fn of(&self, gateway: &mut Gateway) {
+        match self {
+            Self::Kill => gateway.kill().await,
+            Self::PowerCut(_) => gateway.cut_power().await,
+        }
+    }
+}
+
+/// Ends and restarts the gateway at moments that the seed chooses.
+async fn end_again_and_again(gateway: &mut Gateway, end: &End, rng: &mut StdRng, progress: &Progress) {
     let total = 2 * 5 * PER_CHAT;
-    let mut moments: Vec<usize> = (0..KILLS).map(|_| rng.random_range(10..total * 9 / 10)).collect();
+    let kills = if is_long() { KILLS_IN_LONG } else { KILLS };
+    let mut moments: Vec<usize> = (0..kills).map(|_| rng.random_range(10..total * 9 / 10)).collect();
     moments.sort_unstable();
     for moment in moments {
         progress.reaches(moment).await;
         // Not always right after a message: the timeout is the moment, nothing is waited for.
         let later = Duration::from_millis(rng.random_range(0..250));
         let _ = tokio::time::timeout(later, std::future::pending::<()>()).await;
-        gateway.kill().await;
+        end.of(gateway).await;
+        end.prepare(rng.random());
         gateway.start().await;
     }
 }
@@ -114,15 +145,46 @@ async fn kill_again_and_again(gateway: &mut Gateway, rng: &mut StdRng, progress:
 #[tokio::test]
 async fn ten_kills_lose_nothing_and_repeat_nothing() {
     for seed in seeds() {
-        ten_kills(StdRng::seed_from_u64(seed)).await;
+        let lab = Lab::start(Addressing::PhoneNumber).await;
+        let party = lab.linked_gateway("gateway", "491701000001").await;
+        let left = messages_while_it_ends(&lab, party, &End::Kill, StdRng::seed_from_u64(seed)).await;
+        left.expect("all messages within the deadline");
     }
 }
 
-async fn ten_kills(mut rng: StdRng) {
-    let lab = Lab::start(Addressing::PhoneNumber).await;
-    let mut party = lab.linked_gateway("gateway", "491701000001").await;
+#[tokio::test]
+async fn ten_power_cuts_lose_nothing_and_repeat_nothing() {
+    for seed in seeds() {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let lab = Lab::start(Addressing::PhoneNumber).await;
+        let mut party = lab.linked_gateway("gateway", "491701000001").await;
+        let (gateway, _) = party.as_gateway();
+        gateway.terminate().await;
+        let folder = lab.folder().join("disk");
+        std::fs::create_dir(&folder).expect("a folder for the disk's rules");
+        let end = End::PowerCut(FailingDisk::under(gateway, &folder));
+        end.prepare(rng.random());
+        gateway.start().await;
+        gateway.wait_working().await;
+        let left = messages_while_it_ends(&lab, party, &end, rng).await;
+        let End::PowerCut(disk) = &end else { unreachable!("made above") };
+        let cuts = disk.power_cuts();
+        eprintln!("{cuts:?}");
+        left.expect("all messages within the deadline");
+        assert!(cuts.len() >= KILLS, "each end was a power cut");
+        assert!(cuts.iter().any(|cut| cut.lost + cut.torn > 0), "and some of them took something");
+    }
+}
+
+/// Messages go both ways while the gateway ends again and again; then everything is checked.
+async fn messages_while_it_ends(
+    lab: &Lab,
+    mut party: Party,
+    end: &End,
+    mut rng: StdRng,
+) -> Result<(), tokio::time::error::Elapsed> {
     let me = party.address().clone();
-    let lines = lines(&lab, &me).await;
+    let lines = lines(lab, &me).await;
     let progress = Progress::new();
     let (gateway, webhooks) = party.as_gateway();
 
@@ -133,7 +195,7 @@ async fn ten_kills(mut rng: StdRng) {
         lines.iter().map(|l| tokio::spawn(outbound(l.clone(), url.clone(), progress.clone()))).collect();
     let (mut arrived, mut sent) = (Vec::new(), Vec::new());
     let all = async {
-        kill_again_and_again(gateway, &mut rng, &progress).await;
+        end_again_and_again(gateway, end, &mut rng, &progress).await;
         for (line, task) in lines.iter().zip(coming) {
             arrived.push((line, task.await.expect("inbound")));
         }
@@ -141,13 +203,14 @@ async fn ten_kills(mut rng: StdRng) {
             sent.push((line, task.await.expect("outbound")));
         }
     };
-    tokio::time::timeout(DEADLINE, all).await.expect("all messages within the deadline");
+    tokio::time::timeout(if is_long() { DEADLINE_IN_LONG } else { DEADLINE }, all).await?;
     gateway.wait_working().await;
 
     check_inbound(gateway, webhooks, &arrived).await;
     check_outbound(gateway, &sent).await;
     webhooks.assert_all_signed();
     lab.simulator().assert_no_ratchet_reuse().await;
+    Ok(())
 }
 
 /// The client acknowledges a request for a message at once, and drops the answer to a group beyond 20 of them: whoever asked

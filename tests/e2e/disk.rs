@@ -3,4 +3,5 @@
 mod full;
 mod gone;
 mod matrix;
+mod power;
 mod unstored;

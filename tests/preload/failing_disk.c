@@ -18,15 +18,17 @@
  *
  * A failed sync does what Linux does: the pages stay in the cache, marked clean, and the next sync "succeeds" without them.
  *
- * lose keeps, for the files whose path contains PATH, what was written since their last good sync, and undoes a part of it
- * that the seed chooses when the process gets SIGUSR2: then it ends at once, as in a crash of the machine. A write of a failed
- * sync counts as not synced until it is written again. Renames and removals are not undone. With this rule the library must be
- * told from the start of the program.
+ * lose is a power cut. It keeps, for the files whose path contains PATH, what was written or cut off since their last good
+ * sync. At SIGUSR2 every write stops, and of these changes a part that the seed chooses is lost, in any order, some of them
+ * torn at a sector: a disk writes its cache back as it likes. Then the process ends as by SIGKILL. What a failed sync covered counts as not
+ * synced until it is written again. Names are not undone: a file that was made, renamed or removed stays so, and one that got
+ * its name before its bytes were synced may be empty. The rule must be there when the program starts.
  *
  * How often each rule struck is appended to "$FAILING_DISK.log" as one line: the number of the rule's line, call, path.
  * Threads are safe; a forked child reads the rules by itself. Memory that is mapped is not watched: SQLite's -shm is its cache.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,15 +64,20 @@ static struct timespec rules_time;
 static ino_t rules_inode;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* What was written and not synced, oldest first: what was there before, so that it can be put back. */
+/* A write, or a cut to a length, that was not synced. Oldest first. */
 struct change {
   char path[256];
+  ino_t file;
+  uint64_t number;
+  int is_cut;
   off_t at, size_before;
-  size_t length;
-  char *before;
+  size_t length;        /* of `data`: what was written; nothing for a cut, which leaves the file `at` bytes long */
+  size_t length_before; /* of `before`: what was there */
+  char *data, *before;
   struct change *next;
 };
 static struct change *first_change, *last_change;
+static uint64_t last_number;
 static volatile sig_atomic_t any_lose;
 
 static uint64_t next_random(uint64_t *state) {
@@ -210,45 +217,61 @@ static int fd_verdict(int call, const char *name, int fd) {
   return getenv("FAILING_DISK") ? verdict(call, name, path_of(fd, path)) : 0;
 }
 
-/* Remembers what a write is about to replace. */
-static void remember(int fd, off_t at, size_t length) {
-  if (!any_lose) return;
-  char path[PATH_MAX];
-  path_of(fd, path);
-  pthread_mutex_lock(&lock);
-  int watched = 0;
-  for (int i = 0; i < rule_count; i++) watched |= rules[i].kind == LOSE && strstr(path, rules[i].path) != NULL;
-  struct stat now;
-  struct change *change = watched && strlen(path) < 256 && fstat(fd, &now) == 0 ? calloc(1, sizeof *change) : NULL;
-  if (change) {
-    strcpy(change->path, path);
-    change->at = at < 0 ? now.st_size : at;
-    change->size_before = now.st_size;
-    change->before = malloc(length ? length : 1);
-    int reading = raw_open(path, O_RDONLY, 0);
-    long got = reading < 0 ? 0 : syscall(SYS_pread64, reading, change->before, length, change->at);
-    if (reading >= 0) syscall(SYS_close, reading);
-    change->length = got > 0 ? (size_t)got : 0;
-    if (last_change) last_change->next = change;
-    else first_change = change;
-    last_change = change;
-  }
-  pthread_mutex_unlock(&lock);
+/* SQLite's -shm file is memory that it shares, and it makes it anew after a crash. */
+static int is_mapped(const char *path) {
+  size_t length = strlen(path);
+  return length > 4 && !strcmp(path + length - 4, "-shm");
 }
 
-/* A good sync: nothing of this file can be lost any more. */
-static void forget(int fd) {
-  if (!any_lose) return;
+/* Whether a power cut may take what is written to this file. Called with the lock held. */
+static int is_watched(const char *path) {
+  for (int i = 0; i < rule_count; i++)
+    if (rules[i].kind == LOSE && strstr(path, rules[i].path)) return strlen(path) < 256 && !is_mapped(path);
+  return 0;
+}
+
+/* Remembers a change that is about to be made. Called with the lock held, which the change itself is made under: once the
+ * power is cut nobody gets the lock again. `at` is negative for a write at the position of the descriptor. */
+static void remember(int fd, off_t at, const void *data, size_t length, int is_cut) {
   char path[PATH_MAX];
+  struct stat now;
   path_of(fd, path);
+  if (!is_watched(path) || fstat(fd, &now) != 0 || !S_ISREG(now.st_mode)) return;
+  struct change *change = calloc(1, sizeof *change);
+  memcpy(change->path, path, strlen(path) + 1);
+  change->file = now.st_ino;
+  change->number = ++last_number;
+  change->is_cut = is_cut;
+  if (at < 0) at = fcntl(fd, F_GETFL) & O_APPEND ? now.st_size : lseek(fd, 0, SEEK_CUR);
+  change->at = at;
+  change->size_before = now.st_size;
+  size_t replaced = is_cut ? (now.st_size > at ? (size_t)(now.st_size - at) : 0) : length;
+  change->before = malloc(replaced ? replaced : 1);
+  int reading = raw_open(path, O_RDONLY, 0);
+  long got = reading < 0 ? 0 : syscall(SYS_pread64, reading, change->before, replaced, at);
+  if (reading >= 0) syscall(SYS_close, reading);
+  change->length_before = got > 0 ? (size_t)got : 0;
+  change->length = is_cut ? 0 : length;
+  change->data = malloc(length ? length : 1);
+  if (!is_cut) memcpy(change->data, data, length);
+  if (last_change) last_change->next = change;
+  else first_change = change;
+  last_change = change;
+}
+
+/* A good sync: what was written to this file before it began can not be lost any more. */
+static void forget(int fd, uint64_t up_to) {
+  struct stat now;
+  if (fstat(fd, &now) != 0) return;
   pthread_mutex_lock(&lock);
   struct change **link = &first_change;
   last_change = NULL;
   while (*link) {
     struct change *change = *link;
-    if (!strcmp(change->path, path)) {
+    if (change->file == now.st_ino && change->number <= up_to) {
       *link = change->next;
       free(change->before);
+      free(change->data);
       free(change);
     } else {
       last_change = change;
@@ -258,34 +281,150 @@ static void forget(int fd) {
   pthread_mutex_unlock(&lock);
 }
 
-/* The machine crashes: of what was not synced, a part is lost, newest first put back. */
-static void crash(int signal) {
-  (void)signal;
+/* Opens the file of a change, which may have another name in its folder by now. -1 when it is gone. */
+static int open_changed(const struct change *change) {
+  struct stat now;
+  int fd = raw_open(change->path, O_RDWR, 0);
+  if (fd >= 0 && fstat(fd, &now) == 0 && now.st_ino == change->file) return fd;
+  if (fd >= 0) syscall(SYS_close, fd);
+  char folder[PATH_MAX], path[PATH_MAX + 257];
+  memcpy(folder, change->path, sizeof change->path);
+  char *slash = strrchr(folder, '/');
+  if (!slash) return -1;
+  *slash = 0;
+  DIR *names = opendir(folder);
+  if (!names) return -1;
+  fd = -1;
+  for (struct dirent *name = readdir(names); name && fd < 0; name = readdir(names))
+    if (name->d_ino == change->file) {
+      snprintf(path, sizeof path, "%s/%s", folder, name->d_name);
+      fd = raw_open(path, O_RDWR, 0);
+    }
+  closedir(names);
+  return fd;
+}
+
+static void put(int fd, const char *data, size_t length, off_t at) {
+  if (length && syscall(SYS_pwrite64, fd, data, length, at) < 0) { /* Nothing can be done about it. */ }
+}
+
+static void cut(int fd, off_t length) {
+  if (syscall(SYS_ftruncate, fd, length)) { /* Nothing can be done about it. */ }
+}
+
+#define SECTOR 512
+
+/* The power is cut: every change that was not synced is taken back, newest first, and those that the disk had written of its
+ * own accord are made again, whole or up to a sector. Called with the lock held. */
+static void lose(void) {
   uint64_t seed = 1;
   for (int i = 0; i < rule_count; i++)
     if (rules[i].kind == LOSE) seed = rules[i].seed;
   size_t count = 0;
   for (struct change *change = first_change; change; change = change->next) count++;
-  struct change **all = count ? malloc(count * sizeof *all) : NULL;
+  struct change **all = malloc((count + 1) * sizeof *all);
   size_t n = 0;
   for (struct change *change = first_change; change; change = change->next) all[n++] = change;
-  size_t kept = count ? next_random(&seed) % (count + 1) : 0;
-  for (size_t i = count; i-- > kept;) {
-    int fd = raw_open(all[i]->path, O_WRONLY, 0);
+  for (size_t i = count; i-- > 0;) {
+    int fd = open_changed(all[i]);
     if (fd < 0) continue;
-    syscall(SYS_pwrite64, fd, all[i]->before, all[i]->length, all[i]->at);
-    if (syscall(SYS_ftruncate, fd, all[i]->size_before)) { /* Nothing can be done about it. */ }
+    put(fd, all[i]->before, all[i]->length_before, all[i]->at);
+    cut(fd, all[i]->size_before);
     syscall(SYS_close, fd);
   }
-  _exit(137);
+  size_t lost = 0, torn = 0;
+  uint64_t chance = next_random(&seed) % 101;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t kept = next_random(&seed) % 100 < chance, whole = next_random(&seed) % 4;
+    uint64_t sectors = next_random(&seed) % (all[i]->length / SECTOR + 1);
+    int fd = kept ? open_changed(all[i]) : -1;
+    lost += !kept;
+    if (fd < 0) continue;
+    torn += !whole && !all[i]->is_cut;
+    if (all[i]->is_cut) cut(fd, all[i]->at);
+    else put(fd, all[i]->data, whole ? all[i]->length : sectors * SECTOR, all[i]->at);
+    syscall(SYS_close, fd);
+  }
+  char line[128];
+  snprintf(line, sizeof line, "%zu changes were not synced: %zu lost, %zu torn", count, lost, torn);
+  struct rule rule = {.line = 0};
+  note(&rule, "power-cut", line);
+}
+
+static char state_of(pid_t process) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", process);
+  int fd = raw_open(path, O_RDONLY, 0);
+  long length = fd < 0 ? 0 : syscall(SYS_read, fd, text, sizeof text - 1);
+  if (fd >= 0) syscall(SYS_close, fd);
+  text[length > 0 ? length : 0] = 0;
+  const char *end = strrchr(text, ')');
+  return end && end[1] ? end[2] : 0;
+}
+
+/* Waits for the signal in a thread of its own. A child then takes the changes back, while the whole process stands still: a
+ * thread that went on would read what is being taken back, and tell others of it. */
+static void *wait_for_power_cut(void *unused) {
+  (void)unused;
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR2);
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {}
+  pthread_mutex_lock(&lock);
+  pid_t program = getpid();
+  if (fork() == 0) {
+    /* Locks and sockets end with the program. */
+    syscall(SYS_close_range, 3, ~0U, 0);
+    while (state_of(program) != 'T') usleep(100);
+    lose();
+    kill(program, SIGKILL);
+    _exit(0);
+  }
+  kill(program, SIGSTOP);
+  for (;;) pause();
 }
 
 __attribute__((constructor)) static void begin(void) {
   pthread_mutex_lock(&lock);
   refresh();
   pthread_mutex_unlock(&lock);
-  if (any_lose) signal(SIGUSR2, crash);
+  if (!any_lose) return;
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR2);
+  pthread_t thread;
+  /* Blocked here, it is blocked in all threads that the program begins. */
+  if (pthread_sigmask(SIG_BLOCK, &signals, NULL) || pthread_create(&thread, NULL, wait_for_power_cut, NULL)) _exit(136);
 }
+
+/* Makes a change with the lock held, so that none is made after a power cut that was not remembered before. */
+#define CHANGING(fd, at, data, length, is_cut, call)                    \
+  do {                                                                  \
+    if (!any_lose) return call;                                         \
+    pthread_mutex_lock(&lock);                                          \
+    remember(fd, at, data, length, is_cut);                             \
+    typeof(call) done = call;                                           \
+    int error = errno;                                                  \
+    pthread_mutex_unlock(&lock);                                        \
+    errno = error;                                                      \
+    return done;                                                        \
+  } while (0)
+
+/* Syncs; what was remembered before it began is safe when it went well. */
+#define SYNCING(fd, call)                                               \
+  do {                                                                  \
+    uint64_t before = 0;                                                \
+    if (any_lose) {                                                     \
+      pthread_mutex_lock(&lock);                                        \
+      before = last_number;                                             \
+      pthread_mutex_unlock(&lock);                                      \
+    }                                                                   \
+    int done = call, error = errno;                                     \
+    if (any_lose && done == 0) forget(fd, before);                      \
+    errno = error;                                                      \
+    return done;                                                        \
+  } while (0)
 
 #define REAL(type, name, arguments) \
   static type(*real) arguments;     \
@@ -299,29 +438,58 @@ __attribute__((constructor)) static void begin(void) {
 ssize_t write(int fd, const void *data, size_t length) {
   REAL(ssize_t, write, (int, const void *, size_t));
   REFUSE(WRITE, "write", fd);
-  if (any_lose) remember(fd, lseek(fd, 0, SEEK_CUR), length);
-  return real(fd, data, length);
+  CHANGING(fd, -1, data, length, 0, real(fd, data, length));
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
   REAL(ssize_t, pwrite64, (int, const void *, size_t, off64_t));
   REFUSE(WRITE, "pwrite", fd);
-  remember(fd, at, length);
-  return real(fd, data, length, at);
+  CHANGING(fd, at, data, length, 0, real(fd, data, length, at));
 }
 
 ssize_t pwrite(int fd, const void *data, size_t length, off_t at) { return pwrite64(fd, data, length, at); }
 
-ssize_t writev(int fd, const struct iovec *parts, int count) {
+/* The parts of a vectored write in one piece, which whoever asked for it frees. */
+static char *in_one_piece(const struct iovec *parts, int count, size_t *length) {
+  *length = 0;
+  for (int i = 0; i < count; i++) *length += parts[i].iov_len;
+  char *whole = malloc(*length ? *length : 1), *at = whole;
+  for (int i = 0; i < count; at += parts[i++].iov_len) memcpy(at, parts[i].iov_base, parts[i].iov_len);
+  return whole;
+}
+
+static ssize_t changing(int fd, off_t at, const struct iovec *parts, int count, ssize_t (*real)(int, const struct iovec *, int, off64_t)) {
+  size_t length;
+  char *whole = in_one_piece(parts, count, &length);
+  pthread_mutex_lock(&lock);
+  remember(fd, at, whole, length, 0);
+  ssize_t done = real(fd, parts, count, at);
+  int error = errno;
+  pthread_mutex_unlock(&lock);
+  free(whole);
+  errno = error;
+  return done;
+}
+
+static ssize_t real_writev(int fd, const struct iovec *parts, int count, off64_t at) {
+  (void)at;
   REAL(ssize_t, writev, (int, const struct iovec *, int));
-  REFUSE(WRITE, "writev", fd);
   return real(fd, parts, count);
 }
 
-ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
+static ssize_t real_pwritev(int fd, const struct iovec *parts, int count, off64_t at) {
   REAL(ssize_t, pwritev64, (int, const struct iovec *, int, off64_t));
-  REFUSE(WRITE, "pwritev", fd);
   return real(fd, parts, count, at);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  REFUSE(WRITE, "writev", fd);
+  return any_lose ? changing(fd, -1, parts, count, real_writev) : real_writev(fd, parts, count, 0);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
+  REFUSE(WRITE, "pwritev", fd);
+  return any_lose ? changing(fd, at, parts, count, real_pwritev) : real_pwritev(fd, parts, count, at);
 }
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return pwritev64(fd, parts, count, at); }
@@ -329,23 +497,19 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return
 int fsync(int fd) {
   REAL(int, fsync, (int));
   REFUSE(SYNC, "fsync", fd);
-  int done = real(fd);
-  if (done == 0) forget(fd);
-  return done;
+  SYNCING(fd, real(fd));
 }
 
 int fdatasync(int fd) {
   REAL(int, fdatasync, (int));
   REFUSE(SYNC, "fdatasync", fd);
-  int done = real(fd);
-  if (done == 0) forget(fd);
-  return done;
+  SYNCING(fd, real(fd));
 }
 
 int ftruncate64(int fd, off64_t length) {
   REAL(int, ftruncate64, (int, off64_t));
   REFUSE(TRUNCATE, "ftruncate", fd);
-  return real(fd, length);
+  CHANGING(fd, length, NULL, 0, 1, real(fd, length));
 }
 
 int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }

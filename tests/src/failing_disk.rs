@@ -8,6 +8,17 @@ use crate::gateway::Gateway;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/failing_disk.c");
 
+/// What one power cut took.
+#[derive(Clone, Copy, Debug)]
+pub struct PowerCut {
+    /// Changes of files that were not synced.
+    pub unsynced: usize,
+    /// Those of them that are gone.
+    pub lost: usize,
+    /// Those of which a part is there.
+    pub torn: usize,
+}
+
 /// The rules of one program's disk.
 pub struct FailingDisk {
     rules: PathBuf,
@@ -45,9 +56,27 @@ impl FailingDisk {
 
     /// How often a rule struck so far.
     pub fn strikes(&self) -> usize {
+        self.log().lines().count()
+    }
+
+    /// What the power cuts so far took: of each how many writes were not synced, and how many of these were lost or torn.
+    pub fn power_cuts(&self) -> Vec<PowerCut> {
+        let number = |line: &str, word: &str| {
+            let before = line.split(word).next()?.rsplit([' ', ':']).find(|piece| !piece.is_empty())?;
+            before.parse().ok()
+        };
+        let cut = |line: &str| {
+            let counts = line.strip_prefix("0 power-cut ")?;
+            let unsynced = counts.split(' ').next()?.parse().ok()?;
+            Some(PowerCut { unsynced, lost: number(counts, " lost")?, torn: number(counts, " torn")? })
+        };
+        self.log().lines().filter_map(cut).collect()
+    }
+
+    fn log(&self) -> String {
         let mut log = self.rules.as_os_str().to_owned();
         log.push(".log");
-        std::fs::read_to_string(log).unwrap_or_default().lines().count()
+        std::fs::read_to_string(log).unwrap_or_default()
     }
 }
 

@@ -103,6 +103,11 @@ impl Gateway {
         self.process.take().expect("a running gateway").kill().await;
     }
 
+    /// Cuts the power of its machine, as far as its disk goes: a [`crate::FailingDisk`] that loses what was not synced.
+    pub async fn cut_power(&mut self) {
+        self.process.take().expect("a running gateway").cut_power(PATIENCE).await;
+    }
+
     /// Ends it with SIGTERM; it must shut down by itself.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.process.take().expect("a running gateway").terminate(PATIENCE).await

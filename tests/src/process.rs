@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,15 +83,29 @@ impl Process {
         self.child.try_wait().expect("the state of a child")
     }
 
-    /// Ends the process with SIGKILL, as a power cut would, and waits until it is gone.
+    /// Ends the process with SIGKILL and waits until it is gone. What it wrote stays written: see [`Self::cut_power`].
     pub async fn kill(mut self) {
         self.child.kill().await.expect("kill a child");
     }
 
     /// Asks the process to end with SIGTERM and returns how it ended.
-    pub async fn terminate(mut self, deadline: Duration) -> ExitStatus {
+    pub async fn terminate(self, deadline: Duration) -> ExitStatus {
+        self.signalled(Signal::TERM, deadline).await
+    }
+
+    /// Ends a process on a [`crate::FailingDisk`] that loses things, which then loses what was not synced.
+    pub async fn cut_power(self, deadline: Duration) {
+        let status = self.signalled(Signal::USR2, deadline).await;
+        assert_eq!(
+            status.signal(),
+            Some(Signal::KILL.as_raw()),
+            "the disk's library ends the process: {status}"
+        );
+    }
+
+    async fn signalled(mut self, signal: Signal, deadline: Duration) -> ExitStatus {
         let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        kill_process(id.expect("a running child"), Signal::TERM).expect("signal a child");
+        kill_process(id.expect("a running child"), signal).expect("signal a child");
         self.wait_exit(deadline).await
     }
 }
