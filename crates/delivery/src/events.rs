@@ -39,6 +39,17 @@ struct Shared {
     live: broadcast::Sender<Arc<EventRow>>,
 }
 
+impl Shared {
+    /// Wakes the dispatcher and the live streams.
+    fn committed(&self, outcome: &CommitOutcome) {
+        self.dispatcher.owed(&outcome.lanes);
+        for event in &outcome.events {
+            // No reader is no error.
+            let _ = self.live.send(Arc::new(event.clone()));
+        }
+    }
+}
+
 impl fmt::Debug for EventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSink").finish_non_exhaustive()
@@ -133,12 +144,26 @@ impl EventSink {
         batch: impl Into<CommitBatch> + Send,
     ) -> Result<CommitOutcome, StorageError> {
         let outcome = rows.commit(batch.into()).await?;
-        self.shared.dispatcher.owed(&outcome.lanes);
-        for event in &outcome.events {
-            // No reader is no error.
-            let _ = self.shared.live.send(Arc::new(event.clone()));
-        }
+        self.shared.committed(&outcome);
         Ok(outcome)
+    }
+
+    /// As [`EventSink::commit`], for what need not be on disk before its caller goes on: see [`OwnedRows::commit_soon`].
+    /// Deliveries and live streams begin once it is; then `done` is called.
+    ///
+    /// # Errors
+    /// When the storage takes it no more, or the session is not owned any more; nothing of the batch is stored then.
+    pub async fn commit_soon(
+        &self,
+        rows: &OwnedRows,
+        batch: impl Into<CommitBatch> + Send,
+        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+    ) -> Result<(), StorageError> {
+        let shared = Arc::clone(&self.shared);
+        let committed = move |outcome: Result<CommitOutcome, StorageError>| {
+            done(outcome.map(|outcome| shared.committed(&outcome)));
+        };
+        rows.commit_soon(batch.into(), committed).await
     }
 
     /// Committed events as they happen. Commits that race may show in either order: `seq` is the

@@ -4,7 +4,9 @@
 //! began before a write can be handed on after it, and a ratchet goes backwards. Here every call goes through one queue per
 //! store ([`queue`]). What waits is done together: reads first, then all writes in one commit, and a write is answered only
 //! after the commit that holds it. So a read never shows what is older than a write that was answered, and no write runs
-//! before a read that came first. What is left is the way back to the caller; [`row_reads`] looks after that.
+//! before a read that came first. What is left is the way back to the caller; [`row_reads`] looks after that. What need not be on
+//! the disk by itself waits for a commit that others need: secrets of messages ([`secrets`]) and messages that came in
+//! ([`parked`]).
 //!
 //! The schema and its migrations stay whatsapp-rust's ([`open`]), and so do the encodings: a database can be opened by either
 //! store at any time, one after the other.
@@ -15,6 +17,7 @@ mod device_row;
 mod error;
 mod faults;
 mod open;
+mod parked;
 mod protocol;
 mod queue;
 mod row_reads;
@@ -36,6 +39,7 @@ pub use error::SqliteError;
 pub use faults::{Fault, Faults};
 
 use faults::NoFaults;
+use parked::Parked;
 use queue::{Kind, Queue};
 use row_reads::RowReads;
 
@@ -50,6 +54,7 @@ pub struct SqliteBackend {
     path: PathBuf,
     queue: Queue,
     row_reads: Arc<RowReads>,
+    parked: Arc<Parked>,
 }
 
 impl SqliteBackend {
@@ -67,10 +72,12 @@ impl SqliteBackend {
     /// When it cannot be opened or brought up to date.
     pub async fn open_with(path: &Path, faults: Arc<dyn Faults>) -> Result<Self> {
         let connection = open::open(path).await?;
+        let parked = Arc::new(Parked::default());
         Ok(Self {
             path: path.to_owned(),
-            queue: Queue::new(connection, faults),
+            queue: Queue::new(connection, Arc::clone(&parked), faults),
             row_reads: Arc::new(RowReads::default()),
+            parked,
         })
     }
 
@@ -91,6 +98,15 @@ impl SqliteBackend {
         F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         self.queue.call(Kind::Write, operation, work).await.map_err(failed)
+    }
+
+    /// The same for a caller that can wait a moment: what it writes joins a commit that others need.
+    async fn write_patiently<T, F>(&self, operation: &'static str, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.queue.call(Kind::Patient, operation, work).await.map_err(failed)
     }
 }
 

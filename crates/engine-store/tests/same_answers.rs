@@ -15,7 +15,7 @@ use proptest::test_runner::TestCaseError;
 use wakeeper_engine_store::sqlite::SqliteBackend;
 use whatsapp_rust::store::{SqliteStore, SqliteStoreConfig, Synchronous};
 use whatsapp_rust::wacore::store::InMemoryBackend;
-use whatsapp_rust::wacore::store::traits::DeviceStore;
+use whatsapp_rust::wacore::store::traits::{DeviceStore, ProtocolStore};
 
 use calls::{CALLS, Call, READS, call, device};
 
@@ -63,6 +63,8 @@ async fn compare(calls: &[Call]) -> Result<(), TestCaseError> {
                 prop_assert_eq!(&ours.text, &memory.text, "in memory, call {}: {:?}", number, asked);
             }
         }
+        // What came in waits for a commit of others, as this one, which only reads.
+        ours.get_pending_inbound("", "", "").await.unwrap();
     }
     // Each opens the other's file, and finds the same.
     let (ours, theirs) = (SqliteBackend::open(&their_path).await.unwrap(), theirs(&path).await);

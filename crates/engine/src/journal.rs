@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{
@@ -146,6 +147,29 @@ impl Journal {
                 done => return done.map(drop),
             }
         }
+    }
+
+    /// Writes changes, all or none, with one of the next commits, or once the disk takes writes: for what has happened
+    /// already, is told again when it is lost, or cannot be asked for again. Reads of messages and sends show it. While the
+    /// disk takes no writes it answers only when it is stored.
+    ///
+    /// # Errors
+    /// When nothing is stored any more.
+    pub(crate) async fn commit_soon(&self, changes: Vec<Change>) -> Result<(), StorageError> {
+        let (stored, hears) = oneshot::channel();
+        let session = self.session.clone();
+        let done = move |outcome: Result<(), StorageError>| {
+            if let Err(error) = &outcome {
+                tracing::error!(session, %error, "what has happened was not stored");
+            }
+            // Nobody waits for it, as a rule.
+            let _ = stored.send(outcome);
+        };
+        self.sink.commit_soon(&self.rows()?, changes, done).await?;
+        if self.storage.disk().borrow().is_none() {
+            return Ok(());
+        }
+        hears.await.unwrap_or(Err(StorageError::Closed))
     }
 
     /// Waits until the disk may take writes again.

@@ -7,6 +7,7 @@ mod answer;
 mod attempt;
 pub(crate) mod composer;
 pub(crate) mod error;
+pub(crate) mod handed_over;
 pub(crate) mod inflight;
 pub(crate) mod outgoing;
 pub(crate) mod presence;

@@ -27,7 +27,7 @@ macro_rules! suite {
                 deleting_takes_what_is_not_owed;
             accounts: an_account_is_kept, rows_of_a_former_account_are_set_apart_and_come_back,
                 deleting_a_session_takes_former_accounts_too;
-            commits: a_message_is_kept_whole, a_redelivered_message_makes_no_second_event, acks_only_rise,
+            commits: a_message_is_kept_whole, a_redelivered_message_makes_no_second_event, acks_only_rise, receipts_tell_of_their_message, what_is_stored_soon_is_read_at_once,
                 edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
                 concurrent_commits_all_land, pages_and_filters;
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,

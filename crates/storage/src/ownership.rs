@@ -47,6 +47,9 @@ impl fmt::Debug for Ownership {
     }
 }
 
+/// Told what became of a batch whose caller went on.
+pub(crate) type Done = Box<dyn FnOnce(Result<CommitOutcome, StorageError>) + Send>;
+
 /// What a back end does for the owner of one session. Each write checks where it is written, so in its transaction, that the
 /// session is still owned; a leased back end checks its fence there.
 #[async_trait]
@@ -77,6 +80,9 @@ pub(crate) trait OwnedWrites: Send + Sync {
 
     /// See [`OwnedRows::commit`].
     async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError>;
+
+    /// See [`OwnedRows::commit_soon`].
+    async fn commit_soon(&self, batch: CommitBatch, done: Done) -> Result<(), StorageError>;
 
     /// See [`OwnedRows::begin_send`].
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
@@ -163,6 +169,24 @@ impl OwnedRows {
         self.backend.commit(batch).await
     }
 
+    /// As [`OwnedRows::commit`], for what need not be on the disk before its caller goes on: it answers when the batch has its
+    /// place after all earlier ones. The batch joins a commit of the next moment, and waits while nothing can be written. Then
+    /// `done` is called, for one batch after the other. Reads of messages and sends wait for it, so they show it. A process
+    /// that ends before loses it.
+    ///
+    /// # Errors
+    /// When it has no place, see [`OwnedRows`]; then `done` is not called. What happens later is told to `done`.
+    pub async fn commit_soon(
+        &self,
+        batch: CommitBatch,
+        done: impl FnOnce(Result<CommitOutcome, StorageError>) + Send + 'static,
+    ) -> Result<(), StorageError> {
+        for change in &batch.changes {
+            self.change_concerns(change)?;
+        }
+        self.backend.commit_soon(batch, Box::new(done)).await
+    }
+
     /// Stores a send before anything of it leaves, unless its idempotency key is taken. A send moves on with
     /// [`crate::Change::Send`].
     ///
@@ -188,6 +212,8 @@ impl OwnedRows {
                 self.concerns(&target.session)?;
                 events
             }
+            // Its events are made, and looked at, when it is stored.
+            Change::Receipt { target, .. } => return self.concerns(&target.session),
             Change::Send { .. } => return Ok(()),
             Change::Status { events, .. } | Change::Events(events) => events,
         };

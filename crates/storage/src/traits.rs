@@ -157,6 +157,9 @@ pub trait SendRows: Send + Sync {
         idempotency_key: &str,
     ) -> Result<Option<SendRow>, StorageError>;
 
+    /// One send by its stanza id.
+    async fn send_by_id(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError>;
+
     /// Sends of a session that are neither acked nor failed, in the order they were accepted.
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError>;
 }

@@ -143,7 +143,8 @@ impl ProtocolStore for SqliteBackend {
     }
 
     async fn store_pending_inbound(&self, chat: &str, sender: &str, id: &str, message: &[u8]) -> Result<()> {
-        self.put_pending(&[PendingInboundRow { chat, sender, id, message }]).await
+        self.put_pending(&[PendingInboundRow { chat, sender, id, message }]);
+        Ok(())
     }
 
     async fn get_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
@@ -151,7 +152,8 @@ impl ProtocolStore for SqliteBackend {
     }
 
     async fn delete_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
-        self.forget_pending(&[PendingInboundKey { chat, sender, id }]).await
+        self.forget_pending(&[PendingInboundKey { chat, sender, id }]);
+        Ok(())
     }
 
     async fn delete_expired_pending_inbound(&self, cutoff_timestamp: i64) -> Result<u32> {
@@ -159,10 +161,12 @@ impl ProtocolStore for SqliteBackend {
     }
 
     async fn store_pending_inbound_batch(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
-        self.put_pending(rows).await
+        self.put_pending(rows);
+        Ok(())
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
-        self.forget_pending(keys).await
+        self.forget_pending(keys);
+        Ok(())
     }
 }

@@ -8,17 +8,23 @@ mod request;
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::error::SqliteError;
 use super::faults::Faults;
-use request::{Call, Pending};
+use super::parked::Parked;
+pub(super) use request::{Answer, Call};
+use request::Pending;
 
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;
+/// How long a call that can wait waits for a commit that others need. Longer than the client's own pause before it writes
+/// the ratchets of what it sent or received (25 ms, `signal_flush.rs` of whatsapp-rust 0.7.0), so that it joins that commit.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(super) enum Kind {
     Read,
     /// It writes.
     Write,
+    /// It writes, and its caller can wait: it joins the next commit, or gets one of its own after [`PATIENCE`].
+    Patient,
 }
 
 /// The way to a store's one connection.
@@ -34,22 +42,40 @@ pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
     store: Mutex<batch::Store>,
-    waiting: Mutex<Waiting>,
+    waiting: Arc<Mutex<Waiting>>,
+    parked: Arc<Parked>,
     faults: Arc<dyn Faults>,
 }
 
 #[derive(Default)]
 struct Waiting {
     calls: Vec<Box<dyn Call>>,
-    /// Whether somebody works on them.
+    /// Those that wait for a commit of others.
+    patient: Vec<Box<dyn Call>>,
+    /// Whether somebody ends their patience.
+    timed: bool,
+    /// Whether somebody works on the calls.
     served: bool,
 }
 
+impl Waiting {
+    /// What is done together now. A commit takes along those that wait for one.
+    fn take(&mut self, parked: &Parked) -> Vec<Box<dyn Call>> {
+        let count = self.calls.len().min(BATCH);
+        let calls: Vec<_> = self.calls.drain(..count).collect();
+        if calls.iter().all(|call| call.is_abandoned() || call.kind() == Kind::Read) {
+            return calls;
+        }
+        parked.take().into_iter().chain(mem::take(&mut self.patient)).chain(calls).collect()
+    }
+}
+
 impl Queue {
-    pub(super) fn new(connection: Connection, faults: Arc<dyn Faults>) -> Self {
+    pub(super) fn new(connection: Connection, parked: Arc<Parked>, faults: Arc<dyn Faults>) -> Self {
         Self(Arc::new(Shared {
             store: Mutex::new(batch::Store { connection, failed: None }),
-            waiting: Mutex::new(Waiting::default()),
+            waiting: Arc::default(),
+            parked,
             faults,
         }))
     }
@@ -67,17 +93,57 @@ impl Queue {
     {
         let (reply, answer) = oneshot::channel();
         let call = Box::new(Pending { kind, operation, work, result: None, reply });
-        let first = {
-            let mut waiting = lock(&self.0.waiting);
-            waiting.calls.push(call);
-            !mem::replace(&mut waiting.served, true)
-        };
-        if first {
-            let serving = Serving(Some(Arc::clone(&self.0)));
-            tokio::task::spawn_blocking(move || serving.run());
+        if kind == Kind::Patient {
+            self.wait_for_others(call);
+        } else {
+            let first = {
+                let mut waiting = lock(&self.0.waiting);
+                waiting.calls.push(call);
+                !mem::replace(&mut waiting.served, true)
+            };
+            if first {
+                serve(Arc::clone(&self.0));
+            }
         }
         answer.await.map_err(|_| SqliteError::Ended)?
     }
+
+    fn wait_for_others(&self, call: Box<dyn Call>) {
+        let timed = {
+            let mut waiting = lock(&self.0.waiting);
+            waiting.patient.push(call);
+            mem::replace(&mut waiting.timed, true)
+        };
+        if !timed {
+            let (shared, waiting) = (Arc::downgrade(&self.0), Arc::clone(&self.0.waiting));
+            tokio::spawn(async move {
+                tokio::time::sleep(PATIENCE).await;
+                end_patience(&shared, &waiting);
+            });
+        }
+    }
+}
+
+/// Gives those that waited long enough a commit of their own.
+fn end_patience(shared: &Weak<Shared>, waiting: &Mutex<Waiting>) {
+    let mut waiting = lock(waiting);
+    waiting.timed = false;
+    waiting.patient.retain(|call| !call.is_abandoned());
+    // Their callers hold the store and are not answered yet, so the handle that is taken here is not its last.
+    if waiting.patient.is_empty() {
+        return;
+    }
+    let Some(shared) = shared.upgrade() else { return };
+    let patient = mem::take(&mut waiting.patient);
+    waiting.calls.extend(patient);
+    if !mem::replace(&mut waiting.served, true) {
+        serve(shared);
+    }
+}
+
+fn serve(shared: Arc<Shared>) {
+    let serving = Serving(Some(shared));
+    tokio::task::spawn_blocking(move || serving.run());
 }
 
 /// The one who works on the queue.
@@ -86,10 +152,7 @@ struct Serving(Option<Arc<Shared>>);
 impl Serving {
     fn run(mut self) {
         while let Some(shared) = &self.0 {
-            let mut waiting = lock(&shared.waiting);
-            let count = waiting.calls.len().min(BATCH);
-            let calls = waiting.calls.drain(..count).collect();
-            drop(waiting);
+            let calls = lock(&shared.waiting).take(&shared.parked);
             // Of a panic only its own batch hears, whose callers find their answers gone.
             let work = || batch::run(&mut lock(&shared.store), &*shared.faults, calls);
             let answers = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
@@ -116,7 +179,7 @@ impl Drop for Serving {
         if let Some(shared) = self.0.take() {
             let mut waiting = lock(&shared.waiting);
             waiting.served = false;
-            let calls = mem::take(&mut waiting.calls);
+            let calls = (mem::take(&mut waiting.calls), mem::take(&mut waiting.patient));
             drop(waiting);
             drop(calls);
         }

@@ -25,7 +25,8 @@ impl MsgSecretStore for SqliteBackend {
             return Ok(0);
         }
         let now = time::now_secs();
-        self.write("store secrets of messages", move |connection| {
+        // The client keeps them in a buffer of its own until this is answered, and looks there first.
+        self.write_patiently("store secrets of messages", move |connection| {
             let mut stored = 0;
             for entry in &entries {
                 let key = (&*entry.chat, &*entry.sender, &*entry.msg_id);

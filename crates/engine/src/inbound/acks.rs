@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use wakeeper_model::{Ack, MessageId};
-use wakeeper_storage::{Change, MessageRef};
+use wakeeper_storage::{Change, MessageRef, MessageRow, NewEvent};
 use wakeeper_waha::EventName;
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::events::Receipt;
@@ -110,47 +110,47 @@ async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
     }
 }
 
+/// Stores receipts, soon: WhatsApp does not send them again, so they wait for room on the disk.
 async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken) {
-    let mut changes = Vec::with_capacity(receipts.len());
-    for receipt in receipts {
-        match change(inbox, receipt).await {
-            Ok(change) => changes.extend(change),
-            Err(error) => tracing::error!(session = %inbox.state.name(), %error, "a receipt was not stored"),
-        }
-    }
+    let changes: Vec<Change> = receipts.into_iter().map(|receipt| change(inbox, receipt)).collect();
     if changes.is_empty() {
         return;
     }
-    // WhatsApp does not send these again: they wait here for room on the disk.
-    while let Err(error) = inbox.journal.commit(changes.clone()).await {
-        if error.disk_cause().is_none() || !room(inbox, gone).await {
-            tracing::error!(session = %inbox.state.name(), %error, "receipts were not stored");
-            return;
-        }
+    let stored = tokio::select! {
+        biased;
+        stored = inbox.journal.commit_soon(changes) => stored,
+        // They have their place, and are stored if there is room before the end.
+        () = gone.cancelled() => return,
+    };
+    if let Err(error) = stored {
+        tracing::error!(session = %inbox.state.name(), %error, "receipts were not stored");
     }
 }
 
-async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wakeeper_storage::StorageError> {
-    let session = inbox.state.name();
+fn change(inbox: &Inbox, receipt: Receipted) -> Change {
     let target = MessageRef {
-        session: session.as_str().to_owned(),
+        session: inbox.state.name().as_str().to_owned(),
         id: receipt.id.clone(),
         from_me: Some(true),
         chat: None,
     };
-    let Some(row) = inbox.journal.storage().message(&target).await? else { return Ok(None) };
-    if row.ack >= i32::from(receipt.ack.number()) {
-        return Ok(None);
-    }
-    let Ok(chat) = row.chat.parse() else { return Ok(None) };
+    let ack = i32::from(receipt.ack.number());
+    let inbox = inbox.clone();
+    Change::Receipt { target, ack, tell: Arc::new(move |row| events(&inbox, &receipt, row)) }
+}
+
+/// What a receipt tells of a message.
+fn events(inbox: &Inbox, receipt: &Receipted, row: &MessageRow) -> Vec<NewEvent> {
+    // Reactions, edits and deletions are delivered too, but have no acknowledgement of their own to show.
+    let Some(chat) = row.chat.parse().ok().filter(|_| !row.hidden) else { return Vec::new() };
     let facts = Facts {
         id: MessageId {
             from_me: true,
             chat,
-            stanza_id: receipt.id,
+            stanza_id: receipt.id.clone(),
             participant: row.participant.parse().ok(),
         },
-        wire: row.wire,
+        wire: row.wire.clone(),
         me: inbox.state.own_id(),
         timestamp_s: receipt.timestamp_s,
         ack: receipt.ack,
@@ -158,15 +158,7 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
         push_name: None,
         media_url: None,
     };
-    // Reactions, edits and deletions are delivered too, but have no acknowledgement of their own to show.
-    let events = if row.hidden {
-        Vec::new()
-    } else {
-        inbox
-            .journal
-            .event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts).into())
-            .into_iter()
-            .collect()
-    };
-    Ok(Some(Change::Ack { target, ack: i32::from(receipt.ack.number()), events }))
+    let payload = ack_payload(&facts).into();
+    let event = inbox.journal.event(inbox.state.name(), &row.chat, EventName::MessageAck, &payload);
+    event.into_iter().collect()
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use wakeeper_storage::MessageRef;
+use wakeeper_storage::{MessageRef, SendRow, SendState};
 use whatsapp_rust::wacore_binary::JidExt;
 use whatsapp_rust::wacore_binary::builder::NodeBuilder;
 use whatsapp_rust::{Client, Jid, async_trait};
 
+use crate::address::{self, Address};
 use crate::journal::Journal;
+use crate::life::client::KEEP_SENT;
 use crate::life::state::SessionState;
 use crate::life::store::Ledger;
 
@@ -47,6 +49,18 @@ impl Ledger for Again {
         self.state.repeats().contains(group)
     }
 
+    fn keeps_sent(&self, id: &str, message: &[u8]) -> bool {
+        self.state.handed_over().keeps(id, message)
+    }
+
+    async fn sent(&self, chat: &str, id: &str) -> Result<Option<Vec<u8>>, String> {
+        let session = self.state.name().as_str();
+        let send = self.journal.storage().send_by_id(session, id).await.map_err(|error| error.to_string())?;
+        let Some(send) = send.filter(|send| self.is_kept(send)) else { return Ok(None) };
+        // Whoever asks names the chat by one of its two names, and gets what was sent to that chat alone.
+        Ok(self.names(chat).await?.contains(&send.chat).then_some(send.proto))
+    }
+
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
         let Some(client) = self.state.client() else { return };
         tracing::warn!(session = %self.state.name(), id, count,
@@ -58,6 +72,24 @@ impl Ledger for Again {
 }
 
 impl Again {
+    /// As long as the client keeps what it stores by itself; what WhatsApp refused, nobody has to ask for.
+    fn is_kept(&self, send: &SendRow) -> bool {
+        let age_ms = self.state.clock().now_ms().saturating_sub(send.created_ms);
+        send.state != SendState::Failed
+            && u128::try_from(age_ms).is_ok_and(|age_ms| age_ms < KEEP_SENT.as_millis())
+    }
+
+    /// Both names of a chat, as rows have them.
+    async fn names(&self, chat: &str) -> Result<Vec<String>, String> {
+        let jid: Jid = chat.parse().map_err(|_| format!("{chat} is no address"))?;
+        let address = match self.state.client() {
+            Some(client) => address::resolve(&client, &jid, None).await,
+            None => address::chat_id(&jid).map(|id| Address { id, alt: None }),
+        };
+        let names = address.into_iter().flat_map(|address| std::iter::once(address.id).chain(address.alt));
+        Ok(names.map(|name| name.as_str().to_owned()).collect())
+    }
+
     fn is_own(&self, name: &str) -> bool {
         let user = |name: &str| name.split(['@', ':']).next().map(str::to_owned);
         let Some(me) = self.state.me() else { return false };

@@ -37,7 +37,7 @@ pub(crate) struct ClientSetup {
 
 /// How long the client keeps what it sent, for devices that ask for it once more. Its own default is two hours; a phone that
 /// was off over night asks later.
-const KEEP_SENT: Duration = Duration::from_hours(24);
+pub(crate) const KEEP_SENT: Duration = Duration::from_hours(24);
 
 /// A client ready to run.
 pub(crate) async fn build(

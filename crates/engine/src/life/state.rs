@@ -21,6 +21,7 @@ use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::outbound::handed_over::HandedOver;
 use crate::outbound::repeats::Repeats;
 use crate::outbound::retry_requests::RetryRequests;
 
@@ -85,6 +86,7 @@ pub(crate) struct SessionState {
     chains: Arc<Chains>,
     retry_requests: RetryRequests,
     repeats: Repeats,
+    handed_over: HandedOver,
     server_witness: ServerWitness,
     asked_again: Remembered,
     passed_over: Remembered,
@@ -117,6 +119,7 @@ impl SessionState {
             chains: Arc::default(),
             retry_requests: RetryRequests::default(),
             repeats: Repeats::default(),
+            handed_over: HandedOver::default(),
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
@@ -178,6 +181,11 @@ impl SessionState {
     /// Groups to which a send is repeated.
     pub(crate) fn repeats(&self) -> &Repeats {
         &self.repeats
+    }
+
+    /// Sends that are with the client.
+    pub(crate) fn handed_over(&self) -> &HandedOver {
+        &self.handed_over
     }
 
     /// Where the sending chains stand.

@@ -68,7 +68,7 @@ impl Outbound {
         }
     }
 
-    /// The server has it: stores the message, its events and the answer in one go.
+    /// The server has it: message, events and the end of the send are stored in one go, soon.
     pub(super) async fn acknowledged(
         &self,
         client: &Client,
@@ -93,8 +93,9 @@ impl Outbound {
             now_ms,
         });
         // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
-        // row still says that it was accepted, so a process that dies here goes on with it under the same id.
-        self.journal.commit_patiently(changes).await?;
+        // row still says that it was accepted, so a process that dies here goes on with it under the same id. That is why the
+        // caller need not wait for the disk either: what is told is that WhatsApp has it.
+        self.journal.commit_soon(changes).await?;
         self.state.note(|evidence, now| evidence.acknowledged = Some(now));
         Ok(payload)
     }

@@ -85,9 +85,10 @@ impl Outbound {
             }
             turn = Turn::Repeat;
             let acknowledged = self.inflight.attempt(id);
+            let handing = self.state.handed_over().begin(id, prepared.proto());
             let options = SendOptions::default().with_message_id(id);
             match client.send_message_with_options(to.clone(), prepared.message.clone(), options).await {
-                Ok(_) => {}
+                Ok(_) => drop(handing),
                 Err(error) => {
                     self.after_error(&client, &error, id, &mut failures).await?;
                     continue;

@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::sends::send;
 use super::{all_events, event, lane_of, message, own};
 use crate::{
-    Change, CommitBatch, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Storage, WireKey,
+    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent,
+    SendState, Storage, StorageError, Tell, WireKey,
 };
 
 fn target(id: &str) -> MessageRef {
@@ -95,6 +97,61 @@ pub(crate) async fn acks_only_rise(storage: Arc<dyn Storage>) {
     assert_eq!(own(&storage, "default").await.rows().commit(refused.into()).await.unwrap().applied, [true]);
     let unknown = Change::Ack { target: target("M9"), ack: 1, events: vec![event("c", "a9", &[])] };
     assert_eq!(own(&storage, "default").await.rows().commit(unknown.into()).await.unwrap().applied, [false]);
+}
+
+pub(crate) async fn receipts_tell_of_their_message(storage: Arc<dyn Storage>) {
+    let owner = own(&storage, "default").await;
+    let rows = owner.rows();
+    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M1") }, "e1").into()).await.unwrap();
+    let receipt = |id: &str, ack: i32, session: &'static str| -> CommitBatch {
+        let tell: Tell = Arc::new(move |row: &MessageRow| {
+            let told = event(&row.chat, &format!("{} {} to {ack}", row.id, row.ack), &["hook"]);
+            vec![NewEvent { session: session.to_owned(), ..told }]
+        });
+        Change::Receipt { target: target(id), ack, tell }.into()
+    };
+    for (ack, rises) in [(3, true), (2, false), (3, false), (4, true)] {
+        let outcome = rows.commit(receipt("M1", ack, "default")).await.unwrap();
+        assert_eq!((outcome.applied, outcome.lanes.len()), (vec![rises], usize::from(rises)), "ack {ack}");
+    }
+    assert_eq!(rows.commit(receipt("M9", 3, "default")).await.unwrap().applied, [false]);
+    let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
+    assert_eq!(ids, ["e1", "M1 1 to 3", "M1 3 to 4"]);
+    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M2") }, "e2").into()).await.unwrap();
+    assert!(rows.commit(receipt("M2", 2, "other")).await.is_err(), "an event of another session");
+    assert_eq!(storage.message(&target("M2")).await.unwrap().unwrap().ack, 1, "nothing of it is stored");
+}
+
+pub(crate) async fn what_is_stored_soon_is_read_at_once(storage: Arc<dyn Storage>) {
+    let owner = own(&storage, "default").await;
+    let rows = owner.rows();
+    let (heard, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+    let done = || {
+        let heard = heard.clone();
+        move |outcome: Result<CommitOutcome, StorageError>| heard.send(outcome).unwrap()
+    };
+    rows.begin_send(send(Some("k"), "M1")).await.unwrap();
+    let sent = arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M1") }, "e1");
+    let acked =
+        Change::Send { message_id: "M1".to_owned(), state: SendState::Acked, error: None, now_ms: 7 };
+    rows.commit_soon(vec![sent, acked].into(), done()).await.unwrap();
+    assert_eq!(storage.send_by_key("default", "k").await.unwrap().unwrap().state, SendState::Acked);
+    for (id, ack) in [("e2", 2), ("e3", 3)] {
+        let raised = Change::Ack { target: target("M1"), ack, events: vec![event("c", id, &[])] };
+        rows.commit_soon(raised.into(), done()).await.unwrap();
+    }
+    assert_eq!(storage.message(&target("M1")).await.unwrap().unwrap().ack, 3);
+    for id in ["e1", "e2", "e3"] {
+        let events = outcomes.recv().await.unwrap().unwrap().events;
+        assert_eq!(events.iter().map(|event| &event.id).collect::<Vec<_>>(), [id], "one after the other");
+    }
+    let again = arrives(message("c", "M3"), "e4");
+    rows.commit_soon(again.clone().into(), done()).await.unwrap();
+    drop(owner);
+    assert!(storage.message(&target("M3")).await.unwrap().is_none());
+    assert!(matches!(outcomes.recv().await.unwrap(), Err(StorageError::NotOwner { .. })));
+    rows.commit_soon(again.into(), done()).await.unwrap();
+    assert!(matches!(outcomes.recv().await.unwrap(), Err(StorageError::NotOwner { .. })));
 }
 
 pub(crate) async fn edits_and_revokes_change_what_is_stored(storage: Arc<dyn Storage>) {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{message, own};
 use crate::{Change, MessageRow, Retention, SendBegun, SendRow, SendState, Storage};
 
-fn send(key: Option<&str>, message_id: &str) -> SendRow {
+pub(super) fn send(key: Option<&str>, message_id: &str) -> SendRow {
     SendRow {
         session: "default".to_owned(),
         idempotency_key: key.map(str::to_owned),
@@ -26,6 +26,9 @@ pub(crate) async fn a_key_is_taken_once(storage: Arc<dyn Storage>) {
             == SendBegun::Existing(first)
     );
     assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 1);
+    assert_eq!(storage.send_by_id("default", "M1").await.unwrap().unwrap().proto, [1, 2, 3]);
+    assert!(storage.send_by_id("default", "M2").await.unwrap().is_none());
+    assert!(storage.send_by_id("other", "M1").await.unwrap().is_none());
     let elsewhere = SendRow { session: "other".to_owned(), ..send(Some("k"), "M1") };
     assert!(own(&storage, "other").await.rows().begin_send(elsewhere).await.unwrap() == SendBegun::New);
     assert!(

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::{EventRow, LaneKey, NewEvent, SendState, StoredStatus};
 
@@ -145,6 +146,9 @@ pub enum MessageUpdate {
     },
 }
 
+/// Makes events of a message's row, in the transaction that changes it. It must not wait for anything.
+pub type Tell = Arc<dyn Fn(&MessageRow) -> Vec<NewEvent> + Send + Sync>;
+
 /// One thing that happened, with the events that tell of it.
 #[derive(Clone)]
 pub enum Change {
@@ -165,6 +169,16 @@ pub enum Change {
         ack: i32,
         /// The events, if it rose.
         events: Vec<NewEvent>,
+    },
+    /// A receipt whose events tell of the message as it is when the receipt is stored. Acks only rise; when the message is
+    /// unknown or already there the change is skipped.
+    Receipt {
+        /// The message.
+        target: MessageRef,
+        /// The new level (see [`MessageRow::ack`]).
+        ack: i32,
+        /// Makes the events of the message's row, before the ack is raised.
+        tell: Tell,
     },
     /// A send moved on. Skipped when the send is unknown.
     Send {

@@ -2,10 +2,10 @@
 
 use sqlx::{SqliteConnection, query};
 
-use super::{send_rows, session_ids, session_rows};
+use super::{message_rows, send_rows, session_ids, session_rows};
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
-    SecondName,
+    SecondName, Tell,
 };
 
 pub(super) async fn apply(
@@ -13,7 +13,7 @@ pub(super) async fn apply(
     session: &str,
     batch: CommitBatch,
 ) -> Result<CommitOutcome, sqlx::Error> {
-    let session = session_ids::of(connection, session).await?;
+    let session = Session { id: session_ids::of(connection, session).await?, name: session };
     let mut outcome = CommitOutcome::default();
     let mut created = Vec::new();
     for change in batch.changes {
@@ -24,41 +24,49 @@ pub(super) async fn apply(
     if created.is_empty() {
         return Ok(outcome);
     }
-    let first = session_ids::next_event(connection, session).await?;
+    let first = session_ids::next_event(connection, session.id).await?;
     for (number, event) in (first..).zip(created) {
-        insert_event(connection, (session, number), event, &mut outcome).await?;
+        insert_event(connection, (session.id, number), event, &mut outcome).await?;
     }
     Ok(outcome)
+}
+
+/// The session whose batch it is.
+#[derive(Clone, Copy)]
+struct Session<'s> {
+    id: i64,
+    name: &'s str,
 }
 
 /// Answers whether the change was applied, and the events to be created because of it.
 async fn apply_change(
     connection: &mut SqliteConnection,
-    session: i64,
+    session: Session<'_>,
     change: Change,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     match change {
         Change::Message { row, updates, events } => {
-            if !insert_message(connection, session, *row).await? {
+            if !insert_message(connection, session.id, *row).await? {
                 return Ok((false, Vec::new()));
             }
             for update in updates {
-                update_message(connection, session, update).await?;
+                update_message(connection, session.id, update).await?;
             }
             Ok((true, events))
         }
         Change::Ack { target, ack, events } => {
-            let raised = raise_ack(connection, session, &target, ack).await?;
+            let raised = raise_ack(connection, session.id, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
+        Change::Receipt { target, ack, tell } => receipt(connection, session, &target, ack, &tell).await,
         Change::Send { message_id, state, error, now_ms } => {
             let error = error.as_deref();
-            let known = send_rows::update(connection, session, &message_id, state, error, now_ms).await?;
+            let known = send_rows::update(connection, session.id, &message_id, state, error, now_ms).await?;
             Ok((known, Vec::new()))
         }
         // Of a session that has no row there is something to tell all the same.
         Change::Status { status, events } => {
-            Ok((session_rows::set_status(connection, session, &status).await?, events))
+            Ok((session_rows::set_status(connection, session.id, &status).await?, events))
         }
         Change::Events(events) => Ok((true, events)),
     }
@@ -166,6 +174,32 @@ async fn raise_ack(
     .execute(connection)
     .await?;
     Ok(raised.rows_affected() > 0)
+}
+
+/// Raises an ack; its events are made of the row as it was before.
+async fn receipt(
+    connection: &mut SqliteConnection,
+    session: Session<'_>,
+    target: &MessageRef,
+    ack: i32,
+    tell: &Tell,
+) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
+    let row = match message_rows::one(target).fetch_optional(&mut *connection).await {
+        Err(error @ sqlx::Error::Decode(_)) => {
+            tracing::error!(%error, "a receipt for a damaged message was not stored");
+            return Ok((false, Vec::new()));
+        }
+        found => found?,
+    };
+    let Some(row) = row else { return Ok((false, Vec::new())) };
+    if !raise_ack(connection, session.id, target, ack).await? {
+        return Ok((false, Vec::new()));
+    }
+    let events = tell(&row);
+    if events.iter().any(|event| event.session != session.name) {
+        return Err(sqlx::Error::Protocol("an event names another session than its message".to_owned()));
+    }
+    Ok((true, events))
 }
 
 async fn insert_event(

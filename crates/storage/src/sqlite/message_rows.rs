@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use sqlx::{QueryBuilder, Row, Sqlite, query, sqlite::SqliteRow};
+use sqlx::query::Map;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, query};
 
 use super::{SqliteStorage, damaged};
 use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, StorageError, WireKey};
@@ -7,23 +9,12 @@ use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, Storag
 #[async_trait]
 impl MessageRows for SqliteStorage {
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
-        query(
-            "SELECT *, $1 AS session_name FROM messages
-             WHERE session = (SELECT sessions.id FROM sessions WHERE name = $1) AND id = $2
-                 AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
-             ORDER BY seq LIMIT 1",
-        )
-        .bind(&target.session)
-        .bind(&target.id)
-        .bind(target.from_me)
-        .bind(&target.chat)
-        .try_map(damaged::named(&MESSAGE, read))
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(StorageError::during("reading a message"))
+        self.settled().await;
+        one(target).fetch_optional(&self.readers).await.map_err(StorageError::during("reading a message"))
     }
 
     async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
+        self.settled().await;
         page(session, &query)
             .build()
             .try_map(damaged::named(&MESSAGE, read))
@@ -31,6 +22,23 @@ impl MessageRows for SqliteStorage {
             .await
             .map_err(StorageError::during("reading messages"))
     }
+}
+
+/// The message that `target` names, the first of several.
+pub(super) fn one(
+    target: &MessageRef,
+) -> Map<'_, Sqlite, impl FnMut(SqliteRow) -> Result<MessageRow, sqlx::Error> + Send, SqliteArguments> {
+    query(
+        "SELECT *, $1 AS session_name FROM messages
+         WHERE session = (SELECT sessions.id FROM sessions WHERE name = $1) AND id = $2
+             AND ($3 IS NULL OR from_me = $3) AND ($4 IS NULL OR chat = $4)
+         ORDER BY seq LIMIT 1",
+    )
+    .bind(&target.session)
+    .bind(&target.id)
+    .bind(target.from_me)
+    .bind(&target.chat)
+    .try_map(damaged::named(&MESSAGE, read))
 }
 
 fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {

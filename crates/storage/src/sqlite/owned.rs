@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::writer::Writer;
 use super::{account_rows, commit, generation_rows, send_rows, session_rows};
-use crate::ownership::OwnedWrites;
+use crate::ownership::{Done, OwnedWrites};
 use crate::{
     AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, Ownership, SendBegun, SendRow,
     SessionRow, StorageError,
@@ -148,6 +148,21 @@ impl OwnedWrites for Owned {
             Box::pin(commit::apply(connection, session, batch))
         })
         .await
+    }
+
+    async fn commit_soon(&self, batch: CommitBatch, done: Done) -> Result<(), StorageError> {
+        let (claim, concerned) = (Arc::clone(&self.claim), Arc::clone(&self.claim));
+        self.writer
+            .write_soon(
+                "committing a batch",
+                move || claim.check(),
+                move |connection| {
+                    let (concerned, batch) = (Arc::clone(&concerned), batch.clone());
+                    Box::pin(async move { commit::apply(connection, &concerned.session, batch).await })
+                },
+                done,
+            )
+            .await
     }
 
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {

@@ -13,14 +13,38 @@ impl SendRows for SqliteStorage {
         session: &str,
         idempotency_key: &str,
     ) -> Result<Option<SendRow>, StorageError> {
-        by_key(session, idempotency_key)
-            .try_map(damaged::named(&SEND, read))
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(StorageError::during("reading a send by its key"))
+        let waits = !self.writer.is_settled();
+        let read = || async {
+            let found = by_key(session, idempotency_key).try_map(damaged::named(&SEND, read));
+            let found = found.fetch_optional(&self.readers).await;
+            found.map_err(StorageError::during("reading a send by its key"))
+        };
+        match read().await? {
+            // What waits for a commit may say that it is done. A key that is not there waits for none: see `begin`.
+            Some(send) if send.state == SendState::Accepted && waits => {
+                self.settled().await;
+                read().await
+            }
+            found => Ok(found),
+        }
+    }
+
+    async fn send_by_id(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
+        self.settled().await;
+        query(
+            "SELECT *, $1 AS session_name FROM sends
+             WHERE session = (SELECT id FROM sessions WHERE name = $1) AND message_id = $2",
+        )
+        .bind(session)
+        .bind(message_id)
+        .try_map(damaged::named(&SEND, read))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(StorageError::during("reading a send"))
     }
 
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
+        self.settled().await;
         query(
             "SELECT *, $1 AS session_name FROM sends
              WHERE session = (SELECT id FROM sessions WHERE name = $1) AND state < 2 ORDER BY seq",

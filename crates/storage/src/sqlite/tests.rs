@@ -1,4 +1,5 @@
 mod rows_written;
+mod soon;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;

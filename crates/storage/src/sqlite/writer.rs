@@ -1,10 +1,16 @@
 //! The one writer. Requests that arrive while a transaction is being synced are written together in
 //! the next one, so that many callers share one disk sync; each is answered only after it.
 //!
+//! A request whose caller went on waits a moment for others, and joins the first of them. Who reads what it writes waits for
+//! it: see [`Writer::settle`].
+//!
 //! When the disk fails a group, all requests in it fail, the connection is thrown away, and later requests are refused
-//! until a write succeeds on a new one: see [`Home`].
+//! until a write succeeds on a new one: see [`Home`]. Those whose callers went on are kept, and come first then.
+
+mod request;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::home::Home;
+use self::request::{Patient, Pending, Request, Unsettled};
 use crate::StorageError;
 use crate::disk::DiskTrouble;
 
@@ -23,80 +30,27 @@ const GROUP: usize = 256;
 /// Requests waiting at most; more callers wait to be let in.
 const QUEUE: usize = 1024;
 
-/// A request in the queue, its result type hidden.
-trait Request: Send {
-    /// Runs the work and keeps its result; `false` when it failed by itself, an error when the disk did: then
-    /// nothing of the transaction can be trusted.
-    fn run<'c>(
-        &'c mut self,
-        connection: &'c mut SqliteConnection,
-    ) -> BoxFuture<'c, Result<bool, StorageError>>;
-
-    /// Answers the caller: with what the work said when the transaction was committed, else with `failure`.
-    fn answer(self: Box<Self>, failure: Option<StorageError>);
-}
-
-/// Says, when a request's turn has come, whether its caller may still write.
-type Permission = Box<dyn Fn() -> Result<(), StorageError> + Send>;
-
-struct Pending<T, F> {
-    operation: &'static str,
-    permission: Permission,
-    work: Option<F>,
-    result: Option<Result<T, StorageError>>,
-    reply: oneshot::Sender<Result<T, StorageError>>,
-}
-
-impl<T, F> Request for Pending<T, F>
-where
-    T: Send,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
-{
-    fn run<'c>(
-        &'c mut self,
-        connection: &'c mut SqliteConnection,
-    ) -> BoxFuture<'c, Result<bool, StorageError>> {
-        Box::pin(async move {
-            let Some(work) = self.work.take() else { return Ok(false) };
-            if let Err(refused) = (self.permission)() {
-                self.result = Some(Err(refused));
-                return Ok(false);
-            }
-            let result = work(connection).await.map_err(StorageError::during(self.operation));
-            if let Err(error) = &result
-                && error.disk_cause().is_some()
-            {
-                return Err(error.clone());
-            }
-            let succeeded = result.is_ok();
-            self.result = Some(result);
-            Ok(succeeded)
-        })
-    }
-
-    fn answer(self: Box<Self>, failure: Option<StorageError>) {
-        let answer = match (self.result, failure) {
-            (Some(Err(own)), _) => Err(own),
-            (_, Some(failure)) => Err(failure),
-            (Some(Ok(value)), None) => Ok(value),
-            (None, None) => Err(StorageError::Closed),
-        };
-        // A caller that went away does not want to know.
-        let _ = self.reply.send(answer);
-    }
-}
+/// How long a request whose caller went on waits for others.
+const WINDOW: Duration = Duration::from_millis(25);
 
 /// Hands writes to the writer's task.
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Request>>>>,
     task: Mutex<Option<JoinHandle<()>>>,
     disk: watch::Receiver<Option<Arc<DiskTrouble>>>,
+    /// Requests whose callers went on, that are not answered yet.
+    unsettled: Arc<AtomicUsize>,
 }
 
 impl Writer {
     /// A writer that never writes.
     pub(super) fn closed() -> Self {
-        Self { queue: Mutex::new(None), task: Mutex::new(None), disk: watch::Sender::new(None).subscribe() }
+        Self {
+            queue: Mutex::new(None),
+            task: Mutex::new(None),
+            disk: watch::Sender::new(None).subscribe(),
+            unsettled: Arc::default(),
+        }
     }
 
     /// Starts the task that owns the writing connection.
@@ -104,7 +58,8 @@ impl Writer {
         let (queue, requests) = mpsc::channel(QUEUE);
         let disk = home.disk();
         let task = tokio::spawn(write_groups(connection, home, requests));
-        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), disk }
+        let (queue, task) = (Mutex::new(Some(queue)), Mutex::new(Some(task)));
+        Self { queue, task, disk, unsettled: Arc::default() }
     }
 
     /// Why nothing can be written now.
@@ -142,6 +97,40 @@ impl Writer {
         answer.await.map_err(|_| StorageError::Closed)?
     }
 
+    /// Runs `work` in one of the next transactions, after all that was asked for before, if `permission` is given then;
+    /// `done` hears of it once it is on disk. Answers as soon as it has its place in the queue. While nothing can be written
+    /// it waits for that, so `work` may run more than once.
+    pub(super) async fn write_soon<T, F>(
+        &self,
+        operation: &'static str,
+        permission: impl Fn() -> Result<(), StorageError> + Send + 'static,
+        work: F,
+        done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
+    ) -> Result<(), StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+    {
+        let permission = Box::new(permission);
+        let unsettled = Unsettled::counted(&self.unsettled);
+        let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
+        let request = Patient { operation, permission, work, result: None, done, unsettled };
+        queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)
+    }
+
+    /// Whether nobody's request waits whose caller went on.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unsettled.load(Ordering::SeqCst) == 0
+    }
+
+    /// Waits for the requests whose callers went on before. While nothing can be written it does not wait.
+    pub(super) async fn settle(&self) {
+        if !self.is_settled() {
+            // What comes before it in the queue is written before it, or with it.
+            let _ = self.write("waiting for earlier writes", |_| Box::pin(async { Ok(()) })).await;
+        }
+    }
+
     /// Finishes what is queued and closes the connection, which folds the WAL into the database.
     pub(super) async fn close(&self) {
         self.queue.lock().await.take();
@@ -163,14 +152,33 @@ async fn write_groups(
     let mut connection = Some(connection);
     let mut group = Vec::with_capacity(GROUP);
     let mut next = Instant::now() + LOOK;
+    // When requests are written that wait for others.
+    let mut due = None;
     loop {
-        tokio::select! {
+        let open = tokio::select! {
             biased;
-            count = requests.recv_many(&mut group, GROUP) => match count {
-                0 => break,
-                _ => next = serve(&mut connection, &mut home, &mut group, next).await,
-            },
-            () = tokio::time::sleep_until(next) => next = look(&mut connection, &mut home).await,
+            count = requests.recv_many(&mut group, GROUP) => count > 0,
+            () = tokio::time::sleep_until(due.unwrap_or(next)), if due.is_some() => true,
+            () = tokio::time::sleep_until(next) => {
+                next = look(&mut connection, &mut home).await;
+                if due.is_none() && !group.is_empty() && home.trouble().is_none() {
+                    due = Some(Instant::now());
+                }
+                continue;
+            }
+        };
+        let can_wait = group.len() < GROUP && group.iter().all(|request| request.is_patient());
+        if open && can_wait && due.is_none_or(|due| Instant::now() < due) {
+            due.get_or_insert_with(|| Instant::now() + WINDOW);
+            continue;
+        }
+        due = None;
+        if !group.is_empty() {
+            next = serve(&mut connection, &mut home, &mut group, next).await;
+        }
+        if !open {
+            group.drain(..).for_each(|request| request.answer(Some(StorageError::Closed)));
+            break;
         }
     }
     if let Some(connection) = connection
@@ -180,21 +188,22 @@ async fn write_groups(
     }
 }
 
-/// Writes a group, or refuses it while nothing can be written. Answers when to look at the file next.
+/// Writes a group, or refuses it while nothing can be written: what waits for that stays in it. Answers when to look at the
+/// file next.
 async fn serve(
     connection: &mut Option<SqliteConnection>,
     home: &mut Home,
     group: &mut Vec<Box<dyn Request>>,
     next: Instant,
 ) -> Instant {
-    if let Some(trouble) = home.trouble() {
-        answer(group, Some(StorageError::Disk { trouble }));
+    if home.trouble().is_some() {
+        refuse(group, home);
         return next;
     }
     // Before anything is acknowledged because of this write: it must not go to a file that nobody will find.
     if let Err(trouble) = home.check() {
         let next = home.failed(trouble);
-        answer(group, home.trouble().map(|trouble| StorageError::Disk { trouble }));
+        refuse(group, home);
         return next;
     }
     let outcome = match connection.as_mut() {
@@ -218,8 +227,16 @@ async fn serve(
     if let Some(failed) = connection.take() {
         home.give_up(failed).await;
     }
-    answer(group, home.trouble().map(|trouble| StorageError::Disk { trouble }));
+    refuse(group, home);
     next
+}
+
+/// Answers those who wait for an answer. The others wait for the disk.
+fn refuse(group: &mut Vec<Box<dyn Request>>, home: &Home) {
+    let failure = home.trouble().map(|trouble| StorageError::Disk { trouble });
+    for request in group.extract_if(.., |request| !request.is_patient()) {
+        request.answer(failure.clone());
+    }
 }
 
 /// Looks whether the file is still there and, when nothing could be written, whether it can be now.

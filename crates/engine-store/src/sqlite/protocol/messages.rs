@@ -1,8 +1,11 @@
 //! Messages on their way: sent ones for devices that ask once more, and decrypted ones that wait to be stored for good.
 
+use std::sync::Arc;
+
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{PendingInboundKey, PendingInboundRow};
 
+use crate::sqlite::parked::Key;
 use crate::sqlite::statement::{bytes, execute, first};
 use crate::sqlite::{DEVICE, SqliteBackend};
 
@@ -35,51 +38,33 @@ impl SqliteBackend {
         .await
     }
 
-    pub(super) async fn put_pending(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
-        const PUT: &str = "REPLACE INTO pending_inbound_messages (chat, sender, id, message, device_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5)";
-        if rows.is_empty() {
-            return Ok(());
+    pub(super) fn put_pending(&self, rows: &[PendingInboundRow<'_>]) {
+        for row in rows {
+            self.parked.put(key(row.chat, row.sender, row.id), row.message.to_vec());
         }
-        let owned = |row: &PendingInboundRow<'_>| {
-            (row.chat.to_owned(), row.sender.to_owned(), row.id.to_owned(), row.message.to_vec())
-        };
-        let rows: Vec<_> = rows.iter().map(owned).collect();
-        self.write("store messages that came in", move |connection| {
-            for (chat, sender, id, message) in &rows {
-                execute(connection, PUT, (chat, sender, id, message, DEVICE))?;
-            }
-            Ok(())
-        })
-        .await
     }
 
+    /// Asked for duplicates only. It takes its turn among the writes, so that it sees what waited for a commit.
     pub(super) async fn pending(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
-        let (chat, sender, id) = (chat.to_owned(), sender.to_owned(), id.to_owned());
-        self.read("read a message that came in", move |connection| {
+        let wanted = key(chat, sender, id);
+        let parked = Arc::clone(&self.parked);
+        self.write("read a message that came in", move |connection| {
             let sql = "SELECT message FROM pending_inbound_messages \
                  WHERE chat = ?1 AND sender = ?2 AND id = ?3 AND device_id = ?4";
-            first(connection, sql, (&chat, &sender, &id, DEVICE), |row| bytes(row, 0))
+            let (chat, sender, id) = &wanted;
+            let found = first(connection, sql, (chat, sender, id, DEVICE), |row| bytes(row, 0))?;
+            if found.is_some() {
+                parked.found(wanted.clone());
+            }
+            Ok(found)
         })
         .await
     }
 
-    pub(super) async fn forget_pending(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
+    pub(super) fn forget_pending(&self, keys: &[PendingInboundKey<'_>]) {
+        for row in keys {
+            self.parked.delete(key(row.chat, row.sender, row.id));
         }
-        let owned =
-            |key: &PendingInboundKey<'_>| (key.chat.to_owned(), key.sender.to_owned(), key.id.to_owned());
-        let keys: Vec<_> = keys.iter().map(owned).collect();
-        self.write("delete messages that came in", move |connection| {
-            for (chat, sender, id) in &keys {
-                let sql = "DELETE FROM pending_inbound_messages \
-                     WHERE chat = ?1 AND sender = ?2 AND id = ?3 AND device_id = ?4";
-                execute(connection, sql, (chat, sender, id, DEVICE))?;
-            }
-            Ok(())
-        })
-        .await
     }
 
     pub(super) async fn expire_pending(&self, cutoff_s: i64) -> Result<u32> {
@@ -89,4 +74,8 @@ impl SqliteBackend {
         })
         .await
     }
+}
+
+fn key(chat: &str, sender: &str, id: &str) -> Key {
+    (chat.to_owned(), sender.to_owned(), id.to_owned())
 }

@@ -9,10 +9,10 @@ use super::Kind;
 use crate::sqlite::error::SqliteError;
 
 /// Tells a caller what became of its call.
-pub(super) type Answer = Box<dyn FnOnce() + Send>;
+pub(in crate::sqlite) type Answer = Box<dyn FnOnce() + Send>;
 
 /// A call that waits.
-pub(super) trait Call: Send {
+pub(in crate::sqlite) trait Call: Send {
     fn kind(&self) -> Kind;
 
     fn operation(&self) -> &'static str;

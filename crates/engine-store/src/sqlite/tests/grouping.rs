@@ -1,6 +1,8 @@
 //! What waits is committed together, and each caller hears of its own.
 
-use whatsapp_rust::wacore::store::traits::{DeviceStore, ProtocolStore, SignalStore};
+use whatsapp_rust::wacore::store::traits::{
+    DeviceStore, MsgSecretEntry, MsgSecretStore, ProtocolStore, SignalStore,
+};
 
 use super::*;
 
@@ -129,4 +131,87 @@ async fn the_schema_is_the_newest_of_the_clients_own_store() {
     let connection = Connection::open(&path).unwrap();
     let (count, newest) = open::migrations(&connection).unwrap().unwrap();
     assert_eq!((count, &*newest), open::MIGRATIONS, "see what the new migrations do, then change it here");
+}
+
+fn secret() -> Vec<MsgSecretEntry> {
+    let chat = "491701000002@s.whatsapp.net".parse().unwrap();
+    vec![MsgSecretEntry::new(&chat, &chat, "id", [7; 32], 0, 1)]
+}
+
+/// Messages that wait in the database for being stored for good.
+fn pending(path: &std::path::Path) -> i64 {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.query_row("SELECT COUNT(*) FROM pending_inbound_messages", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn what_can_wait_joins_a_commit_that_others_need() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    let mut secrets = Box::pin(store.put_msg_secrets(secret()));
+    begin(&mut secrets);
+    store.put_session("1", b"one").await.unwrap();
+    assert_eq!(secrets.await.unwrap(), 1);
+    assert_eq!(watch.rest(), [Event::Committing(2), Event::Committed(2)]);
+}
+
+#[tokio::test]
+async fn what_nobody_else_needs_a_commit_for_gets_its_own() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    assert_eq!(store.put_msg_secrets(secret()).await.unwrap(), 1);
+    assert_eq!(watch.rest(), [Event::Committing(1), Event::Committed(1)]);
+    let chat = "491701000002@s.whatsapp.net";
+    assert_eq!(store.get_msg_secret(chat, chat, "id").await.unwrap().unwrap(), [7; 32]);
+    // Its caller went away: nothing is written, and nobody keeps the database open for it.
+    let mut dropped = Box::pin(store.put_msg_secrets(secret()));
+    begin(&mut dropped);
+    drop(dropped);
+    drop(store);
+    assert!(!path.with_file_name(crate::SIDE_FILES[0]).exists());
+}
+
+#[tokio::test]
+async fn a_message_that_is_stored_before_any_commit_costs_none() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    store.delete_pending_inbound("chat", "sender", "id").await.unwrap();
+    assert_eq!(watch.rest(), []);
+    store.put_session("1", b"one").await.unwrap();
+    assert_eq!(watch.rest(), [Event::Committing(1), Event::Committed(1)], "the ratchet alone");
+    assert_eq!(pending(&path), 0);
+}
+
+#[tokio::test]
+async fn no_ratchet_is_written_without_the_messages_that_came_before_it() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    store.put_session("1", b"moved on").await.unwrap();
+    assert_eq!(watch.rest(), [Event::Committing(2), Event::Committed(2)]);
+    // As after a process that ended here: WhatsApp delivers it again, and it is a duplicate to Signal.
+    assert_eq!(pending(&path), 1);
+    let found = store.get_pending_inbound("chat", "sender", "id").await.unwrap();
+    assert_eq!(found.as_deref(), Some(&b"message"[..]));
+    store.delete_pending_inbound("chat", "sender", "id").await.unwrap();
+    assert_eq!(store.get_pending_inbound("chat", "sender", "id").await.unwrap(), None);
+    store.put_session("1", b"further").await.unwrap();
+    assert_eq!(pending(&path), 0);
+}
+
+#[tokio::test]
+async fn a_message_of_an_earlier_process_is_deleted_where_it_lies() {
+    let (_folder, path) = place();
+    let store = SqliteBackend::open(&path).await.unwrap();
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    store.put_session("1", b"moved on").await.unwrap();
+    drop(store);
+    let store = SqliteBackend::open(&path).await.unwrap();
+    // As the client does with a duplicate: it reads the message, stores it again, hands it on and deletes it.
+    assert!(store.get_pending_inbound("chat", "sender", "id").await.unwrap().is_some());
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    store.delete_pending_inbound("chat", "sender", "id").await.unwrap();
+    store.put_session("1", b"further").await.unwrap();
+    assert_eq!(pending(&path), 0);
 }

@@ -63,6 +63,15 @@ pub(crate) trait Ledger: Send + Sync {
     /// Whether a send to this group is repeated just now: see [`crate::outbound::repeats`].
     fn repeats_to(&self, group: &str) -> bool;
 
+    /// Whether the rows keep exactly this message of ours under this id: then it need not be stored again.
+    fn keeps_sent(&self, id: &str, message: &[u8]) -> bool;
+
+    /// A message of ours as the rows keep it, for a device of this chat that asks for it once more.
+    ///
+    /// # Errors
+    /// When that cannot be said now.
+    async fn sent(&self, chat: &str, id: &str) -> std::result::Result<Option<Vec<u8>>, String>;
+
     /// Asks the sender to send a message again, for the `count`th time.
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8);
 }
@@ -115,6 +124,14 @@ mod tests {
 
         fn repeats_to(&self, _: &str) -> bool {
             false
+        }
+
+        fn keeps_sent(&self, _: &str, _: &[u8]) -> bool {
+            false
+        }
+
+        async fn sent(&self, _: &str, _: &str) -> std::result::Result<Option<Vec<u8>>, String> {
+            Ok(None)
         }
 
         async fn ask_again(&self, _: &str, _: &str, _: &str, count: u8) {

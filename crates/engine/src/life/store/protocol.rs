@@ -185,6 +185,10 @@ impl ProtocolStore for EngineStore {
     }
 
     async fn store_sent_message(&self, chat_jid: &str, message_id: &str, payload: &[u8]) -> Result<()> {
+        // The row of a send was on the disk before the client got it. It is what a device gets that asks for it again.
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.keeps_sent(message_id, payload)) {
+            return self.writing()?.ended(Ok(()));
+        }
         let writing = self.writing()?;
         let result = writing.store().store_sent_message(chat_jid, message_id, payload).await;
         writing.ended(result)
@@ -195,7 +199,14 @@ impl ProtocolStore for EngineStore {
         // second would find nothing, and a process that ends in between loses it. So it stays until it expires.
         let reading = self.reading()?;
         let result = wakeeper_engine_store::sent_message(&self.path, chat_jid, message_id).await;
-        reading.ended(result.map_err(|error| StoreError::Database(Box::new(error))))
+        let found = reading.ended(result.map_err(|error| StoreError::Database(Box::new(error))))?;
+        match (found, &self.ledger) {
+            (None, Some(ledger)) => {
+                let kept = ledger.sent(chat_jid, message_id).await;
+                kept.map_err(|error| StoreError::Io(std::io::Error::other(error)))
+            }
+            (found, _) => Ok(found),
+        }
     }
 
     async fn delete_expired_sent_messages(&self, cutoff_timestamp: i64) -> Result<u32> {

@@ -98,3 +98,55 @@ async fn a_commit_that_fails_closes_the_gate_before_anybody_hears_of_it() {
     assert_eq!(inner.get_session("a.1").await.unwrap(), None);
     assert_eq!(inner.get_sender_key("a").await.unwrap().unwrap(), b"one");
 }
+
+/// Rows that keep one send.
+struct Keeps;
+
+#[whatsapp_rust::async_trait]
+impl Ledger for Keeps {
+    async fn knows(&self, _: &str, _: &str, _: &str) -> std::result::Result<bool, String> {
+        Ok(false)
+    }
+
+    fn asked(&self, _: &str, _: &str) -> u8 {
+        0
+    }
+
+    fn repeats_to(&self, _: &str) -> bool {
+        false
+    }
+
+    fn keeps_sent(&self, id: &str, message: &[u8]) -> bool {
+        id == "id" && message == b"message"
+    }
+
+    async fn sent(&self, chat: &str, id: &str) -> std::result::Result<Option<Vec<u8>>, String> {
+        Ok(((chat, id) == ("chat", "id")).then(|| b"message".to_vec()))
+    }
+
+    async fn ask_again(&self, _: &str, _: &str, _: &str, _: u8) {}
+}
+
+#[tokio::test]
+async fn what_the_rows_keep_is_not_stored_twice_and_is_given_from_there() {
+    let (folder, opened) = opened().await;
+    let (path, inner) = (opened.path.clone(), opened.leave().await.unwrap());
+    let file = OpenFile::at(&path).unwrap();
+    let store = EngineStore::over(inner, file, Some(Arc::new(Keeps))).await.unwrap();
+    let log = || std::fs::read(folder.path().join("engine.db-wal")).unwrap_or_default();
+    let before = log();
+    store.store_sent_message("chat", "id", b"message").await.unwrap();
+    assert!(log() == before, "nothing was written");
+    for _ in 0..2 {
+        let given = store.take_sent_message("chat", "id").await.unwrap();
+        assert_eq!(given.as_deref(), Some(&b"message"[..]));
+    }
+    assert_eq!(store.take_sent_message("other", "id").await.unwrap(), None);
+    // Something else than the row says is kept here, and counts.
+    store.store_sent_message("chat", "id", b"with a stamp").await.unwrap();
+    let given = store.take_sent_message("chat", "id").await.unwrap();
+    assert_eq!(given.as_deref(), Some(&b"with a stamp"[..]));
+    store.gate().close(Closed::Rows("the disk is full".into()));
+    assert!(store.store_sent_message("chat", "id", b"message").await.is_err());
+    assert!(store.take_sent_message("chat", "id").await.is_err());
+}

@@ -1,0 +1,150 @@
+//! A request in the writer's queue, its result type hidden.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::BoxFuture;
+use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
+
+use crate::StorageError;
+
+/// A request in the queue.
+pub(super) trait Request: Send {
+    /// Whether it waits a moment for others, and for room on the disk: nobody waits for its answer.
+    fn is_patient(&self) -> bool;
+
+    /// Runs the work and keeps its result; `false` when it failed by itself, an error when the disk did: then
+    /// nothing of the transaction can be trusted.
+    fn run<'c>(
+        &'c mut self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<bool, StorageError>>;
+
+    /// Answers the caller: with what the work said when the transaction was committed, else with `failure`.
+    fn answer(self: Box<Self>, failure: Option<StorageError>);
+}
+
+/// Says, when a request's turn has come, whether its caller may still write.
+pub(super) type Permission = Box<dyn Fn() -> Result<(), StorageError> + Send>;
+
+/// One whose caller waits for its answer.
+pub(super) struct Pending<T, F> {
+    pub(super) operation: &'static str,
+    pub(super) permission: Permission,
+    pub(super) work: Option<F>,
+    pub(super) result: Option<Result<T, StorageError>>,
+    pub(super) reply: oneshot::Sender<Result<T, StorageError>>,
+}
+
+impl<T, F> Request for Pending<T, F>
+where
+    T: Send,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+{
+    fn is_patient(&self) -> bool {
+        false
+    }
+
+    fn run<'c>(
+        &'c mut self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<bool, StorageError>> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return Ok(false) };
+            if let Err(refused) = (self.permission)() {
+                self.result = Some(Err(refused));
+                return Ok(false);
+            }
+            let result = work(connection).await.map_err(StorageError::during(self.operation));
+            keep(&mut self.result, result)
+        })
+    }
+
+    fn answer(self: Box<Self>, failure: Option<StorageError>) {
+        // A caller that went away does not want to know.
+        let _ = self.reply.send(told(self.result, failure));
+    }
+}
+
+/// One whose caller went on. It is tried again until the disk takes it.
+pub(super) struct Patient<T, F> {
+    pub(super) operation: &'static str,
+    pub(super) permission: Permission,
+    pub(super) work: F,
+    pub(super) result: Option<Result<T, StorageError>>,
+    pub(super) done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
+    pub(super) unsettled: Unsettled,
+}
+
+impl<T, F> Request for Patient<T, F>
+where
+    T: Send,
+    F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+{
+    fn is_patient(&self) -> bool {
+        true
+    }
+
+    fn run<'c>(
+        &'c mut self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<bool, StorageError>> {
+        Box::pin(async move {
+            if let Err(refused) = (self.permission)() {
+                self.result = Some(Err(refused));
+                return Ok(false);
+            }
+            let result = (self.work)(connection).await.map_err(StorageError::during(self.operation));
+            keep(&mut self.result, result)
+        })
+    }
+
+    fn answer(self: Box<Self>, failure: Option<StorageError>) {
+        let Self { result, done, unsettled, .. } = *self;
+        drop(unsettled);
+        done(told(result, failure));
+    }
+}
+
+fn keep<T>(
+    kept: &mut Option<Result<T, StorageError>>,
+    result: Result<T, StorageError>,
+) -> Result<bool, StorageError> {
+    if let Err(error) = &result
+        && error.disk_cause().is_some()
+    {
+        return Err(error.clone());
+    }
+    let succeeded = result.is_ok();
+    *kept = Some(result);
+    Ok(succeeded)
+}
+
+fn told<T>(
+    result: Option<Result<T, StorageError>>,
+    failure: Option<StorageError>,
+) -> Result<T, StorageError> {
+    match (result, failure) {
+        (Some(Err(own)), _) => Err(own),
+        (_, Some(failure)) => Err(failure),
+        (Some(Ok(value)), None) => Ok(value),
+        (None, None) => Err(StorageError::Closed),
+    }
+}
+
+/// Counts a request whose caller went on, until it is answered.
+pub(super) struct Unsettled(Arc<AtomicUsize>);
+
+impl Unsettled {
+    pub(super) fn counted(by: &Arc<AtomicUsize>) -> Self {
+        by.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(by))
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
