@@ -44,7 +44,7 @@ impl Ledger for Again {
     }
 
     fn repeats_to(&self, group: &str) -> bool {
-        self.state.repeats().contains(group)
+        self.state.group_sends().note(group)
     }
 
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
