@@ -40,7 +40,8 @@ impl Contender for Wakeeper {
     async fn start(&self, order: &Order<'_>) -> anyhow::Result<Box<dyn Running>> {
         let mut command = self.binary.command(order.folder);
         command.arg("serve").env("HOST", "127.0.0.1").env("PORT", order.port.to_string());
-        command.env("DATA_DIR", order.folder).env("API_KEY", API_KEY);
+        // What a login costs is measured, not what it waits for.
+        command.env("DATA_DIR", order.folder).env("API_KEY", API_KEY).env("LOGINS_PER_SECOND", "0");
         command.env("WHATSAPP_WS_URL", order.world.simulator.websocket());
         command.env("WHATSAPP_HOOK_URL", order.world.receiver.url()).env("WHATSAPP_HOOK_EVENTS", "message");
         command.envs(order.environment.iter().cloned());

@@ -60,6 +60,7 @@ const SETTINGS: &[Setting] = &[
     setting("TRANSFER_LIMIT", Kind::Size),
     setting("MEDIA_FROM_PRIVATE_ADDRESSES", Kind::Bool),
     setting("MAX_CONNECTIONS", Kind::Number(1, 1_000_000)),
+    setting("LOGINS_PER_SECOND", Kind::Number(0, 1_000)),
     setting("SHUTDOWN_TIMEOUT", Kind::Time),
     setting("SESSION_CLEANUP_ENABLED", Kind::Bool),
     monitor("SESSION_CLEANUP_WAIT", Kind::Duration),

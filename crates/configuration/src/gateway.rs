@@ -21,6 +21,9 @@ const DEFAULT_BODY_LIMIT: usize = 140 << 20;
 const DEFAULT_MEDIA_LIMIT: u64 = 100 << 20;
 /// Room for files on their way when none is set.
 const DEFAULT_TRANSFER_LIMIT: u64 = 1 << 30;
+/// Logins a second after a start when nothing is set: WhatsApp sees one address log many devices in, and each costs this machine
+/// time.
+const DEFAULT_LOGINS_PER_SECOND: u32 = 10;
 /// Docker kills a container 10 s after asking it to stop.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(9);
 
@@ -68,6 +71,8 @@ pub struct GatewaySettings {
     pub body_limit: usize,
     /// Most connections of callers at the same time; `None` follows the limit of descriptors.
     pub max_connections: Option<usize>,
+    /// Sessions that log in each second after the start; 0 is all at once.
+    pub logins_per_second: u32,
     /// How long a graceful shutdown may take.
     pub shutdown_timeout: Duration,
     /// The webhook for every session, `WHATSAPP_HOOK_*`.
@@ -117,6 +122,7 @@ impl Typed for GatewaySettings {
             public_url: values.read("PUBLIC_URL", |text| parse_origin(text).map(Some), None)?,
             body_limit: values.read("REQUEST_BODY_LIMIT", parse_size, DEFAULT_BODY_LIMIT)?,
             max_connections: values.number_if_set("MAX_CONNECTIONS")?,
+            logins_per_second: values.number("LOGINS_PER_SECOND", DEFAULT_LOGINS_PER_SECOND)?,
             dead_letter_retention: values
                 .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
             shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,

@@ -2,12 +2,13 @@
 //!
 //! [`EventSink::event`] wraps a payload in WAHA's webhook body and decides who must hear of it;
 //! [`EventSink::commit`] writes events together with the messages they tell of, then wakes the
-//! dispatcher and the live streams. What a body says is written once, here, so that every delivery of
+//! dispatcher and the live streams. What nobody is owed is not stored. What a body says is written once, here, so that every delivery of
 //! an event, also after a restart or an upgrade, sends the same bytes under the same id; [`body`] puts
 //! the id and the name before it when it is delivered.
 
 mod envelope;
 mod id;
+mod live;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use wakeeper_waha::{Environment, EventName};
 
 use self::envelope::Rest;
 pub use self::envelope::body;
+use self::live::Telling;
 use crate::webhook::{Audience, Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.
@@ -41,11 +43,13 @@ struct Shared {
 
 impl Shared {
     /// Wakes the dispatcher and the live streams.
-    fn committed(&self, outcome: &CommitOutcome) {
+    fn committed(&self, outcome: &CommitOutcome, telling: Telling) {
         self.dispatcher.owed(&outcome.lanes);
-        for event in &outcome.events {
-            // No reader is no error.
-            let _ = self.live.send(Arc::new(event.clone()));
+        if self.live.receiver_count() > 0 {
+            for event in telling.after(outcome) {
+                // No reader is no error.
+                let _ = self.live.send(Arc::new(event));
+            }
         }
     }
 }
@@ -76,6 +80,14 @@ impl EventSink {
     /// Forgets a deleted session. What is already in the outbox is still delivered.
     pub fn remove_session(&self, session: &SessionName) {
         self.shared.registry.remove_session(session.as_str());
+    }
+
+    /// Whether anybody would hear of an event under one of these names: a receiver that asked for it, or a live reader. One that
+    /// nobody hears of need not be made.
+    #[must_use]
+    pub fn is_heard(&self, session: &SessionName, name: EventName, also: Option<EventName>) -> bool {
+        let asked = |name: EventName| self.shared.registry.is_heard(session.as_str(), name.as_str());
+        self.shared.live.receiver_count() > 0 || asked(name) || also.is_some_and(asked)
     }
 
     /// An event ready to be committed. `chat` is the ordering key: events of one chat reach each
@@ -134,7 +146,7 @@ impl EventSink {
     }
 
     /// Writes a batch into the rows of the session that its caller owns. When it answers `Ok`, messages, events and outbox rows are on disk and the
-    /// deliveries are under way; only then may WhatsApp be told.
+    /// deliveries are under way; only then may WhatsApp be told. Of an event that no receiver asked for only live readers hear.
     ///
     /// # Errors
     /// When the storage could not write, or the session is not owned any more; nothing of the batch is stored then.
@@ -143,8 +155,10 @@ impl EventSink {
         rows: &OwnedRows,
         batch: impl Into<CommitBatch> + Send,
     ) -> Result<CommitOutcome, StorageError> {
-        let outcome = rows.commit(batch.into()).await?;
-        self.shared.committed(&outcome);
+        let mut batch = batch.into();
+        let telling = Telling::of(&mut batch);
+        let outcome = rows.commit(batch).await?;
+        self.shared.committed(&outcome, telling);
         Ok(outcome)
     }
 
@@ -160,10 +174,12 @@ impl EventSink {
         done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
     ) -> Result<(), StorageError> {
         let shared = Arc::clone(&self.shared);
+        let mut batch = batch.into();
+        let telling = Telling::of(&mut batch);
         let committed = move |outcome: Result<CommitOutcome, StorageError>| {
-            done(outcome.map(|outcome| shared.committed(&outcome)));
+            done(outcome.map(|outcome| shared.committed(&outcome, telling)));
         };
-        rows.commit_soon(batch.into(), committed).await
+        rows.commit_soon(batch, committed).await
     }
 
     /// Committed events as they happen. Commits that race may show in either order: `seq` is the

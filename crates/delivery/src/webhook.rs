@@ -56,6 +56,8 @@ pub struct WebhookSettings {
     pub environment: Environment,
     /// How long one request may take, answer included.
     pub timeout: Duration,
+    /// How long a delivery may wait to be stored as done together with others.
+    pub hold: Duration,
     /// How long finished rows are kept.
     pub retention: RetentionSettings,
     /// Where deliveries may go.
@@ -70,6 +72,7 @@ impl Default for WebhookSettings {
             global: Vec::new(),
             environment: Environment::default(),
             timeout: Duration::from_secs(30),
+            hold: Duration::from_secs(1),
             retention: RetentionSettings::default(),
             addresses: AddressPolicy::open(),
             clock: Clock::system(),
@@ -114,7 +117,7 @@ impl Webhooks {
     /// # Errors
     /// [`WebhookError::Config`] and [`WebhookError::Client`].
     pub fn new(storage: Arc<dyn Storage>, settings: WebhookSettings) -> Result<Self, WebhookError> {
-        let WebhookSettings { global, environment, timeout, retention, addresses, clock } = settings;
+        let WebhookSettings { global, environment, timeout, hold, retention, addresses, clock } = settings;
         check_webhooks(&global, &addresses)?;
         let registry = Arc::new(Registry::new(&global)?);
         let client = delivery::client(timeout, addresses.clone())?;
@@ -124,6 +127,7 @@ impl Webhooks {
             client,
             addresses.clone(),
             clock.clone(),
+            hold,
         );
         let sink = EventSink::new(registry, dispatcher.clone(), environment, clock);
         Ok(Self { storage, dispatcher, sink, retention, addresses })

@@ -16,8 +16,8 @@
 
 use whatsapp_rust::wacore::libsignal::protocol::{SenderKeyRecord, SessionRecord};
 
-/// How far a chain moves on. The client adds its own reserve, up to 64.
-pub const STEPS: u32 = 64;
+/// How far a chain moves on: more than the server may not be able to tell of. The client adds its own reserve, up to 64.
+pub const STEPS: u32 = 80;
 
 /// How far a chain may have moved on since it was used last.
 const MAX_UNUSED_STEPS: u32 = 1_500;

@@ -85,7 +85,18 @@ pub struct Renewed {
 /// # Errors
 /// When the database cannot be read.
 pub async fn marked(database: &Path) -> Result<Marked, NativeError> {
-    let mut connection = rows::connect(database, true).await?;
+    marked_by(rows::connect(database, true).await?, database).await
+}
+
+/// The same of a database that its client has open in this process.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn marked_while_open(database: &Path) -> Result<Marked, NativeError> {
+    marked_by(rows::connect_beside(database).await?, database).await
+}
+
+async fn marked_by(mut connection: SqliteConnection, database: &Path) -> Result<Marked, NativeError> {
     let marked = read(&mut connection).await.map_err(store("read the mark of", database));
     // What matters was read; a failure to close loses nothing.
     let _ = connection.close().await;

@@ -29,6 +29,14 @@ pub(crate) async fn connect(database: &Path, read_only: bool) -> Result<SqliteCo
     options(database, read_only).connect().await.map_err(store("open", database))
 }
 
+/// Reads beside the client's own connection, which stays open. The file is opened as that one opens it: a descriptor that is
+/// closed while another connection of this process has locks is kept by SQLite for the next one of its kind, so a session keeps one of
+/// them, not one of each kind.
+pub(crate) async fn connect_beside(database: &Path) -> Result<SqliteConnection, NativeError> {
+    let options = options(database, false).pragma("query_only", "ON");
+    options.connect().await.map_err(store("open", database))
+}
+
 fn options(database: &Path, read_only: bool) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(database)

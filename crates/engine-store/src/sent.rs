@@ -15,7 +15,7 @@ use crate::rows;
 /// When the database cannot be read.
 pub async fn sent_message(database: &Path, chat: &str, id: &str) -> Result<Option<Vec<u8>>, NativeError> {
     let failed = || store("read a sent message from", database);
-    let mut connection = rows::connect(database, true).await?;
+    let mut connection = rows::connect_beside(database).await?;
     let payload =
         sqlx::query_scalar("SELECT payload FROM sent_messages WHERE chat_jid = ? AND message_id = ? LIMIT 1")
             .bind(chat)

@@ -112,8 +112,23 @@ impl Journal {
         self.event_also(session, chat, name, None, payload)
     }
 
-    /// As [`Journal::event`], told under a second name as well.
+    /// As [`Journal::event`], told under a second name as well. Nothing, when nobody would hear of it.
     pub(crate) fn event_also(
+        &self,
+        session: &SessionName,
+        chat: &str,
+        name: EventName,
+        also: Option<EventName>,
+        payload: &Payload,
+    ) -> Option<NewEvent> {
+        if self.sink.is_heard(session, name, also) {
+            self.made(session, chat, name, also, payload)
+        } else {
+            None
+        }
+    }
+
+    fn made(
         &self,
         session: &SessionName,
         chat: &str,
@@ -236,7 +251,8 @@ impl Journal {
             statuses: info.statuses,
             reason: info.reason,
         };
-        let Some(event) = self.event(&info.name, "", EventName::SessionStatus, &payload.into()) else {
+        // Made in any case: the status itself is stored with it.
+        let Some(event) = self.made(&info.name, "", EventName::SessionStatus, None, &payload.into()) else {
             return;
         };
         let _in_order = self.announcing.lock().await;

@@ -77,6 +77,8 @@ pub struct EngineConfig {
     pub allow_private_urls: bool,
     /// How long a send may take before its caller is told so. It goes on in the background.
     pub send_timeout: Duration,
+    /// Sessions that log in each second after the start; 0 is all at once.
+    pub logins_per_second: u32,
     /// A folder outside `auth_info_dir` that keeps a witness of every login, so that an older copy of all of it is told from
     /// what ran last; `None` when there is no such place.
     pub state_dir: Option<PathBuf>,
@@ -119,6 +121,7 @@ impl Default for EngineConfig {
             max_transfer_bytes: 1024 * 1024 * 1024,
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
+            logins_per_second: 0,
             state_dir: None,
             rows_lost: None,
             first_start: None,

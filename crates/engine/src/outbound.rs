@@ -1,25 +1,26 @@
 //! Sends: on disk before they leave, answered after the server's acknowledgement, once also across
-//! a crash, in order within a chat: the order in which they were ready, which for files means fetched
-//! and uploaded.
+//! a crash, in order within a chat: that of their rows, which they get when they are ready, with files fetched
+//! and uploaded. None waits for the acknowledgement of another.
 
 mod acceptance;
 mod answer;
 mod attempt;
+mod chat_order;
 pub(crate) mod composer;
 pub(crate) mod error;
+pub(crate) mod group_sends;
 pub(crate) mod handed_over;
 pub(crate) mod inflight;
 pub(crate) mod outgoing;
 pub(crate) mod presence;
-pub(crate) mod repeats;
+mod resume;
 pub(crate) mod retry_requests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wakeeper_storage::{SendBegun, SendRow, SendState, StorageError};
@@ -27,14 +28,15 @@ use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 
 use crate::EngineError;
-use crate::inbound::acks::Job;
+use crate::inbound::jobs::Jobs;
 use crate::journal::Journal;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::media::fetch::Limits;
 use crate::ops::stored::Place;
 use crate::outbound::acceptance::Acceptance;
-use crate::outbound::attempt::Turn;
+use crate::outbound::attempt::{Turn, UnderWay};
+use crate::outbound::chat_order::ChatOrders;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::Inflight;
@@ -56,7 +58,7 @@ pub(crate) struct Outbound {
     /// Sends that wait for the server.
     pub inflight: Arc<Inflight>,
     /// Receipts that waited go back here.
-    pub jobs: UnboundedSender<Job>,
+    pub jobs: Arc<Jobs>,
     /// For files by URL.
     pub limits: Limits,
     /// Start of the URLs of files.
@@ -66,8 +68,10 @@ pub(crate) struct Outbound {
     /// Ends the sends of a deleted session.
     pub gone: CancellationToken,
     permits: Arc<Semaphore>,
-    chats: Locks,
+    chats: ChatOrders,
     keys: Locks,
+    /// Whether the sends of earlier processes have their places.
+    resumed: watch::Sender<bool>,
     tasks: TaskTracker,
 }
 
@@ -76,7 +80,7 @@ pub(crate) struct OutboundParts {
     pub state: Arc<SessionState>,
     pub journal: Arc<Journal>,
     pub inflight: Arc<Inflight>,
-    pub jobs: UnboundedSender<Job>,
+    pub jobs: Arc<Jobs>,
     pub limits: Limits,
     pub public_url: Arc<str>,
     pub patience: Duration,
@@ -96,8 +100,9 @@ impl Outbound {
             patience,
             gone,
             permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-            chats: Locks::default(),
+            chats: ChatOrders::default(),
             keys: Locks::default(),
+            resumed: watch::Sender::new(false),
             tasks: TaskTracker::new(),
         }
     }
@@ -167,54 +172,6 @@ impl Outbound {
         }
     }
 
-    /// Goes on with sends that an earlier process accepted and did not finish, in their order.
-    pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), StorageError> {
-        let account = self.state.account_changes();
-        let rows = self.journal.storage().unfinished_sends(self.state.name().as_str()).await?;
-        if !rows.is_empty() {
-            tracing::info!(session = %self.state.name(), count = rows.len(), "going on with unfinished sends");
-        }
-        let mut chats: Vec<(String, Vec<SendRow>)> = Vec::new();
-        for row in rows {
-            let Some(prepared) = PreparedMessage::stored(&row) else {
-                tracing::error!(session = %self.state.name(), "an unfinished send cannot be read");
-                // It waits for room on the disk, for which its caller must not wait.
-                let this = Arc::clone(self);
-                self.tasks.spawn(async move { this.fail(&row.message_id, "its row is damaged").await });
-                continue;
-            };
-            // Receipts may come before the send is repeated.
-            self.inflight.begin(&row.message_id);
-            match chats.iter_mut().find(|(chat, _)| chat == prepared.chat.as_str()) {
-                Some((_, queue)) => queue.push(row),
-                None => chats.push((prepared.chat.as_str().to_owned(), vec![row])),
-            }
-        }
-        for (chat, queue) in chats {
-            // Taken before any new send can queue for the chat.
-            let chat = lock(&self.chats, &chat).await;
-            let this = Arc::clone(self);
-            self.tasks.spawn(async move {
-                for row in queue {
-                    this.resume_one(row, account).await;
-                }
-                drop(chat);
-            });
-        }
-        Ok(())
-    }
-
-    async fn resume_one(&self, row: SendRow, account: u64) {
-        let _key = match row.idempotency_key.as_deref() {
-            Some(key) => Some(lock(&self.keys, key).await),
-            None => None,
-        };
-        let Some(prepared) = PreparedMessage::stored(&row) else { return };
-        if let Err(error) = self.deliver(&prepared, &row.message_id, account, Turn::Repeat).await {
-            tracing::warn!(session = %self.state.name(), %error, "an unfinished send failed");
-        }
-    }
-
     /// Where this session's messages are shown.
     pub(crate) fn place(&self) -> Place<'_> {
         Place { session: self.state.name(), public_url: &self.public_url }
@@ -236,7 +193,7 @@ impl Outbound {
     ) -> Result<Sent, SendError> {
         self.storable()?;
         let ReadySend { outgoing, request_hash, prepared } = ready_send;
-        let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
+        // Before its place in the chat: whoever waits for another request under the key holds no other send up.
         let _key = match &key {
             Some(key) => Some(lock(&self.keys, key.as_str()).await),
             None => None,
@@ -244,6 +201,7 @@ impl Outbound {
         if let Some(row) = self.row_of(key.as_ref()).await? {
             return self.replay(row, &request_hash, account).await;
         }
+        let entered = self.chats.of(outgoing.chat().as_str()).enter().await;
         let client = self.ready().await?;
         self.storable()?;
         let prepared = match prepared {
@@ -272,9 +230,14 @@ impl Outbound {
             return Err(EngineError::Busy(self.state.name().clone()).into());
         }
         match rows.begin_send(row).await? {
-            SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
+            SendBegun::Existing(row) => {
+                drop(entered);
+                self.replay(row, &request_hash, account).await
+            }
             SendBegun::New => {
-                let payload = self.deliver(&prepared, &message_id, account, Turn::First).await?;
+                let place = entered.stored(self.inflight.begin(&message_id));
+                let under_way = UnderWay { prepared: &prepared, id: &message_id, account, place };
+                let payload = self.deliver(under_way, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
         }
@@ -314,6 +277,7 @@ impl Outbound {
         if row.request_hash != request_hash {
             return Err(SendError::IdempotencyConflict);
         }
+        let row = self.not_under_way(row).await?;
         match row.state {
             SendState::Acked => Ok(Sent { payload: self.answer(&row).await?, replayed: true }),
             SendState::Failed => {
@@ -322,7 +286,9 @@ impl Outbound {
             SendState::Accepted => {
                 let prepared = PreparedMessage::stored(&row)
                     .ok_or(SendError::Failed { reason: "its row is damaged" })?;
-                let payload = self.deliver(&prepared, &row.message_id, account, Turn::Repeat).await?;
+                let place = self.chats.of(&row.chat).place(self.inflight.begin(&row.message_id), None);
+                let under_way = UnderWay { prepared: &prepared, id: &row.message_id, account, place };
+                let payload = self.deliver(under_way, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
             }
         }

@@ -34,7 +34,7 @@ pub struct Fault {
     /// For how long it happens: a number of seconds, or a text such as `1500ms`, `10s`, `2m`.
     #[serde(default, rename = "for", deserialize_with = "duration")]
     pub lasting: Option<Duration>,
-    /// [`FaultKind::Delayed`]: by how many milliseconds; 1000 by default.
+    /// [`FaultKind::Delayed`] and [`FaultKind::LongWay`]: by how many milliseconds; 1000 by default.
     #[serde(default)]
     pub delay_ms: Option<u64>,
     /// [`FaultKind::RateLimit`]: 429 (default) or 463.
@@ -74,6 +74,11 @@ impl Fault {
     #[must_use]
     pub fn times(self, count: u32) -> Self {
         Self { count: Some(count), ..self }
+    }
+
+    /// How much longer something takes.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay_ms.map_or(USUAL_DELAY, Duration::from_millis)
     }
 
     /// The same fault, for a while.
@@ -133,6 +138,10 @@ pub enum FaultKind {
     ClockSkew,
     /// Messages and requests are refused with 429, or messages alone with 463.
     RateLimit,
+    /// Messages are taken and passed on, but not acknowledged until faults are cleared.
+    AcksWithheld,
+    /// Whatever the server sends takes longer, and keeps its order: the server is far away.
+    LongWay,
 }
 
 impl FaultKind {
@@ -152,6 +161,7 @@ impl FaultKind {
                 | Self::Replaced
                 | Self::LoggedOut
                 | Self::Unavailable
+                | Self::LongWay
         )
     }
 
@@ -329,9 +339,7 @@ impl FaultTable {
             FaultKind::Duplicated => StanzaFate::Duplicate,
             FaultKind::Reordered => StanzaFate::Reorder,
             FaultKind::Lost => StanzaFate::Lose,
-            FaultKind::Delayed => {
-                StanzaFate::Delay(fault.delay_ms.map_or(USUAL_DELAY, Duration::from_millis))
-            }
+            FaultKind::Delayed => StanzaFate::Delay(fault.delay()),
             _ => StanzaFate::Pass,
         }
     }
@@ -347,9 +355,8 @@ impl FaultTable {
     }
 
     /// The connection fault that hits a device that has just logged in.
-    pub fn at_login(&mut self, address: &Address, now: Duration) -> Option<FaultKind> {
-        self.take(now, |fault| fault.kind.is_connection_fault() && fault.target.hits(address))
-            .map(|fault| fault.kind)
+    pub fn at_login(&mut self, address: &Address, now: Duration) -> Option<Fault> {
+        self.take(now, |fault| fault.kind.is_connection_fault() && fault.target.hits(address)).cloned()
     }
 
     /// The code with which a message, or another request, of this device is refused now. 463 is an

@@ -23,6 +23,7 @@ mod report;
 mod settings;
 mod snapshot;
 mod usync;
+mod withheld;
 mod world;
 
 use std::path::Path;
@@ -166,9 +167,11 @@ impl Server {
         self.world().set_fault(fault);
     }
 
-    /// Disarms every fault.
+    /// Disarms every fault. Acknowledgements that were withheld are sent.
     pub fn clear_faults(&self) {
-        self.world().faults.clear();
+        let mut world = self.world();
+        world.faults.clear();
+        world.let_acks_go();
     }
 
     /// Sets who sees every relayed ciphertext.

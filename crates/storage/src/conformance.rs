@@ -31,7 +31,7 @@ macro_rules! suite {
                 edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
                 concurrent_commits_all_land, pages_and_filters;
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
-                a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
+                outcomes_are_stored_together_in_their_order, a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;
             lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
                 giving_up_is_remembered_until_a_success, a_lane_outlives_a_change_of_accounts,

@@ -119,8 +119,8 @@ pub trait OutboxRows: Send + Sync {
     /// The first pending deliveries of a lane, in order.
     async fn lane_items(&self, lane: &LaneKey, limit: u32) -> Result<Vec<OutboxItem>, StorageError>;
 
-    /// Stores the outcome of an attempt. What was delivered is not kept.
-    async fn record_delivery(&self, record: DeliveryRecord) -> Result<(), StorageError>;
+    /// Stores the outcomes of attempts, in their order, all or none. What was delivered is not kept.
+    async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError>;
 
     /// Ends every pending delivery of a subscription that exists no more: as dead letters, or not
     /// at all where the session is gone too. Answers how many.

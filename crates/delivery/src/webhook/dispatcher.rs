@@ -43,6 +43,8 @@ pub(super) struct Shared {
     /// Where it may connect to.
     pub policy: AddressPolicy,
     pub clock: Clock,
+    /// How long what was delivered may wait to be stored with others.
+    pub hold: Duration,
     /// No new deliveries.
     pub stop: CancellationToken,
     /// Those on their way are cut off, too.
@@ -78,6 +80,7 @@ impl Dispatcher {
         client: Client,
         policy: AddressPolicy,
         clock: Clock,
+        hold: Duration,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -87,6 +90,7 @@ impl Dispatcher {
                 client,
                 policy,
                 clock,
+                hold,
                 stop: CancellationToken::new(),
                 abort: CancellationToken::new(),
                 tasks: TaskTracker::new(),

@@ -1,7 +1,9 @@
-//! One lane's turn: its deliveries one after the other, each stored before the next begins.
+//! One lane's turn: its deliveries one after the other. What became of them is stored together, when something else than a
+//! success is to be stored, at the end of a page or turn, and otherwise soon.
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use wakeeper_storage::{AttemptRow, DeliveryRecord, LaneKey, OutboxItem, Verdict};
 
 use super::delivery::{self, Attempted};
@@ -13,9 +15,9 @@ use super::subscription::Subscription;
 use crate::events::body;
 
 /// Deliveries in one turn; then other lanes get theirs.
-const LANE_BATCH: u32 = 32;
-/// Bodies read at once.
-const PAGE: u32 = 8;
+const LANE_BATCH: usize = 32;
+/// Bodies read at once. As many events at most are delivered again after a crash, of each lane that is worked on.
+const PAGE: usize = 16;
 
 /// Works on a lane until it is empty, must wait, or had its turn.
 pub(super) async fn run(
@@ -40,6 +42,8 @@ pub(super) async fn run(
         lane: &lane,
         gave_up,
         next_attempt_ms: shared.clock.now_ms(),
+        outcomes: Vec::new(),
+        store_by: None,
     };
     let empty = turn.take().await;
     let (next_attempt_ms, gave_up) = (turn.next_attempt_ms, turn.gave_up);
@@ -56,6 +60,9 @@ struct Turn<'a> {
     gave_up: bool,
     /// When the lane's next row may be tried.
     next_attempt_ms: i64,
+    /// What is not stored yet.
+    outcomes: Vec<DeliveryRecord>,
+    store_by: Option<Instant>,
 }
 
 impl Turn<'_> {
@@ -63,7 +70,7 @@ impl Turn<'_> {
     async fn take(&mut self) -> bool {
         let mut done = 0;
         while done < LANE_BATCH {
-            let items = match self.shared.storage.lane_items(self.lane, PAGE).await {
+            let items = match self.shared.storage.lane_items(self.lane, PAGE as u32).await {
                 Ok(items) => items,
                 Err(error) => {
                     tracing::error!(%error, "cannot read webhook deliveries");
@@ -71,14 +78,21 @@ impl Turn<'_> {
                     return false;
                 }
             };
-            if items.is_empty() {
-                return true;
-            }
+            // Whatever is added from here on is told to the lane's worker.
+            let is_last = items.len() < PAGE;
             for item in items {
-                if self.shared.stop.is_cancelled() || !self.deliver(item).await {
+                let goes_on = !self.shared.stop.is_cancelled() && self.deliver(item).await;
+                if !goes_on {
+                    self.store().await;
                     return false;
                 }
                 done += 1;
+            }
+            if !self.store().await {
+                return false;
+            }
+            if is_last {
+                return true;
             }
         }
         false
@@ -90,12 +104,7 @@ impl Turn<'_> {
         let body = body(&event_id, timestamp_ms, &name, &rest);
         let number = attempts.saturating_add(1);
         let started_ms = self.shared.clock.now_ms();
-        let attempted = tokio::select! {
-            attempted = delivery::attempt(
-                &self.shared.client, &self.shared.policy, self.subscription, &event_id, body, started_ms,
-            ) => attempted,
-            () = self.shared.abort.cancelled() => return false,
-        };
+        let Some(attempted) = self.attempt(&event_id, body, started_ms).await else { return false };
         let now_ms = self.shared.clock.now_ms();
         let verdict = retry::verdict(
             &self.subscription.retries,
@@ -118,21 +127,53 @@ impl Turn<'_> {
             }
         };
         let goes_on = !matches!(verdict, Verdict::Retry { .. }) && self.next_attempt_ms <= now_ms;
-        let attempt = AttemptRow {
+        let is_success = verdict == Verdict::Delivered;
+        let attempt = (!is_success).then(|| AttemptRow {
             number,
             started_ms,
             duration_ms: i64::try_from(attempted.duration.as_millis()).unwrap_or(i64::MAX),
             status: attempted.status,
             error: attempted.why(),
-        };
-        let record = DeliveryRecord { delivery: id, attempt: Some(attempt), verdict, now_ms };
-        self.store(record).await && goes_on
+        });
+        self.outcomes.push(DeliveryRecord { delivery: id, attempt, verdict, now_ms });
+        self.store_by.get_or_insert_with(|| Instant::now() + self.shared.hold);
+        (is_success || self.store().await) && goes_on
     }
 
-    /// Keeps at it while the storage fails: sending on without a record would repeat for nothing.
-    async fn store(&self, record: DeliveryRecord) -> bool {
-        while let Err(error) = self.shared.storage.record_delivery(record.clone()).await {
-            tracing::error!(%error, "cannot store a webhook delivery's outcome");
+    /// Sends an event once, and stores meanwhile what waited too long; nothing when it is cut off.
+    async fn attempt(&mut self, event_id: &str, body: String, started_ms: i64) -> Option<Attempted> {
+        let (shared, subscription) = (self.shared, self.subscription);
+        let attempt =
+            delivery::attempt(&shared.client, &shared.policy, subscription, event_id, body, started_ms);
+        let mut attempt = std::pin::pin!(attempt);
+        loop {
+            let store_by = self.store_by;
+            let held_too_long = async {
+                match store_by {
+                    Some(moment) => tokio::time::sleep_until(moment).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                attempted = &mut attempt => return Some(attempted),
+                () = shared.abort.cancelled() => return None,
+                () = held_too_long => {
+                    self.store().await;
+                }
+            }
+        }
+    }
+
+    /// Stores what became of the deliveries so far. Keeps at it while the storage fails: sending on without a record would
+    /// repeat for nothing.
+    async fn store(&mut self) -> bool {
+        self.store_by = None;
+        let outcomes = std::mem::take(&mut self.outcomes);
+        if outcomes.is_empty() {
+            return true;
+        }
+        while let Err(error) = self.shared.storage.record_deliveries(outcomes.clone()).await {
+            tracing::error!(%error, "cannot store what became of webhook deliveries");
             if self.shared.stop.is_cancelled() {
                 return false;
             }

@@ -125,6 +125,13 @@ impl Registry {
         }
     }
 
+    /// Whether an event has an audience.
+    pub fn is_heard(&self, session: &str, event: &str) -> bool {
+        let state = self.read();
+        let own = state.sessions.get(session).map_or(&[][..], |context| &context.subscriptions);
+        state.global.iter().chain(own).any(|subscription| subscription.wants(event))
+    }
+
     pub(super) fn resolve(&self, key: &str) -> Option<Arc<Subscription>> {
         self.read().by_key.get(key).cloned()
     }
@@ -164,6 +171,11 @@ mod tests {
         assert_eq!(registry.audience("a", "message.ack").subscriptions.len(), 1);
         assert_eq!(registry.audience("a", "message").metadata["team"], "blue");
         assert_eq!(registry.audience("unknown", "message").subscriptions.len(), 1);
+        assert!(registry.is_heard("unknown", "message"));
+        let own_only = Registry::new(&[]).unwrap();
+        own_only.set_session("a", context("a", "http://a"));
+        assert!(own_only.is_heard("a", "message"));
+        assert!(!own_only.is_heard("a", "message.ack") && !own_only.is_heard("b", "message"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The dispatcher against real receivers on real sockets.
 
+mod batches;
 mod confined;
+mod counting;
 mod delivery;
 mod order;
 mod receiver;

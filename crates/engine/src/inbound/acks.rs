@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use wakeeper_model::{Ack, MessageId};
 use wakeeper_storage::{Change, MessageRef, MessageRow, NewEvent};
@@ -13,21 +12,12 @@ use whatsapp_rust::wacore::types::presence::ReceiptType;
 
 use crate::address;
 use crate::inbound::inbox::Inbox;
+use crate::inbound::jobs::Jobs;
+use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
-use crate::outbound::inflight::Inflight;
 
 /// Receipts stored in one commit at most.
 const BATCH: usize = 256;
-
-/// Work that comes from a client's events.
-pub(crate) enum Job {
-    /// A receipt.
-    Receipt(Arc<Event>),
-    /// Messages that the durability hook did not see (channels, recovered placeholders).
-    Messages(Arc<Event>),
-    /// Receipts that had to wait for their send.
-    Held(Vec<Receipted>),
-}
 
 /// One own message that got further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,37 +31,18 @@ pub(crate) struct Receipted {
 }
 
 /// Stores receipts and stray messages of one session, in order, many to a commit.
-pub(crate) async fn work(
-    inbox: Inbox,
-    inflight: Arc<Inflight>,
-    mut jobs: UnboundedReceiver<Job>,
-    gone: CancellationToken,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
+pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken) {
     loop {
         // What came before the end is still stored: WhatsApp will not tell it again.
-        let count = tokio::select! {
+        let batch = tokio::select! {
             biased;
-            count = jobs.recv_many(&mut batch, BATCH) => count,
-            () = gone.cancelled() => 0,
+            batch = jobs.next(BATCH) => batch,
+            () = gone.cancelled() => return,
         };
-        if count == 0 {
-            return;
+        for event in batch.messages {
+            stray(&inbox, &event, &gone).await;
         }
-        let mut receipts = Vec::new();
-        for job in batch.drain(..) {
-            match job {
-                Job::Receipt(event) => {
-                    if let Event::Receipt(receipt) = &*event {
-                        receipts
-                            .extend(read(&inbox, receipt).into_iter().filter_map(|one| inflight.hold(one)));
-                    }
-                }
-                Job::Held(held) => receipts.extend(held),
-                Job::Messages(event) => stray(&inbox, &event, &gone).await,
-            }
-        }
-        store(&inbox, receipts, &gone).await;
+        store(&inbox, batch.receipts, &gone).await;
     }
 }
 
@@ -87,14 +58,14 @@ async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
 }
 
 /// The own messages a receipt speaks of; none when it comes from this account's other devices.
-fn read(inbox: &Inbox, receipt: &Receipt) -> Vec<Receipted> {
+pub(crate) fn read(state: &SessionState, receipt: &Receipt) -> Vec<Receipted> {
     let ack = match receipt.r#type {
         ReceiptType::Delivered | ReceiptType::Inactive => Ack::Device,
         ReceiptType::Read => Ack::Read,
         ReceiptType::Played => Ack::Played,
         _ => return Vec::new(),
     };
-    let own = inbox.state.client().is_some_and(|client| address::is_own(&client, &receipt.source.sender));
+    let own = state.client().is_some_and(|client| address::is_own(&client, &receipt.source.sender));
     if own || receipt.source.is_from_me {
         return Vec::new();
     }

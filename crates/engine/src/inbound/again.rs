@@ -46,7 +46,7 @@ impl Ledger for Again {
     }
 
     fn repeats_to(&self, group: &str) -> bool {
-        self.state.repeats().contains(group)
+        self.state.group_sends().note(group)
     }
 
     fn keeps_sent(&self, id: &str, message: &[u8]) -> bool {

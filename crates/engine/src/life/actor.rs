@@ -10,6 +10,7 @@ mod ending;
 mod events;
 mod login;
 pub(crate) mod older;
+mod starting;
 
 use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_model::plural;
@@ -27,17 +28,18 @@ use wakeeper_waha::SessionStatus;
 
 pub(crate) use self::command::Command;
 use self::ending::{FAILURES_SHOWN, SLOW};
-use crate::inbound::acks::Job;
 use crate::inbound::again::Again;
 use crate::inbound::inbox::Inbox;
+use crate::inbound::jobs::Jobs;
 use crate::journal::Journal;
 use crate::life::backoff::Cause;
 use crate::life::client::{self, ClientSetup};
-use crate::life::client_events::{ConnectionEvent, Listener};
+use crate::life::client_events::Listener;
 use crate::life::connection::Connection;
 use crate::life::credentials;
 use crate::life::repaired_note::take_repaired;
 use crate::life::repairing_store;
+use crate::life::signals::Signals;
 use crate::life::state::SessionState;
 use crate::life::store::Closed;
 use crate::life::tasks::ClientTasks;
@@ -63,7 +65,7 @@ pub(crate) struct Parts {
     pub journal: Arc<Journal>,
     pub outbound: Arc<Outbound>,
     pub inbox: Inbox,
-    pub jobs: UnboundedSender<Job>,
+    pub jobs: Arc<Jobs>,
     pub mailbox: Receiver<Command>,
     /// Held by this process; without it, nothing connects.
     pub lock: Option<Lock>,
@@ -71,7 +73,7 @@ pub(crate) struct Parts {
 
 pub(crate) struct Actor {
     parts: Parts,
-    events: (UnboundedSender<ConnectionEvent>, UnboundedReceiver<ConnectionEvent>),
+    events: Arc<Signals>,
     connection: Option<Connection>,
     round: u64,
     started: bool,
@@ -117,7 +119,7 @@ impl Actor {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             parts,
-            events: tokio::sync::mpsc::unbounded_channel(),
+            events: Arc::default(),
             connection: None,
             round: 0,
             started: false,
@@ -165,8 +167,8 @@ impl Actor {
         let look = Some(self.look);
         tokio::select! {
             biased;
-            told = self.events.1.recv() => {
-                if let Some(told) = told.filter(|told| told.round == self.round) {
+            told = self.events.next() => {
+                if told.round == self.round {
                     self.on_client_event(told.event).await;
                 }
             }
@@ -193,6 +195,9 @@ impl Actor {
         match command {
             Command::Start(done) => {
                 let _ = done.send(self.start().await);
+            }
+            Command::StartAt(moment, done) => {
+                let _ = done.send(self.start_at(moment).await);
             }
             Command::Stop(done) => {
                 let wanted = self.want(Desired::Stopped).await;
@@ -224,28 +229,6 @@ impl Actor {
                 let _ = done.send(());
             }
         }
-    }
-
-    async fn start(&mut self) -> Result<(), EngineError> {
-        // They were given up if somebody else had taken the session over. Where the folder is still another's, the next look at
-        // its lock says so again.
-        self.folder_taken = false;
-        self.parts.journal.own().await?;
-        let wanted = self.want(Desired::Started).await;
-        if self.started && self.connection.is_some() {
-            return wanted;
-        }
-        self.started = true;
-        self.connect_afresh().await;
-        wanted
-    }
-
-    /// Connects as if nothing had failed before.
-    async fn connect_afresh(&mut self) {
-        self.failures = 0;
-        self.short_lives = 0;
-        self.reason = None;
-        self.connect().await;
     }
 
     /// Goes on with the sends that an earlier process did not finish.
@@ -343,8 +326,9 @@ impl Actor {
         let parts = &self.parts;
         let listener = Listener {
             round: self.round,
-            events: self.events.0.clone(),
-            jobs: parts.jobs.clone(),
+            events: Arc::clone(&self.events),
+            jobs: Arc::clone(&parts.jobs),
+            gate: store.gate().clone(),
             inflight: Arc::clone(&parts.outbound.inflight),
             state: Arc::clone(&parts.state),
         };
@@ -368,7 +352,7 @@ impl Actor {
             }
         };
         let rows = parts.journal.storage().disk();
-        Ok(Connection::start(self.round, bot, tasks, store, rows, self.events.0.clone()))
+        Ok(Connection::start(self.round, bot, tasks, store, rows, Arc::clone(&self.events)))
     }
 
     /// Tells of a repair that was made while no gateway had the session.

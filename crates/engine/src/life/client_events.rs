@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
 use whatsapp_rust::prelude::{Event, EventHandler, EventInterest, EventKind};
 use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
-use crate::inbound::acks::Job;
+use crate::inbound::acks;
+use crate::inbound::jobs::{Jobs, Room};
 use crate::life::backoff::Cause;
 use crate::life::server_keys::Compared;
+use crate::life::signals::Signals;
 use crate::life::state::SessionState;
+use crate::life::store::{Closed, Gate};
 use crate::outbound::inflight::{Acknowledged, Inflight};
 
 /// Something the session's actor must know.
@@ -60,9 +62,11 @@ pub(crate) struct Listener {
     /// Number of the connection.
     pub round: u64,
     /// To the session's actor.
-    pub events: UnboundedSender<ConnectionEvent>,
+    pub events: Arc<Signals>,
     /// To the worker that stores receipts.
-    pub jobs: UnboundedSender<Job>,
+    pub jobs: Arc<Jobs>,
+    /// The client's gate: closed when more waits to be stored than there is room for.
+    pub gate: Gate,
     /// Sends that wait.
     pub inflight: Arc<Inflight>,
     /// For evidence.
@@ -71,8 +75,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     fn hand_on(&self, event: ClientEvent) {
-        // A closed channel means the session is gone; nobody is left to tell.
-        let _ = self.events.send(ConnectionEvent { round: self.round, event });
+        self.events.tell(self.round, event);
     }
 }
 
@@ -133,10 +136,12 @@ impl EventHandler for Listener {
             }
             Event::Receipt(receipt) => {
                 self.state.retry_requests().confirmed(receipt, &self.state);
-                self.job(Job::Receipt(event));
+                let news = acks::read(&self.state, receipt).into_iter();
+                let news = news.filter_map(|one| self.inflight.hold(one));
+                self.stored_later(self.jobs.receipts(news));
             }
             // What the durability hook has committed is known already.
-            Event::Messages(batch) if !batch.hook_committed => self.job(Job::Messages(event)),
+            Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.messages(event)),
             _ => {}
         }
     }
@@ -168,8 +173,12 @@ impl EventHandler for Listener {
 }
 
 impl Listener {
-    fn job(&self, job: Job) {
-        let _ = self.jobs.send(job);
+    /// What came is kept until it is stored. When too much waits, nothing more may come on this connection: the rest stays at
+    /// WhatsApp.
+    fn stored_later(&self, room: Room) {
+        if room == Room::Full {
+            self.gate.close(Closed::Rows("too many receipts wait to be stored".into()));
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wakeeper_storage::disk::DiskTrouble;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::{Client, RawNodeLease};
 
-use crate::life::client_events::{ClientEvent, ConnectionEvent};
+use crate::life::client_events::ClientEvent;
+use crate::life::signals::Signals;
 use crate::life::store::{Closed, EngineStore, Gate, OpenStore};
 use crate::life::tasks::ClientTasks;
 
@@ -47,17 +47,17 @@ impl Connection {
         tasks: ClientTasks,
         store: Arc<EngineStore>,
         rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
-        events: UnboundedSender<ConnectionEvent>,
+        events: Arc<Signals>,
     ) -> Self {
         let client = bot.client();
-        let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, events.clone()));
+        let watch = tokio::spawn(watch_disk(store.gate().clone(), rows, round, Arc::clone(&events)));
         // One client, one connection: the session's actor decides when the next one is made, so that each is seen, counted and
         // held back by its cause.
         client.enable_auto_reconnect.store(false, Ordering::Relaxed);
         let stanzas = client.acquire_raw_node_forwarding();
         let task = tokio::spawn(async move {
             bot.run().await;
-            let _ = events.send(ConnectionEvent { round, event: ClientEvent::Ended });
+            events.tell(round, ClientEvent::Ended);
         });
         Self { client, store, task: Some(task), tasks, watch, stanzas }
     }
@@ -118,7 +118,7 @@ async fn watch_disk(
     gate: Gate,
     mut rows: watch::Receiver<Option<Arc<DiskTrouble>>>,
     round: u64,
-    events: UnboundedSender<ConnectionEvent>,
+    events: Arc<Signals>,
 ) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
@@ -136,5 +136,5 @@ async fn watch_disk(
             }
         }
     }
-    let _ = events.send(ConnectionEvent { round, event: ClientEvent::Disk });
+    events.tell(round, ClientEvent::Disk);
 }

@@ -180,7 +180,7 @@ async fn mark(
     doubts: Vec<Doubt>,
     renewal: Renewal,
 ) -> Result<Begun, GenerationError> {
-    let marked = native::marked(&places.database()).await?;
+    let marked = native::marked_while_open(&places.database()).await?;
     // One that is not linked has no chains, and gets its mark when it is.
     let Some(identity) = marked.identity else { return Ok(Begun::default()) };
     let run =
@@ -213,7 +213,9 @@ impl Run {
     /// # Errors
     /// When something cannot be read or written; the next call makes up for it.
     pub(crate) async fn seen(&self, rows: &OwnedRows, last: &mut i64) -> Result<(), GenerationError> {
-        let Some(mark) = native::marked(&self.places.database()).await?.mark else { return Ok(()) };
+        let Some(mark) = native::marked_while_open(&self.places.database()).await?.mark else {
+            return Ok(());
+        };
         if mark.writes == *last || mark.run != self.word {
             return Ok(());
         }

@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_delivery::webhook::SessionContext;
@@ -16,14 +17,16 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
-use crate::inbound::acks::{self, Job};
+use crate::inbound::acks;
 use crate::inbound::inbox::Inbox;
+use crate::inbound::jobs::Jobs;
 use crate::journal::Journal;
 use crate::life::actor::{Actor, Command, Parts, older};
 use crate::life::client::ClientSetup;
 use crate::life::handle::Handle;
 use crate::life::lock::Lock;
 use crate::life::state::SessionState;
+use crate::life::turns::Turns;
 use crate::media::cache::Cache;
 use crate::media::download::Downloads;
 use crate::media::fetch::Limits;
@@ -123,6 +126,7 @@ impl Sessions {
             missing.insert(0, default);
         }
         let new = missing.iter().map(|name| self.new_row(name, &SessionConfig::default(), Desired::Started));
+        let mut turns = Turns::new(Instant::now(), shared.config.logins_per_second);
         for (row, ownership) in self.own(stored, new.collect()).await? {
             let Ok(name) = row.name.parse::<SessionName>() else { continue };
             // One session that cannot be locked must not keep the others from running: it says so, and tries again.
@@ -131,7 +135,10 @@ impl Sessions {
                 .inspect_err(|error| tracing::error!(session = %name, %error, "the session is not locked"));
             let handle = self.spawn(&name, &row, ownership, lock.ok())?;
             if row.desired == Desired::Started {
-                handle.ask(Command::Start).await??;
+                match turns.next() {
+                    None => handle.ask(Command::Start).await??,
+                    Some(moment) => handle.ask(|done| Command::StartAt(moment, done)).await??,
+                }
             }
         }
         Ok(())
@@ -202,7 +209,7 @@ impl Sessions {
         shared.events.set_session(name, context);
         let inflight = Arc::new(Inflight::default());
         let gone = CancellationToken::new();
-        let (jobs, job_receiver) = mpsc::unbounded_channel::<Job>();
+        let jobs = Arc::new(Jobs::default());
         let (mailbox, mailbox_receiver) = mpsc::channel(MAILBOX);
         let inbox = Inbox {
             state: Arc::clone(&state),
@@ -218,14 +225,14 @@ impl Sessions {
         let outbound = Arc::new(Outbound::new(OutboundParts {
             state: Arc::clone(&state),
             journal: Arc::clone(&journal),
-            inflight: Arc::clone(&inflight),
-            jobs: jobs.clone(),
+            inflight,
+            jobs: Arc::clone(&jobs),
             limits,
             public_url: Arc::clone(&shared.public_url),
             patience: shared.config.send_timeout,
             gone: gone.clone(),
         }));
-        let worker = tokio::spawn(acks::work(inbox.clone(), inflight, job_receiver, gone.clone()));
+        let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
         let downloads = Downloads::new(Cache::new(&folder), shared.config.max_media_bytes);
         let older = self.older(name, folder.clone());
         let actor = Actor::new(Parts {

@@ -9,16 +9,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::seq::SliceRandom as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wakeeper_engine_store::sound;
 use wakeeper_model::SessionName;
 use whatsapp_rust::wacore::iq::prekeys::{DigestKeyBundleResponse, DigestKeyBundleSpec};
 use whatsapp_rust::wacore::store::commands::DeviceCommand;
+use whatsapp_rust::wacore::store::error::StoreError;
+use whatsapp_rust::wacore::store::traits::SignalStore as _;
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, IqError};
 
 use crate::life::incidents::SessionIncidents;
+use crate::life::store::EngineStore;
 
 /// How often the keys are compared without a cause.
 const EVERY: Duration = Duration::from_hours(6);
@@ -26,6 +30,9 @@ const EVERY: Duration = Duration::from_hours(6);
 const PAUSE: Duration = Duration::from_secs(30);
 /// With fewer pre-keys on the server whose private halves are here, new ones are made: a tenth of what a device uploads.
 const ENOUGH: usize = 80;
+/// Of pre-keys so many are looked at whether they are sound: each costs as much as a key exchange, and there are hundreds at each
+/// login. When one is not, all are looked at. Those that were not looked at are when a message asks for them.
+const LOOKED_AT: usize = 16;
 
 /// How long the server may take to tell which keys it has.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -42,7 +49,7 @@ enum ServerKeysError {
     #[error("WhatsApp did not tell in time which keys it has")]
     NoAnswer,
     #[error("the engine's database failed: {0}")]
-    Store(#[from] whatsapp_rust::wacore::store::error::StoreError),
+    Store(#[from] StoreError),
     #[error("pre-keys were not uploaded: {0}")]
     Upload(String),
     #[error("the signed pre-key was not replaced: {0}")]
@@ -64,6 +71,7 @@ pub(crate) enum Compared {
 /// before any key is made or replaced because of it.
 pub(crate) async fn compare_and_repair(
     client: Arc<Client>,
+    store: Arc<EngineStore>,
     session: SessionName,
     missing: Arc<Notify>,
     incidents: SessionIncidents,
@@ -87,7 +95,7 @@ pub(crate) async fn compare_and_repair(
         }
         let done = match digest {
             Ok(digest) if !matches!(compared, Compared::Ahead(_)) => {
-                repair(&client, &session, digest, &incidents).await
+                repair(&client, &store, &session, digest, &incidents).await
             }
             // An older copy repairs nothing: its client is given up.
             // The client itself uploads keys where the server has none.
@@ -120,6 +128,7 @@ fn judge(digest: &DigestKeyBundleResponse, client: &Client) -> Compared {
 /// Makes and uploads what the server hands out and this device cannot use.
 async fn repair(
     client: &Arc<Client>,
+    store: &EngineStore,
     session: &SessionName,
     digest: DigestKeyBundleResponse,
     incidents: &SessionIncidents,
@@ -143,8 +152,7 @@ async fn repair(
         // Just linked: the client is about to upload its first ones.
         return Ok(());
     }
-    let backend = client.persistence_manager().backend();
-    let here = backend.load_prekeys_batch(&digest.prekey_ids).await?.len();
+    let here = usable(client, store, &digest.prekey_ids).await?;
     if here >= handed_out.len().min(ENOUGH) && here > 0 {
         return Ok(());
     }
@@ -161,6 +169,20 @@ async fn repair(
     metrics::counter!("wakeeper_pre_keys_replaced_total").increment(1);
     incidents.repaired("pre-keys that the server hands out were gone", "new ones were made and uploaded");
     Ok(())
+}
+
+/// How many of these pre-keys are here. Those that are found damaged are taken out.
+async fn usable(client: &Client, store: &EngineStore, ids: &[u32]) -> Result<usize, StoreError> {
+    let mut here: Vec<u32> = store.load_prekeys_batch(ids).await?.into_iter().map(|(id, _)| id).collect();
+    let all = here.len();
+    here.shuffle(&mut rand::rng());
+    here.truncate(LOOKED_AT);
+    // The client's own store judges what it reads.
+    let backend = client.persistence_manager().backend();
+    if backend.load_prekeys_batch(&here).await?.len() == here.len() {
+        return Ok(all);
+    }
+    Ok(backend.load_prekeys_batch(ids).await?.len())
 }
 
 /// Whether the private half of the server's signed pre-key is here.

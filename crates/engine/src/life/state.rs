@@ -21,8 +21,8 @@ use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
-use crate::outbound::repeats::Repeats;
 use crate::outbound::retry_requests::RetryRequests;
 
 /// How many changes of status are remembered.
@@ -67,6 +67,8 @@ struct Inner {
     statuses: VecDeque<StatusChange>,
     qr: Option<Qr>,
     client: Option<Arc<Client>>,
+    /// Which client that is; each has one connection.
+    client_number: u64,
     gate: Option<Gate>,
     trouble: Option<Closed>,
     evidence: Evidence,
@@ -85,7 +87,7 @@ pub(crate) struct SessionState {
     missing_pre_key: Arc<Notify>,
     chains: Arc<Chains>,
     retry_requests: RetryRequests,
-    repeats: Repeats,
+    group_sends: GroupSends,
     handed_over: HandedOver,
     server_witness: ServerWitness,
     asked_again: Remembered,
@@ -102,6 +104,8 @@ pub(crate) struct SessionState {
     account: tokio::sync::Mutex<Option<AccountRow>>,
     /// How often they did since the start.
     accounts: watch::Sender<u64>,
+    /// The number of the newest client.
+    clients: watch::Sender<u64>,
 }
 
 impl SessionState {
@@ -118,7 +122,7 @@ impl SessionState {
             missing_pre_key: Arc::default(),
             chains: Arc::default(),
             retry_requests: RetryRequests::default(),
-            repeats: Repeats::default(),
+            group_sends: GroupSends::default(),
             handed_over: HandedOver::default(),
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
@@ -134,6 +138,7 @@ impl SessionState {
                 statuses,
                 qr: None,
                 client: None,
+                client_number: 0,
                 gate: None,
                 trouble: None,
                 evidence: Evidence::default(),
@@ -148,6 +153,7 @@ impl SessionState {
             configuring: tokio::sync::Mutex::new(()),
             account: tokio::sync::Mutex::new(None),
             accounts: watch::Sender::new(0),
+            clients: watch::Sender::new(0),
         }
     }
 
@@ -178,9 +184,9 @@ impl SessionState {
         &self.retry_requests
     }
 
-    /// Groups to which a send is repeated.
-    pub(crate) fn repeats(&self) -> &Repeats {
-        &self.repeats
+    /// Groups to which a send is under way.
+    pub(crate) fn group_sends(&self) -> &GroupSends {
+        &self.group_sends
     }
 
     /// Sends that are with the client.
@@ -256,7 +262,13 @@ impl SessionState {
     }
 
     pub(crate) fn set_client(&self, client: Option<Arc<Client>>) {
-        self.inner().client = client;
+        let number = {
+            let mut inner = self.inner();
+            inner.client = client;
+            inner.client_number += 1;
+            inner.client_number
+        };
+        self.clients.send_replace(number);
     }
 
     pub(crate) fn set_gate(&self, gate: Gate) {

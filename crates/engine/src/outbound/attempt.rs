@@ -8,10 +8,11 @@ use whatsapp_rust::send::{SendError as ClientError, SendOptions};
 use whatsapp_rust::{Client, Jid};
 
 use super::Outbound;
+use super::chat_order::Place;
 use super::composer::PreparedMessage;
 use super::error::SendError;
+use super::group_sends::GroupSend;
 use super::inflight::Acknowledged;
-use crate::inbound::acks::Job;
 use crate::life::account;
 
 /// How long the server may take to acknowledge one attempt.
@@ -26,85 +27,72 @@ pub(super) enum Turn {
     Repeat,
 }
 
+/// A send whose row is stored.
+pub(super) struct UnderWay<'a> {
+    pub prepared: &'a PreparedMessage,
+    /// Its stanza id.
+    pub id: &'a str,
+    /// Whose it is: see [`crate::life::state::SessionState::account_changes`].
+    pub account: u64,
+    /// Its place among the chat's.
+    pub place: Place,
+}
+
+/// The connection that a send is handed to.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    client: &'a Client,
+    number: u64,
+}
+
 impl Outbound {
     /// Hands a stored send to WhatsApp, again and again under the same id until the server has it.
-    pub(super) async fn deliver(
-        &self,
-        prepared: &PreparedMessage,
-        id: &str,
-        account: u64,
-        turn: Turn,
-    ) -> Result<Option<Payload>, SendError> {
-        self.inflight.begin(id);
+    pub(super) async fn deliver(&self, send: UnderWay<'_>, turn: Turn) -> Result<Option<Payload>, SendError> {
         let mut result = tokio::select! {
             biased;
-            () = self.state.until_other_account(account) => Err(SendError::OtherAccount),
+            () = self.state.until_other_account(send.account) => Err(SendError::OtherAccount),
             () = self.gone.cancelled() => Err(self.is_gone().into()),
-            result = self.attempts(prepared, id, account, turn) => result,
+            result = self.attempts(&send, turn) => result,
         };
         if matches!(result, Err(SendError::OtherAccount))
-            && let Err(error) = self.fail(id, account::REASON).await
+            && let Err(error) = self.fail(send.id, account::REASON).await
         {
             result = Err(error.into());
         }
-        let held = self.inflight.end(id);
-        if !held.is_empty() {
-            let _ = self.jobs.send(Job::Held(held));
-        }
+        self.jobs.held(self.inflight.end(send.id));
         result
     }
 
-    async fn attempts(
-        &self,
-        prepared: &PreparedMessage,
-        id: &str,
-        account: u64,
-        mut turn: Turn,
-    ) -> Result<Option<Payload>, SendError> {
-        let to: Jid = prepared
+    async fn attempts(&self, send: &UnderWay<'_>, mut turn: Turn) -> Result<Option<Payload>, SendError> {
+        let to: Jid = send
+            .prepared
             .chat
             .to_wire()
             .parse()
             .map_err(|_| SendError::InvalidRequest("no such chat".to_owned()))?;
         let mut failures = 0;
         loop {
-            let client = self.state.until_working().await.ok_or_else(|| self.is_gone())?;
+            let (client, number) = self.state.until_working().await.ok_or_else(|| self.is_gone())?;
+            tokio::select! {
+                biased;
+                () = send.place.turn(number) => {}
+                () = self.state.until_other_client(number) => continue,
+            }
             // The number changes before the session works for it, so whoever sees it work sees the change.
-            if self.state.account_changes() != account {
+            if self.state.account_changes() != send.account {
                 return Err(SendError::OtherAccount);
             }
-            self.state.server_witness().before_send(&client, self.state.name()).await;
-            let repeats = turn == Turn::Repeat && prepared.chat.is_group();
-            let _repeat = repeats.then(|| self.state.repeats().begin(to.to_string()));
-            // Nor does anybody have the key from the send before, which the server may never have got.
-            if repeats
-                && client.persistence_manager().clear_sender_key_devices(&to.to_string()).await.is_err()
-            {
-                // The store failed: its gate is closed, and the send waits for the next client.
-                continue;
-            }
+            self.state.server_witness().before_send(&self.state, &client).await;
+            let way = Way { client: &client, number };
+            let answer = self.attempt(send, &to, way, turn, &mut failures).await?;
             turn = Turn::Repeat;
-            let acknowledged = self.inflight.attempt(id);
-            let handing = self.state.handed_over().begin(id, prepared.proto());
-            let options = SendOptions::default().with_message_id(id);
-            match client.send_message_with_options(to.clone(), prepared.message.clone(), options).await {
-                Ok(_) => drop(handing),
-                Err(error) => {
-                    self.after_error(&client, &error, id, &mut failures).await?;
-                    continue;
-                }
-            }
-            let answer = tokio::select! {
-                answer = acknowledged => answer.ok(),
-                () = self.state.until_not_working() => None,
-                () = tokio::time::sleep(ACK_TIMEOUT) => None,
-            };
             match answer {
                 Some(Acknowledged { refused: None, timestamp_s }) => {
-                    return self.acknowledged(&client, prepared, id, timestamp_s).await;
+                    send.place.stored_before().await;
+                    return self.acknowledged(&client, send.prepared, send.id, timestamp_s).await;
                 }
                 Some(Acknowledged { refused: Some(code), .. }) => {
-                    self.fail(id, &code).await?;
+                    self.fail(send.id, &code).await?;
                     return Err(SendError::Rejected { code });
                 }
                 None => {
@@ -112,6 +100,58 @@ impl Outbound {
                 }
             }
         }
+    }
+
+    /// Hands a send over and waits for what the server says; nothing, when it is to be sent again.
+    async fn attempt(
+        &self,
+        send: &UnderWay<'_>,
+        to: &Jid,
+        way: Way<'_>,
+        turn: Turn,
+        failures: &mut u32,
+    ) -> Result<Option<Acknowledged>, SendError> {
+        let Way { client, number } = way;
+        let in_group = send.prepared.chat.is_group();
+        let repeats = turn == Turn::Repeat && in_group;
+        let group = in_group.then(|| self.state.group_sends().begin(to.to_string(), repeats));
+        // Nor does anybody have the key from the send before, which the server may never have got.
+        if repeats && client.persistence_manager().clear_sender_key_devices(&to.to_string()).await.is_err() {
+            // The store failed: its gate is closed, and the send waits for the next client.
+            return Ok(None);
+        }
+        let acknowledged = self.inflight.attempt(send.id);
+        let handing = self.state.handed_over().begin(send.id, send.prepared.proto());
+        let options = SendOptions::default().with_message_id(send.id);
+        let handed =
+            client.send_message_with_options(to.clone(), send.prepared.message.clone(), options).await;
+        drop(handing);
+        if let Err(error) = handed {
+            self.after_error(client, &error, send.id, failures).await?;
+            return Ok(None);
+        }
+        // What comes after a message that hands out the group's key cannot be read without it, and the server may refuse that
+        // message: the next one waits for the acknowledgement.
+        let hands_keys_out = group.as_ref().is_some_and(GroupSend::hands_keys_out);
+        if !hands_keys_out {
+            send.place.handed_to(number);
+        }
+        let answer = tokio::select! {
+            answer = acknowledged => answer.ok(),
+            () = self.state.until_not_working() => None,
+            () = self.state.until_other_client(number) => None,
+            () = tokio::time::sleep(ACK_TIMEOUT) => None,
+        };
+        match &answer {
+            Some(Acknowledged { refused: Some(_), .. }) if hands_keys_out => {
+                // Nobody got the key, so the next message brings it. A store that failed has closed its gate, and the next client
+                // repeats what was under way.
+                let _ = client.persistence_manager().clear_sender_key_devices(&to.to_string()).await;
+            }
+            Some(_) if hands_keys_out => send.place.handed_to(number),
+            _ => {}
+        }
+        Ok(answer)
     }
 
     /// Decides after a failed attempt: wait for the connection, try again, or give up.

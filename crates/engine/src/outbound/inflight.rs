@@ -1,12 +1,15 @@
 //! Sends that wait for the server's acknowledgement.
 //!
 //! A receiver's device can be quicker than this process: its receipt may arrive before the row of
-//! the message it speaks of is stored. Such receipts wait here until the send is done.
+//! the message it speaks of is stored. Such receipts wait here until the send is done, of all that
+//! say the same the first.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::inbound::acks::Receipted;
 
@@ -22,7 +25,10 @@ pub(crate) struct Acknowledged {
 #[derive(Default)]
 struct Waiting {
     waiter: Option<oneshot::Sender<Acknowledged>>,
+    /// Its waiter was told what the server said.
+    answered: Arc<AtomicBool>,
     receipts: Vec<Receipted>,
+    over: CancellationToken,
 }
 
 /// The sends of one session that are under way, by stanza id.
@@ -36,9 +42,14 @@ impl Inflight {
         self.sends.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// A send begins; from now on receipts for it wait.
-    pub(crate) fn begin(&self, id: &str) {
-        self.sends().entry(id.to_owned()).or_default();
+    /// A send begins; from now on receipts for it wait. Gives what says that the server has answered.
+    pub(crate) fn begin(&self, id: &str) -> Arc<AtomicBool> {
+        Arc::clone(&self.sends().entry(id.to_owned()).or_default().answered)
+    }
+
+    /// What tells of the end of a send, while it is under way.
+    pub(crate) fn end_of(&self, id: &str) -> Option<CancellationToken> {
+        self.sends().get(id).map(|waiting| waiting.over.clone())
     }
 
     /// Waits for the acknowledgement of the attempt that follows.
@@ -50,10 +61,14 @@ impl Inflight {
 
     /// The server spoke.
     pub(crate) fn acknowledge(&self, id: &str, acknowledged: Acknowledged) {
-        let waiter = self.sends().get_mut(id).and_then(|waiting| waiting.waiter.take());
-        if let Some(waiter) = waiter {
-            // The send may have given up on this attempt; its next one asks again.
-            let _ = waiter.send(acknowledged);
+        let mut sends = self.sends();
+        let Some(waiting) = sends.get_mut(id) else { return };
+        let Some(waiter) = waiting.waiter.take() else { return };
+        // Said before anybody hears of it: answers come in the order of the sends, and are stored in it.
+        waiting.answered.store(true, Ordering::Release);
+        // The send may have given up on this attempt; its next one asks again.
+        if waiter.send(acknowledged).is_err() {
+            waiting.answered.store(false, Ordering::Release);
         }
     }
 
@@ -61,7 +76,10 @@ impl Inflight {
     pub(crate) fn hold(&self, receipt: Receipted) -> Option<Receipted> {
         match self.sends().get_mut(&receipt.id) {
             Some(waiting) => {
-                waiting.receipts.push(receipt);
+                // In a large group each device sends one.
+                if waiting.receipts.iter().all(|held| held.ack.number() < receipt.ack.number()) {
+                    waiting.receipts.push(receipt);
+                }
                 None
             }
             None => Some(receipt),
@@ -70,7 +88,9 @@ impl Inflight {
 
     /// A send is over; gives the receipts that waited.
     pub(crate) fn end(&self, id: &str) -> Vec<Receipted> {
-        self.sends().remove(id).map(|waiting| waiting.receipts).unwrap_or_default()
+        let Some(waiting) = self.sends().remove(id) else { return Vec::new() };
+        waiting.over.cancel();
+        waiting.receipts
     }
 
     /// How many sends are under way.
@@ -89,6 +109,30 @@ mod tests {
         Receipted { id: id.to_owned(), ack: Ack::Device, timestamp_s: 7 }
     }
 
+    #[test]
+    fn of_many_receipts_that_say_the_same_one_waits() {
+        let inflight = Inflight::default();
+        inflight.begin("A");
+        for timestamp_s in 7..1000 {
+            assert!(inflight.hold(Receipted { timestamp_s, ..receipt("A") }).is_none());
+        }
+        assert!(inflight.hold(Receipted { ack: Ack::Read, ..receipt("A") }).is_none());
+        let held = inflight.end("A");
+        let acks: Vec<_> = held.iter().map(|one| (one.ack, one.timestamp_s)).collect();
+        assert_eq!(acks, [(Ack::Device, 7), (Ack::Read, 7)]);
+    }
+
+    #[test]
+    fn whoever_waits_for_the_end_of_a_send_hears_of_it() {
+        let inflight = Inflight::default();
+        assert!(inflight.end_of("A").is_none());
+        inflight.begin("A");
+        let over = inflight.end_of("A").unwrap();
+        assert!(!over.is_cancelled());
+        inflight.end("A");
+        assert!(over.is_cancelled());
+    }
+
     #[tokio::test]
     async fn receipts_wait_for_the_end_of_their_send() {
         let inflight = Inflight::default();
@@ -103,10 +147,12 @@ mod tests {
     async fn an_acknowledgement_reaches_the_newest_attempt() {
         let inflight = Inflight::default();
         inflight.begin("A");
+        let answered = inflight.begin("A");
         let first = inflight.attempt("A");
         let second = inflight.attempt("A");
         let acknowledged = Acknowledged { timestamp_s: Some(1), refused: None };
         inflight.acknowledge("A", acknowledged.clone());
+        assert!(answered.load(Ordering::Acquire));
         assert!(first.await.is_err());
         assert_eq!(second.await.unwrap(), acknowledged);
     }

@@ -124,3 +124,17 @@ async fn a_session_that_tries_to_reach_a_silent_server_leaves_none_and_stops_at_
     engine.sessions.shutdown().await;
     closed(folder.path(), 0).await;
 }
+
+/// The database, its log, the log's index, and one that SQLite keeps for whoever reads or writes beside the client.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_works_keeps_no_more_of_its_database_open_than_it_must() {
+    let mut world = World::linked(Addressing::PhoneNumber).await;
+    for round in 0..3 {
+        world.engine.send(text(ANN, &format!("text {round}"))).await;
+        world.restart().await;
+        world.engine.status(SessionStatus::Working).await;
+    }
+    world.engine.send(text(ANN, "the last")).await;
+    closed(world.folder.path(), 4).await;
+    world.stop().await;
+}

@@ -3,7 +3,7 @@
 use wakeeper_engine::SendError;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
 use wakeeper_simulator::server::Addressing;
-use wakeeper_storage::{Change, SendRow, SendState};
+use wakeeper_storage::{Change, SendRow, SendState, SessionRow};
 use wakeeper_waha::SessionStatus;
 
 use super::world::*;
@@ -14,6 +14,12 @@ async fn a_restart_keeps_the_login_and_brings_what_was_missed_once() {
     world.engine.send(text(ANN, "before")).await;
     received_text(&world.ann, "before").await;
     world.stop().await;
+    // Somebody hears of messages, so each is told once.
+    let rows = storage(world.folder.path()).await;
+    let hook = r#"{"webhooks":[{"url":"http://127.0.0.1:9/","events":["message"]}]}"#;
+    let row = SessionRow { config_json: hook.to_owned(), ..rows.session("default").await.unwrap().unwrap() };
+    rows.acquire("default").await.unwrap().rows().put_session(row).await.unwrap();
+    rows.close().await;
     for n in 0..20 {
         world.ann.send(OWNER, &FromPhone::text(format!("missed {n}"))).await.unwrap();
     }

@@ -208,6 +208,11 @@ impl World {
     /// The same, with another configuration.
     pub async fn restart_with(&mut self, config: EngineConfig) {
         self.stop().await;
+        self.restart_stopped_with(config).await;
+    }
+
+    /// Opens an engine with another configuration on the folder of the stopped one.
+    pub async fn restart_stopped_with(&mut self, config: EngineConfig) {
         self.engine = Running(Some(Engine::try_open_with(config).await.unwrap()));
     }
 

@@ -35,6 +35,8 @@ fn every_kind_is_read_by_its_documented_name() {
         "prekeys_exhausted",
         "clock_skew",
         "rate_limit",
+        "acks_withheld",
+        "long_way",
     ] {
         assert!(parse(&format!(r#"{{"kind":"{name}"}}"#)).is_ok(), "{name}");
     }

@@ -247,7 +247,7 @@ async fn run(core: Arc<Core>, mut receiver: UnboundedReceiver<Downstream>) {
                 });
             }
             Some(Downstream::Phone(event)) => core.happened(event),
-            Some(Downstream::Stall | Downstream::HalfOpen) => {}
+            Some(Downstream::Stall | Downstream::HalfOpen | Downstream::LongWay(_)) => {}
             Some(Downstream::Close | Downstream::Drop) | None => {
                 core.detach();
                 receiver = loop {

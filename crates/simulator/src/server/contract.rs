@@ -27,6 +27,8 @@ pub enum Downstream {
     Stall,
     /// Fault: keep reading, discard everything that would be written, as if the way back were cut.
     HalfOpen,
+    /// Fault: whatever follows arrives so much later, in its order.
+    LongWay(Duration),
     /// Fault: cut the connection at once, without a closing handshake.
     Drop,
     /// Only on a phone's link, never on the wire: something its owner has to act on.

@@ -88,8 +88,8 @@ impl World {
         let success = self.success(address);
         self.send_stanza(link, success);
         let now = self.now();
-        if let Some(kind) = self.faults.at_login(address, now) {
-            self.break_connection(link, kind);
+        if let Some(fault) = self.faults.at_login(address, now) {
+            self.break_connection(link, &fault);
         }
     }
 
@@ -140,7 +140,7 @@ impl World {
                 .map(|(link, _)| *link)
                 .collect();
             for link in &live {
-                self.break_connection(*link, fault.kind);
+                self.break_connection(*link, &fault);
             }
             used = u32::from(!live.is_empty());
         }
@@ -148,19 +148,20 @@ impl World {
     }
 
     /// Ends or cripples a connection as a fault wants it.
-    pub fn break_connection(&mut self, link: Link, kind: FaultKind) {
+    fn break_connection(&mut self, link: Link, fault: &Fault) {
         self.counters.add("connection_faults");
-        if let Some(error) = kind.stream_error() {
+        if let Some(error) = fault.kind.stream_error() {
             self.end_stream(link, error);
             return;
         }
-        match kind {
+        match fault.kind {
             FaultKind::Dropped => {
                 self.send(link, Downstream::Drop);
                 self.detach(link);
             }
             FaultKind::Stalled => self.send(link, Downstream::Stall),
             FaultKind::HalfOpen => self.send(link, Downstream::HalfOpen),
+            FaultKind::LongWay => self.send(link, Downstream::LongWay(fault.delay())),
             FaultKind::Unheard => {
                 if let Some(connection) = self.connections.get_mut(&link) {
                     connection.unheard = true;

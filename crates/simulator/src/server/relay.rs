@@ -94,7 +94,7 @@ impl World {
             .attr("t", self.seconds_for(&caller.address).to_string())
             .attr_opt("participant", stanza.get("participant"))
             .attr_opt("error", error.map(|code| code.to_string()));
-        self.send_stanza(caller.link, ack);
+        self.send_ack(caller, ack);
     }
 
     fn refusal_in_group(&self, caller: &Caller, to: &Jid) -> Option<u16> {

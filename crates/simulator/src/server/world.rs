@@ -1,7 +1,7 @@
 //! The server's whole state, and the two ways a stanza leaves it: at once, or through a device's
 //! queue until the device confirms it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(super) struct World {
     pub codes: HashMap<String, CodePairing>,
     pub counters: Counters,
     pub faults: FaultTable,
+    /// Acknowledgements that a fault holds back.
+    pub withheld: VecDeque<(Link, Node)>,
     pub observer: Option<Arc<dyn CiphertextObserver>>,
     /// Ciphertexts that the observer has yet to see.
     pub relayed: Vec<RelayedCiphertext>,
@@ -106,6 +108,7 @@ impl World {
             codes: HashMap::new(),
             counters: Counters::default(),
             faults: FaultTable::default(),
+            withheld: VecDeque::new(),
             observer: None,
             relayed: Vec::new(),
             next_link: 0,

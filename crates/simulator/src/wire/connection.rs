@@ -1,5 +1,6 @@
 //! One WebSocket from its first byte to its last.
 
+mod long_way;
 mod reader;
 #[cfg(test)]
 mod tests;

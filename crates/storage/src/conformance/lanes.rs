@@ -4,7 +4,8 @@ use super::{event, lane_of, lanes, own, pending};
 use crate::{AccountChange, AccountRow, Change, DeadLetterQuery, DeliveryRecord, NewEvent, Storage, Verdict};
 
 async fn record(storage: &Arc<dyn Storage>, delivery: i64, verdict: Verdict) {
-    storage.record_delivery(DeliveryRecord { delivery, attempt: None, verdict, now_ms: 2000 }).await.unwrap();
+    let record = DeliveryRecord { delivery, attempt: None, verdict, now_ms: 2000 };
+    storage.record_deliveries(vec![record]).await.unwrap();
 }
 
 async fn commit(storage: &Arc<dyn Storage>, events: &[(&str, &str)]) {

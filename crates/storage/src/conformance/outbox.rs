@@ -19,7 +19,7 @@ async fn commit_events(storage: &Arc<dyn Storage>, ids: &[&str], subscriptions: 
 async fn judge(storage: &Arc<dyn Storage>, subscription: &str, number: u32, verdict: Verdict, now_ms: i64) {
     let delivery = pending(storage, subscription).await.remove(0).id;
     let record = DeliveryRecord { delivery, attempt: Some(attempt(number)), verdict, now_ms };
-    storage.record_delivery(record).await.unwrap();
+    storage.record_deliveries(vec![record]).await.unwrap();
 }
 
 fn dead(next_attempt_ms: i64) -> Verdict {
@@ -71,6 +71,24 @@ pub(crate) async fn what_was_delivered_is_not_kept(storage: Arc<dyn Storage>) {
     assert!(storage.attempts("e1", "a").await.unwrap().is_empty());
     assert!(storage.event("e1").await.unwrap().is_some(), "the event stays, for those who read the log");
     assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 0, dead: 0 });
+}
+
+pub(crate) async fn outcomes_are_stored_together_in_their_order(storage: Arc<dyn Storage>) {
+    commit_events(&storage, &["e1", "e2", "e3", "e4"], &["a"]).await;
+    let ids: Vec<i64> = pending(&storage, "a").await.into_iter().map(|item| item.id).collect();
+    let record = |delivery, verdict| DeliveryRecord { delivery, attempt: None, verdict, now_ms: 2000 };
+    // What was given up marks the next one, which is delivered, and so the one after that knows nothing of it.
+    let records = vec![
+        record(ids[0], dead(3000)),
+        record(ids[1], Verdict::Delivered),
+        record(ids[2], Verdict::Retry { next_attempt_ms: 5000 }),
+    ];
+    storage.record_deliveries(records).await.unwrap();
+    let left: Vec<String> = pending(&storage, "a").await.into_iter().map(|item| item.event_id).collect();
+    assert_eq!(left, ["e3", "e4"]);
+    let lane = lanes(&storage, "a").await.remove(0);
+    assert_eq!((lane.next_attempt_ms, lane.gave_up), (Some(5000), false));
+    assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 2, dead: 1 });
 }
 
 pub(crate) async fn a_delivery_ends_its_lane(storage: Arc<dyn Storage>) {

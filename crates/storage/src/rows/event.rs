@@ -43,7 +43,7 @@ pub struct NewEvent {
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventRow {
     /// Position among the events of its session; grows in commit order, never reused. An event has it once, whatever its
-    /// names.
+    /// names. 0 when it was not stored, because no receiver asked for it.
     pub seq: i64,
     /// `evt_` and a ULID.
     pub id: String,

@@ -45,9 +45,16 @@ impl OutboxRows for SqliteStorage {
         .map_err(StorageError::during("reading deliveries"))
     }
 
-    async fn record_delivery(&self, record: DeliveryRecord) -> Result<(), StorageError> {
+    async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError> {
         self.writer
-            .write("storing a delivery", |connection| Box::pin(deliveries::record(connection, record)))
+            .write("storing deliveries", |connection| {
+                Box::pin(async move {
+                    for record in records {
+                        deliveries::record(connection, record).await?;
+                    }
+                    Ok(())
+                })
+            })
             .await
     }
 

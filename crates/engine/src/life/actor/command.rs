@@ -1,6 +1,7 @@
 //! What a session can be asked to do.
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::EngineError;
 use crate::ops::pairing::PairingError;
@@ -9,6 +10,8 @@ use crate::ops::pairing::PairingError;
 pub(crate) enum Command {
     /// Connect, and stay connected.
     Start(oneshot::Sender<Result<(), EngineError>>),
+    /// As [`Self::Start`], but connect at this moment, unless somebody wants it earlier.
+    StartAt(Instant, oneshot::Sender<Result<(), EngineError>>),
     /// Disconnect; the login stays.
     Stop(oneshot::Sender<Result<(), EngineError>>),
     /// Connect anew where the session is started: the way to WhatsApp changed.

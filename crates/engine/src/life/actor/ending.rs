@@ -12,7 +12,7 @@ use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
 use super::{Actor, without_panic};
 use crate::life::backoff::{self, Cause, Verdict};
-use crate::life::client_events::{ClientEvent, ConnectionEvent};
+use crate::life::client_events::ClientEvent;
 use crate::life::line::Phase;
 use crate::life::server_keys::{self, Compared};
 use crate::life::store::Closed;
@@ -41,16 +41,15 @@ impl Actor {
         self.deadline = None;
         let heard = self.parts.state.line().so_far();
         self.watch = Some(Watch::new(self.parts.setup.watch, now, heard));
-        if let Some(client) = self.parts.state.client() {
+        if let Some(connection) = &self.connection {
+            let (client, store) = (Arc::clone(&connection.client), Arc::clone(&connection.store));
             let state = &self.parts.state;
-            let (events, round) = (self.events.0.clone(), self.round);
-            let told = move |compared| {
-                // A closed channel means the session is gone.
-                let _ = events.send(ConnectionEvent { round, event: ClientEvent::Compared(compared) });
-            };
+            let (events, round) = (Arc::clone(&self.events), self.round);
+            let told = move |compared| events.tell(round, ClientEvent::Compared(compared));
             let missing = Arc::clone(state.missing_pre_key());
             let comparing = server_keys::compare_and_repair(
                 client,
+                store,
                 state.name().clone(),
                 missing,
                 state.incidents().clone(),

@@ -25,16 +25,25 @@ impl SessionState {
         }
     }
 
-    /// Waits, however long, until the session works.
-    pub(crate) async fn until_working(&self) -> Option<Arc<Client>> {
+    /// Waits, however long, until the session works, and gives its client with its number.
+    pub(crate) async fn until_working(&self) -> Option<(Arc<Client>, u64)> {
         let mut status = self.status.subscribe();
         loop {
             status.wait_for(|status| *status == SessionStatus::Working).await.ok()?;
-            if let Some(client) = self.client() {
-                return Some(client);
+            let (client, number) = {
+                let inner = self.inner();
+                (inner.client.clone(), inner.client_number)
+            };
+            if let Some(client) = client {
+                return Some((client, number));
             }
             status.changed().await.ok()?;
         }
+    }
+
+    /// Waits until the client of this number is not the session's any more.
+    pub(crate) async fn until_other_client(&self, number: u64) {
+        let _ = self.clients.subscribe().wait_for(|now| *now != number).await;
     }
 
     /// Waits until the session no longer works.

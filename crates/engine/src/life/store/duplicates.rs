@@ -60,7 +60,8 @@ pub(crate) trait Ledger: Send + Sync {
     /// How often a message was asked for, this time included. Outlives a connection: a stanza comes once on each.
     fn asked(&self, chat: &str, id: &str) -> u8;
 
-    /// Whether a send to this group is repeated just now: see [`crate::outbound::repeats`].
+    /// Whether a send to this group is repeated just now: see [`crate::outbound::group_sends`]. Asked whenever it is noted who has
+    /// our sender key of the group.
     fn repeats_to(&self, group: &str) -> bool;
 
     /// Whether the rows keep exactly this message of ours under this id: then it need not be stored again.

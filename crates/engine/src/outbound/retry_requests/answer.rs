@@ -45,7 +45,7 @@ pub(crate) async fn answer(state: Arc<SessionState>, client: Arc<Client>) {
 }
 
 /// Answers so many requests of each chat.
-async fn round(state: &SessionState, client: &Client, of_each_chat: usize) {
+async fn round(state: &Arc<SessionState>, client: &Arc<Client>, of_each_chat: usize) {
     let requests = state.retry_requests();
     let mut answered: HashMap<String, usize> = HashMap::new();
     for request in requests.due(state.clock().now_ms()) {
@@ -76,7 +76,7 @@ async fn round(state: &SessionState, client: &Client, of_each_chat: usize) {
     }
 }
 
-async fn answer_one(state: &SessionState, client: &Client, request: &RetryRequest) -> Answer {
+async fn answer_one(state: &Arc<SessionState>, client: &Arc<Client>, request: &RetryRequest) -> Answer {
     let message = match sent(client, request).await {
         Ok(message) => message,
         Err(_) if !client.is_connected() || state.gate().is_some_and(|gate| gate.closed_by().is_some()) => {
@@ -94,7 +94,7 @@ async fn answer_one(state: &SessionState, client: &Client, request: &RetryReques
         Err(_) if !client.is_connected() => return Answer::Later,
         Err(error) => return Answer::Failed(error),
     }
-    state.server_witness().before_send(client, state.name()).await;
+    state.server_witness().before_send(state, client).await;
     match client.retransmit_message(retransmission).await {
         Ok(()) => Answer::Sent,
         Err(_) if !client.is_connected() => Answer::Later,

@@ -256,3 +256,32 @@ fn a_rate_limit_refuses_messages_and_requests_but_not_pings() {
     let answer = alice.ask("get", "abt", "@s.whatsapp.net", vec![Node::new("props")]);
     assert_eq!(answer.find("error").unwrap().get("code"), Some("429"));
 }
+
+#[test]
+fn acknowledgements_can_be_withheld_until_faults_are_cleared() {
+    let sim = Sim::new();
+    let (mut alice, mut bob) = pair(&sim);
+    let whole_hour = Duration::from_secs(3600);
+    sim.server.set_fault(Fault::once(FaultKind::AcksWithheld).lasting(whole_hour));
+    send(&alice, 0..3);
+    assert_eq!(bob.take().len(), 3, "the messages themselves are passed on");
+    assert!(alice.take_only("ack").is_empty());
+    sim.server.clear_faults();
+    assert_eq!(alice.take_only("ack").len(), 3);
+    send(&alice, 3..4);
+    assert_eq!(alice.take_only("ack").len(), 1);
+}
+
+#[test]
+fn a_way_that_is_long_is_long_for_later_logins_too() {
+    let sim = Sim::new();
+    let (mut alice, _bob) = pair(&sim);
+    let mut fault = Fault::once(FaultKind::LongWay).at(FaultTarget::Number(ALICE.into()));
+    fault.delay_ms = Some(100);
+    sim.server.set_fault(fault.lasting(Duration::from_secs(3600)));
+    let long =
+        |down: &Downstream| matches!(down, Downstream::LongWay(way) if *way == Duration::from_millis(100));
+    assert!(alice.take_all().iter().any(long));
+    assert!(sim.try_login(ALICE, 1, 1).take_all().iter().any(long));
+    assert!(!sim.try_login(BOB, 1, 2).take_all().iter().any(long));
+}

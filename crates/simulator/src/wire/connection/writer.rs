@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::long_way::LongWay;
 use super::{End, Signals, WireConfig};
 use crate::node::Node;
 use crate::server::Downstream;
@@ -97,9 +98,14 @@ const MAX_PLAIN: usize = (1 << 24) - 64;
 /// Moves what the server sends into the queue, delayed stanzas when they are due.
 pub(super) async fn take_in(mut downstream: UnboundedReceiver<Downstream>, queue: &Queue<'_>) -> End {
     let mut delayed = FuturesUnordered::new();
+    let mut way = LongWay::default();
     loop {
         let next = tokio::select! {
             Some(bytes) = delayed.next() => {
+                queue.push(Outgoing::Stanza(bytes));
+                continue;
+            }
+            bytes = way.arrived() => {
                 queue.push(Outgoing::Stanza(bytes));
                 continue;
             }
@@ -107,10 +113,13 @@ pub(super) async fn take_in(mut downstream: UnboundedReceiver<Downstream>, queue
         };
         match next {
             Some(Downstream::Stanza(node)) => {
-                if let Some(bytes) = queue.encode(&node) {
+                if let Some(bytes) = queue.encode(&node)
+                    && let Some(bytes) = way.enter(bytes)
+                {
                     queue.push(Outgoing::Stanza(bytes));
                 }
             }
+            Some(Downstream::LongWay(delay)) => way.lengthen(delay),
             Some(Downstream::Delayed(delay, node)) => {
                 if let Some(bytes) = queue.encode(&node) {
                     delayed.push(async move {

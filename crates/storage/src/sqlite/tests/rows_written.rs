@@ -32,7 +32,7 @@ impl Counted {
             for item in self.storage.lane_items(&lane.key, 100).await.unwrap() {
                 let (delivery, verdict) = (item.id, Verdict::Delivered);
                 let record = DeliveryRecord { delivery, attempt: None, verdict, now_ms: 2 };
-                self.storage.record_delivery(record).await.unwrap();
+                self.storage.record_deliveries(vec![record]).await.unwrap();
             }
         }
     }

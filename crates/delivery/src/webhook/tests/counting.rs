@@ -1,0 +1,209 @@
+//! A storage that counts what the dispatcher asks of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wakeeper_storage::disk::DiskTrouble;
+use wakeeper_storage::{
+    AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
+    EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
+    IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef, MessageRow, MessageRows,
+    NewIncident, OutboxCounts, OutboxItem, OutboxRows, Ownership, Retention, SendRow, SendRows, SessionRow,
+    SessionRows, Storage, StorageError,
+};
+
+/// Everything goes through to the storage behind it.
+#[derive(Debug)]
+pub(super) struct Counting {
+    behind: Arc<dyn Storage>,
+    /// How many outcomes each write held.
+    pub writes: Mutex<Vec<usize>>,
+    pub reads: AtomicUsize,
+}
+
+impl Counting {
+    pub fn over(behind: Arc<dyn Storage>) -> Arc<Self> {
+        Arc::new(Self { behind, writes: Mutex::default(), reads: AtomicUsize::new(0) })
+    }
+}
+
+#[async_trait]
+impl Storage for Counting {
+    async fn acquire(&self, session: &str) -> Result<Ownership, StorageError> {
+        self.behind.acquire(session).await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.behind.check().await
+    }
+
+    fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>> {
+        self.behind.disk()
+    }
+
+    async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
+        self.behind.prune(retention).await
+    }
+
+    async fn close(&self) {
+        self.behind.close().await;
+    }
+}
+
+#[async_trait]
+impl SessionRows for Counting {
+    async fn session(&self, name: &str) -> Result<Option<SessionRow>, StorageError> {
+        self.behind.session(name).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<SessionRow>, StorageError> {
+        self.behind.sessions().await
+    }
+
+    async fn delete_session(&self, name: &str) -> Result<bool, StorageError> {
+        self.behind.delete_session(name).await
+    }
+}
+
+#[async_trait]
+impl GenerationRows for Counting {
+    async fn generation(&self, session: &str) -> Result<Option<GenerationRow>, StorageError> {
+        self.behind.generation(session).await
+    }
+}
+
+#[async_trait]
+impl AccountRows for Counting {
+    async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError> {
+        self.behind.account(session).await
+    }
+}
+
+#[async_trait]
+impl MessageRows for Counting {
+    async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
+        self.behind.message(target).await
+    }
+
+    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
+        self.behind.messages(session, query).await
+    }
+}
+
+#[async_trait]
+impl EventRows for Counting {
+    async fn event(&self, id: &str) -> Result<Option<EventRow>, StorageError> {
+        self.behind.event(id).await
+    }
+
+    async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError> {
+        self.behind.events_after(session, seq, limit).await
+    }
+}
+
+#[async_trait]
+impl OutboxRows for Counting {
+    async fn pending_lanes(&self) -> Result<Vec<Lane>, StorageError> {
+        self.behind.pending_lanes().await
+    }
+
+    async fn lane_items(&self, lane: &LaneKey, limit: u32) -> Result<Vec<OutboxItem>, StorageError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.behind.lane_items(lane, limit).await
+    }
+
+    async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError> {
+        self.writes.lock().unwrap().push(records.len());
+        self.behind.record_deliveries(records).await
+    }
+
+    async fn abandon_subscription(
+        &self,
+        subscription: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<u64, StorageError> {
+        self.behind.abandon_subscription(subscription, reason, now_ms).await
+    }
+
+    async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<DeadLetter>, StorageError> {
+        self.behind.dead_letters(query).await
+    }
+
+    async fn replay_dead_letters(&self, query: DeadLetterQuery) -> Result<Vec<LaneKey>, StorageError> {
+        self.behind.replay_dead_letters(query).await
+    }
+
+    async fn attempts(&self, event_id: &str, subscription: &str) -> Result<Vec<AttemptRow>, StorageError> {
+        self.behind.attempts(event_id, subscription).await
+    }
+
+    async fn outbox_counts(&self) -> Result<OutboxCounts, StorageError> {
+        self.behind.outbox_counts().await
+    }
+}
+
+#[async_trait]
+impl SendRows for Counting {
+    async fn send_by_key(
+        &self,
+        session: &str,
+        idempotency_key: &str,
+    ) -> Result<Option<SendRow>, StorageError> {
+        self.behind.send_by_key(session, idempotency_key).await
+    }
+
+    async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
+        self.behind.unfinished_sends(session).await
+    }
+}
+
+#[async_trait]
+impl IncidentRows for Counting {
+    async fn open_incident(&self, incident: NewIncident) -> Result<i64, StorageError> {
+        self.behind.open_incident(incident).await
+    }
+
+    async fn update_incident(&self, update: IncidentUpdate) -> Result<bool, StorageError> {
+        self.behind.update_incident(update).await
+    }
+
+    async fn incident(&self, id: i64) -> Result<Option<IncidentRow>, StorageError> {
+        self.behind.incident(id).await
+    }
+
+    async fn incident_steps(&self, id: i64) -> Result<Vec<IncidentStep>, StorageError> {
+        self.behind.incident_steps(id).await
+    }
+
+    async fn incidents(&self, query: IncidentQuery) -> Result<Vec<IncidentRow>, StorageError> {
+        self.behind.incidents(query).await
+    }
+
+    async fn due_alerts(
+        &self,
+        source: IncidentSource,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>, StorageError> {
+        self.behind.due_alerts(source, now_ms, limit).await
+    }
+
+    async fn settle_alert(&self, id: i64, next_attempt_ms: Option<i64>) -> Result<(), StorageError> {
+        self.behind.settle_alert(id, next_attempt_ms).await
+    }
+
+    async fn checkpoint(&self, source: &str) -> Result<Option<String>, StorageError> {
+        self.behind.checkpoint(source).await
+    }
+
+    async fn put_checkpoint(&self, source: &str, position: &str, now_ms: i64) -> Result<(), StorageError> {
+        self.behind.put_checkpoint(source, position, now_ms).await
+    }
+
+    async fn prune_incidents(&self, closed_before_ms: i64, limit: u32) -> Result<u64, StorageError> {
+        self.behind.prune_incidents(closed_before_ms, limit).await
+    }
+}

@@ -1,0 +1,164 @@
+//! What came and waits to be stored: receipts, and messages outside of WhatsApp's queue.
+//!
+//! The client's events cannot wait. So each receipt is kept as what it says of a message, the same once, and whoever hands over
+//! more than there is room for is told, and ends the connection that it came on. What was handed over is kept in any case.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use wakeeper_model::Ack;
+use whatsapp_rust::prelude::Event;
+
+use crate::inbound::acks::Receipted;
+
+/// Messages whose receipts wait.
+const MESSAGES: usize = 10_000;
+/// Batches of messages that wait.
+const BATCHES: usize = 1_000;
+
+/// Whether more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Room {
+    /// Yes.
+    Left,
+    /// Too much waits already.
+    Full,
+}
+
+/// What is to be stored together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub receipts: Vec<Receipted>,
+    pub messages: Vec<Arc<Event>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Stanza ids, in the order of their first receipts.
+    order: VecDeque<String>,
+    /// How far each got, with the time of each step.
+    receipts: HashMap<String, Vec<(Ack, i64)>>,
+    messages: VecDeque<Arc<Event>>,
+}
+
+impl Waiting {
+    fn add(&mut self, receipt: Receipted) {
+        let Receipted { id, ack, timestamp_s } = receipt;
+        let steps = match self.receipts.get_mut(&id) {
+            Some(steps) => steps,
+            None => {
+                self.order.push_back(id.clone());
+                self.receipts.entry(id).or_default()
+            }
+        };
+        if steps.iter().all(|(known, _)| known.number() < ack.number()) {
+            steps.push((ack, timestamp_s));
+        }
+    }
+
+    fn take(&mut self, most: usize) -> Batch {
+        let mut receipts = Vec::new();
+        while receipts.len() < most
+            && let Some(id) = self.order.pop_front()
+        {
+            for (ack, timestamp_s) in self.receipts.remove(&id).unwrap_or_default() {
+                receipts.push(Receipted { id: id.clone(), ack, timestamp_s });
+            }
+        }
+        Batch { receipts, messages: self.messages.drain(..).collect() }
+    }
+}
+
+/// What waits to be stored of one session.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    waiting: Mutex<Waiting>,
+    more: Notify,
+}
+
+impl Jobs {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Own messages got further.
+    pub(crate) fn receipts(&self, receipts: impl IntoIterator<Item = Receipted>) -> Room {
+        let mut waiting = self.waiting();
+        receipts.into_iter().for_each(|receipt| waiting.add(receipt));
+        let full = waiting.order.len() > MESSAGES;
+        drop(waiting);
+        self.more.notify_one();
+        if full { Room::Full } else { Room::Left }
+    }
+
+    /// Receipts that waited for their send: few, whoever else waits.
+    pub(crate) fn held(&self, receipts: Vec<Receipted>) {
+        if !receipts.is_empty() {
+            let _ = self.receipts(receipts);
+        }
+    }
+
+    /// Messages that the durability hook did not see (channels, recovered placeholders).
+    pub(crate) fn messages(&self, event: Arc<Event>) -> Room {
+        let mut waiting = self.waiting();
+        waiting.messages.push_back(event);
+        let full = waiting.messages.len() > BATCHES;
+        drop(waiting);
+        self.more.notify_one();
+        if full { Room::Full } else { Room::Left }
+    }
+
+    /// What is to be stored next, with about so many receipts. The session's worker alone asks.
+    pub(crate) async fn next(&self, most: usize) -> Batch {
+        loop {
+            let batch = self.waiting().take(most);
+            if !batch.receipts.is_empty() || !batch.messages.is_empty() {
+                return batch;
+            }
+            self.more.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    fn receipt(id: usize, ack: Ack) -> Receipted {
+        Receipted { id: id.to_string(), ack, timestamp_s: 7 }
+    }
+
+    fn next(jobs: &Jobs) -> Vec<(String, Ack)> {
+        let batch = jobs.next(usize::MAX).now_or_never().unwrap_or_default();
+        batch.receipts.into_iter().map(|one| (one.id, one.ack)).collect()
+    }
+
+    #[test]
+    fn what_says_the_same_waits_once_and_each_step_is_kept() {
+        let jobs = Jobs::default();
+        for _ in 0..1_000 {
+            for id in [1, 2] {
+                assert_eq!(jobs.receipts([receipt(id, Ack::Device)]), Room::Left);
+            }
+        }
+        jobs.held(vec![receipt(1, Ack::Read), receipt(1, Ack::Device)]);
+        let expected = [("1", Ack::Device), ("1", Ack::Read), ("2", Ack::Device)];
+        assert_eq!(next(&jobs), expected.map(|(id, ack)| (id.to_owned(), ack)));
+        assert!(next(&jobs).is_empty());
+    }
+
+    #[test]
+    fn whoever_brings_too_much_is_told_and_nothing_is_lost() {
+        let jobs = Jobs::default();
+        for id in 0..MESSAGES {
+            assert_eq!(jobs.receipts([receipt(id, Ack::Device)]), Room::Left);
+        }
+        assert_eq!(jobs.receipts([receipt(MESSAGES, Ack::Device)]), Room::Full);
+        assert_eq!(next(&jobs).len(), MESSAGES + 1);
+        assert_eq!(jobs.receipts([receipt(0, Ack::Device)]), Room::Left);
+    }
+}
