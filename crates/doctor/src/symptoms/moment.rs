@@ -58,8 +58,7 @@ const SPELLINGS: &[&str] = &[
 
 /// A zone, in every form of ISO 8601 (`Z`, `+02`, `-0300`, `+05:30`, with a hyphen or a minus sign) and as JavaScript and HTTP
 /// write it (`GMT`, `GMT-0300`). It stands in the patterns above as `<Z>`; `<Z>{1}` must be there.
-const ZONE: &str =
-    r"(?: ?(?P<z>[Zz]|(?:UTC|GMT)?(?:[+-]|\xe2\x88\x92)\d\d(?::?\d\d(?::?\d\d)?)?|UTC|GMT)\b)";
+const ZONE: &str = r"(?: ?(?P<z>[Zz]|(?:UTC|GMT)?(?:[+-]|\xe2\x88\x92)\d\d(?::?\d\d(?::?\d\d)?)?|UTC|GMT)\b)";
 
 /// Milliseconds, nanoseconds or seconds since 1970 at the very beginning: CloudWatch's CSV, old pino-pretty, Loki's exports.
 const EPOCH: &str = r#"^[\["(]?(?P<e>1\d{12}(?:\d{6})?)(?P<end>[\]")]? ?[,\s:])|^[\["(]?(?P<e2>1\d{9}\.\d{1,9})(?P<end2>[\]")]? ?[,\s:])"#;

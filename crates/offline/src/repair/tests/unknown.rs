@@ -36,8 +36,9 @@ async fn the_only_backup_is_named_and_not_taken() {
     assert!(note.contains("nothing here tells any more whose login it held"), "{note}");
     assert_eq!(std::fs::read(scene.database()).unwrap(), before);
     // A person says whose it is.
-    let restored =
-        crate::restore(paths, Some(done.unproven[0].as_path()), What::Credentials, false, &facts).await.unwrap();
+    let restored = crate::restore(paths, Some(done.unproven[0].as_path()), What::Credentials, false, &facts)
+        .await
+        .unwrap();
     assert!(restored.applied && restored.login_kept, "{restored:#?}");
 }
 
