@@ -9,9 +9,11 @@
 
 mod bounds;
 mod pax;
+mod quoted;
 mod reader;
 mod shown;
 
 pub use bounds::{Bounds, TarError};
+pub use quoted::quoted;
 pub use reader::{Entry, Kind, Reader};
 pub use shown::{is_shown_plainly, shown, shown_whole};

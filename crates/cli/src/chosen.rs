@@ -172,7 +172,7 @@ impl TargetFlags {
             self.auth_info_dir = meant_in(&settings.data_dir);
             return self.resolve();
         }
-        if !named && let Some(others) = also_there(&settings.data_dir, &settings.auth_info_dir, quoted) {
+        if !named && let Some(others) = also_there(&settings.data_dir, &settings.auth_info_dir) {
             say(&others);
         }
         Ok((target, settings))

@@ -31,7 +31,7 @@ pub use events::{ContainerEvent, EventKind};
 pub use exec::{ExecOutput, ExecRequest, TalkError};
 pub use follow::{LogFollower, LogPosition};
 pub use guard::{Stopped, StoppedError};
-pub use layout::SessionLayout;
+pub use layout::{LABEL_AUTH_INFO, SessionLayout};
 pub use lifecycle::{NotReady, Timeouts};
 pub use logs::{LogLine, LogRequest, Output};
 pub use named::{NamedContainer, StopOutcome};

@@ -20,6 +20,7 @@ pub use owners::{Sharer, name_containers, sharers_of};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use wakeeper_doctor::in_use::InUseBy;
 use wakeeper_private_fs::{FsError, shown};
 
 use crate::docker::{
@@ -62,17 +63,8 @@ pub enum AccessError {
         stop: String,
     },
     /// Programs outside of the container would write over the repair.
-    #[error(
-        "{} on {folder}: {}; stop it first, because what it holds in memory would be written over the repair \
-         (--assume-stopped if it does not use this session)",
-        if .users.len() == 1 { "a process seems to run" } else { "processes seem to run" }, .users.join(", ")
-    )]
-    Used {
-        /// The session's folder, here.
-        folder: PathBuf,
-        /// Who, by name.
-        users: Vec<String>,
-    },
+    #[error(transparent)]
+    Used(#[from] InUseBy),
     /// Every write begins with a backup, and none fits.
     #[error("nothing was stopped, because no backup can be written to {folder}: {reason}")]
     NoRoom {

@@ -6,6 +6,8 @@
 
 pub mod archive;
 pub mod create;
+mod info;
+mod keys;
 pub(crate) mod kin;
 mod label;
 mod locked;
@@ -25,19 +27,20 @@ mod sound;
 
 pub use create::{CreateOptions, Created, create, create_because};
 pub(crate) use create::{Stock, create_from};
+pub use info::BackupInfo;
 pub use label::{label_of, plain_label};
 pub use locked::not_opened;
 pub use login::{Login, login_in};
-pub use manifest::Manifest;
+pub use manifest::{MARK, Manifest};
 pub use place::place_mark;
 pub use plain::is_plain as is_plain_copy;
 pub use reached::{Reached, ReachedLogin};
 pub use read_back::read_back;
 pub use reason::Reason;
-pub use retention::{Own, Retention, prune};
+pub use retention::{Retention, prune};
 pub use running::{RunningBackupError, create_running, create_scheduled};
-pub use series::{account_in, accounts_of};
-pub use shelf::{BackupInfo, Shelf};
+pub use series::{Own, account_in, accounts_of};
+pub use shelf::Shelf;
 pub(crate) use sound::newest_sound;
 pub use sound::{NoSoundBackup, SoundBackup};
 
@@ -90,6 +93,15 @@ pub enum BackupError {
         folder: PathBuf,
         /// Times of the newest ones that are there.
         newest: Vec<String>,
+    },
+    /// A link was named, which may lead anywhere.
+    #[error(
+        "{} is a link, and links in a backup folder are not followed: name the file itself that it leads to",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
     },
     /// A time means archives of several accounts.
     #[error("{name} means backups of {} accounts in {}; name one of them: {}", .names.len(), folder.display(), .names.join(", "))]

@@ -13,7 +13,6 @@ use crate::address::Address;
 use crate::backup::archive::ArchiveError;
 use crate::backup::plain::Packed;
 use crate::backup::{Reached, plain};
-use crate::clean::copies;
 use crate::finding::{Finding, Repair, Severity, Subject};
 use crate::findings::{self, FolderView, StateView};
 use crate::formats::baileys::credentials::Credentials;
@@ -21,7 +20,7 @@ use crate::formats::baileys::name::{CREDENTIALS, MOVED_MARKER, Name};
 use crate::formats::baileys::{Version, installed};
 use crate::formats::baileys_store::StoreSummary;
 use crate::formats::whatsmeow::is_store;
-use crate::inventory::{Facts, Inventory, Near};
+use crate::inventory::{Facts, Inventory};
 use crate::layout::{Foreign, Layout};
 use crate::secret::Passphrase;
 use crate::source::{Entry, Folder, Limits, SourceError};
@@ -248,8 +247,7 @@ impl Examination {
         let mode = folder.itself().ok().map(|entry| entry.mode);
         // Nobody moved its login away without leaving word: what is near may be what was lost.
         if !inventory.is_moved() && !inventory.credentials().is_some_and(Credentials::is_linked) {
-            let is_in_backups = options.reached.is_some();
-            inventory.near = Near { is_in_backups, ..copies::near(folder) };
+            inventory.near = folder::near(folder, &inventory, options);
         }
         let is_session = inventory.is_recognised() || inventory.near.is_in_folder;
         let layout = if is_session { Layout::Session } else { Layout::of(folder) };

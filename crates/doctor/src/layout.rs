@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_model::{ENGINE_DATABASE, ROWS_DATABASE};
 use wakeeper_private_fs::shown;
 
@@ -132,12 +133,14 @@ pub(crate) fn meant_by(missing: &Path) -> String {
         return String::new();
     };
     let shown = |path: &Path| wakeeper_private_fs::shown(path).display().to_string();
+    let typed = |path: &Path| quoted(&wakeeper_private_fs::shown(path));
     match Layout::at(parent) {
         Some(Layout::Session) => {
-            format!("; {0} is a session's own folder itself: name it with --auth-info-dir {0}", shown(parent))
+            let (parent, typed) = (shown(parent), typed(parent));
+            format!("; {parent} is a session's own folder itself: name it with --auth-info-dir {typed}")
         }
         Some(Layout::Sessions(found)) => match found.as_slice() {
-            [one] => format!("; did you mean --auth-info-dir {}?", shown(&parent.join(one))),
+            [one] => format!("; did you mean --auth-info-dir {}?", typed(&parent.join(one))),
             many => format!(
                 "; {} holds {} sessions, such as {}: name one with --auth-info-dir",
                 shown(parent),

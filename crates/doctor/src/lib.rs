@@ -13,6 +13,7 @@ mod facts;
 pub mod finding;
 pub mod findings;
 pub mod formats;
+pub mod in_use;
 pub mod inventory;
 pub mod json;
 pub mod layout;

@@ -15,8 +15,8 @@ mod stale;
 mod undecided;
 
 pub use apply::{Applied, ApplyError, Supply, Take, apply, apply_supplied, hold, is_locked, recover};
-pub(crate) use credentials::told;
 pub use credentials::{Constraint, RestoredCredentials, with_counters};
+pub(crate) use credentials::{constraint, told};
 pub use overlay::{Change, Overlay};
 pub use plan::{Action, Extent, Plan, PlanError, plan};
 pub(crate) use repairer::is_sound;

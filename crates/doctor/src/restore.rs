@@ -14,7 +14,7 @@ use wakeeper_private_fs::{create_private_folders, shown};
 
 use crate::backup::archive::{self, ArchiveError};
 use crate::backup::kin::Tally;
-use crate::backup::{self, CreateOptions, Reason, is_plain_copy};
+use crate::backup::{self, CreateOptions, Manifest, Reason, Shelf, is_plain_copy};
 use crate::clean::hashes;
 use crate::examine::{CredentialsState, Examination, ExamineError, Options};
 use crate::finding::Severity;
@@ -112,7 +112,7 @@ pub fn restore(
         notes: Vec::new(),
     };
     let notes = &mut restored.notes;
-    let overlay = overlay_of(archive, folder.as_ref(), present.as_ref(), options, how.what, notes)?;
+    let overlay = overlay_of(archive, folder.as_ref(), present.as_ref(), options, how, notes)?;
     if let (What::Credentials, Some(present)) = (how.what, &mut present)
         && let Some(Change::Put(text)) = overlay.changes().get(CREDENTIALS)
         && present.would_be_of_two_accounts(text, options)
@@ -151,20 +151,21 @@ fn overlay_of(
     folder: Option<&Folder>,
     present: Option<&Examination>,
     options: &Options<'_>,
-    what: What,
+    how: &RestoreOptions<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Overlay, RestoreError> {
-    match what {
+    let mut source = Source { archive, folder, present, options, how, notes };
+    match how.what {
         What::Credentials if is_plain_copy(archive) => {
-            copy::overlay(archive, folder, present, options, notes)
+            copy::overlay(archive, folder, present, options, source.notes)
         }
         What::All { .. } if is_plain_copy(archive) => Err(RestoreError::OnlyALogin(shown(archive))),
         What::Credentials => {
-            let mut overlay = lasting(archive, folder, present, options, notes)?;
+            let mut overlay = lasting(&mut source)?;
             give_up_old_ratchets(present, &mut overlay);
             Ok(overlay)
         }
-        What::All { force } => everything(archive, folder, present, options, force, notes),
+        What::All { force } => everything(&mut source, force),
     }
 }
 
@@ -219,14 +220,35 @@ fn refused(path: &Path) -> impl Fn(ArchiveError) -> RestoreError + '_ {
     move |reason| RestoreError::Archive { path: shown(path), reason }
 }
 
+/// An archive, and the folder that it is restored into.
+struct Source<'a> {
+    archive: &'a Path,
+    folder: Option<&'a Folder>,
+    present: Option<&'a Examination>,
+    options: &'a Options<'a>,
+    how: &'a RestoreOptions<'a>,
+    notes: &'a mut Vec<String>,
+}
+
+impl Source<'_> {
+    /// Refuses an archive of another login or, as far as nothing else tells, of another place.
+    fn refuse_foreign(
+        &mut self,
+        whose: &Whose,
+        manifest: &Manifest,
+        credentials: Option<&[u8]>,
+        tally: Tally,
+    ) -> Result<(), RestoreError> {
+        whose.allows(manifest, credentials, tally)?;
+        let (shelf, passphrase) = (Shelf::at(self.how.shelf), self.options.passphrase);
+        let here = |place: &str| shelf.accounts_at(self.how.label, place, passphrase);
+        whose.judge_place(manifest, tally, here, self.notes)
+    }
+}
+
 /// The login and what never changes, where it is missing or damaged.
-fn lasting(
-    archive: &Path,
-    folder: Option<&Folder>,
-    present: Option<&Examination>,
-    options: &Options<'_>,
-    notes: &mut Vec<String>,
-) -> Result<Overlay, RestoreError> {
+fn lasting(source: &mut Source<'_>) -> Result<Overlay, RestoreError> {
+    let Source { archive, folder, present, options, .. } = *source;
     let mut left_out = LeftOut::default();
     let wanted = |name: &str| {
         let found = present.and_then(|present| present.inventory.files.get(name));
@@ -251,8 +273,8 @@ fn lasting(
     })
     .map_err(refused(archive))?;
     store::not_a_store(archive, &manifest)?;
-    left_out.tell(&manifest, options, notes);
-    whose.allows(&manifest, creds.as_deref(), tally)?;
+    left_out.tell(&manifest, options, source.notes);
+    source.refuse_foreign(&whose, &manifest, creds.as_deref(), tally)?;
     if is_sound(present, options) {
         // Older ones of the same login would know less, and skip pre-key ids for nothing.
         return Ok(overlay);
@@ -301,14 +323,8 @@ fn is_there(folder: Option<&Folder>, name: &str, content: &[u8], options: &Optio
 }
 
 /// Everything as it was backed up, and nothing else of Baileys' own.
-fn everything(
-    archive: &Path,
-    folder: Option<&Folder>,
-    present: Option<&Examination>,
-    options: &Options<'_>,
-    force: Option<&str>,
-    notes: &mut Vec<String>,
-) -> Result<Overlay, RestoreError> {
+fn everything(source: &mut Source<'_>, force: Option<&str>) -> Result<Overlay, RestoreError> {
+    let Source { archive, folder, present, options, .. } = *source;
     let mut overlay = Overlay::default();
     let mut left_out = LeftOut::default();
     let mut creds = None;
@@ -330,10 +346,11 @@ fn everything(
     })
     .map_err(refused(archive))?;
     store::not_a_store(archive, &manifest)?;
-    left_out.tell(&manifest, options, notes);
+    left_out.tell(&manifest, options, source.notes);
     if force.is_none() {
-        whose.allows(&manifest, creds.as_deref(), tally)?;
+        source.refuse_foreign(&whose, &manifest, creds.as_deref(), tally)?;
     }
+    let notes = &mut *source.notes;
     let kept = hashes(&manifest);
     let files = present.map(|present| &present.inventory.files);
     for file in files.into_iter().flat_map(BTreeMap::values) {

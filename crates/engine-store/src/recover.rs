@@ -43,6 +43,13 @@ pub struct Wanted {
     pub login: Option<String>,
 }
 
+impl Wanted {
+    /// Whether anything is known of it.
+    pub fn is_known(&self) -> bool {
+        self.number.is_some() || self.login.is_some()
+    }
+}
+
 /// A login that was found.
 #[derive(Debug)]
 pub struct Found {
@@ -57,23 +64,19 @@ pub struct Found {
 /// # Errors
 /// When a backup was found and cannot be taken apart.
 pub fn newest(backups: &Backups, wanted: &Wanted, now_ms: i64) -> Result<Option<Found>, NativeError> {
-    if wanted.number.is_none() && wanted.login.is_none() {
-        return Ok(None);
-    }
     let Some((archive, credentials)) = find(backups, wanted) else { return Ok(None) };
     let session = read(&archive, &credentials.content, backups.passphrase.as_ref(), now_ms)?;
     Ok(Some(Found { archive, session }))
 }
 
-/// The newest backup of a login; of the only one that there are backups of, where nothing is known of it. Blocking.
+/// The newest backup of a login; none where nothing is known of it: a login is never taken on a guess. Blocking.
 pub fn newest_archive(backups: &Backups, wanted: &Wanted) -> Option<PathBuf> {
     find(backups, wanted).map(|(archive, _)| archive)
 }
 
 fn find(backups: &Backups, wanted: &Wanted) -> Option<(PathBuf, RestoredCredentials)> {
     let shelf = Shelf::at(&backups.shelf);
-    // Sessions may share a name in the folder: nobody knows which of them is meant.
-    if wanted.number.is_none() && wanted.login.is_none() && shelf.accounts(&backups.label).len() > 1 {
+    if !wanted.is_known() {
         return None;
     }
     let constraint = Constraint { users: wanted.number.iter().cloned().collect(), ..Constraint::default() };
@@ -85,6 +88,11 @@ fn find(backups: &Backups, wanted: &Wanted) -> Option<(PathBuf, RestoredCredenti
         });
         is_it.then(|| RestoredCredentials::from_backup(text, PathBuf::new(), &constraint)).flatten()
     })
+}
+
+/// The newest backup of each login that there is, from which a person chooses where nothing is known of it. Blocking.
+pub fn offered(backups: &Backups) -> Vec<PathBuf> {
+    Shelf::at(&backups.shelf).accounts(&backups.label).into_values().collect()
 }
 
 /// Whether there are backups that nobody can look into, for want of a passphrase.

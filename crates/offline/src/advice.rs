@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::backup::not_opened;
 use wakeeper_doctor::clean::Outcome;
 use wakeeper_doctor::examine::{CredentialsState, Format};
-use wakeeper_model::ago;
+use wakeeper_model::{ago, plural};
 use wakeeper_private_fs::shown;
 
 use super::folder::Health;
@@ -13,9 +14,6 @@ use super::paths::SessionPaths;
 
 /// A command, and what it does.
 pub type Step = (String, &'static str);
-
-/// Writes a path as a shell takes it.
-pub type Quoted = fn(&Path) -> String;
 
 /// So many copies are offered.
 const OFFERED: usize = 3;
@@ -36,6 +34,10 @@ impl Health {
                 (true, format!("{count}, the newest {with} made {made}"))
             }
         };
+        if self.links > 0 {
+            let are = if self.links == 1 { "is" } else { "are" };
+            text = format!("{text}; {} there {are} not followed", plural(self.links, "link"));
+        }
         if let Some(sentence) = &self.not_opened {
             text = format!("{text}; {sentence}");
         }
@@ -43,7 +45,7 @@ impl Health {
     }
 
     /// What to do now.
-    pub fn next_steps(&self, paths: &SessionPaths, quoted: Quoted, log_was_piped: bool) -> Vec<Step> {
+    pub fn next_steps(&self, paths: &SessionPaths, log_was_piped: bool) -> Vec<Step> {
         let report = &self.report;
         let mendable = report.findings.iter().filter(|finding| finding.repair.is_automatic()).count();
         let by_hand = self.planned.as_ref().filter(|planned| planned.plan.is_empty());
@@ -52,7 +54,7 @@ impl Health {
         let is_lost = report.credentials == CredentialsState::Damaged && self.newest_sound_backup.is_none();
         let mut steps = Vec::new();
         if let Some(planned) = by_hand {
-            steps.extend(self.by_hand(planned, paths, quoted));
+            steps.extend(self.by_hand(planned, paths));
         } else if is_ours && is_lost {
             steps.push(elsewhere());
         } else if !report.healthy && mendable > 0 {
@@ -79,8 +81,8 @@ impl Health {
     }
 
     /// What helps where no repair does.
-    fn by_hand(&self, planned: &Outcome, paths: &SessionPaths, quoted: Quoted) -> Vec<Step> {
-        let mut steps = way_out(planned, paths, quoted);
+    fn by_hand(&self, planned: &Outcome, paths: &SessionPaths) -> Vec<Step> {
+        let mut steps = way_out(planned, paths);
         if planned.restore_from.is_some() {
             return steps;
         }
@@ -101,7 +103,7 @@ fn elsewhere() -> Step {
 }
 
 /// The ways to give a login back that only a person can choose.
-pub fn way_out(planned: &Outcome, paths: &SessionPaths, quoted: Quoted) -> Vec<Step> {
+pub fn way_out(planned: &Outcome, paths: &SessionPaths) -> Vec<Step> {
     let restore = |path: &Path| (paths.command)(&format!("restore {}", quoted(path)));
     if let Some(from) = &planned.restore_from {
         // One in the backup folder is found by its name, also where a container's folder is meant.

@@ -2,26 +2,27 @@
 
 use std::path::Path;
 
-use wakeeper_doctor::backup::{BackupInfo, accounts_of};
+use wakeeper_bounded_tar::quoted;
+use wakeeper_doctor::backup::{BackupInfo, MARK, Own, accounts_of};
 use wakeeper_private_fs::shown;
 
-use super::advice::{Quoted, Step};
+use super::advice::Step;
 use super::paths::SessionPaths;
 
-/// So much of a mark is shown.
-const MARK: usize = 8;
-
 /// What is said of each backup of a list besides what is in it: its name and whose it is, where there are several.
-pub fn whose(list: &[BackupInfo], account: Option<&str>, paths: &SessionPaths) -> Vec<String> {
+pub fn whose(list: &[BackupInfo], own: Own<'_>, paths: &SessionPaths) -> Vec<String> {
     let several = list.iter().any(|backup| backup.label != list[0].label);
     let accounts = accounts_of(list);
     let one = |backup: &BackupInfo| {
         let label = if several { format!("  {}", backup.label) } else { String::new() };
+        if backup.is_of_a_store() && !backup.may_be_of(own) {
+            return label + "  of a store at another place";
+        }
         let mark = backup.login().filter(|_| accounts.len() > 1);
         let told = mark.map(|mark| {
-            let is_own = account == Some(mark) && backup.label == paths.backups.label;
-            let own = if is_own { " (this session)" } else { "" };
-            format!("  account {}{own}", mark.get(..MARK).unwrap_or(mark))
+            let is_own = own.account == Some(mark) && backup.label == paths.backups.label;
+            let whose = if is_own { " (this session)" } else { "" };
+            format!("  account {}{whose}", mark.get(..MARK).unwrap_or(mark))
         });
         label + &told.unwrap_or_default()
     };
@@ -29,21 +30,21 @@ pub fn whose(list: &[BackupInfo], account: Option<&str>, paths: &SessionPaths) -
 }
 
 /// What to do with the backups of a list.
-pub fn steps(list: &[BackupInfo], account: Option<&str>, paths: &SessionPaths, quoted: Quoted) -> Vec<Step> {
-    let is_own = |backup: &&BackupInfo| backup.label == paths.backups.label && backup.may_be_of(account);
-    let mut own = list.iter().filter(is_own).peekable();
-    if own.peek().is_none() {
+pub fn steps(list: &[BackupInfo], own: Own<'_>, paths: &SessionPaths) -> Vec<Step> {
+    let is_own = |backup: &&BackupInfo| backup.label == paths.backups.label && backup.may_be_of(own);
+    let mut mine = list.iter().filter(is_own).peekable();
+    if mine.peek().is_none() {
         return Vec::new();
     }
     let verify = ((paths.command)("backup verify --all"), "reads all of them back");
-    let best = own.find(|backup| backup.problem.is_none() && backup.may_hold_login());
+    let best = mine.find(|backup| backup.problem.is_none() && backup.may_hold_login());
     let accounts = accounts_of(list).len();
     let use_it = best.and_then(|backup| {
         if backup.is_of_a_store() {
-            return unpack(backup, paths, quoted);
+            return unpack(backup, paths);
         }
         // A time names those of one account alone.
-        let name = match backup.path.file_name().filter(|_| accounts > 1 && account.is_none()) {
+        let name = match backup.path.file_name().filter(|_| accounts > 1 && own.account.is_none()) {
             Some(name) => quoted(Path::new(name)),
             None => backup.time(),
         };
@@ -54,7 +55,7 @@ pub fn steps(list: &[BackupInfo], account: Option<&str>, paths: &SessionPaths, q
 }
 
 /// The database of another gateway is taken out by hand. A container's own paths lead nowhere here.
-fn unpack(backup: &BackupInfo, paths: &SessionPaths, quoted: Quoted) -> Option<Step> {
+fn unpack(backup: &BackupInfo, paths: &SessionPaths) -> Option<Step> {
     let path = quoted(&shown(&backup.path));
     let command = if backup.encrypted {
         format!("age -d {path} | zstd -d | tar x")

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::backup::{BackupError, NoSoundBackup, RunningBackupError};
 use wakeeper_doctor::clean::CleanError;
 use wakeeper_doctor::examine::ExamineError;
@@ -153,7 +154,7 @@ pub enum OfflineError {
     /// A backup is of a session that is restored another way.
     #[error(
         "the backup is of session {session}, which is not the default one. Restore it into a folder of its own, and import \
-         that: wakeeper restore {archive} --auth-info-dir NEW_FOLDER; {import}"
+         that: wakeeper restore {} --auth-info-dir NEW_FOLDER; {import}", quoted(.archive)
     )]
     OtherSession {
         /// The session.
@@ -166,7 +167,7 @@ pub enum OfflineError {
     /// A backup holds somebody else's login.
     #[error(
         "the backup is of another login than session {session} has or had. Restore it into a folder of its own, and import \
-         that: wakeeper restore {archive} --auth-info-dir NEW_FOLDER; {import}"
+         that: wakeeper restore {} --auth-info-dir NEW_FOLDER; {import}", quoted(.archive)
     )]
     OtherLogin {
         /// The session.

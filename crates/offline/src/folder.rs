@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wakeeper_doctor::backup::{BackupInfo, CreateOptions, Created, Reason, Shelf, create_running};
+use wakeeper_doctor::backup::{
+    BackupInfo, CreateOptions, Created, Own, Reason, Shelf, create_running, place_mark,
+};
 use wakeeper_doctor::clean::{CleanOptions, Outcome, clean};
 use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::repair::Extent;
@@ -17,9 +19,9 @@ use wakeeper_private_fs::shown;
 
 use super::OfflineError;
 use super::advice::locked as locked_backups;
-use super::health::{Other, account, errors, look, others, session_in};
-use super::paths::{SessionPaths, database_in};
-use super::repair::{RepairOrder, repair_own};
+use super::health::{Other, account, errors, home, look, others, session_in};
+use super::paths::{Owner, SessionPaths, database_in};
+use super::repair::{RepairOrder, planned_for_login, repair_own};
 use super::whatsmeow;
 
 /// Told how many files of how many are done; from any thread.
@@ -49,6 +51,9 @@ pub struct Health {
     pub log_read: Option<LogFacts>,
     /// How many backups there are.
     pub backups: usize,
+    /// What has the name of a backup beside them and is a link, so that it is not looked into.
+    #[serde(skip)]
+    pub links: usize,
     /// The newest backup with a sound login.
     pub newest_sound_backup: Option<BackupInfo>,
     /// What is said of encrypted backups that were not opened.
@@ -57,7 +62,7 @@ pub struct Health {
     /// The backup or copy that a repair would take the login from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_from: Option<PathBuf>,
-    /// What a repair would do about a login of Baileys' that is not sound.
+    /// What a repair would do about a login that is not sound.
     #[serde(skip)]
     pub planned: Option<Outcome>,
 }
@@ -74,8 +79,15 @@ pub async fn health(
     let database = session_in(&paths.auth_info).await;
     let store = if database.is_none() { whatsmeow::store_in(&paths.auth_info)? } else { None };
     let (mut session, mut devices, mut owners) = (None, Vec::new(), facts.owners.clone());
+    let mut planned = None;
     let report = match (&database, &store) {
-        (Some(database), _) => look(database, paths, facts).await?.report,
+        (Some(database), _) => {
+            let looked = look(database, paths, facts).await?;
+            if looked.report.credentials == CredentialsState::Damaged && Owner::of(database).is_some() {
+                planned = Some(planned_for_login(database, paths, &looked).await?);
+            }
+            looked.report
+        }
         (None, Some(store)) => {
             owners = whatsmeow::owners(store, facts);
             let examined = whatsmeow::examine(store.clone(), paths, facts).await?;
@@ -95,13 +107,16 @@ pub async fn health(
     let is_files = database.is_none() && store.is_none();
     let is_lost = report.credentials == CredentialsState::Damaged
         || report.findings.iter().any(|finding| finding.repair == Repair::RestoreCredentials);
-    let planned = if is_files && is_lost {
-        on_files(paths, facts, |paths, facts| Ok(planned(paths, facts))).await?
-    } else {
-        None
-    };
+    if is_files && is_lost {
+        planned = on_files(paths, facts, |paths, facts| Ok(planned_for_files(paths, facts))).await?;
+    }
     let account = account(paths).await.or_else(|| account_of(planned.as_ref()?, &list));
-    list.retain(|backup| backup.may_be_of(account.as_deref()));
+    let place = place_mark(&home(paths));
+    let own = Own { account: account.as_deref(), place: Some(&place) };
+    list.retain(|backup| backup.may_be_of(own));
+    let before = list.len();
+    list.retain(|backup| !backup.is_link);
+    let links = before - list.len();
     let locked = list.iter().filter(|backup| backup.locked).count();
     // What a repair does not take is another login's, unless nobody could look into it.
     let found = planned.as_ref().is_none_or(|plan| plan.login_from.is_some() || plan.restore_from.is_some());
@@ -117,6 +132,7 @@ pub async fn health(
         log: facts.log.as_ref().map(|log| log.seen.clone()).unwrap_or_default(),
         log_read: facts.log.clone(),
         backups: list.len(),
+        links,
         newest_sound_backup: list.into_iter().find(is_it),
         not_opened: locked_backups(locked, paths),
         login_from: planned.as_ref().and_then(|planned| planned.login_from.clone()),
@@ -145,7 +161,7 @@ fn examine_files(
 
 /// What a repair would do: it asks the same backups and copies, with the same knowledge of the login. A session that cannot be
 /// planned for is only reported on.
-fn planned(paths: &SessionPaths, facts: &KnownFacts) -> Option<Outcome> {
+fn planned_for_files(paths: &SessionPaths, facts: &KnownFacts) -> Option<Outcome> {
     let how = CleanOptions {
         extent: Extent::Damaged,
         dry_run: true,

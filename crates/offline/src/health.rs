@@ -17,6 +17,7 @@ use wakeeper_private_fs::shown;
 
 use super::paths::{Owner, SessionPaths, database_in, file_name, is_containers};
 use super::under_way::{self, Left, NOTE};
+use super::whatsmeow::{home_of, store_in};
 use super::{OfflineError, Older, older_but};
 use crate::transfer::{Known, known};
 use wakeeper_engine::folder::generation::Doubt;
@@ -79,6 +80,14 @@ pub async fn account(paths: &SessionPaths) -> Option<String> {
         Some(_) if is_containers(&paths.auth_info) => None,
         Some(database) => known_of(&database).await?.login,
         None => account_in(&paths.auth_info),
+    }
+}
+
+/// Where the session lies that a folder means, as its backups tell it apart: of a store of whatsmeow that is the database.
+pub fn home(paths: &SessionPaths) -> PathBuf {
+    match store_in(&paths.auth_info) {
+        Ok(Some(store)) => home_of(&store, paths),
+        _ => paths.home.clone(),
     }
 }
 

@@ -16,10 +16,10 @@ mod under_way;
 pub mod users;
 mod whatsmeow;
 
-pub use advice::{Quoted, Step, way_out};
+pub use advice::{Step, way_out};
 pub use error::OfflineError;
 pub use folder::{Health, Progress, back_up, health, repair};
-pub use health::{Other, account, session_in};
+pub use health::{Other, account, home, session_in};
 pub use paths::{SessionPaths, database_in};
 pub use repair::{Hold, RepairOrder};
 pub use restore::restore;

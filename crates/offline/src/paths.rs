@@ -39,7 +39,8 @@ impl SessionPaths {
     /// Why the backup that was named cannot be had, with the command that lists those that can.
     pub fn not_named(&self, error: BackupError) -> OfflineError {
         match error {
-            reason @ (BackupError::NoSuch { .. } | BackupError::Several { .. }) => {
+            reason
+            @ (BackupError::NoSuch { .. } | BackupError::Several { .. } | BackupError::Link { .. }) => {
                 OfflineError::NoSuchBackup { reason, list: (self.command)("backup list") }
             }
             error => error.into(),

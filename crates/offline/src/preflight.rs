@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::backup::Shelf;
 use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS};
 use wakeeper_doctor::mount::is_on_mount;
@@ -40,7 +41,7 @@ pub enum PreflightError {
     /// The folder that all lies in was named, and is not there: a typing error would begin a new session.
     #[error(
         "there is no folder {folder}, which DATA_DIR or --data-dir names; correct the name, or make it: mkdir -p {folder}",
-        folder = shown(.0)
+        folder = quoted(.0)
     )]
     NoDataFolder(PathBuf),
     /// A Baileys session lies in the folder, and something still runs on it.
@@ -117,12 +118,6 @@ pub fn judge_writable(auth_info: &Path) -> Result<(), PreflightError> {
     }
     let above = auth_info.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
     probe(above).map_err(|source| PreflightError::Create { folder: auth_info.to_owned(), source })
-}
-
-fn shown(folder: &Path) -> String {
-    let text = folder.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Makes `auth_info` ready: a private folder in which files can be made and synced.
@@ -307,9 +302,9 @@ fn of_witnesses(witnesses: &Path, data_dir: &Path) -> Option<String> {
     let mode = fs::metadata(witnesses).ok()?.permissions().mode();
     (mode & 0o022 != 0).then(|| {
         format!(
-            "other users may write to STATE_DIR {shown} (mode {:04o}), so what it tells cannot be trusted; run: chmod 700 \
-             {shown}",
-            mode & 0o7777
+            "other users may write to STATE_DIR {shown} (mode {:04o}), so what it tells cannot be trusted; run: chmod 700 {}",
+            mode & 0o7777,
+            quoted(witnesses)
         )
     })
 }

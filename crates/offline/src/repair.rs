@@ -224,6 +224,16 @@ fn plan_of_unfinished(outcome: &mut Outcome) {
     remains(outcome, |finding| !is_it(finding));
 }
 
+/// What a repair of a damaged login would do, for whoever only looks.
+pub(super) async fn planned_for_login(
+    database: &Path,
+    paths: &SessionPaths,
+    looked: &Looked,
+) -> Result<Outcome, OfflineError> {
+    let report = looked.report.clone();
+    Ok(plan(database, paths, Extent::Damaged, report, looked.examined.as_ref()).await?.0)
+}
+
 async fn plan(
     database: &Path,
     paths: &SessionPaths,

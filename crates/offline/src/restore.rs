@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use wakeeper_doctor::KnownFacts;
-use wakeeper_doctor::backup::{Shelf, SoundBackup};
+use wakeeper_doctor::backup::{Own, Shelf, SoundBackup, place_mark};
 use wakeeper_doctor::layout::Layout;
 use wakeeper_doctor::restore::{RestoreOptions, Restored, What, newest_for, restore as restore_folder};
 use wakeeper_private_fs::shown;
 
-use super::health::{account, sessions};
+use super::health::{account, home, sessions};
 use super::paths::SessionPaths;
 use super::room::{Room, room_for};
 use super::{OfflineError, set_login_aside};
@@ -28,7 +28,9 @@ pub async fn restore(
     let SoundBackup { archive, passed: mut notes } = match archive {
         Some(path) => {
             let account = account(paths).await;
-            let named = Shelf::at(&backups.shelf).file_named(path, &backups.label, account.as_deref());
+            let place = place_mark(&home(paths));
+            let own = Own { account: account.as_deref(), place: Some(&place) };
+            let named = Shelf::at(&backups.shelf).file_named(path, &backups.label, own);
             let archive = named.map_err(|error| paths.not_named(error))?;
             is_a_copy(&archive)?;
             SoundBackup { archive, passed: Vec::new() }

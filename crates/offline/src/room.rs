@@ -33,7 +33,7 @@ pub async fn room_for(paths: &SessionPaths, archive: &Path) -> Result<Room, Offl
     }
     let read = login_in(archive, paths.backups.passphrase.as_ref(), &Limits::default());
     // What is wrong with it is told by the restore itself, which changes nothing then.
-    let Ok(Login { mark: Some(login), sound: true }) = read else { return Ok(Room::Free) };
+    let Ok(Login { mark: Some(login), number, sound: true }) = read else { return Ok(Room::Free) };
     let default = SessionName::default_session();
     let mut room = Room::Free;
     for known in sessions.into_iter().filter(|known| known.moved.is_none()) {
@@ -43,6 +43,11 @@ pub async fn room_for(paths: &SessionPaths, archive: &Path) -> Result<Room, Offl
             _ => known.login.as_ref(),
         };
         let is_it = holds == Some(&login);
+        // Where no login is known, its number may be.
+        let is_another = match holds {
+            Some(_) => !is_it,
+            None => known.number.is_some() && number.is_some() && known.number != number,
+        };
         let session = known.session;
         match state {
             State::Sound(_) if is_it => {
@@ -56,7 +61,7 @@ pub async fn room_for(paths: &SessionPaths, archive: &Path) -> Result<Room, Offl
                 let import = (paths.command)(&format!("import NEW_FOLDER --session {session}"));
                 return Err(OfflineError::OtherSession { session, archive: shown(archive), import });
             }
-            _ if session == default && holds.is_some() && !is_it => {
+            _ if session == default && is_another => {
                 let import = (paths.command)("import NEW_FOLDER --session NAME");
                 return Err(OfflineError::OtherLogin { session, archive: shown(archive), import });
             }

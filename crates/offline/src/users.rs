@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use wakeeper_doctor::in_use::InUseBy;
 use wakeeper_private_fs::{Locking, lock_directory, lock_existing};
 
 use wakeeper_engine::folder::FOLDER_LOCK as LOCK_FILE;
@@ -27,17 +28,8 @@ pub enum InUse {
         pid: Option<u32>,
     },
     /// Somebody seems to.
-    #[error(
-        "{} on {folder}: {}; stop it first, because what it holds in memory would be written over the repair \
-         (--assume-stopped if it does not use this session)",
-        if .users.len() == 1 { "a process seems to run" } else { "processes seem to run" }, .users.join(", ")
-    )]
-    Processes {
-        /// The folder.
-        folder: PathBuf,
-        /// Who, by name.
-        users: Vec<String>,
-    },
+    #[error(transparent)]
+    Processes(#[from] InUseBy),
 }
 
 fn process(pid: Option<u32>) -> String {
@@ -67,7 +59,7 @@ pub fn claim(folder: &Path, assume_stopped: bool, owners: &[String]) -> Result<E
     if users.is_empty() {
         return Ok(ExclusiveUse { _gateway_lock: lock });
     }
-    Err(InUse::Processes { folder: folder.to_owned(), users })
+    Err(InUseBy { folder: folder.to_owned(), users }.into())
 }
 
 /// The same of one database, which others beside it may be open next to.
@@ -79,7 +71,7 @@ pub fn claim_database(database: &Path, assume_stopped: bool) -> Result<(), InUse
     if users.is_empty() {
         return Ok(());
     }
-    Err(InUse::Processes { folder: database.to_owned(), users })
+    Err(InUseBy { folder: database.to_owned(), users }.into())
 }
 
 /// Processes that have a database open, by name.

@@ -14,6 +14,14 @@ pub(super) fn store_in(auth_info: &Path) -> Result<Option<PathBuf>, OfflineError
     Ok(whatsmeow::store_at(auth_info)?)
 }
 
+/// Where a store lies, which may be a copy of a container's.
+pub(super) fn home_of(store: &Path, paths: &SessionPaths) -> PathBuf {
+    match store.file_name().filter(|_| paths.auth_info.is_dir()) {
+        Some(name) => paths.home.join(name),
+        None => paths.home.clone(),
+    }
+}
+
 /// The report on all devices of a store.
 pub(super) async fn examine(
     store: PathBuf,
@@ -45,7 +53,8 @@ pub(super) async fn back_up(
         let passphrase = paths.backups.passphrase.as_ref();
         let how =
             CreateOptions { shelf: &paths.backups.shelf, label: &paths.backups.label, passphrase, always };
-        let options = Options { passphrase, ..Options::at(paths.now_ms()) };
+        let home = home_of(&store, &paths);
+        let options = Options { passphrase, home: Some(&home), ..Options::at(paths.now_ms()) };
         Ok::<_, OfflineError>(whatsmeow::create(&Store::open(&store)?, &options, &how, Reason::ByHand)?)
     };
     tokio::task::spawn_blocking(work).await?

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use wakeeper_bounded_tar::quoted;
 
 use crate::error::FsError;
 use crate::folder::Folder;
@@ -41,8 +42,9 @@ pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
     }
     if stat.st_mode & 0o022 != 0 {
         let text = format!(
-            "other users may write to {0}, so nothing in it can be trusted; look what is there, and run: chmod 700 {0}",
-            path.display()
+            "other users may write to {0}, so nothing in it can be trusted; look what is there, and run: chmod 700 {1}",
+            path.display(),
+            quoted(path)
         );
         return Err(FsError::NotPrivate(text));
     }
@@ -56,9 +58,10 @@ pub fn own_folder(path: &Path) -> Result<Folder, FsError> {
         if let Some(name) = holds {
             let text = format!(
                 "other users may look into {0}, and it holds {1}: name a folder of its own, or, if nobody else needs what is \
-                 there, run: chmod 700 {0}",
+                 there, run: chmod 700 {2}",
                 path.display(),
-                name.to_string_lossy()
+                name.to_string_lossy(),
+                quoted(path)
             );
             return Err(FsError::NotPrivate(text));
         }

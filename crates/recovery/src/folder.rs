@@ -23,6 +23,8 @@ use crate::session::{Examined, Order, RepairReport, SessionError, blocking};
 pub struct SessionFolder {
     /// The folder of credentials and Signal state.
     pub auth_info: PathBuf,
+    /// Where the session lies, when the folder is a copy of it, or reached by another way.
+    pub home: Option<PathBuf>,
     /// `baileys_store.json`, if it belongs to the session.
     pub store: Option<PathBuf>,
     /// The backup folder.
@@ -59,6 +61,7 @@ impl SessionFolder {
     fn options<'a>(&'a self, peer_failures: &'a [PeerFailures], peers: &'a [Address]) -> Options<'a> {
         Options {
             store: self.store.as_deref(),
+            home: self.home.as_deref(),
             peer_failures,
             peers,
             version: self.version,
@@ -132,6 +135,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = SessionFolder {
             auth_info: data.path().join("auth_info"),
+            home: None,
             store: None,
             shelf: data.path().join("backups"),
             label: "auth_info".to_owned(),

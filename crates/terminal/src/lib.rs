@@ -13,8 +13,9 @@ pub use console::{Console, agrees, print_failure, say, say_failure, write_out};
 pub use failure::Failure;
 pub use gather::one_by_one;
 pub use interactive::{keyboard, sizes};
-pub use page::{Page, Tone, quoted, size};
+pub use page::{Page, Tone, size};
 pub use raw::RawTerminal;
+pub use wakeeper_bounded_tar::quoted;
 
 /// Why something could not be printed or asked.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,8 @@ const SHARED: [&str; 3] = ["bounded-tar", "model", "private-fs"];
 const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("bounded-tar", &[]),
     ("model", &[]),
-    ("private-fs", &[]),
+    // It names paths in commands that can be pasted.
+    ("private-fs", &["bounded-tar"]),
     ("logging", &[]),
     ("settings", &[]),
     ("terminal", &[]),

@@ -59,6 +59,34 @@ fn every_step_is_one_of_n8ns() {
     }
 }
 
+/// As `IConnections` of the package `n8n-workflow` 2.41.0 has it: by a step's name, each output's list of ends.
+#[test]
+fn connections_are_shaped_as_n8n_imports_them() {
+    let flow = flow();
+    let nodes = list(&flow["nodes"]);
+    let all = |field: &str| nodes.iter().map(|node| node[field].as_str().expect("text")).collect::<Vec<_>>();
+    for field in ["name", "id"] {
+        let texts = all(field);
+        let different: BTreeSet<_> = texts.iter().collect();
+        assert_eq!(different.len(), texts.len(), "each {field} once");
+    }
+    for (from, outputs) in flow["connections"].as_object().expect("connections") {
+        let node = nodes.iter().find(|node| node["name"] == **from).expect("a step");
+        let kinds: Vec<_> = outputs.as_object().expect("kinds of outputs").keys().collect();
+        assert_eq!(kinds, ["main"], "{from}");
+        // A question has one output for yes and one for no.
+        let most = if node["type"] == "n8n-nodes-base.if" { 2 } else { 1 };
+        let outputs = list(&outputs["main"]);
+        assert!((1..=most).contains(&outputs.len()), "{from} has {} outputs", outputs.len());
+        for end in outputs.iter().flat_map(list) {
+            let fields: BTreeSet<_> = end.as_object().expect("an end").keys().map(String::as_str).collect();
+            assert_eq!(fields, BTreeSet::from(["index", "node", "type"]), "{from}");
+            assert!(end["type"] == "main" && end["index"] == 0, "{from}: every step has one input");
+            assert!(all("name").contains(&end["node"].as_str().expect("text")), "{from}: {end}");
+        }
+    }
+}
+
 #[test]
 fn every_step_is_reached_from_the_webhook() {
     let flow = flow();

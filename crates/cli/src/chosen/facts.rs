@@ -1,19 +1,16 @@
 //! What is known of a session besides its files.
 
-use std::fs::File;
 use std::io::stdin;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context;
 use clap::Args;
 use wakeeper_containers::session::name_containers;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::symptoms::{LogFacts, read_log, read_logs_beside};
+use wakeeper_doctor::symptoms::{LogError, LogFacts, read_logs_beside, read_named_log, read_piped_log};
 use wakeeper_engine_store::database_in;
 use wakeeper_offline::{preflight, users};
-use wakeeper_private_fs::shown;
 use wakeeper_terminal::{Page, Tone};
 
 use super::now_ms;
@@ -97,15 +94,10 @@ pub fn show_log_read(page: &mut Page, facts: &KnownFacts, folder: &Path) {
 }
 
 /// Reads a log through; `-` is standard input.
-fn read(path: &Path) -> anyhow::Result<LogFacts> {
-    let facts = if path == Path::new("-") {
-        read_log(stdin().lock(), "standard input".to_owned(), Some(now_ms()))
-            .context("cannot read the log from standard input")
+fn read(path: &Path) -> Result<LogFacts, LogError> {
+    if path == Path::new("-") {
+        read_piped_log(stdin().lock(), now_ms())
     } else {
-        let source = shown(path).display().to_string();
-        let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
-        read_log(file, source, Some(now_ms()))
-            .with_context(|| format!("cannot read the log {}", path.display()))
-    };
-    facts.map(|facts| LogFacts { named: true, ..facts })
+        read_named_log(path, now_ms())
+    }
 }

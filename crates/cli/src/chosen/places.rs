@@ -87,7 +87,7 @@ impl Places {
         };
         let session = SessionPaths {
             auth_info: open.auth_info().to_owned(),
-            home: open.place().to_owned(),
+            home: open.home(),
             store: open.store().to_owned(),
             backups,
             is_copy: true,

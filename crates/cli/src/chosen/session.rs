@@ -72,7 +72,8 @@ impl Session {
     /// Its own backups, told from those of other sessions of its name.
     pub async fn backup_store(&self) -> BackupStore {
         let account = wakeeper_offline::account(&self.places).await;
-        BackupStore { account, ..self.places.backup_store(true) }
+        let home = Some(wakeeper_offline::home(&self.places));
+        BackupStore { account, home, ..self.places.backup_store(true) }
     }
 
     /// The container that it is in, and whether that ran when it was opened.

@@ -15,7 +15,7 @@ use wakeeper_model::plural;
 use wakeeper_offline as offline;
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::backups::{BackupStore, Checked, Which};
-use wakeeper_terminal::{Console, Page, Tone, quoted, say, size};
+use wakeeper_terminal::{Console, Page, Tone, say, size};
 
 use crate::chosen::{FactFlags, Places, Session, SessionsFlag, TargetFlags};
 use crate::output::{console, show_findings};
@@ -235,9 +235,8 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places, store: &B
     }
     let folder = shown(&places.backups.shelf);
     page.line(format!("Backups in {}, newest first (times in UTC):", folder.display()));
-    for (backup, whose) in
-        backups.iter().zip(offline::backups::whose(backups, store.account.as_deref(), places))
-    {
+    let whose = store.with_own(|own| offline::backups::whose(backups, own, places));
+    for (backup, whose) in backups.iter().zip(whose) {
         page.line(format!("{}{whose}", row(page, backup)));
     }
     for backup in backups {
@@ -248,7 +247,7 @@ fn show_list(page: &mut Page, backups: &[BackupInfo], places: &Places, store: &B
     if backups.iter().any(|backup| backup.encrypted && backup.credentials.is_none()) {
         page.line("To look into encrypted ones set BACKUP_PASSPHRASE.");
     }
-    page.next(&offline::backups::steps(backups, store.account.as_deref(), places, quoted));
+    page.next(&store.with_own(|own| offline::backups::steps(backups, own, places)));
 }
 
 /// One line: when, why, the login, the size, whether it was read back.

@@ -16,7 +16,7 @@ use wakeeper_model::plural;
 use wakeeper_offline::{self as offline, Hold, RepairOrder};
 use wakeeper_private_fs::shown;
 use wakeeper_recovery::Rules;
-use wakeeper_terminal::{Console, Page, Tone, agrees, quoted, say, size, typed};
+use wakeeper_terminal::{Console, Page, Tone, agrees, say, size, typed};
 
 use crate::chosen::{FactFlags, Places, Session, SessionsFlag, Target, TargetFlags, now_ms, show_log_read};
 use crate::output::{console, show_findings};
@@ -323,7 +323,7 @@ fn next_steps(outcome: &Outcome, order: Order, places: &Places) -> Vec<(String, 
     }
     let start = || "start the gateway again".to_owned();
     match (outcome.applied, places.container.is_some(), outcome.needs_qr) {
-        (false, ..) => offline::way_out(outcome, places, quoted),
+        (false, ..) => offline::way_out(outcome, places),
         (_, true, true) => vec![(places.command("logs"), "shows the QR code to scan")],
         (_, true, false) => vec![(places.command("logs"), "wait for `connection.update: open`")],
         (_, false, true) => vec![(start(), "and scan the QR code that it shows")],

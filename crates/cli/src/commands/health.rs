@@ -9,7 +9,7 @@ use wakeeper_containers::session::ContainerReport;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_offline as offline;
-use wakeeper_terminal::{Console, Page, Tone, quoted, typed};
+use wakeeper_terminal::{Console, Page, Tone, typed};
 
 use crate::chosen::{FactFlags, Places, SessionsFlag, TargetFlags, now_ms, show_container, show_log_read};
 use crate::output::{console, heading, show_findings};
@@ -87,7 +87,7 @@ fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &
     page.gap();
     show_log_read(page, facts, &places.auth_info);
     let inside = places.sessions_inside("health");
-    let steps = health.next_steps(places, quoted, typed::log_was_piped());
+    let steps = health.next_steps(places, typed::log_was_piped());
     page.next(&[steps, inside].concat());
 }
 

@@ -184,6 +184,7 @@ impl Monitor {
 fn folder(places: &Places) -> SessionFolder {
     SessionFolder {
         auth_info: places.auth_info.clone(),
+        home: Some(places.home.clone()),
         store: Some(places.store.clone()),
         shelf: places.backups.shelf.clone(),
         label: places.backups.label.clone(),

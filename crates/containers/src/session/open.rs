@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
+use wakeeper_doctor::in_use::InUseBy;
 use wakeeper_doctor::symptoms::LogFacts;
 use wakeeper_private_fs::{Folder, shown};
 
@@ -60,7 +62,7 @@ async fn tell_of_others(
     let Some(other) = others.first() else { return Ok(()) };
     let name = located.container.name.clone();
     let own = located.layout.auth_info.clone();
-    let flag = |path: &Path| format!("--path {}", path.display());
+    let flag = |path: &Path| format!("--path {}", quoted(path));
     if located.layout.is_one_of_many {
         let flags = std::iter::once(&own).chain(&others).map(|path| flag(path)).collect();
         return Err(AccessError::Several { container: name, flags });
@@ -128,7 +130,12 @@ impl OpenSession {
         &self.located.layout.auth_info
     }
 
-    /// The same, when it is not where the container usually has it.
+    /// Where it lies, as its backups tell it apart from others.
+    pub fn home(&self) -> PathBuf {
+        self.located.home()
+    }
+
+    /// The folder in the container, when it is not where the container usually has it.
     pub fn elsewhere(&self) -> Option<&Path> {
         self.located.layout.is_one_of_many.then_some(self.located.layout.auth_info.as_path())
     }
@@ -197,7 +204,7 @@ impl LocatedSession {
         if users.is_empty() || self.others_do_not_matter {
             return Ok(());
         }
-        Err(AccessError::Used { folder: shown(folder), users })
+        Err(InUseBy { folder: shown(folder), users }.into())
     }
 }
 

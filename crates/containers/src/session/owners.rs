@@ -79,9 +79,12 @@ impl LocatedSession {
 }
 
 /// The place on the engine's machine that a path of a container stands for.
-fn source_of(container: &Container, path: &Path) -> Option<PathBuf> {
+pub(super) fn source_of(container: &Container, path: &Path) -> Option<PathBuf> {
     let (mount, below) = container.mount_of(path)?;
-    Some(mount.source.join(below))
+    let is_kept = matches!(mount.kind, MountKind::Bind | MountKind::Volume(_));
+    // No end that a file's path would not have.
+    let below = || if below.as_os_str().is_empty() { mount.source.clone() } else { mount.source.join(below) };
+    is_kept.then(below)
 }
 
 /// Whether a container that runs has the folder. One that says where its own session is has it only there.

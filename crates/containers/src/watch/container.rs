@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
+use wakeeper_doctor::layout::Layout;
 use wakeeper_doctor::symptoms::PeerFailures;
 use wakeeper_recovery::backups::{BackupOutcome, BackupStore, BackupTarget};
 use wakeeper_recovery::{
@@ -14,26 +16,72 @@ use wakeeper_recovery::{
 
 use super::Watching;
 use crate::docker::volumes::VolumeError;
-use crate::docker::{Checkout, Container, Engine, EngineError, Purpose, SessionLayout, Stopped};
+use crate::docker::{
+    Checkout, Container, Engine, EngineError, LABEL_AUTH_INFO, Purpose, SessionLayout, Stopped,
+};
 use crate::session::LocatedSession;
 
 /// A session in a container, found by name: the container may be made anew under it.
 pub struct ContainerSession {
     engine: Engine,
+    container: String,
+    /// What it is called: its container's name, and its folder where the container has several.
     name: String,
+    /// Its folder in the container, where that has several.
+    path: Option<PathBuf>,
     watching: Watching,
     access: Access,
+    /// The folders of the container's sessions, when it has several.
+    several: Vec<PathBuf>,
+    /// The folder that the container itself names as its session's.
+    told: Option<PathBuf>,
 }
 
 impl ContainerSession {
     /// Looks at a container, and at how far its session is within reach.
     pub async fn of(engine: Engine, container: &Container, watching: &Watching) -> Self {
-        let access = access(&engine, container, watching).await;
-        Self { engine, name: container.name.clone(), watching: watching.clone(), access }
+        let layout = SessionLayout::find(&engine, container).await;
+        let several = several_in(&engine, container, &layout).await;
+        let access = match undecided(container, &layout, &several) {
+            Some(why) => Access::ReportOnly(why),
+            None => access(&engine, container, &layout, watching).await,
+        };
+        let name = container.name.clone();
+        let told = (!layout.is_one_of_many).then_some(layout.auth_info);
+        let watching = watching.clone();
+        Self { engine, container: name.clone(), name, path: None, watching, access, several, told }
+    }
+
+    /// The folders of the container's sessions, when it has several.
+    pub fn several(&self) -> &[PathBuf] {
+        &self.several
+    }
+
+    /// Each of several, to be backed up; the session itself where it is the only one.
+    pub fn each(&self) -> Vec<Self> {
+        let one = |path: Option<PathBuf>| Self {
+            engine: self.engine.clone(),
+            container: self.container.clone(),
+            name: path
+                .as_ref()
+                .map_or(self.name.clone(), |path| format!("{}:{}", self.container, path.display())),
+            path,
+            watching: self.watching.clone(),
+            access: self.access.clone(),
+            several: Vec::new(),
+            told: None,
+        };
+        if self.several.is_empty() {
+            return vec![one(None)];
+        }
+        // The container's own is found as ever, and keeps the name of its backups.
+        let path = |path: &PathBuf| (self.told.as_ref() != Some(path)).then(|| path.clone());
+        self.several.iter().map(|found| one(path(found))).collect()
     }
 
     async fn locate(&self) -> Result<LocatedSession, EngineError> {
-        LocatedSession::find(&self.engine, &self.name, &self.watching.host).await
+        let (path, host) = (self.path.as_deref(), &self.watching.host);
+        LocatedSession::find_at(&self.engine, &self.container, path, host).await
     }
 
     /// Opens the session to be looked at. The second value keeps what the paths of the third lead through: both must live as
@@ -48,6 +96,7 @@ impl ContainerSession {
     async fn folder(&self, located: &LocatedSession, checkout: &Checkout) -> SessionFolder {
         SessionFolder {
             auth_info: checkout.auth_info().to_owned(),
+            home: Some(located.home()),
             store: Some(checkout.store().to_owned()),
             shelf: located.backups.path.clone(),
             label: located.backups.label.clone(),
@@ -62,7 +111,7 @@ impl ContainerSession {
             shelf: located.backups.path.clone(),
             label: located.backups.label.clone(),
             account: None,
-            home: Some(located.layout.auth_info.clone()),
+            home: Some(located.home()),
             passphrase: self.watching.passphrase.clone(),
             retention: self.watching.retention,
             prunes: self.watching.rules.repair,
@@ -87,9 +136,42 @@ impl ContainerSession {
     }
 }
 
+/// The folders of a container's sessions, when it has several: in the folder that is meant, and elsewhere.
+async fn several_in(engine: &Engine, container: &Container, layout: &SessionLayout) -> Vec<PathBuf> {
+    let checkout = Checkout::of(engine, container, layout, Purpose::Read).await.ok();
+    let mut all = match checkout.and_then(|checkout| Layout::at(checkout.auth_info())) {
+        Some(Layout::Sessions(found)) => found.iter().map(|below| layout.auth_info.join(below)).collect(),
+        _ => vec![layout.auth_info.clone()],
+    };
+    all.extend(layout.others(engine, container).await);
+    if all.len() > 1 { all } else { Vec::new() }
+}
+
+/// Why none of several sessions is repaired: nothing says which of them the container's log speaks of.
+fn undecided(container: &Container, layout: &SessionLayout, several: &[PathBuf]) -> Option<String> {
+    let first = several.first()?;
+    // The container says itself which one is its own.
+    if !layout.is_one_of_many && *first == layout.auth_info {
+        return None;
+    }
+    let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
+    Some(format!(
+        "it has {} sessions, and its log does not say which of them a message failed in: {}. Give the container the label \
+         {LABEL_AUTH_INFO}=FOLDER to have one repaired by itself, or repair one with `wakeeper clean --container {} --path {}`",
+        several.len(),
+        names.join(", "),
+        container.name,
+        quoted(first)
+    ))
+}
+
 /// How far a container's session is within reach.
-async fn access(engine: &Engine, container: &Container, watching: &Watching) -> Access {
-    let layout = SessionLayout::find(engine, container).await;
+async fn access(
+    engine: &Engine,
+    container: &Container,
+    layout: &SessionLayout,
+    watching: &Watching,
+) -> Access {
     if container.auto_remove {
         let why = "it was started with --rm, so a stop would remove it and its files";
         return Access::ReportOnly(why.to_owned());
@@ -100,7 +182,7 @@ async fn access(engine: &Engine, container: &Container, watching: &Watching) -> 
     {
         return Access::ReportOnly(format!("{} is mounted read-only", layout.auth_info.display()));
     }
-    match Checkout::of(engine, container, &layout, Purpose::Read).await {
+    match Checkout::of(engine, container, layout, Purpose::Read).await {
         Ok(checkout) if (watching.is_gateways)(checkout.auth_info()) => Access::ReportOnly(
             "it runs wakeeper's own gateway, which repairs itself; `wakeeper clean` does what it cannot"
                 .to_owned(),
@@ -187,5 +269,33 @@ impl BackupTarget for ContainerSession {
             return Ok(BackupOutcome::Nothing("there is no login in it".to_owned()));
         }
         self.backups(&located).back_up(auth_info, Some(checkout.store().to_owned())).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::docker::testing::container_with;
+
+    #[test]
+    fn of_several_sessions_none_is_chosen_by_chance() {
+        let container = container_with("waha", Vec::new(), &[]);
+        let at = |path: &str| SessionLayout::at(&container, Path::new(path));
+        let several = ["/app/auth", "/app/my shop"].map(PathBuf::from);
+        let why = undecided(&container, &at("/app/auth"), &several).unwrap();
+        for said in
+            ["2 sessions", "/app/auth, /app/my shop", LABEL_AUTH_INFO, "--container waha --path /app/auth"]
+        {
+            assert!(why.contains(said), "{said}: {why}");
+        }
+        assert_eq!(undecided(&container, &at("/app/auth"), &[]), None);
+        // One that the container names itself is repaired.
+        let told = SessionLayout { is_one_of_many: false, ..at("/app/auth") };
+        assert_eq!(undecided(&container, &told, &several), None);
+        // A folder of several is none of them.
+        let told = SessionLayout { is_one_of_many: false, ..at("/app") };
+        assert!(undecided(&container, &told, &several).is_some());
     }
 }

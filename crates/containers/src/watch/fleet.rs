@@ -33,10 +33,13 @@ pub struct Fleet {
 
 /// The containers that are watched at the moment, for the backup schedule; cheap to clone.
 #[derive(Clone, Default)]
-pub struct WatchedContainers(Arc<Mutex<BTreeMap<String, Arc<dyn BackupTarget>>>>);
+pub struct WatchedContainers(Arc<Mutex<Watched>>);
+
+/// The sessions of each container, by its name and theirs.
+type Watched = BTreeMap<String, BTreeMap<String, Arc<dyn BackupTarget>>>;
 
 impl WatchedContainers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn BackupTarget>>> {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,7 +47,7 @@ impl WatchedContainers {
 #[async_trait]
 impl BackupTargets for WatchedContainers {
     async fn all(&self) -> Vec<Arc<dyn BackupTarget>> {
-        self.lock().values().cloned().collect()
+        self.lock().values().flat_map(BTreeMap::values).cloned().collect()
     }
 }
 
@@ -175,8 +178,19 @@ impl Fleet {
             container.status,
             layout.auth_info.display()
         );
+        let others: Vec<_> = session.several().iter().filter(|path| **path != layout.auth_info).collect();
+        if !others.is_empty() {
+            let names: Vec<_> = others.iter().map(|path| path.display().to_string()).collect();
+            tracing::warn!(
+                container = name,
+                "it has other sessions, which are only backed up: {}",
+                names.join(", ")
+            );
+        }
         let session = Arc::new(session);
-        self.containers.lock().insert(name.clone(), Arc::clone(&session) as Arc<dyn BackupTarget>);
+        let each = session.each().into_iter().map(|one| (BackupTarget::name(&one).to_owned(), Arc::new(one)));
+        let each = each.map(|(key, one)| (key, one as Arc<dyn BackupTarget>));
+        self.containers.lock().insert(name.clone(), each.collect());
         let to = self.care_for(session);
         let (reading, stop, engine) = (self.watching.reading(), self.stop.clone(), engine.clone());
         self.followers.spawn(async move {

@@ -83,7 +83,14 @@ impl Tail {
     }
 
     fn open(&mut self) -> std::io::Result<bool> {
-        let mut file = match File::open(&self.path) {
+        // Asked before it is opened: a pipe that nobody writes to would be waited for.
+        let opened = std::fs::metadata(&self.path).and_then(|found| {
+            if found.is_file() {
+                return File::open(&self.path);
+            }
+            Err(std::io::Error::new(ErrorKind::Unsupported, "it is no file that a gateway writes to"))
+        });
+        let mut file = match opened {
             Ok(file) => file,
             // Between the two moments of a rotation.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),

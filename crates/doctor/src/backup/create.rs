@@ -41,7 +41,7 @@ pub struct CreateOptions<'a> {
 #[derive(Debug, serde::Serialize)]
 pub struct Created {
     /// The archive.
-    #[serde(serialize_with = "super::shelf::as_shown")]
+    #[serde(serialize_with = "super::info::as_shown")]
     pub path: PathBuf,
     /// What it holds.
     pub manifest: Manifest,

@@ -4,20 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::keys::Keys;
 use super::manifest::Manifest;
 use super::place::place_mark;
 use crate::examine::Options;
+use crate::formats::baileys::credentials::Credentials;
+use crate::formats::baileys::key_pair::KeyPair;
 use crate::formats::baileys::name::{CREDENTIALS, Name};
 use crate::json;
 use crate::repair::{Constraint, is_sound};
 use crate::source::Folder;
 
-/// What stands before the first key in the credentials that Baileys writes. A login keeps that key as long as it lives.
-const BEFORE_KEY: &[u8] = br#"{"noiseKey":{"private":{"type":"Buffer","data":""#;
-/// Characters of that key that have to be the same: 48 bits.
-const TELLING: usize = 8;
-/// Characters of the whole key, without the sign that fills it up.
-const KEY: usize = 43;
 /// Bytes of a file that never changes. Genuine ones have about 200.
 const LASTING: usize = 16 << 10;
 /// Files that are compared.
@@ -30,8 +27,8 @@ pub(crate) struct Kin {
     place: Option<String>,
     /// Its sound pre-keys and app-state keys.
     lasting: BTreeMap<String, Vec<u8>>,
-    /// What is left of the first key in torn credentials.
-    key: Vec<u8>,
+    /// What is left of the keys in credentials that do not tell whose they are.
+    keys: Keys,
 }
 
 /// What was compared.
@@ -81,9 +78,8 @@ impl Kin {
         };
         let lasting = names.into_iter().take(COMPARED).filter_map(|entry| read(entry.name)).collect();
         let torn = folder.read(CREDENTIALS, &options.limits).unwrap_or_default();
-        let is_whole = json::parse(&torn).is_ok();
-        let key = if is_whole { Vec::new() } else { first_key(&torn).to_vec() };
-        Self { lasting, key, ..Self::at(folder.path(), options) }
+        let keys = if is_torn(&torn) { Keys::in_text(&torn) } else { Keys::default() };
+        Self { lasting, keys, ..Self::at(folder.path(), options) }
     }
 
     /// The names of the files that are compared, apart from the credentials.
@@ -91,25 +87,22 @@ impl Kin {
         self.lasting.keys().map(String::as_str)
     }
 
+    /// Where the folder lies: see [`place_mark`].
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
     /// Compares a file of a source with the folder's own.
     pub(crate) fn compare(&self, tally: &mut Tally, name: &str, content: &[u8]) {
         if name == CREDENTIALS {
-            return self.compare_keys(tally, content);
+            let (same, other) = self.keys.compared_with(&Keys::in_text(content));
+            (tally.same, tally.other) = (tally.same + same, tally.other + other);
+            return;
         }
         match self.lasting.get(name) {
             Some(own) if own == content => tally.same += 1,
             Some(_) if is_sound(name, content) => tally.other += 1,
             _ => {}
-        }
-    }
-
-    fn compare_keys(&self, tally: &mut Tally, credentials: &[u8]) {
-        let theirs = first_key(credentials);
-        let both = self.key.len().min(theirs.len());
-        if self.key[..both] != theirs[..both] {
-            tally.other += 1;
-        } else if both >= TELLING {
-            tally.same += 1;
         }
     }
 
@@ -136,10 +129,11 @@ pub(crate) fn is_compared(name: &Name) -> bool {
     matches!(name, Name::PreKey(_) | Name::AppStateKey { .. })
 }
 
-/// The beginning of the first key in credentials, as far as it is there.
-fn first_key(credentials: &[u8]) -> &[u8] {
-    let rest = credentials.strip_prefix(BEFORE_KEY).unwrap_or_default();
-    let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let len = rest.iter().take(KEY).take_while(|byte| is_of_key(byte)).count();
-    &rest[..len]
+/// Whether credentials do not tell whose they are: they are torn, or their identity key is damaged. Those that were never linked
+/// have new keys, which tell nothing of the login that was lost.
+fn is_torn(text: &[u8]) -> bool {
+    let Ok(value) = json::parse(text) else { return true };
+    let credentials = Credentials::read(&value);
+    let tells = credentials.identity.as_ref().is_some_and(KeyPair::matches);
+    credentials.is_linked() && !tells
 }

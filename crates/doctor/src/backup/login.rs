@@ -18,6 +18,8 @@ use crate::source::Limits;
 pub struct Login {
     /// Its mark, see [`account_mark`]; `None` when the credentials do not tell.
     pub mark: Option<String>,
+    /// The phone number that it was linked to.
+    pub number: Option<String>,
     /// The credentials are sound.
     pub sound: bool,
 }
@@ -27,7 +29,8 @@ impl Login {
         let credentials = json::parse(text).ok().map(|value| Credentials::read(&value));
         let mark = credentials.as_ref().and_then(Credentials::identity_public).map(account_mark);
         let restored = RestoredCredentials::from_backup(text, PathBuf::new(), &Constraint::default());
-        Self { mark, sound: restored.is_some() }
+        let number = credentials.and_then(|credentials| credentials.me).map(|me| me.phone.user);
+        Self { mark, number, sound: restored.is_some() }
     }
 }
 
@@ -41,7 +44,7 @@ pub fn login_in(
     limits: &Limits,
 ) -> Result<Login, ArchiveError> {
     let text = credentials_in(archive, passphrase, limits)?;
-    Ok(text.map_or(Login { mark: None, sound: false }, |text| Login::of(&text)))
+    Ok(text.map_or(Login { mark: None, number: None, sound: false }, |text| Login::of(&text)))
 }
 
 /// What an archive that is sound to its end holds of a login.

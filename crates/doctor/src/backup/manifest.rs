@@ -13,6 +13,9 @@ use crate::formats::baileys::Version;
 /// The layout of archives that this version writes, and the newest that it reads.
 pub const LAYOUT: u32 = 1;
 
+/// So much of an account's mark is shown.
+pub const MARK: usize = 8;
+
 /// The manifest, the archive's first member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {

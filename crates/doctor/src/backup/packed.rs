@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_private_fs::shown;
 
 /// First bytes, what the kind is called, and the command that unpacks an archive into a folder.
@@ -35,7 +36,7 @@ impl Packed {
     pub(crate) fn of(path: &Path, start: &[u8]) -> Option<Self> {
         let (magic, kind, command) = KINDS.iter().find(|(magic, ..)| start.starts_with(magic))?;
         let is_it = *magic != b"BZh" || start.get(4..10) == Some(BZIP2_BLOCK);
-        is_it.then(|| Self { kind, command: command(&typed(path)) })
+        is_it.then(|| Self { kind, command: command(&quoted(&shown(path))) })
     }
 
     /// The same of a file that is opened for it.
@@ -45,13 +46,6 @@ impl Packed {
         file.read_exact(&mut start).ok()?;
         Self::of(path, &start)
     }
-}
-
-/// A path as a shell takes it.
-fn typed(path: &Path) -> String {
-    let path = shown(path).display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c);
-    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -70,6 +64,8 @@ mod tests {
         ] {
             assert_eq!(of(start), Some(Packed { kind, command: command.to_owned() }));
         }
+        let steers = Packed::of(Path::new("/srv/b\u{1b}[2J/auth.zip"), b"PK\x03\x04").unwrap().command;
+        assert_eq!(steers, r"unzip $'/srv/b\033[2J/auth.zip' -d unpacked");
         assert_eq!(of(b"BZhat.json"), None);
         assert_eq!(of(b"{\"me\":{}}"), None);
     }

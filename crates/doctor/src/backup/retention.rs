@@ -7,8 +7,10 @@ use serde::Serialize;
 use wakeeper_private_fs::shown;
 
 use super::BackupError;
+use super::info::BackupInfo;
 use super::login::login_in;
-use super::shelf::{BackupInfo, Shelf};
+use super::series::Own;
+use super::shelf::Shelf;
 use crate::examine::CredentialsState;
 use crate::secret::Passphrase;
 use crate::source::Limits;
@@ -47,15 +49,6 @@ pub struct Pruned {
     pub freed: u64,
 }
 
-/// Whose backups are meant, where sessions of one name share a folder.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Own<'a> {
-    /// The session's login: see [`super::manifest::account_mark`]; none where it cannot be read.
-    pub account: Option<&'a str>,
-    /// Where the session lies: see [`super::place_mark`].
-    pub place: Option<&'a str>,
-}
-
 /// Removes backups of one session that the policy does not keep, and what interrupted backups left behind. The newest
 /// one that can be read to its end and holds sound credentials, and the newest such one of a session without errors, are kept
 /// whatever the policy says: damaged backups, and backups of a damaged session, never push the last good one out. Those of other
@@ -68,7 +61,7 @@ pub fn prune(
     passphrase: Option<&Passphrase>,
     dry_run: bool,
 ) -> Result<Pruned, BackupError> {
-    let backups = shelf.list(Some(label), passphrase, &Limits::default())?;
+    let backups = shelf.list_files(Some(label), passphrase, &Limits::default())?;
     let keep = keep(&backups, own, policy, &mut Proofs { passphrase, left: LOOKED_INTO }.by_reading());
     let mut pruned = Pruned::default();
     let newest_ms = backups.first().map_or(0, |backup| backup.created_ms);
@@ -132,8 +125,10 @@ fn keep(
     policy: &Retention,
     proof: &mut dyn FnMut(&BackupInfo) -> Proof,
 ) -> BTreeSet<usize> {
-    let shared = backups.iter().any(|other| other.login().is_some() && other.login() != own.account);
+    let is_others = |other: &BackupInfo| other.login().is_some() && other.login() != own.account;
+    let shared = backups.iter().any(|other| other.is_of_a_store() || is_others(other));
     let is_own = |backup: &BackupInfo| match (backup.login(), backup.place.as_deref()) {
+        (_, place) if backup.is_of_a_store() => place.is_some() && place == own.place,
         (Some(login), _) => Some(login) == own.account,
         // One without a login is of the session that lies where it was made.
         (None, Some(place)) if own.place.is_some() => Some(place) == own.place,
@@ -222,6 +217,7 @@ mod tests {
             format: None,
             passed_over: false,
             locked: false,
+            is_link: false,
             problem: None,
         }
     }
@@ -296,6 +292,29 @@ mod tests {
         };
         assert_eq!(keep(Some("a"), "a"), BTreeSet::from([0, 1, 2, 3, 5]), "the other's torn ones stay");
         assert_eq!(keep(None, "b"), BTreeSet::from([0, 1, 3, 4]), "what has a mark stays");
+    }
+
+    #[test]
+    fn stores_of_one_name_are_told_apart_by_where_they_lie() {
+        let of = |place: &str, account: Option<&str>, created_ms| BackupInfo {
+            place: Some(place.to_owned()),
+            account: account.map(str::to_owned),
+            format: Some(crate::whatsmeow::FORMAT.to_owned()),
+            ..backup(created_ms, CredentialsState::Sound)
+        };
+        // The second device of a store came later.
+        let list = [of("a", None, 9), of("b", None, 8), of("a", Some("x"), 7), of("b", Some("y"), 6)];
+        let policy = Retention { last: 1, daily: 0, weekly: 0 };
+        let keep = |place| super::keep(&list, Own { account: None, place }, &policy, &mut |_| Proof::Good);
+        assert_eq!(keep(Some("a")), BTreeSet::from([0, 1, 3]));
+        assert_eq!(keep(Some("b")), BTreeSet::from([0, 1, 2]));
+        assert_eq!(keep(None).len(), 4, "where the store lies is not known");
+        let own =
+            |place| list.iter().map(|info| info.may_be_of(Own { account: None, place })).collect::<Vec<_>>();
+        assert_eq!(own(Some("a")), [true, false, true, false]);
+        // A session of Baileys beside them is none of them.
+        let session = Own { account: Some("x"), place: Some("c") };
+        assert!(list.iter().all(|info| !info.may_be_of(session)));
     }
 
     #[test]

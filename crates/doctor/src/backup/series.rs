@@ -2,19 +2,52 @@
 //!
 //! A session's name is that of its folder, and `/a/auth_info` and `/b/auth_info` have the same. What tells them apart is the
 //! mark of the login (see [`super::manifest::account_mark`]): in the manifest, and of encrypted archives in the file's name.
+//! Where no login shows, and of stores of whatsmeow, which hold many, it is the mark of the place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::BackupError;
 use super::archive::{self, Effort};
+use super::info::BackupInfo;
 use super::manifest::account_mark;
-use super::shelf::{BackupInfo, Shelf, parse_name};
+use super::shelf::{Shelf, parse_name};
 use crate::examine::CredentialsState;
 use crate::formats::baileys::credentials::Credentials;
 use crate::formats::baileys::name::CREDENTIALS;
 use crate::json;
+use crate::secret::Passphrase;
 use crate::source::{Folder, Limits};
+
+/// Whose backups are meant, where sessions of one name share a folder.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Own<'a> {
+    /// The session's login: see [`super::manifest::account_mark`]; none where it cannot be read.
+    pub account: Option<&'a str>,
+    /// Where the session lies: see [`super::place_mark`].
+    pub place: Option<&'a str>,
+}
+
+/// What an archive tells of whose it is.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) login: Option<&'a str>,
+    pub(super) place: Option<&'a str>,
+    /// It is of a store of whatsmeow.
+    pub(super) of_a_store: bool,
+}
+
+impl Own<'_> {
+    /// Whether an archive may be the session's: nothing tells otherwise.
+    pub(super) fn may_have(self, told: Told<'_>) -> bool {
+        match (told.login, self.account) {
+            (Some(_), None) if !told.of_a_store => true,
+            (Some(login), Some(account)) if !told.of_a_store => login == account,
+            // A store has the logins of many devices, and is the same one as long as it lies there.
+            _ => told.place.zip(self.place).is_none_or(|(theirs, ours)| theirs == ours),
+        }
+    }
+}
 
 /// The mark of the login in a session's folder of Baileys; `None` where nothing was linked, or it does not show.
 pub fn account_in(auth_info: &Path) -> Option<String> {
@@ -41,12 +74,13 @@ impl BackupInfo {
         self.account.as_deref().filter(|_| self.credentials != Some(CredentialsState::Missing))
     }
 
-    /// Whether it may be of a session of this account: nothing tells otherwise.
-    pub fn may_be_of(&self, account: Option<&str>) -> bool {
-        match (self.login(), account) {
-            (Some(login), Some(account)) => login == account,
-            _ => true,
-        }
+    /// Whether it may be this session's: nothing tells otherwise.
+    pub fn may_be_of(&self, own: Own<'_>) -> bool {
+        own.may_have(self.told())
+    }
+
+    pub(super) fn told(&self) -> Told<'_> {
+        Told { login: self.login(), place: self.place.as_deref(), of_a_store: self.is_of_a_store() }
     }
 }
 
@@ -64,19 +98,34 @@ impl Shelf {
         accounts
     }
 
-    /// The archives of a name that may be an account's, newest first; all of them where it is not known.
+    /// The accounts whose logins archives of a name give back that were made of a session at a place, as far as that shows.
+    pub(crate) fn accounts_at(
+        &self,
+        label: &str,
+        place: &str,
+        passphrase: Option<&Passphrase>,
+    ) -> BTreeSet<String> {
+        let mut effort = Effort::of_a_list();
+        let mut accounts = BTreeSet::new();
+        for (path, ..) in self.archives(Some(label)).unwrap_or_default() {
+            let Ok(found) = archive::summary(&path, passphrase, &Limits::default(), &mut effort) else {
+                continue;
+            };
+            let is_it = found.place.as_deref() == Some(place) && found.credentials == CredentialsState::Sound;
+            accounts.extend(found.account.filter(|_| is_it));
+        }
+        accounts
+    }
+
+    /// The archives of a name that may be a session's, newest first; all of them where nothing is known of it.
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub fn archives_of(
-        &self,
-        label: &str,
-        account: Option<&str>,
-    ) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
+    pub fn archives_of(&self, label: &str, own: Own<'_>) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
         let mut archives = self.archives(Some(label))?;
-        if let Some(account) = account {
+        if own.account.is_some() || own.place.is_some() {
             let mut effort = Effort::of_a_glance();
-            archives.retain(|(path, ..)| login_of(path, &mut effort).is_none_or(|login| login == account));
+            archives.retain(|(path, ..)| may_be_of(path, own, &mut effort));
         }
         Ok(archives)
     }
@@ -85,6 +134,18 @@ impl Shelf {
 /// The account whose login an archive holds, told by its name, or by the manifest of one that is not encrypted.
 pub(super) fn login_of(path: &Path, effort: &mut Effort) -> Option<String> {
     glance(path, effort).map(|(login, _)| login)
+}
+
+/// Whether an archive may be a session's, as far as that shows without a passphrase.
+pub(super) fn may_be_of(path: &Path, own: Own<'_>, effort: &mut Effort) -> bool {
+    let mark = mark_in(path);
+    if mark.is_some() && own.account.is_some() && mark.as_deref() != own.account {
+        return false;
+    }
+    let Ok(summary) = archive::summary(path, None, &Limits::default(), effort) else {
+        return own.may_have(Told { login: mark.as_deref(), ..Told::default() });
+    };
+    own.may_have(summary.told())
 }
 
 /// The same, and the state of the login as far as that shows.

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Serialize, Serializer};
 use wakeeper_model::time;
 use wakeeper_private_fs::{Folder, FsError, create_private_folders, shown};
 
-use super::archive::{self, ArchiveError, Effort};
+use super::archive::{self, Effort};
+use super::info::{info, not_looked_into};
 use super::kin::Kin;
 use super::login::{Held, held_in};
 use super::manifest::Manifest;
-use super::series::{is_mark, login_of, mark_in};
-use super::{BackupError, CreateOptions, Reason};
-use crate::examine::CredentialsState;
+use super::series::{Own, is_mark, login_of, may_be_of};
+use super::{BackupError, BackupInfo, CreateOptions};
 use crate::secret::Passphrase;
 use crate::source::Limits;
-use crate::whatsmeow;
 
 /// A folder may be in reach of others, who may fill it. So many archives, the newest, are seen.
 const ARCHIVES: usize = 10_000;
@@ -27,81 +25,6 @@ const TOLD: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Shelf {
     path: PathBuf,
-}
-
-/// One backup, as far as its name and manifest tell.
-#[derive(Debug, Clone, Serialize)]
-pub struct BackupInfo {
-    /// The archive.
-    #[serde(serialize_with = "as_shown")]
-    pub path: PathBuf,
-    /// The session's name.
-    pub label: String,
-    /// When it was made, milliseconds since 1970.
-    pub created_ms: i64,
-    /// Its size in bytes.
-    pub size: u64,
-    /// A passphrase is needed to use it.
-    pub encrypted: bool,
-    /// The state of the credentials in it; unknown without the passphrase, or when it cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<CredentialsState>,
-    /// Errors that were in the session when it was backed up; unknown in old backups, and without the passphrase.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub errors: Option<usize>,
-    /// Why it was made; unknown in old backups, and without the passphrase.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// Whether every hash in it is what its manifest says; unknown until it is read back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verified: Option<bool>,
-    /// Number of files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<usize>,
-    /// Number of records of Signal sessions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal_sessions: Option<usize>,
-    /// Which login, see [`super::manifest::account_mark`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// Where the session lies, see [`super::place_mark`].
-    #[serde(skip)]
-    pub place: Option<String>,
-    /// How the session was stored.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-    /// It was not looked into, because too many newer ones are large or encrypted.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub passed_over: bool,
-    /// It is encrypted, and was not opened: no passphrase was given, or another one.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub locked: bool,
-    /// Why its manifest could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-impl BackupInfo {
-    /// When it was made, to the second, in UTC: `2026-01-31T12:00:07`. Names it, too.
-    pub fn time(&self) -> String {
-        time_of(self.created_ms)
-    }
-
-    /// It may hold a sound login: what cannot be looked into may be the last one.
-    pub fn may_hold_login(&self) -> bool {
-        let unknown = self.passed_over || self.locked;
-        self.credentials.map_or(unknown, |state| state == CredentialsState::Sound)
-    }
-
-    /// It is of a store of whatsmeow, which `restore` does not put back.
-    pub fn is_of_a_store(&self) -> bool {
-        self.format.as_deref() == Some(whatsmeow::FORMAT)
-    }
-
-    /// It may hold a session without any error.
-    pub fn may_be_well(&self) -> bool {
-        self.may_hold_login() && self.errors.is_none_or(|errors| errors == 0)
-    }
 }
 
 impl Shelf {
@@ -126,17 +49,13 @@ impl Shelf {
     }
 
     /// An archive by its path, by its name in the folder, or by the time of a session's backup as [`BackupInfo::time`] says it;
-    /// those of other accounts than `account` are not meant by a time.
+    /// those that cannot be the session's own are not meant by a time.
     ///
     /// # Errors
-    /// When there is no such archive, or a time means those of several accounts.
-    pub fn file_named(
-        &self,
-        path: &Path,
-        label: &str,
-        account: Option<&str>,
-    ) -> Result<PathBuf, BackupError> {
+    /// When there is no such archive, it is a link, or a time means those of several accounts.
+    pub fn file_named(&self, path: &Path, label: &str, own: Own<'_>) -> Result<PathBuf, BackupError> {
         let inside = self.path.join(path);
+        self.refuse_link(path)?;
         // A container's backup folder gives only what is in it: see `Folder::file_named`.
         if path.exists() {
             return Ok(path.to_owned());
@@ -148,18 +67,27 @@ impl Shelf {
         let text = path.to_string_lossy();
         let looks_so = text.len() >= "2026-01-31".len();
         let of_time = archives.iter().filter(|(.., ms)| looks_so && time_of(*ms).starts_with(&*text));
-        self.one_of(of_time.map(|(path, ..)| path), account, &text)?.ok_or_else(|| BackupError::NoSuch {
+        self.one_of(of_time.map(|(path, ..)| path), own, &text)?.ok_or_else(|| BackupError::NoSuch {
             name: text.into_owned(),
             folder: shown(&self.path),
             newest: archives.iter().take(TOLD).map(|(.., ms)| time_of(*ms)).collect(),
         })
     }
 
+    /// Whoever can write to the folder could lead a restore to any file.
+    fn refuse_link(&self, path: &Path) -> Result<(), BackupError> {
+        let inside = self.path.join(path);
+        let in_here = inside.parent().and_then(|parent| parent.canonicalize().ok());
+        let is_here = in_here.is_some() && in_here == self.path.canonicalize().ok();
+        let is_link = || inside.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        if is_here && is_link() { Err(BackupError::Link { path: shown(&inside) }) } else { Ok(()) }
+    }
+
     /// The newest of some archives: of an account's own where there are some, for the others are refused with their own words.
     fn one_of<'p>(
         &self,
         archives: impl Iterator<Item = &'p PathBuf>,
-        account: Option<&str>,
+        own: Own<'_>,
         named: &str,
     ) -> Result<Option<PathBuf>, BackupError> {
         let mut effort = Effort::of_a_glance();
@@ -170,12 +98,11 @@ impl Shelf {
                 logins.entry(login.as_str()).or_insert(*path);
             }
         }
-        if account.is_none() && logins.len() > 1 {
+        if own.account.is_none() && logins.len() > 1 {
             let names = logins.into_values().map(|path| file_name(path)).collect();
             return Err(BackupError::Several { name: named.to_owned(), folder: shown(&self.path), names });
         }
-        let may_be_own = |login: &Option<String>| login.is_none() || login.as_deref() == account;
-        let own = all.iter().find(|(_, login)| may_be_own(login)).or(all.first());
+        let own = all.iter().find(|(path, _)| may_be_of(path, own, &mut effort)).or(all.first());
         Ok(own.map(|(path, _)| (*path).clone()))
     }
 
@@ -208,6 +135,15 @@ impl Shelf {
 
     /// The archives by name alone, newest first; of one session, or of all.
     pub fn archives(&self, label: Option<&str>) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
+        self.entries(label, |kind| kind.is_file())
+    }
+
+    /// What is named as archives are, newest first, and is a file or not.
+    fn entries(
+        &self,
+        label: Option<&str>,
+        is_meant: impl Fn(std::fs::FileType) -> bool,
+    ) -> Result<Vec<(PathBuf, String, i64)>, BackupError> {
         let failed = |reason| BackupError::Io { action: "list", path: shown(&self.path), reason };
         let items = match std::fs::read_dir(&self.path) {
             Ok(items) => items,
@@ -219,7 +155,7 @@ impl Shelf {
         for item in items {
             let item = item.map_err(failed)?;
             // What leads elsewhere is no archive of this folder.
-            if !item.file_type().is_ok_and(|kind| kind.is_file()) {
+            if !item.file_type().is_ok_and(&is_meant) {
                 continue;
             }
             let named = item.file_name().to_str().and_then(parse_name);
@@ -245,8 +181,23 @@ impl Shelf {
         items.filter(|item| item.file_name().to_str().is_some_and(is_left)).map(|item| item.path()).collect()
     }
 
-    /// The backups, newest first, and what each can restore.
+    /// The backups, newest first, and what each can restore; among them what only has the name of one, which is told as a
+    /// problem.
     pub fn list(
+        &self,
+        label: Option<&str>,
+        passphrase: Option<&Passphrase>,
+        limits: &Limits,
+    ) -> Result<Vec<BackupInfo>, BackupError> {
+        let mut list = self.list_files(label, passphrase, limits)?;
+        let links = self.entries(label, |kind| !kind.is_file() && !kind.is_dir())?.into_iter();
+        list.extend(links.map(|(path, label, created_ms)| not_looked_into(path, label, created_ms)));
+        list.sort_by_key(|backup| std::cmp::Reverse(backup.created_ms));
+        Ok(list)
+    }
+
+    /// The same of files alone.
+    pub(super) fn list_files(
         &self,
         label: Option<&str>,
         passphrase: Option<&Passphrase>,
@@ -274,10 +225,8 @@ impl Shelf {
         limits: &Limits,
     ) -> Option<PathBuf> {
         let mut effort = Effort::of_a_glance();
-        let is_own = |path: &PathBuf| match (login_of(path, &mut effort), now.account.as_ref()) {
-            (Some(login), Some(own)) => login == *own,
-            _ => true,
-        };
+        let own = Own { account: now.account.as_deref(), place: now.place.as_deref() };
+        let is_own = |path: &PathBuf| may_be_of(path, own, &mut effort);
         let archives = self.archives(Some(how.label)).ok()?.into_iter();
         let path = archives.map(|(path, ..)| path).find(is_own)?;
         // Asking for encryption is not satisfied by an open archive, nor the other way round.
@@ -334,69 +283,13 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn time_of(ms: i64) -> String {
+pub(super) fn time_of(ms: i64) -> String {
     time::rfc3339(ms.saturating_mul(1_000_000)).chars().take("2026-01-31T12:00:07".len()).collect()
 }
 
 fn keep_newest(found: &mut Vec<(PathBuf, String, i64)>) {
     found.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| b.0.cmp(&a.0)));
     found.truncate(ARCHIVES);
-}
-
-fn info(
-    path: PathBuf,
-    label: String,
-    created_ms: i64,
-    passphrase: Option<&Passphrase>,
-    limits: &Limits,
-    effort: &mut Effort,
-) -> BackupInfo {
-    let size = path.symlink_metadata().map_or(0, |metadata| metadata.len());
-    let encrypted = archive::is_encrypted(&path).unwrap_or(false);
-    let summary = archive::summary(&path, passphrase, limits, effort);
-    let mut info = BackupInfo {
-        account: mark_in(&path),
-        path,
-        label,
-        created_ms,
-        size,
-        encrypted,
-        credentials: None,
-        errors: None,
-        reason: None,
-        verified: None,
-        files: None,
-        signal_sessions: None,
-        place: None,
-        format: None,
-        passed_over: false,
-        locked: false,
-        problem: None,
-    };
-    match summary {
-        Ok(summary) => {
-            info.credentials = Some(summary.credentials);
-            info.errors = summary.errors;
-            info.reason = summary.reason;
-            info.files = Some(summary.files);
-            info.signal_sessions = Some(summary.signal_sessions);
-            info.account = summary.account;
-            info.place = summary.place;
-            info.format = summary.format;
-        }
-        Err(ArchiveError::PassphraseNeeded) => info.locked = true,
-        Err(ArchiveError::NotLookedInto) => info.passed_over = true,
-        Err(error) => {
-            info.locked = error.is_of_the_passphrase();
-            info.problem = Some(error.to_string());
-        }
-    }
-    info
-}
-
-/// Writes a path as people know it, not by the handle that leads there.
-pub(super) fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    shown(path).serialize(serializer)
 }
 
 /// What an archive's name tells.
@@ -448,10 +341,11 @@ mod tests {
         for named in
             ["2031-01-02T03:04:05", "2031-01-02", "web_20310102T030405007Z.tar.zst", newest.to_str().unwrap()]
         {
-            assert_eq!(shelf.file_named(Path::new(named), "web", None).unwrap(), newest, "{named}");
+            assert_eq!(shelf.file_named(Path::new(named), "web", Own::default()).unwrap(), newest, "{named}");
         }
         for named in ["2031-01-03", "2031", "nothing"] {
-            let refused = shelf.file_named(Path::new(named), "web", None).expect_err("refused").to_string();
+            let refused =
+                shelf.file_named(Path::new(named), "web", Own::default()).expect_err("refused").to_string();
             assert!(refused.contains(named) && refused.contains("2031-01-02T03:04:05"), "{refused}");
         }
     }

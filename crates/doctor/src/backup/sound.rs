@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_private_fs::shown;
 
 use super::archive::Effort;
+use super::info::BackupInfo;
 use super::kin::{Bond, Kin};
 use super::login::{Held, held_in};
 use super::manifest::account_mark;
 use super::series::accounts_of;
-use super::shelf::{BackupInfo, file_name};
+use super::shelf::file_name;
 use super::{BackupError, Shelf};
 use crate::examine::CredentialsState;
 use crate::repair::{Constraint, RestoredCredentials};
@@ -72,7 +74,7 @@ pub enum NoSoundBackup {
     },
     /// One that may be another session's.
     #[error(
-        "{newest} in {folder} may be this session's, and nothing here proves it; to take its login, name it: `wakeeper restore {newest}`"
+        "{newest} in {folder} may be this session's, and nothing here proves it; to take its login, name it: `wakeeper restore {}`", quoted(Path::new(.newest))
     )]
     Unproven {
         /// The backup folder.

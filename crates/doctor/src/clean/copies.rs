@@ -38,11 +38,9 @@ pub(super) struct Copies {
 /// Looks for the login in the copies, the newest first.
 pub(super) fn credentials(folder: &Folder, constraint: &Constraint, kin: &Kin) -> Copies {
     let copies = seen_near(folder, kin).0.into_iter();
-    let mut sound = copies.filter_map(|copy| {
-        let bond = kin.bond(copy.tally, constraint, None);
-        let found = RestoredCredentials::from_backup(&copy.text, copy.path, constraint);
-        let is_sound = |found: &RestoredCredentials| crate::repair::is_sound(CREDENTIALS, &found.content);
-        found.filter(|found| bond != Bond::Other && is_sound(found)).map(|found| (found, bond))
+    let mut sound = copies.filter_map(|copy| match copy.judged(constraint, kin) {
+        Judged::Takes(login, bond) => Some((login, bond)),
+        Judged::OfAnother | Judged::Damaged | Judged::NoLogin => None,
     });
     if constraint.tells() {
         let login = sound.next().map(|(login, _)| login);
@@ -76,25 +74,33 @@ fn is_left_by_a_writer(name: &str) -> bool {
     name.strip_prefix("creds.json.").is_some_and(|rest| rest.split('.').all(is_word))
 }
 
-/// What lies near a folder that has no login.
-pub(crate) fn near(folder: &Folder) -> Near {
-    let (copies, left_out) = seen_near(folder, &Kin::default());
+/// What lies near a folder that has no login, by the same judgement as a repair's.
+pub(crate) fn near(folder: &Folder, constraint: &Constraint, kin: &Kin) -> Near {
+    let (copies, left_out) = seen_near(folder, kin);
     let above = neighbours(folder.path());
     let may_be_anothers = |path: &Path| {
         let above = above.as_ref().map(|(parent, own)| (parent.path(), own.as_str()));
         above.into_iter().chain([(folder.path(), "")]).any(|(holder, own)| is_of_another(holder, path, own))
     };
     let mut near = Near { left_out, ..Near::default() };
-    for Copy { path, text, .. } in copies {
-        match json::parse(&text) {
-            Ok(text) if Credentials::read(&text).is_linked() => {}
-            Err(_) if !text.iter().all(u8::is_ascii_whitespace) => {
+    for copy in copies {
+        let (judged, path) = (copy.judged(constraint, kin), copy.path);
+        let is_in_folder = path.parent() == Some(folder.path());
+        match judged {
+            Judged::Takes(..) => {}
+            Judged::OfAnother => {
+                near.is_in_folder |= is_in_folder;
+                near.doubtful
+                    .push((path, "it holds the login of another account, or of an earlier link".to_owned()));
+                continue;
+            }
+            Judged::Damaged => {
                 near.doubtful.push((path, "it is damaged".to_owned()));
                 continue;
             }
-            _ => continue,
+            Judged::NoLogin => continue,
         }
-        near.is_in_folder |= path.parent() == Some(folder.path());
+        near.is_in_folder |= is_in_folder;
         if may_be_anothers(&path) {
             near.doubtful.push((path, "it holds a login, which may be another session's".to_owned()));
         } else if !near.logins.contains(&path) {
@@ -132,6 +138,39 @@ impl Copy {
         kin.compare(&mut tally, CREDENTIALS, &text);
         Self { path, text, tally }
     }
+
+    /// Whether its login may be a folder's.
+    fn judged(&self, constraint: &Constraint, kin: &Kin) -> Judged {
+        let Ok(value) = json::parse(&self.text) else {
+            let is_blank = self.text.iter().all(u8::is_ascii_whitespace);
+            return if is_blank { Judged::NoLogin } else { Judged::Damaged };
+        };
+        let credentials = Credentials::read(&value);
+        if !credentials.is_linked() {
+            return Judged::NoLogin;
+        }
+        let read = |told: &Constraint| RestoredCredentials::from_backup(&self.text, self.path.clone(), told);
+        let Some(alone) = read(&Constraint::default()) else { return Judged::Damaged };
+        if !crate::repair::is_sound(CREDENTIALS, &alone.content) {
+            return Judged::Damaged;
+        }
+        match (kin.bond(self.tally, constraint, None), read(constraint)) {
+            (Bond::Other, _) | (_, None) => Judged::OfAnother,
+            (bond, Some(login)) => Judged::Takes(login, bond),
+        }
+    }
+}
+
+/// What a copy of a login is to a folder.
+enum Judged {
+    /// It may be its own.
+    Takes(RestoredCredentials, Bond),
+    /// It is the login of another account, or of an earlier link of this one.
+    OfAnother,
+    /// It cannot be used.
+    Damaged,
+    /// Nothing was ever linked.
+    NoLogin,
 }
 
 /// All copies that can be read, the nearest first, and what cannot be.

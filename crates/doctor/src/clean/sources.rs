@@ -9,7 +9,7 @@ use crate::backup::archive;
 use crate::backup::kin::{Bond, Kin};
 use crate::backup::login::Held;
 use crate::backup::manifest::account_mark;
-use crate::backup::shelf::Shelf;
+use crate::backup::{Own, Shelf};
 use crate::examine::{CredentialsState, Options};
 use crate::formats::baileys::name::Name;
 use crate::repair::{Constraint, Found, RestoredCredentials, Sources, is_sound};
@@ -113,7 +113,8 @@ impl<'a> BackupSources<'a> {
         let account = account_mark(login);
         let mut lasting = self.lasting.borrow_mut();
         let all = lasting.entry(account.clone()).or_insert_with(|| {
-            let archives = self.shelf.archives_of(self.label, Some(&account)).unwrap_or_default();
+            let own = Own { account: Some(&account), place: None };
+            let archives = self.shelf.archives_of(self.label, own).unwrap_or_default();
             archives.iter().take(LOOKED_THROUGH).filter_map(|(path, ..)| self.lasting_of(path)).collect()
         });
         all.iter()

@@ -3,15 +3,33 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Options, examine_file};
+use crate::backup::Reached;
+use crate::backup::kin::Kin;
+use crate::backup::manifest::account_mark;
+use crate::clean::copies;
 use crate::finding::Severity;
-use crate::formats::baileys::name::Name;
-use crate::inventory::{FileReport, Inventory};
+use crate::formats::baileys::name::{CREDENTIALS, Name};
+use crate::inventory::{FileReport, Inventory, Near};
+use crate::repair::constraint;
 use crate::source::{Entry, EntryKind, Folder, Limits, ReadError, SourceError};
 
 /// So many files that Baileys never writes are reported one by one; more are counted.
 const UNKNOWN: usize = 1000;
 /// Progress is told every so many files.
 const STEP: usize = 256;
+
+/// What lies near a folder that has no login, and may be the one that it had.
+pub(super) fn near(folder: &Folder, inventory: &Inventory, options: &Options<'_>) -> Near {
+    let left = folder.read(CREDENTIALS, &options.limits).unwrap_or_default();
+    let known = constraint(&left, inventory);
+    // Backups of another account have the same name, and give nothing back here.
+    let is_own = |reached: &Reached| match &known.identity {
+        Some(identity) => reached.of_login(&account_mark(identity)).is_some(),
+        None => true,
+    };
+    let is_in_backups = options.reached.is_some_and(is_own);
+    Near { is_in_backups, ..copies::near(folder, &known, &Kin::of(folder, options)) }
+}
 
 /// Reads the folder; the number is of files that changed meanwhile.
 pub(super) fn read(folder: &Folder, options: &Options<'_>) -> Result<(Inventory, usize), SourceError> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_private_fs::shown;
 
 use super::{FOLDERS, Layout};
@@ -27,9 +28,8 @@ pub fn meant_in(data: &Path) -> Option<PathBuf> {
     if known.len() > 1 { Some(data.to_owned()) } else { known.pop() }
 }
 
-/// What is said of the other folders with known names that hold sessions, when a command is about this one; `quoted` writes a
-/// path as a shell takes it.
-pub fn also_there(data: &Path, auth_info: &Path, quoted: impl Fn(&Path) -> String) -> Option<String> {
+/// What is said of the other folders with known names that hold sessions, when a command is about this one.
+pub fn also_there(data: &Path, auth_info: &Path) -> Option<String> {
     let own = auth_info.canonicalize().ok()?;
     let others: Vec<_> =
         known_in(data).into_iter().filter(|path| path.canonicalize().is_ok_and(|path| path != own)).collect();

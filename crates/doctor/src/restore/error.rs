@@ -21,6 +21,18 @@ pub enum RestoreError {
     /// It belongs to another login.
     #[error("the backup belongs to another account or an earlier link of it")]
     OtherAccount,
+    /// Other backups tell whose folder it is.
+    #[error(
+        "the backup is of account {account}, made of another folder, and the backups that were made of this folder are of account \
+         {own}: name one of those. To take this one nevertheless, restore it into an empty folder, or give `--what all --force \
+         REASON`"
+    )]
+    OtherPlace {
+        /// The beginning of the mark of the backup's account.
+        account: String,
+        /// The same of the folder's.
+        own: String,
+    },
     /// It is of a store of whatsmeow.
     #[error(
         "{0} is the backup of a whatsmeow store, which wakeeper does not put back: `zstd -d < ARCHIVE | tar x` takes the \

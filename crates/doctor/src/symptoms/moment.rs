@@ -37,22 +37,28 @@ const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 /// Patterns of one spelling each; the names of the groups say what is what.
 const SPELLINGS: &[&str] = &[
     // 2026-11-20T10:00:40.123-03:00, 2026-11-20 10:00:40,123 +0000, 2026/11/20 10:00:40
-    r"\b(?P<y>[12]\d{3})[-/](?P<m>\d\d)[-/](?P<d>\d\d)(?:T|,? )(?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?(?: ?(?P<z>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\b)?",
+    r"\b(?P<y>[12]\d{3})[-/](?P<m>\d\d)[-/](?P<d>\d\d)(?:[Tt]|,? )(?P<h>\d\d):(?P<i>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?<Z>",
+    // 20261120T100040Z, the short form of ISO 8601; without a zone it may be any number
+    r"\b(?P<y>[12]\d{3})(?P<m>\d\d)(?P<d>\d\d)[Tt](?P<h>\d\d)(?P<i>\d\d)(?P<s>\d\d)(?:[.,](?P<f>\d+))?<Z>{1}",
     // Thu Nov 20 2026 10:00:40 GMT-0300, Nov 20, 2026 10:00:40
-    r"\b(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<d>\d{1,2}),? (?P<y>[12]\d{3}),? (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?:\.(?P<f>\d{1,9}))?(?: (?P<z>Z|(?:UTC|GMT)?[+-]\d{4}|UTC|GMT)\b)?",
+    r"\b(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<d>\d{1,2}),? (?P<y>[12]\d{3}),? (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?:\.(?P<f>\d+))?<Z>",
     // Nov 20 10:00:40, as journald and syslog write it
-    r"\b(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<d>\d{1,2}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?:\.(?P<f>\d{1,9}))?",
+    r"\b(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<d>\d{1,2}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?:\.(?P<f>\d+))?",
     // 20/Nov/2026:10:00:40 +0000
-    r"\b(?P<d>\d{1,2})/(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/(?P<y>[12]\d{3}):(?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?: (?P<z>[+-]\d{4})\b)?",
+    r"\b(?P<d>\d{1,2})/(?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/(?P<y>[12]\d{3}):(?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)<Z>",
     // 11/20/2026, 10:00:40 AM: with AM and PM the month comes first
-    r"\b(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>[12]\d{3}), (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d) (?P<p>[AP]M)\b",
+    r"\b(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>[12]\d{3}), (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d) (?P<p>[AP]M)\b<Z>",
     // 20/11/2026, 10:00:40 and 11/20/2026 10:00:40: see `day_and_month`
-    r"\b(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>[12]\d{3})(?P<c>,)? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b",
+    r"\b(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>[12]\d{3})(?P<c>,)? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b<Z>",
     // 20.11.2026 10:00:40, 20.11.2026, 10:00:40
-    r"\b(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>[12]\d{3}),? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b",
+    r"\b(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>[12]\d{3}),? (?P<h>\d{1,2}):(?P<i>\d\d):(?P<s>\d\d)\b<Z>",
     // Fri, 20 Nov 2026 10:00:40 GMT
-    r"\b(?P<d>\d{1,2}) (?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?P<y>[12]\d{3}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)(?: (?P<z>GMT|UTC|[+-]\d{4})\b)?",
+    r"\b(?P<d>\d{1,2}) (?P<n>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?P<y>[12]\d{3}) (?P<h>\d\d):(?P<i>\d\d):(?P<s>\d\d)<Z>",
 ];
+
+/// A zone, in every form of ISO 8601 (`Z`, `+02`, `-0300`, `+05:30`, with a hyphen or a minus sign) and as JavaScript and HTTP
+/// write it (`GMT`, `GMT-0300`). It stands in the patterns above as `<Z>`; `<Z>{1}` must be there.
+const ZONE: &str = r"(?: ?(?P<z>[Zz]|(?:UTC|GMT)?(?:[+-]|\xe2\x88\x92)\d\d(?::?\d\d(?::?\d\d)?)?|UTC|GMT)\b)";
 
 /// Milliseconds, nanoseconds or seconds since 1970 at the very beginning: CloudWatch's CSV, old pino-pretty, Loki's exports.
 const EPOCH: &str = r#"^[\["(]?(?P<e>1\d{12}(?:\d{6})?)(?P<end>[\]")]? ?[,\s:])|^[\["(]?(?P<e2>1\d{9}\.\d{1,9})(?P<end2>[\]")]? ?[,\s:])"#;
@@ -62,7 +68,8 @@ static SPELLED: LazyLock<Vec<Regex>> =
 static COUNTED: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(EPOCH));
 
 fn compiled(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).unicode(false).build().ok()
+    let required = pattern.replace("<Z>{1}", ZONE);
+    RegexBuilder::new(&required.replace("<Z>", &format!("{ZONE}?"))).unicode(false).build().ok()
 }
 
 /// The time near a line's beginning, and where it stands. `now_ms` tells the year where the line does not.
@@ -76,7 +83,7 @@ pub(super) fn find(line: &[u8], now_ms: Option<i64>) -> Option<(Moment, Range<us
         let digits = found.name("e").or_else(|| found.name("e2"))?;
         return Some((since_1970(std::str::from_utf8(digits.as_bytes()).ok()?)?, digits.range()));
     }
-    memchr::memchr(b':', head)?;
+    memchr::memchr3(b':', b'T', b't', head)?;
     let found = SPELLED.iter().filter_map(|spelling| {
         let found = spelling.captures(head)?;
         Some((spelled(&found, now_ms)?, found.get(0)?.range()))
@@ -107,7 +114,8 @@ fn spelled(found: &Captures<'_>, now_ms: Option<i64>) -> Option<Moment> {
         year: number("y").or_else(|| now_ms.map(year))?,
         month: i8::try_from(month).ok()?,
         day: i8::try_from(day).ok()?,
-        clock: [hour, number("i")?, number("s")?].map(|part| i8::try_from(part).unwrap_or(-1)),
+        clock: [hour, number("i")?, if found.name("s").is_some() { number("s")? } else { 0 }]
+            .map(|part| i8::try_from(part).unwrap_or(-1)),
         millis: found.name("f").map_or(0, |digits| millis(digits.as_bytes())),
         ahead: zone.map_or(Some(0), minutes_ahead)?,
     };
@@ -135,14 +143,14 @@ fn millis(digits: &[u8]) -> i64 {
     (0..3).fold(0, |sum, at| sum * 10 + i64::from(digits.get(at).map_or(0, |digit| digit - b'0')))
 }
 
-/// Minutes of `Z`, `+02`, `-0300`, `GMT-0300` or `+05:30`.
+/// Minutes of `Z`, `+02`, `-0300`, `GMT-0300` or `+05:30`; the minus sign of Unicode begins with 0xe2.
 fn minutes_ahead(zone: &[u8]) -> Option<i32> {
-    let Some(sign) = zone.iter().position(|byte| matches!(byte, b'+' | b'-')) else { return Some(0) };
+    let Some(sign) = zone.iter().position(|byte| matches!(byte, b'+' | b'-' | 0xe2)) else { return Some(0) };
     let digits: Vec<i32> =
         zone[sign..].iter().filter(|byte| byte.is_ascii_digit()).map(|byte| i32::from(byte - b'0')).collect();
     let two = |at: usize| digits.get(at).zip(digits.get(at + 1)).map_or(0, |(tens, ones)| tens * 10 + ones);
     let minutes = two(0) * 60 + two(2);
-    (minutes <= 18 * 60).then_some(if zone[sign] == b'-' { -minutes } else { minutes })
+    (minutes <= 18 * 60).then_some(if zone[sign] == b'+' { minutes } else { -minutes })
 }
 
 /// A number of seconds, milliseconds, microseconds or nanoseconds since 1970: the size tells which.
@@ -202,6 +210,13 @@ mod tests {
             "[1795168840123] INFO (7 on host): failed",
             "\"1795168840123\",\"failed\"",
             "1795168840.123 failed",
+            "2026-11-20t10:00:40.123z failed",
+            "20261120T100040.123Z failed",
+            "20261120T070040,123-0300 failed",
+            "2026-11-20T07:00:40.123\u{2212}03:00 failed",
+            "2026-11-20 10:00:40.1234567891 +00:00 failed",
+            "2026-11-20T15:30:40.123 +05:30 failed",
+            "Nov 20, 2026 12:00:40.123 +02:00 failed",
             "1795168840123000000\tfailed",
             "Thu Nov 20 2026 07:00:40.123 GMT-0300 (Brasilia) failed",
         ] {
@@ -225,7 +240,21 @@ mod tests {
         ] {
             assert_eq!(at(line), Some((AT - 123, false)), "{line}");
         }
-        assert_eq!(at("Fri, 20 Nov 2026 10:00:40 GMT failed"), Some((AT - 123, true)));
+        for line in [
+            "Fri, 20 Nov 2026 10:00:40 GMT failed",
+            "2026-11-20T10:00:40Z failed",
+            "[2026-11-20T10:00:40Z] failed",
+            "2026-11-20T10:00:40+00:00: failed",
+            "2026-11-20 07:00:40-03 failed",
+            "20.11.2026 11:00:40 +0100 failed",
+            "20/11/2026, 11:00:40 +01:00 failed",
+            "11/20/2026, 11:00:40 AM +0100 failed",
+            "127.0.0.1 - - [20/Nov/2026:11:00:40 +01:00] GET",
+        ] {
+            assert_eq!(at(line), Some((AT - 123, true)), "{line}");
+        }
+        assert_eq!(at("2026-11-20T10:00Z failed"), Some((AT - 40_123, true)));
+        assert_eq!(at("2026-11-20 10:00:40 +5511900000002 failed"), Some((AT - 123, false)), "a number");
         // The fifth of June in most places.
         assert_eq!(at("05/06/2026, 10:00:40 x"), at("2026-06-05 10:00:40 x"));
         assert_eq!(at("127.0.0.1 - - [20/Nov/2026:10:00:40 +0000] GET"), Some((AT - 123, true)));
@@ -252,6 +281,8 @@ mod tests {
             "5511900000002:3@s.whatsapp.net",
             "11/20/2026, 99:00:40 AM x",
             "[05/06/2026 10:00:40] x",
+            "backup web-20261120T100040123Z.tar.zst",
+            "20261120T100040 x",
             "20.13.2026 10:00:40 x",
         ] {
             assert_eq!(at(line), None, "{line}");

@@ -47,7 +47,7 @@ pub fn create(
         format: FORMAT.to_owned(),
         version: None,
         account,
-        place: Some(place_mark(store.path())),
+        place: Some(place_mark(options.home.unwrap_or_else(|| store.path()))),
         credentials: report.credentials,
         errors: Some(report.findings.iter().filter(|found| found.severity == Severity::Error).count()),
         next_pre_key_id: None,

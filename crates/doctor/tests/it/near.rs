@@ -233,3 +233,36 @@ fn what_is_said_of_a_login_among_files_of_two_accounts_is_true() {
     assert!(!outcome.login_unchanged().contains("elsewhere"), "{}", outcome.login_unchanged());
     assert!(outcome.login_unchanged().contains("two accounts"), "{}", outcome.login_unchanged());
 }
+
+/// What `health` names `clean` takes: both judge a copy alike.
+#[test]
+fn a_copy_of_another_account_is_named_as_such() {
+    let dir = copy("baileys7");
+    fs::write(dir.path().join("creds.json"), "").unwrap();
+    let stranger = fixture_path("baileys7-contaminated-ours-peer").join("creds.json");
+    fs::copy(stranger, dir.path().join("creds.json.bak")).unwrap();
+    let said = evidence(&report(dir.path()));
+    assert!(!said.contains("a login is in") && said.contains("the login of another account"), "{said}");
+    let outcome = planned(dir.path(), &dir.path().join("no backups"));
+    assert!(outcome.login_from.is_none() && outcome.unproven.is_empty(), "{outcome:#?}");
+    // The right one beside it is named and taken.
+    fs::write(dir.path().join("creds.json.old"), creds()).unwrap();
+    let said = evidence(&report(dir.path()));
+    assert!(said.contains("a login is in") && said.contains("creds.json.old"), "{said}");
+    let outcome = planned(dir.path(), &dir.path().join("no backups"));
+    assert_eq!(outcome.login_from, Some(dir.path().join("creds.json.old")));
+}
+
+#[test]
+fn a_copy_with_keys_that_do_not_fit_is_called_damaged() {
+    let dir = copy("baileys7");
+    let text = String::from_utf8(creds()).unwrap();
+    let at = text.find("\"signedIdentityKey\"").unwrap() + 70;
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    fs::write(dir.path().join("creds.json.bak"), format!("{}{other}{}", &text[..at], &text[at + 1..]))
+        .unwrap();
+    fs::write(dir.path().join("creds.json"), "").unwrap();
+    let said = evidence(&report(dir.path()));
+    assert!(!said.contains("a login is in") && said.contains("it is damaged"), "{said}");
+    assert!(planned(dir.path(), &dir.path().join("no backups")).login_from.is_none());
+}

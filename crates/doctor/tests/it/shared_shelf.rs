@@ -135,11 +135,18 @@ fn a_list_and_a_time_tell_them_apart() {
     let list = scene.on_shelf().list(Some(LABEL), None, &Limits::default()).unwrap();
     let marks = [&scene.a, &scene.b].map(|session| account_in(session.path()).unwrap());
     assert_eq!(accounts_of(&list).len(), 2);
-    let own = |mark: &str| list.iter().filter(|info| info.may_be_of(Some(mark))).count();
+    let own = |mark: &str| {
+        list.iter().filter(|info| info.may_be_of(Own { account: Some(mark), place: None })).count()
+    };
     assert_eq!(marks.each_ref().map(|mark| own(mark)), [1, 1]);
     // Both were made in the same second.
-    let named =
-        |mark: Option<&str>| scene.on_shelf().file_named(Path::new("2030-01-01T00:00:00"), LABEL, mark);
+    let named = |mark: Option<&str>| {
+        scene.on_shelf().file_named(
+            Path::new("2030-01-01T00:00:00"),
+            LABEL,
+            Own { account: mark, place: None },
+        )
+    };
     assert_eq!((named(Some(&marks[0])).unwrap(), named(Some(&marks[1])).unwrap()), (a, b));
     let refused = named(None).unwrap_err();
     assert!(matches!(&refused, BackupError::Several { names, .. } if names.len() == 2), "{refused}");
@@ -256,6 +263,10 @@ fn what_contradicts_a_login_refuses_it() {
     strip(&scene.b, |_| false);
     std::fs::write(scene.b.path().join("creds.json"), &own[..60]).unwrap();
     refuses("another key at the beginning");
+    // A loss of power took the beginning: of all keys the signed pre-key alone is left.
+    let at = String::from_utf8(own.clone()).unwrap().find("\"signedPreKey\"").unwrap();
+    std::fs::write(scene.b.path().join("creds.json"), [&vec![0; at][..], &own[at..]].concat()).unwrap();
+    refuses("another signed pre-key");
 }
 
 #[test]
@@ -267,7 +278,9 @@ fn what_is_left_of_a_session_proves_its_login_wherever_it_lies() {
     let moved = copy("baileys6");
     let own = std::fs::read(moved.path().join("creds.json")).unwrap();
     scene.a = moved;
-    for (kept, torn) in [("pre-key-", &b""[..]), ("nothing", &own[..60])] {
+    let at = String::from_utf8(own.clone()).unwrap().find("\"signedPreKey\"").unwrap();
+    let signed_alone = [&vec![0; at][..], &own[at..]].concat();
+    for (kept, torn) in [("pre-key-", &b""[..]), ("nothing", &own[..60]), ("nothing", &signed_alone)] {
         strip(&scene.a, |name| name.starts_with(kept));
         std::fs::write(scene.a.path().join("creds.json"), torn).unwrap();
         assert_eq!(newest_of(&scene, scene.a.path()).unwrap(), made, "{kept}");
@@ -309,6 +322,70 @@ fn pruning_keeps_the_newest_that_can_be_read_and_what_is_not_its_own() {
     assert!(last.exists() && torn[1].exists());
 }
 
+/// Restores an archive by its name, as a person does who chose it from the list.
+fn restored(
+    scene: &Scene,
+    archive: &Path,
+    folder: &Path,
+    what: What<'_>,
+) -> Result<Vec<String>, RestoreError> {
+    let how =
+        RestoreOptions { what, dry_run: false, shelf: scene.shelf.path(), label: LABEL, makes_room: false };
+    restore(archive, folder, &scene.options(NOW_MS + 60_000), &how).map(|restored| restored.notes)
+}
+
+#[test]
+fn an_archive_that_was_named_is_judged_by_its_place() {
+    let scene = Scene::new(None);
+    let (a, b) = (scene.back_up(&scene.a, NOW_MS).path, scene.back_up(&scene.b, NOW_MS + 1000).path);
+    let [mark_a, mark_b] = [&scene.a, &scene.b].map(|session| account_in(session.path()).unwrap());
+    for session in [&scene.a, &scene.b] {
+        strip(session, |_| false);
+        std::fs::write(session.path().join("creds.json"), "{").unwrap();
+    }
+    // Of this folder other backups were made, and of another account.
+    for what in [What::Credentials, What::All { force: None }] {
+        let refused = restored(&scene, &b, scene.a.path(), what).unwrap_err().to_string();
+        assert!(refused.contains(&mark_a[..8]) && refused.contains(&mark_b[..8]), "{refused}");
+    }
+    assert_eq!(contents(scene.a.path())["creds.json"], b"{", "nothing was written");
+    let notes = restored(&scene, &a, scene.a.path(), What::Credentials).unwrap();
+    assert!(notes.iter().all(|note| !note.contains("Nothing in this folder proves")), "{notes:?}");
+    // A folder of which no backup was made: the person's word counts, and what is not known is said.
+    let moved = tempfile::tempdir().unwrap();
+    std::fs::write(moved.path().join("creds.json"), "{").unwrap();
+    let notes = restored(&scene, &b, moved.path(), What::Credentials).unwrap();
+    let said = notes.iter().find(|note| note.contains("Nothing in this folder proves"));
+    assert!(said.is_some_and(|note| note.contains(&mark_b[..8])), "{notes:?}");
+    // Into an empty one anything may be unpacked.
+    let empty = tempfile::tempdir().unwrap();
+    assert!(restored(&scene, &b, empty.path(), What::All { force: None }).is_ok());
+    // A person insists.
+    strip(&scene.a, |_| false);
+    std::fs::write(scene.a.path().join("creds.json"), "{").unwrap();
+    restored(&scene, &b, scene.a.path(), What::All { force: Some("the number moved") }).unwrap();
+    assert_eq!(account_in(scene.a.path()), Some(mark_b));
+}
+
+#[test]
+fn an_archive_that_lies_about_its_account_does_not_replace_a_sound_login() {
+    let scene = Scene::new(None);
+    let own = account_in(scene.a.path()).unwrap();
+    let made = scene.back_up(&scene.b, NOW_MS).path;
+    let theirs = account_in(scene.b.path()).unwrap();
+    let lying = scene.shelf.path().join("auth_info_20300102T000000000Z.tar.zst");
+    let plain = zstd::decode_all(std::fs::File::open(&made).unwrap()).unwrap();
+    let at = plain.windows(theirs.len()).position(|part| part == theirs.as_bytes()).unwrap();
+    let plain = [&plain[..at], own.as_bytes(), &plain[at + own.len()..]].concat();
+    std::fs::write(&lying, zstd::encode_all(plain.as_slice(), 1).unwrap()).unwrap();
+    strip(&scene.a, |name| name == "creds.json");
+    for what in [What::Credentials, What::All { force: None }] {
+        let refused = restored(&scene, &lying, scene.a.path(), what);
+        assert!(matches!(refused, Err(RestoreError::OtherAccount)), "{refused:?}");
+    }
+    assert_eq!(account_in(scene.a.path()), Some(own));
+}
+
 #[test]
 fn a_link_on_the_shelf_is_no_backup() {
     let scene = Scene::new(None);
@@ -318,5 +395,19 @@ fn a_link_on_the_shelf_is_no_backup() {
     std::fs::rename(&made, &target).unwrap();
     std::os::unix::fs::symlink(&target, &made).unwrap();
     assert!(scene.on_shelf().archives(None).unwrap().is_empty());
-    assert!(matches!(newest_of(&scene, &elsewhere.path().join("new")), Err(NoSoundBackup::Missing { .. })));
+    // It is told, and not followed by its name either, nor by its path.
+    let list = scene.on_shelf().list(Some(LABEL), None, &Limits::default()).unwrap();
+    assert!(
+        list[0].is_link && list[0].problem.as_ref().is_some_and(|why| why.contains("a link")),
+        "{list:?}"
+    );
+    for named in [Path::new(made.file_name().unwrap()), made.as_path()] {
+        let refused = scene.on_shelf().file_named(named, LABEL, Own::default()).unwrap_err();
+        assert!(matches!(refused, BackupError::Link { .. }), "{refused}");
+    }
+    let policy = Retention { last: 1, daily: 0, weekly: 0 };
+    let pruned = backup::prune(&scene.on_shelf(), LABEL, Own::default(), &policy, None, false).unwrap();
+    assert!(pruned.kept.is_empty() && pruned.removed.is_empty(), "{pruned:?}");
+    let none = newest_of(&scene, &elsewhere.path().join("new")).unwrap_err();
+    assert!(none.to_string().contains("a link, which is not followed"), "{none}");
 }

@@ -19,6 +19,7 @@ use crate::whatsmeow_store as fill;
 
 mod hostile;
 mod moved;
+mod shelf;
 
 fn options() -> Options<'static> {
     Options::at(NOW_MS)

@@ -118,7 +118,7 @@ async fn give_back(subject: Subject<'_>, wanted: &Wanted, because: &str) -> Resu
 
 fn missing(backups: &Backups, wanted: &Wanted) -> String {
     let folder = backups.shelf.display();
-    if wanted.number.is_none() && wanted.login.is_none() {
+    if !wanted.is_known() {
         return format!(
             "nothing tells any more whose login it was, so that no backup in {folder} can be chosen by itself"
         );

@@ -65,8 +65,19 @@ pub(super) async fn plan_of_damaged(
     let known = known_of(database).await;
     let wanted = known.map(|known| recover::Wanted { number: known.number, login: known.login });
     let (backups, wanted) = (paths.backups.clone(), wanted.unwrap_or_default());
-    let found = tokio::task::spawn_blocking(move || recover::newest_archive(&backups, &wanted)).await?;
-    let Some(archive) = found else {
+    let is_known = wanted.is_known();
+    let search = move || match recover::newest_archive(&backups, &wanted) {
+        None if !is_known => Err(recover::offered(&backups)),
+        found => Ok(found),
+    };
+    let found = tokio::task::spawn_blocking(search).await?;
+    if let Err(offered) = found {
+        outcome.notes.push(by_hand(unknown(&offered, paths)));
+        outcome.notes.extend(not_opened(paths).await?.map(|sentence| sentence + "."));
+        outcome.unproven = offered.iter().map(|path| shown(path)).collect();
+        return Ok(Work::Nothing);
+    }
+    let Ok(Some(archive)) = found else {
         let shelf = shown(&paths.backups.shelf);
         outcome.notes.push(by_hand(format!("no backup of its login can be read in {}", shelf.display())));
         outcome.notes.extend(not_opened(paths).await?.map(|sentence| sentence + "."));
@@ -94,8 +105,26 @@ pub(super) async fn plan_of_damaged(
             .to_owned(),
     );
     (outcome.login_kept, outcome.needs_qr) = (true, false);
+    outcome.login_from = Some(shown(&archive));
     remains(outcome, |_| false);
     Ok(Work::GiveBack { owner, archive })
+}
+
+/// Why none of these backups is taken.
+fn unknown(offered: &[PathBuf], paths: &SessionPaths) -> String {
+    let shelf = shown(&paths.backups.shelf);
+    let nothing =
+        "nothing here tells any more whose login it held (neither its database nor its rows nor its note)";
+    if offered.is_empty() {
+        return format!("{nothing}, and {} holds no backup of {}", shelf.display(), paths.backups.label);
+    }
+    let names: Vec<_> = offered.iter().map(|path| shown(path).display().to_string()).collect();
+    let of_it = if offered.len() == 1 {
+        "the newest backup of its name may be another's".to_owned()
+    } else {
+        format!("the backups of its name are of {} accounts", offered.len())
+    };
+    format!("{nothing}, and {of_it}: {}", names.join(", "))
 }
 
 pub(super) async fn give_back(

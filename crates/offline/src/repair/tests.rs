@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wakeeper_doctor::Subject;
 use wakeeper_doctor::address::Address;
+use wakeeper_doctor::restore::What;
 use wakeeper_doctor::transfer;
 use wakeeper_engine_store::recover::Backups;
 use wakeeper_engine_store::{Copies, DATABASE};
@@ -14,6 +15,7 @@ use wakeeper_storage::{ROWS_DATABASE, open_sqlite};
 use super::*;
 
 mod left;
+mod unknown;
 
 use crate::under_way::NOTE;
 use crate::{health, repair, session_folder};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::backup::manifest::account_mark;
 use wakeeper_doctor::formats::baileys::credentials::Credentials;
 use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
@@ -156,7 +157,7 @@ async fn to_do(
     let another = |state: &str| {
         ToDo::Leave(format!(
             "session {session} {state}. `wakeeper import {} --session NAME` makes it a session of its own",
-            folder.display()
+            quoted(folder)
         ))
     };
     if let Some(found) = found

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::formats::baileys::name::{CREDENTIALS, MOVED_CREDENTIALS};
 use wakeeper_doctor::whatsmeow::{StoreError, store_at};
 
@@ -12,7 +13,7 @@ const STORE: &str = "baileys_store.json";
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
     /// It is a file.
-    #[error("{} is a file; name the folder that holds it: wakeeper import {}", path.display(), folder.display())]
+    #[error("{} is a file; name the folder that holds it: wakeeper import {}", path.display(), quoted(.folder))]
     File {
         /// The file.
         path: PathBuf,
@@ -26,7 +27,7 @@ pub enum GivenError {
     #[error(transparent)]
     Whatsmeow(#[from] StoreError),
     /// The session lies one folder deeper.
-    #[error("{} holds no session itself; did you mean wakeeper import {}?", path.display(), inside.display())]
+    #[error("{} holds no session itself; did you mean wakeeper import {}?", path.display(), quoted(.inside))]
     Above {
         /// The folder that was named.
         path: PathBuf,

@@ -105,7 +105,7 @@ impl BackupStore {
         if self.account.is_none() && shelf.accounts(&self.label).len() > 1 {
             return None;
         }
-        let archives = shelf.archives_of(&self.label, self.account.as_deref()).ok()?;
+        let archives = self.with_own(|own| shelf.archives_of(&self.label, own)).ok()?;
         archives.first().map(|(.., made_ms)| *made_ms)
     }
 
@@ -161,11 +161,16 @@ impl BackupStore {
     /// When one cannot be looked into or removed.
     pub fn prune(&self, dry_run: bool) -> Result<Pruned, StoreError> {
         let shelf = Shelf::at(&self.shelf);
-        let place = self.home.as_deref().map(place_mark);
-        let own = Own { account: self.account.as_deref(), place: place.as_deref() };
         let passphrase = self.passphrase.as_ref();
-        let pruned = backup::prune(&shelf, &self.label, own, &self.retention, passphrase, dry_run);
+        let pruned = self
+            .with_own(|own| backup::prune(&shelf, &self.label, own, &self.retention, passphrase, dry_run));
         pruned.map_err(|source| StoreError::Prune { folder: shown(&self.shelf), source })
+    }
+
+    /// Whose backups are meant.
+    pub fn with_own<T>(&self, work: impl FnOnce(Own<'_>) -> T) -> T {
+        let place = self.home.as_deref().map(place_mark);
+        work(Own { account: self.account.as_deref(), place: place.as_deref() })
     }
 
     /// The backups of the session's name, newest first; of all sessions in the folder when `all`.
@@ -195,7 +200,7 @@ impl BackupStore {
 
     /// Whether a backup of its name may be the session's, and not that of another one of the same name.
     pub fn is_own(&self, backup: &BackupInfo) -> bool {
-        backup.label == self.label && backup.may_be_of(self.account.as_deref())
+        backup.label == self.label && self.with_own(|own| backup.may_be_of(own))
     }
 
     /// Restores backups into memory and examines the result: none where there is none.
@@ -204,9 +209,11 @@ impl BackupStore {
     /// When the folder or the one archive that was asked for cannot be read.
     pub fn check(&self, which: &Which, facts: &KnownFacts) -> Result<Vec<Checked>, BackupError> {
         let shelf = Shelf::at(&self.shelf);
-        let archives = || shelf.archives_of(&self.label, self.account.as_deref());
+        let archives = || self.with_own(|own| shelf.archives_of(&self.label, own));
         let paths: Vec<PathBuf> = match which {
-            Which::Archive(path) => vec![shelf.file_named(path, &self.label, self.account.as_deref())?],
+            Which::Archive(path) => {
+                vec![self.with_own(|own| shelf.file_named(path, &self.label, own))?]
+            }
             Which::All => archives()?.into_iter().map(|(path, ..)| path).collect(),
             Which::Newest => archives()?.into_iter().map(|(path, ..)| path).take(1).collect(),
         };

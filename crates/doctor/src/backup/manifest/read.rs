@@ -11,8 +11,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::LAYOUT;
 use crate::backup::Reason;
+use crate::backup::series::Told;
 use crate::examine::CredentialsState;
 use crate::json::guard::{Exceeded, Guard};
+use crate::whatsmeow::FORMAT;
 
 /// Bytes of a manifest. One of 200,000 files has about 40 MB.
 pub(crate) const BYTES: u64 = 48 << 20;
@@ -66,6 +68,17 @@ pub struct Summary {
     /// Number of files.
     #[serde(deserialize_with = "counted")]
     pub files: usize,
+}
+
+impl Summary {
+    /// Whose it is, as far as it says so.
+    pub(in crate::backup) fn told(&self) -> Told<'_> {
+        Told {
+            login: self.account.as_deref().filter(|_| self.credentials != CredentialsState::Missing),
+            place: self.place.as_deref(),
+            of_a_store: self.format.as_deref() == Some(FORMAT),
+        }
+    }
 }
 
 /// What tells its layout.
