@@ -18,11 +18,11 @@ pub use incident::{
     NewIncident, NewStep,
 };
 pub use message::{
-    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,
-    WireKey,
+    Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
+    MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, WireKey,
 };
 pub use outbox::{
-    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem,
+    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem, Pruned,
     Retention, Verdict,
 };
 pub use send::{SendBegun, SendRow, SendState};

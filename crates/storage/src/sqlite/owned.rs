@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use super::writer::Writer;
-use super::{account_rows, commit, generation_rows, send_rows, session_rows};
+use super::{account_rows, commit, forget, generation_rows, send_rows, session_rows};
 use crate::ownership::OwnedWrites;
 use crate::{
-    AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, Ownership, SendBegun, SendRow,
-    SessionRow, StorageError,
+    AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, OldMessages, Ownership, SendBegun,
+    SendRow, SessionRow, StorageError,
 };
 
 /// The sessions that are owned now.
@@ -146,6 +146,17 @@ impl OwnedWrites for Owned {
     async fn commit(&self, batch: CommitBatch) -> Result<CommitOutcome, StorageError> {
         self.write("committing a batch", |session, connection| {
             Box::pin(commit::apply(connection, session, batch))
+        })
+        .await
+    }
+
+    async fn forget_messages(
+        &self,
+        old: OldMessages,
+        limit: u32,
+    ) -> Result<(u64, Option<OldMessages>), StorageError> {
+        self.write("forgetting old messages", move |_, connection| {
+            Box::pin(forget::step(connection, old, limit))
         })
         .await
     }
