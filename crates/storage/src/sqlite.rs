@@ -126,15 +126,18 @@ impl SqliteStorage {
             .map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            // Of effect in a new file.
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             // FULL syncs the WAL on every commit: an answered write survives the loss of power.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(StorageError::during("opening the database"))?;
+        // To ask an older file for it is to write to it, before anybody knows whether this build may.
+        let first = match file::is_empty(path) {
+            true => options.clone().auto_vacuum(SqliteAutoVacuum::Incremental),
+            false => options.clone(),
+        };
+        let mut connection = first.connect().await.map_err(StorageError::during("opening the database"))?;
         let readers = match prepare(&mut connection, &options, place).await {
             Ok(readers) => readers,
             Err(error) => {

@@ -84,7 +84,7 @@ async fn incidents_are_found_by_an_index() {
         (all, "INTEGER PRIMARY KEY (rowid<?)"),
         (of_session, "INDEX incidents_by_session (session=? AND id<?)"),
         (of_gateway, "INDEX incidents_by_session (session=? AND id<?)"),
-        (open, "(rowid<?)"),
+        (open, "INDEX incidents_open (id<?)"),
     ] {
         let plan = plan(&storage, incident_rows::page(&query).sql().as_str()).await;
         assert!(plan.contains(search) && !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
