@@ -1,5 +1,6 @@
 //! Messages and files that were kept long enough are forgotten, of every session that this process owns.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -133,7 +134,7 @@ impl Sessions {
         let mut all = 0;
         for old in journal.storage().old_messages(session, limits).await? {
             let mut left = Some(old);
-            while let Some(old) = left {
+            while let Some(old) = left.filter(|_| !self.shared.stopping.load(Ordering::Acquire)) {
                 let (went, next) = rows.forget_messages(old, STEP).await?;
                 (all, left) = (all + went, next);
             }
