@@ -133,9 +133,10 @@ impl SqliteStorage {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         // To ask an older file for it is to write to it, before anybody knows whether this build may.
-        let first = match file::is_empty(path) {
-            true => options.clone().auto_vacuum(SqliteAutoVacuum::Incremental),
-            false => options.clone(),
+        let first = if file::is_empty(path) {
+            options.clone().auto_vacuum(SqliteAutoVacuum::Incremental)
+        } else {
+            options.clone()
         };
         let mut connection = first.connect().await.map_err(StorageError::during("opening the database"))?;
         let readers = match prepare(&mut connection, &options, place).await {
@@ -187,7 +188,7 @@ async fn bring_over(connection: &mut SqliteConnection, path: &Path) {
             "{path} does not become smaller when rows are forgotten; one start with COMPACT_DATABASE=true changes that"
         ),
         Err(error) => {
-            tracing::warn!(%error, "{path} could not be written anew, to give room back from now on")
+            tracing::warn!(%error, "{path} could not be written anew, to give room back from now on");
         }
     }
 }

@@ -179,10 +179,10 @@ fn query(parameters: MessageParameters, list: &List) -> Result<MessageQuery, Api
         from_me: parameters.from_me,
         ack: parameters.ack.map(Ack::from),
         merge: parameters.merge.unwrap_or(true),
-        download: match parameters.download_media {
-            false => Download::Nothing,
-            true if parameters.download_mimetypes.is_empty() => Download::All,
-            true => Download::Of(parameters.download_mimetypes),
+        download: match parameters.download_mimetypes {
+            _ if !parameters.download_media => Download::Nothing,
+            types if types.is_empty() => Download::All,
+            types => Download::Of(types),
         },
     })
 }
