@@ -109,7 +109,7 @@ impl Sessions {
                 // Its next owner does it, or the next start.
                 Err(StorageError::NotOwner { .. } | StorageError::Closed) => continue,
                 Err(error) => {
-                    tracing::warn!(%session, %error, "old messages were not forgotten; it is tried again")
+                    tracing::warn!(%session, %error, "old messages were not forgotten; it is tried again");
                 }
             }
             let Some(before) = self.shared.config.keep.media_before(self.shared.clock.now_ms()) else {
@@ -118,7 +118,7 @@ impl Sessions {
             match handle.downloads.forget_older(before).await {
                 Ok(files) => all.files += files,
                 Err(error) => {
-                    tracing::warn!(%session, %error, "old files were not removed; it is tried again")
+                    tracing::warn!(%session, %error, "old files were not removed; it is tried again");
                 }
             }
         }
