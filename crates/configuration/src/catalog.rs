@@ -93,6 +93,11 @@ const SETTINGS: &[Setting] = &[
     setting("WHATSAPP_HOOK_CUSTOM_HEADERS", Kind::Text("Name:value pairs separated by semicolons")).secret(),
     setting("WEBHOOK_PRIVATE_ADDRESSES", Kind::Bool),
     setting("DEAD_LETTER_RETENTION", Kind::Time),
+    setting("MESSAGE_RETENTION", Kind::Interval),
+    setting("MESSAGE_RETENTION_SIZE", Kind::Size),
+    setting("MEDIA_RETENTION", Kind::Interval),
+    setting("MEDIA_RETENTION_SIZE", Kind::Size),
+    setting("COMPACT_DATABASE", Kind::Bool),
     setting(
         "WEBHOOK_ALLOWED_TARGETS",
         Kind::Text(

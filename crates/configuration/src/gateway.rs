@@ -5,9 +5,10 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use wakeeper_delivery::{addresses::AddressPolicy, alerts::AlertReceiver, webhook::RetentionSettings};
+use wakeeper_gateway::KeepLimits;
 use wakeeper_gateway::api::auth::KeySetting;
 use wakeeper_logging::LogSettings;
-use wakeeper_settings::{Names, Note, SettingsError, Told, Values, parse_size};
+use wakeeper_settings::{Interval, Names, Note, SettingsError, Told, Values, parse_interval, parse_size};
 use wakeeper_waha::WebhookConfig;
 
 use crate::monitor::alert;
@@ -79,6 +80,10 @@ pub struct GatewaySettings {
     pub webhook: Option<WebhookConfig>,
     /// How long dead letters are kept.
     pub dead_letter_retention: Duration,
+    /// How long messages and received files are kept.
+    pub keep: KeepLimits,
+    /// A large database is written anew at the start, once, so that it gives room back.
+    pub compact_database: bool,
     /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
     pub webhook_addresses: AddressPolicy,
     /// Largest file in bytes that is sent by address, or received.
@@ -125,6 +130,8 @@ impl Typed for GatewaySettings {
             logins_per_second: values.number("LOGINS_PER_SECOND", DEFAULT_LOGINS_PER_SECOND)?,
             dead_letter_retention: values
                 .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
+            keep: keep_limits(values)?,
+            compact_database: values.flag("COMPACT_DATABASE", false)?,
             shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook::of_every_session(values, &webhook_addresses)?,
             webhook_addresses,
@@ -137,6 +144,28 @@ impl Typed for GatewaySettings {
             session,
         })
     }
+}
+
+/// What is repeated to an old message, such as a delivery or a request under a known key, finds it for at least a day.
+const LEAST_MESSAGE_RETENTION: Duration = Duration::from_hours(24);
+
+fn keep_limits(values: &Values) -> Result<KeepLimits, SettingsError> {
+    let age = |name| Ok::<_, SettingsError>(values.read(name, parse_interval, Interval::Off)?.every());
+    let size = |name| values.read(name, |text| parse_size(text).map(|size| Some(size as u64)), None);
+    let usual = KeepLimits::default();
+    let keep = KeepLimits {
+        message_age: age("MESSAGE_RETENTION")?,
+        message_bytes: size("MESSAGE_RETENTION_SIZE")?,
+        media_age: age("MEDIA_RETENTION")?,
+        media_bytes: size("MEDIA_RETENTION_SIZE")?.unwrap_or(usual.media_bytes),
+    };
+    if keep.message_age.is_some_and(|age| age < LEAST_MESSAGE_RETENTION) {
+        let reason =
+            "must be at least 1d, or off; what WhatsApp delivers twice is told by the stored message"
+                .to_owned();
+        return Err(SettingsError::Conflict { name: "MESSAGE_RETENTION", reason });
+    }
+    Ok(keep)
 }
 
 /// A host that everybody reaches does not count without a key.

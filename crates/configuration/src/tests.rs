@@ -203,6 +203,28 @@ fn a_wait_may_be_none_and_a_window_may_not() {
 }
 
 #[test]
+fn messages_are_kept_for_ever_unless_somebody_says_otherwise() {
+    let keep = |given: &[_]| resolve(given).unwrap().keep;
+    let usual = keep(&[]);
+    assert_eq!((usual.message_age, usual.message_bytes, usual.media_age), (None, None, None));
+    assert_eq!(usual.media_bytes, 1 << 30);
+    let limited = keep(&[
+        ("MESSAGE_RETENTION", "30d"),
+        ("MESSAGE_RETENTION_SIZE", "512MB"),
+        ("MEDIA_RETENTION", "7d"),
+        ("MEDIA_RETENTION_SIZE", "2GB"),
+    ]);
+    let days = |days: u64| Some(std::time::Duration::from_hours(24 * days));
+    assert_eq!((limited.message_age, limited.message_bytes), (days(30), Some(512 << 20)));
+    assert_eq!((limited.media_age, limited.media_bytes), (days(7), 2 << 30));
+    assert_eq!(keep(&[("MESSAGE_RETENTION", "off"), ("MEDIA_RETENTION", "0")]), usual);
+    assert!(refusal(&[("MESSAGE_RETENTION", "23h")]).contains("at least 1d"));
+    assert!(refusal(&[("MESSAGE_RETENTION_SIZE", "0")]).contains("not 0"));
+    assert!(!resolve(&[]).unwrap().compact_database);
+    assert!(resolve(&[("COMPACT_DATABASE", "true")]).unwrap().compact_database);
+}
+
+#[test]
 fn our_names_are_ours() {
     assert!(refusal(&[("SESSION_CLEANUP_ENABLE", "true")]).contains("SESSION_CLEANUP_ENABLED"));
     assert!(resolve(&[("SESSION_MANAGER", "local/x"), ("PATH", "/bin")]).is_ok());

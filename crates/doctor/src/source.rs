@@ -5,12 +5,13 @@
 //! can be reached by swapping a path), never follows a link, never opens what is not a regular file, and
 //! never reads beyond a limit.
 
+use std::ffi::CStr;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
-use wakeeper_private_fs::{self as private_fs, Entered, FsError};
+use wakeeper_private_fs::{self as private_fs, Entered, FsError, Wanted};
 
 /// What may be read at most.
 #[derive(Debug, Clone, Copy)]
@@ -300,20 +301,22 @@ impl Folder {
         mut keep: impl FnMut(&str) -> bool,
     ) -> Result<(Vec<Entry>, usize), SourceError> {
         let (mut entries, mut others) = (Vec::new(), 0);
+        let wanted = |name: &CStr| {
+            if keep(&name.to_string_lossy()) {
+                return Wanted::Yes;
+            }
+            others += 1;
+            if others == OTHERS { Wanted::NoMore } else { Wanted::No }
+        };
         let mut too_many = false;
-        let listed = self.inner.list(|name, stat| {
-            let name = name.to_string_lossy();
-            if keep(&name) {
-                too_many = entries.len() == limits.entries;
-                if !too_many {
-                    entries.push(Entry::new(name.into_owned(), &stat));
-                }
-            } else {
-                others += 1;
-                too_many = others == OTHERS;
+        let listed = self.inner.list_wanted(wanted, |name, stat| {
+            too_many = entries.len() == limits.entries;
+            if !too_many {
+                entries.push(Entry::new(name.to_string_lossy().into_owned(), &stat));
             }
             !too_many
         });
+        too_many |= others == OTHERS;
         let path = || self.path().to_owned();
         listed.map_err(|error| SourceError::List { path: path(), reason: error.into_io() })?;
         if too_many {

@@ -22,6 +22,7 @@ pub use life::health::{EngineHealth, SessionHealth};
 pub use life::lock::{Lock, LockError};
 pub use life::qr::terminal_qr;
 pub use life::registry::Sessions;
+pub use life::registry::forgetting::{Forgotten, KeepLimits};
 pub use life::transport::proxy::ProxyError;
 pub use life::watch::WatchTimes;
 pub use media::download::MediaError;
@@ -29,13 +30,14 @@ pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use ops::pairing::PairingError;
-pub use ops::query::MessageQuery;
+pub use ops::query::{Download, MessageList, MessageQuery};
 pub use outbound::error::SendError;
 pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
     Reaction, Seen, Sent, Text, Typing,
 };
 pub use rows::Rows;
+pub use wakeeper_storage::{MessageOrder, MessagePosition};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,10 @@ pub struct EngineConfig {
     pub first_start: Option<Arc<dyn TakeOver>>,
     /// Where a login that is lost is taken from; `None` when there are no backups.
     pub backups: Option<Backups>,
+    /// How long messages and received files are kept.
+    pub keep: KeepLimits,
+    /// Writes a large database of rows anew at the start, once, so that it gives room back from then on.
+    pub compact_rows: bool,
     /// How soon a server that went deaf is noticed.
     pub watch: WatchTimes,
     /// Hears what happens to sessions that a person should know of.
@@ -126,6 +132,8 @@ impl Default for EngineConfig {
             rows_lost: None,
             first_start: None,
             backups: None,
+            keep: KeepLimits::default(),
+            compact_rows: false,
             watch: WatchTimes::default(),
             incidents: IncidentLog::default(),
         }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use wakeeper_model::time;
-use wakeeper_storage::{ROWS_DATABASE, Storage, open_or_rebuild_sqlite};
+use wakeeper_storage::{ROWS_DATABASE, Storage, compact_sqlite, open_or_rebuild_sqlite};
 
 use crate::{EngineConfig, EngineError};
 
@@ -33,6 +34,9 @@ impl Rows {
             return Err(EngineError::SecondName { path });
         }
         let missing = found.is_err();
+        if engine.compact_rows && !missing {
+            compact(&path).await;
+        }
         let opened = open_or_rebuild_sqlite(&path, &time::stamp(now_ms)).await;
         let (storage, rebuilt) = opened.map_err(|source| EngineError::Rows { path: path.clone(), source })?;
         if let Some(rebuilt) = rebuilt {
@@ -65,5 +69,15 @@ impl Rows {
     /// Closes them; what was accepted is written first.
     pub async fn close(&self) {
         self.storage.close().await;
+    }
+}
+
+/// Writes a large database anew. Everything works without, so it is no error when that fails, for example for want of room.
+async fn compact(path: &Path) {
+    let shown = path.display();
+    tracing::info!("{shown} is written anew if it does not give room back yet (COMPACT_DATABASE)");
+    match compact_sqlite(path).await {
+        Ok(_) => tracing::info!("{shown} gives room back from now on"),
+        Err(error) => tracing::error!(%error, "{shown} was not written anew; it is as it was"),
     }
 }

@@ -10,6 +10,8 @@ mod extract;
 mod files;
 mod intake;
 mod media;
+mod messages;
+mod paging;
 mod pairing;
 mod qr_image;
 mod receivers;
@@ -107,6 +109,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(sessions::router())
         .merge(pairing::router())
         .merge(sending::router())
+        .merge(messages::router())
         .merge(chats::router())
         .merge(files::router())
         .merge(webhooks::router())

@@ -8,3 +8,4 @@ pub mod serving;
 
 pub use gateway::{Gateway, GatewayConfig, GatewayError};
 pub use incidents::IncidentConfig;
+pub use wakeeper_engine::KeepLimits;

@@ -1,6 +1,6 @@
 //! An open folder.
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -31,6 +31,17 @@ pub enum Trust {
     /// The container has only a file of it, by a mount of its own: what is there is looked up with this process's rights,
     /// because the container's user need not be able to enter the folder, and the file is opened with these.
     File(Rights),
+}
+
+/// Whether an entry of a folder is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is.
+    Yes,
+    /// It is passed over.
+    No,
+    /// Neither it nor any other.
+    NoMore,
 }
 
 /// An open folder. Cheap to clone; all clones share the handle.
@@ -165,13 +176,27 @@ impl Folder {
     }
 
     /// Hands over all entries but `.` and `..`, until told to stop by `false`. One that vanishes meanwhile is none.
-    pub fn list(&self, mut each: impl FnMut(OsString, Stat) -> bool) -> Result<(), FsError> {
+    pub fn list(&self, each: impl FnMut(OsString, Stat) -> bool) -> Result<(), FsError> {
+        self.list_wanted(|_| Wanted::Yes, each)
+    }
+
+    /// The same for the entries that are wanted by their names; at the others it does not look.
+    pub fn list_wanted(
+        &self,
+        mut wanted: impl FnMut(&CStr) -> Wanted,
+        mut each: impl FnMut(OsString, Stat) -> bool,
+    ) -> Result<(), FsError> {
         let _entered = self.enter()?;
         for item in Dir::read_from(&self.0.fd)? {
             let item = item?;
             let name = item.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
+            }
+            match wanted(name) {
+                Wanted::Yes => {}
+                Wanted::No => continue,
+                Wanted::NoMore => break,
             }
             if let Ok(stat) = rustix::fs::statat(&self.0.fd, name, AtFlags::SYMLINK_NOFOLLOW)
                 && !each(OsString::from_vec(name.to_bytes().to_vec()), stat)

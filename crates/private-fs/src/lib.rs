@@ -22,7 +22,7 @@ mod source;
 mod write;
 
 pub use error::FsError;
-pub use folder::{Entered, Folder, Trust};
+pub use folder::{Entered, Folder, Trust, Wanted};
 pub use held::shown;
 pub use lock::{Locking, lock_directory, lock_existing, lock_own};
 pub use own::{Writing, beneath, open_directory, open_own, open_own_to_lock, probe};

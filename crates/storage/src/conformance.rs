@@ -5,6 +5,7 @@ pub(crate) mod commits;
 pub(crate) mod generations;
 pub(crate) mod incidents;
 pub(crate) mod lanes;
+pub(crate) mod lists;
 pub(crate) mod outbox;
 pub(crate) mod ownership;
 pub(crate) mod sends;
@@ -30,6 +31,10 @@ macro_rules! suite {
             commits: a_message_is_kept_whole, a_redelivered_message_makes_no_second_event, acks_only_rise, receipts_tell_of_their_message, what_is_stored_soon_is_read_at_once,
                 edits_and_revokes_change_what_is_stored, a_failing_batch_leaves_nothing,
                 concurrent_commits_all_land, pages_and_filters;
+            lists: pages_lead_from_one_to_the_next_in_both_orders,
+                a_page_starts_where_the_last_one_ended_whatever_came_and_went,
+                messages_are_forgotten_by_age_in_steps, messages_are_forgotten_by_size_the_oldest_first,
+                what_somebody_waits_for_is_not_forgotten;
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
                 outcomes_are_stored_together_in_their_order, a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;

@@ -53,6 +53,18 @@ pub async fn open_or_rebuild_sqlite(
     SqliteStorage::open_told(&Place::ready(path)?).await.map(with_word)
 }
 
+/// Writes the database at `path` anew, so that it gives back the room of rows that are forgotten from now on. A small one is
+/// brought over whenever it is opened; a large one takes seconds for each gigabyte, and as much free disk again. Does nothing
+/// when that has been done. Answers whether it is one that gives room back.
+///
+/// The caller holds the lock on the folder, and nothing has the database open.
+///
+/// # Errors
+/// As [`open_sqlite`]; the database is as it was then.
+pub async fn compact_sqlite(path: impl AsRef<Path> + Send) -> Result<bool, StorageError> {
+    SqliteStorage::compact(&Place::ready(path.as_ref())?).await
+}
+
 fn with_word((storage, rebuilt): (SqliteStorage, Option<Rebuilt>)) -> (Arc<dyn Storage>, Option<Rebuilt>) {
     (Arc::new(storage), rebuilt)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    AccountChange, AccountRow, Change, CommitBatch, CommitOutcome, GenerationRow, MessageUpdate, SendBegun,
-    SendRow, SessionRow, StorageError,
+    AccountChange, AccountRow, Change, CommitBatch, CommitOutcome, GenerationRow, MessageUpdate, OldMessages,
+    SendBegun, SendRow, SessionRow, StorageError,
 };
 
 /// That the holder owns a session. Dropped, it is given up: from then on every write through its rows is refused, also one
@@ -83,6 +83,13 @@ pub(crate) trait OwnedWrites: Send + Sync {
 
     /// See [`OwnedRows::commit_soon`].
     async fn commit_soon(&self, batch: CommitBatch, done: Done) -> Result<(), StorageError>;
+
+    /// See [`OwnedRows::forget_messages`].
+    async fn forget_messages(
+        &self,
+        old: OldMessages,
+        limit: u32,
+    ) -> Result<(u64, Option<OldMessages>), StorageError>;
 
     /// See [`OwnedRows::begin_send`].
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
@@ -195,6 +202,20 @@ impl OwnedRows {
     pub async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {
         self.concerns(&row.session)?;
         self.backend.begin_send(row).await
+    }
+
+    /// One step of forgetting what [`crate::MessageRows::old_messages`] found: looks at so many messages, and forgets those
+    /// that need not stay. Answers how many went, and what is left to look at.
+    ///
+    /// # Errors
+    /// See [`OwnedRows`], and what the back end says.
+    pub async fn forget_messages(
+        &self,
+        old: OldMessages,
+        limit: u32,
+    ) -> Result<(u64, Option<OldMessages>), StorageError> {
+        self.concerns(&old.session)?;
+        self.backend.forget_messages(old, limit).await
     }
 
     /// Whether a change names this session alone.

@@ -17,9 +17,12 @@ pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
-pub use message::{Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Tell, WireKey};
+pub use message::{
+    Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
+    MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, WireKey,
+};
 pub use outbox::{
-    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem,
+    AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem, Pruned,
     Retention, Verdict,
 };
 pub use send::{SendBegun, SendRow, SendState};

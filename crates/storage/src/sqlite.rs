@@ -7,6 +7,7 @@ pub(crate) mod damaged;
 mod deliveries;
 mod event_rows;
 mod file;
+mod forget;
 mod generation_rows;
 mod home;
 mod housekeeping;
@@ -15,7 +16,9 @@ mod letters;
 mod message_rows;
 mod outbox_rows;
 mod owned;
+mod prune;
 pub(crate) mod rebuild;
+mod room;
 mod send_rows;
 mod session_ids;
 mod session_rows;
@@ -23,17 +26,25 @@ mod session_rows;
 mod tests;
 mod writer;
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    },
 };
 
 pub(crate) use self::file::Place;
 use self::home::Home;
 use self::owned::Claims;
+use self::prune::Walk;
 pub use self::rebuild::Rebuilt;
 use self::writer::Writer;
 use crate::StorageError;
@@ -52,6 +63,8 @@ pub(crate) struct SqliteStorage {
     readers: SqlitePool,
     writer: Arc<Writer>,
     claims: Arc<Claims>,
+    /// How far old events were looked at.
+    walk: Mutex<Walk>,
     /// Its opener was told that it took the place of a damaged one.
     told: bool,
 }
@@ -76,7 +89,13 @@ impl SqliteStorage {
             .connect_with(options)
             .await
             .map_err(StorageError::during("opening the database for reading"))?;
-        Ok(Self { readers, writer: Arc::new(Writer::closed()), claims: Arc::default(), told: false })
+        Ok(Self {
+            readers,
+            writer: Arc::new(Writer::closed()),
+            claims: Arc::default(),
+            walk: Mutex::default(),
+            told: false,
+        })
     }
 
     /// As [`SqliteStorage::open`], with what the database says of its making.
@@ -85,6 +104,18 @@ impl SqliteStorage {
         let rebuilt = rebuild::told(&storage.readers, place.path()).await?;
         storage.told = rebuilt.is_some();
         Ok((storage, rebuilt))
+    }
+
+    /// See [`crate::compact_sqlite`].
+    pub(crate) async fn compact(place: &Place) -> Result<bool, StorageError> {
+        file::is_there(place.path())?;
+        let options =
+            SqliteConnectOptions::new().filename(place.path()).busy_timeout(BUSY).disable_statement_logging();
+        let compacting = || StorageError::during("writing the database anew, so that it gives room back");
+        let mut connection = options.connect().await.map_err(compacting())?;
+        let brought = room::bring_over(&mut connection, true).await.map_err(compacting());
+        let closed = connection.close().await.map_err(compacting());
+        brought.and_then(|brought| closed.map(|()| brought))
     }
 
     /// See [`crate::open_sqlite`].
@@ -101,8 +132,14 @@ impl SqliteStorage {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(StorageError::during("opening the database"))?;
-        let readers = match prepare(&mut connection, &options).await {
+        // To ask an older file for it is to write to it, before anybody knows whether this build may.
+        let first = if file::is_empty(path) {
+            options.clone().auto_vacuum(SqliteAutoVacuum::Incremental)
+        } else {
+            options.clone()
+        };
+        let mut connection = first.connect().await.map_err(StorageError::during("opening the database"))?;
+        let readers = match prepare(&mut connection, &options, place).await {
             Ok(readers) => readers,
             Err(error) => {
                 // It is waited for: a connection that ends later would still write to what is set aside meanwhile.
@@ -112,7 +149,13 @@ impl SqliteStorage {
         };
         let home = Home::new(open_file, options, readers.clone(), place.is_shared());
         let writer = Arc::new(Writer::start(connection, home));
-        Ok(Self { readers, writer, claims: Arc::default(), told: false })
+        Ok(Self { readers, writer, claims: Arc::default(), walk: Mutex::default(), told: false })
+    }
+}
+
+impl SqliteStorage {
+    fn walk(&self) -> MutexGuard<'_, Walk> {
+        self.walk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,8 +171,12 @@ impl SqliteStorage {
 async fn prepare(
     connection: &mut SqliteConnection,
     options: &SqliteConnectOptions,
+    place: &Place,
 ) -> Result<SqlitePool, StorageError> {
     MIGRATIONS.run_direct(None, connection, false).await.map_err(migration_error)?;
+    if !place.is_shared() {
+        bring_over(connection, place.path()).await;
+    }
     SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(READERS)
@@ -138,6 +185,20 @@ async fn prepare(
         .connect_with(options.clone().read_only(true))
         .await
         .map_err(StorageError::during("opening the database for reading"))
+}
+
+/// Makes a small file of before one that gives room back. Everything works without, so it is no error when that fails.
+async fn bring_over(connection: &mut SqliteConnection, path: &Path) {
+    let path = path.display();
+    match room::bring_over(connection, false).await {
+        Ok(true) => {}
+        Ok(false) => tracing::info!(
+            "{path} does not become smaller when rows are forgotten; one start with COMPACT_DATABASE=true changes that"
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "{path} could not be written anew, to give room back from now on");
+        }
+    }
 }
 
 fn migration_error(error: MigrateError) -> StorageError {

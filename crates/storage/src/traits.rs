@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use crate::disk::DiskTrouble;
 use crate::{
     AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery,
-    MessageRef, MessageRow, NewIncident, OutboxCounts, OutboxItem, Ownership, Retention, SendRow, SessionRow,
-    StorageError,
+    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage,
+    MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts,
+    OutboxItem, Ownership, Pruned, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -49,9 +49,13 @@ pub trait Storage:
     /// Why nothing can be written now; `None` while writes work. Changes by itself when the disk does.
     fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>>;
 
-    /// Forgets old rows, a bounded number at a time. Answers how many went; call again while it is
-    /// not zero.
-    async fn prune(&self, retention: Retention) -> Result<u64, StorageError>;
+    /// Forgets old rows, a bounded number at a time: no more are looked at either, also of those that must stay. Call
+    /// again while there is more to look at.
+    async fn prune(&self, retention: Retention) -> Result<Pruned, StorageError>;
+
+    /// Gives room that rows left back to the disk, at most so many pages of the file at a time; what the next rows need
+    /// stays. Answers how many went; call again while it is not zero.
+    async fn give_back_room(&self, pages: u32) -> Result<u64, StorageError>;
 
     /// Finishes what was accepted and closes the database. Later calls fail with
     /// [`StorageError::Closed`].
@@ -96,8 +100,22 @@ pub trait MessageRows: Send + Sync {
     /// One message.
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError>;
 
-    /// A page of messages, hidden rows left out.
-    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError>;
+    /// A page of messages, hidden rows left out. However deep it lies, no more is read than the page and what
+    /// [`MessageQuery::offset`] skips, as long as no filter leaves much out.
+    async fn message_page(&self, session: &str, query: MessageQuery) -> Result<MessagePage, StorageError>;
+
+    /// The same, without where it goes on.
+    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
+        Ok(self.message_page(session, query).await?.rows)
+    }
+
+    /// Which messages of a session have been kept long enough; their owner forgets them with
+    /// [`crate::OwnedRows::forget_messages`].
+    async fn old_messages(
+        &self,
+        session: &str,
+        retention: MessageRetention,
+    ) -> Result<Vec<OldMessages>, StorageError>;
 }
 
 /// The event log.

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// Show what went wrong, what was done about it, and how that was verified
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  wakeeper incidents\n  wakeeper incidents 12\n  wakeeper incidents --open --json"
+    after_help = "Examples:\n  wakeeper incidents\n  wakeeper incidents 12\n  wakeeper incidents --open --json\n  wakeeper incidents --before 12"
 )]
 pub struct Incidents {
     /// Number of an incident, to see every step of it
@@ -32,6 +32,9 @@ pub struct Incidents {
     /// So many at most
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
+    /// Only incidents before this number: the last one of the page before
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<i64>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -76,7 +79,7 @@ impl Incidents {
             source: None,
             session: self.session.clone(),
             unfinished: self.open,
-            before: None,
+            before: self.before,
             limit: self.limit,
         };
         let incidents: Vec<_> = storage.incidents(query).await?.into_iter().map(Incident::of).collect();

@@ -221,6 +221,8 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             })),
             backups: Some(places.backup_place()),
             incidents: log,
+            keep: settings.keep,
+            compact_rows: settings.compact_database,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {

@@ -12,6 +12,10 @@ use super::dispatcher::{Dispatcher, Shared};
 const EVERY: Duration = Duration::from_mins(1);
 /// Rows of each sort forgotten in one transaction.
 const PRUNE_STEP: u32 = 500;
+/// Pages of the database given back in one transaction, 512 KB.
+const ROOM_PAGES: u32 = 128;
+/// Such transactions in one round: 64 MB a minute at most.
+const ROOM_STEPS: u32 = 128;
 
 /// How long finished rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +76,13 @@ async fn round(
     let counts = shared.storage.outbox_counts().await?;
     metrics::gauge!("wakeeper_webhook_pending").set(counts.pending as f64);
     metrics::gauge!("wakeeper_webhook_dead_letters").set(counts.dead as f64);
-    while shared.storage.prune(retention.at(shared.clock.now_ms())).await? > 0 {
+    while shared.storage.prune(retention.at(shared.clock.now_ms())).await?.more {
         if shared.stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+    for _ in 0..ROOM_STEPS {
+        if shared.stop.is_cancelled() || shared.storage.give_back_room(ROOM_PAGES).await? == 0 {
             break;
         }
     }

@@ -1,5 +1,6 @@
 //! Every session of this process: taken on, set running, ended. What callers can do with them is in `ops`.
 
+pub(crate) mod forgetting;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -102,6 +103,7 @@ impl Sessions {
         let sessions = Self { shared: Arc::new(shared) };
         sessions.load().await?;
         tokio::spawn(watching::watch_lock(Arc::downgrade(&sessions.shared)));
+        tokio::spawn(forgetting::forget_by_the_hour(Arc::downgrade(&sessions.shared)));
         let disk = sessions.shared.storage.disk();
         tokio::spawn(watching::store_what_waited(Arc::downgrade(&sessions.shared), disk));
         Ok(sessions)
@@ -233,7 +235,10 @@ impl Sessions {
             gone: gone.clone(),
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
-        let downloads = Downloads::new(Cache::new(&folder), shared.config.max_media_bytes);
+        let downloads = Downloads::new(
+            Cache::new(&folder, shared.config.keep.media_bytes),
+            shared.config.max_media_bytes,
+        );
         let older = self.older(name, folder.clone());
         let actor = Actor::new(Parts {
             folder,

@@ -1,5 +1,7 @@
 //! Received files: fetched from WhatsApp's media servers when somebody asks for them.
 
+use std::time::SystemTime;
+
 use wakeeper_model::SessionName;
 use wakeeper_storage::{MessageRef, StorageError};
 use whatsapp_rust::download::DownloadParams;
@@ -112,6 +114,11 @@ impl Downloads {
         }
         let Kept { file, length } = self.kept(outbound, &parameters).await?;
         Ok(MediaFile { mimetype: info.mimetype, filename: info.filename, file, length })
+    }
+
+    /// Removes files that were fetched before this moment; answers how many.
+    pub(crate) async fn forget_older(&self, before: SystemTime) -> std::io::Result<u64> {
+        self.cache.forget_older(before).await
     }
 
     async fn kept(&self, outbound: &Outbound, parameters: &DownloadParams) -> Result<Kept, MediaError> {

@@ -10,21 +10,21 @@ use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
 use crate::media::download::{Downloads, MediaError};
 use crate::media::file::MediaFile;
-use crate::ops::query::MessageQuery;
+use crate::ops::query::{MessageList, MessageQuery};
 use crate::ops::stored;
 use crate::outbound::Outbound;
 
 impl Sessions {
-    /// Stored messages of a chat, newest first, as WAHA shows them.
+    /// Stored messages of a chat, or of all chats, as WAHA shows them.
     ///
     /// # Errors
     /// When the session is unknown or the rows cannot be read.
     pub async fn messages(
         &self,
         name: &SessionName,
-        chat: &ChatId,
+        chat: Option<&ChatId>,
         query: MessageQuery,
-    ) -> Result<Vec<Message>, EngineError> {
+    ) -> Result<MessageList, EngineError> {
         let handle = self.handle(name).await?;
         messages(&handle.outbound, &handle.downloads, chat, &query).await
     }
@@ -66,32 +66,41 @@ pub(crate) async fn names(state: &SessionState, chat: &ChatId) -> Vec<String> {
     names
 }
 
-/// Messages of a chat as they are now.
+/// Messages of a chat, or of all, as they are now.
 async fn messages(
     outbound: &Outbound,
     downloads: &Downloads,
-    chat: &ChatId,
+    chat: Option<&ChatId>,
     query: &MessageQuery,
-) -> Result<Vec<Message>, EngineError> {
+) -> Result<MessageList, EngineError> {
     let rows = RowQuery {
-        chats: names(&outbound.state, chat).await,
+        chats: match chat {
+            Some(chat) if query.merge => names(&outbound.state, chat).await,
+            Some(chat) => vec![chat.as_str().to_owned()],
+            None => Vec::new(),
+        },
+        order: query.order,
+        after: query.after,
         limit: query.limit,
         offset: query.offset,
         from_s: query.since,
         until_s: query.until,
         from_me: query.from_me,
-        ack: None,
+        ack: query.ack.map(|ack| i32::from(ack.number())),
     };
-    let rows = outbound.journal.storage().messages(outbound.state.name().as_str(), rows).await?;
-    if query.download_media {
-        for row in rows.iter().filter(|row| !row.revoked) {
-            // Without a file there is nothing to do; a file that is gone shows when its URL is asked for.
+    let page = outbound.journal.storage().message_page(outbound.state.name().as_str(), rows).await?;
+    let place = outbound.place();
+    // One that cannot be shown fails the answer, by name: left out, it would be missed by nobody.
+    let shown = page.rows.iter().map(|row| stored::listed(row, place));
+    let messages: Vec<_> = shown.collect::<Result<_, StorageError>>()?;
+    for (row, message) in page.rows.iter().zip(&messages) {
+        let mimetype = message.media.as_ref().map(|media| media.mimetype.as_str());
+        if mimetype.is_some() && query.download.wants(mimetype) {
+            // A file that is gone shows when its URL is asked for.
             let _ = downloads.of_message(outbound, &row.proto).await;
         }
     }
-    let place = outbound.place();
-    // One that cannot be shown fails the answer, by name: left out, it would be missed by nobody.
-    Ok(rows.iter().map(|row| stored::listed(row, place)).collect::<Result<_, StorageError>>()?)
+    Ok(MessageList { messages, next: page.next })
 }
 
 /// One message as it is now.

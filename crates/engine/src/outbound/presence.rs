@@ -66,11 +66,9 @@ async fn unread(outbound: &Outbound, seen: &Seen) -> Result<Vec<MessageRow>, Sen
     let query = MessageQuery {
         chats: reading::names(&outbound.state, &seen.chat).await,
         limit: MAX_MESSAGES,
-        offset: 0,
-        from_s: None,
-        until_s: None,
         from_me: Some(false),
         ack: Some(i32::from(Ack::Device.number())),
+        ..MessageQuery::default()
     };
     Ok(outbound.journal.storage().messages(outbound.state.name().as_str(), query).await?)
 }

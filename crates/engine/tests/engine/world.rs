@@ -11,7 +11,8 @@ use tokio::sync::broadcast;
 use wakeeper_delivery::events::body;
 use wakeeper_delivery::webhook::{WebhookSettings, Webhooks};
 use wakeeper_engine::{
-    EngineConfig, EngineError, IdempotencyKey, Lock, MessageQuery, Outgoing, Sent, Sessions, Text,
+    EngineConfig, EngineError, IdempotencyKey, Lock, MessageOrder, MessageQuery, Outgoing, Sent, Sessions,
+    Text,
 };
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_simulator::phone::Phone;
@@ -168,10 +169,9 @@ impl Engine {
 
     /// Stored messages of a chat, oldest first.
     pub async fn messages(&self, with: &str) -> Vec<Value> {
-        let query = MessageQuery { limit: 1000, ..MessageQuery::default() };
-        let mut messages = self.sessions.messages(&session(), &chat(with), query).await.unwrap();
-        messages.reverse();
-        messages.iter().map(|message| serde_json::to_value(message).unwrap()).collect()
+        let query = MessageQuery { limit: 1000, order: MessageOrder::OldestFirst, ..MessageQuery::default() };
+        let list = self.sessions.messages(&session(), Some(&chat(with)), query).await.unwrap();
+        list.messages.iter().map(|message| serde_json::to_value(message).unwrap()).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Stored messages of a chat; edits and deletes.
+//! One stored message; edits and deletes.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_engine::{Delete, Edit, MessageQuery, Outgoing};
+use wakeeper_engine::{Delete, Edit, Outgoing};
 use wakeeper_model::{ChatId, MessageId};
 use wakeeper_waha::{Message, MessageEdited, MessageRevoked};
 
@@ -19,40 +19,9 @@ use super::sending;
 use super::state::{Api, field};
 use super::strict::NotBuilt;
 
-/// Most messages in one answer.
-const MOST_MESSAGES: u32 = 1_000;
-
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(message, edit, delete))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct MessageParameters {
-    /// How many to answer at most, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 100, minimum = 1, maximum = 1000)]
-    limit: u32,
-    /// Skip so many of the newest.
-    #[serde(default)]
-    offset: u32,
-    /// Fetch the files too, so that their `media.url` serves at once.
-    #[serde(default, rename = "downloadMedia")]
-    download_media: bool,
-    /// Not older than this, in seconds since 1970.
-    #[serde(rename = "filter.timestamp.gte")]
-    since: Option<i64>,
-    /// Not newer than this, in seconds since 1970.
-    #[serde(rename = "filter.timestamp.lte")]
-    until: Option<i64>,
-    /// Only own messages, or only those of others.
-    #[serde(rename = "filter.fromMe")]
-    from_me: Option<bool>,
-}
-
-fn default_limit() -> u32 {
-    MessageQuery::default().limit
+    OpenApiRouter::new().routes(routes!(message, edit, delete))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -75,32 +44,6 @@ struct EditRequest {
     _link_preview: Option<bool>,
     #[serde(default, rename = "linkPreviewHighQuality")]
     _link_preview_high_quality: NotBuilt,
-}
-
-/// Read stored messages, newest first
-#[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages", tag = "chats",
-    params(("session" = String, Path, description = "Name of the session"),
-        ("chatId" = String, Path, description = "The chat"), MessageParameters),
-    responses((status = 200, description = "The messages", body = Vec<Message>), Failures))]
-async fn messages(
-    State(api): State<Api>,
-    Path((session, chat)): Path<(String, String)>,
-    Parameters(parameters): Parameters<MessageParameters>,
-) -> Result<Json<Vec<Message>>, ApiError> {
-    let (name, _) = api.session(&session).await?;
-    let chat: ChatId = field("chatId", &chat)?;
-    if !(1..=MOST_MESSAGES).contains(&parameters.limit) {
-        return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_MESSAGES}")));
-    }
-    let query = MessageQuery {
-        limit: parameters.limit,
-        offset: parameters.offset,
-        since: parameters.since,
-        until: parameters.until,
-        from_me: parameters.from_me,
-        download_media: parameters.download_media,
-    };
-    Ok(Json(api.sessions.messages(&name, &chat, query).await?))
 }
 
 /// Read one stored message

@@ -1,7 +1,7 @@
 //! Sessions: create, read, change, delete, start, stop.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -13,8 +13,12 @@ use wakeeper_waha::{Me, SessionConfig, SessionInfo};
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, NoFields, OptionalBody, Parameters};
+use super::paging::{List, Page};
 use super::state::{Api, field};
 use super::strict::{self, NotBuilt};
+
+/// Most sessions in one answer, when its caller wants fewer than all.
+const MOST_SESSIONS: u32 = 10_000;
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -34,6 +38,11 @@ struct ListParameters {
     /// Stopped sessions too.
     #[serde(default)]
     all: bool,
+    /// How many to answer at most, 1 to 10000. Without it all.
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<u32>,
+    /// Only those behind the page that gave this in its header `X-Next-Cursor`.
+    cursor: Option<String>,
 }
 
 /// A session to create.
@@ -154,14 +163,30 @@ fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
     Ok(config)
 }
 
-/// List sessions
+/// List sessions, by name
 #[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(ListParameters),
-    responses((status = 200, description = "The sessions", body = Vec<SessionInfo>), Failures))]
+    responses((status = 200, description = "The sessions", body = Vec<SessionInfo>,
+        headers(("X-Next-Cursor" = String, description = "The `cursor` of the next page; left out with the last one"),
+            ("Link" = String, description = "The same as an address relative to this one, `rel=\"next\"`"))),
+        Failures))]
 async fn list(
     State(api): State<Api>,
+    RawQuery(raw): RawQuery,
     Parameters(parameters): Parameters<ListParameters>,
-) -> Result<Json<Vec<SessionInfo>>, ApiError> {
-    Ok(Json(api.sessions.list(parameters.all).await?))
+) -> Result<Page<SessionInfo>, ApiError> {
+    if parameters.limit.is_some_and(|limit| !(1..=MOST_SESSIONS).contains(&limit)) {
+        return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_SESSIONS}")));
+    }
+    let names = List::of(&["sessions"]);
+    let after = parameters.cursor.map(|cursor| names.place(&cursor, |name| name.parse::<SessionName>().ok()));
+    let after = after.transpose()?;
+    let mut sessions = api.sessions.list(parameters.all).await?;
+    sessions.retain(|info| after.as_ref().is_none_or(|after| info.name > *after));
+    let limit = parameters.limit.map_or(usize::MAX, |limit| limit as usize);
+    let more = sessions.len() > limit;
+    sessions.truncate(limit);
+    let next = sessions.last().filter(|_| more).map(|last| names.cursor(last.name.as_str()));
+    Ok(Page::new(sessions, next, raw.as_deref()))
 }
 
 /// Create a session

@@ -92,4 +92,6 @@ mod answers;
 #[cfg(feature = "demo")]
 mod bodies;
 #[cfg(feature = "demo")]
+mod lists;
+#[cfg(feature = "demo")]
 mod requests;

@@ -1,7 +1,7 @@
 //! Dead letters: events that a webhook's receiver did not take in any attempt.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,7 @@ use wakeeper_delivery::webhook::{self, WhichLetters};
 use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{OptionalBody, Parameters};
+use super::paging::{List, Page};
 use super::state::Api;
 
 /// Most dead letters in one answer, and in one replay.
@@ -32,6 +33,8 @@ struct ListParameters {
     /// Only those after this `id`: the last one of the page before.
     #[serde(default)]
     after: i64,
+    /// Only those behind the page that gave this in its header `X-Next-Cursor`; instead of `after`.
+    cursor: Option<String>,
 }
 
 fn default_limit() -> u32 {
@@ -99,24 +102,38 @@ struct Replayed {
 /// List dead letters, oldest first
 #[utoipa::path(get, path = "/api/sessions/{session}/webhooks/dead-letters", tag = "webhooks",
     params(("session" = String, Path, description = "Name of the session"), ListParameters),
-    responses((status = 200, description = "The dead letters", body = Vec<DeadLetter>), Failures))]
+    responses((status = 200, description = "The dead letters", body = Vec<DeadLetter>,
+        headers(("X-Next-Cursor" = String, description = "The `cursor` of the next page; left out with the last one"),
+            ("Link" = String, description = "The same as an address relative to this one, `rel=\"next\"`"))),
+        Failures))]
 async fn list(
     State(api): State<Api>,
     Path(session): Path<String>,
+    RawQuery(raw): RawQuery,
     Parameters(parameters): Parameters<ListParameters>,
-) -> Result<Json<Vec<DeadLetter>>, ApiError> {
+) -> Result<Page<DeadLetter>, ApiError> {
     let (name, _) = api.session(&session).await?;
     if !(1..=MOST_DEAD_LETTERS).contains(&parameters.limit) {
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_DEAD_LETTERS}")));
     }
+    let list = List::of(&["dead letters", name.as_str()]);
+    let after = match &parameters.cursor {
+        Some(cursor) => list.place(cursor, |id| id.parse().ok())?,
+        None => parameters.after,
+    };
+    let limit = parameters.limit as usize;
+    // One more tells whether this page is the last.
     let query = WhichLetters {
         session: Some(name.as_str().to_owned()),
-        after: parameters.after,
-        limit: parameters.limit,
+        after,
+        limit: parameters.limit + 1,
         ..WhichLetters::default()
     };
-    let letters = api.webhooks.dead_letters(query).await?;
-    Ok(Json(letters.into_iter().map(DeadLetter::from).collect()))
+    let mut letters = api.webhooks.dead_letters(query).await?;
+    let more = letters.len() > limit;
+    letters.truncate(limit);
+    let next = letters.last().filter(|_| more).map(|last| list.cursor(&last.id.to_string()));
+    Ok(Page::new(letters.into_iter().map(DeadLetter::from).collect(), next, raw.as_deref()))
 }
 
 /// Deliver dead letters again

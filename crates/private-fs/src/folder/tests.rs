@@ -241,3 +241,34 @@ fn mounts_below_are_not_entered() {
     assert!(matches!(folder.below(Path::new("a/b")), Err(FsError::Mount)));
     assert_eq!(read(&folder, "a/creds.json").unwrap(), "mine");
 }
+
+#[test]
+fn a_list_hands_over_what_is_wanted_and_ends_when_it_is_told_to() {
+    let ground = Ground::new();
+    for name in ["b", "c", "d"] {
+        std::fs::write(ground.at("mine").join(name), name).unwrap();
+    }
+    let folder = ground.open();
+    let named = |wanted: fn(&CStr) -> Wanted| {
+        let mut names = Vec::new();
+        folder
+            .list_wanted(wanted, |name, stat| {
+                names.push((name.into_string().unwrap(), stat.st_size));
+                true
+            })
+            .unwrap();
+        names.sort();
+        names
+    };
+    let short = |name: &CStr| if name.count_bytes() == 1 && name != c"a" { Wanted::Yes } else { Wanted::No };
+    assert_eq!(named(short), ["b", "c", "d"].map(|name| (name.to_owned(), 1)));
+    assert_eq!(named(|_| Wanted::NoMore), []);
+    let mut all = 0;
+    folder
+        .list(|_, _| {
+            all += 1;
+            true
+        })
+        .unwrap();
+    assert_eq!(all, 5, "two of the ground, three of this test");
+}

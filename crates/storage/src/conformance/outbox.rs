@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::{all_events, event, lane_of, lanes, own, pending};
 use crate::{
-    AttemptRow, Change, DeadLetterQuery, DeliveryRecord, Desired, OutboxCounts, Retention, SecondName,
-    SessionRow, Storage, Verdict,
+    AttemptRow, Change, DeadLetterQuery, DeliveryRecord, Desired, OutboxCounts, Pruned, Retention,
+    SecondName, SessionRow, Storage, Verdict,
 };
 
 fn attempt(number: u32) -> AttemptRow {
@@ -189,10 +189,10 @@ pub(crate) async fn pruning_forgets_the_old_only(storage: Arc<dyn Storage>) {
         limit: 100,
     };
     let left = || async { all_events(&storage).await.into_iter().map(|event| event.id).collect::<Vec<_>>() };
-    assert_eq!(storage.prune(retention(1000, 1000)).await.unwrap(), 0);
-    assert!(storage.prune(retention(5000, 1000)).await.unwrap() > 0);
+    assert_eq!(storage.prune(retention(1000, 1000)).await.unwrap(), Pruned::default());
+    assert!(storage.prune(retention(5000, 1000)).await.unwrap().rows > 0);
     assert_eq!(left().await, ["e2", "e4"], "e2 is a dead letter, e4 pending");
-    assert!(storage.prune(retention(10_000, 10_000)).await.unwrap() > 0);
+    assert!(storage.prune(retention(10_000, 10_000)).await.unwrap().rows > 0);
     assert_eq!(left().await, ["e4"]);
     assert_eq!(storage.outbox_counts().await.unwrap(), OutboxCounts { pending: 1, dead: 0 });
 }

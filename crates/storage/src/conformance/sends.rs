@@ -64,7 +64,7 @@ pub(crate) async fn unfinished_sends_keep_their_order(storage: Arc<dyn Storage>)
     assert!(failed.proto == [1, 2, 3]);
     let everything_finished =
         Retention { delivered_before_ms: 0, dead_before_ms: 0, sends_before_ms: 100, limit: 10 };
-    assert_eq!(storage.prune(everything_finished).await.unwrap(), 1);
+    assert_eq!(storage.prune(everything_finished).await.unwrap().rows, 1);
     assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 3);
 }
 

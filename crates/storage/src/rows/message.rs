@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -232,14 +233,46 @@ pub struct CommitOutcome {
     pub lanes: Vec<LaneKey>,
 }
 
-/// Which messages of a chat to read: the newest first, those of one second in the order of their arrival.
+/// In which order messages are listed. Those of one second keep the order of their arrival.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MessageOrder {
+    /// The newest first.
+    #[default]
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+/// Where a message stands in every list of its session: it keeps its place whatever is added or taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagePosition {
+    /// Its time, Unix seconds.
+    pub timestamp_s: i64,
+    /// Which it was in the order of arrival.
+    pub seq: i64,
+}
+
+/// Some messages of a list.
+#[derive(Debug, Clone, Default)]
+pub struct MessagePage {
+    /// They, in the order that was asked for.
+    pub rows: Vec<MessageRow>,
+    /// Where the last of them stands, when there are more behind it.
+    pub next: Option<MessagePosition>,
+}
+
+/// Which messages of a session to read.
 #[derive(Clone, Default)]
 pub struct MessageQuery {
     /// The chat, in every form it may be stored under. Empty means every chat of the session.
     pub chats: Vec<String>,
+    /// In which order.
+    pub order: MessageOrder,
+    /// Only those behind this one.
+    pub after: Option<MessagePosition>,
     /// At most this many.
     pub limit: u32,
-    /// Skip this many first.
+    /// Skip this many first. Each of them is read; `after` costs nothing.
     pub offset: u32,
     /// Not before this, Unix seconds.
     pub from_s: Option<i64>,
@@ -249,4 +282,35 @@ pub struct MessageQuery {
     pub from_me: Option<bool>,
     /// Only this ack level.
     pub ack: Option<i32>,
+}
+
+/// How long messages are kept. Without both, for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MessageRetention {
+    /// Those before this go, Unix seconds.
+    pub before_s: Option<i64>,
+    /// The oldest go as long as the others take more than this, for each account that was linked: what they hold, and
+    /// 512 bytes each for the rest.
+    pub most_bytes: Option<u64>,
+}
+
+/// Messages of one account of a session that are to be forgotten, but for those that must stay: of a send whose row is kept, and
+/// of a chat of which events wait for their receiver or are dead letters.
+#[derive(Clone)]
+pub struct OldMessages {
+    pub(crate) session: String,
+    /// The number that they have their session by.
+    pub(crate) id: i64,
+    /// Looked at up to here.
+    pub(crate) behind: MessagePosition,
+    /// All before this.
+    pub(crate) before: MessagePosition,
+    /// Chats that must stay.
+    pub(crate) stay: Arc<HashSet<String>>,
+}
+
+impl fmt::Debug for OldMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OldMessages").field("session", &self.session).finish_non_exhaustive()
+    }
 }

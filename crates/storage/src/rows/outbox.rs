@@ -182,3 +182,12 @@ pub struct Retention {
     /// At most this many rows of each sort in one go, so that writers are not held up.
     pub limit: u32,
 }
+
+/// What one step of forgetting did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Rows that went.
+    pub rows: u64,
+    /// There may be more to look at.
+    pub more: bool,
+}

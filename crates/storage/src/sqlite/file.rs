@@ -53,6 +53,11 @@ pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
     create(path).map_err(|source| StorageError::OpenFile { path: path.to_owned(), source: Arc::new(source) })
 }
 
+/// Whether nothing was ever written to the file.
+pub(super) fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
+}
+
 /// Makes sure that the file exists; for those who only read.
 pub(super) fn is_there(path: &Path) -> Result<(), StorageError> {
     match std::fs::File::open(path) {

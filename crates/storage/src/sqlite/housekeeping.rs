@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query, query_scalar};
 use tokio::sync::watch;
 
-use super::SqliteStorage;
 use super::rebuild::forget;
+use super::{SqliteStorage, prune, room};
 use crate::disk::DiskTrouble;
-use crate::{Ownership, Retention, Storage, StorageError};
+use crate::{Ownership, Pruned, Retention, Storage, StorageError};
 
 #[async_trait]
 impl Storage for SqliteStorage {
@@ -28,9 +28,19 @@ impl Storage for SqliteStorage {
         self.writer.disk()
     }
 
-    async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
+    async fn prune(&self, retention: Retention) -> Result<Pruned, StorageError> {
+        let walk = *self.walk();
+        let step = self.writer.write("forgetting old rows", move |connection| {
+            Box::pin(prune::step(connection, retention, walk))
+        });
+        let (pruned, walk) = step.await?;
+        *self.walk() = walk;
+        Ok(pruned)
+    }
+
+    async fn give_back_room(&self, pages: u32) -> Result<u64, StorageError> {
         self.writer
-            .write("forgetting old rows", move |connection| Box::pin(prune(connection, retention)))
+            .write("giving room back", move |connection| Box::pin(room::give_back(connection, pages)))
             .await
     }
 
@@ -53,40 +63,4 @@ pub(super) async fn write_probe(connection: &mut SqliteConnection) -> Result<(),
         .execute(connection)
         .await
         .map(drop)
-}
-
-async fn prune(connection: &mut SqliteConnection, retention: Retention) -> Result<u64, sqlx::Error> {
-    let mut pruned = 0;
-    // The numbers of the events that go are given to no others.
-    query(
-        "UPDATE sessions SET last_event = (SELECT max(number) FROM events WHERE events.session = sessions.id)
-         WHERE last_event < (SELECT max(number) FROM events WHERE events.session = sessions.id)
-             AND id IN (SELECT session FROM events WHERE timestamp_ms < $1)",
-    )
-    .bind(retention.delivered_before_ms)
-    .execute(&mut *connection)
-    .await?;
-    for (sql, before_ms) in [
-        (
-            "DELETE FROM outbox WHERE id IN
-                 (SELECT id FROM outbox WHERE state = 2 AND ended_ms < $1 LIMIT $2)",
-            retention.dead_before_ms,
-        ),
-        (
-            "DELETE FROM events WHERE rowid IN
-                 (SELECT rowid FROM events WHERE timestamp_ms < $1 AND NOT EXISTS
-                      (SELECT 1 FROM outbox WHERE outbox.session = events.session AND outbox.number = events.number)
-                  LIMIT $2)",
-            retention.delivered_before_ms,
-        ),
-        (
-            "DELETE FROM sends WHERE seq IN
-                 (SELECT seq FROM sends WHERE state >= 2 AND updated_ms < $1 LIMIT $2)",
-            retention.sends_before_ms,
-        ),
-    ] {
-        let deleted = query(sql).bind(before_ms).bind(retention.limit).execute(&mut *connection).await?;
-        pruned += deleted.rows_affected();
-    }
-    Ok(pruned)
 }

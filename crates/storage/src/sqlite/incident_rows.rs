@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection, query, query_scalar, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query, query_scalar, sqlite::SqliteRow};
 
 use super::{SqliteStorage, unknown};
 use crate::{
@@ -36,20 +36,8 @@ impl IncidentRows for SqliteStorage {
     }
 
     async fn incidents(&self, asked: IncidentQuery) -> Result<Vec<IncidentRow>, StorageError> {
-        query(
-            "SELECT * FROM incidents WHERE ($1 IS NULL OR session = $1) AND ($2 = 0 OR state < 4) AND id < $3
-                 AND ($4 IS NULL OR source = $4)
-             ORDER BY id DESC LIMIT $5",
-        )
-        .bind(asked.session)
-        .bind(asked.unfinished)
-        .bind(asked.before.unwrap_or(i64::MAX))
-        .bind(asked.source.map(source_number))
-        .bind(asked.limit)
-        .try_map(read)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(StorageError::during("reading incidents"))
+        let rows = page(&asked).build().try_map(read).fetch_all(&self.readers).await;
+        rows.map_err(StorageError::during("reading incidents"))
     }
 
     async fn due_alerts(
@@ -100,6 +88,23 @@ impl IncidentRows for SqliteStorage {
             })
             .await
     }
+}
+
+/// Only what is asked for is a condition, so that an index can serve it.
+pub(super) fn page(asked: &IncidentQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT * FROM incidents WHERE id < ");
+    sql.push_bind(asked.before.unwrap_or(i64::MAX));
+    if let Some(session) = &asked.session {
+        sql.push(" AND session = ").push_bind(session.clone());
+    }
+    if asked.unfinished {
+        sql.push(" AND state < 4");
+    }
+    if let Some(source) = asked.source {
+        sql.push(" AND source = ").push_bind(source_number(source));
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(asked.limit);
+    sql
 }
 
 async fn open(connection: &mut SqliteConnection, incident: NewIncident) -> Result<i64, sqlx::Error> {

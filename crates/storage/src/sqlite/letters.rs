@@ -21,7 +21,9 @@ pub(super) fn matching(select: &'static str, which: &DeadLetterQuery) -> QueryBu
     );
     sql.push_bind(which.after);
     if let Some(session) = &which.session {
-        sql.push(" AND sessions.name = ").push_bind(session.clone());
+        sql.push(" AND outbox.session = (SELECT own.id FROM sessions AS own WHERE own.name = ")
+            .push_bind(session.clone())
+            .push(")");
     }
     if let Some(subscription) = &which.subscription {
         sql.push(" AND outbox.subscription = ").push_bind(subscription.clone());

@@ -3,8 +3,11 @@ use sqlx::query::Map;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite, query};
 
-use super::{SqliteStorage, damaged};
-use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, StorageError, WireKey};
+use super::{SqliteStorage, damaged, forget};
+use crate::{
+    Described, MessageOrder, MessagePage, MessagePosition, MessageQuery, MessageRef, MessageRetention,
+    MessageRow, MessageRows, OldMessages, StorageError, WireKey,
+};
 
 #[async_trait]
 impl MessageRows for SqliteStorage {
@@ -13,14 +16,20 @@ impl MessageRows for SqliteStorage {
         one(target).fetch_optional(&self.readers).await.map_err(StorageError::during("reading a message"))
     }
 
-    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
+    async fn message_page(&self, session: &str, query: MessageQuery) -> Result<MessagePage, StorageError> {
         self.settled().await;
-        page(session, &query)
-            .build()
-            .try_map(damaged::named(&MESSAGE, read))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StorageError::during("reading messages"))
+        let read = page(session, &query).build().fetch_all(&self.readers).await;
+        let page = read.and_then(|rows| cut(rows, query.limit));
+        page.map_err(StorageError::during("reading messages"))
+    }
+
+    async fn old_messages(
+        &self,
+        session: &str,
+        retention: MessageRetention,
+    ) -> Result<Vec<OldMessages>, StorageError> {
+        let found = forget::find(&self.readers, session, retention).await;
+        found.map_err(StorageError::during("looking for old messages"))
     }
 }
 
@@ -41,21 +50,52 @@ pub(super) fn one(
     .try_map(damaged::named(&MESSAGE, read))
 }
 
-fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("SELECT *, ");
-    sql.push_bind(session.to_owned());
+/// A page of what was read: one more than its limit tells that it is not the last, and is not looked at.
+fn cut(mut read: Vec<SqliteRow>, limit: u32) -> Result<MessagePage, sqlx::Error> {
+    let more = read.len() > limit as usize;
+    read.truncate(limit as usize);
+    let next = read.last().filter(|_| more).map(position).transpose()?;
+    let rows = read.into_iter().map(damaged::named(&MESSAGE, self::read)).collect::<Result<_, _>>()?;
+    Ok(MessagePage { rows, next })
+}
+
+/// One part for each chat, merged: each is read in the order of the index, and no further than the page needs.
+pub(super) fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("");
+    if query.chats.is_empty() {
+        part(&mut sql, session, None, query);
+    }
+    for (index, chat) in query.chats.iter().enumerate() {
+        sql.push(if index == 0 { "" } else { " UNION ALL " });
+        part(&mut sql, session, Some(chat), query);
+    }
+    sql.push(match query.order {
+        MessageOrder::NewestFirst => " ORDER BY timestamp_s DESC, seq DESC LIMIT ",
+        MessageOrder::OldestFirst => " ORDER BY timestamp_s, seq LIMIT ",
+    });
+    sql.push_bind(i64::from(query.limit) + 1).push(" OFFSET ").push_bind(query.offset);
+    sql
+}
+
+fn part(sql: &mut QueryBuilder<Sqlite>, session: &str, chat: Option<&String>, query: &MessageQuery) {
+    sql.push("SELECT *, ").push_bind(session.to_owned());
     sql.push(
         " AS session_name FROM messages
           WHERE hidden = 0 AND session = (SELECT sessions.id FROM sessions WHERE name = ",
     );
     sql.push_bind(session.to_owned()).push(")");
-    if !query.chats.is_empty() {
-        sql.push(" AND chat IN (");
-        let mut list = sql.separated(", ");
-        for chat in &query.chats {
-            list.push_bind(chat.clone());
-        }
-        sql.push(")");
+    if let Some(chat) = chat {
+        sql.push(" AND chat = ").push_bind(chat.clone());
+    }
+    if let Some(after) = query.after {
+        // The first condition is what the index is searched by.
+        let (not_before, before, behind) = match query.order {
+            MessageOrder::NewestFirst => ("<=", "<", "<"),
+            MessageOrder::OldestFirst => (">=", ">", ">"),
+        };
+        sql.push(format!(" AND timestamp_s {not_before} ")).push_bind(after.timestamp_s);
+        sql.push(format!(" AND (timestamp_s {before} ")).push_bind(after.timestamp_s);
+        sql.push(format!(" OR seq {behind} ")).push_bind(after.seq).push(")");
     }
     if let Some(from) = query.from_s {
         sql.push(" AND timestamp_s >= ").push_bind(from);
@@ -69,11 +109,10 @@ fn page(session: &str, query: &MessageQuery) -> QueryBuilder<Sqlite> {
     if let Some(ack) = query.ack {
         sql.push(" AND ack = ").push_bind(ack);
     }
-    sql.push(" ORDER BY timestamp_s DESC, seq DESC LIMIT ")
-        .push_bind(query.limit)
-        .push(" OFFSET ")
-        .push_bind(query.offset);
-    sql
+}
+
+fn position(row: &SqliteRow) -> Result<MessagePosition, sqlx::Error> {
+    Ok(MessagePosition { timestamp_s: row.try_get("timestamp_s")?, seq: row.try_get("seq")? })
 }
 
 /// How a damaged message is named.

@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use super::writer::Writer;
-use super::{account_rows, commit, generation_rows, send_rows, session_rows};
+use super::{account_rows, commit, forget, generation_rows, send_rows, session_rows};
 use crate::ownership::{Done, OwnedWrites};
 use crate::{
-    AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, Ownership, SendBegun, SendRow,
-    SessionRow, StorageError,
+    AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, OldMessages, Ownership, SendBegun,
+    SendRow, SessionRow, StorageError,
 };
 
 /// The sessions that are owned now.
@@ -163,6 +163,17 @@ impl OwnedWrites for Owned {
                 done,
             )
             .await
+    }
+
+    async fn forget_messages(
+        &self,
+        old: OldMessages,
+        limit: u32,
+    ) -> Result<(u64, Option<OldMessages>), StorageError> {
+        self.write("forgetting old messages", move |_, connection| {
+            Box::pin(forget::step(connection, old, limit))
+        })
+        .await
     }
 
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {

@@ -1,3 +1,5 @@
+mod plans;
+mod room;
 mod rows_written;
 mod soon;
 

@@ -236,7 +236,7 @@ async fn a_proxy_that_cannot_be_used_is_refused_not_ignored() {
 }
 
 /// A session row as an older version may have left it.
-fn old_row(name: &str, config: &Value) -> SessionRow {
+pub(super) fn old_row(name: &str, config: &Value) -> SessionRow {
     SessionRow {
         name: name.to_owned(),
         config_json: config.to_string(),
@@ -389,7 +389,7 @@ async fn webhooks_are_confined_when_asked_for() {
 }
 
 /// A text that somebody wrote, with this protobuf.
-fn received(id: &str, timestamp_s: i64, proto: &[u8]) -> Change {
+pub(super) fn received(id: &str, timestamp_s: i64, proto: &[u8]) -> Change {
     let row = MessageRow {
         session: "default".to_owned(),
         chat: TO.to_owned(),

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use wakeeper_delivery::webhook::WebhookSettings;
-use wakeeper_engine::{EngineConfig, Lock};
+use wakeeper_engine::{EngineConfig, KeepLimits, Lock};
 use wakeeper_model::Clock;
 use wakeeper_storage::open_sqlite;
 
@@ -28,7 +28,7 @@ pub(super) struct Lab {
 
 pub(super) struct Answer {
     pub status: StatusCode,
-    headers: axum::http::HeaderMap,
+    pub headers: axum::http::HeaderMap,
     bytes: bytes::Bytes,
 }
 
@@ -55,6 +55,16 @@ impl Lab {
 
     /// A gateway on a folder that may have been used before.
     pub async fn on(folder: tempfile::TempDir, keys: KeyPolicy, webhooks: WebhookSettings) -> Self {
+        Self::keeping(KeepLimits::default(), folder, keys, webhooks).await
+    }
+
+    /// The same, with limits for what is kept.
+    pub async fn keeping(
+        keep: KeepLimits,
+        folder: tempfile::TempDir,
+        keys: KeyPolicy,
+        webhooks: WebhookSettings,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let lock = Lock::on_folder(folder.path()).unwrap();
         let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
@@ -63,6 +73,7 @@ impl Lab {
             auth_info_dir: folder.path().to_owned(),
             // Nobody listens on port 1.
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
+            keep,
             ..EngineConfig::default()
         };
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();

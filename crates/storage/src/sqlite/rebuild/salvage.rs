@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query, query_as, query_scalar};
 
 use super::{Stop, beside, mark, order, swap, unreadable};
@@ -59,6 +61,7 @@ pub(super) async fn into_draft(path: &Path, rebuilt: Rebuilt, stop: Stop<'_>) ->
     // one file at every moment.
     let options = SqliteConnectOptions::new()
         .filename(&draft)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Memory)
         .synchronous(SqliteSynchronous::Off)
         .foreign_keys(false)
