@@ -113,7 +113,7 @@ impl Told {
     }
 }
 
-/// What does not fit together now. Reads only.
+/// What does not fit together now. Reads only; the database is open for the client already.
 ///
 /// # Errors
 /// When something cannot be read.
@@ -122,7 +122,7 @@ pub async fn doubts(
     storage: &dyn Storage,
     told: &Told,
 ) -> Result<Vec<Doubt>, GenerationError> {
-    let marked = native::marked(&places.database()).await?;
+    let marked = native::marked_while_open(&places.database()).await?;
     let Some(identity) = marked.identity else { return Ok(Vec::new()) };
     let login = login_mark(&identity);
     let seen = judge::Seen {
