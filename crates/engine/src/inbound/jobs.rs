@@ -46,13 +46,10 @@ struct Waiting {
 impl Waiting {
     fn add(&mut self, receipt: Receipted) {
         let Receipted { id, ack, timestamp_s } = receipt;
-        let steps = match self.receipts.get_mut(&id) {
-            Some(steps) => steps,
-            None => {
-                self.order.push_back(id.clone());
-                self.receipts.entry(id).or_default()
-            }
-        };
+        let steps = self.receipts.entry(id.clone()).or_default();
+        if steps.is_empty() {
+            self.order.push_back(id);
+        }
         if steps.iter().all(|(known, _)| known.number() < ack.number()) {
             steps.push((ack, timestamp_s));
         }

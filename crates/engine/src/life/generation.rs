@@ -122,7 +122,15 @@ pub async fn doubts(
     storage: &dyn Storage,
     told: &Told,
 ) -> Result<Vec<Doubt>, GenerationError> {
-    let marked = native::marked(&places.database()).await?;
+    doubts_of(native::marked(&places.database()).await?, places, storage, told).await
+}
+
+async fn doubts_of(
+    marked: native::Marked,
+    places: &Places,
+    storage: &dyn Storage,
+    told: &Told,
+) -> Result<Vec<Doubt>, GenerationError> {
     let Some(identity) = marked.identity else { return Ok(Vec::new()) };
     let login = login_mark(&identity);
     let seen = judge::Seen {
@@ -154,7 +162,9 @@ pub(crate) async fn begin(
     now_ms: i64,
     told: Told,
 ) -> Result<Begun, GenerationError> {
-    let doubts = doubts(places, storage, &told).await?;
+    // The client's store is open already.
+    let marked = native::marked_while_open(&places.database()).await?;
+    let doubts = doubts_of(marked, places, storage, &told).await?;
     let renewal = Renewal { greatest_pre_key: told.server_ahead.unwrap_or(0) };
     mark(places, storage, rows, now_ms, doubts, renewal).await
 }

@@ -82,13 +82,17 @@ impl Outbound {
             if self.state.account_changes() != send.account {
                 return Err(SendError::OtherAccount);
             }
-            self.state.server_witness().before_send(&self.state, &client).await;
+            tokio::select! {
+                biased;
+                () = self.state.until_other_client(number) => continue,
+                () = self.state.server_witness().before_send(&self.state, &client) => {}
+            }
             let way = Way { client: &client, number };
             let answer = self.attempt(send, &to, way, turn, &mut failures).await?;
             turn = Turn::Repeat;
             match answer {
                 Some(Acknowledged { refused: None, timestamp_s }) => {
-                    send.place.stored_before().await;
+                    send.place.stored_before(number).await;
                     return self.acknowledged(&client, send.prepared, send.id, timestamp_s).await;
                 }
                 Some(Acknowledged { refused: Some(code), .. }) => {
@@ -123,8 +127,13 @@ impl Outbound {
         let acknowledged = self.inflight.attempt(send.id);
         let handing = self.state.handed_over().begin(send.id, send.prepared.proto());
         let options = SendOptions::default().with_message_id(send.id);
-        let handed =
-            client.send_message_with_options(to.clone(), send.prepared.message.clone(), options).await;
+        let message = send.prepared.message.clone();
+        // A client whose connection is over may wait long for answers that do not come, and the chat with it.
+        let handed = tokio::select! {
+            biased;
+            () = self.state.until_other_client(number) => return Ok(None),
+            handed = client.send_message_with_options(to.clone(), message, options) => handed,
+        };
         drop(handing);
         if let Err(error) = handed {
             self.after_error(client, &error, send.id, failures).await?;

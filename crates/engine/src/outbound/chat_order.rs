@@ -8,12 +8,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// Sends of one chat that wait for WhatsApp's acknowledgement at the same time. What comes after them is not accepted yet, and
 /// waits for room. Repeats of sends that were accepted already need none.
 pub(crate) const WINDOW: usize = 64;
+/// How long the answer to a send is waited for when one that came after it was answered already.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Chats that are remembered before those without sends are forgotten.
 const CHATS: usize = 1024;
 
@@ -179,15 +182,26 @@ impl Place {
         queue.wake_next_out();
     }
 
-    /// WhatsApp has answered. Waits until those before this one that were answered, too, are stored.
-    pub(super) async fn stored_before(&self) {
+    /// WhatsApp has answered. Waits until those before this one that the same client handed over are stored, too: WhatsApp
+    /// answers in their order, but the client may tell of it in another one. What is not answered after [`PATIENCE`] is not waited
+    /// for.
+    pub(super) async fn stored_before(&self, client: u64) {
+        let is_answered = |send: &Queued| send.answered.load(Ordering::Acquire);
+        let all = self.none_before(|send| is_answered(send) || send.handed_to == Some(client));
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            self.none_before(is_answered).await;
+        }
+    }
+
+    /// Waits until none of those before this one is such.
+    async fn none_before(&self, is_such: impl Fn(&Queued) -> bool) {
         loop {
             {
                 let mut queue = self.order.queue();
                 if let Some(send) = queue.send(self.number) {
                     send.finishes = true;
                 }
-                if !queue.before(self.number).any(|send| send.answered.load(Ordering::Acquire)) {
+                if !queue.before(self.number).any(&is_such) {
                     return;
                 }
             }
