@@ -155,6 +155,10 @@ impl SendRows for Counting {
         self.behind.send_by_key(session, idempotency_key).await
     }
 
+    async fn send_by_id(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
+        self.behind.send_by_id(session, message_id).await
+    }
+
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
         self.behind.unfinished_sends(session).await
     }
