@@ -1,3 +1,4 @@
+mod patient;
 mod rows_written;
 mod soon;
 
