@@ -1,5 +1,7 @@
 //! A gateway that is killed again and again loses nothing and repeats nothing.
 
+mod told;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -109,6 +109,11 @@ impl Simulator {
         self.post("/sim/faults", fault).await;
     }
 
+    /// Takes all faults back, and lets go what they held.
+    pub async fn clear_faults(&self) {
+        read(self.client.delete(format!("{}/sim/faults", self.base))).await.expect("no faults");
+    }
+
     /// Accounts, devices, queues and counters.
     pub async fn state(&self) -> Value {
         read(self.client.get(format!("{}/sim/state", self.base))).await.expect("the simulator's state")

@@ -8,7 +8,6 @@
 
 mod envelope;
 mod id;
-mod live;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +20,6 @@ use wakeeper_waha::{Environment, EventName};
 
 use self::envelope::Rest;
 pub use self::envelope::body;
-use self::live::Telling;
 use crate::webhook::{Audience, Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.
@@ -43,12 +41,12 @@ struct Shared {
 
 impl Shared {
     /// Wakes the dispatcher and the live streams.
-    fn committed(&self, outcome: &CommitOutcome, telling: Telling) {
+    fn committed(&self, outcome: &CommitOutcome) {
         self.dispatcher.owed(&outcome.lanes);
         if self.live.receiver_count() > 0 {
-            for event in telling.after(outcome) {
+            for event in &outcome.events {
                 // No reader is no error.
-                let _ = self.live.send(Arc::new(event));
+                let _ = self.live.send(Arc::new(event.clone()));
             }
         }
     }
@@ -155,10 +153,8 @@ impl EventSink {
         rows: &OwnedRows,
         batch: impl Into<CommitBatch> + Send,
     ) -> Result<CommitOutcome, StorageError> {
-        let mut batch = batch.into();
-        let telling = Telling::of(&mut batch);
-        let outcome = rows.commit(batch).await?;
-        self.shared.committed(&outcome, telling);
+        let outcome = rows.commit(only_owed(batch.into())).await?;
+        self.shared.committed(&outcome);
         Ok(outcome)
     }
 
@@ -174,12 +170,10 @@ impl EventSink {
         done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
     ) -> Result<(), StorageError> {
         let shared = Arc::clone(&self.shared);
-        let mut batch = batch.into();
-        let telling = Telling::of(&mut batch);
         let committed = move |outcome: Result<CommitOutcome, StorageError>| {
-            done(outcome.map(|outcome| shared.committed(&outcome, telling)));
+            done(outcome.map(|outcome| shared.committed(&outcome)));
         };
-        rows.commit_soon(batch, committed).await
+        rows.commit_soon(only_owed(batch.into()), committed).await
     }
 
     /// Committed events as they happen. Commits that race may show in either order: `seq` is the
@@ -188,4 +182,9 @@ impl EventSink {
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<EventRow>> {
         self.shared.live.subscribe()
     }
+}
+
+/// What nobody is owed is not stored; live readers hear of it all the same.
+fn only_owed(batch: CommitBatch) -> CommitBatch {
+    CommitBatch { only_owed: true, ..batch }
 }

@@ -13,6 +13,7 @@ use wakeeper_storage::{
 };
 use wakeeper_waha::{EventName, Payload, SessionStatusBody};
 
+use crate::life::backoff::Cause;
 use crate::life::state::SessionState;
 
 /// Wait before a write that the disk refused is tried again.
@@ -168,19 +169,49 @@ impl Journal {
     /// already, is told again when it is lost, or cannot be asked for again. Reads of messages and sends show it. While the
     /// disk takes no writes it answers only when it is stored.
     ///
+    /// When they can never be stored, that is counted, and the ends of sends among them are stored by themselves: WhatsApp
+    /// has those messages, and they must not go out again.
+    ///
     /// # Errors
     /// When nothing is stored any more.
-    pub(crate) async fn commit_soon(&self, changes: Vec<Change>) -> Result<(), StorageError> {
+    pub(crate) async fn commit_soon(
+        &self,
+        state: &Arc<SessionState>,
+        changes: Vec<Change>,
+    ) -> Result<(), StorageError> {
         let (stored, hears) = oneshot::channel();
-        let session = self.session.clone();
+        let ends: Vec<Change> =
+            changes.iter().filter(|change| matches!(change, Change::Send { .. })).cloned().collect();
+        let (rows, sink, state) = (self.rows()?, self.sink.clone(), Arc::clone(state));
+        let (own, whole) = (rows.clone(), ends.len() == changes.len());
         let done = move |outcome: Result<(), StorageError>| {
-            if let Err(error) = &outcome {
-                tracing::error!(session, %error, "what has happened was not stored");
+            let Err(error) = outcome else { return tell(stored, Ok(())) };
+            tracing::error!(session = %state.name(), %error, "what has happened was not stored");
+            if matches!(error, StorageError::Closed | StorageError::NotOwner { .. }) {
+                return tell(stored, Err(error));
             }
-            // Nobody waits for it, as a rule.
-            let _ = stored.send(outcome);
+            // The connection goes on: nothing of it comes again.
+            state.count_lost(Cause::NotStored.name());
+            metrics::counter!("wakeeper_connection_ends_total", "cause" => Cause::NotStored.name())
+                .increment(1);
+            if ends.is_empty() || whole {
+                return tell(stored, Err(error));
+            }
+            // The writer calls this, and must not wait for itself.
+            tokio::spawn(async move {
+                let (told, hears) = oneshot::channel();
+                let stored_alone = move |outcome| tell(told, outcome);
+                let outcome = match sink.commit_soon(&own, ends, stored_alone).await {
+                    Ok(()) => hears.await.unwrap_or(Err(StorageError::Closed)),
+                    refused => refused,
+                };
+                if let Err(error) = &outcome {
+                    tracing::error!(session = %state.name(), %error, "the end of a send was not stored; it goes out again");
+                }
+                tell(stored, outcome);
+            });
         };
-        self.sink.commit_soon(&self.rows()?, changes, done).await?;
+        self.sink.commit_soon(&rows, changes, done).await?;
         if self.storage.disk().borrow().is_none() {
             return Ok(());
         }
@@ -270,4 +301,9 @@ impl Journal {
             }
         }
     }
+}
+
+/// As a rule nobody waits for it.
+fn tell(whom: oneshot::Sender<Result<(), StorageError>>, outcome: Result<(), StorageError>) {
+    let _ = whom.send(outcome);
 }

@@ -69,6 +69,12 @@ pub enum StorageError {
         /// Which.
         session: String,
     },
+    /// An operation panicked. Nothing of it is stored.
+    #[error("{operation} was broken off by a program error")]
+    Panicked {
+        /// What was being done, in words.
+        operation: &'static str,
+    },
     /// The storage was closed.
     #[error("the storage is closed")]
     Closed,
@@ -102,7 +108,8 @@ impl StorageError {
             Self::OpenFile { .. }
             | Self::Database { .. }
             | Self::Migrate { .. }
-            | Self::NewerDatabase { .. } => RowsFailure::Fault,
+            | Self::NewerDatabase { .. }
+            | Self::Panicked { .. } => RowsFailure::Fault,
         }
     }
 

@@ -33,6 +33,9 @@ pub enum SqliteError {
         #[source]
         source: Arc<rusqlite::Error>,
     },
+    /// An earlier group of writes was broken off, and nothing of it is stored.
+    #[error("a program error broke off a group of writes to the session database")]
+    Panicked,
     /// Whoever works on the queue ended: the process shuts down, or it panicked.
     #[error("the session database was closed while a call to it waited")]
     Ended,

@@ -91,6 +91,10 @@ impl Call for Along {
         false
     }
 
+    fn is_vital(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, connection: &Connection) -> Result<(), Arc<Error>> {
         const PUT: &str = "REPLACE INTO pending_inbound_messages (chat, sender, id, message, device_id) \
              VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 use super::error::SqliteError;
 use super::faults::Faults;
 use super::parked::Parked;
-pub(super) use request::{Answer, Call};
 use request::Pending;
+pub(super) use request::{Answer, Call};
 
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;
@@ -153,9 +153,16 @@ impl Serving {
     fn run(mut self) {
         while let Some(shared) = &self.0 {
             let calls = lock(&shared.waiting).take(&shared.parked);
-            // Of a panic only its own batch hears, whose callers find their answers gone.
+            let writes = calls.iter().any(|call| call.kind() != Kind::Read);
             let work = || batch::run(&mut lock(&shared.store), &*shared.faults, calls);
-            let answers = catch_unwind(AssertUnwindSafe(work)).unwrap_or_default();
+            // Of a panic its own batch hears, whose callers find their answers gone. What nobody waits for went with it, so no
+            // write comes after one that wrote.
+            let answers = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                if writes {
+                    lock(&shared.store).failed.get_or_insert(SqliteError::Panicked);
+                }
+                Vec::new()
+            });
             let mut waiting = lock(&shared.waiting);
             let done = waiting.calls.is_empty();
             if done {

@@ -89,7 +89,7 @@ async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken
     }
     let stored = tokio::select! {
         biased;
-        stored = inbox.journal.commit_soon(changes) => stored,
+        stored = inbox.journal.commit_soon(&inbox.state, changes) => stored,
         // They have their place, and are stored if there is room before the end.
         () = gone.cancelled() => return,
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wakeeper_storage::{MessageRef, SendRow, SendState};
+use wakeeper_storage::{MessageRef, MessageRow, SendRow, SendState};
 use whatsapp_rust::wacore_binary::JidExt;
 use whatsapp_rust::wacore_binary::builder::NodeBuilder;
 use whatsapp_rust::{Client, Jid, async_trait};
@@ -55,10 +55,20 @@ impl Ledger for Again {
 
     async fn sent(&self, chat: &str, id: &str) -> Result<Option<Vec<u8>>, String> {
         let session = self.state.name().as_str();
-        let send = self.journal.storage().send_by_id(session, id).await.map_err(|error| error.to_string())?;
-        let Some(send) = send.filter(|send| self.is_kept(send)) else { return Ok(None) };
+        let storage = self.journal.storage();
+        let send = storage.send_by_id(session, id).await.map_err(|error| error.to_string())?;
+        let now_ms = self.state.clock().now_ms();
+        let Some(send) = send.filter(|send| is_kept(send, now_ms)) else { return Ok(None) };
         // Whoever asks names the chat by one of its two names, and gets what was sent to that chat alone.
-        Ok(self.names(chat).await?.contains(&send.chat).then_some(send.proto))
+        let names = self.names(chat).await?;
+        if names.contains(&send.chat) {
+            return Ok(Some(send.proto));
+        }
+        // Names are learnt and change. The message's row has those under which it went out.
+        let target =
+            MessageRef { session: session.to_owned(), id: id.to_owned(), from_me: Some(true), chat: None };
+        let row = storage.message(&target).await.map_err(|error| error.to_string())?;
+        Ok(row.is_some_and(|row| went_to(&row, chat, &names)).then_some(send.proto))
     }
 
     async fn ask_again(&self, chat: &str, sender: &str, id: &str, count: u8) {
@@ -72,13 +82,6 @@ impl Ledger for Again {
 }
 
 impl Again {
-    /// As long as the client keeps what it stores by itself; what WhatsApp refused, nobody has to ask for.
-    fn is_kept(&self, send: &SendRow) -> bool {
-        let age_ms = self.state.clock().now_ms().saturating_sub(send.created_ms);
-        send.state != SendState::Failed
-            && u128::try_from(age_ms).is_ok_and(|age_ms| age_ms < KEEP_SENT.as_millis())
-    }
-
     /// Both names of a chat, as rows have them.
     async fn names(&self, chat: &str) -> Result<Vec<String>, String> {
         let jid: Jid = chat.parse().map_err(|_| format!("{chat} is no address"))?;
@@ -127,5 +130,99 @@ impl Again {
         }
         let receipt = receipt.children([retry, registration]).build();
         client.send_node(receipt).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a send is still given to who asks for it: as long as the client keeps what it stores by itself, from when it was
+/// handed over. One that is not yet known to be is under way, or was a moment ago. A clock that was set back makes nothing
+/// old. What WhatsApp refused, nobody has to ask for.
+fn is_kept(send: &SendRow, now_ms: i64) -> bool {
+    let keeps_ms = i64::try_from(KEEP_SENT.as_millis()).unwrap_or(i64::MAX);
+    match send.state {
+        SendState::Accepted => true,
+        SendState::Acked => now_ms.saturating_sub(send.updated_ms) < keeps_ms,
+        SendState::Failed => false,
+    }
+}
+
+/// Whether a message went to the chat that is asked for: as it is called now, or as it was called then.
+fn went_to(row: &MessageRow, asked: &str, names: &[String]) -> bool {
+    let asked = asked.parse::<Jid>().map_or_else(|_| asked.to_owned(), |jid| jid.to_non_ad().to_string());
+    let wire = [Some(&row.wire.chat), row.wire.chat_alt.as_ref()];
+    names.contains(&row.chat) || wire.into_iter().flatten().any(|name| *name == asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use wakeeper_storage::{Described, WireKey};
+
+    use super::*;
+
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+    fn send(state: SendState, created_ms: i64, updated_ms: i64) -> SendRow {
+        SendRow {
+            session: "default".to_owned(),
+            idempotency_key: None,
+            request_hash: String::new(),
+            message_id: "A".to_owned(),
+            state,
+            chat: "c".to_owned(),
+            proto: vec![1],
+            error: None,
+            created_ms,
+            updated_ms,
+        }
+    }
+
+    #[test]
+    fn a_send_is_kept_for_a_day_after_it_was_handed_over() {
+        let now_ms = 10 * DAY_MS;
+        assert!(
+            is_kept(&send(SendState::Acked, now_ms - 2 * DAY_MS, now_ms - 5), now_ms),
+            "resumed after two days"
+        );
+        assert!(
+            is_kept(&send(SendState::Accepted, 0, 0), now_ms),
+            "handed over, and its end is not stored yet"
+        );
+        assert!(is_kept(&send(SendState::Acked, 0, now_ms + DAY_MS), now_ms), "the clock was set back");
+        assert!(!is_kept(&send(SendState::Acked, 0, now_ms - DAY_MS), now_ms));
+        assert!(!is_kept(&send(SendState::Failed, now_ms, now_ms), now_ms));
+    }
+
+    #[test]
+    fn a_chat_is_known_by_the_names_that_it_had_when_the_message_went_out() {
+        let wire = WireKey {
+            chat: "491702000001@s.whatsapp.net".to_owned(),
+            chat_alt: Some("77@lid".to_owned()),
+            ..WireKey::default()
+        };
+        let row = MessageRow {
+            session: "default".to_owned(),
+            chat: "491702000001@c.us".to_owned(),
+            id: "A".to_owned(),
+            from_me: true,
+            participant: String::new(),
+            sender: "me".to_owned(),
+            account: None,
+            timestamp_s: 1,
+            kind: "text".to_owned(),
+            ack: 1,
+            from_api: true,
+            push_name: None,
+            wire,
+            target: None,
+            proto: vec![1],
+            described: Described::default(),
+            reply_to: None,
+            edited: false,
+            revoked: false,
+            hidden: false,
+        };
+        assert!(went_to(&row, "77@lid", &[]));
+        assert!(went_to(&row, "491702000001@s.whatsapp.net", &[]));
+        assert!(went_to(&row, "88@lid", &["491702000001@c.us".to_owned()]));
+        assert!(!went_to(&row, "88@lid", &["88@lid".to_owned()]));
     }
 }

@@ -95,7 +95,7 @@ impl Outbound {
         // WhatsApp has it. Whatever the disk does, the caller is not told that it failed: they would send it twice. The
         // row still says that it was accepted, so a process that dies here goes on with it under the same id. That is why the
         // caller need not wait for the disk either: what is told is that WhatsApp has it.
-        self.journal.commit_soon(changes).await?;
+        self.journal.commit_soon(&self.state, changes).await?;
         self.state.note(|evidence, now| evidence.acknowledged = Some(now));
         Ok(payload)
     }

@@ -122,6 +122,82 @@ async fn a_send_cut_off_after_it_left_is_repeated_under_its_id_and_shown_once() 
     world.stop().await;
 }
 
+const TWO_DAYS_MS: i64 = 2 * 24 * 60 * 60 * 1_000;
+
+/// A device asked for a message again, and the process ended before it answered.
+fn asked_again(world: &World, id: &str, asked_ms: i64) {
+    let ann = format!("{ANN}@s.whatsapp.net");
+    let request =
+        serde_json::json!([{"id": id, "chat": ann, "requester": ann, "count": 1, "asked_ms": asked_ms}]);
+    let file = world.folder.path().join("sessions/default/asked-again.json");
+    std::fs::write(file, request.to_string()).unwrap();
+}
+
+/// The time from which a device may ask counts from when the message went out, not from when it was accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_that_waited_for_days_is_given_to_a_device_that_asks_again() {
+    let mut world = World::linked(Addressing::PhoneNumber).await;
+    world.engine.sessions.send(&session(), text(ANN, "late"), Some(key("model"))).await.unwrap();
+    let model = row_of(&world, "model").await;
+    let now_ms = model.updated_ms;
+    let row = SendRow {
+        message_id: "3EB0LATE00000001".to_owned(),
+        idempotency_key: Some("k".to_owned()),
+        state: SendState::Accepted,
+        created_ms: model.created_ms - TWO_DAYS_MS,
+        updated_ms: model.created_ms - TWO_DAYS_MS,
+        ..model
+    };
+    world.stop().await;
+    let rows = storage(world.folder.path()).await;
+    rows.acquire("default").await.unwrap().rows().begin_send(row).await.unwrap();
+    rows.close().await;
+    world.start().await;
+    received(&world.ann, |entry| entry.id == "3EB0LATE00000001").await;
+    world.engine.sessions.send(&session(), text(ANN, "late"), Some(key("k"))).await.unwrap();
+    assert_eq!(row_of(&world, "k").await.state, SendState::Acked, "it does not go out again by itself");
+    world.stop().await;
+    asked_again(&world, "3EB0LATE00000001", now_ms);
+    world.start().await;
+    received(&world.ann, |entry| entry.id == "3EB0LATE00000001" && entry.copies == 2).await;
+    assert_eq!(world.simulator.oracle().reuses().len(), 0);
+    world.stop().await;
+}
+
+/// WhatsApp has the message and its caller heard so. That its row cannot be stored takes nothing back, and it is not sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_whose_message_cannot_be_stored_is_done_all_the_same() {
+    use sqlx::{ConnectOptions, Connection};
+
+    let mut world = World::linked(Addressing::PhoneNumber).await;
+    let file = world.folder.path().join("wakeeper.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).busy_timeout(PATIENCE);
+    let mut rows = options.connect().await.unwrap();
+    sqlx::query("CREATE TRIGGER damage BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .execute(&mut rows)
+        .await
+        .unwrap();
+    world.engine.sessions.send(&session(), text(ANN, "told"), Some(key("k"))).await.unwrap();
+    let stored = async {
+        while row_of(&world, "k").await.state != SendState::Acked {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stored).await.expect("the end of the send is stored");
+    let health = world.engine.sessions.health().await;
+    assert_eq!(health.sessions[0].connection_ends.get("not_stored"), Some(&1), "it is told");
+    sqlx::query("DROP TRIGGER damage").execute(&mut rows).await.unwrap();
+    rows.close().await.unwrap();
+    let again = world.engine.sessions.send(&session(), text(ANN, "told"), Some(key("k"))).await.unwrap();
+    assert!(again.replayed);
+    world.restart().await;
+    world.engine.send(text(ANN, "the next one")).await;
+    received_text(&world.ann, "the next one").await;
+    let shown = world.ann.messages(0, |entry| entry.content.text.as_deref() == Some("told"));
+    assert_eq!((shown.len(), shown[0].copies), (1, 1), "it does not go out again");
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_engine_on_the_same_folder_is_refused_by_name() {
     let mut world = World::new(Addressing::PhoneNumber).await;

@@ -39,6 +39,15 @@ pub struct NewEvent {
     pub also: Option<SecondName>,
 }
 
+impl NewEvent {
+    /// Whether a receiver asked for it, under any of its names.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        let also = self.also.as_ref().is_some_and(|also| !also.subscriptions.is_empty());
+        also || !self.subscriptions.is_empty()
+    }
+}
+
 /// A committed event under one of its names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventRow {

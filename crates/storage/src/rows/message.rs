@@ -147,7 +147,7 @@ pub enum MessageUpdate {
     },
 }
 
-/// Makes events of a message's row, in the transaction that changes it. It must not wait for anything.
+/// Makes events of a message's row, in the transaction that changed it. It must not wait for anything.
 pub type Tell = Arc<dyn Fn(&MessageRow) -> Vec<NewEvent> + Send + Sync>;
 
 /// One thing that happened, with the events that tell of it.
@@ -178,7 +178,7 @@ pub enum Change {
         target: MessageRef,
         /// The new level (see [`MessageRow::ack`]).
         ack: i32,
-        /// Makes the events of the message's row, before the ack is raised.
+        /// Makes the events of the message's row, as it is with the new ack.
         tell: Tell,
     },
     /// A send moved on. Skipped when the send is unknown.
@@ -208,17 +208,19 @@ pub enum Change {
 pub struct CommitBatch {
     /// Applied in order.
     pub changes: Vec<Change>,
+    /// Events that no receiver asked for are not stored: only the outcome has them.
+    pub only_owed: bool,
 }
 
 impl From<Vec<Change>> for CommitBatch {
     fn from(changes: Vec<Change>) -> Self {
-        Self { changes }
+        Self { changes, only_owed: false }
     }
 }
 
 impl From<Change> for CommitBatch {
     fn from(change: Change) -> Self {
-        Self { changes: vec![change] }
+        Self { changes: vec![change], only_owed: false }
     }
 }
 
@@ -227,7 +229,7 @@ impl From<Change> for CommitBatch {
 pub struct CommitOutcome {
     /// For every change of the batch: was it applied (`true`) or skipped as a duplicate?
     pub applied: Vec<bool>,
-    /// The events that were created, in order.
+    /// The events of the changes that were applied, in order: under each name, also those that were not stored.
     pub events: Vec<EventRow>,
     /// Lanes that got outbox rows, each once.
     pub lanes: Vec<LaneKey>,

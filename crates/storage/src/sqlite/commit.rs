@@ -3,6 +3,7 @@
 use sqlx::{SqliteConnection, query};
 
 use super::{message_rows, send_rows, session_ids, session_rows};
+use crate::error::is_corruption;
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
     SecondName, Tell,
@@ -14,19 +15,68 @@ pub(super) async fn apply(
     batch: CommitBatch,
 ) -> Result<CommitOutcome, sqlx::Error> {
     let session = Session { id: session_ids::of(connection, session).await?, name: session };
+    // What a damaged page broke off in the middle is taken back, and done once more without what lies on it.
+    let may_pass_over = batch.changes.iter().any(|change| matches!(change, Change::Receipt { .. }));
+    if !may_pass_over {
+        return apply_all(connection, session, batch, Care::AtOnce).await;
+    }
+    savepoint(connection, "SAVEPOINT batch").await?;
+    let outcome = match apply_all(connection, session, batch.clone(), Care::AtOnce).await {
+        Err(error) if is_corruption(&error) => {
+            savepoint(connection, "ROLLBACK TO batch").await?;
+            apply_all(connection, session, batch, Care::EachReceiptApart).await
+        }
+        outcome => outcome,
+    }?;
+    savepoint(connection, "RELEASE batch").await?;
+    Ok(outcome)
+}
+
+/// How receipts are stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// A damaged page fails the whole batch.
+    AtOnce,
+    /// Each can be taken back: one whose message lies on a damaged page is passed over.
+    EachReceiptApart,
+}
+
+async fn savepoint(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    query(sql).execute(connection).await.map(drop)
+}
+
+async fn apply_all(
+    connection: &mut SqliteConnection,
+    session: Session<'_>,
+    batch: CommitBatch,
+    care: Care,
+) -> Result<CommitOutcome, sqlx::Error> {
     let mut outcome = CommitOutcome::default();
     let mut created = Vec::new();
     for change in batch.changes {
-        let (applied, events) = apply_change(connection, session, change).await?;
+        let (applied, events) = match change {
+            Change::Receipt { target, ack, tell } if care == Care::EachReceiptApart => {
+                receipt_apart(connection, session, &target, ack, &tell).await?
+            }
+            change => apply_change(connection, session, change).await?,
+        };
         outcome.applied.push(applied);
         created.extend(events);
     }
-    if created.is_empty() {
-        return Ok(outcome);
-    }
-    let first = session_ids::next_event(connection, session.id).await?;
-    for (number, event) in (first..).zip(created) {
-        insert_event(connection, (session.id, number), event, &mut outcome).await?;
+    let is_stored = |event: &NewEvent| !batch.only_owed || event.is_owed();
+    let mut number = None;
+    for event in created {
+        if !is_stored(&event) {
+            outcome.events.extend(rows(event, 0));
+            continue;
+        }
+        let seq = match number {
+            Some(before) => before + 1,
+            None => session_ids::next_event(connection, session.id).await?,
+        };
+        insert_event(connection, (session.id, seq), &event, &mut outcome).await?;
+        outcome.events.extend(rows(event, seq));
+        number = Some(seq);
     }
     Ok(outcome)
 }
@@ -176,7 +226,7 @@ async fn raise_ack(
     Ok(raised.rows_affected() > 0)
 }
 
-/// Raises an ack; its events are made of the row as it was before.
+/// Raises an ack; its events are made of the message's row. Nothing is read of one that got so far already.
 async fn receipt(
     connection: &mut SqliteConnection,
     session: Session<'_>,
@@ -184,28 +234,48 @@ async fn receipt(
     ack: i32,
     tell: &Tell,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
-    let row = match message_rows::one(target).fetch_optional(&mut *connection).await {
-        Err(error @ sqlx::Error::Decode(_)) => {
-            tracing::error!(%error, "a receipt for a damaged message was not stored");
-            return Ok((false, Vec::new()));
-        }
-        found => found?,
-    };
-    let Some(row) = row else { return Ok((false, Vec::new())) };
     if !raise_ack(connection, session.id, target, ack).await? {
         return Ok((false, Vec::new()));
     }
-    let events = tell(&row);
+    let row = match message_rows::one(target).fetch_optional(connection).await {
+        Err(error @ sqlx::Error::Decode(_)) => {
+            tracing::error!(%error, "a receipt for a damaged message is told to nobody");
+            None
+        }
+        found => found?,
+    };
+    let events = row.map(|row| tell(&row)).unwrap_or_default();
     if events.iter().any(|event| event.session != session.name) {
         return Err(sqlx::Error::Protocol("an event names another session than its message".to_owned()));
     }
     Ok((true, events))
 }
 
+/// The same, passed over when its message lies on a damaged page.
+async fn receipt_apart(
+    connection: &mut SqliteConnection,
+    session: Session<'_>,
+    target: &MessageRef,
+    ack: i32,
+    tell: &Tell,
+) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
+    savepoint(connection, "SAVEPOINT receipt").await?;
+    let outcome = match receipt(connection, session, target, ack, tell).await {
+        Err(error) if is_corruption(&error) => {
+            tracing::error!(%error, "a receipt for a message on a damaged page was not stored");
+            savepoint(connection, "ROLLBACK TO receipt").await?;
+            (false, Vec::new())
+        }
+        outcome => outcome?,
+    };
+    savepoint(connection, "RELEASE receipt").await?;
+    Ok(outcome)
+}
+
 async fn insert_event(
     connection: &mut SqliteConnection,
     key: (i64, i64),
-    event: NewEvent,
+    event: &NewEvent,
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
     query(
@@ -223,16 +293,19 @@ async fn insert_event(
     .bind(event.also.as_ref().map(|also| also.name.as_str()))
     .execute(&mut *connection)
     .await?;
-    owe(connection, key, false, &event.subscriptions, &event, outcome).await?;
+    owe(connection, key, false, &event.subscriptions, event, outcome).await?;
     if let Some(also) = &event.also {
-        owe(connection, key, true, &also.subscriptions, &event, outcome).await?;
+        owe(connection, key, true, &also.subscriptions, event, outcome).await?;
     }
-    let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
-    let first = EventRow { seq: key.1, id, session, chat, name, rest, timestamp_ms };
-    let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
-    outcome.events.push(first);
-    outcome.events.extend(second);
     Ok(())
+}
+
+/// The event under each of its names.
+fn rows(event: NewEvent, seq: i64) -> impl Iterator<Item = EventRow> {
+    let NewEvent { id, session, chat, name, rest, timestamp_ms, also, .. } = event;
+    let first = EventRow { seq, id, session, chat, name, rest, timestamp_ms };
+    let second = also.map(|SecondName { id, name, .. }| EventRow { id, name, ..first.clone() });
+    std::iter::once(first).chain(second)
 }
 
 /// Owes an event, under one of its names, to its subscriptions.

@@ -87,9 +87,14 @@ impl Home {
         Instant::now() + wait
     }
 
-    /// From now on writes work.
-    fn works(&mut self) {
+    /// A group was written: the next failure is the first of its kind again. That the probe row was written does not say so;
+    /// what failed may fail once more.
+    pub(super) fn took_a_group(&mut self) {
         self.wait = FIRST;
+    }
+
+    /// From now on writes are tried.
+    fn works(&mut self) {
         self.alone = false;
         if let Some(trouble) = self.trouble.send_replace(None) {
             tracing::info!(path = %trouble.path.display(), "what comes in can be stored again");
@@ -170,5 +175,28 @@ impl Home {
             .await?;
         write_probe(connection).await?;
         sqlx::query("PRAGMA busy_timeout = 10000").execute(connection).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waits_grow_until_a_group_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wakeeper.db");
+        std::fs::File::create(&path).unwrap();
+        let options = SqliteConnectOptions::new().filename(&path);
+        let readers = SqlitePool::connect_lazy_with(options.clone());
+        let mut home = Home::new(OpenFile::at(&path).unwrap(), options, readers, false);
+        let wait = |home: &mut Home| {
+            home.failed(DiskTrouble::new(&path, DiskCause::Full));
+            home.works();
+            home.wait
+        };
+        assert_eq!([wait(&mut home), wait(&mut home)], [FIRST * 2, FIRST * 4], "the probe row says little");
+        home.took_a_group();
+        assert_eq!(wait(&mut home), FIRST * 2);
     }
 }

@@ -1,3 +1,4 @@
+mod patient;
 mod plans;
 mod room;
 mod rows_written;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wakeeper_model::SessionName;
-use wakeeper_storage::{Change, Storage, open_sqlite};
+use wakeeper_storage::{Change, MessageRef, MessageRow, NewEvent, Storage, WireKey, open_sqlite};
 use wakeeper_waha::EventName;
 
 use super::counting::Counting;
@@ -123,5 +123,81 @@ async fn an_event_that_no_receiver_asked_for_is_not_stored_and_live_readers_hear
         heard.push(live.recv().await.unwrap().id.clone());
     }
     assert_eq!(heard, told, "in their order");
+    rig.end().await;
+}
+
+/// An own message of chat `c`.
+fn own_message() -> MessageRow {
+    MessageRow {
+        session: "default".to_owned(),
+        chat: "c".to_owned(),
+        id: "M1".to_owned(),
+        from_me: true,
+        participant: String::new(),
+        sender: "me".to_owned(),
+        timestamp_s: 1,
+        kind: "text".to_owned(),
+        ack: 1,
+        account: None,
+        from_api: true,
+        push_name: None,
+        wire: WireKey::default(),
+        target: None,
+        proto: vec![1],
+        described: wakeeper_storage::Described::default(),
+        reply_to: None,
+        edited: false,
+        revoked: false,
+        hidden: false,
+    }
+}
+
+/// A receipt's events are made when it is stored.
+#[tokio::test]
+async fn live_readers_hear_of_receipts_and_what_comes_with_them_in_their_order() {
+    let receiver = Receiver::ok().await;
+    let mut webhook = hook(&receiver.url);
+    webhook["events"] = json!(["message"]);
+    let rig = Rig::new(json!([webhook])).await;
+    let sink = rig.webhooks.sink();
+    let name = SessionName::default_session();
+    let mut live = sink.subscribe();
+    let made = |event: EventName, also| sink.event_also(&name, "c", event, also, &json!({})).unwrap();
+    let receipt = |ack: i32, event: &NewEvent| {
+        let (event, target) = (
+            event.clone(),
+            MessageRef {
+                session: "default".to_owned(),
+                id: "M1".to_owned(),
+                from_me: Some(true),
+                chat: None,
+            },
+        );
+        Change::Receipt { target, ack, tell: Arc::new(move |_| vec![event.clone()]) }
+    };
+    let (device, read) = (made(EventName::MessageAck, None), made(EventName::MessageAck, None));
+    let (first, second) =
+        (made(EventName::Message, Some(EventName::MessageAny)), made(EventName::Message, None));
+    let any = first.also.as_ref().unwrap().id.clone();
+    let told = [&first.id, &any, &device.id, &second.id, &read.id].map(String::clone);
+    let row = Box::new(own_message());
+    let changes = vec![
+        Change::Message { row, updates: vec![], events: vec![first] },
+        receipt(2, &device),
+        receipt(2, &made(EventName::MessageAck, None)),
+        Change::Events(vec![second]),
+        receipt(3, &read),
+    ];
+    let owner = rig.storage.acquire("default").await.unwrap();
+    let outcome = sink.commit(&owner.rows(), changes).await.unwrap();
+    assert_eq!(outcome.applied, [true, true, false, true, true]);
+    let mut heard = Vec::new();
+    while let Ok(event) = live.try_recv() {
+        heard.push(event.id.clone());
+    }
+    assert_eq!(heard, told, "each once");
+    let stored = rig.storage.events_after("default", 0, 10).await.unwrap();
+    let names: Vec<_> = stored.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["message", "message.any", "message"], "nobody asked for the others");
     rig.end().await;
 }

@@ -9,8 +9,8 @@ use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
     AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
     EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
-    IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef, MessageRow, MessageRows,
-    NewIncident, OutboxCounts, OutboxItem, OutboxRows, Ownership, Retention, SendRow, SendRows, SessionRow,
+    IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageRows,
+    NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned, Retention, SendRow, SendRows, SessionRow,
     SessionRows, Storage, StorageError,
 };
 
@@ -43,8 +43,12 @@ impl Storage for Counting {
         self.behind.disk()
     }
 
-    async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
+    async fn prune(&self, retention: Retention) -> Result<Pruned, StorageError> {
         self.behind.prune(retention).await
+    }
+
+    async fn give_back_room(&self, pages: u32) -> Result<u64, StorageError> {
+        self.behind.give_back_room(pages).await
     }
 
     async fn close(&self) {
@@ -87,8 +91,16 @@ impl MessageRows for Counting {
         self.behind.message(target).await
     }
 
-    async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
-        self.behind.messages(session, query).await
+    async fn message_page(&self, session: &str, query: MessageQuery) -> Result<MessagePage, StorageError> {
+        self.behind.message_page(session, query).await
+    }
+
+    async fn old_messages(
+        &self,
+        session: &str,
+        retention: MessageRetention,
+    ) -> Result<Vec<OldMessages>, StorageError> {
+        self.behind.old_messages(session, retention).await
     }
 }
 
@@ -153,6 +165,10 @@ impl SendRows for Counting {
         idempotency_key: &str,
     ) -> Result<Option<SendRow>, StorageError> {
         self.behind.send_by_key(session, idempotency_key).await
+    }
+
+    async fn send_by_id(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
+        self.behind.send_by_id(session, message_id).await
     }
 
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {

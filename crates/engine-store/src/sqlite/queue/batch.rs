@@ -88,7 +88,7 @@ fn together(connection: &Connection, faults: &dyn Faults, calls: &mut Calls) -> 
         if let Err(source) = call.run(connection) {
             take_back(connection);
             let operation = call.operation();
-            return Err(if is_of_the_disk(&source) {
+            return Err(if call.is_vital() || is_of_the_disk(&source) {
                 Failed::All(SqliteError::Group { step: operation, source })
             } else {
                 Failed::One(SqliteError::Call { operation, source })
@@ -126,7 +126,7 @@ fn alone(connection: &Connection, call: &mut Box<dyn Call>) -> Result<Option<Arc
     execute("SAVEPOINT one").map_err(Arc::new)?;
     let failure = match call.run(connection) {
         Ok(()) => None,
-        Err(source) if is_of_the_disk(&source) => return Err(source),
+        Err(source) if call.is_vital() || is_of_the_disk(&source) => return Err(source),
         Err(source) => {
             execute("ROLLBACK TO one").map_err(Arc::new)?;
             Some(source)

@@ -20,6 +20,11 @@ pub(in crate::sqlite) trait Call: Send {
     /// Whether its caller went away.
     fn is_abandoned(&self) -> bool;
 
+    /// Whether nothing else of its group may be stored without it.
+    fn is_vital(&self) -> bool {
+        false
+    }
+
     /// Does it and keeps the result, in place of that of an earlier try.
     fn run(&mut self, connection: &Connection) -> Result<(), Arc<Error>>;
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use whatsapp_rust::wacore::store::traits::SignalStore;
+use whatsapp_rust::wacore::store::traits::{ProtocolStore, SignalStore};
 
 use super::*;
 
@@ -103,8 +103,68 @@ async fn after_a_panic_nobody_waits_and_nothing_of_the_group_is_stored() {
     let error = store.put_session("1", b"lost").await.unwrap_err();
     assert!(words(&error).contains("closed while a call to it waited"), "{}", words(&error));
     assert_eq!(store.get_session("1").await.unwrap(), None);
-    store.put_session("2", b"two").await.unwrap();
-    assert_eq!(store.get_session("1").await.unwrap(), None);
+    // What went with the group, also what nobody waits for, is gone: nothing comes after it here.
+    let next = store.put_session("2", b"two").await.unwrap_err();
+    assert!(words(&next).contains("a program error"), "{}", words(&next));
+    drop(store);
+    let anew = SqliteBackend::open(&path).await.unwrap();
+    anew.put_session("2", b"two").await.unwrap();
+    assert_eq!(anew.get_session("1").await.unwrap(), None);
+}
+
+/// Lets no message that came in be written.
+fn refuse_messages(path: &std::path::Path) {
+    let connection = Connection::open(path).unwrap();
+    let trigger =
+        "CREATE TRIGGER no BEFORE INSERT ON pending_inbound_messages BEGIN SELECT RAISE(ABORT, 'no'); END";
+    connection.execute_batch(trigger).unwrap();
+}
+
+#[tokio::test]
+async fn no_ratchet_is_written_when_the_messages_before_it_cannot_be() {
+    for alone in [true, false] {
+        let (_folder, path) = place();
+        let (store, _watch) = watched(&path).await;
+        refuse_messages(&path);
+        store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+        if alone {
+            assert!(store.put_session("1", b"moved on").await.is_err());
+        } else {
+            // A duplicate is asked for: it is not absent because it could not be written.
+            assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err());
+        }
+        assert!(store.put_session("2", b"further").await.is_err(), "nothing comes after it");
+        assert_eq!(store.get_session("1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_commit_fails_is_not_absent() {
+    for fault in [Fault::Full, Fault::Io] {
+        let (_folder, path) = place();
+        let (store, watch) = watched(&path).await;
+        store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+        watch.fail(fault);
+        assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err());
+        assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err(), "nor is it later");
+        assert!(store.put_session("1", b"moved on").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_and_that_nobody_hears_of_is_the_last() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    let permit = watch.hold(Event::Committing(2));
+    let mut leaves = Box::pin(store.put_session("1", b"moved on"));
+    begin(&mut leaves);
+    watch.wait(&Event::Committing(2));
+    drop(leaves);
+    watch.fail(Fault::Io);
+    permit.send(()).unwrap();
+    assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err());
+    assert!(store.put_session("1", b"further").await.is_err());
 }
 
 #[tokio::test]

@@ -222,10 +222,11 @@ impl ProtocolStore for EngineStore {
     }
 
     async fn get_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
-        let reading = self.reading()?;
-        let result = reading.store().get_pending_inbound(chat, sender, id).await;
+        // It commits the rows that wait before it looks for one, so a failure counts as that of a write.
+        let writing = self.writing()?;
+        let result = writing.store().get_pending_inbound(chat, sender, id).await;
         // The client asks for duplicates only, and acknowledges those that no row waits for.
-        match reading.ended(result)? {
+        match writing.ended(result)? {
             Some(row) => Ok(Some(row)),
             None => self.duplicate(chat, sender, id).await.map(|()| None),
         }

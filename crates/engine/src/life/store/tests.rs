@@ -1,4 +1,6 @@
 use super::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use wakeeper_engine_store::sqlite::{Fault, Faults};
 use whatsapp_rust::wacore::store::traits::{PendingInboundRow, ProtocolStore, SignalStore};
 
@@ -97,6 +99,25 @@ async fn a_commit_that_fails_closes_the_gate_before_anybody_hears_of_it() {
     let inner = store.leave().await.unwrap();
     assert_eq!(inner.get_session("a.1").await.unwrap(), None);
     assert_eq!(inner.get_sender_key("a").await.unwrap().unwrap(), b"one");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_written_closes_the_gate_when_its_duplicate_is_looked_up() {
+    let (_folder, opened) = opened().await;
+    let path = opened.path.clone();
+    drop(opened.leave().await);
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    sqlx::query(
+        "CREATE TRIGGER no BEFORE INSERT ON pending_inbound_messages BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    let store = EngineStore::open(&path, None).await.unwrap();
+    store.store_pending_inbound("chat", "sender", "id", b"message").await.unwrap();
+    assert!(store.get_pending_inbound("chat", "sender", "id").await.is_err(), "it would be acknowledged");
+    assert!(store.gate().closed_by().is_some());
 }
 
 /// Rows that keep one send.

@@ -1,8 +1,10 @@
 //! A request in the writer's queue, its result type hidden.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
@@ -20,6 +22,9 @@ pub(super) trait Request: Send {
         &'c mut self,
         connection: &'c mut SqliteConnection,
     ) -> BoxFuture<'c, Result<bool, StorageError>>;
+
+    /// Its group failed, and it is kept; answers how often so far.
+    fn failed(&mut self) -> u32;
 
     /// Answers the caller: with what the work said when the transaction was committed, else with `failure`.
     fn answer(self: Box<Self>, failure: Option<StorageError>);
@@ -56,9 +61,14 @@ where
                 self.result = Some(Err(refused));
                 return Ok(false);
             }
-            let result = work(connection).await.map_err(StorageError::during(self.operation));
+            let result = guarded(self.operation, async { work(connection).await }).await;
             keep(&mut self.result, result)
         })
+    }
+
+    fn failed(&mut self) -> u32 {
+        // Its caller hears of it, so it is not kept.
+        1
     }
 
     fn answer(self: Box<Self>, failure: Option<StorageError>) {
@@ -75,6 +85,8 @@ pub(super) struct Patient<T, F> {
     pub(super) result: Option<Result<T, StorageError>>,
     pub(super) done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
     pub(super) unsettled: Unsettled,
+    /// How many groups failed that it was in.
+    pub(super) failures: u32,
 }
 
 impl<T, F> Request for Patient<T, F>
@@ -95,15 +107,32 @@ where
                 self.result = Some(Err(refused));
                 return Ok(false);
             }
-            let result = (self.work)(connection).await.map_err(StorageError::during(self.operation));
+            let work = &mut self.work;
+            let result = guarded(self.operation, async { work(connection).await }).await;
             keep(&mut self.result, result)
         })
+    }
+
+    fn failed(&mut self) -> u32 {
+        self.failures += 1;
+        self.failures
     }
 
     fn answer(self: Box<Self>, failure: Option<StorageError>) {
         let Self { result, done, unsettled, .. } = *self;
         drop(unsettled);
         done(told(result, failure));
+    }
+}
+
+/// Runs what a caller gave. A panic in it is a failure of its own.
+async fn guarded<T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, sqlx::Error>> + Send,
+) -> Result<T, StorageError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result.map_err(StorageError::during(operation)),
+        Err(_) => Err(StorageError::Panicked { operation }),
     }
 }
 

@@ -1,0 +1,189 @@
+//! What its caller does not wait for, when it cannot be stored: nobody else is held up, and nothing of theirs is lost.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::BoxFuture;
+use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::{Change, CommitOutcome, IncidentRows, MessageRef, MessageRow, MessageRows, NewEvent, Tell};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn opened(folder: &TempDir) -> SqliteStorage {
+    SqliteStorage::open(&Place::ready(&folder.path().join("wakeeper.db")).unwrap()).await.unwrap()
+}
+
+async fn told<T>(outcome: oneshot::Receiver<T>) -> T {
+    tokio::time::timeout(PATIENCE, outcome).await.expect("it comes to an end").expect("it is told")
+}
+
+/// Own messages, each on a page of its own; that of M1 is damaged.
+async fn damaged() -> (TempDir, SqliteStorage) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = opened(&folder).await;
+    let stored = |(id, byte): (&str, u8)| {
+        let row = MessageRow {
+            from_me: true,
+            ack: 1,
+            proto: vec![byte; 3000],
+            ..crate::conformance::message("c", id)
+        };
+        Change::Message { row: Box::new(row), updates: vec![], events: vec![] }
+    };
+    let changes: Vec<Change> = [("M1", 0xA1), ("M2", 0xA2), ("M3", 0xA3)].into_iter().map(stored).collect();
+    storage.acquire("default").await.unwrap().rows().commit(changes.into()).await.unwrap();
+    storage.close().await;
+    let file = folder.path().join("wakeeper.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(100).position(|window| window == [0xA1; 100]).expect("the message") / 4096 * 4096;
+    bytes[at..at + 12].fill(0xFF);
+    std::fs::write(&file, bytes).unwrap();
+    let storage = opened(&folder).await;
+    (folder, storage)
+}
+
+fn receipt(id: &str, tell: Tell) -> Change {
+    let target =
+        MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: Some(true), chat: None };
+    Change::Receipt { target, ack: 2, tell }
+}
+
+fn silent() -> Tell {
+    Arc::new(|_: &MessageRow| Vec::<NewEvent>::new())
+}
+
+/// The writer's work, and what becomes of it.
+async fn soon<F>(storage: &SqliteStorage, work: F) -> oneshot::Receiver<Result<(), StorageError>>
+where
+    F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + 'static,
+{
+    let (tell, outcome) = oneshot::channel();
+    let done = Box::new(|outcome| drop(tell.send(outcome)));
+    storage.writer.write_soon("a test", || Ok(()), work, done).await.unwrap();
+    outcome
+}
+
+/// Stores something that can be found again.
+async fn mark(storage: &SqliteStorage, name: &'static str) -> oneshot::Receiver<Result<(), StorageError>> {
+    soon(storage, move |connection| {
+        Box::pin(async move {
+            let stored = sqlx::query("INSERT INTO checkpoints VALUES ($1, 'here', 1)").bind(name);
+            stored.execute(connection).await.map(drop)
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_receipt_for_a_message_on_a_damaged_page_is_passed_over() {
+    let (_folder, storage) = damaged().await;
+    let disk = storage.disk();
+    let owner = storage.acquire("default").await.unwrap();
+    let (tell, outcome) = oneshot::channel();
+    let receipts = vec![receipt("M2", silent()), receipt("M1", silent()), receipt("M3", silent())];
+    let done = |outcome: Result<CommitOutcome, StorageError>| drop(tell.send(outcome));
+    owner.rows().commit_soon(receipts.into(), done).await.unwrap();
+    assert_eq!(told(outcome).await.unwrap().applied, [true, false, true]);
+    put(&storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    assert!(!disk.has_changed().unwrap(), "no session's gate was closed for it");
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn what_meets_a_damaged_page_is_given_up_alone() {
+    let (_folder, storage) = damaged().await;
+    let disk = storage.disk();
+    let before = mark(&storage, "before").await;
+    let reads = soon(&storage, |connection| {
+        Box::pin(async move {
+            sqlx::query("SELECT sum(length(body)) FROM messages").fetch_all(connection).await.map(drop)
+        })
+    })
+    .await;
+    let after = mark(&storage, "after").await;
+    told(before).await.unwrap();
+    told(after).await.unwrap();
+    assert_eq!(told(reads).await.unwrap_err().disk_cause(), Some(DiskCause::Damaged));
+    put(&storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    assert!(!disk.has_changed().unwrap(), "no session's gate was closed for it");
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_tried_behind_the_others_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = opened(&folder).await;
+    let full = Arc::new(AtomicBool::new(true));
+    let told_full = Arc::clone(&full);
+    let large = soon(&storage, move |connection| {
+        let full = told_full.load(Ordering::SeqCst);
+        Box::pin(async move {
+            let most = if full { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 1000000" };
+            sqlx::query(most).execute(&mut *connection).await?;
+            let stored = sqlx::query("INSERT INTO checkpoints VALUES ('large', hex(zeroblob(1000000)), 1)")
+                .execute(&mut *connection)
+                .await;
+            sqlx::query("PRAGMA max_page_count = 1000000").execute(connection).await?;
+            stored.map(drop)
+        })
+    })
+    .await;
+    // Again and again: each goes through, whatever the first one does.
+    let mut disk = storage.disk();
+    for name in ["one", "two", "three"] {
+        told(mark(&storage, name).await).await.unwrap();
+    }
+    disk.wait_for(Option::is_none).await.unwrap();
+    full.store(false, Ordering::SeqCst);
+    told(large).await.unwrap();
+    assert!(storage.checkpoint("large").await.unwrap().is_some());
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn a_group_that_fails_takes_nobody_along_who_can_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = opened(&folder).await;
+    let waits = mark(&storage, "waits").await;
+    // It ends the transaction of the whole group, and says nothing of the disk.
+    let spoils = storage.writer.write("spoiling a group", |connection| {
+        Box::pin(async move { sqlx::query("ROLLBACK").execute(connection).await.map(drop) })
+    });
+    assert!(spoils.await.is_err());
+    told(waits).await.unwrap();
+    assert!(storage.checkpoint("waits").await.unwrap().is_some());
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn what_always_spoils_its_group_comes_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = opened(&folder).await;
+    let spoils = soon(&storage, |connection| {
+        Box::pin(async move { sqlx::query("ROLLBACK").execute(connection).await.map(drop) })
+    })
+    .await;
+    let other = mark(&storage, "other").await;
+    told(other).await.unwrap();
+    assert!(told(spoils).await.is_err());
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn a_panic_in_what_others_gave_ends_nobodys_writing() {
+    let (_folder, storage) = damaged().await;
+    let owner = storage.acquire("default").await.unwrap();
+    let panics: Tell = Arc::new(|_: &MessageRow| panic!("on purpose"));
+    let (tell, outcome) = oneshot::channel();
+    let done = |outcome: Result<CommitOutcome, StorageError>| drop(tell.send(outcome));
+    owner.rows().commit_soon(receipt("M2", panics).into(), done).await.unwrap();
+    assert!(told(outcome).await.is_err(), "it fails by itself");
+    owner.rows().commit_soon(receipt("M3", silent()).into(), |_| panic!("on purpose")).await.unwrap();
+    put(&storage, SessionRow { name: "other".to_owned(), ..session() }).await.unwrap();
+    let query =
+        crate::MessageRef { session: "default".to_owned(), id: "M3".to_owned(), from_me: None, chat: None };
+    assert_eq!(storage.message(&query).await.unwrap().unwrap().ack, 2);
+    storage.close().await;
+}

@@ -1,0 +1,330 @@
+//! The writer's task: takes what waits, writes it in groups, and knows what to do with what fails.
+//!
+//! Whoever waits for an answer hears of a failure. A request whose caller went on is kept. After the first failure of its
+//! group it is written again, in its place among the others; after a second one, or when its own work failed the group, it
+//! is tried alone and behind the others, more and more rarely. So one that can never be written holds up nobody.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::request::Request;
+use crate::StorageError;
+use crate::disk::DiskCause;
+use crate::sqlite::home::Home;
+
+/// Requests in one transaction at most: bounds how long the first of them waits.
+const GROUP: usize = 256;
+
+/// How long a request whose caller went on waits for others.
+const WINDOW: Duration = Duration::from_millis(25);
+
+/// How often an idle writer looks whether its file is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often one that fails alone for a reason that is not the disk's is tried.
+const TRIES: u32 = 3;
+
+/// The longest wait before one that failed alone is tried again.
+const MAX_WAIT: Duration = Duration::from_mins(5);
+
+/// What waits for the writer, and what it writes with.
+pub(super) struct Groups {
+    connection: Option<SqliteConnection>,
+    home: Home,
+    /// In their order.
+    waiting: Vec<Box<dyn Request>>,
+    /// Behind the others, each alone.
+    aside: Vec<Aside>,
+    /// When it looks at the file next.
+    next: Instant,
+}
+
+/// A request that failed its group, or failed in two.
+struct Aside {
+    request: Box<dyn Request>,
+    /// How often alone.
+    failures: u32,
+    /// When it is tried next.
+    at: Instant,
+}
+
+/// A group of which nothing is stored.
+struct Failure {
+    error: StorageError,
+    /// Whose own work it was; nobody's, when it was a step of the whole.
+    culprit: Option<usize>,
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self { error, culprit: None }
+    }
+}
+
+impl Groups {
+    pub(super) fn new(connection: SqliteConnection, home: Home) -> Self {
+        let (waiting, aside) = (Vec::with_capacity(GROUP), Vec::new());
+        Self { connection: Some(connection), home, waiting, aside, next: Instant::now() + LOOK }
+    }
+
+    /// Writes until nobody can ask for more.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Box<dyn Request>>) {
+        // When requests are written that wait for others.
+        let mut due = None;
+        loop {
+            let open = tokio::select! {
+                biased;
+                count = requests.recv_many(&mut self.waiting, GROUP) => count > 0,
+                () = tokio::time::sleep_until(due.unwrap_or(self.next)), if due.is_some() => true,
+                () = tokio::time::sleep_until(self.next) => {
+                    self.look().await;
+                    if due.is_none() && !self.waiting.is_empty() && self.home.trouble().is_none() {
+                        due = Some(Instant::now());
+                    }
+                    continue;
+                }
+            };
+            let can_wait =
+                self.waiting.len() < GROUP && self.waiting.iter().all(|request| request.is_patient());
+            if open && can_wait && due.is_none_or(|due| Instant::now() < due) {
+                due.get_or_insert_with(|| Instant::now() + WINDOW);
+                continue;
+            }
+            due = None;
+            self.serve(!open).await;
+            if !open {
+                break;
+            }
+        }
+        self.end().await;
+    }
+
+    async fn end(self) {
+        let aside = self.aside.into_iter().map(|aside| aside.request);
+        for request in self.waiting.into_iter().chain(aside) {
+            answer(request, Some(StorageError::Closed));
+        }
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "closing the database failed");
+        }
+    }
+
+    /// Writes what waits, in pieces, then what was set aside; or refuses it while nothing can be written: who can wait stays.
+    async fn serve(&mut self, for_the_last_time: bool) {
+        while !self.waiting.is_empty() {
+            if !self.can_write() {
+                return self.refuse();
+            }
+            let count = self.waiting.len().min(GROUP);
+            let mut piece: Vec<_> = self.waiting.drain(..count).collect();
+            match write(self.connection.as_mut(), &mut piece).await {
+                Ok(damaged) => self.written(piece, &damaged),
+                Err(failure) => self.failed(piece, &failure).await,
+            }
+        }
+        self.serve_aside(for_the_last_time).await;
+    }
+
+    /// Looks at the file before anything is acknowledged because of a write: it must not go to one that nobody will find.
+    fn can_write(&mut self) -> bool {
+        if self.home.trouble().is_some() {
+            return false;
+        }
+        let Err(trouble) = self.home.check() else { return true };
+        self.next = self.home.failed(trouble);
+        false
+    }
+
+    /// A piece is on the disk, without those whose own work met damage: they are tried alone.
+    fn written(&mut self, piece: Vec<Box<dyn Request>>, damaged: &[(usize, StorageError)]) {
+        self.home.took_a_group();
+        for (index, request) in piece.into_iter().enumerate() {
+            if damaged.iter().any(|(which, _)| *which == index) {
+                self.aside.push(Aside { request, failures: 0, at: Instant::now() });
+            } else {
+                answer(request, None);
+            }
+        }
+    }
+
+    /// Nothing of a piece is stored.
+    async fn failed(&mut self, piece: Vec<Box<dyn Request>>, failure: &Failure) {
+        tracing::error!(error = %failure.error, requests = piece.len(), "a group of writes failed");
+        let told = self.after(failure).await.unwrap_or_else(|| failure.error.clone());
+        let mut kept = Vec::new();
+        for (index, mut request) in piece.into_iter().enumerate() {
+            if !request.is_patient() {
+                answer(request, Some(told.clone()));
+                continue;
+            }
+            let did_it = failure.culprit == Some(index);
+            if did_it || (failure.culprit.is_none() && request.failed() > 1) {
+                self.aside.push(Aside { request, failures: 0, at: Instant::now() });
+            } else {
+                kept.push(request);
+            }
+        }
+        self.waiting.splice(..0, kept);
+    }
+
+    /// Takes back what a failure left. When it was the disk's, the connection is thrown away; answers what callers are told.
+    async fn after(&mut self, failure: &Failure) -> Option<StorageError> {
+        let Some(trouble) = self.home.diagnose(&failure.error) else {
+            self.take_back().await;
+            return None;
+        };
+        self.next = self.home.failed(trouble);
+        if let Some(failed) = self.connection.take() {
+            self.home.give_up(failed).await;
+        }
+        self.trouble()
+    }
+
+    async fn take_back(&mut self) {
+        if let Some(open) = self.connection.as_mut() {
+            // SQLite may have rolled back by itself already; then this fails harmlessly.
+            let _ = sqlx::query("ROLLBACK").execute(open).await;
+        }
+    }
+
+    fn trouble(&self) -> Option<StorageError> {
+        self.home.trouble().map(|trouble| StorageError::Disk { trouble })
+    }
+
+    /// Answers those who wait for an answer. The others wait for the disk.
+    fn refuse(&mut self) {
+        let failure = self.trouble();
+        for request in self.waiting.extract_if(.., |request| !request.is_patient()) {
+            answer(request, failure.clone());
+        }
+    }
+
+    /// Tries what was set aside and is due, one after the other.
+    async fn serve_aside(&mut self, all: bool) {
+        let now = Instant::now();
+        let mut index = 0;
+        while index < self.aside.len() {
+            if !all && self.aside[index].at > now {
+                index += 1;
+                continue;
+            }
+            if !self.can_write() {
+                return;
+            }
+            let aside = self.aside.remove(index);
+            if let Some(again) = self.alone(aside).await {
+                self.aside.insert(index, again);
+                index += 1;
+            }
+        }
+    }
+
+    /// Writes one alone. Given back when it is to be tried again.
+    async fn alone(&mut self, mut aside: Aside) -> Option<Aside> {
+        let written = write(self.connection.as_mut(), std::slice::from_mut(&mut aside.request)).await;
+        let failure = match written {
+            Ok(damaged) => {
+                let damage = damaged.into_iter().next().map(|(_, error)| error);
+                match &damage {
+                    Some(error) => tracing::error!(%error, "a write that meets a damaged page was given up"),
+                    None => self.home.took_a_group(),
+                }
+                answer(aside.request, damage);
+                return None;
+            }
+            Err(failure) => failure,
+        };
+        aside.failures += 1;
+        let cause = failure.error.disk_cause();
+        if cause.is_none() && aside.failures >= TRIES {
+            tracing::error!(error = %failure.error, "a write was given up");
+            self.take_back().await;
+            answer(aside.request, Some(failure.error));
+            return None;
+        }
+        if failure.culprit.is_some() && matches!(cause, Some(DiskCause::Full | DiskCause::Quota)) {
+            // Others found room.
+            tracing::warn!(error = %failure.error, "a write finds no room, and is tried again later");
+            self.take_back().await;
+        } else {
+            self.after(&failure).await;
+        }
+        let wait = LOOK * 2_u32.saturating_pow(aside.failures.min(16));
+        aside.at = Instant::now() + wait.min(MAX_WAIT);
+        Some(aside)
+    }
+
+    /// Looks whether the file is still there and, when nothing could be written, whether it can be now.
+    async fn look(&mut self) {
+        if self.home.trouble().is_some() {
+            match self.home.reopen(self.connection.take()).await {
+                Ok(opened) => {
+                    self.connection = Some(opened);
+                    self.next = Instant::now() + LOOK;
+                }
+                Err((trouble, kept)) => {
+                    self.connection = kept;
+                    self.next = self.home.failed(trouble);
+                }
+            }
+            return;
+        }
+        match self.home.check().and_then(|()| self.home.check_log()) {
+            Ok(()) => self.next = Instant::now() + LOOK,
+            Err(trouble) => self.next = self.home.failed(trouble),
+        }
+        if self.waiting.is_empty() {
+            self.serve_aside(false).await;
+        }
+    }
+}
+
+/// What a caller does with its answer is its own: a panic there ends nobody's writing.
+fn answer(request: Box<dyn Request>, failure: Option<StorageError>) {
+    if catch_unwind(AssertUnwindSafe(|| request.answer(failure))).is_err() {
+        tracing::error!("whoever was told the end of a write panicked");
+    }
+}
+
+/// Writes a group in one transaction. Answers which of those whose callers went on met damage and are not in it.
+async fn write(
+    connection: Option<&mut SqliteConnection>,
+    group: &mut [Box<dyn Request>],
+) -> Result<Vec<(usize, StorageError)>, Failure> {
+    let connection = connection.ok_or(StorageError::Closed)?;
+    let mut damaged = Vec::new();
+    execute(connection, "BEGIN IMMEDIATE", "beginning a transaction").await?;
+    for (index, request) in group.iter_mut().enumerate() {
+        execute(connection, "SAVEPOINT request", "setting a savepoint").await?;
+        let stays = match request.run(connection).await {
+            Ok(succeeded) => succeeded,
+            // Reading damage ends no transaction: the others are written.
+            Err(error) if request.is_patient() && error.disk_cause() == Some(DiskCause::Damaged) => {
+                damaged.push((index, error));
+                false
+            }
+            Err(error) => return Err(Failure { error, culprit: Some(index) }),
+        };
+        let spoilt = |error| Failure { error, culprit: Some(index) };
+        if !stays {
+            execute(connection, "ROLLBACK TO request", "rolling back to a savepoint").await.map_err(spoilt)?;
+        }
+        execute(connection, "RELEASE request", "releasing a savepoint").await.map_err(spoilt)?;
+    }
+    execute(connection, "COMMIT", "committing a transaction").await?;
+    Ok(damaged)
+}
+
+async fn execute(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    operation: &'static str,
+) -> Result<(), StorageError> {
+    sqlx::query(sql).execute(connection).await.map(drop).map_err(StorageError::during(operation))
+}
