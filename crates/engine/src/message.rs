@@ -14,7 +14,7 @@ pub(crate) use payload::{
 };
 pub(crate) use reaction::outgoing as reaction_message;
 pub(crate) use revoke::outgoing as revoke_message;
-pub(crate) use text::outgoing as text_message;
+pub(crate) use text::{Preview, outgoing as text_message, with_preview};
 
 pub(crate) use wakeeper_storage::WireKey;
 use whatsapp_rust::prelude::{MessageExt, MessageField, wa};

@@ -9,6 +9,7 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
+use crate::outbound::link_preview;
 
 /// Something to send. `Debug` shows no text, number or file.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Text {
     pub mentions: Mentions,
     /// The id that it gets on the wire; one is made up when there is none.
     pub id: Option<StanzaId>,
+    /// Show what the page says of itself that it links to.
+    pub link_preview: bool,
 }
 
 /// Whom a message mentions.
@@ -132,6 +135,8 @@ pub struct Edit {
     pub text: String,
     /// Whom it mentions.
     pub mentions: Mentions,
+    /// Show what the page says of itself that it links to.
+    pub link_preview: bool,
 }
 
 /// A deletion for everyone.
@@ -173,6 +178,16 @@ impl Outgoing {
             Self::Delete(delete) => &delete.message.chat,
             Self::Seen(seen) => &seen.chat,
             Self::Typing(typing) => &typing.chat,
+        }
+    }
+
+    /// Is something to be fetched before it can be sent?
+    pub(crate) fn fetches(&self) -> bool {
+        match self {
+            Self::Media(_) => true,
+            Self::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
+            Self::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
+            _ => false,
         }
     }
 

@@ -68,9 +68,9 @@ struct TextRequest {
     mentions: Option<Vec<String>>,
     /// The id that the message gets, as `GET /api/{session}/new-message-id` makes them; one is made up without it.
     id: Option<String>,
-    /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
-    #[serde(rename = "linkPreview")]
-    _link_preview: Option<bool>,
+    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
+    #[serde(default, rename = "linkPreview")]
+    link_preview: Option<bool>,
     #[serde(default, rename = "linkPreviewHighQuality")]
     _link_preview_high_quality: NotBuilt,
 }
@@ -176,7 +176,8 @@ async fn post_text(api: &Api, headers: &HeaderMap, request: TextRequest) -> Resu
     let (mentions, id) = (mentions(request.mentions)?, request.id.map(|id| field("id", &id)).transpose()?);
     let named = reply_to(request.reply_to)?;
     let reply_to = naming::optional(api, &request.session, &chat, named).await?;
-    let text = Text { chat, text, reply_to, mentions, id };
+    let link_preview = request.link_preview.unwrap_or(false);
+    let text = Text { chat, text, reply_to, mentions, id, link_preview };
     send(api, headers, &request.session, Outgoing::Text(text), StatusCode::CREATED).await
 }
 
@@ -206,7 +207,8 @@ async fn get_text(
     Parameters(request): Parameters<TextParameters>,
 ) -> Result<Response, ApiError> {
     let (chat, text) = (field("phone", &request.phone)?, text("text", request.text)?);
-    let text = Text { chat, text, reply_to: None, mentions: Mentions::default(), id: None };
+    let text =
+        Text { chat, text, reply_to: None, mentions: Mentions::default(), id: None, link_preview: false };
     send(&api, &headers, &request.session, Outgoing::Text(text), StatusCode::OK).await
 }
 
