@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod group_sends;
 pub(crate) mod handed_over;
 pub(crate) mod inflight;
+mod link_preview;
 pub(crate) mod outgoing;
 pub(crate) mod presence;
 mod resume;
@@ -23,7 +24,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wakeeper_storage::{SendBegun, SendRow, SendState, StorageError};
+use wakeeper_model::StanzaId;
+use wakeeper_storage::{MessageRef, SendBegun, SendRow, SendState, StorageError};
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 
@@ -133,7 +135,7 @@ impl Outbound {
         }
     }
 
-    /// Gets what a send needs that may take long: its file is fetched and uploaded here, before the
+    /// Gets what a send needs that may take long: its file or the page that it links to is fetched here, before the
     /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
     /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
     /// who goes away ends it.
@@ -145,7 +147,7 @@ impl Outbound {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
         let mut prepared = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
-        if matches!(outgoing, Outgoing::Media(_)) && self.row_of(key).await?.is_none() {
+        if outgoing.fetches() && self.row_of(key).await?.is_none() {
             let client = self.ready().await?;
             prepared = Some(self.compose(&client, outgoing.clone()).await?);
         }
@@ -193,6 +195,7 @@ impl Outbound {
     ) -> Result<Sent, SendError> {
         self.storable()?;
         let ReadySend { outgoing, request_hash, prepared } = ready_send;
+        let chosen = outgoing.id().cloned();
         // Before its place in the chat: whoever waits for another request under the key holds no other send up.
         let _key = match &key {
             Some(key) => Some(lock(&self.keys, key.as_str()).await),
@@ -212,7 +215,10 @@ impl Outbound {
             return Err(SendError::OtherAccount);
         }
         let now_ms = self.state.clock().now_ms();
-        let message_id = client.generate_message_id();
+        let message_id = match chosen {
+            Some(id) => self.free(id).await?,
+            None => client.generate_message_id(),
+        };
         let row = SendRow {
             session: self.state.name().as_str().to_owned(),
             idempotency_key: key.map(|key| key.as_str().to_owned()),
@@ -234,12 +240,27 @@ impl Outbound {
                 drop(entered);
                 self.replay(row, &request_hash, account).await
             }
+            SendBegun::IdTaken => Err(SendError::IdTaken),
             SendBegun::New => {
                 let place = entered.stored(self.inflight.begin(&message_id));
                 let under_way = UnderWay { prepared: &prepared, id: &message_id, account, place };
                 let payload = self.deliver(under_way, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
+        }
+    }
+
+    /// The id that a caller chose for a message, when no own message has it: receivers drop a second one of its kind.
+    async fn free(&self, id: StanzaId) -> Result<String, SendError> {
+        let target = MessageRef {
+            session: self.state.name().as_str().to_owned(),
+            id: id.to_string(),
+            from_me: Some(true),
+            chat: None,
+        };
+        match self.journal.storage().message(&target).await? {
+            Some(_) => Err(SendError::IdTaken),
+            None => Ok(target.id),
         }
     }
 

@@ -3,26 +3,36 @@
 
 pub mod auth;
 mod chats;
+mod contacts;
 mod divert;
 mod document;
 pub mod error;
 mod extract;
 mod files;
 mod intake;
+mod lenient;
+mod lids;
+mod limits;
 mod media;
 mod messages;
+mod naming;
 mod paging;
 mod pairing;
+mod pairs;
+mod presence;
 mod qr_image;
 mod receivers;
 mod sending;
 mod server;
 mod sessions;
+mod sessions_by_name;
 mod state;
 mod strict;
 mod webhooks;
+mod worker;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -60,13 +70,15 @@ pub fn router(
         webhooks,
         metrics: config.metrics,
         backups: config.backups,
+        settings: Arc::new(config.settings),
         stopping: stopping.clone(),
         started: Instant::now(),
     };
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
-    let bodies = Bodies::new(config.body_limit, state.sessions.spool().clone());
+    let forms = matches!(config.keys, KeyPolicy::Required(_));
+    let bodies = Bodies::new(config.body_limit, forms, state.sessions.spool().clone());
     let guard = Guard { keys: config.keys, stopping };
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
@@ -107,10 +119,15 @@ fn documented(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
 fn protected_router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(sessions::router())
+        .merge(sessions_by_name::router())
+        .merge(limits::router())
         .merge(pairing::router())
         .merge(sending::router())
         .merge(messages::router())
         .merge(chats::router())
+        .merge(presence::router())
+        .merge(contacts::router())
+        .merge(lids::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())
@@ -159,7 +176,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     if path != "/api" && !path.starts_with("/api/") {
         return next.run(request).await;
     }
-    if let Err(error) = guard.keys.admits(request.headers()) {
+    if let Err(error) = guard.keys.admits(request.headers(), request.uri().query()) {
         return error.into_response();
     }
     if guard.stopping.is_cancelled() {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use wakeeper_model::{Ack, MessageId};
+use wakeeper_model::{Ack, ChatId, MessageId};
 use wakeeper_storage::{Change, MessageRef, MessageRow, NewEvent};
-use wakeeper_waha::EventName;
+use wakeeper_waha::{EventName, MessageAck};
+use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
@@ -15,6 +16,7 @@ use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
+use crate::ops::presence;
 
 /// Receipts stored in one commit at most.
 const BATCH: usize = 256;
@@ -26,6 +28,8 @@ pub(crate) struct Receipted {
     pub id: String,
     /// How far.
     pub ack: Ack,
+    /// Of a message to a group: which of its members.
+    pub member: Option<Jid>,
     /// When, in seconds since 1970.
     pub timestamp_s: i64,
 }
@@ -39,6 +43,9 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
             batch = jobs.next(BATCH) => batch,
             () = gone.cancelled() => return,
         };
+        for event in batch.presences {
+            presence::take(&inbox, &event).await;
+        }
         for event in batch.messages {
             stray(&inbox, &event, &gone).await;
         }
@@ -70,7 +77,9 @@ pub(crate) fn read(state: &SessionState, receipt: &Receipt) -> Vec<Receipted> {
         return Vec::new();
     }
     let timestamp_s = receipt.timestamp.timestamp();
-    receipt.message_ids.iter().map(|id| Receipted { id: id.clone(), ack, timestamp_s }).collect()
+    let member = receipt.source.is_group.then(|| receipt.source.sender.to_non_ad());
+    let one = |id: &String| Receipted { id: id.clone(), ack, member: member.clone(), timestamp_s };
+    receipt.message_ids.iter().map(one).collect()
 }
 
 /// Waits for room on the disk; `false` when the session ends first.
@@ -83,7 +92,14 @@ async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
 
 /// Stores receipts, soon: WhatsApp does not send them again, so they wait for room on the disk.
 async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken) {
-    let changes: Vec<Change> = receipts.into_iter().map(|receipt| change(inbox, receipt)).collect();
+    let mut changes = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        let member = match &receipt.member {
+            Some(jid) => member(inbox, jid).await,
+            None => None,
+        };
+        changes.push(change(inbox, receipt, member));
+    }
     if changes.is_empty() {
         return;
     }
@@ -98,7 +114,7 @@ async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken
     }
 }
 
-fn change(inbox: &Inbox, receipt: Receipted) -> Change {
+fn change(inbox: &Inbox, receipt: Receipted, member: Option<ChatId>) -> Change {
     let target = MessageRef {
         session: inbox.state.name().as_str().to_owned(),
         id: receipt.id.clone(),
@@ -106,14 +122,30 @@ fn change(inbox: &Inbox, receipt: Receipted) -> Change {
         chat: None,
     };
     let ack = i32::from(receipt.ack.number());
-    let inbox = inbox.clone();
-    Change::Receipt { target, ack, tell: Arc::new(move |row| events(&inbox, &receipt, row)) }
+    let (inbox, of_a_member) = (inbox.clone(), receipt.member.is_some());
+    let tell = Arc::new(move |row: &MessageRow| events(&inbox, &receipt, member.as_ref(), row));
+    // A group's message goes its own way with each of its members, so each is told of, whoever had it first.
+    Change::Receipt { target, ack, told_always: of_a_member, tell }
+}
+
+/// A member of a group as callers know them.
+async fn member(inbox: &Inbox, jid: &Jid) -> Option<ChatId> {
+    match inbox.state.client() {
+        Some(client) => address::resolve(&client, jid, None).await.map(|address| address.id),
+        None => address::chat_id(jid),
+    }
 }
 
 /// What a receipt tells of a message.
-fn events(inbox: &Inbox, receipt: &Receipted, row: &MessageRow) -> Vec<NewEvent> {
+fn events(
+    inbox: &Inbox,
+    receipt: &Receipted,
+    member: Option<&ChatId>,
+    row: &MessageRow,
+) -> Vec<NewEvent> {
     // Reactions, edits and deletions are delivered too, but have no acknowledgement of their own to show.
-    let Some(chat) = row.chat.parse().ok().filter(|_| !row.hidden) else { return Vec::new() };
+    let Some(chat) = row.chat.parse::<ChatId>().ok().filter(|_| !row.hidden) else { return Vec::new() };
+    let in_group = chat.is_group();
     let facts = Facts {
         id: MessageId {
             from_me: true,
@@ -129,7 +161,12 @@ fn events(inbox: &Inbox, receipt: &Receipted, row: &MessageRow) -> Vec<NewEvent>
         push_name: None,
         media_url: None,
     };
-    let payload = ack_payload(&facts).into();
-    let event = inbox.journal.event(inbox.state.name(), &row.chat, EventName::MessageAck, &payload);
+    let (name, ack) = match in_group {
+        true => {
+            (EventName::MessageAckGroup, MessageAck { participant: member.cloned(), ..ack_payload(&facts) })
+        }
+        false => (EventName::MessageAck, ack_payload(&facts)),
+    };
+    let event = inbox.journal.event(inbox.state.name(), &row.chat, name, &ack.into());
     event.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What came and waits to be stored: receipts, and messages outside of WhatsApp's queue.
+//! What came and waits for its session: receipts and messages outside of WhatsApp's queue, to be stored, and who came and went.
 //!
 //! The client's events cannot wait. So each receipt is kept as what it says of a message, the same once, and whoever hands over
 //! more than there is room for is told, and ends the connection that it came on. What was handed over is kept in any case.
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use wakeeper_model::Ack;
+use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 
 use crate::inbound::acks::Receipted;
@@ -16,6 +17,8 @@ use crate::inbound::acks::Receipted;
 const MESSAGES: usize = 10_000;
 /// Batches of messages that wait.
 const BATCHES: usize = 1_000;
+/// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
+const PRESENCES: usize = 1_000;
 
 /// Whether more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +35,29 @@ pub(crate) enum Room {
 pub(crate) struct Batch {
     pub receipts: Vec<Receipted>,
     pub messages: Vec<Arc<Event>>,
+    pub presences: Vec<Arc<Event>>,
 }
+
+/// A message by its stanza id, with one member of its group.
+type Way = (String, Option<Jid>);
 
 #[derive(Default)]
 struct Waiting {
-    /// Stanza ids, in the order of their first receipts.
-    order: VecDeque<String>,
+    /// In the order of their first receipts.
+    order: VecDeque<Way>,
     /// How far each got, with the time of each step.
-    receipts: HashMap<String, Vec<(Ack, i64)>>,
+    receipts: HashMap<Way, Vec<(Ack, i64)>>,
     messages: VecDeque<Arc<Event>>,
+    presences: VecDeque<Arc<Event>>,
 }
 
 impl Waiting {
     fn add(&mut self, receipt: Receipted) {
-        let Receipted { id, ack, timestamp_s } = receipt;
-        let steps = self.receipts.entry(id.clone()).or_default();
+        let Receipted { id, ack, member, timestamp_s } = receipt;
+        let way = (id, member);
+        let steps = self.receipts.entry(way.clone()).or_default();
         if steps.is_empty() {
-            self.order.push_back(id);
+            self.order.push_back(way);
         }
         if steps.iter().all(|(known, _)| known.number() < ack.number()) {
             steps.push((ack, timestamp_s));
@@ -58,13 +67,15 @@ impl Waiting {
     fn take(&mut self, most: usize) -> Batch {
         let mut receipts = Vec::new();
         while receipts.len() < most
-            && let Some(id) = self.order.pop_front()
+            && let Some(way) = self.order.pop_front()
         {
-            for (ack, timestamp_s) in self.receipts.remove(&id).unwrap_or_default() {
-                receipts.push(Receipted { id: id.clone(), ack, timestamp_s });
+            for (ack, timestamp_s) in self.receipts.remove(&way).unwrap_or_default() {
+                let (id, member) = way.clone();
+                receipts.push(Receipted { id, ack, member, timestamp_s });
             }
         }
-        Batch { receipts, messages: self.messages.drain(..).collect() }
+        let (messages, presences) = (self.messages.drain(..).collect(), self.presences.drain(..).collect());
+        Batch { receipts, messages, presences }
     }
 }
 
@@ -107,11 +118,22 @@ impl Jobs {
         if full { Room::Full } else { Room::Left }
     }
 
+    /// Somebody came, went or began to write.
+    pub(crate) fn presence(&self, event: Arc<Event>) {
+        let mut waiting = self.waiting();
+        if waiting.presences.len() == PRESENCES {
+            waiting.presences.pop_front();
+        }
+        waiting.presences.push_back(event);
+        drop(waiting);
+        self.more.notify_one();
+    }
+
     /// What is to be stored next, with about so many receipts. The session's worker alone asks.
     pub(crate) async fn next(&self, most: usize) -> Batch {
         loop {
             let batch = self.waiting().take(most);
-            if !batch.receipts.is_empty() || !batch.messages.is_empty() {
+            if !batch.receipts.is_empty() || !batch.messages.is_empty() || !batch.presences.is_empty() {
                 return batch;
             }
             self.more.notified().await;
@@ -126,7 +148,7 @@ mod tests {
     use super::*;
 
     fn receipt(id: usize, ack: Ack) -> Receipted {
-        Receipted { id: id.to_string(), ack, timestamp_s: 7 }
+        Receipted { id: id.to_string(), ack, member: None, timestamp_s: 7 }
     }
 
     fn next(jobs: &Jobs) -> Vec<(String, Ack)> {

@@ -140,6 +140,7 @@ impl EventHandler for Listener {
                 let news = news.filter_map(|one| self.inflight.hold(one));
                 self.stored_later(self.jobs.receipts(news));
             }
+            Event::Presence(_) | Event::ChatPresence(_) => self.jobs.presence(event),
             // What the durability hook has committed is known already.
             Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.messages(event)),
             _ => {}
@@ -167,6 +168,8 @@ impl EventHandler for Listener {
             EventKind::ServerAck,
             EventKind::Receipt,
             EventKind::Messages,
+            EventKind::Presence,
+            EventKind::ChatPresence,
             EventKind::RawNode,
         ])
     }

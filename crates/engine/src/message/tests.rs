@@ -66,12 +66,13 @@ fn a_text_becomes_wahas_payload() {
             "timestamp": 1_700_000_000,
             "from": "628111@c.us",
             "to": "628000@c.us",
-            "participant": null,
+            "participant": "",
             "fromMe": false,
             "source": "app",
             "body": "hello",
             "hasMedia": false,
             "media": null,
+            "mediaUrl": "",
             "ack": 2,
             "ackName": "DEVICE",
             "location": null,
@@ -108,13 +109,13 @@ fn a_reply_quotes_and_mentions() {
         sender: "628222@s.whatsapp.net".to_owned(),
         message: text_message("the question".to_owned(), None),
     };
-    let context = quote_context(Some(quote), &[chat("628333")]);
+    let context = quote_context(Some(quote), &[chat("628333").to_wire()]);
     let content = message_of(&text_message("the answer @628333".to_owned(), context));
     assert_eq!(content.body, "the answer @628333");
     let payload = json_of(message_payload(&facts("false_123@g.us_AAA_628111@c.us"), &content));
     assert_eq!(
         payload["replyTo"],
-        serde_json::json!({"id": "Q1", "participant": "628222@c.us", "body": "the question"})
+        serde_json::json!({"id": "Q1", "participant": "628222@c.us", "body": "the question", "hasMedia": false})
     );
     assert_eq!(payload["mentionedIds"], serde_json::json!(["628333@c.us"]));
     assert_eq!(payload["participant"], "628111@c.us");
@@ -124,6 +125,27 @@ fn a_reply_quotes_and_mentions() {
 fn a_text_without_context_stays_plain() {
     assert!(quote_context(None, &[]).is_none());
     assert_eq!(text_message("x".to_owned(), None).conversation.as_deref(), Some("x"));
+}
+
+#[test]
+fn a_preview_stands_beside_the_text_and_what_it_answers() {
+    let preview = || Preview {
+        link: "https://example.org".to_owned(),
+        title: "A page".to_owned(),
+        description: None,
+        picture: Some(vec![0xff, 0xd8]),
+    };
+    let text = || "see https://example.org".to_owned();
+    let mentioning = quote_context(None, &["628333@s.whatsapp.net".to_owned()]);
+    for (message, mentions) in [(text_message(text(), None), 0), (text_message(text(), mentioning), 1)] {
+        let message = with_preview(message, preview());
+        let content = message_of(&message);
+        assert_eq!((content.body, content.mentions.len()), (text(), mentions));
+        let extended = message.extended_text_message.as_option().unwrap();
+        assert_eq!(extended.matched_text.as_deref(), Some("https://example.org"));
+        assert_eq!(extended.title.as_deref(), Some("A page"));
+        assert!(message.conversation.is_none() && extended.jpeg_thumbnail.is_some());
+    }
 }
 
 #[test]
@@ -199,7 +221,10 @@ fn places_and_cards_are_read() {
     let payload = json_of(message_payload(&facts("false_628111@c.us_A"), &message_of(&place)));
     assert_eq!(
         payload["location"],
-        serde_json::json!({"latitude": 1.5, "longitude": 2.5, "description": "Home"})
+        serde_json::json!({
+            "latitude": "1.5", "longitude": "2.5", "live": false, "name": "Home", "address": null, "url": null,
+            "description": "Home",
+        })
     );
 
     let card = wa::Message {

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn receipt(id: &str) -> Receipted {
-        Receipted { id: id.to_owned(), ack: Ack::Device, timestamp_s: 7 }
+        Receipted { id: id.to_owned(), ack: Ack::Device, member: None, timestamp_s: 7 }
     }
 
     #[test]

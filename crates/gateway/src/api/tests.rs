@@ -95,3 +95,5 @@ mod bodies;
 mod lists;
 #[cfg(feature = "demo")]
 mod requests;
+#[cfg(feature = "demo")]
+mod waha;

@@ -110,7 +110,7 @@ pub(crate) async fn receipts_tell_of_their_message(storage: Arc<dyn Storage>) {
             let told = event(&row.chat, &format!("{} {} to {ack}", row.id, row.ack), &["hook"]);
             vec![NewEvent { session: session.to_owned(), ..told }]
         });
-        Change::Receipt { target: target(id), ack, tell }.into()
+        Change::Receipt { target: target(id), ack, told_always: false, tell }.into()
     };
     for (ack, rises) in [(3, true), (2, false), (3, false), (4, true)] {
         let outcome = rows.commit(receipt("M1", ack, "default")).await.unwrap();

@@ -172,12 +172,14 @@ pub enum Change {
         events: Vec<NewEvent>,
     },
     /// A receipt whose events tell of the message as it is when the receipt is stored. Acks only rise; when the message is
-    /// unknown or already there the change is skipped.
+    /// unknown the change is skipped, and when it is already there too, unless it is told of all the same.
     Receipt {
         /// The message.
         target: MessageRef,
         /// The new level (see [`MessageRow::ack`]).
         ack: i32,
+        /// Its events are told also when the ack did not rise: of a group, every member is told of.
+        told_always: bool,
         /// Makes the events of the message's row, as it is with the new ack.
         tell: Tell,
     },

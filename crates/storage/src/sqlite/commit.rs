@@ -55,8 +55,8 @@ async fn apply_all(
     let mut created = Vec::new();
     for change in batch.changes {
         let (applied, events) = match change {
-            Change::Receipt { target, ack, tell } if care == Care::EachReceiptApart => {
-                receipt_apart(connection, session, &target, ack, &tell).await?
+            Change::Receipt { target, ack, told_always, tell } if care == Care::EachReceiptApart => {
+                receipt_apart(connection, session, &Raise { target, ack, told_always, tell }).await?
             }
             change => apply_change(connection, session, change).await?,
         };
@@ -108,7 +108,9 @@ async fn apply_change(
             let raised = raise_ack(connection, session.id, &target, ack).await?;
             Ok((raised, if raised { events } else { Vec::new() }))
         }
-        Change::Receipt { target, ack, tell } => receipt(connection, session, &target, ack, &tell).await,
+        Change::Receipt { target, ack, told_always, tell } => {
+            receipt(connection, session, &Raise { target, ack, told_always, tell }).await
+        }
         Change::Send { message_id, state, error, now_ms } => {
             let error = error.as_deref();
             let known = send_rows::update(connection, session.id, &message_id, state, error, now_ms).await?;
@@ -226,41 +228,47 @@ async fn raise_ack(
     Ok(raised.rows_affected() > 0)
 }
 
-/// Raises an ack; its events are made of the message's row. Nothing is read of one that got so far already.
+/// A receipt: see [`Change::Receipt`].
+struct Raise {
+    target: MessageRef,
+    ack: i32,
+    told_always: bool,
+    tell: Tell,
+}
+
+/// Raises an ack; its events are made of the message's row. Nothing is read of one that got so far already, if nothing is to be
+/// told of it.
 async fn receipt(
     connection: &mut SqliteConnection,
     session: Session<'_>,
-    target: &MessageRef,
-    ack: i32,
-    tell: &Tell,
+    raise: &Raise,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
-    if !raise_ack(connection, session.id, target, ack).await? {
+    let rose = raise_ack(connection, session.id, &raise.target, raise.ack).await?;
+    if !rose && !raise.told_always {
         return Ok((false, Vec::new()));
     }
-    let row = match message_rows::one(target).fetch_optional(connection).await {
+    let row = match message_rows::one(&raise.target).fetch_optional(connection).await {
         Err(error @ sqlx::Error::Decode(_)) => {
             tracing::error!(%error, "a receipt for a damaged message is told to nobody");
             None
         }
         found => found?,
     };
-    let events = row.map(|row| tell(&row)).unwrap_or_default();
+    let events = row.map(|row| (raise.tell)(&row)).unwrap_or_default();
     if events.iter().any(|event| event.session != session.name) {
         return Err(sqlx::Error::Protocol("an event names another session than its message".to_owned()));
     }
-    Ok((true, events))
+    Ok((rose || !events.is_empty(), events))
 }
 
 /// The same, passed over when its message lies on a damaged page.
 async fn receipt_apart(
     connection: &mut SqliteConnection,
     session: Session<'_>,
-    target: &MessageRef,
-    ack: i32,
-    tell: &Tell,
+    raise: &Raise,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     savepoint(connection, "SAVEPOINT receipt").await?;
-    let outcome = match receipt(connection, session, target, ack, tell).await {
+    let outcome = match receipt(connection, session, raise).await {
         Err(error) if is_corruption(&error) => {
             tracing::error!(%error, "a receipt for a message on a damaged page was not stored");
             savepoint(connection, "ROLLBACK TO receipt").await?;

@@ -173,7 +173,7 @@ async fn live_readers_hear_of_receipts_and_what_comes_with_them_in_their_order()
                 chat: None,
             },
         );
-        Change::Receipt { target, ack, tell: Arc::new(move |_| vec![event.clone()]) }
+        Change::Receipt { target, ack, told_always: false, tell: Arc::new(move |_| vec![event.clone()]) }
     };
     let (device, read) = (made(EventName::MessageAck, None), made(EventName::MessageAck, None));
     let (first, second) =

@@ -47,7 +47,7 @@ async fn damaged() -> (TempDir, SqliteStorage) {
 fn receipt(id: &str, tell: Tell) -> Change {
     let target =
         MessageRef { session: "default".to_owned(), id: id.to_owned(), from_me: Some(true), chat: None };
-    Change::Receipt { target, ack: 2, tell }
+    Change::Receipt { target, ack: 2, told_always: false, tell }
 }
 
 fn silent() -> Tell {
