@@ -1,6 +1,7 @@
-//! What comes from WhatsApp: messages, their changes, and receipts.
+//! What comes from WhatsApp: messages, their changes, receipts, and changes of groups.
 
 pub(crate) mod acks;
 pub(crate) mod again;
 pub(crate) mod changes;
+pub(crate) mod groups;
 pub(crate) mod inbox;

@@ -28,6 +28,8 @@ pub use media::download::MediaError;
 pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
+pub use ops::groups::members::MemberChange;
+pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
 pub use ops::pairing::PairingError;
 pub use ops::query::MessageQuery;
 pub use outbound::error::SendError;

@@ -1,5 +1,6 @@
 //! What callers can do with sessions, by resource.
 
+pub(crate) mod groups;
 pub(crate) mod pairing;
 pub(crate) mod query;
 pub(crate) mod reading;

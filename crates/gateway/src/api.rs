@@ -8,6 +8,7 @@ mod document;
 pub mod error;
 mod extract;
 mod files;
+mod groups;
 mod intake;
 mod media;
 mod pairing;
@@ -108,6 +109,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(pairing::router())
         .merge(sending::router())
         .merge(chats::router())
+        .merge(groups::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())

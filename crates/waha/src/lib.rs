@@ -2,6 +2,7 @@
 
 mod config;
 mod event;
+mod group;
 mod kept_secrets;
 mod message;
 mod payload;
@@ -14,6 +15,14 @@ pub use config::{
     SessionConfig, WebhookConfig,
 };
 pub use event::{EventName, EventNameError};
+pub use group::{
+    ChatPictureResponse, CountResponse, Group, GroupAddressing, GroupAdmin, GroupChange, GroupInvitation,
+    GroupJoin, GroupJoinRequest, GroupJoinRequestAction, GroupJoinRequestChange, GroupJoinRequestResult,
+    GroupLeave, GroupList, GroupMember, GroupPart, GroupParticipant, GroupParticipantsChange,
+    GroupParticipantsChangeKind, GroupRole, GroupUpdated, JoinGroupResponse, ParticipantResult,
+    SettingsMemberAddMode, SettingsMemberShareHistoryMode, SettingsMembershipApproval,
+    SettingsSecurityChangeInfo, Succeeded,
+};
 pub use kept_secrets::NoStoredSecret;
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};
 pub use payload::{

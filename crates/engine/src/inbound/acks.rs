@@ -1,4 +1,4 @@
-//! Receipts: how far own messages got.
+//! Receipts: how far own messages got; and changes of groups.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 
 use crate::address;
+use crate::inbound::groups;
 use crate::inbound::inbox::Inbox;
 use crate::message::{Facts, ack_payload};
 use crate::outbound::inflight::Inflight;
@@ -25,6 +26,8 @@ pub(crate) enum Job {
     Receipt(Arc<Event>),
     /// Messages that the durability hook did not see (channels, recovered placeholders).
     Messages(Arc<Event>),
+    /// A change of a group.
+    Group(Arc<Event>),
     /// Receipts that had to wait for their send.
     Held(Vec<Receipted>),
 }
@@ -69,6 +72,7 @@ pub(crate) async fn work(
                 }
                 Job::Held(held) => receipts.extend(held),
                 Job::Messages(event) => stray(&inbox, &event, &gone).await,
+                Job::Group(event) => group(&inbox, &event, &gone).await,
             }
         }
         store(&inbox, receipts, &gone).await;
@@ -81,6 +85,21 @@ async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     while let Err(error) = inbox.commit(&client, &batch.messages).await {
         if error.disk_cause().is_none() || !room(inbox, gone).await {
             tracing::error!(session = %inbox.state.name(), %error, "a message outside WhatsApp's queue was lost");
+            return;
+        }
+    }
+}
+
+async fn group(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
+    let Event::GroupUpdate(update) = event else { return };
+    let events = groups::events(inbox, update).await;
+    if events.is_empty() {
+        return;
+    }
+    // WhatsApp does not send these again: they wait here for room on the disk.
+    while let Err(error) = inbox.journal.commit(vec![Change::Events(events.clone())]).await {
+        if error.disk_cause().is_none() || !room(inbox, gone).await {
+            tracing::error!(session = %inbox.state.name(), %error, "a change of a group was not stored; webhooks do not hear of it");
             return;
         }
     }

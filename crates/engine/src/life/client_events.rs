@@ -137,6 +137,7 @@ impl EventHandler for Listener {
             }
             // What the durability hook has committed is known already.
             Event::Messages(batch) if !batch.hook_committed => self.job(Job::Messages(event)),
+            Event::GroupUpdate(_) => self.job(Job::Group(event)),
             _ => {}
         }
     }
@@ -162,6 +163,7 @@ impl EventHandler for Listener {
             EventKind::ServerAck,
             EventKind::Receipt,
             EventKind::Messages,
+            EventKind::GroupUpdate,
             EventKind::RawNode,
         ])
     }
