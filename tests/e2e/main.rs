@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod disk;
 mod doctor;
+mod groups;
 mod incidents;
 mod limits;
 mod lock;

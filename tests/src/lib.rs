@@ -11,6 +11,7 @@ pub mod alerts;
 pub mod container;
 pub mod damaged_session;
 pub mod docker;
+pub mod document;
 pub mod failing_disk;
 pub mod gateway;
 pub mod journal;

@@ -30,6 +30,8 @@ pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use ops::asking::AskError;
+pub use ops::groups::members::MemberChange;
+pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
 pub use ops::pairing::PairingError;
 pub use ops::query::{Download, MessageList, MessageQuery};
 pub use outbound::error::SendError;

@@ -2,6 +2,7 @@
 
 pub(crate) mod asking;
 mod contacts;
+pub(crate) mod groups;
 mod lids;
 mod limits;
 mod naming;

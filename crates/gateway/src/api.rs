@@ -9,6 +9,7 @@ mod document;
 pub mod error;
 mod extract;
 mod files;
+mod groups;
 mod intake;
 mod lenient;
 mod lids;
@@ -128,6 +129,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(presence::router())
         .merge(contacts::router())
         .merge(lids::router())
+        .merge(groups::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())

@@ -305,6 +305,7 @@ impl Inner {
         let server_config = ServerConfig {
             addressing: config.addressing,
             clock: Arc::clone(&config.clock),
+            media: media.clone(),
             ..ServerConfig::new(config.seed, address.to_string())
         };
         let (identity, server, phones) = match saved {

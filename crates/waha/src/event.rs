@@ -33,6 +33,21 @@ pub enum EventName {
     /// A message was edited.
     #[serde(rename = "message.edited")]
     MessageEdited,
+    /// This account joined a group, or was added to it.
+    #[serde(rename = "group.v2.join")]
+    GroupV2Join,
+    /// This account left a group, was removed from it, or it was ended.
+    #[serde(rename = "group.v2.leave")]
+    GroupV2Leave,
+    /// A group was changed: its name, description or settings.
+    #[serde(rename = "group.v2.update")]
+    GroupV2Update,
+    /// Members of a group came, went or got another role.
+    #[serde(rename = "group.v2.participants")]
+    GroupV2Participants,
+    /// Somebody asks to join a group, or does so no more.
+    #[serde(rename = "group.v2.participants.join-request")]
+    GroupV2ParticipantsJoinRequest,
 }
 
 /// The text names no event.
@@ -42,7 +57,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -51,6 +66,11 @@ impl EventName {
         Self::MessageReaction,
         Self::MessageRevoked,
         Self::MessageEdited,
+        Self::GroupV2Join,
+        Self::GroupV2Leave,
+        Self::GroupV2Update,
+        Self::GroupV2Participants,
+        Self::GroupV2ParticipantsJoinRequest,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -65,6 +85,11 @@ impl EventName {
             Self::MessageReaction => "Somebody reacted, or took a reaction back",
             Self::MessageRevoked => "A message was deleted for everyone",
             Self::MessageEdited => "A message was edited",
+            Self::GroupV2Join => "This account joined a group, or was added to it",
+            Self::GroupV2Leave => "This account left a group, was removed from it, or it was ended",
+            Self::GroupV2Update => "A group was changed: its name, description or settings",
+            Self::GroupV2Participants => "Members of a group came, went or got another role",
+            Self::GroupV2ParticipantsJoinRequest => "Somebody asks to join a group, or does so no more",
         }
     }
 
@@ -80,6 +105,11 @@ impl EventName {
             Self::MessageReaction => "message.reaction",
             Self::MessageRevoked => "message.revoked",
             Self::MessageEdited => "message.edited",
+            Self::GroupV2Join => "group.v2.join",
+            Self::GroupV2Leave => "group.v2.leave",
+            Self::GroupV2Update => "group.v2.update",
+            Self::GroupV2Participants => "group.v2.participants",
+            Self::GroupV2ParticipantsJoinRequest => "group.v2.participants.join-request",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod contact;
 mod event;
+mod group;
 mod kept_secrets;
 mod limits;
 mod message;
@@ -19,6 +20,14 @@ pub use config::{
 };
 pub use contact::{About, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
 pub use event::{EventName, EventNameError};
+pub use group::{
+    ChatPictureResponse, CountResponse, Group, GroupAddressing, GroupAdmin, GroupChange, GroupInvitation,
+    GroupJoin, GroupJoinRequest, GroupJoinRequestAction, GroupJoinRequestChange, GroupJoinRequestResult,
+    GroupLeave, GroupList, GroupMember, GroupPart, GroupParticipant, GroupParticipantsChange,
+    GroupParticipantsChangeKind, GroupRole, GroupUpdated, JoinGroupResponse, ParticipantResult,
+    SettingsMemberAddMode, SettingsMemberShareHistoryMode, SettingsMembershipApproval,
+    SettingsSecurityChangeInfo, Succeeded,
+};
 pub use kept_secrets::NoStoredSecret;
 pub use limits::{MessageCapping, ReachoutTimelock};
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};

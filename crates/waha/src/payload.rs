@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
+use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
 use super::message::{Message, MessageKey, Source};
 use super::session::{SessionStatus, StatusChange};
 
@@ -249,6 +250,16 @@ pub enum Payload {
     Revoked(Box<MessageRevoked>),
     /// Of `session.status`.
     SessionStatus(Box<SessionStatusBody>),
+    /// Of `group.v2.join`.
+    GroupJoin(Box<GroupJoin>),
+    /// Of `group.v2.leave`.
+    GroupLeave(Box<GroupLeave>),
+    /// Of `group.v2.update`.
+    GroupUpdated(Box<GroupUpdated>),
+    /// Of `group.v2.participants`.
+    GroupParticipants(Box<GroupParticipantsChange>),
+    /// Of `group.v2.participants.join-request`.
+    GroupJoinRequest(Box<GroupJoinRequestChange>),
 }
 
 macro_rules! payload_of {
@@ -267,5 +278,10 @@ payload_of!(
     Reaction(MessageReaction),
     Edited(MessageEdited),
     Revoked(MessageRevoked),
-    SessionStatus(SessionStatusBody)
+    SessionStatus(SessionStatusBody),
+    GroupJoin(GroupJoin),
+    GroupLeave(GroupLeave),
+    GroupUpdated(GroupUpdated),
+    GroupParticipants(GroupParticipantsChange),
+    GroupJoinRequest(GroupJoinRequestChange)
 );

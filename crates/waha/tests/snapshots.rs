@@ -208,3 +208,93 @@ fn sessions() {
     .unwrap();
     assert_json_snapshot!("session", info);
 }
+
+fn group() -> Group {
+    let member = |id: &str, pn: &str, role, admin| GroupMember {
+        id: chat(id),
+        pn: Some(chat(pn)),
+        phone_number: Some(chat(pn)),
+        lid: Some(chat(id)),
+        role,
+        admin,
+    };
+    Group {
+        id: chat("120363@g.us"),
+        subject: "Lake on Sunday".to_owned(),
+        description: "Bring a towel".to_owned(),
+        members_can_add_new_member: true,
+        members_can_send_messages: true,
+        new_members_approval_required: false,
+        members_can_share_history: false,
+        addressing_mode: GroupAddressing::Lid,
+        subject_owner: Some(chat("900@lid")),
+        subject_time: Some(1_700_000_000),
+        size: 2,
+        creation: Some(1_700_000_000),
+        owner: Some(chat("900@lid")),
+        owner_pn: Some(chat("628111@c.us")),
+        desc: Some("Bring a towel".to_owned()),
+        desc_id: Some("A1B2C3D4".to_owned()),
+        desc_owner: Some(chat("900@lid")),
+        desc_time: Some(1_700_000_001),
+        linked_parent: None,
+        restrict: false,
+        announce: false,
+        is_community: false,
+        is_community_announce: false,
+        join_approval_mode: false,
+        member_add_mode: true,
+        ephemeral_duration: Some(86_400),
+        participants: Some(vec![
+            member("900@lid", "628111@c.us", GroupRole::SuperAdmin, Some(GroupAdmin::SuperAdmin)),
+            member("901@lid", "628000@c.us", GroupRole::Participant, None),
+        ]),
+    }
+}
+
+#[test]
+fn groups() {
+    let data = serde_json::json!({"group_jid": "120363@g.us"});
+    let joined = GroupJoin { timestamp: 1_700_000_000, group: group(), data: data.clone() };
+    assert_json_snapshot!("group_join", webhook(EventName::GroupV2Join, joined));
+    let part = || GroupPart { id: chat("120363@g.us") };
+    let participants = GroupParticipantsChange {
+        kind: GroupParticipantsChangeKind::Promote,
+        timestamp: 1_700_000_000,
+        group: part(),
+        participants: vec![GroupParticipant {
+            id: chat("901@lid"),
+            pn: Some(chat("628000@c.us")),
+            role: GroupRole::Admin,
+        }],
+        data: data.clone(),
+    };
+    assert_json_snapshot!("group_participants", participants);
+    let change =
+        GroupChange { subject: Some("Lake on Monday".to_owned()), ..GroupChange::of(chat("120363@g.us")) };
+    let updated = GroupUpdated { timestamp: 1_700_000_000, group: change, data: data.clone() };
+    assert_json_snapshot!("group_update", updated);
+    let asked = GroupJoinRequestChange {
+        action: GroupJoinRequestAction::Created,
+        requester_id: chat("902@lid"),
+        requester_pn: None,
+        request_method: Some("invite_link".to_owned()),
+        timestamp: 1_700_000_000,
+        group: part(),
+        data: data.clone(),
+    };
+    assert_json_snapshot!("group_join_request", asked);
+    assert_json_snapshot!("group_leave", GroupLeave { timestamp: 1_700_000_000, group: part(), data });
+    let without_members = Group { participants: None, ..group() };
+    let listed = serde_json::to_string(&GroupList(vec![
+        Group { id: chat("2@g.us"), ..without_members.clone() },
+        Group { id: chat("1@g.us"), ..without_members },
+    ]));
+    let listed = listed.unwrap();
+    // In the order that was asked for, and without what was left out.
+    assert!(
+        listed.starts_with(r#"{"2@g.us":{"id":"2@g.us""#) && !listed.contains("participants"),
+        "{listed}"
+    );
+    assert!(listed.find(r#""1@g.us":{"#) > listed.find(r#""2@g.us":{"#));
+}

@@ -158,8 +158,14 @@ export class Client {
     ev.on('groups.upsert', groups => {
       for (const { id, subject, participants } of groups) emit({ event: 'group', id, subject, size: participants.length })
     })
-    ev.on('groups.update', groups => groups.forEach(({ id }) => emit({ event: 'group-update', id })))
-    ev.on('group-participants.update', ({ id, action }) => emit({ event: 'group-participants', id, action }))
+    ev.on('groups.update', groups => groups.forEach(group => emit({ ...group, event: 'group-update' })))
+    ev.on('group-participants.update', ({ id, action, participants }) => {
+      // 7.x tells all names of each, 6.x one.
+      emit({ event: 'group-participants', id, action, participants: participants.map(one => one.id ?? one) })
+    })
+    ev.on('contacts.update', contacts => {
+      for (const { id, imgUrl } of contacts) if (imgUrl !== undefined) emit({ event: 'picture', id, imgUrl })
+    })
     ev.on('messaging-history.set', ({ chats, messages, syncType }) =>
       emit({ event: 'history', chats: chats.length, messages: messages.length, syncType: syncType ?? null }))
     ev.on('presence.update', ({ id, presences }) =>
@@ -268,6 +274,30 @@ export class Client {
   async groups() {
     const all = await this.socket.groupFetchAllParticipating()
     return { groups: Object.values(all).map(({ id, subject, participants }) => ({ id, subject, size: participants.length })) }
+  }
+
+  /** Calls one of Baileys' own functions for groups and their pictures. */
+  async group({ method, args }) {
+    const known = /^group[A-Z]/.test(method) || ['profilePictureUrl', 'removeProfilePicture'].includes(method)
+    if (!known) throw new Error(`no function for groups: ${method}`)
+    return { result: (await this.socket[method](...args)) ?? null }
+  }
+
+  /** As `updateProfilePicture`, with a picture that needs no library to make it fit. */
+  async setPicture({ group, data }) {
+    const picture = { tag: 'picture', attrs: { type: 'image' }, content: Buffer.from(data, 'base64') }
+    const attrs = { target: group, to: '@s.whatsapp.net', type: 'set', xmlns: 'w:profile:picture' }
+    await this.socket.query({ tag: 'iq', attrs, content: [picture] })
+    return {}
+  }
+
+  /** Takes back a request to join a group, for which Baileys has no function. */
+  async cancelJoin({ group }) {
+    const { id } = this.socket.user
+    const participant = { tag: 'participant', attrs: { jid: this.library.jidNormalizedUser(id) } }
+    const cancel = { tag: 'cancel_membership_requests', attrs: {}, content: [participant] }
+    await this.socket.query({ tag: 'iq', attrs: { to: group, type: 'set', xmlns: 'w:g2' }, content: [cancel] })
+    return {}
   }
 
   async disconnect() {

@@ -45,13 +45,8 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 22] = [
+const KNOWN_ELSEWHERE: [&str; 17] = [
     "message.waiting",
-    "group.v2.join",
-    "group.v2.leave",
-    "group.v2.update",
-    "group.v2.participants",
-    "group.v2.participants.join-request",
     "presence.update",
     "poll.vote",
     "poll.vote.failed",

@@ -1,4 +1,4 @@
-//! Receipts: how far own messages got.
+//! Receipts: how far own messages got; and changes of groups.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 
 use crate::address;
+use crate::inbound::groups;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::life::state::SessionState;
@@ -46,8 +47,11 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         for event in batch.presences {
             presence::take(&inbox, &event).await;
         }
-        for event in batch.messages {
-            stray(&inbox, &event, &gone).await;
+        for event in batch.untold {
+            match &*event {
+                Event::GroupUpdate(_) => group(&inbox, &event, &gone).await,
+                _ => stray(&inbox, &event, &gone).await,
+            }
         }
         store(&inbox, batch.receipts, &gone).await;
     }
@@ -59,6 +63,21 @@ async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     while let Err(error) = inbox.commit(&client, &batch.messages).await {
         if error.disk_cause().is_none() || !room(inbox, gone).await {
             tracing::error!(session = %inbox.state.name(), %error, "a message outside WhatsApp's queue was lost");
+            return;
+        }
+    }
+}
+
+async fn group(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
+    let Event::GroupUpdate(update) = event else { return };
+    let events = groups::events(inbox, update).await;
+    if events.is_empty() {
+        return;
+    }
+    // WhatsApp does not send these again: they wait here for room on the disk.
+    while let Err(error) = inbox.journal.commit(vec![Change::Events(events.clone())]).await {
+        if error.disk_cause().is_none() || !room(inbox, gone).await {
+            tracing::error!(session = %inbox.state.name(), %error, "a change of a group was not stored; webhooks do not hear of it");
             return;
         }
     }

@@ -91,7 +91,7 @@ impl Inbox {
         let info = &inbound.info;
         let source = &info.source;
         let chat = address::resolve(client, &source.chat, chat_hint(info)).await?;
-        if self.ignored(chat.id.kind()) {
+        if self.ignores(chat.id.kind()) {
             return None;
         }
         let me = address::me(client).or_else(|| self.state.me());
@@ -134,7 +134,8 @@ impl Inbox {
         })
     }
 
-    fn ignored(&self, kind: ChatKind) -> bool {
+    /// Does the owner want to hear nothing of chats of this kind?
+    pub(crate) fn ignores(&self, kind: ChatKind) -> bool {
         let ignore = self.state.config().ignore.unwrap_or_default();
         match kind {
             ChatKind::Group => ignore.groups,

@@ -1,4 +1,4 @@
-//! What came and waits for its session: receipts and messages outside of WhatsApp's queue, to be stored, and who came and went.
+//! What came and waits for its session: receipts, messages outside of WhatsApp's queue and changes of groups, to be stored, and who came and went.
 //!
 //! The client's events cannot wait. So each receipt is kept as what it says of a message, the same once, and whoever hands over
 //! more than there is room for is told, and ends the connection that it came on. What was handed over is kept in any case.
@@ -15,7 +15,7 @@ use crate::inbound::acks::Receipted;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
-/// Batches of messages that wait.
+/// Batches of messages, and changes of groups, that wait.
 const BATCHES: usize = 1_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
 const PRESENCES: usize = 1_000;
@@ -34,7 +34,8 @@ pub(crate) enum Room {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub receipts: Vec<Receipted>,
-    pub messages: Vec<Arc<Event>>,
+    /// Messages and changes of groups, which WhatsApp does not send again.
+    pub untold: Vec<Arc<Event>>,
     pub presences: Vec<Arc<Event>>,
 }
 
@@ -47,7 +48,7 @@ struct Waiting {
     order: VecDeque<Way>,
     /// How far each got, with the time of each step.
     receipts: HashMap<Way, Vec<(Ack, i64)>>,
-    messages: VecDeque<Arc<Event>>,
+    untold: VecDeque<Arc<Event>>,
     presences: VecDeque<Arc<Event>>,
 }
 
@@ -74,8 +75,8 @@ impl Waiting {
                 receipts.push(Receipted { id, ack, member, timestamp_s });
             }
         }
-        let (messages, presences) = (self.messages.drain(..).collect(), self.presences.drain(..).collect());
-        Batch { receipts, messages, presences }
+        let (untold, presences) = (self.untold.drain(..).collect(), self.presences.drain(..).collect());
+        Batch { receipts, untold, presences }
     }
 }
 
@@ -108,11 +109,11 @@ impl Jobs {
         }
     }
 
-    /// Messages that the durability hook did not see (channels, recovered placeholders).
-    pub(crate) fn messages(&self, event: Arc<Event>) -> Room {
+    /// Messages that the durability hook did not see (channels, recovered placeholders), and changes of groups.
+    pub(crate) fn event(&self, event: Arc<Event>) -> Room {
         let mut waiting = self.waiting();
-        waiting.messages.push_back(event);
-        let full = waiting.messages.len() > BATCHES;
+        waiting.untold.push_back(event);
+        let full = waiting.untold.len() > BATCHES;
         drop(waiting);
         self.more.notify_one();
         if full { Room::Full } else { Room::Left }
@@ -133,7 +134,7 @@ impl Jobs {
     pub(crate) async fn next(&self, most: usize) -> Batch {
         loop {
             let batch = self.waiting().take(most);
-            if !batch.receipts.is_empty() || !batch.messages.is_empty() || !batch.presences.is_empty() {
+            if !batch.receipts.is_empty() || !batch.untold.is_empty() || !batch.presences.is_empty() {
                 return batch;
             }
             self.more.notified().await;

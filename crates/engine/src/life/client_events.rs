@@ -142,7 +142,8 @@ impl EventHandler for Listener {
             }
             Event::Presence(_) | Event::ChatPresence(_) => self.jobs.presence(event),
             // What the durability hook has committed is known already.
-            Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.messages(event)),
+            Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.event(event)),
+            Event::GroupUpdate(_) => self.stored_later(self.jobs.event(event)),
             _ => {}
         }
     }
@@ -170,6 +171,7 @@ impl EventHandler for Listener {
             EventKind::Messages,
             EventKind::Presence,
             EventKind::ChatPresence,
+            EventKind::GroupUpdate,
             EventKind::RawNode,
         ])
     }

@@ -30,6 +30,7 @@ use super::receivers::Receivers;
         (name = "presence", description = "Who is there, and who is writing"),
         (name = "contacts", description = "Who is on WhatsApp, what they show, who is blocked"),
         (name = "lids", description = "The two names of people: hidden id and phone number"),
+        (name = "groups", description = "Groups: members, settings, invite codes, requests to join"),
         (name = "files", description = "Media of received messages"),
         (name = "webhooks", description = "Events that no receiver took"),
         (name = "server", description = "The gateway itself"),
@@ -68,8 +69,12 @@ impl Done {
 const FAILURES: [(&str, &str, &str); 13] = [
     ("400", "BadRequest", "The request is malformed: `message` names the field"),
     ("401", "Unauthorized", "`X-Api-Key` is missing or wrong"),
-    ("403", "Forbidden", "Keys are off, and the request did not address this machine by a loopback name"),
-    ("404", "NotFound", "There is no such session, message or file"),
+    (
+        "403",
+        "Forbidden",
+        "Keys are off, and the request did not address this machine by a loopback name; or WhatsApp forbids it in the group",
+    ),
+    ("404", "NotFound", "There is no such session, message, group or file"),
     (
         "409",
         "Conflict",

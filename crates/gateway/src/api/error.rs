@@ -11,7 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
-use wakeeper_engine::{AskError, EngineError, FetchError, LockError, MediaError, PairingError, SendError};
+use wakeeper_engine::{
+    AskError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
+};
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
 
@@ -27,12 +29,16 @@ pub enum ErrorCode {
     Unauthorized,
     /// 403: keys are off and the request did not address this machine by a loopback name.
     Forbidden,
+    /// 403: WhatsApp lets this account not do that in the group: it is no member, or no admin where only admins may.
+    GroupForbidden,
     /// 404: no such path.
     NotFound,
     /// 404: no session of that name.
     SessionNotFound,
     /// 404: no such message in that chat.
     MessageNotFound,
+    /// 404: no such group, or no group with that invite code.
+    GroupNotFound,
     /// 404: no such media file, or WhatsApp no longer holds it.
     FileNotFound,
     /// 404: no such dead letter.
@@ -79,10 +85,11 @@ impl ErrorCode {
         match self {
             Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::GroupForbidden => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::SessionNotFound
             | Self::MessageNotFound
+            | Self::GroupNotFound
             | Self::FileNotFound
             | Self::DeadLetterNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -355,6 +362,34 @@ impl From<PairingError> for ApiError {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
             }
             PairingError::Refused { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
+        }
+    }
+}
+
+impl From<GroupsError> for ApiError {
+    fn from(error: GroupsError) -> Self {
+        let text = error.to_string();
+        match error {
+            GroupsError::Session(error) => error.into(),
+            GroupsError::NotFound => Self::new(ErrorCode::GroupNotFound, text)
+                .hint("GET /api/{session}/groups lists the groups of the session"),
+            GroupsError::NoInvite => Self::new(ErrorCode::GroupNotFound, text)
+                .hint("ask an admin of the group for its invite link"),
+            GroupsError::Forbidden => Self::new(ErrorCode::GroupForbidden, text)
+                .hint("GET /api/{session}/groups/{id}/participants/v2 tells who is an admin"),
+            GroupsError::Conflict => Self::new(ErrorCode::Conflict, text).hint("try again"),
+            GroupsError::InvalidRequest(reason) => Self::invalid(reason),
+            GroupsError::Fetch(FetchError::Spool(error)) => error.into(),
+            GroupsError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            GroupsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            GroupsError::TooMuch { wait } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
+            }
+            GroupsError::Refused { .. } => Self::new(ErrorCode::Refused, text),
+            GroupsError::Timeout => {
+                Self::new(ErrorCode::Timeout, text).hint("look at the group before trying again")
+            }
+            GroupsError::Failed(_) => Self::new(ErrorCode::Upstream, text),
         }
     }
 }

@@ -9,8 +9,8 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    EventName, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, SessionStatusBody,
-    WebhookBody,
+    EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
+    MessageAck, MessageEdited, MessageReaction, MessageRevoked, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -36,6 +36,11 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::MessageReaction => of::<MessageReaction>(components),
         EventName::MessageRevoked => of::<MessageRevoked>(components),
         EventName::MessageEdited => of::<MessageEdited>(components),
+        EventName::GroupV2Join => of::<GroupJoin>(components),
+        EventName::GroupV2Leave => of::<GroupLeave>(components),
+        EventName::GroupV2Update => of::<GroupUpdated>(components),
+        EventName::GroupV2Participants => of::<GroupParticipantsChange>(components),
+        EventName::GroupV2ParticipantsJoinRequest => of::<GroupJoinRequestChange>(components),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::jid::Jid;
+use crate::media::MediaStore;
 use crate::node::Node;
 use crate::phone::keys::PhoneKeys;
 
@@ -128,6 +129,8 @@ pub struct ServerConfig {
     pub seed: u64,
     /// `host:port` that `media_conn` names as the media host.
     pub media_host: String,
+    /// Where pictures are kept, which the media host gives out.
+    pub media: MediaStore,
     /// How newly linked clients and new groups are addressed.
     pub addressing: Addressing,
     /// Where the time comes from.
@@ -149,9 +152,11 @@ impl ServerConfig {
     /// Usual settings: phone-number addressing, the machine's clock, references as real clients
     /// rotate them (60 s, then 20 s each, and 20 s of grace).
     pub fn new(seed: u64, media_host: impl Into<String>) -> Self {
+        let media_host = media_host.into();
         Self {
             seed,
-            media_host: media_host.into(),
+            media: MediaStore::new(media_host.clone()),
+            media_host,
             addressing: Addressing::default(),
             clock: Arc::new(SystemClock),
             first_reference: Duration::from_secs(80),

@@ -13,6 +13,8 @@ use crate::jid::{GROUP_SERVER, Jid};
 use crate::node::Node;
 
 mod changes;
+mod joining;
+mod members;
 
 /// Members that one group may have.
 const MOST_MEMBERS: usize = 1024;
@@ -35,6 +37,27 @@ pub(super) struct Group {
     pub invite: String,
     /// Switches such as `announcement` and `locked`.
     pub settings: BTreeMap<String, String>,
+    /// Who waits to be let in, by number.
+    #[serde(default)]
+    pub requests: BTreeMap<String, JoinRequest>,
+    #[serde(default)]
+    pub picture: Option<Picture>,
+}
+
+/// Somebody waits to be let in.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct JoinRequest {
+    /// Since when, in seconds.
+    since: u64,
+    /// How they ask.
+    method: String,
+}
+
+/// A group's picture.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Picture {
+    pub id: String,
+    pub direct_path: String,
 }
 
 /// A group's description.
@@ -83,10 +106,33 @@ impl Group {
         }
     }
 
-    fn is_admin(&self, number: &str) -> bool {
+    pub fn is_admin(&self, number: &str) -> bool {
         self.members.get(number).is_some_and(|rank| *rank != Rank::Member)
     }
+
+    fn has(&self, setting: &str, value: &str) -> bool {
+        self.settings.get(setting).is_some_and(|set| set == value)
+    }
+
+    /// May this member ask for such a change? Names are everybody's unless the group is locked, members come by whom the
+    /// group's setting lets add them, all else is for admins.
+    pub fn may_change(&self, number: &str, change: &str) -> bool {
+        match change {
+            _ if self.is_admin(number) => true,
+            "subject" | "description" | "picture" => !self.settings.contains_key("locked"),
+            "add" => self.has(MEMBER_ADD_MODE, ALL_MEMBER_ADD),
+            _ => false,
+        }
+    }
 }
+
+/// Who may add members, and what it is set to in a new group.
+const MEMBER_ADD_MODE: &str = "member_add_mode";
+const ALL_MEMBER_ADD: &str = "all_member_add";
+/// Whether an admin must approve who joins by link.
+const APPROVAL_MODE: &str = "membership_approval_mode";
+/// Who may give earlier messages to new members.
+pub(super) const SHARE_HISTORY_MODE: &str = "member_share_group_history_mode";
 
 /// An `iq` that cannot be granted: code and text.
 type Refusal = (u16, &'static str);
@@ -142,22 +188,26 @@ impl World {
         kind: &str,
     ) -> Result<Vec<Node>, Refusal> {
         let group = self.groups.get(id).ok_or(NOT_FOUND)?;
+        let request = iq.nodes().first().ok_or(BAD_REQUEST)?;
+        if request.tag == "cancel_membership_requests" {
+            return self.cancel_request(actor, id);
+        }
         if !group.members.contains_key(&actor.number) {
             return Err(FORBIDDEN);
         }
-        let admin = group.is_admin(&actor.number);
-        let request = iq.nodes().first().ok_or(BAD_REQUEST)?;
         match (request.tag.as_str(), kind) {
             ("query", _) => Ok(self.group_node(id).into_iter().collect()),
+            ("invite" | "membership_approval_requests", _) if !group.is_admin(&actor.number) => {
+                Err(FORBIDDEN)
+            }
             ("invite", "get") => Ok(vec![Node::new("invite").attr("code", group.invite.clone())]),
-            ("membership_approval_requests", _) => Ok(vec![Node::new("membership_approval_requests")]),
+            ("membership_approval_requests", _) => Ok(vec![self.requests_node(id)]),
             (_, "get") => {
                 let what = format!("iq w:g2 {}", request.tag);
                 self.counters.unknown(&what);
                 Ok(Vec::new())
             }
-            _ if !admin && group.settings.contains_key("locked") => Err(FORBIDDEN),
-            ("add" | "remove" | "promote" | "demote" | "invite", _) if !admin => Err(FORBIDDEN),
+            (change, _) if !group.may_change(&actor.number, change) => Err(FORBIDDEN),
             _ => self.change_group(actor, id, request),
         }
     }
@@ -194,11 +244,7 @@ impl World {
                     .child(body),
             );
         }
-        let settings = group.settings.iter().map(|(name, value)| match name.as_str() {
-            "ephemeral" => Node::new("ephemeral").attr("expiration", value.clone()),
-            name => Node::new(name),
-        });
-        Some(node.children(settings))
+        Some(node.children(group.settings.iter().map(|(name, value)| setting_node(name, value))))
     }
 
     fn create_group(&mut self, actor: &Address, request: &Node) -> Result<Vec<Node>, Refusal> {
@@ -208,6 +254,8 @@ impl World {
             wanted.into_iter().take(MOST_MEMBERS - 1).map(|number| (number, Rank::Member)).collect();
         members.insert(actor.number.clone(), Rank::SuperAdmin);
         let number: u64 = self.rng.random_range(10_000_000_000_000..100_000_000_000_000);
+        let mut settings = BTreeMap::from([(MEMBER_ADD_MODE.to_owned(), ALL_MEMBER_ADD.to_owned())]);
+        settings.extend(request.nodes().iter().filter_map(setting_of));
         let group = Group {
             id: format!("1203{number}"),
             subject: request.get("subject").unwrap_or_default().to_owned(),
@@ -219,7 +267,9 @@ impl World {
             members,
             description: None,
             invite: self.draw_invite(),
-            settings: BTreeMap::new(),
+            settings,
+            requests: BTreeMap::new(),
+            picture: None,
         };
         let id = group.id.clone();
         for number in group.members.keys() {
@@ -231,7 +281,7 @@ impl World {
         self.counters.add("groups_created");
         let node = self.group_node(&id).ok_or(NOT_FOUND)?;
         let create = Node::new("create").attr("type", "new").child(node.clone());
-        self.announce_group(&id, &actor.number, &create, None);
+        self.announce_group(&id, &actor.number, &create);
         Ok(vec![node])
     }
 
@@ -255,8 +305,15 @@ impl World {
             .collect()
     }
 
-    /// Tells every device of every member (and `also`) of a change that `actor` made.
-    fn announce_group(&mut self, id: &str, actor: &str, change: &Node, also: Option<&str>) {
+    /// Tells every device of every member of a change that `actor` made.
+    fn announce_group(&mut self, id: &str, actor: &str, change: &Node) {
+        let members = self.groups.get(id).map(|group| group.members.keys().cloned().collect());
+        let members: Vec<String> = members.unwrap_or_default();
+        self.announce_to(id, actor, change, &members);
+    }
+
+    /// Tells every device of some accounts of a change that `actor` made.
+    fn announce_to(&mut self, id: &str, actor: &str, change: &Node, numbers: &[String]) {
         let Some(group) = self.groups.get(id) else { return };
         let Some(account) = self.accounts.get(actor) else { return };
         let other = if group.lid { "participant_pn" } else { "participant_lid" };
@@ -268,20 +325,35 @@ impl World {
             .attr("notify", account.name.clone())
             .attr("addressing_mode", group.addressing_mode())
             .child(change.clone());
-        let receivers: Vec<Address> = group
-            .members
-            .keys()
-            .map(String::as_str)
-            .chain(also)
-            .flat_map(|number| self.addresses(number))
-            .collect();
-        for receiver in receivers {
+        for receiver in self.devices_of(numbers) {
             let stanza_id = self.next_id();
             let notification =
                 base.clone().attr("id", stanza_id.clone()).attr("t", self.seconds_for(&receiver).to_string());
             self.deliver(&receiver, StanzaClass::Notification, &stanza_id, notification);
         }
     }
+}
+
+/// A switch as `<group>` carries it.
+fn setting_node(name: &str, value: &str) -> Node {
+    match name {
+        "ephemeral" => Node::new(name).attr("expiration", value),
+        APPROVAL_MODE => Node::new(name).child(Node::new("group_join").attr("state", value)),
+        MEMBER_ADD_MODE | SHARE_HISTORY_MODE => Node::new(name).bytes(value.as_bytes()),
+        name => Node::new(name),
+    }
+}
+
+/// The switch that an element sets, as the maker of a group writes it, and whoever changes it later.
+fn setting_of(node: &Node) -> Option<(String, String)> {
+    let value = match node.tag.as_str() {
+        "announcement" | "locked" => "true".to_owned(),
+        "ephemeral" => node.get("expiration").filter(|seconds| *seconds != "0")?.to_owned(),
+        MEMBER_ADD_MODE => String::from_utf8(node.data()?.to_vec()).ok()?,
+        APPROVAL_MODE => node.find("group_join")?.get("state").filter(|state| *state == "on")?.to_owned(),
+        _ => return None,
+    };
+    Some((node.tag.clone(), value))
 }
 
 /// `<participant>` with both addresses of an account.

@@ -60,7 +60,7 @@ impl World {
             ("blocklist", "get") => vec![self.blocklist(caller)],
             ("blocklist", _) => self.set_blocked(caller, iq),
             ("w:m", _) => vec![self.media_hosts()],
-            ("w:mex", _) => vec![Node::new("result").bytes(mex(iq))],
+            ("w:mex", _) => vec![self.mex(caller, iq)],
             ("w:profile:picture", "get") => {
                 self.refuse(caller.link, iq, 404, "item-not-found");
                 return;
@@ -73,7 +73,6 @@ impl World {
                 | "w:stats"
                 | "w:biz"
                 | "disappearing_mode"
-                | "w:profile:picture"
                 | "bot"
                 | "tos",
                 _,

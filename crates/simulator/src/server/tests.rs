@@ -1,5 +1,6 @@
 //! Stanza-level tests: clients and phones are in-memory channels, no sockets and no encryption.
 
+mod administration;
 mod keys;
 mod linking;
 mod offline;

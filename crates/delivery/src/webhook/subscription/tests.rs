@@ -51,11 +51,19 @@ fn an_unknown_event_is_named_beside_those_that_there_are() {
 /// A configuration made for WAHA works, and what of it never comes is told.
 #[test]
 fn events_that_only_waha_sends_are_taken_and_known() {
-    let events = ["message", "engine.event", "group.v2.join", "call.received", "group.v2.join", "*"];
+    let events = [
+        "message",
+        "engine.event",
+        "presence.update",
+        "call.received",
+        "presence.update",
+        "group.v2.join",
+        "*",
+    ];
     let config =
         WebhookConfig { events: events.map(str::to_owned).to_vec(), ..config("http://n8n:5678/webhook") };
     assert_eq!(check(std::slice::from_ref(&config)), Ok(()));
-    assert_eq!(never_sent(&[config]), ["call.received", "engine.event", "group.v2.join"]);
+    assert_eq!(never_sent(&[config]), ["call.received", "engine.event", "presence.update"]);
     // What WAHA 2026.9 has.
     let waha =
         "session.status message message.reaction message.any message.ack message.ack.group message.waiting \

@@ -2,18 +2,18 @@
 
 use super::*;
 
-const GROUPS: &str = "@g.us";
+pub(super) const GROUPS: &str = "@g.us";
 
 /// Live companions of Alice, Bob and Carol and a group of the three.
-struct Team {
-    sim: Sim,
-    alice: Client,
-    bob: Client,
-    carol: Client,
-    group: String,
+pub(super) struct Team {
+    pub sim: Sim,
+    pub alice: Client,
+    pub bob: Client,
+    pub carol: Client,
+    pub group: String,
 }
 
-fn team(change: impl FnOnce(&mut ServerConfig)) -> Team {
+pub(super) fn team(change: impl FnOnce(&mut ServerConfig)) -> Team {
     let sim = Sim::with(change);
     for number in [ALICE, BOB, CAROL] {
         sim.account(number);
@@ -31,11 +31,11 @@ fn participants(numbers: &[&str]) -> Vec<Node> {
     numbers.iter().map(|number| Node::new("participant").attr("jid", pn(number))).collect()
 }
 
-fn change(client: &mut Client, group: &str, request: Node) -> Node {
+pub(super) fn change(client: &mut Client, group: &str, request: Node) -> Node {
     client.ask("set", "w:g2", group, vec![request])
 }
 
-fn error(answer: &Node) -> Option<&str> {
+pub(super) fn error(answer: &Node) -> Option<&str> {
     answer.find("error")?.get("code")
 }
 
