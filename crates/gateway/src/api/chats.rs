@@ -14,7 +14,7 @@ use wakeeper_waha::{Message, MessageEdited, MessageRevoked};
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, Parameters};
-use super::state::{Api, field};
+use super::state::Api;
 use super::strict::NotBuilt;
 use super::{naming, sending};
 

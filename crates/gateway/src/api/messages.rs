@@ -1,7 +1,7 @@
 //! Lists of stored messages.
 
 use axum::extract::{Path, RawQuery, State};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -51,7 +51,7 @@ struct MessageParameters {
     #[serde(default, rename = "downloadMedia")]
     download_media: bool,
     /// Of the files, only those of these types, told by their beginnings, such as `image/`.
-    #[serde(default, rename = "downloadMediaMimetypes", deserialize_with = "one_or_many")]
+    #[serde(default, rename = "downloadMediaMimetypes")]
     download_mimetypes: Vec<String>,
     /// Not older than this, in seconds since 1970.
     #[serde(rename = "filter.timestamp.gte")]
@@ -112,20 +112,6 @@ impl From<AckName> for Ack {
             AckName::Played => Self::Played,
         }
     }
-}
-
-/// A text, or several.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::One(text) => vec![text],
-        Given::Many(texts) => texts,
-    })
 }
 
 /// Read stored messages

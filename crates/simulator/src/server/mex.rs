@@ -10,6 +10,10 @@ use crate::node::Node;
 
 /// Changes a property of a group (whatsapp-rust 0.7.0, `mex_operations.rs`, `update_group_property`).
 const UPDATE_GROUP_PROPERTY: &str = "9418211574894172";
+/// How many people may be written to for the first time (`WAWebMexFetchNewChatMessageCappingInfoJobQuery`).
+const CAPPING: &str = "24503548349331633";
+/// Until when nobody new may be written to (`WAWebMexFetchReachoutTimelockJobQuery`).
+const TIMELOCK: &str = "23983697327930364";
 
 impl World {
     /// `<result>` of a query. Of those that are not known here it holds no data.
@@ -19,6 +23,14 @@ impl World {
         let asked: Value = asked.unwrap_or_default();
         let answer = match query.and_then(|query| query.get("query_id")) {
             Some(UPDATE_GROUP_PROPERTY) => self.update_group_property(caller, &asked["variables"]),
+            // Nobody is limited here.
+            Some(CAPPING) => json!({ "data": { "xwa2_message_capping_info": {
+                "capping_status": "NONE", "total_quota": "0", "used_quota": "0", "mv_status": "NOT_ELIGIBLE",
+                "ote_status": "NOT_ELIGIBLE",
+            } } }),
+            Some(TIMELOCK) => json!({ "data": { "xwa2_fetch_account_reachout_timelock": {
+                "enforcement_type": "DEFAULT", "is_active": false,
+            } } }),
             _ => json!({ "data": {} }),
         };
         Node::new("result").bytes(answer.to_string().into_bytes())

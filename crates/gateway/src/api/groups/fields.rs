@@ -67,34 +67,31 @@ pub(super) fn group_id(text: &str) -> Result<ChatId, ApiError> {
 }
 
 /// By what groups are listed in order.
-#[derive(Clone, Copy, ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 enum SortBy {
     Id,
     Subject,
 }
 
 /// In which direction.
-#[derive(Clone, Copy, ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 enum SortOrder {
     Desc,
     Asc,
 }
 
 /// What can be left out of each group.
-#[derive(Clone, Copy, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 enum Exclude {
-    /// Nothing.
-    #[schema(rename = "")]
-    Nothing,
-    #[schema(rename = "participants")]
     Participants,
 }
 
-/// Which groups are listed. An empty parameter is as good as none: n8n sends those that nobody filled in.
+/// Which groups are listed.
 #[derive(Default, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", try_from = "Vec<(String, String)>")]
+#[serde(rename_all = "camelCase", default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParameters {
     /// In which order; by id without it.
@@ -109,36 +106,7 @@ pub(super) struct ListParameters {
     offset: Option<u32>,
     /// What to leave out of each; may be given more than once.
     #[param(inline)]
-    exclude: Option<Vec<Exclude>>,
-}
-
-/// Says which values are allowed; never repeats the one that was given.
-impl TryFrom<Vec<(String, String)>> for ListParameters {
-    type Error = &'static str;
-
-    fn try_from(given: Vec<(String, String)>) -> Result<Self, &'static str> {
-        let mut parameters = Self::default();
-        let number = |text: &str| text.parse().map_err(|_| "expected a whole number as limit and offset");
-        for (name, value) in given.iter().filter(|(_, value)| !value.is_empty()) {
-            match (name.as_str(), value.as_str()) {
-                ("sortBy", "id") => parameters.sort_by = Some(SortBy::Id),
-                ("sortBy", "subject") => parameters.sort_by = Some(SortBy::Subject),
-                ("sortBy", _) => return Err("expected id or subject as sortBy"),
-                ("sortOrder", "asc") => parameters.sort_order = Some(SortOrder::Asc),
-                ("sortOrder", "desc") => parameters.sort_order = Some(SortOrder::Desc),
-                ("sortOrder", _) => return Err("expected asc or desc as sortOrder"),
-                ("limit", text) => parameters.limit = Some(number(text)?),
-                ("offset", text) => parameters.offset = Some(number(text)?),
-                // As some clients write lists.
-                ("exclude" | "exclude[]", "participants") => {
-                    parameters.exclude.get_or_insert_default().push(Exclude::Participants);
-                }
-                ("exclude" | "exclude[]", _) => return Err("expected participants as exclude"),
-                _ => {}
-            }
-        }
-        Ok(parameters)
-    }
+    exclude: Vec<Exclude>,
 }
 
 impl From<ListParameters> for GroupQuery {
@@ -149,47 +117,37 @@ impl From<ListParameters> for GroupQuery {
                 Some(SortBy::Subject) => GroupOrder::Subject,
                 Some(SortBy::Id) | None => GroupOrder::Id,
             },
-            descending: matches!(given.sort_order, Some(SortOrder::Desc)),
+            descending: given.sort_order == Some(SortOrder::Desc),
             limit: given.limit.map(size),
             offset: given.offset.map_or(0, size),
-            without_participants: given
-                .exclude
-                .unwrap_or_default()
-                .iter()
-                .any(|exclude| matches!(exclude, Exclude::Participants)),
+            without_participants: given.exclude.contains(&Exclude::Participants),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::{pairs, strict};
     use super::*;
 
-    fn query(given: &[(&str, &str)]) -> Result<GroupQuery, &'static str> {
-        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        ListParameters::try_from(given).map(Into::into)
+    fn query(text: &str) -> Result<GroupQuery, String> {
+        let pairs = pairs::of_query(text, "").expect("few pairs");
+        strict::from_pairs::<ListParameters>(pairs).map(Into::into).map_err(|error| format!("{error:?}"))
     }
 
     #[test]
     fn empty_parameters_count_as_absent_and_wrong_ones_are_named() {
         let names = ["sortBy", "sortOrder", "limit", "offset", "exclude"];
-        assert_eq!(query(&names.map(|name| (name, ""))).unwrap(), GroupQuery::default());
+        assert_eq!(query(&names.map(|name| format!("{name}=")).join("&")).unwrap(), GroupQuery::default());
         for name in names {
-            let refused = query(&[(name, "-private")]).unwrap_err();
+            let refused = query(&format!("{name}=-private")).unwrap_err();
             assert!(refused.contains(name) && !refused.contains("private"), "{refused}");
         }
     }
 
     #[test]
     fn every_parameter_counts() {
-        let all = query(&[
-            ("sortBy", "subject"),
-            ("sortOrder", "desc"),
-            ("limit", "2"),
-            ("offset", "1"),
-            ("exclude", ""),
-            ("exclude", "participants"),
-        ]);
+        let all = query("sortBy=subject&sortOrder=desc&limit=2&offset=1&exclude=&exclude=participants");
         let wanted = GroupQuery {
             order: GroupOrder::Subject,
             descending: true,
@@ -198,7 +156,7 @@ mod tests {
             without_participants: true,
         };
         assert_eq!(all.unwrap(), wanted);
-        assert!(query(&[("exclude[]", "participants")]).unwrap().without_participants);
+        assert!(query("exclude[]=participants").unwrap().without_participants);
     }
 
     #[test]
