@@ -261,7 +261,7 @@ fn a_rate_limit_refuses_messages_and_requests_but_not_pings() {
 fn acknowledgements_can_be_withheld_until_faults_are_cleared() {
     let sim = Sim::new();
     let (mut alice, mut bob) = pair(&sim);
-    let whole_hour = Duration::from_secs(3600);
+    let whole_hour = Duration::from_hours(1);
     sim.server.set_fault(Fault::once(FaultKind::AcksWithheld).lasting(whole_hour));
     send(&alice, 0..3);
     assert_eq!(bob.take().len(), 3, "the messages themselves are passed on");
@@ -278,7 +278,7 @@ fn a_way_that_is_long_is_long_for_later_logins_too() {
     let (mut alice, _bob) = pair(&sim);
     let mut fault = Fault::once(FaultKind::LongWay).at(FaultTarget::Number(ALICE.into()));
     fault.delay_ms = Some(100);
-    sim.server.set_fault(fault.lasting(Duration::from_secs(3600)));
+    sim.server.set_fault(fault.lasting(Duration::from_hours(1)));
     let long =
         |down: &Downstream| matches!(down, Downstream::LongWay(way) if *way == Duration::from_millis(100));
     assert!(alice.take_all().iter().any(long));
