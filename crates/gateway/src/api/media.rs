@@ -45,14 +45,12 @@ impl FileField {
 
     /// Checks everything that can be checked before the file is fetched.
     ///
-    /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which is empty then.
+    /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which counts as left out then.
     pub(super) fn check(self, sent: Option<Spooled>) -> Result<FileBody, ApiError> {
-        let source = match (self.url, self.data) {
-            (Some(url), None) => MediaSource::Url(check_url(url)?),
-            (None, Some(data)) => match sent {
-                Some(sent) if data.is_empty() && sent.length() > 0 => MediaSource::Spooled(Arc::new(sent)),
-                _ => MediaSource::Data(decode(data.as_bytes())?),
-            },
+        let source = match (self.url, self.data, sent.filter(|sent| sent.length() > 0)) {
+            (Some(url), None, None) => MediaSource::Url(check_url(url)?),
+            (None, None, Some(sent)) => MediaSource::Spooled(Arc::new(sent)),
+            (None, Some(data), None) => MediaSource::Data(decode(data.as_bytes())?),
             _ => return Err(ApiError::invalid("file: give exactly one of url and data")),
         };
         if self.mimetype.as_deref().is_some_and(|kind| !is_mimetype(kind)) {
