@@ -21,7 +21,13 @@ mod traits;
 pub use error::{StorageError, is_corruption};
 pub use open::{open_or_rebuild_sqlite, open_shared_sqlite, open_sqlite, read_sqlite};
 pub use ownership::{OwnedRows, Ownership};
-pub use rows::{AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey};
+pub use rows::{
+    AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
+    DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
+    IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageQuery, MessageRef,
+    MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OutboxCounts, OutboxItem, Retention,
+    SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
+};
 pub use sqlite::Rebuilt;
 pub use traits::{
     AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,

@@ -17,7 +17,10 @@ pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
-pub use message::{Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Tell, WireKey};
+pub use message::{
+    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, Tell,
+    WireKey,
+};
 pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem,
     Retention, Verdict,

@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 use super::error::SqliteError;
 use super::faults::Faults;
 use super::parked::Parked;
-pub(super) use request::{Answer, Call};
 use request::Pending;
+pub(super) use request::{Answer, Call};
 
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;

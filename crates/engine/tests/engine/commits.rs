@@ -44,7 +44,7 @@ fn logs(world: &World) -> [Log; 2] {
 }
 
 fn engine_database(world: &World) -> std::path::PathBuf {
-    world.folder.path().join("default").join("engine.db")
+    world.folder.path().join("sessions/default/engine.db")
 }
 
 /// Waits until the engine's database was committed once more: the ratchet of a message is written moments after it.

@@ -5,8 +5,8 @@ use futures::future::join_all;
 use super::sends::send;
 use super::{all_events, event, lane_of, message, own};
 use crate::{
-    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate, NewEvent,
-    SendState, Storage, StorageError, Tell, WireKey,
+    Change, CommitBatch, CommitOutcome, Described, MessageQuery, MessageRef, MessageRow, MessageUpdate,
+    NewEvent, SendState, Storage, StorageError, Tell, WireKey,
 };
 
 fn target(id: &str) -> MessageRef {
@@ -102,7 +102,9 @@ pub(crate) async fn acks_only_rise(storage: Arc<dyn Storage>) {
 pub(crate) async fn receipts_tell_of_their_message(storage: Arc<dyn Storage>) {
     let owner = own(&storage, "default").await;
     let rows = owner.rows();
-    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M1") }, "e1").into()).await.unwrap();
+    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M1") }, "e1").into())
+        .await
+        .unwrap();
     let receipt = |id: &str, ack: i32, session: &'static str| -> CommitBatch {
         let tell: Tell = Arc::new(move |row: &MessageRow| {
             let told = event(&row.chat, &format!("{} {} to {ack}", row.id, row.ack), &["hook"]);
@@ -117,7 +119,9 @@ pub(crate) async fn receipts_tell_of_their_message(storage: Arc<dyn Storage>) {
     assert_eq!(rows.commit(receipt("M9", 3, "default")).await.unwrap().applied, [false]);
     let ids: Vec<_> = all_events(&storage).await.into_iter().map(|event| event.id).collect();
     assert_eq!(ids, ["e1", "M1 1 to 3", "M1 3 to 4"]);
-    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M2") }, "e2").into()).await.unwrap();
+    rows.commit(arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M2") }, "e2").into())
+        .await
+        .unwrap();
     assert!(rows.commit(receipt("M2", 2, "other")).await.is_err(), "an event of another session");
     assert_eq!(storage.message(&target("M2")).await.unwrap().unwrap().ack, 1, "nothing of it is stored");
 }
@@ -132,8 +136,7 @@ pub(crate) async fn what_is_stored_soon_is_read_at_once(storage: Arc<dyn Storage
     };
     rows.begin_send(send(Some("k"), "M1")).await.unwrap();
     let sent = arrives(MessageRow { from_me: true, ack: 1, ..message("c", "M1") }, "e1");
-    let acked =
-        Change::Send { message_id: "M1".to_owned(), state: SendState::Acked, error: None, now_ms: 7 };
+    let acked = Change::Send { message_id: "M1".to_owned(), state: SendState::Acked, error: None, now_ms: 7 };
     rows.commit_soon(vec![sent, acked].into(), done()).await.unwrap();
     assert_eq!(storage.send_by_key("default", "k").await.unwrap().unwrap().state, SendState::Acked);
     for (id, ack) in [("e2", 2), ("e3", 3)] {

@@ -19,8 +19,8 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::home::Home;
 use self::request::{Patient, Pending, Request, Unsettled};
+use super::home::Home;
 use crate::StorageError;
 use crate::disk::DiskTrouble;
 
