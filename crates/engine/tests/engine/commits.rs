@@ -8,8 +8,10 @@ use wakeeper_simulator::server::Addressing;
 
 use super::world::*;
 
-/// Messages that are counted together, each by itself on its way.
-const MESSAGES: usize = 10;
+/// Messages of a round, one after the other.
+const MESSAGES: usize = 5;
+/// The cheapest round counts: on a busy machine a message may miss the commit that it could have joined.
+const ROUNDS: usize = 6;
 
 /// What a write-ahead log holds: see "The Write-Ahead Log" in SQLite's file format (sqlite.org/fileformat2.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,6 @@ struct Log {
     /// Another one when it was begun anew.
     salt: [u8; 8],
     commits: usize,
-    pages: usize,
 }
 
 impl Log {
@@ -25,15 +26,14 @@ impl Log {
         let log = fs::read(database.with_extension("db-wal")).unwrap();
         let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
         let (size, salt) = (number(8) as usize + 24, log[16..24].try_into().unwrap());
-        let (mut commits, mut pages) = (0, 0);
+        let mut commits = 0;
         for frame in (32..).step_by(size).take_while(|at| at + size <= log.len()) {
             if log[frame + 8..frame + 16] != salt {
                 break;
             }
-            pages += 1;
             commits += usize::from(number(frame + 4) != 0);
         }
-        Self { salt, commits, pages }
+        Self { salt, commits }
     }
 }
 
@@ -76,17 +76,20 @@ async fn receive_one(world: &mut World, body: &str) {
     until_ratchet(world, before).await;
 }
 
-/// Commits and pages of both databases for messages that go out, then for as many that come in, one after the other.
-async fn cost(world: &mut World) -> [[Log; 2]; 3] {
-    let start = logs(world);
-    for n in 0..MESSAGES {
-        send_one(world, &format!("out {n}")).await;
+/// Commits of the rows and of the engine since then; nothing when a log was begun anew.
+fn spent(world: &World, before: [Log; 2]) -> Option<[usize; 2]> {
+    let after = logs(world);
+    let same = before.map(|log| log.salt) == after.map(|log| log.salt);
+    same.then(|| [0, 1].map(|which| after[which].commits - before[which].commits))
+}
+
+/// That the cheapest round cost no more than `most` commits of the rows and of the engine a message. One more in a round may
+/// be of what the session writes of itself.
+fn assert_cost(what: &str, rounds: &[[usize; 2]], most: [usize; 2]) {
+    for (which, database) in ["wakeeper.db", "engine.db"].into_iter().enumerate() {
+        let cheapest = rounds.iter().map(|round| round[which]).min().expect("a round in one log");
+        assert!(cheapest <= most[which] * MESSAGES + 1, "{what}, commits of {database}: {rounds:?}");
     }
-    let sent = logs(world);
-    for n in 0..MESSAGES {
-        receive_one(world, &format!("in {n}")).await;
-    }
-    [start, sent, logs(world)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,26 +98,23 @@ async fn a_lone_message_costs_no_more_commits_than_it_must() {
     // First contact writes keys, devices and names.
     send_one(&mut world, "first out").await;
     receive_one(&mut world, "first in").await;
-    let mut logs = cost(&mut world).await;
-    for _ in 0..2 {
-        if (0..2).all(|which| logs[0][which].salt == logs[2][which].salt) {
-            break;
+    let (mut out, mut incoming) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let before = logs(&world);
+        for n in 0..MESSAGES {
+            send_one(&mut world, &format!("out {round} {n}")).await;
         }
-        // A log was begun anew meanwhile.
-        logs = cost(&mut world).await;
+        out.extend(spent(&world, before));
+        let before = logs(&world);
+        for n in 0..MESSAGES {
+            receive_one(&mut world, &format!("in {round} {n}")).await;
+        }
+        incoming.extend(spent(&world, before));
     }
-    let [start, sent, received] = logs;
-    let spent = |from: [Log; 2], to: [Log; 2]| {
-        assert_eq!(from.map(|log| log.salt), to.map(|log| log.salt), "the logs were begun anew each time");
-        [0, 1].map(|which| (to[which].commits - from[which].commits, to[which].pages - from[which].pages))
-    };
-    let (out, incoming) = (spent(start, sent), spent(sent, received));
-    eprintln!("out: rows, engine {out:?}; in: {incoming:?}");
-    // Now and then one more: a sending chain's next lease, a receipt that comes late, what the session writes of itself.
-    let spare = MESSAGES / 3;
-    assert!(out[0].0 <= 2 * MESSAGES + spare, "the send, and what became of it: {out:?}");
-    assert!(out[1].0 <= MESSAGES + spare, "the ratchet, and with it the secret: {out:?}");
-    assert!(incoming[0].0 <= MESSAGES + spare, "the message: {incoming:?}");
-    assert!(incoming[1].0 <= MESSAGES + spare, "the ratchet: {incoming:?}");
+    eprintln!("commits of wakeeper.db and engine.db for {MESSAGES}: out {out:?}, in {incoming:?}");
+    // The send, then its end with the receipt; the ratchet with the secret.
+    assert_cost("out", &out, [2, 1]);
+    // The message; the ratchet.
+    assert_cost("in", &incoming, [1, 1]);
     world.stop().await;
 }
