@@ -105,7 +105,7 @@ pub(super) fn info(
     let encrypted = archive::is_encrypted(&path).unwrap_or(false);
     let summary = archive::summary(&path, passphrase, limits, effort);
     let account = mark_in(&path);
-    let mut info = BackupInfo { account, size, encrypted, ..unknown(path, label, created_ms) };
+    let mut info = BackupInfo { size, encrypted, account, ..unknown(path, label, created_ms) };
     match summary {
         Ok(summary) => {
             info.credentials = Some(summary.credentials);

@@ -28,6 +28,10 @@ impl Storage for SqliteStorage {
         self.writer.disk()
     }
 
+    async fn settle(&self) {
+        self.writer.settle().await;
+    }
+
     async fn prune(&self, retention: Retention) -> Result<Pruned, StorageError> {
         let walk = *self.walk();
         let step = self.writer.write("forgetting old rows", move |connection| {

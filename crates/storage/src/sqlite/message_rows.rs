@@ -6,18 +6,18 @@ use sqlx::{QueryBuilder, Row, Sqlite, query};
 use super::{SqliteStorage, damaged, forget};
 use crate::{
     Described, MessageOrder, MessagePage, MessagePosition, MessageQuery, MessageRef, MessageRetention,
-    MessageRow, MessageRows, OldMessages, StorageError, WireKey,
+    MessageRow, MessageRows, OldMessages, Storage, StorageError, WireKey,
 };
 
 #[async_trait]
 impl MessageRows for SqliteStorage {
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
-        self.settled().await;
+        self.settle().await;
         one(target).fetch_optional(&self.readers).await.map_err(StorageError::during("reading a message"))
     }
 
     async fn message_page(&self, session: &str, query: MessageQuery) -> Result<MessagePage, StorageError> {
-        self.settled().await;
+        self.settle().await;
         let read = page(session, &query).build().fetch_all(&self.readers).await;
         let page = read.and_then(|rows| cut(rows, query.limit));
         page.map_err(StorageError::during("reading messages"))

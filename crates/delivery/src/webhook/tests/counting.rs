@@ -47,6 +47,10 @@ impl Storage for Counting {
         self.behind.prune(retention).await
     }
 
+    async fn settle(&self) {
+        self.behind.settle().await;
+    }
+
     async fn give_back_room(&self, pages: u32) -> Result<u64, StorageError> {
         self.behind.give_back_room(pages).await
     }
