@@ -180,11 +180,11 @@ fn events(
         push_name: None,
         media_url: None,
     };
-    let (name, ack) = match in_group {
-        true => {
-            (EventName::MessageAckGroup, MessageAck { participant: member.cloned(), ..ack_payload(&facts) })
-        }
-        false => (EventName::MessageAck, ack_payload(&facts)),
+    let ack = ack_payload(&facts);
+    let (name, ack) = if in_group {
+        (EventName::MessageAckGroup, MessageAck { participant: member.cloned(), ..ack })
+    } else {
+        (EventName::MessageAck, ack)
     };
     let event = inbox.journal.event(inbox.state.name(), &row.chat, name, &ack.into());
     event.into_iter().collect()
