@@ -164,7 +164,8 @@ mod tests {
     use super::*;
 
     fn query(given: &[(&str, &str)]) -> Result<GroupQuery, &'static str> {
-        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let text = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let given: Vec<(String, String)> = given.iter().map(text).collect();
         ListParameters::try_from(given).map(Into::into)
     }
 
