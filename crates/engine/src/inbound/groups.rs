@@ -129,9 +129,10 @@ impl Told<'_> {
             let Some(names) = Names::of(self.client, requester, None).await else { continue };
             let by_themselves =
                 by.into_iter().flatten().filter_map(address::chat_id).any(|id| names.include(&id));
-            let action = match by_themselves {
-                true => GroupJoinRequestAction::Revoked,
-                false => GroupJoinRequestAction::Rejected,
+            let action = if by_themselves {
+                GroupJoinRequestAction::Revoked
+            } else {
+                GroupJoinRequestAction::Rejected
             };
             told.push(self.join_request(action, names, None));
         }

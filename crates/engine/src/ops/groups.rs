@@ -94,12 +94,10 @@ impl Groups {
             groups.reverse();
         }
         let page = groups.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
-        Ok(page
-            .map(|group| match query.without_participants {
-                true => Group { participants: None, ..group },
-                false => group,
-            })
-            .collect())
+        let shorten = |group: Group| {
+            if query.without_participants { Group { participants: None, ..group } } else { group }
+        };
+        Ok(page.map(shorten).collect())
     }
 
     /// How many groups the account is in.

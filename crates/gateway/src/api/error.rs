@@ -370,7 +370,6 @@ impl From<GroupsError> for ApiError {
     fn from(error: GroupsError) -> Self {
         let text = error.to_string();
         match error {
-            GroupsError::Session(error) => error.into(),
             GroupsError::NotFound => Self::new(ErrorCode::GroupNotFound, text)
                 .hint("GET /api/{session}/groups lists the groups of the session"),
             GroupsError::NoInvite => Self::new(ErrorCode::GroupNotFound, text)

@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use whatsapp_rust::{GroupError, IqError, MexError};
 
-use crate::{EngineError, FetchError};
+use crate::FetchError;
 
 /// Why something was not done with a group. No variant carries a text, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupsError {
-    /// The session cannot be asked.
-    #[error(transparent)]
-    Session(#[from] EngineError),
     /// There is no such group.
     #[error("WhatsApp knows no such group")]
     NotFound,

@@ -115,7 +115,7 @@ impl IqSpec for JoinRequests {
                 phone_number: attrs.optional_jid("phone_number"),
                 proposed_by: attrs.optional_jid("requestor"),
                 parent: attrs.optional_jid("parent_group_jid"),
-                method: attrs.optional_string("request_method").map(|method| method.into_owned()),
+                method: attrs.optional_string("request_method").map(std::borrow::Cow::into_owned),
                 since: seconds(attrs.optional_string("request_time"))
                     .or_else(|| seconds(attrs.optional_string("t")))
                     .unwrap_or(0),

@@ -107,10 +107,10 @@ impl World {
             }
         }
         let named = self.named(id, &done);
-        match approve {
-            _ if done.is_empty() => {}
-            true => self.announce_joined(id, &actor.number, &Node::new("add").children(named), &done),
-            false => self.announce_to_admins(id, &actor.number, &Node::new(REVOKED).children(named)),
+        if approve && !done.is_empty() {
+            self.announce_joined(id, &actor.number, &Node::new("add").children(named), &done);
+        } else if !done.is_empty() {
+            self.announce_to_admins(id, &actor.number, &Node::new(REVOKED).children(named));
         }
         let action = Node::new(action.tag.clone()).children(answers);
         Ok(vec![Node::new("membership_requests_action").child(action)])
