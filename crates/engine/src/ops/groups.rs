@@ -125,14 +125,11 @@ impl Groups {
         let options =
             GroupCreateOptions::new(subject).with_participants(participants.collect::<Result<_, _>>()?);
         let made = self.client.groups().create_group(options).await?.metadata;
-        match self.described(&made.id).await {
-            Ok(described) => self.shown(&described).await,
+        let described = self.described(&made.id).await.unwrap_or_else(|_| {
             // It is made all the same; this is what was asked for.
-            Err(_) => {
-                let described = Described { metadata: made, members_add: true, members_share_history: false };
-                self.shown(&described).await
-            }
-        }
+            Described { metadata: made, members_add: true, members_share_history: false }
+        });
+        self.shown(&described).await
     }
 
     /// What may be seen of a group before one joins it.
@@ -142,13 +139,12 @@ impl Groups {
     pub async fn join_info(&self, code: &str) -> Result<Group, GroupsError> {
         let metadata = self.client.groups().get_invite_info(code).await.map_err(GroupsError::of_invite)?;
         // Of one that it is in already, the account may know all.
-        match self.described(&metadata.id).await {
-            Ok(described) => self.shown(&described).await,
-            Err(_) => {
-                let described = Described { metadata, members_add: false, members_share_history: false };
-                self.shown(&described).await
-            }
-        }
+        let described = self.described(&metadata.id).await.unwrap_or_else(|_| Described {
+            metadata,
+            members_add: false,
+            members_share_history: false,
+        });
+        self.shown(&described).await
     }
 
     /// Joins a group, or asks to where an admin must approve that.

@@ -27,7 +27,7 @@ pub(crate) struct Described {
 impl Described {
     /// Reads `<group>` or `<community>`.
     pub(crate) fn read(node: &NodeRef<'_>) -> anyhow::Result<Self> {
-        let text = |tag| node.get_optional_child(tag).and_then(|child| child.content_as_string());
+        let text = |tag| node.get_optional_child(tag).and_then(NodeRef::content_as_string);
         Ok(Self {
             metadata: GroupInfoResponse::try_from_node_ref(node)?.into(),
             members_add: text("member_add_mode").is_some_and(|mode| mode == "all_member_add"),
