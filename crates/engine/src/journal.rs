@@ -169,8 +169,8 @@ impl Journal {
     /// already, is told again when it is lost, or cannot be asked for again. Reads of messages and sends show it. While the
     /// disk takes no writes it answers only when it is stored.
     ///
-    /// When they can never be stored, that is counted, and the ends of sends among them are stored by themselves: WhatsApp
-    /// has those messages, and they must not go out again.
+    /// When they can never be stored together, that is counted, and the ends of sends and the receipts among them are stored
+    /// each by itself: what was sent must not go out again, and one damaged message takes no other's receipt along.
     ///
     /// # Errors
     /// When nothing is stored any more.
@@ -180,10 +180,13 @@ impl Journal {
         changes: Vec<Change>,
     ) -> Result<(), StorageError> {
         let (stored, hears) = oneshot::channel();
-        let ends: Vec<Change> =
-            changes.iter().filter(|change| matches!(change, Change::Send { .. })).cloned().collect();
+        let stands_alone = |change: &&Change| matches!(change, Change::Send { .. } | Change::Receipt { .. });
+        let each: Vec<Change> = match changes.len() {
+            0 | 1 => Vec::new(),
+            _ => changes.iter().filter(stands_alone).cloned().collect(),
+        };
         let (rows, sink, state) = (self.rows()?, self.sink.clone(), Arc::clone(state));
-        let (own, whole) = (rows.clone(), ends.len() == changes.len());
+        let own = rows.clone();
         let done = move |outcome: Result<(), StorageError>| {
             let Err(error) = outcome else { return tell(stored, Ok(())) };
             tracing::error!(session = %state.name(), %error, "what has happened was not stored");
@@ -194,19 +197,14 @@ impl Journal {
             state.count_lost(Cause::NotStored.name());
             metrics::counter!("wakeeper_connection_ends_total", "cause" => Cause::NotStored.name())
                 .increment(1);
-            if ends.is_empty() || whole {
+            if each.is_empty() {
                 return tell(stored, Err(error));
             }
             // The writer calls this, and must not wait for itself.
             tokio::spawn(async move {
-                let (told, hears) = oneshot::channel();
-                let stored_alone = move |outcome| tell(told, outcome);
-                let outcome = match sink.commit_soon(&own, ends, stored_alone).await {
-                    Ok(()) => hears.await.unwrap_or(Err(StorageError::Closed)),
-                    refused => refused,
-                };
-                if let Err(error) = &outcome {
-                    tracing::error!(session = %state.name(), %error, "the end of a send was not stored; it goes out again");
+                let mut outcome = Ok(());
+                for change in each {
+                    outcome = outcome.and(stored_alone(&sink, &own, change).await);
                 }
                 tell(stored, outcome);
             });
@@ -301,6 +299,19 @@ impl Journal {
             }
         }
     }
+}
+
+/// Stores one change by itself.
+async fn stored_alone(sink: &EventSink, rows: &OwnedRows, change: Change) -> Result<(), StorageError> {
+    let (stored, hears) = oneshot::channel();
+    let outcome = match sink.commit_soon(rows, vec![change], move |outcome| tell(stored, outcome)).await {
+        Ok(()) => hears.await.unwrap_or(Err(StorageError::Closed)),
+        refused => refused,
+    };
+    if let Err(error) = &outcome {
+        tracing::error!(session = rows.session(), %error, "not even a part of what has happened was stored");
+    }
+    outcome
 }
 
 /// As a rule nobody waits for it.

@@ -3,7 +3,6 @@
 use sqlx::{SqliteConnection, query};
 
 use super::{message_rows, send_rows, session_ids, session_rows};
-use crate::error::is_corruption;
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
     SecondName, Tell,
@@ -15,51 +14,10 @@ pub(super) async fn apply(
     batch: CommitBatch,
 ) -> Result<CommitOutcome, sqlx::Error> {
     let session = Session { id: session_ids::of(connection, session).await?, name: session };
-    // What a damaged page broke off in the middle is taken back, and done once more without what lies on it.
-    let may_pass_over = batch.changes.iter().any(|change| matches!(change, Change::Receipt { .. }));
-    if !may_pass_over {
-        return apply_all(connection, session, batch, Care::AtOnce).await;
-    }
-    savepoint(connection, "SAVEPOINT batch").await?;
-    let outcome = match apply_all(connection, session, batch.clone(), Care::AtOnce).await {
-        Err(error) if is_corruption(&error) => {
-            savepoint(connection, "ROLLBACK TO batch").await?;
-            apply_all(connection, session, batch, Care::EachReceiptApart).await
-        }
-        outcome => outcome,
-    }?;
-    savepoint(connection, "RELEASE batch").await?;
-    Ok(outcome)
-}
-
-/// How receipts are stored.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// A damaged page fails the whole batch.
-    AtOnce,
-    /// Each can be taken back: one whose message lies on a damaged page is passed over.
-    EachReceiptApart,
-}
-
-async fn savepoint(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-    query(sql).execute(connection).await.map(drop)
-}
-
-async fn apply_all(
-    connection: &mut SqliteConnection,
-    session: Session<'_>,
-    batch: CommitBatch,
-    care: Care,
-) -> Result<CommitOutcome, sqlx::Error> {
     let mut outcome = CommitOutcome::default();
     let mut created = Vec::new();
     for change in batch.changes {
-        let (applied, events) = match change {
-            Change::Receipt { target, ack, told_always, tell } if care == Care::EachReceiptApart => {
-                receipt_apart(connection, session, &Raise { target, ack, told_always, tell }).await?
-            }
-            change => apply_change(connection, session, change).await?,
-        };
+        let (applied, events) = apply_change(connection, session, change).await?;
         outcome.applied.push(applied);
         created.extend(events);
     }
@@ -259,25 +217,6 @@ async fn receipt(
         return Err(sqlx::Error::Protocol("an event names another session than its message".to_owned()));
     }
     Ok((rose || !events.is_empty(), events))
-}
-
-/// The same, passed over when its message lies on a damaged page.
-async fn receipt_apart(
-    connection: &mut SqliteConnection,
-    session: Session<'_>,
-    raise: &Raise,
-) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
-    savepoint(connection, "SAVEPOINT receipt").await?;
-    let outcome = match receipt(connection, session, raise).await {
-        Err(error) if is_corruption(&error) => {
-            tracing::error!(%error, "a receipt for a message on a damaged page was not stored");
-            savepoint(connection, "ROLLBACK TO receipt").await?;
-            (false, Vec::new())
-        }
-        outcome => outcome?,
-    };
-    savepoint(connection, "RELEASE receipt").await?;
-    Ok(outcome)
 }
 
 async fn insert_event(

@@ -76,6 +76,7 @@ impl Owned {
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c str, &'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>>
+            + Clone
             + Send
             + 'static,
     {

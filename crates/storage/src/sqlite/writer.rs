@@ -69,11 +69,14 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction that it may share with others; answers once that is on disk.
-    /// Work that fails has its own changes rolled back, and only those.
+    /// Work that fails has its own changes rolled back, and only those. When another's met damage, it runs once more without.
     pub(super) async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>>
+            + Clone
+            + Send
+            + 'static,
     {
         self.write_if(operation, || Ok(()), work).await
     }
@@ -87,12 +90,15 @@ impl Writer {
     ) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>>
+            + Clone
+            + Send
+            + 'static,
     {
         let permission = Box::new(permission);
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let request = Pending { operation, permission, work: Some(work), result: None, reply };
+        let request = Pending { operation, permission, work, result: None, reply };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)?;
         drop(queue);
         answer.await.map_err(|_| StorageError::Closed)?

@@ -1,5 +1,8 @@
 //! The writer's task: takes what waits, writes it in groups, and knows what to do with what fails.
 //!
+//! Damage that SQLite meets in a transaction spoils all of it: no COMMIT succeeds after that. So it is taken back, and the
+//! others are written again without the one that met it.
+//!
 //! Whoever waits for an answer hears of a failure. A request whose caller went on is kept. After the first failure of its
 //! group it is written again, in its place among the others; after a second one, or when its own work failed the group, it
 //! is tried alone and behind the others, more and more rarely. So one that can never be written holds up nobody.
@@ -124,7 +127,10 @@ impl Groups {
             let count = self.waiting.len().min(GROUP);
             let mut piece: Vec<_> = self.waiting.drain(..count).collect();
             match write(self.connection.as_mut(), &mut piece).await {
-                Ok(damaged) => self.written(piece, &damaged),
+                Ok(()) => {
+                    self.home.took_a_group();
+                    piece.into_iter().for_each(|request| answer(request, None));
+                }
                 Err(failure) => self.failed(piece, &failure).await,
             }
         }
@@ -141,20 +147,19 @@ impl Groups {
         false
     }
 
-    /// A piece is on the disk, without those whose own work met damage: they are tried alone.
-    fn written(&mut self, piece: Vec<Box<dyn Request>>, damaged: &[(usize, StorageError)]) {
-        self.home.took_a_group();
-        for (index, request) in piece.into_iter().enumerate() {
-            if damaged.iter().any(|(which, _)| *which == index) {
-                self.aside.push(Aside { request, failures: 0, at: Instant::now() });
-            } else {
-                answer(request, None);
-            }
-        }
-    }
-
     /// Nothing of a piece is stored.
-    async fn failed(&mut self, piece: Vec<Box<dyn Request>>, failure: &Failure) {
+    async fn failed(&mut self, mut piece: Vec<Box<dyn Request>>, failure: &Failure) {
+        if let Some(index) = failure.culprit
+            && piece[index].is_patient()
+            && failure.error.disk_cause() == Some(DiskCause::Damaged)
+        {
+            tracing::error!(error = %failure.error, "a write meets a damaged page; it is tried alone");
+            self.take_back().await;
+            let request = piece.remove(index);
+            self.aside.push(Aside { request, failures: 0, at: Instant::now() });
+            self.waiting.splice(..0, piece);
+            return;
+        }
         tracing::error!(error = %failure.error, requests = piece.len(), "a group of writes failed");
         let told = self.after(failure).await.unwrap_or_else(|| failure.error.clone());
         let mut kept = Vec::new();
@@ -229,20 +234,17 @@ impl Groups {
     async fn alone(&mut self, mut aside: Aside) -> Option<Aside> {
         let written = write(self.connection.as_mut(), std::slice::from_mut(&mut aside.request)).await;
         let failure = match written {
-            Ok(damaged) => {
-                let damage = damaged.into_iter().next().map(|(_, error)| error);
-                match &damage {
-                    Some(error) => tracing::error!(%error, "a write that meets a damaged page was given up"),
-                    None => self.home.took_a_group(),
-                }
-                answer(aside.request, damage);
+            Ok(()) => {
+                self.home.took_a_group();
+                answer(aside.request, None);
                 return None;
             }
             Err(failure) => failure,
         };
         aside.failures += 1;
         let cause = failure.error.disk_cause();
-        if cause.is_none() && aside.failures >= TRIES {
+        let is_damaged = failure.culprit.is_some() && cause == Some(DiskCause::Damaged);
+        if is_damaged || (cause.is_none() && aside.failures >= TRIES) {
             tracing::error!(error = %failure.error, "a write was given up");
             self.take_back().await;
             answer(aside.request, Some(failure.error));
@@ -292,33 +294,24 @@ fn answer(request: Box<dyn Request>, failure: Option<StorageError>) {
     }
 }
 
-/// Writes a group in one transaction. Answers which of those whose callers went on met damage and are not in it.
+/// Writes a group in one transaction.
 async fn write(
     connection: Option<&mut SqliteConnection>,
     group: &mut [Box<dyn Request>],
-) -> Result<Vec<(usize, StorageError)>, Failure> {
+) -> Result<(), Failure> {
     let connection = connection.ok_or(StorageError::Closed)?;
-    let mut damaged = Vec::new();
     execute(connection, "BEGIN IMMEDIATE", "beginning a transaction").await?;
     for (index, request) in group.iter_mut().enumerate() {
         execute(connection, "SAVEPOINT request", "setting a savepoint").await?;
-        let stays = match request.run(connection).await {
-            Ok(succeeded) => succeeded,
-            // Reading damage ends no transaction: the others are written.
-            Err(error) if request.is_patient() && error.disk_cause() == Some(DiskCause::Damaged) => {
-                damaged.push((index, error));
-                false
-            }
-            Err(error) => return Err(Failure { error, culprit: Some(index) }),
-        };
         let spoilt = |error| Failure { error, culprit: Some(index) };
-        if !stays {
-            execute(connection, "ROLLBACK TO request", "rolling back to a savepoint").await.map_err(spoilt)?;
+        if !request.run(connection).await.map_err(spoilt)? {
+            execute(connection, "ROLLBACK TO request", "rolling back to a savepoint")
+                .await
+                .map_err(spoilt)?;
         }
         execute(connection, "RELEASE request", "releasing a savepoint").await.map_err(spoilt)?;
     }
-    execute(connection, "COMMIT", "committing a transaction").await?;
-    Ok(damaged)
+    Ok(execute(connection, "COMMIT", "committing a transaction").await?)
 }
 
 async fn execute(

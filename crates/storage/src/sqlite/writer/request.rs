@@ -16,7 +16,7 @@ pub(super) trait Request: Send {
     /// Whether it waits a moment for others, and for room on the disk: nobody waits for its answer.
     fn is_patient(&self) -> bool;
 
-    /// Runs the work and keeps its result; `false` when it failed by itself, an error when the disk did: then
+    /// Runs the work, once more if need be, and keeps its result; `false` when it failed by itself, an error when the disk did: then
     /// nothing of the transaction can be trusted.
     fn run<'c>(
         &'c mut self,
@@ -37,7 +37,7 @@ pub(super) type Permission = Box<dyn Fn() -> Result<(), StorageError> + Send>;
 pub(super) struct Pending<T, F> {
     pub(super) operation: &'static str,
     pub(super) permission: Permission,
-    pub(super) work: Option<F>,
+    pub(super) work: F,
     pub(super) result: Option<Result<T, StorageError>>,
     pub(super) reply: oneshot::Sender<Result<T, StorageError>>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Pending<T, F> {
 impl<T, F> Request for Pending<T, F>
 where
     T: Send,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Clone + Send,
 {
     fn is_patient(&self) -> bool {
         false
@@ -56,11 +56,11 @@ where
         connection: &'c mut SqliteConnection,
     ) -> BoxFuture<'c, Result<bool, StorageError>> {
         Box::pin(async move {
-            let Some(work) = self.work.take() else { return Ok(false) };
             if let Err(refused) = (self.permission)() {
                 self.result = Some(Err(refused));
                 return Ok(false);
             }
+            let work = self.work.clone();
             let result = guarded(self.operation, async { work(connection).await }).await;
             keep(&mut self.result, result)
         })
