@@ -73,9 +73,16 @@ fn wrong_texts() -> Vec<Wrong> {
         wrong(
             "a reply to no message id",
             send,
-            json!({"session": "default", "chatId": TO, "text": "a", "reply_to": "x"}),
+            json!({"session": "default", "chatId": TO, "text": "a", "reply_to": "x y"}),
             400,
             bad,
+        ),
+        wrong(
+            "a reply to an unknown message",
+            send,
+            json!({"session": "default", "chatId": TO, "text": "a", "reply_to": "3EB0NOSUCH"}),
+            404,
+            "message_not_found",
         ),
         wrong(
             "another session",
@@ -121,7 +128,14 @@ fn wrong_others() -> Vec<Wrong> {
     let put = |w| with_method(Method::PUT, w);
     let get = |w| with_bytes(Vec::new(), with_method(Method::GET, w));
     vec![
-        put(wrong("a reaction to no id", "/api/reaction", reaction("nonsense"), 400, bad)),
+        put(wrong("a reaction to no id", "/api/reaction", reaction("no id at all"), 400, bad)),
+        put(wrong(
+            "a reaction to an unknown id",
+            "/api/reaction",
+            reaction("3EB0NOSUCH"),
+            404,
+            "message_not_found",
+        )),
         put(wrong("an edit without text", known, json!({}), 400, bad)),
         put(wrong("an edit of no message", known, json!({"text": "b"}), 404, "message_not_found")),
         with_method(
@@ -133,7 +147,7 @@ fn wrong_others() -> Vec<Wrong> {
         ),
         wrong("a bad session name", "/api/sessions", json!({"name": "../etc"}), 400, bad),
         wrong("a long session name", "/api/sessions", json!({"name": "a".repeat(55)}), 400, bad),
-        wrong("a session that exists", "/api/sessions", json!({"name": "default"}), 409, "session_exists"),
+        wrong("a session that exists", "/api/sessions", json!({"name": "default"}), 422, "session_exists"),
         wrong("start of nobody", "/api/sessions/nobody/start", json!({}), 404, "session_not_found"),
         wrong(
             "a code for a linked session",

@@ -28,4 +28,5 @@ mod proxy;
 mod receivers;
 mod status;
 mod transfer;
+mod waha;
 mod whatsmeow;

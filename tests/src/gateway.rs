@@ -113,6 +113,13 @@ impl Gateway {
         self.process.take().expect("a running gateway").terminate(PATIENCE).await
     }
 
+    /// Waits until it has ended by itself, which must be in order.
+    pub async fn ended(&mut self) {
+        let mut process = self.process.take().expect("a running gateway");
+        let status = process.wait_exit(PATIENCE).await;
+        assert!(status.success(), "the gateway ended with {status}");
+    }
+
     /// Waits for a line in its log.
     pub async fn wait_line(&mut self, text: &str) -> String {
         self.process.as_mut().expect("a running gateway").wait_line(text, PATIENCE).await

@@ -20,6 +20,7 @@ pub mod peer;
 pub mod port;
 pub mod process;
 pub mod seeds;
+pub mod shapes;
 pub mod simulator;
 pub mod small_disk;
 pub mod story;

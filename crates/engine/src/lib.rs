@@ -28,12 +28,13 @@ pub use media::download::MediaError;
 pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
+pub use ops::asking::AskError;
 pub use ops::pairing::PairingError;
-pub use ops::query::MessageQuery;
+pub use ops::query::{Download, MessageQuery};
 pub use outbound::error::SendError;
 pub use outbound::outgoing::{
-    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Outgoing,
-    Reaction, Seen, Sent, Text, Typing,
+    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
+    Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
 pub use rows::Rows;
 

@@ -85,7 +85,15 @@ pub(crate) struct Place {
     pub latitude: f64,
     /// Degrees east.
     pub longitude: f64,
-    /// Name or address.
+    /// Its sender goes on telling where they are.
+    pub live: bool,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its address.
+    pub address: Option<String>,
+    /// A page about it.
+    pub url: Option<String>,
+    /// Name or address, or what was written to it.
     pub description: Option<String>,
 }
 

@@ -1,6 +1,12 @@
 //! What callers can do with sessions, by resource.
 
+pub(crate) mod asking;
+mod contacts;
+mod lids;
+mod limits;
+mod naming;
 pub(crate) mod pairing;
+pub(crate) mod presence;
 pub(crate) mod query;
 pub(crate) mod reading;
 mod sending;

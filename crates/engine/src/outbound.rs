@@ -21,7 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wakeeper_storage::{SendBegun, SendRow, SendState, StorageError};
+use wakeeper_model::StanzaId;
+use wakeeper_storage::{MessageRef, SendBegun, SendRow, SendState, StorageError};
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 
@@ -235,6 +236,7 @@ impl Outbound {
     ) -> Result<Sent, SendError> {
         self.storable()?;
         let ReadySend { outgoing, request_hash, prepared } = ready_send;
+        let chosen = outgoing.id().cloned();
         let _chat = lock(&self.chats, outgoing.chat().as_str()).await;
         let _key = match &key {
             Some(key) => Some(lock(&self.keys, key.as_str()).await),
@@ -253,7 +255,10 @@ impl Outbound {
             return Err(SendError::OtherAccount);
         }
         let now_ms = self.state.clock().now_ms();
-        let message_id = client.generate_message_id();
+        let message_id = match chosen {
+            Some(id) => self.free(id).await?,
+            None => client.generate_message_id(),
+        };
         let row = SendRow {
             session: self.state.name().as_str().to_owned(),
             idempotency_key: key.map(|key| key.as_str().to_owned()),
@@ -272,10 +277,25 @@ impl Outbound {
         }
         match rows.begin_send(row).await? {
             SendBegun::Existing(row) => self.replay(row, &request_hash, account).await,
+            SendBegun::IdTaken => Err(SendError::IdTaken),
             SendBegun::New => {
                 let payload = self.deliver(&prepared, &message_id, account, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
+        }
+    }
+
+    /// The id that a caller chose for a message, when no own message has it: receivers drop a second one of its kind.
+    async fn free(&self, id: StanzaId) -> Result<String, SendError> {
+        let target = MessageRef {
+            session: self.state.name().as_str().to_owned(),
+            id: id.to_string(),
+            from_me: Some(true),
+            chat: None,
+        };
+        match self.journal.storage().message(&target).await? {
+            Some(_) => Err(SendError::IdTaken),
+            None => Ok(target.id),
         }
     }
 

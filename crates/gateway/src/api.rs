@@ -3,22 +3,31 @@
 
 pub mod auth;
 mod chats;
+mod contacts;
 mod divert;
 mod document;
 pub mod error;
 mod extract;
 mod files;
 mod intake;
+mod lenient;
+mod lids;
+mod limits;
 mod media;
+mod naming;
 mod pairing;
+mod pairs;
+mod presence;
 mod qr_image;
 mod receivers;
 mod sending;
 mod server;
 mod sessions;
+mod sessions_by_name;
 mod state;
 mod strict;
 mod webhooks;
+mod worker;
 
 use std::any::Any;
 use std::time::Instant;
@@ -64,7 +73,8 @@ pub fn router(
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
-    let bodies = Bodies::new(config.body_limit, state.sessions.spool().clone());
+    let forms = matches!(config.keys, KeyPolicy::Required(_));
+    let bodies = Bodies::new(config.body_limit, forms, state.sessions.spool().clone());
     let guard = Guard { keys: config.keys, stopping };
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
@@ -105,9 +115,14 @@ fn documented(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
 fn protected_router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(sessions::router())
+        .merge(sessions_by_name::router())
+        .merge(limits::router())
         .merge(pairing::router())
         .merge(sending::router())
         .merge(chats::router())
+        .merge(presence::router())
+        .merge(contacts::router())
+        .merge(lids::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())
@@ -156,7 +171,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     if path != "/api" && !path.starts_with("/api/") {
         return next.run(request).await;
     }
-    if let Err(error) = guard.keys.admits(request.headers()) {
+    if let Err(error) = guard.keys.admits(request.headers(), request.uri().query()) {
         return error.into_response();
     }
     if guard.stopping.is_cancelled() {

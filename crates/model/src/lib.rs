@@ -17,6 +17,6 @@ pub use chat::{ChatId, ChatIdError, ChatKind};
 pub use clock::Clock;
 pub use counted::{ago, plural};
 pub use databases::{ENGINE_DATABASE, ROWS_DATABASE};
-pub use message_id::{MessageId, MessageIdError};
+pub use message_id::{MessageId, MessageIdError, NamedMessage, StanzaId};
 pub use rows_failure::RowsFailure;
 pub use session_name::{SessionName, SessionNameError};

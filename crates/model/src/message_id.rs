@@ -38,6 +38,42 @@ pub enum MessageIdError {
     StanzaId,
 }
 
+/// The part of a message's id that its sender chose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StanzaId(String);
+
+impl FromStr for StanzaId {
+    type Err = MessageIdError;
+
+    fn from_str(text: &str) -> Result<Self, MessageIdError> {
+        if good_stanza_id(text) { Ok(Self(text.to_owned())) } else { Err(MessageIdError::StanzaId) }
+    }
+}
+
+impl fmt::Display for StanzaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How callers name a message: by its whole id, or by the part that its sender chose, as they know it from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedMessage {
+    /// By the whole id.
+    Whole(MessageId),
+    /// By the part that its sender chose.
+    Bare(StanzaId),
+}
+
+impl FromStr for NamedMessage {
+    type Err = MessageIdError;
+
+    fn from_str(text: &str) -> Result<Self, MessageIdError> {
+        // No id that a sender chooses has an @.
+        if text.contains('@') { text.parse().map(Self::Whole) } else { text.parse().map(Self::Bare) }
+    }
+}
+
 fn good_stanza_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= MAX_STANZA_ID
@@ -122,6 +158,17 @@ mod tests {
         let id: MessageId = "false_120363012345678901@g.us_3EB0_AA_628111@c.us".parse().unwrap();
         assert_eq!(id.stanza_id, "3EB0_AA");
         assert_eq!(id.participant.unwrap().as_str(), "628111@c.us");
+    }
+
+    #[test]
+    fn a_message_may_be_named_by_its_bare_id() {
+        let whole: NamedMessage = "true_628111@c.us_AA".parse().unwrap();
+        assert_eq!(whole, NamedMessage::Whole("true_628111@c.us_AA".parse().unwrap()));
+        let NamedMessage::Bare(bare) = "3EB0_AA".parse().unwrap() else { panic!("no bare id") };
+        assert_eq!(bare.to_string(), "3EB0_AA");
+        for bad in ["", "a b", "true_628111@c.us", "../x", &"A".repeat(200)] {
+            assert!(bad.parse::<NamedMessage>().is_err(), "{bad}");
+        }
     }
 
     #[test]

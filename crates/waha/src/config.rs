@@ -16,9 +16,10 @@ pub struct SessionConfig {
     /// Where this session's events go.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<WebhookConfig>,
-    /// Labels of the caller, repeated in every event.
+    /// Labels of the caller, repeated in every event. Usually texts; other values come back as they are.
     #[serde(default, deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, String>,
+    #[schema(value_type = Object)]
+    pub metadata: BTreeMap<String, Value>,
     /// The proxy for all that goes to WhatsApp for this session: the socket, media, and the look-ups of names. When it fails, the
     /// session waits for it, and never connects without it. Webhooks and files by URL do not go through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,11 +30,12 @@ pub struct SessionConfig {
     /// How the device shows in the phone's list of linked devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientConfig>,
-    /// Of WAHA; `RUST_LOG` sets what is logged here, so only `false` is accepted.
+    /// For WAHA's own engines, and not needed here: `RUST_LOG` sets what is logged. Given back as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<bool>)]
     pub debug: Option<Value>,
-    /// For another engine of WAHA. Accepted where it asks for what wakeeper does anyway, and given back.
+    /// For another engine of WAHA, and not needed here. Given back as it is; refused where it asks for what wakeeper does
+    /// in another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub noweb: Option<Value>,
@@ -56,9 +58,9 @@ where
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let labels = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?;
-    Ok(labels.unwrap_or_default().into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    let labels = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?;
+    Ok(labels.unwrap_or_default().into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 
 impl SessionConfig {
@@ -281,7 +283,7 @@ mod tests {
             "ignore": {"status": null, "groups": true, "channels": null, "broadcast": null},
         });
         let config: SessionConfig = serde_json::from_value(nulls).unwrap();
-        assert_eq!(config.metadata, BTreeMap::from([("b".to_owned(), "c".to_owned())]));
+        assert_eq!(config.metadata, BTreeMap::from([("b".to_owned(), Value::from("c"))]));
         assert!(config.ignore.unwrap().groups && !config.ignore.unwrap().status);
     }
 

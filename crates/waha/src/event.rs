@@ -21,6 +21,9 @@ pub enum EventName {
     /// A message got further: server, device, read, played.
     #[serde(rename = "message.ack")]
     MessageAck,
+    /// A message in a group got further with one of its members.
+    #[serde(rename = "message.ack.group")]
+    MessageAckGroup,
     /// Somebody reacted, or took a reaction back.
     #[serde(rename = "message.reaction")]
     MessageReaction,
@@ -34,18 +37,17 @@ pub enum EventName {
 
 /// The text names no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown event; known are session.status, message, message.any, message.ack, message.reaction, message.revoked, message.edited and *"
-)]
+#[error("unknown event; known are {} and *", EventName::ALL.map(EventName::as_str).join(", "))]
 pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
         Self::MessageAck,
+        Self::MessageAckGroup,
         Self::MessageReaction,
         Self::MessageRevoked,
         Self::MessageEdited,
@@ -59,6 +61,7 @@ impl EventName {
             Self::Message => "Somebody wrote",
             Self::MessageAny => "Somebody wrote, or this account did from any of its devices",
             Self::MessageAck => "A message got further: server, device, read, played",
+            Self::MessageAckGroup => "A message in a group got further with one of its members",
             Self::MessageReaction => "Somebody reacted, or took a reaction back",
             Self::MessageRevoked => "A message was deleted for everyone",
             Self::MessageEdited => "A message was edited",
@@ -73,6 +76,7 @@ impl EventName {
             Self::Message => "message",
             Self::MessageAny => "message.any",
             Self::MessageAck => "message.ack",
+            Self::MessageAckGroup => "message.ack.group",
             Self::MessageReaction => "message.reaction",
             Self::MessageRevoked => "message.revoked",
             Self::MessageEdited => "message.edited",

@@ -1,10 +1,14 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
 mod config;
+mod contact;
 mod event;
 mod kept_secrets;
+mod limits;
 mod message;
+mod or_empty;
 mod payload;
+mod presence;
 mod secret;
 mod session;
 mod webhook;
@@ -13,13 +17,16 @@ pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
     SessionConfig, WebhookConfig,
 };
+pub use contact::{About, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
 pub use event::{EventName, EventNameError};
 pub use kept_secrets::NoStoredSecret;
+pub use limits::{MessageCapping, ReachoutTimelock};
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};
 pub use payload::{
     AckData, MessageAck, MessageEdited, MessageReaction, MessageRevoked, Payload, Reaction, ReactionData,
     RevokedData, RevokedMessage, SessionStatusBody,
 };
+pub use presence::{ChatPresences, Presence, PresenceData};
 pub use secret::{PLACEHOLDER, Secret};
-pub use session::{Me, SessionInfo, SessionStatus, StatusChange, Timestamps};
-pub use webhook::{Environment, WebhookBody};
+pub use session::{App, Engine, Me, OwnPresence, SessionInfo, SessionStatus, StatusChange, Timestamps};
+pub use webhook::{Environment, WebhookBody, Worker};

@@ -28,13 +28,16 @@ pub struct Message {
     /// When it was sent, in seconds since 1970.
     pub timestamp: i64,
     /// The chat it came from; this account when it sent the message.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub from: Option<ChatId>,
     /// The chat it went to; this account when somebody else sent it.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub to: Option<ChatId>,
-    /// Who wrote it, in groups.
-    #[schema(value_type = Option<String>)]
+    /// Who wrote it, in groups; empty elsewhere.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub participant: Option<ChatId>,
     /// This account sent it.
     pub from_me: bool,
@@ -46,6 +49,10 @@ pub struct Message {
     pub has_media: bool,
     /// The file.
     pub media: Option<Media>,
+    /// As `media.url`, where older clients of WAHA look for it; empty without a file.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
+    pub media_url: Option<String>,
     /// How far it got: -1 refused, 0 pending, 1 server, 2 device, 3 read, 4 played.
     #[schema(minimum = -1, maximum = 4)]
     pub ack: i8,
@@ -100,15 +107,25 @@ pub struct Media {
     pub error: (),
 }
 
-/// A place on earth (WAHA's `WALocation`).
-#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// A place on earth (WAHA's `WALocation`, which has texts for numbers).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = WALocation)]
 pub struct Location {
     /// Degrees north.
-    pub latitude: f64,
+    #[schema(example = "-6.175")]
+    pub latitude: String,
     /// Degrees east.
-    pub longitude: f64,
-    /// Name or address.
+    #[schema(example = "106.827")]
+    pub longitude: String,
+    /// Its sender goes on telling where they are.
+    pub live: bool,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its address.
+    pub address: Option<String>,
+    /// A page about it.
+    pub url: Option<String>,
+    /// Name or address, or what was written to it.
     pub description: Option<String>,
 }
 
@@ -120,6 +137,7 @@ impl fmt::Debug for Location {
 
 /// The message that another one answers (WAHA's `ReplyToMessage`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = ReplyToMessage)]
 pub struct ReplyTo {
     /// Its id on the wire.
@@ -128,6 +146,9 @@ pub struct ReplyTo {
     pub participant: Option<String>,
     /// Its text.
     pub body: Option<String>,
+    /// It carries a file.
+    #[serde(default)]
+    pub has_media: bool,
 }
 
 impl fmt::Debug for ReplyTo {

@@ -9,7 +9,7 @@ use wakeeper_model::{ChatId, MessageId, SessionName};
 use super::message::{Message, MessageKey, Source};
 use super::session::{SessionStatus, StatusChange};
 
-/// The payload of `message.ack`: a message got further (WAHA's `WAMessageAckBody`).
+/// The payload of `message.ack` and `message.ack.group`: a message got further (WAHA's `WAMessageAckBody`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WAMessageAckBody)]
@@ -18,13 +18,16 @@ pub struct MessageAck {
     #[schema(value_type = String)]
     pub id: MessageId,
     /// The chat it came from.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub from: Option<ChatId>,
     /// The chat it went to.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub to: Option<ChatId>,
-    /// Who wrote it, in groups.
-    #[schema(value_type = Option<String>)]
+    /// With `message.ack.group`, the member of the group who got it so far; empty elsewhere.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub participant: Option<ChatId>,
     /// This account sent it.
     pub from_me: bool,
@@ -64,13 +67,16 @@ pub struct MessageReaction {
     /// When, in seconds since 1970.
     pub timestamp: i64,
     /// The chat it came from.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub from: Option<ChatId>,
     /// The chat it went to.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub to: Option<ChatId>,
-    /// Who reacted, in groups.
-    #[schema(value_type = Option<String>)]
+    /// Who reacted, in groups; empty elsewhere.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub participant: Option<ChatId>,
     /// This account reacted.
     pub from_me: bool,
@@ -169,20 +175,32 @@ pub struct RevokedMessage {
     /// When it was deleted, in seconds since 1970.
     pub timestamp: i64,
     /// The chat that the deletion came from.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub from: Option<ChatId>,
     /// The chat that the deletion went to.
-    #[schema(value_type = Option<String>)]
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub to: Option<ChatId>,
-    /// Who wrote it, in groups.
-    #[schema(value_type = Option<String>)]
+    /// Who wrote it, in groups; empty elsewhere.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub participant: Option<ChatId>,
     /// This account wrote it.
     pub from_me: bool,
+    /// How the deletion was sent.
+    pub source: Source,
     /// Always empty.
     pub body: String,
     /// Always `false`.
     pub has_media: bool,
+    /// Always empty.
+    pub media_url: String,
+    /// How far the deletion got.
+    #[schema(minimum = -1, maximum = 4)]
+    pub ack: i8,
+    /// The same as a word.
+    pub ack_name: String,
 }
 
 impl fmt::Debug for RevokedMessage {

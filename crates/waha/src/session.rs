@@ -68,7 +68,9 @@ pub struct Me {
     pub lid: Option<ChatId>,
     /// The linked device, `628...:3@s.whatsapp.net`.
     pub jid: String,
-    /// The name other people see.
+    /// The name other people see; empty while it is unknown.
+    #[serde(default, with = "crate::or_empty")]
+    #[schema(value_type = String)]
     pub push_name: Option<String>,
 }
 
@@ -94,6 +96,52 @@ pub struct Timestamps {
     pub activity: Option<i64>,
 }
 
+/// What others see of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnPresence {
+    /// It is shown as online; the phone gets no notifications meanwhile.
+    Online,
+    /// It is not.
+    Offline,
+}
+
+/// An app of WAHA's, such as `chatwoot`. wakeeper has none, so that a session never shows one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct App {
+    /// Its id.
+    #[serde(default)]
+    pub id: String,
+    /// The session's name.
+    #[serde(default)]
+    pub session: String,
+    /// Which app.
+    #[serde(default)]
+    pub app: String,
+    /// Its settings.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub config: serde_json::Value,
+    /// It is on.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub enabled: Option<bool>,
+}
+
+/// The WhatsApp client that runs a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Engine {
+    /// Its name.
+    #[schema(example = "WHATSAPP-RUST")]
+    pub engine: String,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { engine: crate::webhook::ENGINE.to_owned() }
+    }
+}
+
 /// What callers see of a session (WAHA's `SessionInfo`, plus `reason` and `statuses`).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -107,12 +155,26 @@ pub struct SessionInfo {
     pub config: SessionConfig,
     /// The account, once linked.
     pub me: Option<Me>,
+    /// What others see of the account; `null` while it is not connected.
+    #[serde(default)]
+    pub presence: Option<OwnPresence>,
     /// Times.
     pub timestamps: Timestamps,
+    /// The WhatsApp client that runs it.
+    #[serde(default)]
+    pub engine: Engine,
+    /// Its apps: none. Only with `expand=apps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub apps: Option<Vec<App>>,
+    /// The machine that runs it; see `worker` of `GET /api/server/version`. Not while it is another wakeeper's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub assigned_worker: Option<String>,
     /// Why it failed or waits, in plain words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The last changes of status, oldest first.
+    /// The last three changes of status, oldest first.
     pub statuses: Vec<StatusChange>,
 }
 

@@ -10,6 +10,9 @@ use wakeeper_model::SessionName;
 use super::event::EventName;
 use super::session::Me;
 
+/// The name of the WhatsApp client inside.
+pub(crate) const ENGINE: &str = "WHATSAPP-RUST";
+
 /// What a receiver is sent. WAHA's webhook body, with `P` as the payload of its event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookBody<P> {
@@ -51,16 +54,27 @@ pub struct Environment {
     pub browser: Option<String>,
     /// Operating system and architecture.
     pub platform: String,
+    /// The machine that it runs on.
+    #[serde(default)]
+    pub worker: Worker,
+}
+
+/// The machine that a gateway runs on (WAHA's `worker`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Worker {
+    /// Its name; `null` where it is not known.
+    pub id: Option<String>,
 }
 
 impl Default for Environment {
     fn default() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            engine: "WHATSAPP-RUST".to_owned(),
+            engine: ENGINE.to_owned(),
             tier: "CORE".to_owned(),
             browser: None,
             platform: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+            worker: Worker::default(),
         }
     }
 }

@@ -45,15 +45,25 @@ fn message() -> Message {
             s3: (),
             error: (),
         }),
+        media_url: Some("http://localhost:8192/api/files/default/3EB0AA.jpeg".to_owned()),
         ack: 2,
         ack_name: "DEVICE".to_owned(),
-        location: Some(Location { latitude: -6.2, longitude: 106.8, description: Some("Monas".to_owned()) }),
+        location: Some(Location {
+            latitude: "-6.2".to_owned(),
+            longitude: "106.8".to_owned(),
+            live: false,
+            name: Some("Monas".to_owned()),
+            address: None,
+            url: None,
+            description: Some("Monas".to_owned()),
+        }),
         v_cards: vec!["BEGIN:VCARD\nEND:VCARD".to_owned()],
         mentioned_ids: vec!["628333@c.us".to_owned()],
         reply_to: Some(ReplyTo {
             id: "3EB0BB".to_owned(),
             participant: Some("628000@c.us".to_owned()),
             body: Some("where?".to_owned()),
+            has_media: false,
         }),
         edited: None,
         revoked: None,
@@ -73,6 +83,7 @@ fn text() -> Message {
         body: "hello".to_owned(),
         has_media: false,
         media: None,
+        media_url: None,
         ack: 1,
         ack_name: "SERVER".to_owned(),
         location: None,
@@ -136,7 +147,14 @@ fn events() {
         ack_name: "READ".to_owned(),
         data: AckData { key: key(), timestamp: 1_700_000_000 },
     };
-    assert_json_snapshot!("message_ack", webhook(EventName::MessageAck, ack));
+    assert_json_snapshot!("message_ack", webhook(EventName::MessageAck, ack.clone()));
+    let ack = MessageAck {
+        id: id("true_120363@g.us_3EB0CC"),
+        to: Some(chat("120363@g.us")),
+        participant: Some(chat("628111@c.us")),
+        ..ack
+    };
+    assert_json_snapshot!("message_ack_group", webhook(EventName::MessageAckGroup, ack));
 }
 
 #[test]
@@ -164,8 +182,12 @@ fn answers_that_are_events_too() {
             to: Some(chat("628111@c.us")),
             participant: None,
             from_me: true,
+            source: Source::Api,
             body: String::new(),
             has_media: false,
+            media_url: String::new(),
+            ack: 1,
+            ack_name: "SERVER".to_owned(),
         },
         before: Some(text()),
         data: RevokedData { key: key() },

@@ -7,6 +7,7 @@
 mod commands;
 mod flow;
 mod links;
+mod waha;
 mod words;
 
 use std::fs;

@@ -1,7 +1,7 @@
-//! Event ids: `evt_` and a ULID, as WAHA writes them.
+//! Event ids: `evt_` and a ULID in small letters, as WAHA writes them (`^evt_[0-9a-z]{26}$`).
 
 /// Crockford's base 32, which ULIDs are written in.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// A new id: 48 bits of time, then 80 random bits, so that ids sort by time.
 pub(super) fn event_id(now_ms: i64) -> String {
@@ -27,8 +27,8 @@ mod tests {
     #[test]
     fn matches_the_ulid_specifications_example() {
         // The specification's example time, 01ARZ3NDEK, is 1469922850259 ms.
-        assert_eq!(encode(1_469_922_850_259, 0), "evt_01ARZ3NDEK0000000000000000");
-        assert_eq!(encode(0, u128::MAX), "evt_0000000000ZZZZZZZZZZZZZZZZ");
+        assert_eq!(encode(1_469_922_850_259, 0), "evt_01arz3ndek0000000000000000");
+        assert_eq!(encode(0, u128::MAX), "evt_0000000000zzzzzzzzzzzzzzzz");
     }
 
     #[test]

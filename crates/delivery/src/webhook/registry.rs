@@ -39,12 +39,8 @@ impl SessionContext {
     }
 }
 
-fn metadata(entries: &BTreeMap<String, String>) -> Value {
-    entries
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::from(value.clone())))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+fn metadata(entries: &BTreeMap<String, Value>) -> Value {
+    Value::Object(entries.clone().into_iter().collect())
 }
 
 /// Who hears of one event, and what its body says of the session.

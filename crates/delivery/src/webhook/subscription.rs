@@ -45,8 +45,7 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 23] = [
-    "message.ack.group",
+const KNOWN_ELSEWHERE: [&str; 22] = [
     "message.waiting",
     "group.v2.join",
     "group.v2.leave",

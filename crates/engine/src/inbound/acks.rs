@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
-use wakeeper_model::{Ack, MessageId};
-use wakeeper_storage::{Change, MessageRef};
-use wakeeper_waha::EventName;
+use wakeeper_model::{Ack, ChatId, MessageId};
+use wakeeper_storage::{Change, MessageRef, NewEvent, StorageError};
+use wakeeper_waha::{EventName, MessageAck};
+use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
@@ -14,6 +15,7 @@ use whatsapp_rust::wacore::types::presence::ReceiptType;
 use crate::address;
 use crate::inbound::inbox::Inbox;
 use crate::message::{Facts, ack_payload};
+use crate::ops::presence;
 use crate::outbound::inflight::Inflight;
 
 /// Receipts stored in one commit at most.
@@ -25,6 +27,8 @@ pub(crate) enum Job {
     Receipt(Arc<Event>),
     /// Messages that the durability hook did not see (channels, recovered placeholders).
     Messages(Arc<Event>),
+    /// Somebody came, went or began to write.
+    Presence(Arc<Event>),
     /// Receipts that had to wait for their send.
     Held(Vec<Receipted>),
 }
@@ -36,6 +40,8 @@ pub(crate) struct Receipted {
     pub id: String,
     /// How far.
     pub ack: Ack,
+    /// With whom: of a group, one of its members.
+    pub with: Jid,
     /// When, in seconds since 1970.
     pub timestamp_s: i64,
 }
@@ -67,6 +73,7 @@ pub(crate) async fn work(
                             .extend(read(&inbox, receipt).into_iter().filter_map(|one| inflight.hold(one)));
                     }
                 }
+                Job::Presence(event) => presence::take(&inbox, &event).await,
                 Job::Held(held) => receipts.extend(held),
                 Job::Messages(event) => stray(&inbox, &event, &gone).await,
             }
@@ -99,7 +106,9 @@ fn read(inbox: &Inbox, receipt: &Receipt) -> Vec<Receipted> {
         return Vec::new();
     }
     let timestamp_s = receipt.timestamp.timestamp();
-    receipt.message_ids.iter().map(|id| Receipted { id: id.clone(), ack, timestamp_s }).collect()
+    let with = &receipt.source.sender;
+    let one = |id: &String| Receipted { id: id.clone(), ack, with: with.clone(), timestamp_s };
+    receipt.message_ids.iter().map(one).collect()
 }
 
 /// Waits for room on the disk; `false` when the session ends first.
@@ -113,8 +122,8 @@ async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
 async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken) {
     let mut changes = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        match change(inbox, receipt).await {
-            Ok(change) => changes.extend(change),
+        match changes_of(inbox, receipt).await {
+            Ok(more) => changes.extend(more),
             Err(error) => tracing::error!(session = %inbox.state.name(), %error, "a receipt was not stored"),
         }
     }
@@ -130,7 +139,8 @@ async fn store(inbox: &Inbox, receipts: Vec<Receipted>, gone: &CancellationToken
     }
 }
 
-async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wakeeper_storage::StorageError> {
+/// What a receipt changes and tells.
+async fn changes_of(inbox: &Inbox, receipt: Receipted) -> Result<Vec<Change>, StorageError> {
     let session = inbox.state.name();
     let target = MessageRef {
         session: session.as_str().to_owned(),
@@ -138,11 +148,17 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
         from_me: Some(true),
         chat: None,
     };
-    let Some(row) = inbox.journal.storage().message(&target).await? else { return Ok(None) };
-    if row.ack >= i32::from(receipt.ack.number()) {
-        return Ok(None);
-    }
-    let Ok(chat) = row.chat.parse() else { return Ok(None) };
+    let Some(row) = inbox.journal.storage().message(&target).await? else { return Ok(Vec::new()) };
+    let Ok(chat) = row.chat.parse::<ChatId>() else { return Ok(Vec::new()) };
+    let rises = row.ack < i32::from(receipt.ack.number());
+    let in_group = chat.is_group();
+    let (name, participant) = if in_group {
+        (EventName::MessageAckGroup, member(inbox, &receipt.with).await)
+    } else if rises {
+        (EventName::MessageAck, row.participant.parse().ok())
+    } else {
+        return Ok(Vec::new());
+    };
     let facts = Facts {
         id: MessageId {
             from_me: true,
@@ -158,15 +174,26 @@ async fn change(inbox: &Inbox, receipt: Receipted) -> Result<Option<Change>, wak
         push_name: None,
         media_url: None,
     };
+    let payload = MessageAck { participant, ..ack_payload(&facts) }.into();
     // Reactions, edits and deletions are delivered too, but have no acknowledgement of their own to show.
-    let events = if row.hidden {
-        Vec::new()
-    } else {
-        inbox
-            .journal
-            .event(session, &row.chat, EventName::MessageAck, &ack_payload(&facts).into())
-            .into_iter()
-            .collect()
-    };
-    Ok(Some(Change::Ack { target, ack: i32::from(receipt.ack.number()), events }))
+    let event = if row.hidden { None } else { inbox.journal.event(session, &row.chat, name, &payload) };
+    let events: Vec<NewEvent> = event.into_iter().collect();
+    let ack = i32::from(receipt.ack.number());
+    if !in_group {
+        return Ok(vec![Change::Ack { target, ack, events }]);
+    }
+    // A group's message goes its own way with each of its members, so each is told, whoever had it first.
+    let mut changes = vec![Change::Events(events)];
+    if rises {
+        changes.push(Change::Ack { target, ack, events: Vec::new() });
+    }
+    Ok(changes)
+}
+
+/// A member of a group as callers know them.
+async fn member(inbox: &Inbox, jid: &Jid) -> Option<ChatId> {
+    match inbox.state.client() {
+        Some(client) => address::resolve(&client, jid, None).await.map(|address| address.id),
+        None => address::chat_id(jid),
+    }
 }

@@ -135,6 +135,7 @@ impl EventHandler for Listener {
                 self.state.retry_requests().confirmed(receipt, &self.state);
                 self.job(Job::Receipt(event));
             }
+            Event::Presence(_) | Event::ChatPresence(_) => self.job(Job::Presence(event)),
             // What the durability hook has committed is known already.
             Event::Messages(batch) if !batch.hook_committed => self.job(Job::Messages(event)),
             _ => {}
@@ -162,6 +163,8 @@ impl EventHandler for Listener {
             EventKind::ServerAck,
             EventKind::Receipt,
             EventKind::Messages,
+            EventKind::Presence,
+            EventKind::ChatPresence,
             EventKind::RawNode,
         ])
     }

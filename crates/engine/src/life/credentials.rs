@@ -59,6 +59,11 @@ pub(crate) fn is_ours(folder: &Path, session: &SessionName) -> Result<(), Engine
     }
 }
 
+/// Is there a login, or the beginning of one?
+pub(crate) fn is_there(folder: &Path) -> bool {
+    folder.join(DATABASE).symlink_metadata().is_ok()
+}
+
 /// Locks a session's folder, made when it is missing.
 pub(crate) fn lock(folder: &Path, session: &SessionName) -> Result<Lock, EngineError> {
     create_folder(folder)?;

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_recovery::IncidentLog;
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError, StoredStatus};
-use wakeeper_waha::{Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
+use wakeeper_waha::{Engine, Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;
@@ -19,13 +19,14 @@ use crate::journal::Journal;
 use crate::life::chains::Chains;
 use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
+use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
 use crate::outbound::repeats::Repeats;
 use crate::outbound::retry_requests::RetryRequests;
 
-/// How many changes of status are remembered.
-const STATUSES_KEPT: usize = 20;
+/// How many changes of status are remembered and told, as WAHA does.
+const STATUSES_KEPT: usize = 3;
 
 /// A QR code that can be scanned now.
 #[derive(Clone)]
@@ -88,6 +89,7 @@ pub(crate) struct SessionState {
     server_witness: ServerWitness,
     asked_again: Remembered,
     passed_over: Remembered,
+    presences: Presences,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -120,6 +122,7 @@ impl SessionState {
             server_witness: ServerWitness::default(),
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
+            presences: Presences::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -198,6 +201,11 @@ impl SessionState {
     /// Messages that make no row: of ignored chats, and those that people do not see.
     pub(crate) fn passed_over(&self) -> &Remembered {
         &self.passed_over
+    }
+
+    /// What is seen of people, and shown of this account.
+    pub(crate) fn presences(&self) -> &Presences {
+        &self.presences
     }
 
     /// What is seen of its connection.
@@ -392,7 +400,11 @@ impl SessionState {
             status,
             config: inner.config.clone(),
             me: inner.me.clone(),
+            presence: (status == SessionStatus::Working).then(|| self.presences.own()),
             timestamps: Timestamps { activity },
+            engine: Engine::default(),
+            apps: None,
+            assigned_worker: None,
             reason: inner.reason.clone(),
             statuses: inner.statuses.iter().copied().collect(),
         }

@@ -1,6 +1,5 @@
 //! `contextInfo`: quotes and mentions, found inside whatever kind of message carries it.
 
-use wakeeper_model::ChatId;
 use whatsapp_rust::prelude::{MessageExt, wa};
 
 use super::payload::Reply;
@@ -36,9 +35,10 @@ pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {
 pub(super) fn reply(context: &wa::ContextInfo) -> Option<Reply> {
     let quoted = context.quoted_message.as_option();
     let stanza_id = context.stanza_id.clone().filter(|id| !id.is_empty())?;
-    let body =
-        quoted.and_then(|quoted| super::content(quoted.get_base_message())).map(|content| content.body);
-    Some(Reply { stanza_id, participant: context.participant.clone(), body })
+    let content = quoted.and_then(|quoted| super::content(quoted.get_base_message()));
+    let has_media = content.as_ref().is_some_and(|content| content.media.is_some());
+    let body = content.map(|content| content.body);
+    Some(Reply { stanza_id, participant: context.participant.clone(), body, has_media })
 }
 
 /// The message a reply quotes.
@@ -51,8 +51,8 @@ pub(crate) struct Quote {
     pub message: wa::Message,
 }
 
-/// The context of an outgoing message; `None` when there is nothing to say in it.
-pub(crate) fn quote_context(quote: Option<Quote>, mentions: &[ChatId]) -> Option<wa::ContextInfo> {
+/// The context of an outgoing message that mentions these JIDs; `None` when there is nothing to say in it.
+pub(crate) fn quote_context(quote: Option<Quote>, mentions: &[String]) -> Option<wa::ContextInfo> {
     if quote.is_none() && mentions.is_empty() {
         return None;
     }
@@ -64,6 +64,6 @@ pub(crate) fn quote_context(quote: Option<Quote>, mentions: &[ChatId]) -> Option
         ),
         None => wa::ContextInfo::default(),
     };
-    context.mentioned_jid = mentions.iter().map(ChatId::to_wire).collect();
+    context.mentioned_jid = mentions.to_vec();
     Some(context)
 }

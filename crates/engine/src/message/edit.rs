@@ -66,10 +66,13 @@ fn captioned(mut message: wa::Message, caption: String, mentions: Vec<String>) -
     Some(message)
 }
 
-/// The message with another caption, to be sent; `None` when it has no file.
-pub(crate) fn with_caption(before: wa::Message, caption: &str) -> Option<wa::Message> {
-    let mut message = before.into_base_message();
-    set_caption(&mut message, caption.to_owned())?;
+/// The message with another caption that mentions these JIDs, to be sent; `None` when it has no file.
+pub(crate) fn with_caption(
+    before: wa::Message,
+    caption: &str,
+    mentioned: Vec<String>,
+) -> Option<wa::Message> {
+    let mut message = captioned(before.into_base_message(), caption.to_owned(), mentioned)?;
     message.message_context_info = MessageField::default();
     Some(message)
 }

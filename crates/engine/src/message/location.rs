@@ -11,6 +11,10 @@ fn read(base: &wa::Message) -> Option<Content> {
         let location = Place {
             latitude: place.degrees_latitude.unwrap_or_default(),
             longitude: place.degrees_longitude.unwrap_or_default(),
+            live: place.is_live.unwrap_or(false),
+            name: place.name.clone(),
+            address: place.address.clone(),
+            url: place.url.clone(),
             description: place.name.clone().or_else(|| place.address.clone()),
         };
         let body = place.comment.clone().unwrap_or_default();
@@ -20,6 +24,10 @@ fn read(base: &wa::Message) -> Option<Content> {
     let location = Place {
         latitude: live.degrees_latitude.unwrap_or_default(),
         longitude: live.degrees_longitude.unwrap_or_default(),
+        live: true,
+        name: None,
+        address: None,
+        url: None,
         description: live.caption.clone(),
     };
     let body = live.caption.clone().unwrap_or_default();

@@ -17,6 +17,8 @@ pub(crate) struct Reply {
     pub participant: Option<String>,
     /// Its text.
     pub body: Option<String>,
+    /// It carries a file.
+    pub has_media: bool,
 }
 
 /// Who, where and when of a message.
@@ -85,12 +87,17 @@ pub(crate) fn message_payload(facts: &Facts, content: &Content) -> Message {
         source: facts.source(),
         body: content.body.clone(),
         has_media: media.is_some(),
+        media_url: media.as_ref().and_then(|media| media.url.clone()),
         media,
         ack: facts.ack.number(),
         ack_name: facts.ack.name().to_owned(),
         location: content.location.as_ref().map(|place| Location {
-            latitude: place.latitude,
-            longitude: place.longitude,
+            latitude: place.latitude.to_string(),
+            longitude: place.longitude.to_string(),
+            live: place.live,
+            name: place.name.clone(),
+            address: place.address.clone(),
+            url: place.url.clone(),
             description: place.description.clone(),
         }),
         v_cards: content.vcards.clone(),
@@ -99,6 +106,7 @@ pub(crate) fn message_payload(facts: &Facts, content: &Content) -> Message {
             id: reply.stanza_id.clone(),
             participant: reply.participant.as_deref().map(outside),
             body: reply.body.clone(),
+            has_media: reply.has_media,
         }),
         edited: None,
         revoked: None,
@@ -110,7 +118,7 @@ pub(crate) fn message_payload(facts: &Facts, content: &Content) -> Message {
     }
 }
 
-/// The payload of `message.ack`.
+/// The payload of `message.ack` and, with a member of a group as the participant, of `message.ack.group`.
 pub(crate) fn ack_payload(facts: &Facts) -> MessageAck {
     MessageAck {
         id: facts.id.clone(),
@@ -151,8 +159,12 @@ pub(crate) fn revoked_payload(facts: &Facts, target: &MessageId, before: Option<
             to: facts.to().cloned(),
             participant: target.participant.clone(),
             from_me: target.from_me,
+            source: facts.source(),
             body: String::new(),
             has_media: false,
+            media_url: String::new(),
+            ack: facts.ack.number(),
+            ack_name: facts.ack.name().to_owned(),
         },
         before,
         data: RevokedData { key: facts.key() },

@@ -66,12 +66,13 @@ fn a_text_becomes_wahas_payload() {
             "timestamp": 1_700_000_000,
             "from": "628111@c.us",
             "to": "628000@c.us",
-            "participant": null,
+            "participant": "",
             "fromMe": false,
             "source": "app",
             "body": "hello",
             "hasMedia": false,
             "media": null,
+            "mediaUrl": "",
             "ack": 2,
             "ackName": "DEVICE",
             "location": null,
@@ -108,13 +109,13 @@ fn a_reply_quotes_and_mentions() {
         sender: "628222@s.whatsapp.net".to_owned(),
         message: text_message("the question".to_owned(), None),
     };
-    let context = quote_context(Some(quote), &[chat("628333")]);
+    let context = quote_context(Some(quote), &[chat("628333").to_wire()]);
     let content = message_of(&text_message("the answer @628333".to_owned(), context));
     assert_eq!(content.body, "the answer @628333");
     let payload = json_of(message_payload(&facts("false_123@g.us_AAA_628111@c.us"), &content));
     assert_eq!(
         payload["replyTo"],
-        serde_json::json!({"id": "Q1", "participant": "628222@c.us", "body": "the question"})
+        serde_json::json!({"id": "Q1", "participant": "628222@c.us", "body": "the question", "hasMedia": false})
     );
     assert_eq!(payload["mentionedIds"], serde_json::json!(["628333@c.us"]));
     assert_eq!(payload["participant"], "628111@c.us");
@@ -199,7 +200,10 @@ fn places_and_cards_are_read() {
     let payload = json_of(message_payload(&facts("false_628111@c.us_A"), &message_of(&place)));
     assert_eq!(
         payload["location"],
-        serde_json::json!({"latitude": 1.5, "longitude": 2.5, "description": "Home"})
+        serde_json::json!({
+            "latitude": "1.5", "longitude": "2.5", "live": false, "name": "Home", "address": null, "url": null,
+            "description": "Home",
+        })
     );
 
     let card = wa::Message {

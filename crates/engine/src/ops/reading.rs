@@ -10,7 +10,7 @@ use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
 use crate::media::download::{Downloads, MediaError};
 use crate::media::file::MediaFile;
-use crate::ops::query::MessageQuery;
+use crate::ops::query::{Download, MessageQuery};
 use crate::ops::stored;
 use crate::outbound::Outbound;
 
@@ -30,7 +30,7 @@ impl Sessions {
     }
 
     /// One stored message as WAHA shows it, with its file fetched when asked for; `None` when it is not stored, and for
-    /// the id of a reaction, an edit or a deletion.
+    /// the id of a reaction, an edit or a deletion. With `merge`, a chat is looked for under each of its names.
     ///
     /// # Errors
     /// When the session is unknown or the row cannot be read.
@@ -38,10 +38,11 @@ impl Sessions {
         &self,
         name: &SessionName,
         id: &MessageId,
-        download_media: bool,
+        download: &Download,
+        merge: bool,
     ) -> Result<Option<Message>, EngineError> {
         let handle = self.handle(name).await?;
-        message(&handle.outbound, &handle.downloads, id, download_media).await
+        message(&handle.outbound, &handle.downloads, id, download, merge).await
     }
 
     /// The file under `/api/files/{session}/{file}`, fetched from WhatsApp's media servers.
@@ -99,7 +100,8 @@ async fn message(
     outbound: &Outbound,
     downloads: &Downloads,
     id: &MessageId,
-    download_media: bool,
+    download: &Download,
+    merge: bool,
 ) -> Result<Option<Message>, EngineError> {
     let storage = outbound.journal.storage();
     let senders = match &id.participant {
@@ -111,7 +113,8 @@ async fn message(
         Some(senders) if !row.participant.is_empty() => senders.contains(&row.participant),
         _ => true,
     };
-    for chat in names(&outbound.state, &id.chat).await {
+    let chats = if merge { names(&outbound.state, &id.chat).await } else { vec![id.chat.to_string()] };
+    for chat in chats {
         let target = MessageRef {
             session: outbound.state.name().as_str().to_owned(),
             id: id.stanza_id.clone(),
@@ -120,11 +123,13 @@ async fn message(
         };
         let found = storage.message(&target).await?;
         let Some(row) = found.filter(|row| !row.hidden && is_meant(row)) else { continue };
-        if download_media && !row.revoked {
+        let shown = stored::listed(&row, outbound.place())?;
+        let mimetype = shown.media.as_ref().map(|media| media.mimetype.as_str());
+        if mimetype.is_some() && download.wants(mimetype) {
             // A file that is gone shows when its URL is asked for.
             let _ = downloads.of_message(outbound, &row.proto).await;
         }
-        return Ok(Some(stored::listed(&row, outbound.place())?));
+        return Ok(Some(shown));
     }
     Ok(None)
 }

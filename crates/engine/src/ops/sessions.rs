@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::SessionName;
 use wakeeper_storage::{Desired, SessionRow};
-use wakeeper_waha::{ProxyConfig, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
+use wakeeper_waha::{
+    Engine, ProxyConfig, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps,
+};
 
 use crate::EngineError;
 use crate::life::actor::Command;
@@ -207,10 +209,11 @@ impl Sessions {
         self.start(name).await
     }
 
-    /// Unlinks a session's device. A session that was started shows a new QR code.
+    /// Unlinks a session's device. A session that was started shows a new QR code. Of one that is not connected the login is
+    /// kept aside, and WhatsApp is not told.
     ///
     /// # Errors
-    /// When it is unknown or not running.
+    /// When it is unknown or not this process's own.
     pub async fn logout(&self, name: &SessionName) -> Result<SessionInfo, EngineError> {
         let handle = self.handle(name).await?;
         handle.ask(Command::Logout).await??;
@@ -256,7 +259,11 @@ fn as_stored(row: &SessionRow, name: SessionName) -> SessionInfo {
         status: change.map_or(SessionStatus::Stopped, |change| change.status),
         config: stored_config(row, &name),
         me: row.me_json.as_deref().and_then(|me| serde_json::from_str(me).ok()),
+        presence: None,
         timestamps: Timestamps { activity: change.map(|change| change.timestamp) },
+        engine: Engine::default(),
+        apps: None,
+        assigned_worker: None,
         reason: None,
         statuses: change.into_iter().collect(),
         name,

@@ -54,6 +54,7 @@ pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Message, Stor
         message.body.clear();
         message.has_media = false;
         message.media = None;
+        message.media_url = None;
     }
     Ok(message)
 }
@@ -167,6 +168,7 @@ fn content(row: &MessageRow, message: Option<&wa::Message>) -> Result<Content, S
             stanza_id: stanza_id.clone(),
             participant: described.reply_participant.clone(),
             body: described.reply_body.clone(),
+            has_media: false,
         });
     }
     Ok(content)

@@ -29,7 +29,7 @@ use crate::message::{
 use crate::ops::stored;
 use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{
-    Delete, Edit, FileBody, Media, MediaKind, MediaSource, Outgoing, Reaction, Text,
+    Delete, Edit, FileBody, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
 };
 
 /// A message ready to be encrypted.
@@ -82,10 +82,15 @@ pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
     add(outgoing.name().as_bytes());
     add(outgoing.chat().as_str().as_bytes());
     let mut add_all = |parts: Vec<String>| parts.iter().for_each(|part| add(part.as_bytes()));
-    let list = |ids: &[ChatId]| ids.iter().map(ChatId::as_str).collect::<Vec<_>>().join(",");
+    let list = |mentions: &Mentions| {
+        let all = mentions.all.then_some("all");
+        mentions.people.iter().map(ChatId::as_str).chain(all).collect::<Vec<_>>().join(",")
+    };
     match outgoing {
         Outgoing::Text(text) => {
             add_all(vec![text.text.clone(), optional(text.reply_to.as_ref()), list(&text.mentions)]);
+            // Only where there is one, so that requests without are known again by what an earlier version stored.
+            add_all(text.id.iter().map(ToString::to_string).collect());
         }
         Outgoing::Media(media) => {
             add_all(vec![
@@ -156,20 +161,43 @@ impl Composer<'_> {
     }
 
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
-        let context = self.context(text.reply_to.as_ref(), &text.mentions).await?;
+        let context = self.context(&text.chat, text.reply_to.as_ref(), &text.mentions).await?;
         Ok(text_message(text.text, context))
     }
 
     async fn context(
         &self,
+        chat: &ChatId,
         reply_to: Option<&MessageId>,
-        mentions: &[ChatId],
+        mentions: &Mentions,
     ) -> Result<Option<wa::ContextInfo>, SendError> {
         let quote = match reply_to {
             Some(id) => Some(self.quote(id).await?),
             None => None,
         };
-        Ok(quote_context(quote, mentions))
+        Ok(quote_context(quote, &self.mentioned(chat, mentions).await?))
+    }
+
+    /// Everybody whom a message mentions, as the wire names them.
+    async fn mentioned(&self, chat: &ChatId, mentions: &Mentions) -> Result<Vec<String>, SendError> {
+        let mut mentioned: Vec<String> = mentions.people.iter().map(ChatId::to_wire).collect();
+        if !mentions.all {
+            return Ok(mentioned);
+        }
+        let group: Option<Jid> = chat.to_wire().parse().ok().filter(|_| chat.is_group());
+        let Some(group) = group else {
+            return Err(SendError::InvalidRequest("mentions: only in groups is there an \"all\"".to_owned()));
+        };
+        let info = self.client.groups().query_info(&group).await;
+        let info =
+            info.map_err(|_| SendError::Failed { reason: "WhatsApp did not tell who is in the group" })?;
+        let others = info.participants.iter().filter(|jid| !self.state.is_own(jid));
+        for jid in others.map(Jid::to_non_ad_string) {
+            if !mentioned.contains(&jid) {
+                mentioned.push(jid);
+            }
+        }
+        Ok(mentioned)
     }
 
     async fn quote(&self, id: &MessageId) -> Result<Quote, SendError> {
@@ -249,9 +277,10 @@ impl Composer<'_> {
         }
         let row = self.find(&edit.message).await?.ok_or(SendError::MessageNotFound)?;
         let key = self.key(&edit.message).await?;
-        let context = quote_context(None, &edit.mentions);
+        let mentioned = self.mentioned(&edit.message.chat, &edit.mentions).await?;
+        let context = quote_context(None, &mentioned);
         let before = stored::protobuf(&row)?;
-        let content = match before.and_then(|before| with_caption(before, &edit.text)) {
+        let content = match before.and_then(|before| with_caption(before, &edit.text, mentioned)) {
             Some(content) => content,
             None => text_message(edit.text, context),
         };
@@ -275,7 +304,7 @@ impl Composer<'_> {
     }
 
     async fn media(&self, media: Media) -> Result<wa::Message, SendError> {
-        let context = self.context(media.reply_to.as_ref(), &media.mentions).await?;
+        let context = self.context(&media.chat, media.reply_to.as_ref(), &media.mentions).await?;
         let file = self.file(media.file).await?;
         let media_type = match media.kind {
             MediaKind::Image => MediaType::Image,

@@ -16,6 +16,9 @@ pub enum SendError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
+    /// The id that the caller chose for the message is another message's.
+    #[error("another own message has that id")]
+    IdTaken,
     /// A send under this key ended for good.
     #[error("a send under this idempotency key failed: {reason}")]
     FailedBefore {

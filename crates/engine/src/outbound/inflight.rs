@@ -86,7 +86,8 @@ mod tests {
     use super::*;
 
     fn receipt(id: &str) -> Receipted {
-        Receipted { id: id.to_owned(), ack: Ack::Device, timestamp_s: 7 }
+        let with = "628111@s.whatsapp.net".parse().unwrap();
+        Receipted { id: id.to_owned(), ack: Ack::Device, with, timestamp_s: 7 }
     }
 
     #[tokio::test]

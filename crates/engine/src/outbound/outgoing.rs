@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wakeeper_model::{ChatId, MessageId};
+use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
@@ -38,8 +38,25 @@ pub struct Text {
     pub text: String,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
-    /// People to mention, by phone number or LID.
-    pub mentions: Vec<ChatId>,
+    /// Whom it mentions.
+    pub mentions: Mentions,
+    /// The id that it gets on the wire; one is made up when there is none.
+    pub id: Option<StanzaId>,
+}
+
+/// Whom a message mentions.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// These people, by phone number or LID.
+    pub people: Vec<ChatId>,
+    /// Everybody in the group.
+    pub all: bool,
+}
+
+impl From<Vec<ChatId>> for Mentions {
+    fn from(people: Vec<ChatId>) -> Self {
+        Self { people, all: false }
+    }
 }
 
 /// Which kind of message carries a file.
@@ -71,8 +88,8 @@ pub struct Media {
     pub caption: Option<String>,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
-    /// People to mention in the caption.
-    pub mentions: Vec<ChatId>,
+    /// Whom it mentions in the caption.
+    pub mentions: Mentions,
 }
 
 /// A file to send.
@@ -113,8 +130,8 @@ pub struct Edit {
     pub message: MessageId,
     /// The new text or caption.
     pub text: String,
-    /// People to mention.
-    pub mentions: Vec<ChatId>,
+    /// Whom it mentions.
+    pub mentions: Mentions,
 }
 
 /// A deletion for everyone.
@@ -156,6 +173,14 @@ impl Outgoing {
             Self::Delete(delete) => &delete.message.chat,
             Self::Seen(seen) => &seen.chat,
             Self::Typing(typing) => &typing.chat,
+        }
+    }
+
+    /// The id on the wire that its caller chose.
+    pub(crate) fn id(&self) -> Option<&StanzaId> {
+        match self {
+            Self::Text(text) => text.id.as_ref(),
+            _ => None,
         }
     }
 

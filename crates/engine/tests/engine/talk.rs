@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wakeeper_engine::{
-    Delete, Edit, EngineConfig, EngineError, FileBody, Media, MediaFile, MediaKind, MediaSource, Outgoing,
-    Reaction, Seen, SendError, Text,
+    Delete, Download, Edit, EngineConfig, EngineError, FileBody, Media, MediaFile, MediaKind, MediaSource,
+    Mentions, Outgoing, Reaction, Seen, SendError, Text,
 };
 use wakeeper_model::MessageId;
 use wakeeper_simulator::faults::{Fault, FaultKind};
@@ -48,7 +48,8 @@ async fn texts(addressing: Addressing) {
         chat: chat(ANN),
         text: format!("@{ANN} quoted"),
         reply_to: Some(message["id"].as_str().unwrap().parse().unwrap()),
-        mentions: vec![chat(ANN)],
+        mentions: vec![chat(ANN)].into(),
+        id: None,
     };
     world.engine.send(Outgoing::Text(reply)).await;
     let entry = received_text(&world.ann, &format!("@{ANN} quoted")).await;
@@ -178,7 +179,7 @@ async fn files_arrive_as_they_were() {
                 },
                 caption: Some("look".to_owned()),
                 reply_to: None,
-                mentions: Vec::new(),
+                mentions: Mentions::default(),
             }))
             .await;
         let id = stanza_id(&sent);
@@ -229,7 +230,7 @@ async fn reactions_edits_deletions(addressing: Addressing) {
     received(&world.ann, |entry| entry.id == theirs && entry.reactions.values().any(|emoji| emoji == "🙏"))
         .await;
 
-    let edit = Edit { message: own.clone(), text: "second".to_owned(), mentions: Vec::new() };
+    let edit = Edit { message: own.clone(), text: "second".to_owned(), mentions: Mentions::default() };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&world.ann, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("second"))
         .await;
@@ -250,10 +251,11 @@ async fn reactions_edits_deletions(addressing: Addressing) {
     let stored = world.engine.messages(ANN).await;
     assert_eq!(stored.len(), 2, "reactions, edits and deletions are no messages of their own");
     assert!(stored.iter().all(|message| message["revoked"] == true && message["body"] == ""));
-    let one = world.engine.sessions.message(&session(), &own, false).await.unwrap().unwrap();
+    let one =
+        world.engine.sessions.message(&session(), &own, &Download::Nothing, true).await.unwrap().unwrap();
     assert_eq!(serde_json::to_value(one).unwrap(), stored[0]);
     let reaction: MessageId = reaction["id"].as_str().unwrap().parse().unwrap();
-    let none = world.engine.sessions.message(&session(), &reaction, false).await.unwrap();
+    let none = world.engine.sessions.message(&session(), &reaction, &Download::Nothing, true).await.unwrap();
     assert!(none.is_none(), "a reaction is none: {none:?}");
     world.stop().await;
 }
@@ -306,7 +308,7 @@ async fn group(addressing: Addressing) {
 
     let read = |id: MessageId| {
         let sessions = world.engine.sessions.clone();
-        async move { sessions.message(&session(), &id, false).await.unwrap() }
+        async move { sessions.message(&session(), &id, &Download::Nothing, true).await.unwrap() }
     };
     assert_eq!(read(from_ben.clone()).await.unwrap().body, "ben 4");
     let of_ann = MessageId { participant: Some(chat(ANN)), ..from_ben.clone() };
@@ -322,7 +324,7 @@ async fn group(addressing: Addressing) {
     let own: MessageId = shown(&own)["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(own.participant.as_ref().unwrap().user(), OWNER);
     received_text(&ben, "wrong").await;
-    let edit = Edit { message: own.clone(), text: "right".to_owned(), mentions: Vec::new() };
+    let edit = Edit { message: own.clone(), text: "right".to_owned(), mentions: Mentions::default() };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&ben, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("right")).await;
     world.engine.send(Outgoing::Delete(Delete { message: own.clone() })).await;

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use wakeeper_delivery::events::body;
 use wakeeper_delivery::webhook::{WebhookSettings, Webhooks};
 use wakeeper_engine::{
-    EngineConfig, EngineError, IdempotencyKey, Lock, MessageQuery, Outgoing, Sent, Sessions, Text,
+    EngineConfig, EngineError, IdempotencyKey, Lock, Mentions, MessageQuery, Outgoing, Sent, Sessions, Text,
 };
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_simulator::phone::Phone;
@@ -73,7 +73,13 @@ pub fn chat(text: &str) -> ChatId {
 }
 
 pub fn text(to: &str, body: &str) -> Outgoing {
-    Outgoing::Text(Text { chat: chat(to), text: body.to_owned(), reply_to: None, mentions: Vec::new() })
+    Outgoing::Text(Text {
+        chat: chat(to),
+        text: body.to_owned(),
+        reply_to: None,
+        mentions: Mentions::default(),
+        id: None,
+    })
 }
 
 pub fn key(text: &str) -> IdempotencyKey {

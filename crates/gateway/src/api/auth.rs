@@ -1,5 +1,6 @@
 //! The API key: where it comes from, where it is kept, and the check.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use wakeeper_private_fs::{Folder, FsError};
 
 use super::error::{ApiError, ErrorCode};
 
-/// The header that carries the key.
+/// The header that carries the key; WAHA's clients that cannot set one write it into the query string under the same name.
 pub const API_KEY_HEADER: &str = "x-api-key";
 /// File under `auth_info` that keeps a generated key.
 const KEY_FILE: &str = "api_key";
@@ -136,11 +137,14 @@ impl KeyPolicy {
 
     /// Does the request carry the right key? Compares digests in constant time, so that neither
     /// the key's length nor its first letters can be found by timing.
-    pub(super) fn admits(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    pub(super) fn admits(&self, headers: &HeaderMap, query: Option<&str>) -> Result<(), ApiError> {
         match self {
             Self::Required(expected) => {
-                let given = headers.get(API_KEY_HEADER).map(axum::http::HeaderValue::as_bytes);
-                let digest: [u8; 64] = Sha512::digest(given.unwrap_or_default()).into();
+                let given = match headers.get(API_KEY_HEADER) {
+                    Some(key) => Some(Cow::Borrowed(key.as_bytes())),
+                    None => in_query(query.unwrap_or_default()),
+                };
+                let digest: [u8; 64] = Sha512::digest(given.as_deref().unwrap_or_default()).into();
                 if given.is_some() && bool::from(digest.ct_eq(expected)) {
                     Ok(())
                 } else {
@@ -150,6 +154,16 @@ impl KeyPolicy {
             Self::Off => require_loopback_name(headers),
         }
     }
+}
+
+/// The key in a query string.
+fn in_query(query: &str) -> Option<Cow<'_, [u8]>> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, key) = pairs.find(|(name, _)| name == API_KEY_HEADER)?;
+    Some(match key {
+        Cow::Borrowed(key) => Cow::Borrowed(key.as_bytes()),
+        Cow::Owned(key) => Cow::Owned(key.into_bytes()),
+    })
 }
 
 fn unauthorized() -> ApiError {
@@ -253,35 +267,47 @@ mod tests {
     #[test]
     fn only_the_exact_key_is_admitted() {
         let policy = KeyPolicy::required(&SecretString::from("0123456789abcdef"));
-        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef")).is_ok());
+        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef"), None).is_ok());
         for wrong in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
-            let error = policy.admits(&headers(API_KEY_HEADER, wrong)).expect_err("refused");
+            let error = policy.admits(&headers(API_KEY_HEADER, wrong), None).expect_err("refused");
             assert_eq!(error.code(), ErrorCode::Unauthorized);
         }
-        assert!(policy.admits(&HeaderMap::new()).is_err());
+        assert!(policy.admits(&HeaderMap::new(), None).is_err());
+    }
+
+    #[test]
+    fn the_key_may_stand_in_the_query_and_the_header_counts_first() {
+        let policy = KeyPolicy::required(&SecretString::from("0123456789abc&=f"));
+        let ask = |headers: &HeaderMap, query| policy.admits(headers, Some(query)).is_ok();
+        let none = HeaderMap::new();
+        assert!(ask(&none, "all=true&x-api-key=0123456789abc%26%3Df"));
+        for wrong in ["", "x-api-key=", "x-api-key=0123456789abc", "key=0123456789abc%26%3Df", "x-api-key"] {
+            assert!(!ask(&none, wrong), "{wrong}");
+        }
+        assert!(!ask(&headers(API_KEY_HEADER, "wrong"), "x-api-key=0123456789abc%26%3Df"));
     }
 
     #[test]
     fn a_key_can_be_configured_as_its_hash() {
         let hash = format!("sha512:{}", hex::encode(Sha512::digest(b"0123456789abcdef")));
         let policy = KeyPolicy::required(&SecretString::from(hash.clone()));
-        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef")).is_ok());
-        assert!(policy.admits(&headers(API_KEY_HEADER, &hash)).is_err());
+        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef"), None).is_ok());
+        assert!(policy.admits(&headers(API_KEY_HEADER, &hash), None).is_err());
     }
 
     #[test]
     fn an_empty_key_is_not_the_key_of_empty_text() {
         let policy = KeyPolicy::required(&SecretString::from(""));
-        assert!(policy.admits(&HeaderMap::new()).is_err());
+        assert!(policy.admits(&HeaderMap::new(), None).is_err());
     }
 
     #[test]
     fn without_keys_only_loopback_names_are_answered() {
         for host in ["localhost", "localhost:8192", "127.0.0.1:8192", "[::1]:8192", "127.9.9.9"] {
-            assert!(KeyPolicy::Off.admits(&headers("host", host)).is_ok(), "{host}");
+            assert!(KeyPolicy::Off.admits(&headers("host", host), None).is_ok(), "{host}");
         }
         for host in ["evil.example:8192", "10.0.0.4", "[::2]:1", "localhost.evil.example", ""] {
-            assert!(KeyPolicy::Off.admits(&headers("host", host)).is_err(), "{host}");
+            assert!(KeyPolicy::Off.admits(&headers("host", host), None).is_err(), "{host}");
         }
     }
 

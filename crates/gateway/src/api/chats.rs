@@ -8,16 +8,16 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_engine::{Delete, Edit, MessageQuery, Outgoing};
-use wakeeper_model::{ChatId, MessageId};
+use wakeeper_engine::{Delete, Download, Edit, MessageQuery, Outgoing};
+use wakeeper_model::ChatId;
 use wakeeper_waha::{Message, MessageEdited, MessageRevoked};
 
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, Parameters};
-use super::sending;
 use super::state::{Api, field};
 use super::strict::NotBuilt;
+use super::{naming, sending};
 
 /// Most messages in one answer.
 const MOST_MESSAGES: u32 = 1_000;
@@ -57,10 +57,30 @@ fn default_limit() -> u32 {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", default)]
 struct OneMessageParameters {
     /// Fetch the file too, so that its `media.url` serves at once.
-    #[serde(default, rename = "downloadMedia")]
     download_media: bool,
+    /// With `downloadMedia`: only files of these types, told by their beginnings (`image/png`, or `image/`).
+    download_media_mimetypes: Vec<String>,
+    /// A person's chats under phone number and LID count as one. Without it, only the chat that the id names.
+    #[param(default = true)]
+    merge: bool,
+}
+
+impl Default for OneMessageParameters {
+    fn default() -> Self {
+        Self { download_media: false, download_media_mimetypes: Vec::new(), merge: true }
+    }
+}
+
+/// Which files to fetch.
+fn download(wanted: bool, mimetypes: Vec<String>) -> Download {
+    match (wanted, mimetypes.is_empty()) {
+        (false, _) => Download::Nothing,
+        (true, true) => Download::All,
+        (true, false) => Download::Of(mimetypes),
+    }
 }
 
 /// A new text for an own message.
@@ -68,7 +88,7 @@ struct OneMessageParameters {
 struct EditRequest {
     /// The new text or caption.
     text: String,
-    /// People to mention, by chat id.
+    /// People to mention, by chat id. In groups also `["all"]`: everybody.
     mentions: Option<Vec<String>>,
     /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
     #[serde(rename = "linkPreview")]
@@ -106,8 +126,8 @@ async fn messages(
 /// Read one stored message
 #[utoipa::path(get, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
     params(("session" = String, Path, description = "Name of the session"),
-        ("chatId" = String, Path, description = "The chat"),
-        ("messageId" = String, Path, description = "The message"), OneMessageParameters),
+        ("chatId" = String, Path, description = "The chat, or `all` when the message's id says enough"),
+        ("messageId" = String, Path, description = "The message's id, or the part of it that its sender chose"), OneMessageParameters),
     responses((status = 200, description = "The message", body = Message), Failures))]
 async fn message(
     State(api): State<Api>,
@@ -115,8 +135,9 @@ async fn message(
     Parameters(parameters): Parameters<OneMessageParameters>,
 ) -> Result<Json<Message>, ApiError> {
     let (name, _) = api.session(&session).await?;
-    let id = message_in(&chat, &message)?;
-    let message = api.sessions.message(&name, &id, parameters.download_media).await?;
+    let id = naming::in_path(&api, &session, &chat, &message).await?;
+    let download = download(parameters.download_media, parameters.download_media_mimetypes);
+    let message = api.sessions.message(&name, &id, &download, parameters.merge).await?;
     message.map(Json).ok_or_else(ApiError::message_not_found)
 }
 
@@ -124,8 +145,8 @@ async fn message(
 #[utoipa::path(put, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
     request_body = EditRequest,
     params(("session" = String, Path, description = "Name of the session"),
-        ("chatId" = String, Path, description = "The chat"),
-        ("messageId" = String, Path, description = "The message")),
+        ("chatId" = String, Path, description = "The chat, or `all` when the message's id says enough"),
+        ("messageId" = String, Path, description = "The message's id, or the part of it that its sender chose")),
     responses((status = 200, description = "The edit", body = MessageEdited), Failures))]
 async fn edit(
     State(api): State<Api>,
@@ -134,8 +155,8 @@ async fn edit(
     Body(request): Body<EditRequest>,
 ) -> Result<Response, ApiError> {
     let edit = Edit {
-        message: message_in(&chat, &message)?,
         text: sending::text("text", request.text)?,
+        message: naming::in_path(&api, &session, &chat, &message).await?,
         mentions: sending::mentions(request.mentions)?,
     };
     sending::send(&api, &headers, &session, Outgoing::Edit(edit), StatusCode::OK).await
@@ -144,25 +165,15 @@ async fn edit(
 /// Delete a message for everyone
 #[utoipa::path(delete, path = "/api/{session}/chats/{chatId}/messages/{messageId}", tag = "chats",
     params(("session" = String, Path, description = "Name of the session"),
-        ("chatId" = String, Path, description = "The chat"),
-        ("messageId" = String, Path, description = "The message")),
+        ("chatId" = String, Path, description = "The chat, or `all` when the message's id says enough"),
+        ("messageId" = String, Path, description = "The message's id, or the part of it that its sender chose")),
     responses((status = 200, description = "The deletion", body = MessageRevoked), Failures))]
 async fn delete(
     State(api): State<Api>,
     Path((session, chat, message)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let outgoing = Outgoing::Delete(Delete { message: message_in(&chat, &message)? });
+    let message = naming::in_path(&api, &session, &chat, &message).await?;
+    let outgoing = Outgoing::Delete(Delete { message });
     sending::send(&api, &headers, &session, outgoing, StatusCode::OK).await
-}
-
-/// The message id of a path, which must lie in the path's chat.
-fn message_in(chat: &str, message: &str) -> Result<MessageId, ApiError> {
-    let chat: ChatId = field("chatId", chat)?;
-    let message: MessageId = field("messageId", message)?;
-    if message.chat == chat {
-        Ok(message)
-    } else {
-        Err(ApiError::invalid("messageId: not in the chat chatId"))
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::error::{ErrorBody, ErrorCode};
 use super::receivers::Receivers;
@@ -19,13 +20,16 @@ use super::receivers::Receivers;
                        and body give the same message, once, also across a crash."
     ),
     components(schemas(ErrorBody, ErrorCode)),
-    security(("api_key" = [])),
+    security(("api_key" = []), ("api_key_in_query" = [])),
     modifiers(&KeyHeader, &DescribedOnce, &Receivers),
     tags(
         (name = "sessions", description = "Linked WhatsApp devices"),
         (name = "pairing", description = "Linking by QR code or by pairing code"),
         (name = "sending", description = "Messages out"),
         (name = "chats", description = "Stored messages, edits, deletes"),
+        (name = "presence", description = "Who is there, and who is writing"),
+        (name = "contacts", description = "Who is on WhatsApp, what they show, who is blocked"),
+        (name = "lids", description = "The two names of people: hidden id and phone number"),
         (name = "files", description = "Media of received messages"),
         (name = "webhooks", description = "Events that no receiver took"),
         (name = "server", description = "The gateway itself"),
@@ -38,8 +42,26 @@ struct KeyHeader;
 impl Modify for KeyHeader {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
-        document.components.get_or_insert_with(Components::new).add_security_scheme("api_key", scheme);
+        let in_query = SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description(
+            "x-api-key",
+            "For clients that cannot set a header: addresses are written into logs of proxies",
+        )));
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("api_key", scheme);
+        components.add_security_scheme("api_key_in_query", in_query);
     }
+}
+
+/// It was done, and there is nothing to tell of it.
+#[derive(Serialize, ToSchema)]
+pub struct Done {
+    /// Always `true`.
+    success: bool,
+}
+
+impl Done {
+    /// The one that there is.
+    pub const DONE: Self = Self { success: true };
 }
 
 /// The error answers that every path under `/api` may give: status, name in the document, description.
@@ -51,11 +73,11 @@ const FAILURES: [(&str, &str, &str); 13] = [
     (
         "409",
         "Conflict",
-        "It exists already, another process holds it, or its `Idempotency-Key` was used with another body",
+        "Another process holds it, another message has the id, or its `Idempotency-Key` was used with another body",
     ),
     ("413", "TooLarge", "The body is too large"),
-    ("415", "NotJson", "The body is not JSON"),
-    ("422", "WrongState", "The session is not in a state to do it, or WhatsApp refused"),
+    ("415", "NotJson", "The body is neither JSON nor, with a key, a form"),
+    ("422", "WrongState", "The session is not in a state to do it or exists already, or WhatsApp refused"),
     ("429", "TooMuchAtOnce", "Too much at once; see `Retry-After`"),
     ("500", "Fault", "A fault of wakeeper; its log says more"),
     ("502", "Upstream", "WhatsApp's servers failed at it"),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
-use wakeeper_engine::{EngineError, FetchError, LockError, MediaError, PairingError, SendError};
+use wakeeper_engine::{AskError, EngineError, FetchError, LockError, MediaError, PairingError, SendError};
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
 
@@ -39,7 +39,7 @@ pub enum ErrorCode {
     DeadLetterNotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
-    /// 409: a session of that name exists already.
+    /// 422: a session of that name exists already.
     SessionExists,
     /// 409: the `Idempotency-Key` was used with another body.
     IdempotencyConflict,
@@ -47,7 +47,7 @@ pub enum ErrorCode {
     Conflict,
     /// 413: the body is larger than `REQUEST_BODY_LIMIT`, or the media larger than WhatsApp takes.
     TooLarge,
-    /// 415: the body is not `application/json`.
+    /// 415: the body is neither `application/json` nor, where a key is asked for, a form.
     UnsupportedMediaType,
     /// 422: the session is not in a state to do it; carries `session`, `status` and `expected`.
     WrongState,
@@ -86,10 +86,12 @@ impl ErrorCode {
             | Self::FileNotFound
             | Self::DeadLetterNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::SessionExists | Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
+            Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::WrongState | Self::MediaUnavailable | Self::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::SessionExists | Self::WrongState | Self::MediaUnavailable | Self::Refused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,
@@ -302,6 +304,8 @@ impl From<SendError> for ApiError {
                 Self::new(ErrorCode::IdempotencyConflict, "The Idempotency-Key was used for another request")
                     .hint("use a new key for every message")
             }
+            SendError::IdTaken => Self::new(ErrorCode::Conflict, "id: another message of this session has it")
+                .hint("leave id out, or ask GET /api/{session}/new-message-id for one; an Idempotency-Key sends once"),
             SendError::FailedBefore { reason } => {
                 Self::new(ErrorCode::Refused, format!("The send under this Idempotency-Key failed: {reason}"))
                     .hint("use a new key to try again")
@@ -315,6 +319,17 @@ impl From<SendError> for ApiError {
             SendError::Rejected { code } => rejected(&code, text),
             SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
                 .hint("repeat the request with the same Idempotency-Key to wait for it"),
+        }
+    }
+}
+
+impl From<AskError> for ApiError {
+    fn from(error: AskError) -> Self {
+        let text = error.to_string();
+        match error {
+            AskError::Session(error) => error.into(),
+            AskError::InvalidRequest(reason) => Self::invalid(reason),
+            AskError::Unanswered(_) => Self::new(ErrorCode::Upstream, text),
         }
     }
 }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{BodyDataStream, HttpBody};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wakeeper_engine::spool::{Spool, Spooled};
 
+use super::auth::API_KEY_HEADER;
 use super::divert::Divert;
 use super::error::{ApiError, ErrorCode};
 use super::intake;
 use super::media::Decoder;
-use super::strict;
+use super::{pairs, strict};
 
 /// Most bytes of a body that are kept in memory: everything but the file in it. Texts have at most
 /// 65,536 characters, which JSON may write in 12 bytes each. Read as JSON, a body may take sixteen times its length.
@@ -37,25 +37,27 @@ const BASE64_PIECE: usize = 64 << 10;
 pub(super) struct Bodies {
     /// Largest body in bytes.
     limit: usize,
+    /// Are forms taken, too?
+    forms: bool,
     texts: Arc<Semaphore>,
     spool: Spool,
 }
 
 impl Bodies {
-    pub(super) fn new(limit: usize, spool: Spool) -> Self {
-        Self { limit, texts: Arc::new(Semaphore::new(ALL_TEXTS / PIECE)), spool }
+    pub(super) fn new(limit: usize, forms: bool, spool: Spool) -> Self {
+        Self { limit, forms, texts: Arc::new(Semaphore::new(ALL_TEXTS / PIECE)), spool }
     }
 }
 
-/// A JSON body. A field that is unknown, at any depth, is refused by its name; see [`super::strict`].
+/// A body in JSON, or a form. A field that is unknown, at any depth, is refused by its name; see [`super::strict`].
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        require_json(request.headers())?;
-        strict::from_slice(&read(request).await?.text).map(Self)
+        let format = format(&request)?;
+        format.read(&read(request).await?.text).map(Self)
     }
 }
 
@@ -66,13 +68,12 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let json = require_json(request.headers());
+        let format = format(&request);
         let read = read(request).await?;
         if read.text.is_empty() {
             return Ok(Self(T::default()));
         }
-        json?;
-        strict::from_slice(&read.text).map(Self)
+        format?.read(&read.text).map(Self)
     }
 }
 
@@ -83,9 +84,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for BodyWithFile<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        require_json(request.headers())?;
+        let format = format(&request)?;
+        if format == Format::Form {
+            return format.read(&read(request).await?.text).map(|body| Self(body, None));
+        }
         let (read, file) = read_with_file(request).await?;
-        strict::from_slice(&read.text).map(|body| Self(body, file))
+        format.read(&read.text).map(|body| Self(body, file))
     }
 }
 
@@ -93,29 +97,50 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for BodyWithFile<T> {
 #[derive(Default, serde::Deserialize)]
 pub(super) struct NoFields {}
 
-/// The query string.
+/// The query string. A parameter that is unknown is refused by its name, an empty one counts as left out.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(parameters) =
-            Query::from_request_parts(parts, state).await.map_err(|error: QueryRejection| {
-                let text = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-                ApiError::invalid(format!("Bad query parameter: {}", strict::without_values(&text)))
-            })?;
-        Ok(Self(parameters))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // The key may stand there, too; it was checked before.
+        let pairs = pairs::of_query(parts.uri.query().unwrap_or_default(), API_KEY_HEADER);
+        strict::from_pairs(pairs.map_err(|pairs::TooMany| ApiError::invalid("Too many query parameters"))?)
+            .map(Self)
     }
 }
 
-/// Browsers send forms and plain text to any host without asking; JSON they ask about first. So
-/// insisting on the type also keeps other web pages from driving a gateway on this machine.
-fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+/// How a body is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Form,
+}
+
+impl Format {
+    fn read<T: DeserializeOwned>(self, text: &[u8]) -> Result<T, ApiError> {
+        match self {
+            Self::Json => strict::from_slice(text),
+            Self::Form => {
+                let pairs = pairs::of_form(text);
+                strict::from_pairs(pairs.map_err(|pairs::TooMany| ApiError::invalid("Too many fields"))?)
+            }
+        }
+    }
+}
+
+/// Browsers send forms and plain text to any host without asking; JSON they ask about first. So where no key proves who
+/// asks, insisting on the type keeps other web pages from driving a gateway on this machine.
+fn format(request: &Request) -> Result<Format, ApiError> {
+    let headers = request.headers();
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
-        return Ok(());
+        return Ok(Format::Json);
+    }
+    if essence == "application/x-www-form-urlencoded" && bodies(request)?.forms {
+        return Ok(Format::Form);
     }
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be JSON")
         .hint("send the header Content-Type: application/json"))

@@ -32,7 +32,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
     match event {
         EventName::SessionStatus => of::<SessionStatusBody>(components),
         EventName::Message | EventName::MessageAny => of::<Message>(components),
-        EventName::MessageAck => of::<MessageAck>(components),
+        EventName::MessageAck | EventName::MessageAckGroup => of::<MessageAck>(components),
         EventName::MessageReaction => of::<MessageReaction>(components),
         EventName::MessageRevoked => of::<MessageRevoked>(components),
         EventName::MessageEdited => of::<MessageEdited>(components),

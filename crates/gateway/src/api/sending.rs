@@ -1,22 +1,23 @@
 //! Messages out: texts, files, reactions, read marks, typing.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::spool::Spooled;
-use wakeeper_engine::{IdempotencyKey, MediaKind, Outgoing, Reaction, Seen, Sent, Text, Typing};
-use wakeeper_model::{ChatId, MessageId};
+use wakeeper_engine::{IdempotencyKey, MediaKind, Mentions, Outgoing, Reaction, Seen, Sent, Text, Typing};
+use wakeeper_model::NamedMessage;
 use wakeeper_waha::{Message, MessageReaction};
 
-use super::document::Failures;
+use super::document::{Done, Failures};
 use super::error::ApiError;
-use super::extract::{Body, BodyWithFile};
+use super::extract::{Body, BodyWithFile, Parameters};
 use super::media::FileField;
+use super::naming;
 use super::state::{Api, field};
 use super::strict::NotBuilt;
 
@@ -28,9 +29,12 @@ const REPLAYED: &str = "idempotency-replayed";
 const LONGEST_TEXT: usize = 65_536;
 
 /// The routes of this resource.
+#[expect(deprecated, reason = "WAHA's older paths are served and documented as such")]
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(send_text))
+        .routes(routes!(get_text, send_text))
+        .routes(routes!(reply))
+        .routes(routes!(new_message_id))
         .routes(routes!(send_image))
         .routes(routes!(send_file))
         .routes(routes!(send_voice))
@@ -58,17 +62,17 @@ struct TextRequest {
     /// What.
     #[schema(example = "Hello!")]
     text: String,
-    /// Id of the message it answers.
+    /// Id of the message it answers; the part that its sender chose is enough.
     reply_to: Option<String>,
-    /// People to mention, by chat id; their `@number` must stand in the text.
+    /// People to mention, by chat id; their `@number` must stand in the text. In groups also `["all"]`: everybody.
     mentions: Option<Vec<String>>,
+    /// The id that the message gets, as `GET /api/{session}/new-message-id` makes them; one is made up without it.
+    id: Option<String>,
     /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
     #[serde(rename = "linkPreview")]
     _link_preview: Option<bool>,
     #[serde(default, rename = "linkPreviewHighQuality")]
     _link_preview_high_quality: NotBuilt,
-    #[serde(default, rename = "id")]
-    _id: NotBuilt,
 }
 
 /// A file to send.
@@ -85,9 +89,9 @@ struct MediaRequest {
     file: FileField,
     /// Text under it; not with voice notes.
     caption: Option<String>,
-    /// Id of the message it answers.
+    /// Id of the message it answers; the part that its sender chose is enough.
     reply_to: Option<String>,
-    /// People to mention in the caption, by chat id.
+    /// People to mention in the caption, by chat id. In groups also `["all"]`: everybody.
     mentions: Option<Vec<String>>,
     /// With videos: a round video note.
     #[serde(rename = "asNote")]
@@ -102,7 +106,7 @@ struct ReactionRequest {
     /// Name of the session.
     #[serde(default = "default_session")]
     session: String,
-    /// Id of the message to react to.
+    /// Id of the message to react to; the part that its sender chose is enough.
     #[serde(rename = "messageId")]
     #[schema(example = "false_628111222333@c.us_3EB0C767D097B7C7C045")]
     message_id: String,
@@ -121,7 +125,7 @@ struct SeenRequest {
     /// In which chat.
     #[schema(example = "628111222333@c.us")]
     chat_id: String,
-    /// Ids of the messages; without any, all that are unread.
+    /// Ids of the messages, or the parts of them that their senders chose; without any, all that are unread.
     message_ids: Option<Vec<String>>,
     /// One id, as older clients of WAHA send it.
     message_id: Option<String>,
@@ -149,13 +153,82 @@ async fn send_text(
     headers: HeaderMap,
     Body(request): Body<TextRequest>,
 ) -> Result<Response, ApiError> {
-    let text = Text {
-        chat: field("chatId", &request.chat_id)?,
-        text: text("text", request.text)?,
-        reply_to: reply_to(request.reply_to)?,
-        mentions: mentions(request.mentions)?,
-    };
-    send(&api, &headers, &request.session, Outgoing::Text(text), StatusCode::CREATED).await
+    post_text(&api, &headers, request).await
+}
+
+/// Answer a message
+///
+/// The older way to send a text with `reply_to`.
+#[utoipa::path(post, path = "/api/reply", tag = "sending", request_body = TextRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
+    responses((status = 201, description = "The message", body = Message), Failures))]
+#[deprecated]
+async fn reply(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Body(request): Body<TextRequest>,
+) -> Result<Response, ApiError> {
+    post_text(&api, &headers, request).await
+}
+
+async fn post_text(api: &Api, headers: &HeaderMap, request: TextRequest) -> Result<Response, ApiError> {
+    let (chat, text) = (field("chatId", &request.chat_id)?, text("text", request.text)?);
+    let (mentions, id) = (mentions(request.mentions)?, request.id.map(|id| field("id", &id)).transpose()?);
+    let named = reply_to(request.reply_to)?;
+    let reply_to = naming::optional(api, &request.session, &chat, named).await?;
+    let text = Text { chat, text, reply_to, mentions, id };
+    send(api, headers, &request.session, Outgoing::Text(text), StatusCode::CREATED).await
+}
+
+/// A text to send, in the query string.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TextParameters {
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    #[param(required = false)]
+    session: String,
+    /// To whom: a phone number or a chat id.
+    phone: String,
+    /// What.
+    text: String,
+}
+
+/// Send a text
+///
+/// The older way, for clients that can only open an address. The text stands in logs of proxies then.
+#[utoipa::path(get, path = "/api/sendText", tag = "sending", params(TextParameters),
+    responses((status = 200, description = "The message", body = Message), Failures))]
+#[deprecated]
+async fn get_text(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Parameters(request): Parameters<TextParameters>,
+) -> Result<Response, ApiError> {
+    let (chat, text) = (field("phone", &request.phone)?, text("text", request.text)?);
+    let text = Text { chat, text, reply_to: None, mentions: Mentions::default(), id: None };
+    send(&api, &headers, &request.session, Outgoing::Text(text), StatusCode::OK).await
+}
+
+/// The id of a message that is not sent yet.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewMessageIDResponse)]
+struct NewMessageId {
+    /// To be given as `id` of a send.
+    #[schema(example = "3EB0A0B1C2D3E4F5A6B7")]
+    id: String,
+}
+
+/// Make an id for a message
+#[utoipa::path(get, path = "/api/{session}/new-message-id", tag = "sending",
+    params(("session" = String, Path, description = "Name of the session")),
+    responses((status = 200, description = "The id", body = NewMessageId), Failures))]
+async fn new_message_id(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+) -> Result<Json<NewMessageId>, ApiError> {
+    let (name, _) = api.session(&session).await?;
+    Ok(Json(NewMessageId { id: api.sessions.new_message_id(&name).await? }))
 }
 
 /// Send a picture
@@ -221,7 +294,9 @@ async fn react(
     if request.reaction.chars().count() > 32 {
         return Err(ApiError::invalid("reaction: one emoji, or empty to take the reaction back"));
     }
-    let reaction = Reaction { message: field("messageId", &request.message_id)?, emoji: request.reaction };
+    let named = field("messageId", &request.message_id)?;
+    let message = naming::message(&api, &request.session, None, named).await?;
+    let reaction = Reaction { message, emoji: request.reaction };
     send(&api, &headers, &request.session, Outgoing::Reaction(reaction), StatusCode::OK).await
 }
 
@@ -235,11 +310,14 @@ async fn send_seen(
     Body(request): Body<SeenRequest>,
 ) -> Result<Response, ApiError> {
     let ids = request.message_ids.unwrap_or_default().into_iter().chain(request.message_id);
-    let seen = Seen {
-        chat: field("chatId", &request.chat_id)?,
-        messages: ids.map(|id| field::<MessageId>("messageIds", &id)).collect::<Result<_, _>>()?,
-        participant: request.participant.map(|id| field("participant", &id)).transpose()?,
-    };
+    let chat = field("chatId", &request.chat_id)?;
+    let participant = request.participant.map(|id| field("participant", &id)).transpose()?;
+    let named = ids.map(|id| field("messageIds", &id)).collect::<Result<Vec<NamedMessage>, _>>()?;
+    let mut messages = Vec::with_capacity(named.len());
+    for named in named {
+        messages.push(naming::message(&api, &request.session, Some(&chat), named).await?);
+    }
+    let seen = Seen { chat, messages, participant };
     send(&api, &headers, &request.session, Outgoing::Seen(seen), StatusCode::CREATED).await
 }
 
@@ -276,14 +354,11 @@ async fn send_media(
     kind: MediaKind,
 ) -> Result<Response, ApiError> {
     check_fits(&request, kind)?;
-    let media = wakeeper_engine::Media {
-        chat: field("chatId", &request.chat_id)?,
-        kind,
-        file: request.file.check(sent)?,
-        caption: request.caption.filter(|caption| !caption.is_empty()),
-        reply_to: reply_to(request.reply_to)?,
-        mentions: mentions(request.mentions)?,
-    };
+    let (chat, mentions) = (field("chatId", &request.chat_id)?, mentions(request.mentions)?);
+    let (named, file) = (reply_to(request.reply_to)?, request.file.check(sent)?);
+    let reply_to = naming::optional(api, &request.session, &chat, named).await?;
+    let caption = request.caption.filter(|caption| !caption.is_empty());
+    let media = wakeeper_engine::Media { chat, kind, file, caption, reply_to, mentions };
     if let Some(caption) = &media.caption {
         check_length("caption", caption)?;
     }
@@ -315,13 +390,6 @@ fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// It was done, and there is nothing to tell of it.
-#[derive(Serialize, ToSchema)]
-struct Done {
-    /// Always `true`.
-    success: bool,
-}
-
 /// Sends and answers the message as WAHA shows it.
 pub(super) async fn send(
     api: &Api,
@@ -335,7 +403,7 @@ pub(super) async fn send(
     let Sent { payload, replayed } = api.sessions.send(&name, outgoing, key).await?;
     let mut response = match payload {
         Some(payload) => (status, Json(payload)).into_response(),
-        None => (status, Json(Done { success: true })).into_response(),
+        None => (status, Json(Done::DONE)).into_response(),
     };
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
@@ -367,10 +435,18 @@ fn check_length(name: &str, text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn reply_to(id: Option<String>) -> Result<Option<MessageId>, ApiError> {
+fn reply_to(id: Option<String>) -> Result<Option<NamedMessage>, ApiError> {
     id.filter(|id| !id.is_empty()).map(|id| field("reply_to", &id)).transpose()
 }
 
-pub(super) fn mentions(ids: Option<Vec<String>>) -> Result<Vec<ChatId>, ApiError> {
-    ids.unwrap_or_default().iter().map(|id| field("mentions", id)).collect()
+pub(super) fn mentions(ids: Option<Vec<String>>) -> Result<Mentions, ApiError> {
+    let mut mentions = Mentions::default();
+    for id in ids.unwrap_or_default() {
+        if id == "all" {
+            mentions.all = true;
+        } else {
+            mentions.people.push(field("mentions", &id)?);
+        }
+    }
+    Ok(mentions)
 }

@@ -1,13 +1,13 @@
 //! The gateway itself: is it alive, healthy, ready; which version.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,8 +16,12 @@ use wakeeper_engine::{EngineHealth, SessionHealth};
 use wakeeper_waha::Environment;
 use wakeeper_waha::SessionStatus;
 
+use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
+use super::extract::OptionalBody;
 use super::state::Api;
+use super::strict::NotBuilt;
+use super::worker;
 
 /// A check that takes longer than this counts as failed: something is stuck.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
@@ -32,8 +36,13 @@ pub(super) fn public_router() -> OpenApiRouter<Api> {
 }
 
 /// Routes under `/api`.
+#[expect(deprecated, reason = "WAHA's older paths are served and documented as such")]
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(version)).routes(routes!(server_version))
+    OpenApiRouter::new()
+        .routes(routes!(version))
+        .routes(routes!(server_version))
+        .routes(routes!(status))
+        .routes(routes!(stop))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,25 +66,44 @@ pub(super) struct Health {
     details: BTreeMap<&'static str, Value>,
 }
 
-/// What webhook bodies call the environment.
+/// Since when the gateway serves (WAHA's `ServerStatusResponse`).
 #[derive(Serialize, ToSchema)]
-#[expect(clippy::struct_field_names, reason = "WAHA's clients read these names")]
-struct Version {
-    /// wakeeper's version.
-    version: String,
-    /// The WhatsApp client inside.
-    engine: String,
-    /// WAHA's edition.
-    tier: String,
-    /// Operating system and architecture.
-    platform: String,
+#[serde(rename_all = "camelCase")]
+#[schema(as = ServerStatusResponse)]
+struct ServerStatus {
+    /// When it began, in milliseconds since 1970.
+    start_timestamp: u64,
+    /// For how long it has, in milliseconds.
+    uptime: u64,
+    /// The machine that it runs on.
+    worker: WorkerInfo,
 }
 
-impl Version {
-    fn current() -> Self {
-        let Environment { version, engine, tier, platform, .. } = Environment::default();
-        Self { version, engine, tier, platform }
-    }
+/// The machine that the gateway runs on.
+#[derive(Serialize, ToSchema)]
+struct WorkerInfo {
+    /// Its name; empty where it is not known.
+    id: String,
+}
+
+/// How to stop.
+#[derive(Default, Deserialize, ToSchema)]
+struct StopRequest {
+    /// Of WAHA: to stop without finishing what is under way, which wakeeper never does.
+    #[serde(default, rename = "force")]
+    _force: NotBuilt,
+}
+
+/// The gateway stops.
+#[derive(Serialize, ToSchema)]
+struct StopResponse {
+    /// Always `true`.
+    stopping: bool,
+}
+
+/// What webhook bodies call the environment, with the machine that this is.
+fn environment() -> Environment {
+    Environment { worker: worker::worker(), ..Environment::default() }
 }
 
 impl Health {
@@ -230,15 +258,46 @@ async fn metrics(State(api): State<Api>) -> Result<Response, ApiError> {
 }
 
 /// Read the version
+///
+/// The older path of `GET /api/server/version`.
 #[utoipa::path(get, path = "/api/version", tag = "server",
-    responses((status = 200, description = "The version", body = Version)))]
-async fn version() -> Json<Version> {
-    Json(Version::current())
+    responses((status = 200, description = "The version", body = Environment)))]
+#[deprecated]
+async fn version() -> Json<Environment> {
+    Json(environment())
 }
 
 /// Read the version
 #[utoipa::path(get, path = "/api/server/version", tag = "server",
-    responses((status = 200, description = "The version", body = Version)))]
-async fn server_version() -> Json<Version> {
-    Json(Version::current())
+    responses((status = 200, description = "The version", body = Environment)))]
+async fn server_version() -> Json<Environment> {
+    Json(environment())
+}
+
+/// Read since when the gateway serves
+#[utoipa::path(get, path = "/api/server/status", tag = "server",
+    responses((status = 200, description = "Since when", body = ServerStatus)))]
+async fn status(State(api): State<Api>) -> Json<ServerStatus> {
+    let uptime = api.started.elapsed();
+    let started = SystemTime::now().checked_sub(uptime).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Json(ServerStatus {
+        start_timestamp: milliseconds(started.unwrap_or_default()),
+        uptime: milliseconds(uptime),
+        worker: WorkerInfo { id: worker::name().unwrap_or_default() },
+    })
+}
+
+/// Stop the gateway
+///
+/// It finishes what is under way and ends; whatever started it may start it again.
+#[utoipa::path(post, path = "/api/server/stop", tag = "server", request_body = StopRequest,
+    responses((status = 201, description = "It stops", body = StopResponse), Failures))]
+async fn stop(
+    State(api): State<Api>,
+    OptionalBody(StopRequest { .. }): OptionalBody<StopRequest>,
+) -> (StatusCode, Json<StopResponse>) {
+    tracing::info!("a caller of the API stops the gateway");
+    api.stopping.cancel();
+    (StatusCode::CREATED, Json(StopResponse { stopping: true }))
 }

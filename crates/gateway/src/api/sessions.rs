@@ -7,14 +7,15 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_engine::EngineError;
 use wakeeper_model::SessionName;
-use wakeeper_waha::{Me, SessionConfig, SessionInfo};
+use wakeeper_waha::{App, Me, SessionConfig, SessionInfo};
 
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, NoFields, OptionalBody, Parameters};
 use super::state::{Api, field};
-use super::strict::{self, NotBuilt};
+use super::{strict, worker};
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -28,12 +29,32 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(logout))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(default)]
 struct ListParameters {
     /// Stopped sessions too.
-    #[serde(default)]
     all: bool,
+    /// What else to show of each session.
+    #[param(inline)]
+    expand: Vec<Expand>,
+}
+
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(super) struct ReadParameters {
+    /// What else to show of the session.
+    #[param(inline)]
+    expand: Vec<Expand>,
+}
+
+/// What a session shows only when it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Expand {
+    /// Its apps: none.
+    Apps,
 }
 
 /// A session to create.
@@ -46,19 +67,19 @@ struct NewSession {
     start: Option<bool>,
     /// Its settings.
     config: Option<SessionConfig>,
-    #[serde(rename = "apps")]
-    _apps: NotBuilt,
+    /// Apps of WAHA's. wakeeper has none: an empty list is taken, any app is refused.
+    apps: Option<Vec<App>>,
 }
 
 /// New settings of a session.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
-struct SessionChange {
+pub(super) struct SessionChange {
     /// Replace the old ones, all of them; without it they stay as they are. A secret that is given back as the
     /// placeholder stays, too.
     config: Option<SessionConfig>,
-    #[serde(rename = "apps")]
-    _apps: NotBuilt,
+    /// Apps of WAHA's. wakeeper has none: an empty list is taken, any app is refused.
+    apps: Option<Vec<App>>,
 }
 
 /// How to log out.
@@ -70,15 +91,14 @@ struct LogoutRequest {
 
 #[derive(Default, Deserialize, ToSchema)]
 struct LogoutApps {
-    #[serde(default, rename = "purge")]
-    _purge: NotBuilt,
+    /// What is kept of the session's apps goes, too. It has none.
+    #[serde(rename = "purge")]
+    _purge: Option<bool>,
 }
 
-/// What WAHA's other engines are told, as far as it asks for what wakeeper does anyway.
+/// What WAHA's other engines are told. Read so that a wrong type or name is found.
 mod elsewhere {
     use serde::Deserialize;
-
-    use super::NotBuilt;
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -91,11 +111,10 @@ mod elsewhere {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Store {
-        /// Messages are stored anyway.
         #[serde(rename = "enabled")]
         _enabled: Option<bool>,
-        #[serde(default, rename = "fullSync")]
-        _full_sync: NotBuilt,
+        #[serde(rename = "fullSync")]
+        _full_sync: Option<bool>,
     }
 
     #[derive(Deserialize)]
@@ -107,30 +126,29 @@ mod elsewhere {
     #[serde(rename_all = "camelCase")]
     pub struct Storage {
         pub messages: Option<bool>,
-        #[serde(default, rename = "groups")]
-        _groups: NotBuilt,
-        #[serde(default, rename = "chats")]
-        _chats: NotBuilt,
-        #[serde(default, rename = "labels")]
-        _labels: NotBuilt,
-        #[serde(default, rename = "contacts")]
-        _contacts: NotBuilt,
-        #[serde(default, rename = "messageSecrets")]
-        _message_secrets: NotBuilt,
+        #[serde(rename = "groups")]
+        _groups: Option<bool>,
+        #[serde(rename = "chats")]
+        _chats: Option<bool>,
+        #[serde(rename = "labels")]
+        _labels: Option<bool>,
+        #[serde(rename = "contacts")]
+        _contacts: Option<bool>,
+        #[serde(rename = "messageSecrets")]
+        _message_secrets: Option<bool>,
     }
 
     #[derive(Deserialize)]
     pub struct Webjs {
-        #[serde(default, rename = "tagsEventsOn")]
-        _tags_events_on: NotBuilt,
+        #[serde(rename = "tagsEventsOn")]
+        _tags_events_on: Option<bool>,
     }
 }
 
 /// Checks what can be checked of a config before the session is looked at.
-fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
+pub(super) fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
     if let Some(debug) = config.debug.clone() {
-        strict::from_value::<NotBuilt>("config.debug", debug)
-            .map_err(|error| error.hint("leave it out; the setting RUST_LOG sets what is logged"))?;
+        strict::from_value::<Option<bool>>("config.debug", debug)?;
     }
     if let Some(noweb) = config.noweb.clone() {
         let noweb: elsewhere::Noweb = strict::from_value("config.noweb", noweb)?;
@@ -151,7 +169,37 @@ fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
         strict::from_value::<elsewhere::Webjs>("config.webjs", webjs)?;
     }
     api.webhooks.check(&config.webhooks).map_err(|error| ApiError::invalid(error.to_string()))?;
+    let elsewhere = [
+        ("debug", config.debug.is_some()),
+        ("noweb", config.noweb.is_some()),
+        ("gows", config.gows.is_some()),
+        ("webjs", config.webjs.is_some()),
+    ];
+    let given: Vec<&str> = elsewhere.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if !given.is_empty() {
+        let fields = given.join(", ");
+        tracing::info!(
+            fields,
+            "settings of a session that are for WAHA's engines are kept and not needed here"
+        );
+    }
     Ok(config)
+}
+
+/// An app that does nothing would be a lie, also one that is off: whoever gives it wants it to be there.
+fn no_apps(apps: Option<&Vec<App>>) -> Result<(), ApiError> {
+    if apps.is_none_or(Vec::is_empty) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("apps: wakeeper has no apps")
+        .hint("leave apps out; a webhook can do what an app does: config.webhooks"))
+}
+
+/// A session as callers see it.
+pub(super) fn shown(info: SessionInfo, expand: &[Expand]) -> SessionInfo {
+    let apps = expand.contains(&Expand::Apps).then(Vec::new);
+    let assigned_worker = info.presence.is_some().then(worker::name).flatten();
+    SessionInfo { apps, assigned_worker, ..info }
 }
 
 /// List sessions
@@ -161,7 +209,8 @@ async fn list(
     State(api): State<Api>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Json<Vec<SessionInfo>>, ApiError> {
-    Ok(Json(api.sessions.list(parameters.all).await?))
+    let infos = api.sessions.list(parameters.all).await?;
+    Ok(Json(infos.into_iter().map(|info| shown(info, &parameters.expand)).collect()))
 }
 
 /// Create a session
@@ -173,17 +222,22 @@ async fn create(
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let name = new.name.unwrap_or_else(|| format!("session_{}", uuid::Uuid::now_v7().simple()));
     let name: SessionName = field("name", &name)?;
+    no_apps(new.apps.as_ref())?;
     let config = check(&api, new.config.unwrap_or_default())?;
     let info = api.sessions.create(name, config, new.start.unwrap_or(true)).await?;
-    Ok((StatusCode::CREATED, Json(info)))
+    Ok((StatusCode::CREATED, Json(shown(info, &[]))))
 }
 
 /// Read a session
 #[utoipa::path(get, path = "/api/sessions/{session}", tag = "sessions",
-    params(("session" = String, Path, description = "Name of the session")),
+    params(("session" = String, Path, description = "Name of the session"), ReadParameters),
     responses((status = 200, description = "The session", body = SessionInfo), Failures))]
-async fn read(State(api): State<Api>, Path(session): Path<String>) -> Result<Json<SessionInfo>, ApiError> {
-    api.session(&session).await.map(|(_, info)| Json(info))
+pub(super) async fn read(
+    State(api): State<Api>,
+    Path(session): Path<String>,
+    Parameters(parameters): Parameters<ReadParameters>,
+) -> Result<Json<SessionInfo>, ApiError> {
+    api.session(&session).await.map(|(_, info)| Json(shown(info, &parameters.expand)))
 }
 
 /// Change a session's settings
@@ -193,24 +247,30 @@ async fn read(State(api): State<Api>, Path(session): Path<String>) -> Result<Jso
 #[utoipa::path(put, path = "/api/sessions/{session}", tag = "sessions", request_body = SessionChange,
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "The session", body = SessionInfo), Failures))]
-async fn update(
+pub(super) async fn update(
     State(api): State<Api>,
     Path(session): Path<String>,
     Body(change): Body<SessionChange>,
 ) -> Result<Json<SessionInfo>, ApiError> {
     let (name, info) = api.session(&session).await?;
-    let Some(config) = change.config else { return Ok(Json(info)) };
+    no_apps(change.apps.as_ref())?;
+    let Some(config) = change.config else { return Ok(Json(shown(info, &[]))) };
     let config = check(&api, config)?;
-    Ok(Json(api.sessions.update(&name, config).await?))
+    Ok(Json(shown(api.sessions.update(&name, config).await?, &[])))
 }
 
 /// Delete a session and its login
+///
+/// Answers 200 also when there is no session of that name, so that the call can be repeated.
 #[utoipa::path(delete, path = "/api/sessions/{session}", tag = "sessions",
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "It is gone"), Failures))]
-async fn delete(State(api): State<Api>, Path(session): Path<String>) -> Result<(), ApiError> {
-    let (name, _) = api.session(&session).await?;
-    Ok(api.sessions.delete(&name).await?)
+pub(super) async fn delete(State(api): State<Api>, Path(session): Path<String>) -> Result<(), ApiError> {
+    let Ok(name) = session.parse::<SessionName>() else { return Ok(()) };
+    match api.sessions.delete(&name).await {
+        Err(EngineError::UnknownSession(_)) => Ok(()),
+        deleted => Ok(deleted?),
+    }
 }
 
 /// Read the account of a session
@@ -235,7 +295,7 @@ async fn start(
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session).await?;
-    Ok((StatusCode::CREATED, Json(api.sessions.start(&name).await?)))
+    Ok((StatusCode::CREATED, Json(shown(api.sessions.start(&name).await?, &[]))))
 }
 
 /// Stop a session; the login stays
@@ -248,7 +308,7 @@ async fn stop(
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session).await?;
-    Ok((StatusCode::CREATED, Json(api.sessions.stop(&name).await?)))
+    Ok((StatusCode::CREATED, Json(shown(api.sessions.stop(&name).await?, &[]))))
 }
 
 /// Stop a session and start it again; the login stays
@@ -261,12 +321,13 @@ async fn restart(
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session).await?;
-    Ok((StatusCode::CREATED, Json(api.sessions.restart(&name).await?)))
+    Ok((StatusCode::CREATED, Json(shown(api.sessions.restart(&name).await?, &[]))))
 }
 
 /// Log a session out
 ///
-/// Unlinks the device from the phone. Linking again needs a new QR code.
+/// Unlinks the device from the phone. Linking again needs a new QR code. Of a session that is not connected the login is kept
+/// aside, and WhatsApp is not told: remove the device on the phone, too.
 #[utoipa::path(post, path = "/api/sessions/{session}/logout", tag = "sessions",
     request_body(content = Option<LogoutRequest>),
     params(("session" = String, Path, description = "Name of the session")),
@@ -277,5 +338,5 @@ async fn logout(
     OptionalBody(LogoutRequest { .. }): OptionalBody<LogoutRequest>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let (name, _) = api.session(&session).await?;
-    Ok((StatusCode::CREATED, Json(api.sessions.logout(&name).await?)))
+    Ok((StatusCode::CREATED, Json(shown(api.sessions.logout(&name).await?, &[]))))
 }

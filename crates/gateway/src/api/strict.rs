@@ -11,6 +11,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::error::{ApiError, ErrorCode};
+use super::lenient::{Lenient, Source};
 
 /// Longest name of an unknown field that an error repeats; it comes from the caller.
 const LONGEST_NAME: usize = 100;
@@ -105,7 +106,7 @@ pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErro
         return Err(refusal("", "the body must be a JSON object, not a list"));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = read("", &mut reader)?;
+    let value = read("", Lenient::new(&mut reader, Source::Json))?;
     reader.end().map_err(|_| {
         ApiError::new(ErrorCode::InvalidJson, "The body is not valid JSON: text after the end")
     })?;
@@ -117,7 +118,15 @@ pub(super) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErro
 /// # Errors
 /// 400, with the field, and never with a value.
 pub(super) fn from_value<T: DeserializeOwned>(name: &str, value: serde_json::Value) -> Result<T, ApiError> {
-    read(name, value)
+    read(name, Lenient::new(value, Source::Json))
+}
+
+/// Reads the pairs of a query string or a form.
+///
+/// # Errors
+/// 400, with the field, and never with a value.
+pub(super) fn from_pairs<T: DeserializeOwned>(pairs: serde_json::Value) -> Result<T, ApiError> {
+    read("", Lenient::new(pairs, Source::Pairs))
 }
 
 fn read<'de, T, D>(name: &str, reader: D) -> Result<T, ApiError>

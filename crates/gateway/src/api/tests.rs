@@ -93,3 +93,5 @@ mod answers;
 mod bodies;
 #[cfg(feature = "demo")]
 mod requests;
+#[cfg(feature = "demo")]
+mod waha;

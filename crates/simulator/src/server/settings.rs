@@ -27,6 +27,26 @@ const MOST_SETTINGS: usize = 64;
 /// How long a media host answer is good, in seconds.
 const MEDIA_TTL: &str = "3600";
 
+/// Answers a stored query of WhatsApp's (`w:mex`), which is named by a number; whatsapp-rust lists them
+/// (`wacore::iq::mex_operations`). Nobody is limited here; queries that are not known get no data.
+fn mex(iq: &Node) -> Vec<u8> {
+    /// `WAWebMexFetchNewChatMessageCappingInfoJobQuery`
+    const CAPPING: &str = "24503548349331633";
+    /// `WAWebMexFetchReachoutTimelockJobQuery`
+    const TIMELOCK: &str = "23983697327930364";
+    let data = match iq.find("query").and_then(|query| query.get("query_id")) {
+        Some(CAPPING) => serde_json::json!({"xwa2_message_capping_info": {
+            "capping_status": "NONE", "total_quota": "0", "used_quota": "0", "mv_status": "NOT_ELIGIBLE",
+            "ote_status": "NOT_ELIGIBLE",
+        }}),
+        Some(TIMELOCK) => serde_json::json!({"xwa2_fetch_account_reachout_timelock": {
+            "enforcement_type": "DEFAULT", "is_active": false,
+        }}),
+        _ => serde_json::json!({}),
+    };
+    serde_json::json!({ "data": data }).to_string().into_bytes()
+}
+
 impl World {
     /// Answers the `iq` namespaces that have no module of their own.
     pub fn settings_iq(&mut self, caller: &Caller, iq: &Node, namespace: &str, kind: &str) {
@@ -40,7 +60,7 @@ impl World {
             ("blocklist", "get") => vec![self.blocklist(caller)],
             ("blocklist", _) => self.set_blocked(caller, iq),
             ("w:m", _) => vec![self.media_hosts()],
-            ("w:mex", _) => vec![Node::new("result").bytes(*b"{\"data\":{}}")],
+            ("w:mex", _) => vec![Node::new("result").bytes(mex(iq))],
             ("w:profile:picture", "get") => {
                 self.refuse(caller.link, iq, 404, "item-not-found");
                 return;

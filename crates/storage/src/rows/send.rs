@@ -53,4 +53,6 @@ pub enum SendBegun {
     New,
     /// The key is taken; compare `request_hash`, then answer or go on with this one.
     Existing(SendRow),
+    /// Another send has this stanza id; nothing was stored.
+    IdTaken,
 }

@@ -55,10 +55,11 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
         }
     }
     let session = session_ids::of(connection, &row.session).await?;
-    query(
+    let stored = query(
         "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, chat, proto, error,
              created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (session, message_id) DO NOTHING",
     )
     .bind(session)
     .bind(row.idempotency_key)
@@ -72,7 +73,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
     .bind(row.updated_ms)
     .execute(connection)
     .await?;
-    Ok(SendBegun::New)
+    Ok(if stored.rows_affected() == 0 { SendBegun::IdTaken } else { SendBegun::New })
 }
 
 /// A send moves on with the commit that stores what became of it.

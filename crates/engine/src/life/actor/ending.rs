@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_recovery::Kind;
-use wakeeper_waha::SessionStatus;
+use wakeeper_waha::{OwnPresence, SessionStatus};
 use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
@@ -94,6 +94,11 @@ impl Actor {
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
         self.parts.state.incidents().works();
         if let Some(client) = self.parts.state.client() {
+            if self.parts.state.presences().own() == OwnPresence::Offline {
+                let client = Arc::clone(&client);
+                // The client says "online" at each login.
+                tokio::spawn(async move { client.presence().set_unavailable().await });
+            }
             self.answering = Some(AbortOnDropHandle::new(tokio::spawn(retry_requests::answer(
                 Arc::clone(&self.parts.state),
                 client,

@@ -107,13 +107,7 @@ impl Actor {
     }
 
     pub(super) async fn log_out(&mut self) -> Result<(), EngineError> {
-        let Some(connection) = self.connection.take() else {
-            return Err(EngineError::NotReady {
-                session: self.parts.state.name().clone(),
-                status: self.parts.state.status(),
-                expected: vec![SessionStatus::Working, SessionStatus::ScanQrCode],
-            });
-        };
+        let Some(connection) = self.connection.take() else { return self.log_out_unconnected().await };
         self.round += 1;
         self.forget_connection();
         self.log_close("logged out by the owner");
@@ -127,6 +121,37 @@ impl Actor {
             self.connect().await;
         } else {
             self.enter(SessionStatus::Stopped, None).await;
+        }
+        Ok(())
+    }
+
+    /// Without a connection WhatsApp cannot be told; the login is kept aside all the same, as its owner wants.
+    async fn log_out_unconnected(&mut self) -> Result<(), EngineError> {
+        match self.is_owner().await {
+            Ok(true) => {}
+            Ok(false) => return Err(EngineError::NotOwner(self.parts.state.name().clone())),
+            Err(closed) => {
+                return Err(match closed.trouble() {
+                    Some(trouble) => EngineError::Disk { trouble: Arc::clone(trouble) },
+                    None => EngineError::Gone(self.parts.state.name().clone()),
+                });
+            }
+        }
+        // One that lives elsewhere is that one's to log out.
+        credentials::is_ours(&self.parts.folder, self.parts.state.name())?;
+        self.retry = None;
+        let mut reason = None;
+        if credentials::is_there(&self.parts.folder) {
+            self.forget_login().await;
+            reason = Some(
+                "it was logged out while it was not connected, so WhatsApp was not told: remove the device on the phone too"
+                    .to_owned(),
+            );
+        }
+        if self.started {
+            self.connect_afresh().await;
+        } else {
+            self.enter(SessionStatus::Stopped, reason).await;
         }
         Ok(())
     }

@@ -144,7 +144,7 @@ fn quote() -> crate::message::Quote {
 fn an_edited_text_says_what_is_new_and_answers_what_it_answered() {
     let plain = text_message("old".to_owned(), None);
     let answer = text_message("old".to_owned(), quote_context(Some(quote()), &[]));
-    let edit = text_message("new".to_owned(), quote_context(None, &["628333".parse().unwrap()]));
+    let edit = text_message("new".to_owned(), quote_context(None, &["628333@s.whatsapp.net".to_owned()]));
     let after = shown(&edited(answer.clone(), &edit).unwrap());
     assert_eq!(after["body"], "new");
     assert_eq!(after["replyTo"]["body"], "the question");

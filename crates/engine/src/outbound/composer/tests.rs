@@ -7,7 +7,8 @@ fn text(body: &str) -> Outgoing {
         chat: "628111".parse().unwrap(),
         text: body.to_owned(),
         reply_to: None,
-        mentions: Vec::new(),
+        mentions: Mentions::default(),
+        id: None,
     })
 }
 
@@ -43,6 +44,13 @@ fn a_plan_survives_the_row_it_is_kept_in() {
 fn the_same_request_has_the_same_fingerprint_and_any_change_another() {
     assert_eq!(print(&text("a")), print(&text("a")));
     assert_ne!(print(&text("a")), print(&text("b")));
+    let changed = |change: fn(&mut Text)| {
+        let Outgoing::Text(mut text) = text("a") else { unreachable!() };
+        change(&mut text);
+        print(&Outgoing::Text(text))
+    };
+    assert_ne!(print(&text("a")), changed(|text| text.mentions.all = true));
+    assert_ne!(print(&text("a")), changed(|text| text.id = Some("3EB0AA".parse().unwrap())));
     let reaction = |emoji: &str| {
         Outgoing::Reaction(Reaction {
             message: "true_628111@c.us_A".parse().unwrap(),
@@ -61,7 +69,7 @@ fn the_same_request_has_the_same_fingerprint_and_any_change_another() {
             },
             caption: Some(caption.to_owned()),
             reply_to: None,
-            mentions: Vec::new(),
+            mentions: Mentions::default(),
         })
     };
     assert_ne!(print(&file(b"1", "c")), print(&file(b"2", "c")));
@@ -78,10 +86,12 @@ fn an_edited_caption_keeps_the_file() {
         }),
         ..Default::default()
     };
-    let after = with_caption(before, "new").unwrap();
+    let after = with_caption(before, "new", vec!["628333@s.whatsapp.net".to_owned()]).unwrap();
     let image = after.image_message.as_option().unwrap();
     assert_eq!((image.caption.as_deref(), image.direct_path.as_deref()), (Some("new"), Some("/x")));
-    assert!(with_caption(text_message("plain".to_owned(), None), "new").is_none());
+    let mentioned = image.context_info.as_option().map(|context| context.mentioned_jid.clone());
+    assert_eq!(mentioned, Some(vec!["628333@s.whatsapp.net".to_owned()]));
+    assert!(with_caption(text_message("plain".to_owned(), None), "new", Vec::new()).is_none());
 }
 
 #[tokio::test]
@@ -98,7 +108,7 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
             file: FileBody { source, mimetype: None, filename: None },
             caption: None,
             reply_to: None,
-            mentions: Vec::new(),
+            mentions: Mentions::default(),
         })
     };
     assert_eq!(print(&media(MediaSource::Spooled(spooled))), print(&media(MediaSource::Data(content))));

@@ -162,14 +162,12 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
         ("/api/sendVoice", json!({"chatId": TO, "file": file, "convert": convert}))
     };
     let refused = [
-        ("debug", new(json!({"debug": true}))),
-        ("fullSync", new(json!({"noweb": {"store": {"enabled": true, "fullSync": true}}}))),
+        ("debug", new(json!({"debug": "loud"}))),
+        ("fullSync", new(json!({"noweb": {"store": {"enabled": true, "fullSync": "all"}}}))),
         ("markOnline", new(json!({"noweb": {"markOnline": false}}))),
         ("messages", new(json!({"gows": {"storage": {"messages": false}}}))),
-        ("tagsEventsOn", new(json!({"webjs": {"tagsEventsOn": true}}))),
         ("apps", ("/api/sessions", json!({"name": "x", "apps": [{"app": "chatwoot"}]}))),
-        ("apps.purge", ("/api/sessions/default/logout", json!({"apps": {"purge": true}}))),
-        ("id", text(json!({"id": "ABC"}))),
+        ("id", text(json!({"id": "A B"}))),
         ("linkPreviewHighQuality", text(json!({"linkPreviewHighQuality": true}))),
         (
             "method",
@@ -187,16 +185,22 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
     }
     assert_eq!(lab.names().await, ["default"]);
     let usual = json!({
-        "metadata": {}, "debug": false, "proxy": null, "ignore": {"status": null},
-        "noweb": {"markOnline": true, "store": {"enabled": true, "fullSync": false}},
-        "gows": {"storage": {"messages": true, "groups": null, "labels": false}},
-        "webjs": {"tagsEventsOn": false}, "webhooks": [],
+        "metadata": {}, "debug": true, "proxy": null, "ignore": {"status": null},
+        "noweb": {"markOnline": true, "store": {"enabled": true, "fullSync": true}},
+        "gows": {"storage": {"messages": true, "groups": null, "labels": false, "chats": true}},
+        "webjs": {"tagsEventsOn": true}, "webhooks": [],
     });
     let (status, made) = create(&lab, "usual", &usual).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
-    assert_eq!(made["config"]["noweb"], usual["noweb"], "given back");
+    for kept in ["debug", "noweb", "gows", "webjs"] {
+        assert_eq!(made["config"][kept], usual[kept], "given back");
+    }
     // As far as the state of the session allows.
     for (path, body) in [
+        text(
+            json!({"id": "", "reply_to": "", "linkPreview": "", "linkPreviewHighQuality": "", "mentions": ""}),
+        ),
+        text(json!({"id": "3EB0AA", "mentions": ["all"]})),
         text(json!({"id": null, "linkPreview": true, "linkPreviewHighQuality": false, "mentions": []})),
         voice(json!(false), "audio/mpeg"),
         voice(json!(true), "audio/ogg; codecs=opus"),
