@@ -4,3 +4,4 @@ pub(crate) mod acks;
 pub(crate) mod again;
 pub(crate) mod changes;
 pub(crate) mod inbox;
+mod votes;

@@ -36,6 +36,7 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
     Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
+pub use outbound::structured;
 pub use rows::Rows;
 
 use std::fmt;

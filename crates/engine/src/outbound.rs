@@ -12,6 +12,7 @@ pub(crate) mod outgoing;
 pub(crate) mod presence;
 pub(crate) mod repeats;
 pub(crate) mod retry_requests;
+pub mod structured;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -140,7 +141,7 @@ impl Outbound {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
         let mut prepared = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
-        if matches!(outgoing, Outgoing::Media(_)) && self.row_of(key).await?.is_none() {
+        if outgoing.has_file() && self.row_of(key).await?.is_none() {
             let client = self.ready().await?;
             prepared = Some(self.compose(&client, outgoing.clone()).await?);
         }
@@ -358,7 +359,7 @@ struct ReadySend {
 
 async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendError> {
     let broken = |_| SendError::Failed { reason: "its file cannot be read any more" };
-    if !matches!(outgoing, Outgoing::Media(_)) {
+    if !outgoing.has_file() {
         let hash = fingerprint(&outgoing).map_err(broken)?;
         return Ok((outgoing, hash));
     }

@@ -33,6 +33,12 @@ pub enum EventName {
     /// A message was edited.
     #[serde(rename = "message.edited")]
     MessageEdited,
+    /// Somebody chose in a poll, or took the choice back.
+    #[serde(rename = "poll.vote")]
+    PollVote,
+    /// Somebody chose in a poll, and what they chose cannot be read.
+    #[serde(rename = "poll.vote.failed")]
+    PollVoteFailed,
 }
 
 /// The text names no event.
@@ -42,7 +48,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -51,6 +57,8 @@ impl EventName {
         Self::MessageReaction,
         Self::MessageRevoked,
         Self::MessageEdited,
+        Self::PollVote,
+        Self::PollVoteFailed,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -65,6 +73,8 @@ impl EventName {
             Self::MessageReaction => "Somebody reacted, or took a reaction back",
             Self::MessageRevoked => "A message was deleted for everyone",
             Self::MessageEdited => "A message was edited",
+            Self::PollVote => "Somebody chose in a poll, or took the choice back",
+            Self::PollVoteFailed => "Somebody chose in a poll, and what they chose cannot be read",
         }
     }
 
@@ -80,6 +90,8 @@ impl EventName {
             Self::MessageReaction => "message.reaction",
             Self::MessageRevoked => "message.revoked",
             Self::MessageEdited => "message.edited",
+            Self::PollVote => "poll.vote",
+            Self::PollVoteFailed => "poll.vote.failed",
         }
     }
 }

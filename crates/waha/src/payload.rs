@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
 use super::message::{Message, MessageKey, Source};
+use super::poll::PollVotePayload;
 use super::session::{SessionStatus, StatusChange};
 
 /// The payload of `message.ack` and `message.ack.group`: a message got further (WAHA's `WAMessageAckBody`).
@@ -247,6 +248,8 @@ pub enum Payload {
     Edited(Box<MessageEdited>),
     /// Of `message.revoked`.
     Revoked(Box<MessageRevoked>),
+    /// Of `poll.vote` and `poll.vote.failed`.
+    PollVote(Box<PollVotePayload>),
     /// Of `session.status`.
     SessionStatus(Box<SessionStatusBody>),
 }
@@ -267,5 +270,6 @@ payload_of!(
     Reaction(MessageReaction),
     Edited(MessageEdited),
     Revoked(MessageRevoked),
+    PollVote(PollVotePayload),
     SessionStatus(SessionStatusBody)
 );

@@ -9,8 +9,8 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    EventName, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, SessionStatusBody,
-    WebhookBody,
+    EventName, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload,
+    SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -36,6 +36,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::MessageReaction => of::<MessageReaction>(components),
         EventName::MessageRevoked => of::<MessageRevoked>(components),
         EventName::MessageEdited => of::<MessageEdited>(components),
+        EventName::PollVote | EventName::PollVoteFailed => of::<PollVotePayload>(components),
     }
 }
 

@@ -1,4 +1,16 @@
-//! Messages out: texts, files, reactions, read marks, typing.
+//! Messages out: texts, files, reactions, read marks, typing; what has a structure of its own has a file each.
+
+mod addressed;
+mod buttons;
+mod contacts;
+mod forward;
+mod link;
+mod lists;
+mod location;
+mod pin;
+mod polls;
+mod star;
+mod sticker;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -43,6 +55,16 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(send_seen))
         .routes(routes!(start_typing))
         .routes(routes!(stop_typing))
+        .merge(location::router())
+        .merge(contacts::router())
+        .merge(polls::router())
+        .merge(forward::router())
+        .merge(sticker::router())
+        .merge(link::router())
+        .merge(lists::router())
+        .merge(buttons::router())
+        .merge(star::router())
+        .merge(pin::router())
 }
 
 pub(super) fn default_session() -> String {

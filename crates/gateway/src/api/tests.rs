@@ -94,4 +94,6 @@ mod bodies;
 #[cfg(feature = "demo")]
 mod requests;
 #[cfg(feature = "demo")]
+mod structured;
+#[cfg(feature = "demo")]
 mod waha;
