@@ -141,7 +141,20 @@ impl Shapes {
 
 /// The types of which a value must have one.
 fn alternatives(kind: &str) -> Vec<&str> {
-    if kind.starts_with('[') { vec![kind] } else { kind.split(" | ").collect() }
+    let (mut found, mut start, mut depth) = (Vec::new(), 0, 0);
+    for (at, letter) in kind.char_indices() {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            '|' if depth == 0 => {
+                found.push(kind[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(kind[start..].trim());
+    found
 }
 
 #[cfg(test)]
@@ -178,5 +191,9 @@ mod tests {
         assert!(shapes.check("WAMessage", &missing).unwrap_err().contains("mediaUrl is missing"));
         shapes.check("MeInfo | null", &json!(null)).unwrap();
         assert!(shapes.check("MeInfo", &json!(null)).is_err());
+        for fits in [json!(null), json!([]), json!(["a", 1])] {
+            shapes.check("[string | number] | null", &fits).unwrap();
+        }
+        assert!(shapes.check("[string | number] | null", &json!([true])).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! What the gateway uses.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use wakeeper_logging::LogSettings;
 use wakeeper_settings::{Names, Note, SettingsError, Told, Values, parse_size};
 use wakeeper_waha::WebhookConfig;
 
+use crate::catalog::CATALOG;
 use crate::monitor::alert;
 use crate::{Settings, Surroundings, Typed, backup_interval, log_settings, webhook};
 
@@ -88,6 +91,18 @@ pub struct GatewaySettings {
     pub log: LogSettings,
     /// What became of WAHA's settings, and of ours that do not count.
     pub notes: Vec<Note>,
+    /// Every setting as callers of the API may see it: its value, secrets hidden, where it is set.
+    pub shown: Shown,
+}
+
+/// Every setting by its name: its value, secrets hidden, where it is set.
+pub struct Shown(pub BTreeMap<String, Option<String>>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // How a setting was written says nothing about what it came to.
+        f.debug_struct("Shown").finish_non_exhaustive()
+    }
 }
 
 impl Deref for GatewaySettings {
@@ -128,9 +143,22 @@ impl Typed for GatewaySettings {
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
             notes,
+            shown: shown(values),
             session,
         })
     }
+}
+
+fn shown(values: &Values) -> Shown {
+    let all = CATALOG.settings.iter().map(|setting| (setting.name.to_owned(), None));
+    let set = values.list().into_iter().map(|listed| (listed.name.to_owned(), Some(unquoted(listed.value))));
+    Shown(all.chain(set).collect())
+}
+
+/// Lists of settings show texts between quotation marks.
+fn unquoted(value: String) -> String {
+    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.map_or(value.clone(), str::to_owned)
 }
 
 /// A host that everybody reaches does not count without a key.

@@ -19,6 +19,7 @@ mod wait;
 mod webhook_sink;
 mod world;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -188,7 +189,13 @@ fn config(
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings { global: vec![webhook], ..WebhookSettings::default() },
-        api: ApiConfig { keys, body_limit: 140 << 20, metrics: None, backups: None },
+        api: ApiConfig {
+            keys,
+            body_limit: 140 << 20,
+            metrics: None,
+            backups: None,
+            settings: BTreeMap::new(),
+        },
         serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),
         incidents: None,

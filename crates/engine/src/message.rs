@@ -29,7 +29,7 @@ pub(crate) use poll::outgoing as poll_message;
 pub(crate) use reaction::outgoing as reaction_message;
 pub(crate) use revoke::outgoing as revoke_message;
 pub(crate) use sticker::{is_webp, outgoing as sticker_message};
-pub(crate) use text::outgoing as text_message;
+pub(crate) use text::{Preview, outgoing as text_message, with_preview};
 pub(crate) use vote::{Ballot, VoteError, chosen, outgoing as vote_message};
 
 pub(crate) use wakeeper_storage::WireKey;

@@ -8,6 +8,7 @@ mod attempt;
 pub(crate) mod composer;
 pub(crate) mod error;
 pub(crate) mod inflight;
+mod link_preview;
 pub(crate) mod outgoing;
 pub(crate) mod presence;
 pub(crate) mod repeats;
@@ -129,7 +130,7 @@ impl Outbound {
         }
     }
 
-    /// Gets what a send needs that may take long: its file is fetched and uploaded here, before the
+    /// Gets what a send needs that may take long: its file or the page that it links to is fetched here, before the
     /// send takes its turn in the chat. So the sends of a chat go out in the order in which they
     /// were ready, and a slow file holds up its own send alone. Nothing is accepted yet, so a caller
     /// who goes away ends it.
@@ -141,7 +142,7 @@ impl Outbound {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
         let mut prepared = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
-        if outgoing.has_file() && self.row_of(key).await?.is_none() {
+        if outgoing.fetches() && self.row_of(key).await?.is_none() {
             let client = self.ready().await?;
             prepared = Some(self.compose(&client, outgoing.clone()).await?);
         }

@@ -30,6 +30,7 @@ mod webhooks;
 mod worker;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -67,6 +68,7 @@ pub fn router(
         webhooks,
         metrics: config.metrics,
         backups: config.backups,
+        settings: Arc::new(config.settings),
         stopping: stopping.clone(),
         started: Instant::now(),
     };

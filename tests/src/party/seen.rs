@@ -79,6 +79,7 @@ fn of_webhook(delivery: &Delivery) -> Option<Seen> {
     if message["fromMe"] == true {
         return None;
     }
+    // Outside of groups the participant is an empty text.
     let participant = message["participant"].as_str().filter(|participant| !participant.is_empty());
     let sender = participant.or(message["from"].as_str()).unwrap_or_default();
     Some(Seen { id: stanza_id(&text_at(message, "id")).to_owned(), sender: sender.to_owned(), what })

@@ -231,7 +231,13 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             },
             ..WebhookSettings::default()
         },
-        api: ApiConfig { keys, body_limit: settings.body_limit, metrics, backups: None },
+        api: ApiConfig {
+            keys,
+            body_limit: settings.body_limit,
+            metrics,
+            backups: None,
+            settings: settings.shown.0.clone(),
+        },
         serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,
         incidents: Some(IncidentConfig { keeper, alert: settings.alert.clone() }),

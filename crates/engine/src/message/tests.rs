@@ -128,6 +128,27 @@ fn a_text_without_context_stays_plain() {
 }
 
 #[test]
+fn a_preview_stands_beside_the_text_and_what_it_answers() {
+    let preview = || Preview {
+        link: "https://example.org".to_owned(),
+        title: "A page".to_owned(),
+        description: None,
+        picture: Some(vec![0xff, 0xd8]),
+    };
+    let text = || "see https://example.org".to_owned();
+    let mentioning = quote_context(None, &["628333@s.whatsapp.net".to_owned()]);
+    for (message, mentions) in [(text_message(text(), None), 0), (text_message(text(), mentioning), 1)] {
+        let message = with_preview(message, preview());
+        let content = message_of(&message);
+        assert_eq!((content.body, content.mentions.len()), (text(), mentions));
+        let extended = message.extended_text_message.as_option().unwrap();
+        assert_eq!(extended.matched_text.as_deref(), Some("https://example.org"));
+        assert_eq!(extended.title.as_deref(), Some("A page"));
+        assert!(message.conversation.is_none() && extended.jpeg_thumbnail.is_some());
+    }
+}
+
+#[test]
 fn every_kind_with_a_file_says_what_it_is() {
     let image = wa::Message {
         image_message: MessageField::some(wa::message::ImageMessage {

@@ -13,6 +13,34 @@ pub(super) fn read(base: &wa::Message) -> Option<Content> {
     Some(Content { kind: "text", body, ..Content::default() })
 }
 
+/// What a text shows of the page that it links to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// The link, as it stands in the text.
+    pub link: String,
+    /// The page's title.
+    pub title: String,
+    /// What it says of itself.
+    pub description: Option<String>,
+    /// Its picture, a JPEG.
+    pub picture: Option<Vec<u8>>,
+}
+
+/// A text message with a preview of the page that it links to; extended form.
+pub(crate) fn with_preview(message: wa::Message, preview: Preview) -> wa::Message {
+    let mut message = match message.conversation {
+        Some(text) => outgoing(text, Some(wa::ContextInfo::default())),
+        None => message,
+    };
+    if let Some(extended) = message.extended_text_message.as_option_mut() {
+        extended.matched_text = Some(preview.link);
+        extended.title = Some(preview.title);
+        extended.description = preview.description;
+        extended.jpeg_thumbnail = preview.picture;
+    }
+    message
+}
+
 /// A text message. Extended form when it quotes or mentions, since a bare text cannot.
 pub(crate) fn outgoing(text: String, context: Option<wa::ContextInfo>) -> wa::Message {
     match context {

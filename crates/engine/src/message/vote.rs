@@ -33,12 +33,12 @@ pub(crate) fn chosen(vote: &wa::message::PollEncValue, ballot: &Ballot<'_>) -> O
     let secret = secret(ballot.poll)?;
     let sealed =
         PollVoteCiphertext { enc_payload: vote.enc_payload.as_deref()?, enc_iv: vote.enc_iv.as_deref()? };
-    let pairs =
+    let mut pairs =
         ballot.authors.iter().flat_map(|author| ballot.voters.iter().map(move |voter| (author, voter)));
     let open = |(author, voter): (&String, &String)| {
         decrypt_poll_vote_with_secret(sealed, secret, ballot.poll_id, author, voter).ok()
     };
-    let hashes = { pairs }.find_map(open)?;
+    let hashes = pairs.find_map(open)?;
     let is_chosen = |answer: &String| hashes.iter().any(|hash| *hash == compute_option_hash(answer));
     Some(answers(ballot.poll).filter(is_chosen).collect())
 }

@@ -21,10 +21,11 @@ use crate::life::state::SessionState;
 use crate::media::fetch::Limits;
 use crate::message::{
     self, Incoming, Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message,
-    text_message, with_caption,
+    text_message, with_caption, with_preview,
 };
 use crate::ops::stored;
 use crate::outbound::error::SendError;
+use crate::outbound::link_preview;
 use crate::outbound::outgoing::{
     Delete, Edit, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
 };
@@ -175,7 +176,16 @@ impl Composer<'_> {
 
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
         let context = self.context(&text.chat, text.reply_to.as_ref(), &text.mentions).await?;
-        Ok(text_message(text.text, context))
+        let message = text_message(text.text.clone(), context);
+        Ok(if text.link_preview { self.previewed(message, &text.text).await } else { message })
+    }
+
+    /// The message with a preview of the page that its text links to, when there is one to show.
+    async fn previewed(&self, message: wa::Message, text: &str) -> wa::Message {
+        match link_preview::of(text, self.limits).await {
+            Some(preview) => with_preview(message, preview),
+            None => message,
+        }
     }
 
     async fn context(
@@ -300,6 +310,9 @@ impl Composer<'_> {
         let before = stored::protobuf(&row)?;
         let content = match before.and_then(|before| with_caption(before, &edit.text, mentioned)) {
             Some(content) => content,
+            None if edit.link_preview => {
+                self.previewed(text_message(edit.text.clone(), context), &edit.text).await
+            }
             None => text_message(edit.text, context),
         };
         Ok(edit_message(key, content, self.state.clock().now_ms()))

@@ -9,6 +9,7 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
+use crate::outbound::link_preview;
 use crate::outbound::structured::Structured;
 
 /// Something to send. `Debug` shows no text, number or file.
@@ -45,6 +46,8 @@ pub struct Text {
     pub mentions: Mentions,
     /// The id that it gets on the wire; one is made up when there is none.
     pub id: Option<StanzaId>,
+    /// Show what the page says of itself that it links to.
+    pub link_preview: bool,
 }
 
 /// Whom a message mentions.
@@ -135,6 +138,8 @@ pub struct Edit {
     pub text: String,
     /// Whom it mentions.
     pub mentions: Mentions,
+    /// Show what the page says of itself that it links to.
+    pub link_preview: bool,
 }
 
 /// A deletion for everyone.
@@ -180,6 +185,16 @@ impl Outgoing {
         }
     }
 
+    /// Is something to be fetched before it can be sent?
+    pub(crate) fn fetches(&self) -> bool {
+        match self {
+            Self::Media(_) | Self::Structured(_) => self.has_file(),
+            Self::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
+            Self::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
+            _ => false,
+        }
+    }
+
     /// The id on the wire that its caller chose.
     pub(crate) fn id(&self) -> Option<&StanzaId> {
         match self {
@@ -189,7 +204,7 @@ impl Outgoing {
         }
     }
 
-    /// Has it a file, which is fetched and uploaded before the send takes its turn in the chat?
+    /// Has it a file?
     pub(crate) fn has_file(&self) -> bool {
         match self {
             Self::Media(_) => true,

@@ -50,6 +50,7 @@ async fn texts(addressing: Addressing) {
         reply_to: Some(message["id"].as_str().unwrap().parse().unwrap()),
         mentions: vec![chat(ANN)].into(),
         id: None,
+        link_preview: false,
     };
     world.engine.send(Outgoing::Text(reply)).await;
     let entry = received_text(&world.ann, &format!("@{ANN} quoted")).await;
@@ -230,7 +231,12 @@ async fn reactions_edits_deletions(addressing: Addressing) {
     received(&world.ann, |entry| entry.id == theirs && entry.reactions.values().any(|emoji| emoji == "🙏"))
         .await;
 
-    let edit = Edit { message: own.clone(), text: "second".to_owned(), mentions: Mentions::default() };
+    let edit = Edit {
+        message: own.clone(),
+        text: "second".to_owned(),
+        mentions: Mentions::default(),
+        link_preview: false,
+    };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&world.ann, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("second"))
         .await;
@@ -324,7 +330,12 @@ async fn group(addressing: Addressing) {
     let own: MessageId = shown(&own)["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(own.participant.as_ref().unwrap().user(), OWNER);
     received_text(&ben, "wrong").await;
-    let edit = Edit { message: own.clone(), text: "right".to_owned(), mentions: Mentions::default() };
+    let edit = Edit {
+        message: own.clone(),
+        text: "right".to_owned(),
+        mentions: Mentions::default(),
+        link_preview: false,
+    };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&ben, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("right")).await;
     world.engine.send(Outgoing::Delete(Delete { message: own.clone() })).await;

@@ -79,6 +79,7 @@ pub fn text(to: &str, body: &str) -> Outgoing {
         reply_to: None,
         mentions: Mentions::default(),
         id: None,
+        link_preview: false,
     })
 }
 

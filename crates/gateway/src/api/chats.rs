@@ -90,9 +90,9 @@ struct EditRequest {
     text: String,
     /// People to mention, by chat id. In groups also `["all"]`: everybody.
     mentions: Option<Vec<String>>,
-    /// Accepted, because WAHA's clients send `true` by default; no preview is added to the message.
-    #[serde(rename = "linkPreview")]
-    _link_preview: Option<bool>,
+    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
+    #[serde(default, rename = "linkPreview")]
+    link_preview: Option<bool>,
     #[serde(default, rename = "linkPreviewHighQuality")]
     _link_preview_high_quality: NotBuilt,
 }
@@ -156,6 +156,7 @@ async fn edit(
 ) -> Result<Response, ApiError> {
     let edit = Edit {
         text: sending::text("text", request.text)?,
+        link_preview: request.link_preview.unwrap_or(false),
         message: naming::in_path(&api, &session, &chat, &message).await?,
         mentions: sending::mentions(request.mentions)?,
     };

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::{EngineHealth, SessionHealth};
@@ -18,7 +18,7 @@ use wakeeper_waha::SessionStatus;
 
 use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
-use super::extract::OptionalBody;
+use super::extract::{OptionalBody, Parameters};
 use super::state::Api;
 use super::strict::NotBuilt;
 use super::worker;
@@ -41,6 +41,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(version))
         .routes(routes!(server_version))
+        .routes(routes!(settings))
         .routes(routes!(status))
         .routes(routes!(stop))
 }
@@ -272,6 +273,28 @@ async fn version() -> Json<Environment> {
     responses((status = 200, description = "The version", body = Environment)))]
 async fn server_version() -> Json<Environment> {
     Json(environment())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SettingsParameters {
+    /// Those that are not set, too.
+    #[serde(default)]
+    all: bool,
+}
+
+/// Read the gateway's settings
+///
+/// By their names in the environment, secrets hidden; `null` is the default. Other variables of the process are not shown.
+#[utoipa::path(get, path = "/api/server/environment", tag = "server", params(SettingsParameters),
+    responses((status = 200, description = "The settings", body = BTreeMap<String, Option<String>>), Failures))]
+async fn settings(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<SettingsParameters>,
+) -> Json<BTreeMap<String, Option<String>>> {
+    let mut settings = (*api.settings).clone();
+    settings.retain(|_, value| parameters.all || value.is_some());
+    Json(settings)
 }
 
 /// Read since when the gateway serves

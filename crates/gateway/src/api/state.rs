@@ -1,5 +1,6 @@
 //! What the handlers work with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub struct ApiConfig {
     pub metrics: Option<MetricsRenderer>,
     /// What `/health` shows of backups, when they are made on a schedule.
     pub backups: Option<EvidenceSource>,
+    /// Every setting as callers may see it: its value, secrets hidden, where it is set.
+    pub settings: BTreeMap<String, Option<String>>,
 }
 
 /// Shared by all handlers; cheap to clone.
@@ -40,6 +43,8 @@ pub struct Api {
     pub(super) metrics: Option<MetricsRenderer>,
     /// See [`ApiConfig::backups`].
     pub(super) backups: Option<EvidenceSource>,
+    /// See [`ApiConfig::settings`].
+    pub(super) settings: Arc<BTreeMap<String, Option<String>>>,
     /// Cancelled when the gateway begins to shut down.
     pub(super) stopping: CancellationToken,
     /// When this process began to serve.

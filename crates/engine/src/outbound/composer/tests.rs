@@ -13,6 +13,7 @@ fn text(body: &str) -> Outgoing {
         reply_to: None,
         mentions: Mentions::default(),
         id: None,
+        link_preview: false,
     })
 }
 

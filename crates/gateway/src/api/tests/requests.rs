@@ -67,7 +67,10 @@ impl Lab {
         };
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
         let stopping = CancellationToken::new();
-        let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None };
+        let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
+            .into_iter()
+            .collect();
+        let config = ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings };
         let router = router(config, sessions.clone(), webhooks, stopping.clone());
         Self { router, sessions, stopping, folder }
     }

@@ -180,6 +180,10 @@ async fn the_gateway_tells_since_when_it_serves_and_can_be_stopped() {
     let status = lab.get("/api/server/status").await.json();
     assert!(status["startTimestamp"].as_u64() > Some(1_600_000_000_000), "{status}");
     assert!(status["uptime"].is_u64() && status["worker"]["id"].is_string(), "{status}");
+    let set = lab.get("/api/server/environment").await.json();
+    assert_eq!(set, json!({"PORT": "8192"}));
+    let all = lab.get("/api/server/environment?all=True").await.json();
+    assert_eq!(all, json!({"LOG_DIR": null, "PORT": "8192"}));
     let forced = lab.call(Method::POST, "/api/server/stop", json!({"force": true})).await;
     assert_error("force", &forced, 400, "invalid_request");
     assert_eq!(lab.get("/api/server/status").await.status, StatusCode::OK, "it goes on");
