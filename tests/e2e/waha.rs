@@ -324,9 +324,10 @@ async fn people_are_looked_up_watched_blocked_and_named() {
     assert_eq!((&seen["id"], &seen["presences"][0]["participant"]), (&json!(TO), &json!(TO)), "{seen}");
     let subscribe = "/api/{session}/presence/{chatId}/subscribe";
     shapes.call(gateway, (post.clone(), subscribe), &format!("{filled}/subscribe"), None).await;
-    contact.phone.post("typing", json!({"to": own})).await;
     let all = (get.clone(), "/api/{session}/presence");
     wakeeper_e2e::journal::eventually("the contact to be seen writing", PATIENCE, async || {
+        // Again each time: the answer to the subscription may come behind it.
+        contact.phone.post("typing", json!({"to": own})).await;
         let all = shapes.call(gateway, all.clone(), "/api/default/presence", None).await;
         let seen = all.to_string();
         if seen.contains("typing") { Ok(()) } else { Err(seen) }

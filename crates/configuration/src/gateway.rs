@@ -151,14 +151,14 @@ impl Typed for GatewaySettings {
 
 fn shown(values: &Values) -> Shown {
     let all = CATALOG.settings.iter().map(|setting| (setting.name.to_owned(), None));
-    let set = values.list().into_iter().map(|listed| (listed.name.to_owned(), Some(unquoted(listed.value))));
+    let set = values.list().into_iter().map(|listed| (listed.name.to_owned(), Some(unquoted(&listed.value))));
     Shown(all.chain(set).collect())
 }
 
 /// Lists of settings show texts between quotation marks.
-fn unquoted(value: String) -> String {
+fn unquoted(value: &str) -> String {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.map_or(value.clone(), str::to_owned)
+    inner.unwrap_or(value).to_owned()
 }
 
 /// A host that everybody reaches does not count without a key.

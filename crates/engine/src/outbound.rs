@@ -142,7 +142,7 @@ impl Outbound {
         let (outgoing, request_hash) = fingerprinted(outgoing).await?;
         let mut prepared = None;
         // A repeat is answered from its row, also when its file is no longer where it was.
-        if outgoing.fetches() && self.row_of(key).await?.is_none() {
+        if fetches(&outgoing) && self.row_of(key).await?.is_none() {
             let client = self.ready().await?;
             prepared = Some(self.compose(&client, outgoing.clone()).await?);
         }
@@ -347,6 +347,16 @@ impl Outbound {
                 Ok(Sent { payload, replayed: true })
             }
         }
+    }
+}
+
+/// Is something to be fetched before it can be sent?
+fn fetches(outgoing: &Outgoing) -> bool {
+    match outgoing {
+        Outgoing::Media(_) | Outgoing::Structured(_) => outgoing.has_file(),
+        Outgoing::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
+        Outgoing::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[expect(clippy::ref_option, reason = "serde gives the field as it is")]
 pub(crate) fn serialize<S: Serializer, T: Serialize>(
     value: &Option<T>,
     serializer: S,

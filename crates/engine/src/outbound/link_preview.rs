@@ -134,15 +134,12 @@ fn decoded(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
         let name = after.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= 8);
-        match name.and_then(|name| Some((name, letter(name)?))) {
-            Some((name, letter)) => {
-                plain.push(letter);
-                rest = &after[name.len() + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
+        if let Some((name, letter)) = name.and_then(|name| Some((name, letter(name)?))) {
+            plain.push(letter);
+            rest = &after[name.len() + 1..];
+        } else {
+            plain.push('&');
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -9,7 +9,6 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
-use crate::outbound::link_preview;
 use crate::outbound::structured::Structured;
 
 /// Something to send. `Debug` shows no text, number or file.
@@ -182,16 +181,6 @@ impl Outgoing {
             Self::Structured(structured) => &structured.chat,
             Self::Seen(seen) => &seen.chat,
             Self::Typing(typing) => &typing.chat,
-        }
-    }
-
-    /// Is something to be fetched before it can be sent?
-    pub(crate) fn fetches(&self) -> bool {
-        match self {
-            Self::Media(_) | Self::Structured(_) => self.has_file(),
-            Self::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
-            Self::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
-            _ => false,
         }
     }
 

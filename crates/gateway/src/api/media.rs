@@ -55,7 +55,7 @@ impl FileField {
 
     /// Checks everything that can be checked before the file is fetched.
     ///
-    /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which is empty then.
+    /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which counts as left out then.
     pub(super) fn check(self, sent: Option<Spooled>) -> Result<FileBody, ApiError> {
         self.check_named("file", sent)
     }

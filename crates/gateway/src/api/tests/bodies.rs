@@ -36,6 +36,20 @@ async fn base64_may_have_line_breaks() {
     }
 }
 
+/// As n8n fills in its form: both fields, one of them empty.
+#[tokio::test]
+async fn a_file_is_given_in_one_way_and_the_other_may_be_empty() {
+    let lab = stopped().await;
+    let image = |file: Value| json!({"session": "default", "chatId": CHAT, "file": file});
+    is_taken(&lab, "/api/sendImage", image(json!({"url": "", "data": LINES}))).await;
+    is_taken(&lab, "/api/sendImage", image(json!({"url": "http://a/b.png", "data": ""}))).await;
+    for wrong in [json!({"url": "http://a/b.png", "data": LINES}), json!({"url": "", "data": ""}), json!({})]
+    {
+        let message = refusal(&lab, Method::POST, "/api/sendImage", image(wrong)).await;
+        assert!(message.contains("exactly one of url and data"), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn a_chat_may_be_written_as_an_own_jid_is_told() {
     let lab = stopped().await;
