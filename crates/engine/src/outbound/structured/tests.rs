@@ -21,7 +21,14 @@ fn file(content: &'static [u8], mimetype: &str, filename: &str) -> FileBody {
 }
 
 fn link() -> Link {
-    Link { text: text("t"), url: text("u"), title: text("i"), description: text("d"), image: None, large: false }
+    Link {
+        text: text("t"),
+        url: text("u"),
+        title: text("i"),
+        description: text("d"),
+        image: None,
+        large: false,
+    }
 }
 
 fn list() -> List {
