@@ -17,7 +17,7 @@ use crate::webhook::{Delivery, Webhooks};
 
 mod seen;
 
-pub use seen::{Seen, What};
+pub use seen::{Seen, What, stanza_id};
 
 /// Where a message goes.
 #[derive(Debug, Clone)]

@@ -79,3 +79,8 @@ pub(crate) fn me(client: &Client) -> Option<Me> {
         push_name: (!push_name.is_empty()).then_some(push_name),
     })
 }
+
+/// The names of an account on the wire.
+pub(crate) fn names_of(me: &Me) -> Vec<String> {
+    [Some(&me.id), me.lid.as_ref()].into_iter().flatten().map(ChatId::to_wire).collect()
+}

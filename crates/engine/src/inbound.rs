@@ -6,3 +6,4 @@ pub(crate) mod changes;
 pub(crate) mod groups;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
+mod votes;

@@ -3,18 +3,34 @@
 
 mod context;
 mod edit;
+mod forward;
+mod interactive;
+mod link;
 mod payload;
+mod pin;
 mod reaction;
 mod revoke;
+mod vote;
 
+pub(crate) use buttons::{outgoing as buttons_message, reply as button_reply_message};
+pub(crate) use contact::outgoing as contact_message;
 pub(crate) use context::{Quote, quote_context};
 pub(crate) use edit::{edited, outgoing as edit_message, with_caption};
+pub(crate) use forward::outgoing as forwarded_message;
+pub(crate) use link::{Thumbnail, is_jpeg, jpeg_size, outgoing as link_message};
+pub(crate) use list::outgoing as list_message;
+pub(crate) use location::outgoing as location_message;
 pub(crate) use payload::{
     Facts, Reply, ack_payload, edited_payload, message_payload, reaction_payload, revoked_payload,
+    vote_payload,
 };
+pub(crate) use pin::outgoing as pin_message;
+pub(crate) use poll::outgoing as poll_message;
 pub(crate) use reaction::outgoing as reaction_message;
 pub(crate) use revoke::outgoing as revoke_message;
+pub(crate) use sticker::{is_webp, outgoing as sticker_message};
 pub(crate) use text::{Preview, outgoing as text_message, with_preview};
+pub(crate) use vote::{Ballot, VoteError, chosen, outgoing as vote_message};
 
 pub(crate) use wakeeper_storage::WireKey;
 use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
@@ -40,6 +56,13 @@ pub(crate) enum Incoming<'a> {
         content: Content,
         /// The new protobuf.
         message: &'a wa::Message,
+    },
+    /// A choice in a poll.
+    Vote {
+        /// The poll's message.
+        target: &'a wa::MessageKey,
+        /// The choice, encrypted.
+        vote: &'a wa::message::PollEncValue,
     },
     /// An earlier message was deleted for everyone.
     Revoke {
@@ -121,7 +144,7 @@ macro_rules! kinds {
     };
 }
 
-kinds! { text, image, video, audio, document, sticker, location, contact, poll, event }
+kinds! { text, image, video, audio, document, sticker, location, contact, poll, event, list, buttons }
 
 /// The kind of that name; `unknown` for every other one.
 pub(crate) fn kind(name: &str) -> &'static str {
@@ -134,6 +157,9 @@ pub(crate) fn read(message: &wa::Message) -> Incoming<'_> {
     let base = message.get_base_message();
     if let Some(reaction) = reaction::read(base) {
         return reaction;
+    }
+    if let Some(vote) = vote::read(base) {
+        return vote;
     }
     if let Some(protocol) = base.protocol_message.as_option() {
         return revoke::read(protocol).or_else(|| edit::read(protocol)).unwrap_or(Incoming::Nothing);

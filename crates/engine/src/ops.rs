@@ -12,5 +12,6 @@ pub(crate) mod query;
 pub(crate) mod reading;
 mod sending;
 mod sessions;
+mod star;
 pub(crate) mod stored;
 mod watching;

@@ -16,6 +16,7 @@ pub(crate) mod outgoing;
 pub(crate) mod presence;
 mod resume;
 pub(crate) mod retry_requests;
+pub mod structured;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -319,7 +320,7 @@ impl Outbound {
 /// Is something to be fetched before it can be sent?
 fn fetches(outgoing: &Outgoing) -> bool {
     match outgoing {
-        Outgoing::Media(_) => true,
+        Outgoing::Media(_) | Outgoing::Structured(_) => outgoing.has_file(),
         Outgoing::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
         Outgoing::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
         _ => false,
@@ -336,7 +337,7 @@ struct ReadySend {
 
 async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendError> {
     let broken = |_| SendError::Failed { reason: "its file cannot be read any more" };
-    if !matches!(outgoing, Outgoing::Media(_)) {
+    if !outgoing.has_file() {
         let hash = fingerprint(&outgoing).map_err(broken)?;
         return Ok((outgoing, hash));
     }

@@ -48,6 +48,12 @@ pub enum EventName {
     /// Somebody asks to join a group, or does so no more.
     #[serde(rename = "group.v2.participants.join-request")]
     GroupV2ParticipantsJoinRequest,
+    /// Somebody chose in a poll, or took the choice back.
+    #[serde(rename = "poll.vote")]
+    PollVote,
+    /// Somebody chose in a poll, and what they chose cannot be read.
+    #[serde(rename = "poll.vote.failed")]
+    PollVoteFailed,
 }
 
 /// The text names no event.
@@ -57,7 +63,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -71,6 +77,8 @@ impl EventName {
         Self::GroupV2Update,
         Self::GroupV2Participants,
         Self::GroupV2ParticipantsJoinRequest,
+        Self::PollVote,
+        Self::PollVoteFailed,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -90,6 +98,8 @@ impl EventName {
             Self::GroupV2Update => "A group was changed: its name, description or settings",
             Self::GroupV2Participants => "Members of a group came, went or got another role",
             Self::GroupV2ParticipantsJoinRequest => "Somebody asks to join a group, or does so no more",
+            Self::PollVote => "Somebody chose in a poll, or took the choice back",
+            Self::PollVoteFailed => "Somebody chose in a poll, and what they chose cannot be read",
         }
     }
 
@@ -110,6 +120,8 @@ impl EventName {
             Self::GroupV2Update => "group.v2.update",
             Self::GroupV2Participants => "group.v2.participants",
             Self::GroupV2ParticipantsJoinRequest => "group.v2.participants.join-request",
+            Self::PollVote => "poll.vote",
+            Self::PollVoteFailed => "poll.vote.failed",
         }
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod message;
 mod or_empty;
 mod payload;
+mod poll;
 mod presence;
 mod secret;
 mod session;
@@ -35,6 +36,7 @@ pub use payload::{
     AckData, MessageAck, MessageEdited, MessageReaction, MessageRevoked, Payload, Reaction, ReactionData,
     RevokedData, RevokedMessage, SessionStatusBody,
 };
+pub use poll::{MessageDestination, PollVote, PollVotePayload, VoteData};
 pub use presence::{ChatPresences, Presence, PresenceData};
 pub use secret::{PLACEHOLDER, Secret};
 pub use session::{App, Engine, Me, OwnPresence, SessionInfo, SessionStatus, StatusChange, Timestamps};

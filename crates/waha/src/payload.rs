@@ -8,6 +8,7 @@ use wakeeper_model::{ChatId, MessageId, SessionName};
 
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
 use super::message::{Message, MessageKey, Source};
+use super::poll::PollVotePayload;
 use super::session::{SessionStatus, StatusChange};
 
 /// The payload of `message.ack` and `message.ack.group`: a message got further (WAHA's `WAMessageAckBody`).
@@ -248,6 +249,8 @@ pub enum Payload {
     Edited(Box<MessageEdited>),
     /// Of `message.revoked`.
     Revoked(Box<MessageRevoked>),
+    /// Of `poll.vote` and `poll.vote.failed`.
+    PollVote(Box<PollVotePayload>),
     /// Of `session.status`.
     SessionStatus(Box<SessionStatusBody>),
     /// Of `group.v2.join`.
@@ -278,6 +281,7 @@ payload_of!(
     Reaction(MessageReaction),
     Edited(MessageEdited),
     Revoked(MessageRevoked),
+    PollVote(PollVotePayload),
     SessionStatus(SessionStatusBody),
     GroupJoin(GroupJoin),
     GroupLeave(GroupLeave),

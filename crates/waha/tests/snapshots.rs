@@ -196,6 +196,30 @@ fn answers_that_are_events_too() {
 }
 
 #[test]
+fn votes() {
+    let vote = PollVotePayload {
+        vote: PollVote {
+            id: id("false_120363@g.us_3EB0AA_628111@c.us"),
+            selected_options: vec!["Awesome!".to_owned()],
+            timestamp: 1_700_000_000,
+            from: Some(chat("120363@g.us")),
+            to: Some(chat("628000@c.us")),
+            from_me: false,
+            participant: Some(chat("628111@c.us")),
+        },
+        poll: MessageDestination {
+            id: id("true_120363@g.us_3EB0EE_628000@c.us"),
+            from: Some(chat("628000@c.us")),
+            to: Some(chat("120363@g.us")),
+            from_me: true,
+            participant: Some(chat("628000@c.us")),
+        },
+        data: VoteData { key: key(), push_name: None },
+    };
+    assert_json_snapshot!("poll_vote", vote);
+}
+
+#[test]
 fn sessions() {
     let info: SessionInfo = serde_json::from_value(serde_json::json!({
         "name": "default",

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { setTimeout as passed } from 'node:timers/promises'
 import { describeContent, describeKey } from './content.mjs'
+import { structureFor } from './kinds.mjs'
 import { MessageStore } from './store.mjs'
+import { openVote, sealVote } from './votes.mjs'
 
 const RECONNECT_MS = 500
 // 6.7.19 to 7.0.0-rc.9 take the server's first frame for plain text when it comes before their keys are ready. No network is
@@ -138,7 +140,7 @@ export class Client {
           key: describeKey(message.key),
           pushName: message.pushName ?? null,
           timestamp: Number(message.messageTimestamp ?? 0),
-          content: describeContent(this.library, message),
+          content: { ...describeContent(this.library, message), ...this.vote(message) },
         })
         // What Baileys learns about a message before it emits it becomes part of the message.
         const { key, status, userReceipt } = message
@@ -172,6 +174,12 @@ export class Client {
       emit({ event: 'presence', id, states: Object.values(presences).map(({ lastKnownPresence }) => lastKnownPresence) }))
   }
 
+  /** What a vote in a known poll chooses. */
+  vote(message) {
+    const poll = this.store.get(message.message?.pollUpdateMessage?.pollCreationMessageKey?.id)
+    return poll ? { options: openVote(this.library, message, poll, this.socket.user) } : {}
+  }
+
   onReceipt({ key, receipt }) {
     const kind = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivery' : 'other'
     this.emit({ event: 'receipt', key: describeKey(key), user: receipt.userJid, kind })
@@ -180,6 +188,7 @@ export class Client {
   onUpdate({ key, update }) {
     const { emit } = this
     if (update.status != null) emit({ event: 'status', key: describeKey(key), status: update.status })
+    if (update.starred != null) emit({ event: 'starred', key: describeKey(key), starred: update.starred })
     if (update.message === null) emit({ event: 'revoked', key: describeKey(key) })
     else if (update.message?.editedMessage) {
       const edited = this.library.normalizeMessageContent(update.message.editedMessage.message)
@@ -205,12 +214,24 @@ export class Client {
   send({ to, content }) {
     const job = this.sending.then(async () => {
       const quoted = content.quoted ? this.store.get(content.quoted) : undefined
-      const sent = await this.socket.sendMessage(to, this.toBaileys(content), { quoted })
+      const sent = await this.give(to, content, quoted)
       this.store.put(sent)
       return { key: describeKey(sent.key) }
     })
     this.sending = job.catch(() => {})
     return job
+  }
+
+  /** Hands a message to Baileys: one of its own kinds, or the protobuf of one that it has no kind for. */
+  async give(to, content, quoted) {
+    const { library, socket } = this
+    const proto = content.kind === 'proto' ? content.message
+      : content.kind === 'vote' ? sealVote(library, this.store.get(content.target), content.options, socket.user)
+        : null
+    if (!proto) return socket.sendMessage(to, structureFor(content) ?? this.toBaileys(content), { quoted })
+    const message = library.proto.Message.fromObject(proto)
+    const id = await socket.relayMessage(to, message, {})
+    return { key: { remoteJid: to, fromMe: true, id }, message }
   }
 
   toBaileys(content) {

@@ -1,5 +1,7 @@
 // Reads a WhatsApp message the way a user of Baileys does, into a flat object that tests can compare.
 
+import { describePreview, describeStructure } from './kinds.mjs'
+
 const MEDIA = {
   imageMessage: 'image',
   videoMessage: 'video',
@@ -38,12 +40,17 @@ export function describeContent(library, webMessage) {
       text,
       quoted: contextInfo?.stanzaId ?? null,
       mentions: contextInfo?.mentionedJid ?? [],
+      forwarded: Boolean(contextInfo?.isForwarded),
+      preview: describePreview(content.extendedTextMessage),
     }
   }
   if (content.reactionMessage) {
     const { text, key } = content.reactionMessage
     return { kind: 'reaction', text, target: describeKey(key) }
   }
+  const structure = describeStructure(content)
+  if (structure) return structure
+  if (content.pollUpdateMessage) return { kind: 'vote', target: describeKey(content.pollUpdateMessage.pollCreationMessageKey) }
   if (content.protocolMessage) return describeProtocol(library, content.protocolMessage)
   for (const [field, kind] of Object.entries(MEDIA)) {
     const media = content[field]
@@ -54,6 +61,8 @@ export function describeContent(library, webMessage) {
         caption: media.caption ?? null,
         filename: media.fileName ?? null,
         voice: Boolean(media.ptt),
+        animated: Boolean(media.isAnimated),
+        forwarded: Boolean(media.contextInfo?.isForwarded),
         size: Number(media.fileLength ?? 0),
       }
     }

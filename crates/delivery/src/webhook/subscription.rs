@@ -45,11 +45,9 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 17] = [
+const KNOWN_ELSEWHERE: [&str; 15] = [
     "message.waiting",
     "presence.update",
-    "poll.vote",
-    "poll.vote.failed",
     "chat.archive",
     "call.received",
     "call.accepted",

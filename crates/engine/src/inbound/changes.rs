@@ -8,6 +8,7 @@ use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;
+use crate::inbound::votes;
 use crate::journal::Journal;
 use crate::message::{
     Content, Facts, Incoming, edited, edited_payload, message_payload, reaction_payload, read,
@@ -66,6 +67,10 @@ pub(crate) async fn effects_of(
             let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
             edit(journal, session, resolved, &target, &content, message).await
         }
+        Incoming::Vote { target, vote } => {
+            let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
+            votes::cast(journal, client, session, resolved, &target, vote).await.map(Some)
+        }
         Incoming::Revoke { target } => {
             let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
             revoke(journal, session, resolved, &target).await
@@ -115,7 +120,10 @@ async fn edit(
 
 /// The message that an edit or a deletion concerns. One that is damaged counts as unknown: what comes in must be stored
 /// all the same.
-async fn known(journal: &Journal, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
+pub(super) async fn known(
+    journal: &Journal,
+    target: &MessageRef,
+) -> Result<Option<MessageRow>, StorageError> {
     match journal.storage().message(target).await {
         Err(error @ StorageError::DamagedRow { .. }) => {
             tracing::error!(%error, "a damaged message is edited or deleted");
@@ -163,7 +171,7 @@ async fn revoke(
     Ok(Some(concerning_effects(journal, session, row, EventName::MessageRevoked, payload.into(), updates)))
 }
 
-fn concerning_effects(
+pub(super) fn concerning_effects(
     journal: &Journal,
     session: &SessionName,
     row: MessageRow,
@@ -176,7 +184,7 @@ fn concerning_effects(
 }
 
 /// The row of what concerns another message: not listed among messages.
-fn concerning(
+pub(super) fn concerning(
     session: &SessionName,
     resolved: &ResolvedMessage<'_>,
     kind: &str,
@@ -212,7 +220,7 @@ fn row(session: &SessionName, resolved: &ResolvedMessage<'_>, kind: &str) -> Mes
     }
 }
 
-fn reference(session: &SessionName, id: &MessageId) -> MessageRef {
+pub(super) fn reference(session: &SessionName, id: &MessageId) -> MessageRef {
     MessageRef {
         session: session.as_str().to_owned(),
         id: id.stanza_id.clone(),

@@ -61,7 +61,7 @@ impl Inbox {
                 passed_over.push(&inbound.info);
                 continue;
             };
-            // An edit or deletion may concern a message of this very batch.
+            // An edit, a deletion or a vote may concern a message of this very batch.
             if !changes.is_empty() && letter_changes_another(&resolved) {
                 self.journal.commit(std::mem::take(&mut changes)).await?;
             }
@@ -161,7 +161,8 @@ fn chat_hint(info: &MessageInfo) -> Option<&Jid> {
 
 fn letter_changes_another(resolved: &ResolvedMessage<'_>) -> bool {
     use whatsapp_rust::prelude::MessageExt;
-    resolved.message.get_base_message().protocol_message.is_set()
+    let message = resolved.message.get_base_message();
+    message.protocol_message.is_set() || message.poll_update_message.is_set()
 }
 
 /// The name of `address` that is not `jid`, as the wire writes it.

@@ -26,7 +26,16 @@ pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {
         contact_message,
         contacts_array_message,
         poll_creation_message,
-        poll_creation_message_v3
+        poll_creation_message_v2,
+        poll_creation_message_v3,
+        list_message,
+        list_response_message,
+        buttons_message,
+        buttons_response_message,
+        template_message,
+        template_button_reply_message,
+        interactive_message,
+        interactive_response_message
     );
     None
 }

@@ -2,8 +2,9 @@
 
 use wakeeper_model::{Ack, ChatId, MessageId};
 use wakeeper_waha::{
-    AckData, Location, Media, Message, MessageAck, MessageData, MessageEdited, MessageKey, MessageReaction,
-    MessageRevoked, Reaction, ReactionData, ReplyTo, RevokedData, RevokedMessage, Source,
+    AckData, Location, Media, Message, MessageAck, MessageData, MessageDestination, MessageEdited,
+    MessageKey, MessageReaction, MessageRevoked, PollVote, PollVotePayload, Reaction, ReactionData, ReplyTo,
+    RevokedData, RevokedMessage, Source, VoteData,
 };
 
 use super::{Content, WireKey};
@@ -44,11 +45,11 @@ pub(crate) struct Facts {
 
 impl Facts {
     fn from(&self) -> Option<&ChatId> {
-        if self.id.from_me { self.me.as_ref() } else { Some(&self.id.chat) }
+        ends(&self.id, self.me.as_ref()).0
     }
 
     fn to(&self) -> Option<&ChatId> {
-        if self.id.from_me { Some(&self.id.chat) } else { self.me.as_ref() }
+        ends(&self.id, self.me.as_ref()).1
     }
 
     /// The key as Baileys writes it, both addresses included.
@@ -66,6 +67,11 @@ impl Facts {
     fn source(&self) -> Source {
         if self.from_api { Source::Api } else { Source::App }
     }
+}
+
+/// The chat that a message came from and the one that it went to, of which one is this account.
+fn ends<'a>(id: &'a MessageId, me: Option<&'a ChatId>) -> (Option<&'a ChatId>, Option<&'a ChatId>) {
+    if id.from_me { (me, Some(&id.chat)) } else { (Some(&id.chat), me) }
 }
 
 /// The payload of `message` and `message.any`.
@@ -144,6 +150,30 @@ pub(crate) fn reaction_payload(facts: &Facts, target: &MessageId, emoji: &str) -
         source: facts.source(),
         reaction: Reaction { text: emoji.to_owned(), message_id: target.clone() },
         data: ReactionData { key: facts.key(), push_name: facts.push_name.clone() },
+    }
+}
+
+/// The payload of `poll.vote`, and without choices of `poll.vote.failed`: `facts` are the vote's own.
+pub(crate) fn vote_payload(facts: &Facts, poll: &MessageId, choices: Vec<String>) -> PollVotePayload {
+    let (from, to) = ends(poll, facts.me.as_ref());
+    PollVotePayload {
+        vote: PollVote {
+            id: facts.id.clone(),
+            selected_options: choices,
+            timestamp: facts.timestamp_s,
+            from: facts.from().cloned(),
+            to: facts.to().cloned(),
+            from_me: facts.id.from_me,
+            participant: facts.id.participant.clone(),
+        },
+        poll: MessageDestination {
+            id: poll.clone(),
+            from: from.cloned(),
+            to: to.cloned(),
+            from_me: poll.from_me,
+            participant: poll.participant.clone(),
+        },
+        data: VoteData { key: facts.key(), push_name: facts.push_name.clone() },
     }
 }
 

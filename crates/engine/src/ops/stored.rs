@@ -9,8 +9,8 @@ use whatsapp_rust::waproto::codec;
 
 use crate::media::download;
 use crate::message::{
-    self, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, media_part, message_payload,
-    reaction_payload, revoked_payload,
+    self, Ballot, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, media_part, message_payload,
+    reaction_payload, revoked_payload, vote_payload,
 };
 
 /// Where the messages of one session are shown.
@@ -60,7 +60,8 @@ pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Message, Stor
 }
 
 /// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it; `None` when it says nothing
-/// that people see. `target` is the message that it concerns, `before` the row of that one.
+/// that people see. `target` is the message that it concerns, `before` the row of that one, `own` are the account's names on
+/// the wire.
 ///
 /// # Errors
 /// [`StorageError::DamagedRow`] when the row of the message that it concerns does not make sense.
@@ -69,6 +70,7 @@ pub(crate) fn answer(
     sent: &wa::Message,
     target: Option<&MessageId>,
     before: Option<&MessageRow>,
+    own: &[String],
     place: Place<'_>,
 ) -> Result<Option<Payload>, StorageError> {
     let target = || {
@@ -81,6 +83,10 @@ pub(crate) fn answer(
         Incoming::Message(content) => Some(message_payload(facts, &content).into()),
         Incoming::Reaction { emoji, .. } => Some(reaction_payload(facts, target()?, &emoji).into()),
         Incoming::Edit { content, .. } => Some(edited_payload(facts, target()?, &content).into()),
+        Incoming::Vote { vote, .. } => {
+            let choices = before.and_then(|poll| choices(poll, vote, own, own)).unwrap_or_default();
+            Some(vote_payload(facts, target()?, choices).into())
+        }
         Incoming::Revoke { .. } => {
             // As when it was deleted: of a damaged one it is told that it is gone, not what it was.
             let known = before.and_then(|before| payload(before, place).ok());
@@ -90,7 +96,29 @@ pub(crate) fn answer(
     })
 }
 
-/// The message that a reaction, an edit or a deletion concerns.
+/// What was chosen in the poll of a row; `None` when that cannot be read. `own` and `voters` are the names of this account
+/// and of the voter on the wire.
+pub(crate) fn choices(
+    poll: &MessageRow,
+    vote: &wa::message::PollEncValue,
+    own: &[String],
+    voters: &[String],
+) -> Option<Vec<String>> {
+    let message = protobuf(poll).unwrap_or_else(|error| {
+        tracing::error!(%error, "a vote in a damaged poll came");
+        None
+    })?;
+    let wire = &poll.wire;
+    let others = match &wire.participant {
+        Some(_) => [wire.participant.clone(), wire.participant_alt.clone()],
+        None => [Some(wire.chat.clone()), wire.chat_alt.clone()],
+    };
+    let authors: Vec<String> =
+        if poll.from_me { own.to_vec() } else { others.into_iter().flatten().collect() };
+    message::chosen(vote, &Ballot { poll: &message, poll_id: &poll.id, authors: &authors, voters })
+}
+
+/// The message that a reaction, an edit, a vote or a deletion concerns.
 ///
 /// # Errors
 /// [`StorageError::DamagedRow`] when its id is none.

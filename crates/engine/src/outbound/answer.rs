@@ -34,19 +34,23 @@ impl Outbound {
             // Its message was removed since; the send says all but what was learnt of the chat's other name.
             None => (self.facts_of_send(send, &prepared, media_url), prepared.target()),
         };
-        // Only a deletion tells what the message was, and of a damaged one it tells that it is gone.
-        let deleted = matches!(message::read(&prepared.message), Incoming::Revoke { .. });
-        let before = match target.as_ref().filter(|_| deleted) {
+        // Only a deletion tells what the message was, and of a damaged one it tells that it is gone; a vote is read with it.
+        let told =
+            matches!(message::read(&prepared.message), Incoming::Revoke { .. } | Incoming::Vote { .. });
+        let before = match target.as_ref().filter(|_| told) {
             Some(target) => {
                 let chat = Some(target.chat.to_string());
                 match storage.message(&find(&target.stanza_id, target.from_me, chat)).await {
                     Err(StorageError::DamagedRow { .. }) => None,
+                    // Its chat may have got another name since.
+                    Ok(None) => storage.message(&find(&target.stanza_id, target.from_me, None)).await?,
                     found => found?,
                 }
             }
             None => None,
         };
-        Ok(stored::answer(&facts, &prepared.message, target.as_ref(), before.as_ref(), self.place())?)
+        let own = self.state.me().as_ref().map(address::names_of).unwrap_or_default();
+        Ok(stored::answer(&facts, &prepared.message, target.as_ref(), before.as_ref(), &own, self.place())?)
     }
 
     fn facts_of_send(&self, send: &SendRow, prepared: &PreparedMessage, media_url: Option<String>) -> Facts {

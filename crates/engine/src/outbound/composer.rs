@@ -1,27 +1,24 @@
 //! What exactly a send sends: made once, before anything leaves, and kept on disk so that it can be
 //! sent again under the same id after a crash.
 
-use std::io::Read;
-use std::sync::Arc;
+mod structured;
+mod upload;
 
-use bytes::Bytes;
+use std::io::Read;
+
 use sha2::{Digest, Sha256};
 use wakeeper_model::{ChatId, MessageId};
 use wakeeper_storage::{MessageRef, MessageRow, SendRow};
 use whatsapp_rust::media::{AudioOptions, DocumentOptions, ImageOptions, VideoOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
-use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
 use whatsapp_rust::wacore::types::message::AddressingMode;
-use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
 use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid, media};
 
 use crate::journal::Journal;
 use crate::life::state::SessionState;
-use crate::life::transport::proxy::Proxy;
-use crate::media::fetch::{self, FetchError, Limits};
-use crate::media::spool::Spooled;
+use crate::media::fetch::Limits;
 use crate::message::{
     self, Incoming, Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message,
     text_message, with_caption, with_preview,
@@ -30,7 +27,7 @@ use crate::ops::stored;
 use crate::outbound::error::SendError;
 use crate::outbound::link_preview;
 use crate::outbound::outgoing::{
-    Delete, Edit, FileBody, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
+    Delete, Edit, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
 };
 
 /// A message ready to be encrypted.
@@ -56,10 +53,12 @@ impl PreparedMessage {
         Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
     }
 
-    /// The message that it reacts to, edits or deletes, as its own key names it.
+    /// The message that it reacts to, edits, deletes or votes in, as its own key names it.
     pub(crate) fn target(&self) -> Option<MessageId> {
-        let (Incoming::Reaction { target, .. } | Incoming::Edit { target, .. } | Incoming::Revoke { target }) =
-            message::read(&self.message)
+        let (Incoming::Reaction { target, .. }
+        | Incoming::Edit { target, .. }
+        | Incoming::Revoke { target }
+        | Incoming::Vote { target, .. }) = message::read(&self.message)
         else {
             return None;
         };
@@ -102,30 +101,43 @@ pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
                 media.file.filename.clone().unwrap_or_default(),
                 (media.kind == MediaKind::Video { as_note: true }).to_string(),
             ]);
-            match &media.file.source {
-                MediaSource::Url(url) => add(url.as_bytes()),
-                MediaSource::Data(data) => add(data),
-                MediaSource::Spooled(file) => {
-                    hash.update(file.length().to_be_bytes());
-                    let (mut reader, mut piece) = (file.reader(0), vec![0; 64 << 10]);
-                    loop {
-                        let length = reader.read(&mut piece)?;
-                        if length == 0 {
-                            break;
-                        }
-                        hash.update(&piece[..length]);
-                    }
-                }
-            }
+            add_file(&mut hash, &media.file.source)?;
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
         Outgoing::Edit(edit) => {
             add_all(vec![edit.message.to_string(), edit.text.clone(), list(&edit.mentions)]);
         }
         Outgoing::Delete(delete) => add_all(vec![delete.message.to_string()]),
+        Outgoing::Structured(structured) => {
+            add_all(structured.parts());
+            if let Some(file) = structured.file() {
+                add_file(&mut hash, &file.source)?;
+            }
+        }
         Outgoing::Seen(_) | Outgoing::Typing(_) => {}
     }
     Ok(hex::encode(hash.finalize()))
+}
+
+fn add_file(hash: &mut Sha256, source: &MediaSource) -> std::io::Result<()> {
+    let (length, bytes): (u64, &[u8]) = match source {
+        MediaSource::Url(url) => (url.len() as u64, url.as_bytes()),
+        MediaSource::Data(data) => (data.len() as u64, data),
+        MediaSource::Spooled(file) => (file.length(), &[]),
+    };
+    hash.update(length.to_be_bytes());
+    hash.update(bytes);
+    if let MediaSource::Spooled(file) = source {
+        let (mut reader, mut piece) = (file.reader(0), vec![0; 64 << 10]);
+        loop {
+            let length = reader.read(&mut piece)?;
+            if length == 0 {
+                break;
+            }
+            hash.update(&piece[..length]);
+        }
+    }
+    Ok(())
 }
 
 fn optional(id: Option<&MessageId>) -> String {
@@ -154,6 +166,7 @@ impl Composer<'_> {
             Outgoing::Reaction(reaction) => self.reaction(&reaction).await?,
             Outgoing::Edit(edit) => self.edit(edit).await?,
             Outgoing::Delete(delete) => self.delete(&delete).await?,
+            Outgoing::Structured(structured) => self.structured(structured).await?,
             Outgoing::Seen(_) | Outgoing::Typing(_) => {
                 return Err(SendError::InvalidRequest("this is not a message".to_owned()));
             }
@@ -213,13 +226,18 @@ impl Composer<'_> {
     async fn quote(&self, id: &MessageId) -> Result<Quote, SendError> {
         let row = self.find(id).await?.filter(|row| !row.hidden).ok_or(SendError::MessageNotFound)?;
         let message = stored::protobuf(&row)?.ok_or(SendError::MessageNotFound)?;
-        let sender = match (row.from_me, row.wire.participant) {
-            (_, Some(participant)) => participant,
-            (false, None) => row.wire.chat,
+        let sender = self.author(&row, id).await;
+        Ok(Quote { stanza_id: row.id, sender, message })
+    }
+
+    /// Who wrote a message, as its chat names people on the wire.
+    async fn author(&self, row: &MessageRow, id: &MessageId) -> String {
+        match (row.from_me, &row.wire.participant) {
+            (_, Some(participant)) => participant.clone(),
+            (false, None) => row.wire.chat.clone(),
             (true, None) if id.chat.is_group() => self.own_jid_in(&id.chat).await,
             (true, None) => self.own_jid(row.wire.chat.ends_with("@lid")),
-        };
-        Ok(Quote { stanza_id: row.id, sender, message })
+        }
     }
 
     fn own_jid(&self, lid: bool) -> String {
@@ -359,93 +377,6 @@ impl Composer<'_> {
         }
         Ok(message)
     }
-
-    async fn file(&self, file: FileBody) -> Result<Loaded, SendError> {
-        let limit = self.limits.max_bytes;
-        let length = match &file.source {
-            MediaSource::Data(bytes) => bytes.len() as u64,
-            MediaSource::Spooled(file) => file.length(),
-            MediaSource::Url(url) => {
-                let fetched = fetch::fetch(url, self.limits).await?;
-                return Ok(Loaded {
-                    source: Source::File(Arc::new(fetched.content)),
-                    mimetype: file.mimetype.or(fetched.mimetype),
-                    filename: file.filename.or(fetched.filename),
-                });
-            }
-        };
-        if length > limit {
-            return Err(SendError::TooLarge { limit });
-        }
-        let source = match file.source {
-            MediaSource::Spooled(file) => Source::File(file),
-            MediaSource::Data(bytes) => Source::Bytes(bytes),
-            MediaSource::Url(_) => return Err(SendError::Upload),
-        };
-        Ok(Loaded { source, mimetype: file.mimetype, filename: file.filename })
-    }
-
-    /// Encrypts a file to disk and uploads it from there.
-    async fn upload(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, SendError> {
-        let sealed_length = encrypted_len(usize::try_from(source.length()).unwrap_or(usize::MAX)) as u64;
-        let (file, room) = self.limits.spool.reserve(sealed_length).await.map_err(FetchError::Spool)?;
-        let sealed = tokio::task::spawn_blocking(move || {
-            let mut writer = std::io::BufWriter::with_capacity(64 << 10, file);
-            let info = encrypt_media_streaming(source.reader(), &mut writer, media_type)?;
-            let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-            Ok::<_, whatsapp_rust::anyhow::Error>((file, info))
-        });
-        let failed = |error: &dyn std::fmt::Display| {
-            let proxy = Proxy::of_session(self.state).ok().flatten().map(|proxy| proxy.name());
-            tracing::warn!(session = %self.state.name(), proxy, "an upload failed");
-            tracing::debug!(session = %self.state.name(), %error, "an upload failed");
-            SendError::Upload
-        };
-        let (file, info) = sealed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        let sealed = Sealed(Arc::new(Spooled::new(file, sealed_length, room)));
-        self.client.upload_stream(sealed, info, media_type).await.map_err(|error| failed(&error))
-    }
-}
-
-/// A file that is here.
-enum Source {
-    Bytes(Bytes),
-    File(Arc<Spooled>),
-}
-
-impl Source {
-    fn length(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File(file) => file.length(),
-        }
-    }
-
-    fn reader(self) -> Box<dyn Read + Send> {
-        match self {
-            Self::Bytes(bytes) => Box::new(std::io::Cursor::new(bytes)),
-            Self::File(file) => Box::new(std::io::BufReader::with_capacity(64 << 10, file.reader(0))),
-        }
-    }
-}
-
-/// An encrypted file.
-struct Sealed(Arc<Spooled>);
-
-impl UploadSource for Sealed {
-    fn len(&self) -> u64 {
-        self.0.length()
-    }
-
-    fn reader_from(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(self.0.reader(offset)))
-    }
-}
-
-struct Loaded {
-    source: Source,
-    mimetype: Option<String>,
-    filename: Option<String>,
 }
 
 #[cfg(test)]

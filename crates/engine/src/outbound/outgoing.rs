@@ -9,9 +9,10 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
+use crate::outbound::structured::Structured;
 
 /// Something to send. `Debug` shows no text, number or file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub enum Outgoing {
     /// A text.
     Text(Text),
@@ -23,6 +24,8 @@ pub enum Outgoing {
     Edit(Edit),
     /// Deletes a message for everyone.
     Delete(Delete),
+    /// A place, cards, a poll, a vote or whatever else has a structure of its own.
+    Structured(Structured),
     /// Marks messages as read.
     Seen(Seen),
     /// Shows or hides "typing".
@@ -175,6 +178,7 @@ impl Outgoing {
             Self::Reaction(reaction) => &reaction.message.chat,
             Self::Edit(edit) => &edit.message.chat,
             Self::Delete(delete) => &delete.message.chat,
+            Self::Structured(structured) => &structured.chat,
             Self::Seen(seen) => &seen.chat,
             Self::Typing(typing) => &typing.chat,
         }
@@ -184,7 +188,17 @@ impl Outgoing {
     pub(crate) fn id(&self) -> Option<&StanzaId> {
         match self {
             Self::Text(text) => text.id.as_ref(),
+            Self::Structured(structured) => structured.id.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Has it a file?
+    pub(crate) fn has_file(&self) -> bool {
+        match self {
+            Self::Media(_) => true,
+            Self::Structured(structured) => structured.file().is_some(),
+            _ => false,
         }
     }
 
@@ -202,6 +216,7 @@ impl Outgoing {
             Self::Reaction(_) => "reaction",
             Self::Edit(_) => "edit",
             Self::Delete(_) => "delete",
+            Self::Structured(structured) => structured.name(),
             Self::Seen(_) => "seen",
             Self::Typing(_) => "typing",
         }

@@ -37,6 +37,16 @@ pub(super) struct FileField {
 }
 
 impl FileField {
+    /// A file of which no more is said than where it is.
+    pub(super) fn of(url: Option<String>, data: Option<String>) -> Self {
+        Self { mimetype: None, filename: None, url, data }
+    }
+
+    /// Does the caller say of what type it is?
+    pub(super) fn has_type(&self) -> bool {
+        self.mimetype.as_deref().is_some_and(|kind| !kind.is_empty())
+    }
+
     /// Does the caller say that it is of this type?
     pub(super) fn is_of(&self, kind: &str) -> bool {
         let essence = self.mimetype.as_deref().and_then(|mimetype| mimetype.split(';').next());
@@ -47,37 +57,45 @@ impl FileField {
     ///
     /// `sent` is what [`super::extract::BodyWithFile`] took out of `data`, which counts as left out then.
     pub(super) fn check(self, sent: Option<Spooled>) -> Result<FileBody, ApiError> {
-        let source = match (self.url, self.data, sent.filter(|sent| sent.length() > 0)) {
-            (Some(url), None, None) => MediaSource::Url(check_url(url)?),
+        self.check_named("file", sent)
+    }
+
+    /// As [`Self::check`], of a file in the field `name`.
+    pub(super) fn check_named(self, name: &str, sent: Option<Spooled>) -> Result<FileBody, ApiError> {
+        let refused = |reason: &str| ApiError::invalid(format!("{name}{reason}"));
+        // An empty text is a field that was left out, also the one that a file was taken out of.
+        let data = self.data.filter(|data| !data.is_empty());
+        let source = match (self.url, data, sent.filter(|sent| sent.length() > 0)) {
+            (Some(url), None, None) => MediaSource::Url(check_url(name, url)?),
+            (None, Some(data), None) => MediaSource::Data(decode(name, data.as_bytes())?),
             (None, None, Some(sent)) => MediaSource::Spooled(Arc::new(sent)),
-            (None, Some(data), None) => MediaSource::Data(decode(data.as_bytes())?),
-            _ => return Err(ApiError::invalid("file: give exactly one of url and data")),
+            _ => return Err(refused(": give exactly one of url and data")),
         };
         if self.mimetype.as_deref().is_some_and(|kind| !is_mimetype(kind)) {
-            return Err(ApiError::invalid("file.mimetype: a type such as image/png"));
+            return Err(refused(".mimetype: a type such as image/png"));
         }
-        if self.filename.as_deref().is_some_and(|name| name.len() > 255 || name.chars().any(char::is_control))
+        if self.filename.as_deref().is_some_and(|file| file.len() > 255 || file.chars().any(char::is_control))
         {
-            return Err(ApiError::invalid("file.filename: at most 255 bytes without control characters"));
+            return Err(refused(".filename: at most 255 bytes without control characters"));
         }
         Ok(FileBody { source, mimetype: self.mimetype, filename: self.filename })
     }
 }
 
-fn check_url(url: String) -> Result<String, ApiError> {
+fn check_url(name: &str, url: String) -> Result<String, ApiError> {
     let parsed = url::Url::parse(&url).ok();
     if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Ok(url);
     }
-    Err(ApiError::invalid("file.url: an http:// or https:// address"))
+    Err(ApiError::invalid(format!("{name}.url: an http:// or https:// address")))
 }
 
-fn decode(data: &[u8]) -> Result<Bytes, ApiError> {
+fn decode(name: &str, data: &[u8]) -> Result<Bytes, ApiError> {
     let mut decoder = Decoder::default();
     decoder.input().extend_from_slice(data);
-    let bytes = decoder.finish()?;
+    let bytes = decoder.finish().map_err(|_| not_base64(name))?;
     if bytes.is_empty() {
-        return Err(ApiError::invalid("file.data: the file is empty"));
+        return Err(ApiError::invalid(format!("{name}.data: the file is empty")));
     }
     Ok(Bytes::from(bytes))
 }
@@ -101,7 +119,7 @@ impl Decoder {
     pub(super) fn decode(&mut self) -> Result<Vec<u8>, ApiError> {
         self.skip_space();
         let ready = self.input.len().saturating_sub(KEPT_BACK) / 4 * 4;
-        let bytes = STANDARD_NO_PAD.decode(&self.input[..ready]).map_err(|_| not_base64())?;
+        let bytes = STANDARD_NO_PAD.decode(&self.input[..ready]).map_err(|_| not_base64("file"))?;
         self.input.drain(..ready);
         Ok(bytes)
     }
@@ -109,7 +127,7 @@ impl Decoder {
     /// The bytes of the rest.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, ApiError> {
         self.skip_space();
-        LENIENT.decode(&self.input).map_err(|_| not_base64())
+        LENIENT.decode(&self.input).map_err(|_| not_base64("file"))
     }
 
     fn skip_space(&mut self) {
@@ -117,8 +135,9 @@ impl Decoder {
     }
 }
 
-fn not_base64() -> ApiError {
-    ApiError::invalid("file.data: not base64").hint("send the bare base64 text, without a data: prefix")
+fn not_base64(name: &str) -> ApiError {
+    ApiError::invalid(format!("{name}.data: not base64"))
+        .hint("send the bare base64 text, without a data: prefix")
 }
 
 fn is_mimetype(text: &str) -> bool {

@@ -10,7 +10,7 @@ use utoipa::openapi::{
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
     EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
-    MessageAck, MessageEdited, MessageReaction, MessageRevoked, SessionStatusBody, WebhookBody,
+    MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -41,6 +41,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::GroupV2Update => of::<GroupUpdated>(components),
         EventName::GroupV2Participants => of::<GroupParticipantsChange>(components),
         EventName::GroupV2ParticipantsJoinRequest => of::<GroupJoinRequestChange>(components),
+        EventName::PollVote | EventName::PollVoteFailed => of::<PollVotePayload>(components),
     }
 }
 

@@ -1,4 +1,17 @@
-//! Messages out: texts, files, reactions, read marks, typing.
+//! Messages out: texts, files, reactions, read marks, typing; what has a structure of its own has a file each.
+
+mod addressed;
+mod buttons;
+mod contacts;
+mod forward;
+mod link;
+mod lists;
+mod location;
+mod pin;
+mod polls;
+mod seen;
+mod star;
+mod sticker;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::spool::Spooled;
-use wakeeper_engine::{IdempotencyKey, MediaKind, Mentions, Outgoing, Reaction, Seen, Sent, Text, Typing};
+use wakeeper_engine::{IdempotencyKey, MediaKind, Mentions, Outgoing, Reaction, Sent, Text};
 use wakeeper_model::NamedMessage;
 use wakeeper_waha::{Message, MessageReaction};
 
@@ -40,9 +53,17 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(send_voice))
         .routes(routes!(send_video))
         .routes(routes!(react))
-        .routes(routes!(send_seen))
-        .routes(routes!(start_typing))
-        .routes(routes!(stop_typing))
+        .merge(seen::router())
+        .merge(location::router())
+        .merge(contacts::router())
+        .merge(polls::router())
+        .merge(forward::router())
+        .merge(sticker::router())
+        .merge(link::router())
+        .merge(lists::router())
+        .merge(buttons::router())
+        .merge(star::router())
+        .merge(pin::router())
 }
 
 pub(super) fn default_session() -> String {
@@ -113,35 +134,6 @@ struct ReactionRequest {
     /// One emoji; empty takes the reaction back.
     #[schema(example = "👍")]
     reaction: String,
-}
-
-/// Messages to mark as read.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct SeenRequest {
-    /// Name of the session.
-    #[serde(default = "default_session")]
-    session: String,
-    /// In which chat.
-    #[schema(example = "628111222333@c.us")]
-    chat_id: String,
-    /// Ids of the messages, or the parts of them that their senders chose; without any, all that are unread.
-    message_ids: Option<Vec<String>>,
-    /// One id, as older clients of WAHA send it.
-    message_id: Option<String>,
-    /// In groups: whose messages, when the ids do not tell.
-    participant: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct TypingRequest {
-    /// Name of the session.
-    #[serde(default = "default_session")]
-    session: String,
-    /// In which chat.
-    #[schema(example = "628111222333@c.us")]
-    chat_id: String,
 }
 
 /// Send a text
@@ -300,52 +292,6 @@ async fn react(
     let message = naming::message(&api, &request.session, None, named).await?;
     let reaction = Reaction { message, emoji: request.reaction };
     send(&api, &headers, &request.session, Outgoing::Reaction(reaction), StatusCode::OK).await
-}
-
-/// Mark messages as read
-#[utoipa::path(post, path = "/api/sendSeen", tag = "sending", request_body = SeenRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
-    responses((status = 201, description = "Done", body = Done), Failures))]
-async fn send_seen(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    Body(request): Body<SeenRequest>,
-) -> Result<Response, ApiError> {
-    let ids = request.message_ids.unwrap_or_default().into_iter().chain(request.message_id);
-    let chat = field("chatId", &request.chat_id)?;
-    let participant = request.participant.map(|id| field("participant", &id)).transpose()?;
-    let named = ids.map(|id| field("messageIds", &id)).collect::<Result<Vec<NamedMessage>, _>>()?;
-    let mut messages = Vec::with_capacity(named.len());
-    for named in named {
-        messages.push(naming::message(&api, &request.session, Some(&chat), named).await?);
-    }
-    let seen = Seen { chat, messages, participant };
-    send(&api, &headers, &request.session, Outgoing::Seen(seen), StatusCode::CREATED).await
-}
-
-/// Show "typing"
-#[utoipa::path(post, path = "/api/startTyping", tag = "sending", request_body = TypingRequest,
-    responses((status = 201, description = "Done", body = Done), Failures))]
-async fn start_typing(
-    State(api): State<Api>,
-    Body(request): Body<TypingRequest>,
-) -> Result<Response, ApiError> {
-    show_typing(&api, &request, true).await
-}
-
-/// Stop showing "typing"
-#[utoipa::path(post, path = "/api/stopTyping", tag = "sending", request_body = TypingRequest,
-    responses((status = 201, description = "Done", body = Done), Failures))]
-async fn stop_typing(
-    State(api): State<Api>,
-    Body(request): Body<TypingRequest>,
-) -> Result<Response, ApiError> {
-    show_typing(&api, &request, false).await
-}
-
-async fn show_typing(api: &Api, request: &TypingRequest, typing: bool) -> Result<Response, ApiError> {
-    let outgoing = Outgoing::Typing(Typing { chat: field("chatId", &request.chat_id)?, typing });
-    send(api, &HeaderMap::new(), &request.session, outgoing, StatusCode::CREATED).await
 }
 
 async fn send_media(

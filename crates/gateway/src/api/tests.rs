@@ -96,4 +96,6 @@ mod lists;
 #[cfg(feature = "demo")]
 mod requests;
 #[cfg(feature = "demo")]
+mod structured;
+#[cfg(feature = "demo")]
 mod waha;

@@ -52,7 +52,7 @@ fn answered(
     let session = session();
     let place = Place { session: &session, public_url: "http://localhost:8192" };
     let facts = Facts { ack: Ack::Server, ..facts(row, place.media_url(&row.id, sent))? };
-    let payload = answer(&facts, sent, target(row)?.as_ref(), before, place)?;
+    let payload = answer(&facts, sent, target(row)?.as_ref(), before, &[], place)?;
     Ok(serde_json::to_value(payload).unwrap())
 }
 

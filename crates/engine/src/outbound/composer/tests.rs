@@ -1,6 +1,10 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
 use whatsapp_rust::buffa::MessageField;
 
 use super::*;
+use crate::outbound::outgoing::FileBody;
 
 fn text(body: &str) -> Outgoing {
     Outgoing::Text(Text {
