@@ -116,14 +116,6 @@ impl SqliteStorage {
     }
 }
 
-impl SqliteStorage {
-    /// Waits until what was answered before its commit is on the disk, so that a read shows it. While nothing can be written
-    /// a read shows what there is.
-    async fn settled(&self) {
-        self.writer.settle().await;
-    }
-}
-
 /// Brings the schema up to date, then connects the first reader. One stays connected: see [`Home`].
 async fn prepare(
     connection: &mut SqliteConnection,

@@ -49,6 +49,10 @@ pub trait Storage:
     /// Why nothing can be written now; `None` while writes work. Changes by itself when the disk does.
     fn disk(&self) -> watch::Receiver<Option<Arc<DiskTrouble>>>;
 
+    /// Waits until what was to be stored soon is stored (see [`crate::OwnedRows::commit_soon`]). While nothing can be written
+    /// it does not wait.
+    async fn settle(&self);
+
     /// Forgets old rows, a bounded number at a time. Answers how many went; call again while it is
     /// not zero.
     async fn prune(&self, retention: Retention) -> Result<u64, StorageError>;

@@ -46,5 +46,7 @@ impl Handle {
         for task in self.tasks.lock().await.drain(..) {
             let _ = task.await;
         }
+        // How its last sends ended, and the last receipts: before the ownership of its rows may end.
+        self.outbound.journal.storage().settle().await;
     }
 }

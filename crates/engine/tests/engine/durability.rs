@@ -65,6 +65,17 @@ async fn the_same_key_sends_once() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_stores_how_the_last_send_ended() {
+    let world = World::linked(Addressing::PhoneNumber).await;
+    world.engine.sessions.send(&session(), text(ANN, "last"), Some(key("last"))).await.unwrap();
+    world.engine.sessions.shutdown().await;
+    // Read as another process does, which waits for nothing that is to be stored.
+    let rows = wakeeper_storage::read_sqlite(world.folder.path().join("wakeeper.db")).await.unwrap();
+    assert_eq!(rows.send_by_key("default", "last").await.unwrap().unwrap().state, SendState::Acked);
+    rows.close().await;
+}
+
 /// The row of the send under a key.
 async fn row_of(world: &World, key: &str) -> SendRow {
     world.engine.storage.send_by_key("default", key).await.unwrap().unwrap()

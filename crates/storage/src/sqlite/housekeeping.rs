@@ -28,6 +28,10 @@ impl Storage for SqliteStorage {
         self.writer.disk()
     }
 
+    async fn settle(&self) {
+        self.writer.settle().await;
+    }
+
     async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
         self.writer
             .write("forgetting old rows", move |connection| Box::pin(prune(connection, retention)))

@@ -4,17 +4,17 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite, query};
 
 use super::{SqliteStorage, damaged};
-use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, StorageError, WireKey};
+use crate::{Described, MessageQuery, MessageRef, MessageRow, MessageRows, Storage, StorageError, WireKey};
 
 #[async_trait]
 impl MessageRows for SqliteStorage {
     async fn message(&self, target: &MessageRef) -> Result<Option<MessageRow>, StorageError> {
-        self.settled().await;
+        self.settle().await;
         one(target).fetch_optional(&self.readers).await.map_err(StorageError::during("reading a message"))
     }
 
     async fn messages(&self, session: &str, query: MessageQuery) -> Result<Vec<MessageRow>, StorageError> {
-        self.settled().await;
+        self.settle().await;
         page(session, &query)
             .build()
             .try_map(damaged::named(&MESSAGE, read))

@@ -4,7 +4,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection, query};
 
 use super::{SqliteStorage, damaged, session_ids, unknown};
-use crate::{SendBegun, SendRow, SendRows, SendState, StorageError};
+use crate::{SendBegun, SendRow, SendRows, SendState, Storage, StorageError};
 
 #[async_trait]
 impl SendRows for SqliteStorage {
@@ -22,7 +22,7 @@ impl SendRows for SqliteStorage {
         match read().await? {
             // What waits for a commit may say that it is done. A key that is not there waits for none: see `begin`.
             Some(send) if send.state == SendState::Accepted && waits => {
-                self.settled().await;
+                self.settle().await;
                 read().await
             }
             found => Ok(found),
@@ -30,7 +30,7 @@ impl SendRows for SqliteStorage {
     }
 
     async fn send_by_id(&self, session: &str, message_id: &str) -> Result<Option<SendRow>, StorageError> {
-        self.settled().await;
+        self.settle().await;
         query(
             "SELECT *, $1 AS session_name FROM sends
              WHERE session = (SELECT id FROM sessions WHERE name = $1) AND message_id = $2",
@@ -44,7 +44,7 @@ impl SendRows for SqliteStorage {
     }
 
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
-        self.settled().await;
+        self.settle().await;
         query(
             "SELECT *, $1 AS session_name FROM sends
              WHERE session = (SELECT id FROM sessions WHERE name = $1) AND state < 2 ORDER BY seq",

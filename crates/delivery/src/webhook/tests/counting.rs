@@ -43,6 +43,10 @@ impl Storage for Counting {
         self.behind.disk()
     }
 
+    async fn settle(&self) {
+        self.behind.settle().await;
+    }
+
     async fn prune(&self, retention: Retention) -> Result<u64, StorageError> {
         self.behind.prune(retention).await
     }
