@@ -156,12 +156,7 @@ async fn member(inbox: &Inbox, jid: &Jid) -> Option<ChatId> {
 }
 
 /// What a receipt tells of a message.
-fn events(
-    inbox: &Inbox,
-    receipt: &Receipted,
-    member: Option<&ChatId>,
-    row: &MessageRow,
-) -> Vec<NewEvent> {
+fn events(inbox: &Inbox, receipt: &Receipted, member: Option<&ChatId>, row: &MessageRow) -> Vec<NewEvent> {
     // Reactions, edits and deletions are delivered too, but have no acknowledgement of their own to show.
     let Some(chat) = row.chat.parse::<ChatId>().ok().filter(|_| !row.hidden) else { return Vec::new() };
     let in_group = chat.is_group();

@@ -10,7 +10,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
     EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
-    MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
+    MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
+    WebhookBody,
 };
 
 /// Adds the `webhooks`.

@@ -55,10 +55,8 @@ pub(super) fn participants(given: &[ParticipantField]) -> Result<Vec<ChatId>, Ap
 
 /// The group that a path names, with or without `@g.us`.
 pub(super) fn group_id(text: &str) -> Result<ChatId, ApiError> {
-    let id: ChatId = match text.contains('@') {
-        true => field("id", text)?,
-        false => field("id", &format!("{text}@g.us"))?,
-    };
+    let id: ChatId =
+        if text.contains('@') { field("id", text)? } else { field("id", &format!("{text}@g.us"))? };
     if id.is_group() {
         Ok(id)
     } else {

@@ -112,12 +112,13 @@ fn whoever_is_let_in_hears_of_the_group_and_the_others_of_them() {
 #[test]
 fn a_request_ends_by_an_admin_or_by_who_made_it() {
     let (mut team, _) = asking();
-    team.alice.take();
+    let group = team.group.clone();
+    change(&mut team.alice, &group, Node::new("promote").children(participants(&[BOB])));
+    team.bob.take();
     answered(&mut team, "reject");
-    let told = team.alice.take_only("notification").remove(0);
+    let told = team.bob.take_only("notification").remove(0);
     assert!(told.find("revoked_membership_requests").is_some());
     assert_eq!(told.get("participant"), Some(&*pn(ALICE)));
-    let group = team.group.clone();
     assert_eq!(error(&team.carol.ask("get", "w:g2", &group, vec![Node::new("query")])), Some("403"));
 
     let (mut team, _) = asking();

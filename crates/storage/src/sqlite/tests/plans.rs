@@ -168,7 +168,7 @@ async fn events_that_must_stay_are_looked_at_once_and_not_each_minute() {
     let lanes = storage.pending_lanes().await.unwrap();
     let delivery = storage.lane_items(&lanes[0].key, 1).await.unwrap()[0].id;
     let delivered = DeliveryRecord { delivery, attempt: None, verdict: Verdict::Delivered, now_ms: now };
-    storage.record_delivery(delivered).await.unwrap();
+    storage.record_deliveries(vec![delivered]).await.unwrap();
     assert_eq!(prune(&storage, now + 120_000).await, (1, 1), "what became old since goes");
     assert_eq!(prune(&storage, now + HOUR).await, (3, 0), "in an hour all are looked at again");
     // What the dead letters kept goes with them, at once.
@@ -188,7 +188,7 @@ async fn an_event_that_was_delivered_late_goes_within_the_hour() {
     let lanes = storage.pending_lanes().await.unwrap();
     let delivery = storage.lane_items(&lanes[0].key, 1).await.unwrap()[0].id;
     let delivered = DeliveryRecord { delivery, attempt: None, verdict: Verdict::Delivered, now_ms: now };
-    storage.record_delivery(delivered).await.unwrap();
+    storage.record_deliveries(vec![delivered]).await.unwrap();
     assert_eq!(prune(&storage, now + 60_000).await, (1, 0));
     assert_eq!(prune(&storage, now + HOUR).await, (1, 1));
     drop(owner);

@@ -14,10 +14,10 @@ async fn open(path: &Path) -> SqliteStorage {
 }
 
 async fn pragma(storage: &SqliteStorage, name: &'static str) -> i64 {
-    let sql = sqlx::AssertSqlSafe(format!("PRAGMA {name}"));
-    let asked = storage
-        .writer
-        .write("asking", |connection| Box::pin(async move { query_scalar(sql).fetch_one(connection).await }));
+    let asked = storage.writer.write("asking", move |connection| {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA {name}"));
+        Box::pin(async move { query_scalar(sql).fetch_one(connection).await })
+    });
     asked.await.unwrap()
 }
 

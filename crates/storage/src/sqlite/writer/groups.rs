@@ -129,7 +129,9 @@ impl Groups {
             match write(self.connection.as_mut(), &mut piece).await {
                 Ok(()) => {
                     self.home.took_a_group();
-                    piece.into_iter().for_each(|request| answer(request, None));
+                    for request in piece {
+                        answer(request, None);
+                    }
                 }
                 Err(failure) => self.failed(piece, &failure).await,
             }

@@ -5,10 +5,11 @@ use futures::FutureExt as _;
 use super::*;
 use crate::disk::DiskCause;
 
+/// The other ends of a writer's channels.
+type Ends = (watch::Sender<Option<Arc<DiskTrouble>>>, mpsc::Receiver<Box<dyn Request>>);
+
 /// A writer that nobody works for, with a request that waits; and what keeps its channels open.
-fn stuck(
-    trouble: Option<DiskTrouble>,
-) -> (Writer, (watch::Sender<Option<Arc<DiskTrouble>>>, mpsc::Receiver<Box<dyn Request>>)) {
+fn stuck(trouble: Option<DiskTrouble>) -> (Writer, Ends) {
     let (queue, requests) = mpsc::channel(QUEUE);
     let disk = watch::Sender::new(trouble.map(Arc::new));
     let writer = Writer {
