@@ -39,7 +39,7 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
     Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
-pub use outbound::structured;
+pub mod structured;
 pub use rows::Rows;
 pub use wakeeper_storage::{MessageOrder, MessagePosition};
 

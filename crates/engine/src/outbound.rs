@@ -16,7 +16,6 @@ pub(crate) mod outgoing;
 pub(crate) mod presence;
 mod resume;
 pub(crate) mod retry_requests;
-pub mod structured;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};

@@ -10,8 +10,8 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("delivery", "addresses", &[]),
     ("engine", "media::pace", &[]),
     ("engine", "media::spool", &[]),
-    ("engine", "outbound::outgoing", &["media"]),
-    ("engine", "message", &[]),
+    ("engine", "outbound::outgoing", &["media", "structured"]),
+    ("engine", "message", &["structured"]),
     // What moves a session repairs none.
     ("offline", "transfer", &[]),
     ("delivery", "webhook", &["addresses", "events"]),

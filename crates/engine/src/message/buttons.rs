@@ -9,7 +9,7 @@ use whatsapp_rust::waproto::whatsapp::message::interactive_message::header::Medi
 
 use super::interactive::{self, parts_of};
 use super::{Content, Kind, MediaInfo};
-use crate::outbound::structured::{Button, ButtonAction, ButtonReply, Buttons};
+use crate::structured::{Button, ButtonAction, ButtonReply, Buttons};
 
 pub(super) const KIND: Kind = Kind { names: &["buttons", "buttons_response"], read, file };
 
@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_picture_above_buttons_is_a_file() {
-        let picture = wa::message::ImageMessage { mimetype: Some("image/png".to_owned()), ..Default::default() };
+        let picture =
+            wa::message::ImageMessage { mimetype: Some("image/png".to_owned()), ..Default::default() };
         let message = outgoing(&buttons(), Some(picture));
         assert_eq!(read(&message).unwrap().media.unwrap().mimetype, "image/png");
         assert!(file(&message).is_some());

@@ -3,7 +3,7 @@
 use whatsapp_rust::prelude::{MessageField, wa};
 
 use super::{Content, Kind, no_file};
-use crate::outbound::structured::Card;
+use crate::structured::Card;
 
 pub(super) const KIND: Kind = Kind { names: &["contact", "contacts"], read, file: no_file };
 
@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn cards_are_read_as_they_were_sent() {
-        let card = |name: &str| Card { name: name.to_owned(), vcard: format!("BEGIN:VCARD\nFN:{name}\nEND:VCARD") };
+        let card =
+            |name: &str| Card { name: name.to_owned(), vcard: format!("BEGIN:VCARD\nFN:{name}\nEND:VCARD") };
         let one = read(&outgoing(vec![card("Ann")])).unwrap();
         assert_eq!((one.kind, one.body.as_str()), ("contact", "Ann"));
         assert_eq!(one.vcards, [card("Ann").vcard]);

@@ -23,7 +23,7 @@ mod tests {
 
     use super::super::{Quote, context, poll, quote_context, text_message};
     use super::*;
-    use crate::outbound::structured::Poll;
+    use crate::structured::Poll;
 
     #[test]
     fn what_is_passed_on_is_marked_and_quotes_nothing() {

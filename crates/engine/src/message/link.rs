@@ -4,7 +4,7 @@ use whatsapp_rust::prelude::{MessageField, wa};
 use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::waproto::whatsapp::message::extended_text_message::PreviewType;
 
-use crate::outbound::structured::Link;
+use crate::structured::Link;
 
 /// The picture of a preview.
 pub(crate) enum Thumbnail {

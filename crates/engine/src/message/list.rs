@@ -6,7 +6,7 @@ use whatsapp_rust::prelude::{MessageField, wa};
 
 use super::interactive::{self, parts_of};
 use super::{Content, Kind, no_file};
-use crate::outbound::structured::List;
+use crate::structured::List;
 
 pub(super) const KIND: Kind = Kind { names: &["list", "list_response"], read, file: no_file };
 
@@ -57,10 +57,11 @@ pub(crate) fn outgoing(list: &List) -> wa::Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbound::structured::{Row, Section};
+    use crate::structured::{Row, Section};
 
     fn list(description: &str) -> List {
-        let row = |id: &str| Row { title: format!("row {id}"), description: String::new(), id: id.to_owned() };
+        let row =
+            |id: &str| Row { title: format!("row {id}"), description: String::new(), id: id.to_owned() };
         List {
             title: "Menu".to_owned(),
             description: description.to_owned(),

@@ -3,7 +3,7 @@
 use whatsapp_rust::prelude::{MessageField, wa};
 
 use super::{Content, Kind, Place, no_file};
-use crate::outbound::structured::Location;
+use crate::structured::Location;
 
 pub(super) const KIND: Kind = Kind { names: &["location", "live_location"], read, file: no_file };
 

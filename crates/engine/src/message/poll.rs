@@ -5,7 +5,7 @@ use whatsapp_rust::waproto::whatsapp::message::PollContentType;
 use whatsapp_rust::waproto::whatsapp::message::poll_creation_message::Option as Answer;
 
 use super::{Content, Kind, no_file};
-use crate::outbound::structured::Poll;
+use crate::structured::Poll;
 
 pub(super) const KIND: Kind = Kind { names: &["poll"], read, file: no_file };
 

@@ -121,7 +121,7 @@ fn secret(message: &wa::Message) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbound::structured::Poll;
+    use crate::structured::Poll;
 
     const NUMBER: &str = "628111@s.whatsapp.net";
     const LID: &str = "900111@lid";

@@ -9,7 +9,7 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
-use crate::outbound::structured::Structured;
+use crate::structured::Structured;
 
 /// Something to send. `Debug` shows no text, number or file.
 #[derive(Clone, PartialEq)]

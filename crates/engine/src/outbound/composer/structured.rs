@@ -16,7 +16,7 @@ use crate::message::{
 use crate::ops::stored;
 use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{FileBody, Mentions};
-use crate::outbound::structured::{Buttons, Link, Pin, Structure, Structured, Vote};
+use crate::structured::{Buttons, Link, Pin, Structure, Structured, Vote};
 
 /// Largest picture of a preview inside a message, in bytes: it goes to every device of every receiver.
 const LARGEST_INSIDE: u64 = 64 << 10;

@@ -7,7 +7,7 @@ pub use vcard::CardError;
 
 use wakeeper_model::{ChatId, MessageId, StanzaId};
 
-use super::outgoing::FileBody;
+use crate::outbound::outgoing::FileBody;
 
 /// A message with a structure of its own.
 #[derive(Clone, PartialEq)]

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
-use super::super::composer::fingerprint;
-use super::super::outgoing::{MediaSource, Outgoing};
 use super::*;
+use crate::outbound::composer::fingerprint;
+use crate::outbound::outgoing::{MediaSource, Outgoing};
 
 fn text(text: &str) -> String {
     text.to_owned()
