@@ -37,12 +37,19 @@ async fn damaged() -> (TempDir, SqliteStorage) {
     storage.close().await;
     let file = folder.path().join("wakeeper.db");
     let mut bytes = std::fs::read(&file).unwrap();
-    let at = bytes.windows(100).position(|window| window == [0xA1; 100]).expect("the message") / 4096 * 4096;
-    bytes[at..at + 12].fill(0xFF);
+    // Of the pages with its bytes, the leaf that holds it: the root of the table may have an old copy in its free space.
+    let holds = |page: &&mut [u8]| {
+        page[0] == LEAF_OF_A_TABLE && page.windows(100).any(|window| window == [0xA1; 100])
+    };
+    let page = bytes.chunks_mut(4096).find(holds).expect("the page of the message");
+    page[..12].fill(0xFF);
     std::fs::write(&file, bytes).unwrap();
     let storage = opened(&folder).await;
     (folder, storage)
 }
+
+/// The first byte of such a page: see "B-tree Pages" in SQLite's file format (sqlite.org/fileformat2.html).
+const LEAF_OF_A_TABLE: u8 = 0x0d;
 
 fn receipt(id: &str, tell: Tell) -> Change {
     let target =
