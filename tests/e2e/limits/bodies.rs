@@ -26,7 +26,7 @@ fn refusals() -> Vec<Refusal> {
         (Method::POST, "/ping", vec![], 405),
         (Method::POST, "/api/sendText", vec![KEY, ("Content-Type", "text/plain")], 415),
         (Method::POST, "/api/sendText", vec![KEY, JSON], 400),
-        (Method::DELETE, "/api/sessions/nobody", vec![KEY], 404),
+        (Method::GET, "/api/sessions/nobody", vec![KEY], 404),
     ]
 }
 

@@ -54,16 +54,18 @@ impl Scene {
 async fn sends_that_the_server_does_not_tell_of_are_passed_over() {
     let (mut scene, volume) = on_a_volume().await;
     let chats = [scene.ben.address.chat_id(), scene.group.clone()];
-    scene.send_to(&chats[1], "first", 5).await;
+    // A run uploads before its first send, and with every 25th from then on. So many make the 80th the last before a snapshot.
+    scene.send_to(&chats[1], "first", 18).await;
     for (n, chat) in chats.iter().enumerate() {
         // The client leases 64 counters of a chain in advance and begins behind them when it starts. Two are left at the
-        // snapshot, and the next upload is 30 sends away.
+        // snapshot; the last upload was five sends ago, and the next is 20 away.
         scene.send_to(chat, &format!("before {n}"), 62).await;
         let snapshot = volume.snapshot(&format!("snapshot-{n}"));
-        scene.send_to(chat, &format!("since the snapshot {n}"), 29).await;
+        scene.send_to(chat, &format!("since the snapshot {n}"), 17).await;
         scene.restart_from(&volume, &snapshot).await;
         assert_eq!(scene.renewals().await, 0, "nothing tells");
-        scene.send_to(chat, &format!("after {n}"), 100).await;
+        // With the 62 of the next round 180: five after an upload again.
+        scene.send_to(chat, &format!("after {n}"), 118).await;
     }
     scene.judge().await;
 }
