@@ -10,6 +10,7 @@ use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::events::Receipt;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
+use whatsapp_rust::wacore_binary::JidExt as _;
 
 use crate::address;
 use crate::inbound::groups;
@@ -96,7 +97,8 @@ pub(crate) fn read(state: &SessionState, receipt: &Receipt) -> Vec<Receipted> {
         return Vec::new();
     }
     let timestamp_s = receipt.timestamp.timestamp();
-    let member = receipt.source.is_group.then(|| receipt.source.sender.to_non_ad());
+    // The client leaves `is_group` of a receipt unset.
+    let member = receipt.source.chat.is_group().then(|| receipt.source.sender.to_non_ad());
     let one = |id: &String| Receipted { id: id.clone(), ack, member: member.clone(), timestamp_s };
     receipt.message_ids.iter().map(one).collect()
 }

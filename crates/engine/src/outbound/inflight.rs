@@ -76,8 +76,11 @@ impl Inflight {
     pub(crate) fn hold(&self, receipt: Receipted) -> Option<Receipted> {
         match self.sends().get_mut(&receipt.id) {
             Some(waiting) => {
-                // In a large group each device sends one.
-                if waiting.receipts.iter().all(|held| held.ack.number() < receipt.ack.number()) {
+                // Each device sends one; each member of a group is told of.
+                let says_more = |held: &Receipted| {
+                    held.member != receipt.member || held.ack.number() < receipt.ack.number()
+                };
+                if waiting.receipts.iter().all(says_more) {
                     waiting.receipts.push(receipt);
                 }
                 None
@@ -120,6 +123,17 @@ mod tests {
         let held = inflight.end("A");
         let acks: Vec<_> = held.iter().map(|one| (one.ack, one.timestamp_s)).collect();
         assert_eq!(acks, [(Ack::Device, 7), (Ack::Read, 7)]);
+    }
+
+    #[test]
+    fn of_a_group_a_receipt_of_each_member_waits() {
+        let inflight = Inflight::default();
+        inflight.begin("A");
+        for member in ["628111@s.whatsapp.net", "628222@s.whatsapp.net", "628111@s.whatsapp.net"] {
+            let member = Some(member.parse().unwrap());
+            assert!(inflight.hold(Receipted { member, ..receipt("A") }).is_none());
+        }
+        assert_eq!(inflight.end("A").len(), 2);
     }
 
     #[test]
