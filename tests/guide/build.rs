@@ -17,8 +17,9 @@ const BUILD_LEAN: &str = "docker build -t whatsapp-api:latest .";
 const LIMIT: Duration = Duration::from_mins(5);
 /// The step that compiles the dependencies, and nothing of the workspace.
 const DEPENDENCIES: &str = "RUN cargo build --release --locked --package wakeeper";
-/// Without optimisation, as the tests build it, the program is at its largest.
-const LARGEST_MB: u64 = 200;
+/// Of an image whose program is built without optimisation, as tests build it. The published program is a third as large
+/// (docs/releasing.md), so what this guards against is a file too many.
+const LARGEST_MB: u64 = 230;
 
 /// G09: both images; the second shares every compiled layer of the first.
 #[tokio::test]

@@ -15,6 +15,8 @@ use crate::inbound::acks::Receipted;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
+/// Receipts that wait: of a group, every member has some.
+const RECEIPTS: usize = 200_000;
 /// Batches of messages, and changes of groups, that wait.
 const BATCHES: usize = 1_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
@@ -46,6 +48,8 @@ type Way = (String, Option<Jid>);
 struct Waiting {
     /// In the order of their first receipts.
     order: VecDeque<Way>,
+    /// How many of these each message has.
+    messages: HashMap<String, usize>,
     /// How far each got, with the time of each step.
     receipts: HashMap<Way, Vec<(Ack, i64)>>,
     untold: VecDeque<Arc<Event>>,
@@ -58,6 +62,7 @@ impl Waiting {
         let way = (id, member);
         let steps = self.receipts.entry(way.clone()).or_default();
         if steps.is_empty() {
+            *self.messages.entry(way.0.clone()).or_default() += 1;
             self.order.push_back(way);
         }
         if steps.iter().all(|(known, _)| known.number() < ack.number()) {
@@ -70,6 +75,12 @@ impl Waiting {
         while receipts.len() < most
             && let Some(way) = self.order.pop_front()
         {
+            if let Some(more) = self.messages.get_mut(&way.0) {
+                *more -= 1;
+                if *more == 0 {
+                    self.messages.remove(&way.0);
+                }
+            }
             for (ack, timestamp_s) in self.receipts.remove(&way).unwrap_or_default() {
                 let (id, member) = way.clone();
                 receipts.push(Receipted { id, ack, member, timestamp_s });
@@ -96,13 +107,13 @@ impl Jobs {
     pub(crate) fn receipts(&self, receipts: impl IntoIterator<Item = Receipted>) -> Room {
         let mut waiting = self.waiting();
         receipts.into_iter().for_each(|receipt| waiting.add(receipt));
-        let full = waiting.order.len() > MESSAGES;
+        let full = waiting.messages.len() > MESSAGES || waiting.order.len() > RECEIPTS;
         drop(waiting);
         self.more.notify_one();
         if full { Room::Full } else { Room::Left }
     }
 
-    /// Receipts that waited for their send: few, whoever else waits.
+    /// Receipts that waited for their send. They are taken whoever else waits: the client has acknowledged them.
     pub(crate) fn held(&self, receipts: Vec<Receipted>) {
         if !receipts.is_empty() {
             let _ = self.receipts(receipts);
@@ -180,5 +191,15 @@ mod tests {
         assert_eq!(jobs.receipts([receipt(MESSAGES, Ack::Device)]), Room::Full);
         assert_eq!(next(&jobs).len(), MESSAGES + 1);
         assert_eq!(jobs.receipts([receipt(0, Ack::Device)]), Room::Left);
+    }
+
+    #[test]
+    fn a_large_group_is_one_message() {
+        let jobs = Jobs::default();
+        for member in 0..=MESSAGES {
+            let member = Some(format!("{member}@lid").parse().unwrap());
+            assert_eq!(jobs.receipts([Receipted { member, ..receipt(1, Ack::Device) }]), Room::Left);
+        }
+        assert_eq!(next(&jobs).len(), MESSAGES + 1);
     }
 }

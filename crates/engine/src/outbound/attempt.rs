@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use wakeeper_storage::{Change, SendState, StorageError};
 use wakeeper_waha::Payload;
 use whatsapp_rust::send::{SendError as ClientError, SendOptions};
@@ -124,20 +125,20 @@ impl Outbound {
             // The store failed: its gate is closed, and the send waits for the next client.
             return Ok(None);
         }
-        let acknowledged = self.inflight.attempt(send.id);
+        let mut acknowledged = self.inflight.attempt(send.id);
         let handing = self.state.handed_over().begin(send.id, send.prepared.proto());
         let options = SendOptions::default().with_message_id(send.id);
         let message = send.prepared.message.clone();
         // A client whose connection is over may wait long for answers that do not come, and the chat with it.
         let handed = tokio::select! {
             biased;
-            () = self.state.until_other_client(number) => return Ok(None),
+            () = self.state.until_other_client(number) => return Ok(said_already(acknowledged)),
             handed = client.send_message_with_options(to.clone(), message, options) => handed,
         };
         drop(handing);
         if let Err(error) = handed {
             self.after_error(client, &error, send.id, failures).await?;
-            return Ok(None);
+            return Ok(said_already(acknowledged));
         }
         // What comes after a message that hands out the group's key cannot be read without it, and the server may refuse that
         // message: the next one waits for the acknowledgement.
@@ -146,10 +147,11 @@ impl Outbound {
             send.place.handed_to(number);
         }
         let answer = tokio::select! {
-            answer = acknowledged => answer.ok(),
-            () = self.state.until_not_working() => None,
-            () = self.state.until_other_client(number) => None,
-            () = tokio::time::sleep(ACK_TIMEOUT) => None,
+            biased;
+            answer = &mut acknowledged => answer.ok(),
+            () = self.state.until_not_working() => said_already(acknowledged),
+            () = self.state.until_other_client(number) => said_already(acknowledged),
+            () = tokio::time::sleep(ACK_TIMEOUT) => said_already(acknowledged),
         };
         match &answer {
             Some(Acknowledged { refused: Some(_), .. }) if hands_keys_out => {
@@ -202,5 +204,33 @@ impl Outbound {
             now_ms,
         };
         self.journal.commit_patiently(vec![change]).await
+    }
+}
+
+/// What the server said of an attempt that is given up, if it did: from here on nobody is told of it, so that no send counts as
+/// answered that did not hear the answer.
+fn said_already(mut acknowledged: oneshot::Receiver<Acknowledged>) -> Option<Acknowledged> {
+    acknowledged.close();
+    acknowledged.try_recv().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::inflight::Inflight;
+
+    #[test]
+    fn an_answer_is_heard_or_does_not_count() {
+        let said = Acknowledged { timestamp_s: Some(7), refused: None };
+        let inflight = Inflight::default();
+        let answered = inflight.begin("A");
+        let first = inflight.attempt("A");
+        inflight.acknowledge("A", said.clone());
+        assert_eq!(said_already(first), Some(said.clone()), "it came before the attempt was given up");
+        let second = inflight.attempt("A");
+        answered.store(false, std::sync::atomic::Ordering::Release);
+        assert_eq!(said_already(second), None);
+        inflight.acknowledge("A", said);
+        assert!(!answered.load(std::sync::atomic::Ordering::Acquire), "nobody heard it");
     }
 }

@@ -310,6 +310,9 @@ impl Composer<'_> {
         let before = stored::protobuf(&row)?;
         let content = match before.and_then(|before| with_caption(before, &edit.text, mentioned)) {
             Some(content) => content,
+            None if row.kind != "text" => {
+                return Err(SendError::InvalidRequest("only texts and captions can be edited".to_owned()));
+            }
             None if edit.link_preview => {
                 self.previewed(text_message(edit.text.clone(), context), &edit.text).await
             }

@@ -66,7 +66,7 @@ impl FileField {
         // An empty text is a field that was left out, also the one that a file was taken out of.
         let data = self.data.filter(|data| !data.is_empty());
         let source = match (self.url, data, sent.filter(|sent| sent.length() > 0)) {
-            (Some(url), None, None) => MediaSource::Url(check_url(name, url)?),
+            (Some(url), None, None) => MediaSource::Url(check_url(&format!("{name}.url"), url)?),
             (None, Some(data), None) => MediaSource::Data(decode(name, data.as_bytes())?),
             (None, None, Some(sent)) => MediaSource::Spooled(Arc::new(sent)),
             _ => return Err(refused(": give exactly one of url and data")),
@@ -82,12 +82,12 @@ impl FileField {
     }
 }
 
-fn check_url(name: &str, url: String) -> Result<String, ApiError> {
+pub(super) fn check_url(name: &str, url: String) -> Result<String, ApiError> {
     let parsed = url::Url::parse(&url).ok();
     if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Ok(url);
     }
-    Err(ApiError::invalid(format!("{name}.url: an http:// or https:// address")))
+    Err(ApiError::invalid(format!("{name}: an http:// or https:// address")))
 }
 
 fn decode(name: &str, data: &[u8]) -> Result<Bytes, ApiError> {

@@ -16,7 +16,7 @@ use super::{default_session, text};
 use crate::api::document::Failures;
 use crate::api::error::ApiError;
 use crate::api::extract::Body;
-use crate::api::media::FileField;
+use crate::api::media::{FileField, check_url};
 use crate::api::state::Api;
 
 /// Longest title of a preview, in characters.
@@ -103,7 +103,7 @@ async fn send_link(
     let PreviewField { image, url, title, description } = preview;
     let link = Link {
         text: text("text", body)?,
-        url: needed("preview.url", url, LONGEST_TEXT)?,
+        url: check_url("preview.url", needed("preview.url", url, LONGEST_TEXT)?)?,
         title: needed("preview.title", title, LONGEST_TITLE)?,
         description: bounded("preview.description", description.unwrap_or_default(), LONGEST_TEXT)?,
         image: image.map(PictureField::check).transpose()?.flatten(),
@@ -150,7 +150,7 @@ async fn send_plain_link(
     Body(request): Body<PlainLinkRequest>,
 ) -> Result<Response, ApiError> {
     let PlainLinkRequest { session, chat_id, url, title, id } = request;
-    let url = needed("url", url, LONGEST_TEXT)?;
+    let url = check_url("url", needed("url", url, LONGEST_TEXT)?)?;
     let title = needed("title", title, LONGEST_TITLE)?;
     let text = format!("{title}\n{url}");
     let link = Link { text, url, title, description: String::new(), image: None, large: false };
