@@ -68,12 +68,15 @@ fn check(figure: &Value) {
     for name in OF_MESSAGES {
         assert!(value(name).is_finite(), "{name} in {figure:#}");
     }
-    assert!(value("per second") > 0.0 && value("KB written") > 0.0, "{figure:#}");
+    assert!(value("per second") > 0.0, "{figure:#}");
     assert!(value("arrived") >= value("asked for"), "{figure:#}");
-    if !case.contains("queue") {
-        for name in OF_TIMES {
-            assert!(value(name) > 0.0, "{name} in {figure:#}");
-        }
+    // What a start takes is taken off, and so few messages take less than one start differs from another.
+    if case.contains("queue") {
+        return;
+    }
+    assert!(value("KB written") > 0.0, "{figure:#}");
+    for name in OF_TIMES {
+        assert!(value(name) > 0.0, "{name} in {figure:#}");
     }
     if !case.contains("slower") && !case.contains("each") {
         let [syncs, calls] = OF_CALLS.map(value);
