@@ -269,7 +269,7 @@ impl Policy {
             if symptom.peer.as_ref().is_some_and(|peer| self.given_up.contains_key(peer)) {
                 return;
             }
-            let new = self.tally.add(symptom, at_ms, ms(self.rules.session_window));
+            let new = self.tally.add(symptom, at_ms, &self.rules);
             self.wants_glance |= new;
             if let Some(case) = self.case.as_mut().filter(|_| new) {
                 case.note(symptom.peer.as_ref());
@@ -423,7 +423,7 @@ impl Policy {
     /// none to wait for, but a file that looks torn may just be written.
     fn earliest_end_of_handshake_ms(&self, now_ms: i64) -> i64 {
         let written = now_ms + ms(self.rules.handshake).min(WRITTEN_MS);
-        self.tally.newest_ms().map_or(written, |failed| written.max(self.rules.handshake_ends_ms(failed)))
+        self.tally.handshakes_end_ms(&self.rules).map_or(written, |end| written.max(end))
     }
 
     fn look(&mut self, peer_failures: Vec<PeerFailures>, now_ms: i64) {

@@ -24,8 +24,10 @@ pub struct Rules {
     pub peer_messages: usize,
     /// See [`Rules::peer_messages`].
     pub peer_window: Duration,
-    /// How long the retry handshake gets to heal a contact by itself. A Baileys 6 that was stopped 10 s after its third bad
-    /// message had not asked for all of them again and lost two; after 18 s it lost none.
+    /// How long the retry handshake gets to heal a contact by itself, where up to two messages failed; more get more, a
+    /// third of it each. Baileys asks for one failed message after the other, and for each it waits 5 s for the phone and
+    /// 250 ms after it (`requestPlaceholderResend` and `retryRequestDelayMs` of 6.7.18). One that was stopped 10 s after
+    /// its third bad message had not asked for all of them again and lost two.
     pub handshake: Duration,
     /// How long a repaired session must stay well before the repair counts.
     pub verify: Duration,
@@ -75,9 +77,15 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// When the retry handshake for a message is over that failed at `failed_ms`.
-    pub(crate) fn handshake_ends_ms(&self, failed_ms: i64) -> i64 {
-        failed_ms.saturating_add(ms(self.handshake))
+    /// When the retry handshake for a message is over that failed at `failed_ms`, and for those before it, the last of
+    /// which is asked for at `asked_ms`.
+    pub(crate) fn handshake_ends_ms(&self, failed_ms: i64, asked_ms: i64) -> i64 {
+        failed_ms.saturating_add(ms(self.handshake)).max(asked_ms.saturating_add(self.asking_ms()))
+    }
+
+    /// What a gateway takes to ask for one failed message again, with some room.
+    pub(crate) fn asking_ms(&self) -> i64 {
+        ms(self.handshake) / 3
     }
 
     /// How long a gateway that runs must be left alone yet, so that it has asked for the messages that failed a moment ago:
@@ -85,7 +93,12 @@ impl Rules {
     pub fn handshake_left(&self, peer_failures: &[PeerFailures], now_ms: i64) -> Option<Duration> {
         let last_ms = peer_failures.iter().filter_map(|trouble| trouble.last_ms).max()?;
         // A failure from the future, by a clock that was wrong, is one of this moment.
-        let left_ms = self.handshake_ends_ms(last_ms.min(now_ms)) - now_ms;
+        let last_ms = last_ms.min(now_ms);
+        // All of them may have failed just then.
+        let messages: usize = peer_failures.iter().map(|trouble| trouble.messages).sum();
+        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+        let asked_ms = last_ms.saturating_add(messages.saturating_mul(self.asking_ms()).min(MOST_ASKING_MS));
+        let left_ms = self.handshake_ends_ms(last_ms, asked_ms) - now_ms;
         (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
     }
 
@@ -95,6 +108,10 @@ impl Rules {
         Backoff::new(self.cool_down, Duration::from_hours(1).max(self.cool_down)).wait(doublings)
     }
 }
+
+/// A repair waits at most so long for messages to be asked for that failed while it was due already: where every message
+/// fails there is no end to them.
+pub(crate) const MOST_ASKING_MS: i64 = 120_000;
 
 /// A duration in the unit of all times here.
 pub(crate) fn ms(duration: Duration) -> i64 {
@@ -109,6 +126,16 @@ mod tests {
     fn failed(at_ms: Option<i64>) -> PeerFailures {
         let peer = Address::from_any("628123456789").unwrap();
         PeerFailures { peer, messages: 1, at_least: false, last_ms: at_ms, classes: Vec::new() }
+    }
+
+    #[test]
+    fn many_messages_are_asked_for_one_after_the_other() {
+        let rules = Rules { handshake: Duration::from_secs(18), ..Rules::default() };
+        let left = |messages| {
+            let failures = PeerFailures { messages, ..failed(Some(100_000)) };
+            rules.handshake_left(&[failures], 100_000).unwrap().as_secs()
+        };
+        assert_eq!([1, 2, 3, 10, 1_000_000].map(left), [18, 18, 24, 66, 126]);
     }
 
     #[test]

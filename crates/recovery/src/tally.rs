@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::symptoms::{Class, PeerFailures, Symptom};
 
+use crate::rules::{MOST_ASKING_MS, Rules, ms};
+
 /// Failures without a message id that are closer together are one message, tried again.
 const SAME_MESSAGE_MS: i64 = 2_000;
 /// Messages remembered for one contact; more make no difference.
@@ -103,12 +105,14 @@ impl PeerTally {
 pub(crate) struct Tally {
     peers: BTreeMap<Option<Address>, PeerTally>,
     times: VecDeque<i64>,
+    /// When the gateway has asked for the last of them again, at the pace of [`Rules::asking_ms`].
+    asked_ms: Option<i64>,
 }
 
 impl Tally {
     /// Adds a symptom; whether it tells of a message not seen before. Of the session's messages those count that are
-    /// within `window_ms` of each other by the log's own time: what is read late, and all at once, did not happen at once.
-    pub(crate) fn add(&mut self, symptom: &Symptom, at_ms: i64, window_ms: i64) -> bool {
+    /// within [`Rules::session_window`] of each other by the log's own time: what is read late, and all at once, did not happen at once.
+    pub(crate) fn add(&mut self, symptom: &Symptom, at_ms: i64, rules: &Rules) -> bool {
         let Some(weight) = weight(symptom.class) else { return false };
         let id = symptom.message_id.as_deref();
         // One attempt prints an error for every stored session; the line before them counts for all.
@@ -126,7 +130,9 @@ impl Tally {
                 self.times.pop_front();
             }
             self.times.push_back(at_ms);
-            self.times.retain(|at| *at > at_ms - window_ms);
+            self.times.retain(|at| *at > at_ms - ms(rules.session_window));
+            let begins_ms = self.asked_ms.map_or(at_ms, |asked| asked.max(at_ms));
+            self.asked_ms = Some(begins_ms.saturating_add(rules.asking_ms()));
         }
         new
     }
@@ -166,8 +172,7 @@ impl Tally {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.peers.clear();
-        self.times.clear();
+        *self = Self::default();
     }
 
     /// Messages of all contacts within the pruned time.
@@ -195,8 +200,15 @@ impl Tally {
         self.peers.values().any(|peer| peer.classes.contains(&class))
     }
 
+    /// When the retry handshakes of all messages that failed are over, if any did.
+    pub(crate) fn handshakes_end_ms(&self, rules: &Rules) -> Option<i64> {
+        let newest_ms = self.newest_ms()?;
+        let asked_ms = self.asked_ms.map_or(newest_ms, |asked| asked.min(newest_ms + MOST_ASKING_MS));
+        Some(rules.handshake_ends_ms(newest_ms, asked_ms))
+    }
+
     /// When the last of the remembered messages failed for the first time.
-    pub(crate) fn newest_ms(&self) -> Option<i64> {
+    fn newest_ms(&self) -> Option<i64> {
         self.peers.values().filter_map(|peer| peer.messages.back()).map(|failure| failure.at_ms).max()
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Case {
     pub(super) reset: bool,
     /// The end of the last repair.
     pub(super) repaired_ms: Option<i64>,
+    /// No repair waits longer than until then for messages to be asked for; absent until one waits.
+    pub(super) latest_wait_ms: Option<i64>,
     /// How often verification was prolonged.
     pub(super) prolonged: u32,
     /// A person was told.
@@ -67,6 +69,7 @@ impl Case {
             restarted: false,
             reset: false,
             repaired_ms: None,
+            latest_wait_ms: None,
             prolonged: 0,
             alerted: false,
             hindered: false,

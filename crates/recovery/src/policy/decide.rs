@@ -8,7 +8,7 @@ use super::case::{Case, Phase};
 use super::{Decision, LOOK_AGAIN_MS, PastRepair, Policy, REPAIRS, RepairResult};
 use crate::kind::{Kind, Outcome};
 use crate::ladder::Rung;
-use crate::rules::ms;
+use crate::rules::{MOST_ASKING_MS, ms};
 use crate::session::{Examined, Order, RepairReport};
 
 /// An hour, for counting repairs.
@@ -24,6 +24,9 @@ impl Policy {
     pub(super) fn advance_case(&mut self, phase: Phase, now_ms: i64) {
         match phase {
             Phase::Waiting(until) | Phase::CoolingDown(until) if now_ms >= until && self.asked.is_none() => {
+                if let Some(later) = self.still_asking_until_ms(now_ms) {
+                    return self.enter(Phase::Waiting(later));
+                }
                 let peer_failures = self.concerned();
                 self.enter(Phase::Looking);
                 self.look(peer_failures, now_ms);
@@ -50,6 +53,15 @@ impl Policy {
         if let Some(case) = &mut self.case {
             case.phase = phase;
         }
+    }
+
+    /// Messages that failed meanwhile have retry handshakes of their own: what the gateway has not asked for when it is
+    /// stopped is lost. `None` when there is none to wait for, or it was waited for long enough.
+    fn still_asking_until_ms(&mut self, now_ms: i64) -> Option<i64> {
+        let end_ms = self.tally.handshakes_end_ms(&self.rules).filter(|end| *end > now_ms)?;
+        let most_ms = MOST_ASKING_MS.max(ms(self.rules.handshake));
+        let latest_ms = *self.case.as_mut()?.latest_wait_ms.get_or_insert(now_ms + most_ms);
+        Some(end_ms.min(latest_ms)).filter(|until| *until > now_ms)
     }
 
     /// Contacts that the incident is about: those over their threshold, or all that fail when the session is.
@@ -274,6 +286,7 @@ impl Policy {
                 self.tally.clear();
                 if let Some(case) = &mut self.case {
                     case.repaired_ms = Some(now_ms);
+                    case.latest_wait_ms = None;
                     case.prolonged = 0;
                 }
                 self.enter(Phase::Verifying(now_ms + ms(self.rules.verify)));

@@ -17,6 +17,44 @@ fn one_contact_is_negotiated_anew_within_thirty_seconds_of_its_third_message() {
     assert!(bench.words.last().unwrap().1.text.contains("no message failed"));
 }
 
+/// A gateway asks for them one after the other; what it has not asked for when it is stopped is lost.
+#[test]
+fn ten_messages_get_the_time_that_ten_take() {
+    let mut bench = Bench::new(quick(), Disk::failing(1));
+    bench.fail(1, 0..10);
+    let last = bench.now;
+    bench.pass(5 * MINUTE);
+    assert_eq!(bench.rungs(), [Rung::SignalSession]);
+    let waited = bench.repairs[0].0 - last;
+    assert!((63 * SECOND..=70 * SECOND).contains(&waited), "{waited} ms");
+}
+
+#[test]
+fn a_message_that_fails_while_others_are_asked_for_is_asked_for_as_well() {
+    let mut bench = Bench::new(quick(), Disk::failing(1));
+    bench.fail(1, 0..3);
+    bench.pass(20 * SECOND);
+    bench.fail(1, 3..4);
+    let fourth = bench.now;
+    bench.pass(5 * MINUTE);
+    assert_eq!(bench.rungs(), [Rung::SignalSession]);
+    let waited = bench.repairs[0].0 - fourth;
+    assert!(waited >= ms(quick().handshake) - SECOND, "{waited} ms");
+}
+
+/// Where everything fails nobody waits for the end of it.
+#[test]
+fn messages_that_never_end_do_not_put_the_repair_off_for_ever() {
+    let mut bench = Bench::new(quick(), Disk { repairable: false, ..Disk::failing(1) });
+    let first = bench.now;
+    for n in 0..600 {
+        bench.fail(1, n..n + 1);
+        bench.pass(SECOND);
+    }
+    let waited = bench.repairs[0].0 - first;
+    assert!((2 * MINUTE..=5 * MINUTE).contains(&waited), "{waited} ms");
+}
+
 #[test]
 fn other_contacts_below_their_threshold_are_spared() {
     let mut bench = Bench::new(quick(), Disk { broken: (0..5).map(peer).collect(), ..Disk::failing(0) });
@@ -53,7 +91,7 @@ fn the_root_is_repaired_and_single_contacts_are_spared() {
     for n in 0..8 {
         bench.fail(n, 0..2);
     }
-    bench.pass(20 * SECOND);
+    bench.pass(2 * MINUTE);
     assert_eq!(bench.rungs(), [Rung::PreKeys]);
     assert!(bench.repairs[0].1.peer_failures.is_empty());
 }
