@@ -223,6 +223,31 @@ async fn no_line_is_lost_or_counted_twice_over_a_restart_of_the_monitor() {
     watch.terminate().await;
 }
 
+/// What a program outside of the container has open is not changed under it, and the container is not stopped for nothing.
+#[tokio::test]
+async fn a_session_that_a_program_outside_uses_is_left_alone() {
+    let (engine, lab) = laboratory().await;
+    let container = LoggingContainer::start(&lab, &engine, "used").await;
+    container.tear();
+    let started = container.started().await;
+    let open = std::fs::File::open(container.folder.join("auth_info/creds.json")).expect("its login");
+    let mut program = std::process::Command::new("sleep").arg("infinity").stdin(open).spawn().expect("sleep");
+    let settings = [("SESSION_CLEANUP_WAIT", "1s"), ("SESSION_CLEANUP_COOL_DOWN", "1s")];
+    let watch = Watch::spawn(&lab, &Watched::Container(&engine, &container.name), &[], &settings);
+    for id in ["A", "B", "C"] {
+        container.prints(&bad_mac(id));
+    }
+    let incident = reported(&watch, "not_verified").await;
+    let said = incident["steps"].to_string();
+    let torn = std::fs::metadata(container.record()).map(|file| file.len());
+    let since = container.started().await;
+    program.kill().expect("end it");
+    program.wait().expect("its end");
+    assert!(said.contains("(sleep)"), "{incident:#}");
+    assert!(torn.is_ok() && since == started, "it was stopped, or changed");
+    watch.terminate().await;
+}
+
 #[tokio::test]
 async fn a_container_that_nothing_helps_is_left_alone_aloud() {
     const TRIES: usize = 2;

@@ -11,7 +11,7 @@ mod owners;
 mod release;
 
 pub use backups::BackupFolder;
-pub use host::{Host, Restarted};
+pub use host::{Host, Restarted, UsersOutside};
 pub use log::ContainerLog;
 pub(crate) use log::symptoms_of;
 pub use open::{Asked, ContainerReport, Notices, OpenSession};
@@ -104,6 +104,7 @@ pub struct LocatedSession {
     pub backups: BackupFolder,
     /// A person says that other containers which have the folder do not use this session.
     pub others_do_not_matter: bool,
+    users_outside: UsersOutside,
 }
 
 impl LocatedSession {
@@ -148,7 +149,7 @@ impl LocatedSession {
         host: &Host,
     ) -> Result<Self, EngineError> {
         let backups = BackupFolder::of(engine, &container, &layout, host).await?;
-        Ok(Self { engine: engine.clone(), container, layout, backups, others_do_not_matter: false })
+        Ok(Self { engine: engine.clone(), container, layout, backups, others_do_not_matter: false, users_outside: host.users_outside })
     }
 
     /// Opens the session to be looked at; the container may run.
@@ -160,13 +161,14 @@ impl LocatedSession {
     }
 
     /// Makes sure that the session can be changed, before anything is stopped for it: it is there, its mount is writable,
-    /// no other container that runs has it, and a backup fits beside it.
+    /// no other container that runs has it, no program outside of the container uses it, and a backup fits beside it.
     ///
     /// # Errors
     /// What stands in the way.
     pub async fn check_writable(&self) -> Result<Checkout, AccessError> {
         let checkout = self.checkout(Purpose::Write).await?;
         self.refuse_others().await?;
+        self.refuse_users(&checkout)?;
         has_room(&self.backups.path)?;
         Ok(checkout)
     }
@@ -186,12 +188,22 @@ impl LocatedSession {
     /// this comes after [`LocatedSession::hold`].
     ///
     /// # Errors
-    /// When its files cannot be brought here, or something else started the container.
+    /// When its files cannot be brought here, something else started the container, or something else uses the session.
     pub async fn write(&self, stopped: &Stopped) -> Result<Checkout, AccessError> {
         let checkout = self.checkout(Purpose::Write).await?;
         stopped.still().await?;
         self.refuse_others().await?;
+        self.refuse_users(&checkout)?;
         Ok(checkout)
+    }
+
+    fn refuse_users(&self, checkout: &Checkout) -> Result<(), AccessError> {
+        let folder = checkout.auth_info();
+        let users = (self.users_outside)(folder, &self.container);
+        if users.is_empty() || self.others_do_not_matter {
+            return Ok(());
+        }
+        Err(InUseBy { folder: shown(folder), users }.into())
     }
 
     async fn refuse_others(&self) -> Result<(), AccessError> {

@@ -14,6 +14,7 @@ use wakeeper_recovery::SystemClock;
 use wakeeper_recovery::backups::BackupStore;
 use wakeeper_terminal::{quoted, typed};
 
+use super::session::users_outside;
 use crate::environment::container_flag;
 use crate::settings::Settings;
 
@@ -120,7 +121,8 @@ impl Places {
 
     /// This machine's side of work on containers.
     pub fn host(&self) -> Host {
-        Host { backups: self.session.backups.shelf.clone(), state: self.state.clone() }
+        let (backups, state) = (self.session.backups.shelf.clone(), self.state.clone());
+        Host { backups, state, users_outside }
     }
 
     /// What to type for each session below the folder, and last for all of them; nothing when the folder is a session's own.

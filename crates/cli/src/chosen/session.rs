@@ -47,7 +47,7 @@ impl Target {
         let open = OpenSession::open(&engine, name, &host, asked, purpose, &Terminal).await?;
         let places = target.here.in_container(&open);
         let mut facts = open.facts().clone();
-        let beside = Terminal.users_outside(&places.auth_info, open.container());
+        let beside = users_outside(&places.auth_info, open.container());
         if facts.owners.is_empty() && !beside.is_empty() && open.container().is_up() {
             facts.owners.push(format!("container {}", open.container().name));
         }
@@ -100,18 +100,19 @@ impl Session {
     }
 }
 
+/// Programs outside of a container that use its session's folder.
+pub fn users_outside(folder: &Path, container: &Container) -> Vec<String> {
+    let seen = users::seen(folder).users.into_iter();
+    let others = seen.filter(|user| user.container.as_deref() != Some(&*container.id));
+    others.map(|user| user.to_string()).collect()
+}
+
 /// Says on standard error what is done to a container.
 struct Terminal;
 
 impl Notices for Terminal {
     fn say(&self, text: &str) {
         say(text);
-    }
-
-    fn users_outside(&self, folder: &Path, container: &Container) -> Vec<String> {
-        let seen = users::seen(folder).users.into_iter();
-        let others = seen.filter(|user| user.container.as_deref() != Some(&*container.id));
-        others.map(|user| user.to_string()).collect()
     }
 
     /// From here on a Ctrl-C or a SIGTERM does not end the program: half a repair and a stopped container would be left.

@@ -1,10 +1,13 @@
 //! This machine's side of work on containers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wakeeper_private_fs::{Folder, FsError, own_folder};
 
-use crate::docker::{Engine, guard};
+use crate::docker::{Container, Engine, guard};
+
+/// Finds programs outside of a container that use its session's folder, by name.
+pub type UsersOutside = fn(&Path, &Container) -> Vec<String>;
 
 /// This machine's side of work on containers.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub struct Host {
     pub backups: PathBuf,
     /// Folder of notes on what was stopped for the time of a repair.
     pub state: PathBuf,
+    /// Who else uses a session's folder. A session that somebody does is not changed.
+    pub users_outside: UsersOutside,
 }
 
 /// Containers that an interrupted run had left stopped.

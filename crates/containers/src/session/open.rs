@@ -7,9 +7,8 @@ use serde::Serialize;
 use wakeeper_bounded_tar::quoted;
 use wakeeper_doctor::KnownFacts;
 use wakeeper_doctor::formats::baileys::Version;
-use wakeeper_doctor::in_use::InUseBy;
 use wakeeper_doctor::symptoms::LogFacts;
-use wakeeper_private_fs::{Folder, shown};
+use wakeeper_private_fs::Folder;
 
 use super::{AccessError, BackupFolder, Host, LocatedSession};
 use crate::docker::{Checkout, Container, Engine, Health, NotReady, Purpose, Stopped};
@@ -18,9 +17,6 @@ use crate::docker::{Checkout, Container, Engine, Health, NotReady, Purpose, Stop
 pub trait Notices: Sync {
     /// Says it.
     fn say(&self, text: &str);
-
-    /// Programs outside of the container that use its session's folder, by name.
-    fn users_outside(&self, folder: &Path, container: &Container) -> Vec<String>;
 
     /// The container is about to be stopped: from here on the program has to come to its end, so that it is started again.
     ///
@@ -103,7 +99,7 @@ impl OpenSession {
             Purpose::Read => (located.read().await?, None),
             Purpose::Write => {
                 // Asked before the stop, which would be for nothing, and after it.
-                located.refuse_users(&located.check_writable().await?, notices)?;
+                located.check_writable().await?;
                 if located.container.is_up() {
                     notices.say(&format!(
                         "stopping container {} for the time of the work",
@@ -113,7 +109,6 @@ impl OpenSession {
                 notices.before_stop().map_err(|reason| AccessError::NoPromise { reason })?;
                 let stopped = located.hold(host).await?;
                 let checkout = located.write(&stopped).await?;
-                located.refuse_users(&checkout, notices)?;
                 (checkout, Some(stopped))
             }
         };
@@ -194,17 +189,6 @@ impl OpenSession {
             well: !container.is_up() || container.is_well(),
             health_words: container.health_words().filter(|_| container.is_up()),
         }
-    }
-}
-
-impl LocatedSession {
-    fn refuse_users(&self, checkout: &Checkout, notices: &dyn Notices) -> Result<(), AccessError> {
-        let folder = checkout.auth_info();
-        let users = notices.users_outside(folder, &self.container);
-        if users.is_empty() || self.others_do_not_matter {
-            return Ok(());
-        }
-        Err(InUseBy { folder: shown(folder), users }.into())
     }
 }
 
