@@ -12,11 +12,12 @@ use super::upgrade::another_version;
 
 /// Stores sender keys as 7.x does, and names sessions as 6.7.18 does.
 const ALWAYS: [Baileys; 1] = [Baileys::Release("6.7.24")];
-/// 7.0.0-rc.1 and rc.4 are not among them: rc.1 asks the simulator for a contact in a way that it does not answer.
-const IN_FULL: [Baileys; 4] = [
+/// 7.0.0-rc.1 is not among them: it asks the simulator for a contact in a way that it does not answer.
+const IN_FULL: [Baileys; 5] = [
     Baileys::Release("6.7.24"),
     Baileys::Release("6.7.19"),
     Baileys::Release("6.17.16"),
+    Baileys::Release("7.0.0-rc.4"),
     Baileys::Release("7.0.0-rc.9"),
 ];
 
