@@ -1,5 +1,6 @@
 //! Receipts: how far own messages got; and changes of groups.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ use crate::ops::presence;
 
 /// Receipts stored in one commit at most.
 const BATCH: usize = 256;
+/// Of so many messages and members it is remembered how far they got.
+const MEMBERS: usize = 8192;
 
 /// One own message that got further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +39,41 @@ pub(crate) struct Receipted {
     pub timestamp_s: i64,
 }
 
+/// How far messages to groups got with each member, for those of the last time: a member has several devices, each of which
+/// tells of it, and WhatsApp tells of one again when it does not know that it was heard.
+#[derive(Default)]
+struct Members {
+    acks: HashMap<(String, Jid), Ack>,
+    /// Those that came first go first.
+    order: VecDeque<(String, Jid)>,
+}
+
+impl Members {
+    /// Whether a receipt says more of its member than was known.
+    fn rose(&mut self, receipt: &Receipted) -> bool {
+        let Some(member) = &receipt.member else { return true };
+        let key = (receipt.id.clone(), member.clone());
+        if let Some(known) = self.acks.get_mut(&key) {
+            let rose = receipt.ack.number() > known.number();
+            if rose {
+                *known = receipt.ack;
+            }
+            return rose;
+        }
+        if self.order.len() == MEMBERS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.acks.remove(&oldest);
+        }
+        self.order.push_back(key.clone());
+        self.acks.insert(key, receipt.ack);
+        true
+    }
+}
+
 /// Stores receipts and stray messages of one session, in order, many to a commit.
 pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken) {
+    let mut members = Members::default();
     loop {
         // What came before the end is still stored: WhatsApp will not tell it again.
         let batch = tokio::select! {
@@ -54,7 +90,9 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
-        store(&inbox, batch.receipts, &gone).await;
+        let mut receipts = batch.receipts;
+        receipts.retain(|receipt| members.rose(receipt));
+        store(&inbox, receipts, &gone).await;
     }
 }
 
@@ -185,4 +223,38 @@ fn events(inbox: &Inbox, receipt: &Receipted, member: Option<&ChatId>, row: &Mes
     };
     let event = inbox.journal.event(inbox.state.name(), &row.chat, name, &ack.into());
     event.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(id: &str, member: Option<&str>, ack: Ack) -> Receipted {
+        let member = member.map(|jid| jid.parse().unwrap());
+        Receipted { id: id.to_owned(), ack, member, timestamp_s: 1 }
+    }
+
+    #[test]
+    fn a_member_is_told_of_once_and_never_backwards() {
+        let mut members = Members::default();
+        let (anna, ben) = (Some("491701000001@s.whatsapp.net"), Some("491701000002@s.whatsapp.net"));
+        let mut rose = |id, member, ack| members.rose(&receipt(id, member, ack));
+        assert!(rose("A", anna, Ack::Device));
+        assert!(!rose("A", anna, Ack::Device), "another device of hers");
+        assert!(rose("A", ben, Ack::Device));
+        assert!(rose("B", anna, Ack::Device));
+        assert!(rose("A", anna, Ack::Read));
+        assert!(!rose("A", anna, Ack::Device));
+        assert!(rose("A", None, Ack::Device) && rose("A", None, Ack::Device), "no group's");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut members = Members::default();
+        let anna = Some("491701000001@s.whatsapp.net");
+        for number in 0..2 * MEMBERS {
+            assert!(members.rose(&receipt(&number.to_string(), anna, Ack::Device)));
+        }
+        assert_eq!((members.acks.len(), members.order.len()), (MEMBERS, MEMBERS));
+    }
 }
