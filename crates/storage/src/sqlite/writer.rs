@@ -106,10 +106,11 @@ impl Writer {
 
     /// Runs `work` in one of the next transactions, after all that was asked for before, if `permission` is given then;
     /// `done` hears of it once it is on disk. Answers as soon as it has its place in the queue. While nothing can be written
-    /// it waits for that, so `work` may run more than once.
+    /// it waits for that, so `work` may run more than once. None of an `order` is written before one that came earlier in it.
     pub(super) async fn write_soon<T, F>(
         &self,
         operation: &'static str,
+        order: Option<Arc<str>>,
         permission: impl Fn() -> Result<(), StorageError> + Send + 'static,
         work: F,
         done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
@@ -121,7 +122,7 @@ impl Writer {
         let permission = Box::new(permission);
         let unsettled = Unsettled::counted(&self.unsettled);
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
-        let request = Patient { operation, permission, work, result: None, done, unsettled, failures: 0 };
+        let request = Patient { operation, order, permission, work, result: None, done, unsettled, failures: 0 };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)
     }
 

@@ -66,9 +66,21 @@ async fn soon<F>(storage: &SqliteStorage, work: F) -> oneshot::Receiver<Result<(
 where
     F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + 'static,
 {
+    soon_in(storage, None, work).await
+}
+
+/// The same in an order.
+async fn soon_in<F>(
+    storage: &SqliteStorage,
+    order: Option<&str>,
+    work: F,
+) -> oneshot::Receiver<Result<(), StorageError>>
+where
+    F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + 'static,
+{
     let (tell, outcome) = oneshot::channel();
     let done = Box::new(|outcome| drop(tell.send(outcome)));
-    storage.writer.write_soon("a test", || Ok(()), work, done).await.unwrap();
+    storage.writer.write_soon("a test", order.map(Arc::from), || Ok(()), work, done).await.unwrap();
     outcome
 }
 
@@ -154,6 +166,51 @@ async fn what_finds_no_room_is_tried_behind_the_others_until_it_does() {
     full.store(false, Ordering::SeqCst);
     told(large).await.unwrap();
     assert!(storage.checkpoint("large").await.unwrap().is_some());
+    storage.close().await;
+}
+
+/// What changes a message comes after the message, also when that has to wait.
+#[tokio::test]
+async fn what_comes_later_in_an_order_waits_for_what_finds_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = opened(&folder).await;
+    let full = Arc::new(AtomicBool::new(true));
+    let (told_full, seen) = (Arc::clone(&full), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let notes = Arc::clone(&seen);
+    let first = soon_in(&storage, Some("default"), move |connection| {
+        let (full, notes) = (told_full.load(Ordering::SeqCst), Arc::clone(&notes));
+        Box::pin(async move {
+            let most = if full { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 1000000" };
+            sqlx::query(most).execute(&mut *connection).await?;
+            let stored = sqlx::query("INSERT INTO checkpoints VALUES ('large', hex(zeroblob(1000000)), 1)")
+                .execute(&mut *connection)
+                .await;
+            sqlx::query("PRAGMA max_page_count = 1000000").execute(connection).await?;
+            stored.map(|_| notes.lock().unwrap().push("first"))
+        })
+    })
+    .await;
+    // Until it was set aside.
+    let mut disk = storage.disk();
+    for name in ["one", "two", "three"] {
+        told(mark(&storage, name).await).await.unwrap();
+    }
+    disk.wait_for(Option::is_none).await.unwrap();
+    let notes = Arc::clone(&seen);
+    let second = soon_in(&storage, Some("default"), move |_| {
+        let notes = Arc::clone(&notes);
+        Box::pin(async move {
+            notes.lock().unwrap().push("second");
+            Ok(())
+        })
+    })
+    .await;
+    told(mark(&storage, "in no order").await).await.unwrap();
+    assert!(seen.lock().unwrap().is_empty(), "the second waits for the first");
+    full.store(false, Ordering::SeqCst);
+    told(first).await.unwrap();
+    told(second).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["first", "second"]);
     storage.close().await;
 }
 

@@ -5,7 +5,8 @@
 //!
 //! Whoever waits for an answer hears of a failure. A request whose caller went on is kept. After the first failure of its
 //! group it is written again, in its place among the others; after a second one, or when its own work failed the group, it
-//! is tried alone and behind the others, more and more rarely. So one that can never be written holds up nobody.
+//! is tried alone and behind the others, more and more rarely. So one that can never be written holds up nobody, but for
+//! those that come after it in an order of their own: a receipt finds no message that is not stored yet.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -31,6 +32,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often one that fails alone for a reason that is not the disk's is tried.
 const TRIES: u32 = 3;
 
+/// Those that wait for one that was set aside; more go on without it.
+const FOLLOWERS: usize = 4096;
+
 /// The longest wait before one that failed alone is tried again.
 const MAX_WAIT: Duration = Duration::from_mins(5);
 
@@ -53,6 +57,8 @@ struct Aside {
     failures: u32,
     /// When it is tried next.
     at: Instant,
+    /// Those that come after it in its order.
+    followers: Vec<Box<dyn Request>>,
 }
 
 /// A group of which nothing is stored.
@@ -107,7 +113,7 @@ impl Groups {
     }
 
     async fn end(self) {
-        let aside = self.aside.into_iter().map(|aside| aside.request);
+        let aside = self.aside.into_iter().flat_map(|aside| std::iter::once(aside.request).chain(aside.followers));
         for request in self.waiting.into_iter().chain(aside) {
             answer(request, Some(StorageError::Closed));
         }
@@ -120,12 +126,32 @@ impl Groups {
 
     /// Writes what waits, in pieces, then what was set aside; or refuses it while nothing can be written: who can wait stays.
     async fn serve(&mut self, for_the_last_time: bool) {
+        loop {
+            if !self.serve_waiting().await {
+                return;
+            }
+            self.serve_aside(for_the_last_time).await;
+            // Those that followed one that was set aside, and is done with.
+            if self.waiting.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Writes what waits, in pieces; `false` while nothing can be written.
+    async fn serve_waiting(&mut self) -> bool {
         while !self.waiting.is_empty() {
             if !self.can_write() {
-                return self.refuse();
+                self.refuse();
+                return false;
             }
             let count = self.waiting.len().min(GROUP);
-            let mut piece: Vec<_> = self.waiting.drain(..count).collect();
+            let drained: Vec<_> = self.waiting.drain(..count).collect();
+            let mut piece: Vec<_> =
+                drained.into_iter().filter_map(|request| self.unless_it_follows(request)).collect();
+            if piece.is_empty() {
+                continue;
+            }
             match write(self.connection.as_mut(), &mut piece).await {
                 Ok(()) => {
                     self.home.took_a_group();
@@ -136,7 +162,29 @@ impl Groups {
                 Err(failure) => self.failed(piece, &failure).await,
             }
         }
-        self.serve_aside(for_the_last_time).await;
+        true
+    }
+
+    /// Whoever comes after one that was set aside waits for it.
+    fn unless_it_follows(&mut self, request: Box<dyn Request>) -> Option<Box<dyn Request>> {
+        if request.order().is_none() {
+            return Some(request);
+        }
+        let first = self.aside.iter_mut().find(|aside| aside.request.order() == request.order());
+        match first.filter(|aside| aside.followers.len() < FOLLOWERS) {
+            Some(aside) => {
+                aside.followers.push(request);
+                None
+            }
+            None => Some(request),
+        }
+    }
+
+    fn set_aside(&mut self, request: Box<dyn Request>) {
+        if let Some(request) = self.unless_it_follows(request) {
+            let followers = Vec::new();
+            self.aside.push(Aside { request, failures: 0, at: Instant::now(), followers });
+        }
     }
 
     /// Looks at the file before anything is acknowledged because of a write: it must not go to one that nobody will find.
@@ -158,7 +206,7 @@ impl Groups {
             tracing::error!(error = %failure.error, "a write meets a damaged page; it is tried alone");
             self.take_back().await;
             let request = piece.remove(index);
-            self.aside.push(Aside { request, failures: 0, at: Instant::now() });
+            self.set_aside(request);
             self.waiting.splice(..0, piece);
             return;
         }
@@ -172,7 +220,7 @@ impl Groups {
             }
             let did_it = failure.culprit == Some(index);
             if did_it || (failure.culprit.is_none() && request.failed() > 1) {
-                self.aside.push(Aside { request, failures: 0, at: Instant::now() });
+                self.set_aside(request);
             } else {
                 kept.push(request);
             }
@@ -238,7 +286,7 @@ impl Groups {
         let failure = match written {
             Ok(()) => {
                 self.home.took_a_group();
-                answer(aside.request, None);
+                self.settle(aside, None);
                 return None;
             }
             Err(failure) => failure,
@@ -249,7 +297,7 @@ impl Groups {
         if is_damaged || (cause.is_none() && aside.failures >= TRIES) {
             tracing::error!(error = %failure.error, "a write was given up");
             self.take_back().await;
-            answer(aside.request, Some(failure.error));
+            self.settle(aside, Some(failure.error));
             return None;
         }
         if failure.culprit.is_some() && matches!(cause, Some(DiskCause::Full | DiskCause::Quota)) {
@@ -262,6 +310,12 @@ impl Groups {
         let wait = LOOK * 2_u32.saturating_pow(aside.failures.min(16));
         aside.at = Instant::now() + wait.min(MAX_WAIT);
         Some(aside)
+    }
+
+    /// One that was set aside is done with: those that follow it are next.
+    fn settle(&mut self, aside: Aside, failure: Option<StorageError>) {
+        answer(aside.request, failure);
+        self.waiting.splice(..0, aside.followers);
     }
 
     /// Looks whether the file is still there and, when nothing could be written, whether it can be now.

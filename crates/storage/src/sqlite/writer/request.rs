@@ -16,6 +16,9 @@ pub(super) trait Request: Send {
     /// Whether it waits a moment for others, and for room on the disk: nobody waits for its answer.
     fn is_patient(&self) -> bool;
 
+    /// The order that it is part of, if any: it is not written before those that came earlier in it.
+    fn order(&self) -> Option<&Arc<str>>;
+
     /// Runs the work, once more if need be, and keeps its result; `false` when it failed by itself, an error when the disk did: then
     /// nothing of the transaction can be trusted.
     fn run<'c>(
@@ -51,6 +54,11 @@ where
         false
     }
 
+    fn order(&self) -> Option<&Arc<str>> {
+        // Its caller hears that it failed, and decides what comes after it.
+        None
+    }
+
     fn run<'c>(
         &'c mut self,
         connection: &'c mut SqliteConnection,
@@ -80,6 +88,7 @@ where
 /// One whose caller went on. It is tried again until the disk takes it.
 pub(super) struct Patient<T, F> {
     pub(super) operation: &'static str,
+    pub(super) order: Option<Arc<str>>,
     pub(super) permission: Permission,
     pub(super) work: F,
     pub(super) result: Option<Result<T, StorageError>>,
@@ -96,6 +105,10 @@ where
 {
     fn is_patient(&self) -> bool {
         true
+    }
+
+    fn order(&self) -> Option<&Arc<str>> {
+        self.order.as_ref()
     }
 
     fn run<'c>(
