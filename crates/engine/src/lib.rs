@@ -5,6 +5,7 @@
 //! storage before WhatsApp hears that they arrived.
 
 mod address;
+pub mod bulk;
 pub mod folder;
 mod inbound;
 mod journal;

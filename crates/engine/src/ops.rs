@@ -1,6 +1,7 @@
 //! What callers can do with sessions, by resource.
 
 pub(crate) mod asking;
+mod bulk;
 mod contacts;
 pub(crate) mod groups;
 mod lids;

@@ -1,6 +1,7 @@
 //! What every back end must do: one suite, given a fresh storage for each case.
 
 pub(crate) mod accounts;
+pub(crate) mod bulk;
 pub(crate) mod commits;
 pub(crate) mod generations;
 pub(crate) mod incidents;
@@ -42,6 +43,8 @@ macro_rules! suite {
                 giving_up_is_remembered_until_a_success, a_lane_outlives_a_change_of_accounts,
                 a_replay_ends_the_waiting_of_its_lane;
             sends: a_key_is_taken_once, unfinished_sends_keep_their_order, a_send_is_acked_with_its_message;
+            bulk: a_bulk_send_goes_from_one_to_the_next, a_bulk_send_moves_only_from_where_it_may,
+                a_bulk_send_goes_with_its_session;
             incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
                 alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go,
                 a_monitor_and_a_gateway_keep_their_own, an_incident_that_comes_again_has_not_ended;

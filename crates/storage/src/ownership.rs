@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    AccountChange, AccountRow, Change, CommitBatch, CommitOutcome, GenerationRow, MessageUpdate, OldMessages,
-    SendBegun, SendRow, SessionRow, StorageError,
+    AccountChange, AccountRow, BulkBegun, BulkChange, BulkRow, Change, CommitBatch, CommitOutcome,
+    GenerationRow, MessageUpdate, OldMessages, RecipientRow, SendBegun, SendRow, SessionRow, StorageError,
 };
 
 /// That the holder owns a session. Dropped, it is given up: from then on every write through its rows is refused, also one
@@ -93,6 +93,19 @@ pub(crate) trait OwnedWrites: Send + Sync {
 
     /// See [`OwnedRows::begin_send`].
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
+
+    /// See [`OwnedRows::begin_bulk`].
+    async fn begin_bulk(
+        &self,
+        row: BulkRow,
+        recipients: Vec<RecipientRow>,
+    ) -> Result<BulkBegun, StorageError>;
+
+    /// See [`OwnedRows::change_bulk`].
+    async fn change_bulk(&self, change: BulkChange) -> Result<bool, StorageError>;
+
+    /// See [`OwnedRows::settle_recipient`].
+    async fn settle_recipient(&self, id: &str, recipient: RecipientRow) -> Result<(), StorageError>;
 }
 
 /// The rows of one session, for its owner to write. Cheap to clone; every clone is of use as long as the ownership lasts.
@@ -202,6 +215,35 @@ impl OwnedRows {
     pub async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {
         self.concerns(&row.session)?;
         self.backend.begin_send(row).await
+    }
+
+    /// Stores a bulk send with its recipients, all or none, unless its idempotency key is taken.
+    ///
+    /// # Errors
+    /// See [`OwnedRows`], and what the back end says.
+    pub async fn begin_bulk(
+        &self,
+        row: BulkRow,
+        recipients: Vec<RecipientRow>,
+    ) -> Result<BulkBegun, StorageError> {
+        self.concerns(&row.session)?;
+        self.backend.begin_bulk(row, recipients).await
+    }
+
+    /// Moves a bulk send on, if it is in one of the states that the change names; `false` when it is not.
+    ///
+    /// # Errors
+    /// See [`OwnedRows`], and what the back end says.
+    pub async fn change_bulk(&self, change: BulkChange) -> Result<bool, StorageError> {
+        self.backend.change_bulk(change).await
+    }
+
+    /// Stores what became of a recipient. A bulk send that runs is not held any more, and is done when nobody waits.
+    ///
+    /// # Errors
+    /// See [`OwnedRows`], and what the back end says.
+    pub async fn settle_recipient(&self, id: &str, recipient: RecipientRow) -> Result<(), StorageError> {
+        self.backend.settle_recipient(id, recipient).await
     }
 
     /// One step of forgetting what [`crate::MessageRows::old_messages`] found: looks at so many messages, and forgets those

@@ -1,6 +1,7 @@
 //! The rows themselves, free of any back end.
 
 mod account;
+mod bulk;
 mod event;
 mod generation;
 mod incident;
@@ -11,6 +12,7 @@ mod session;
 
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
+pub use bulk::{BulkBegun, BulkChange, BulkCounts, BulkRow, BulkState, RecipientRow, RecipientState};
 pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{

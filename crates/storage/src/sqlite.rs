@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "sqlx hands rows to `try_map` by value")]
 
 mod account_rows;
+mod bulk_rows;
 mod commit;
 pub(crate) mod damaged;
 mod deliveries;

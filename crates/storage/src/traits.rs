@@ -6,10 +6,10 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage,
-    MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts,
-    OutboxItem, Ownership, Pruned, Retention, SendRow, SessionRow, StorageError,
+    AccountRow, AlertRow, AttemptRow, BulkRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
+    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey,
+    MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages,
+    OutboxCounts, OutboxItem, Ownership, Pruned, RecipientRow, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -25,6 +25,7 @@ pub trait Storage:
     + EventRows
     + OutboxRows
     + SendRows
+    + BulkRows
     + IncidentRows
     + GenerationRows
     + fmt::Debug
@@ -184,6 +185,37 @@ pub trait SendRows: Send + Sync {
 
     /// Sends of a session that are neither acked nor failed, in the order they were accepted.
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError>;
+}
+
+/// Bulk sends: one text to many people, one after the other.
+#[async_trait]
+pub trait BulkRows: Send + Sync {
+    /// One of them.
+    async fn bulk(&self, session: &str, id: &str) -> Result<Option<BulkRow>, StorageError>;
+
+    /// A page of them: the newest first, or only those that run, the oldest first.
+    async fn bulks(
+        &self,
+        session: &str,
+        only_running: bool,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<BulkRow>, StorageError>;
+
+    /// A page of the recipients of one, in their order.
+    async fn recipients(
+        &self,
+        session: &str,
+        id: &str,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<RecipientRow>, StorageError>;
+
+    /// The first recipient of one that waits.
+    async fn next_recipient(&self, session: &str, id: &str) -> Result<Option<RecipientRow>, StorageError>;
+
+    /// How many bulk messages of a session went to somebody new since then.
+    async fn new_contacts_since(&self, session: &str, since_ms: i64) -> Result<u64, StorageError>;
 }
 
 /// Incidents, the alerts that they raise, and how far logs were read.

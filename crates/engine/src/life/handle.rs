@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::EngineError;
+use crate::bulk::Bulks;
 use crate::life::actor::Command;
 use crate::life::state::SessionState;
 use crate::media::download::Downloads;
@@ -16,6 +17,7 @@ use crate::outbound::Outbound;
 pub(crate) struct Handle {
     pub state: Arc<SessionState>,
     pub outbound: Arc<Outbound>,
+    pub bulks: Arc<Bulks>,
     pub downloads: Downloads,
     pub mailbox: mpsc::Sender<Command>,
     pub tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,

@@ -18,6 +18,7 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
+use crate::bulk::{self, Bulks};
 use crate::inbound::acks;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
@@ -252,8 +253,10 @@ impl Sessions {
             mailbox: mailbox_receiver,
             lock,
         });
-        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker]);
-        let handle = Arc::new(Handle { state, outbound, downloads, mailbox, tasks, gone });
+        let bulks = Arc::new(Bulks::new(Arc::clone(&outbound), journal, &gone));
+        let sender = tokio::spawn(bulk::work(Arc::clone(&bulks)));
+        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender]);
+        let handle = Arc::new(Handle { state, outbound, bulks, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)
     }
@@ -312,6 +315,7 @@ impl Sessions {
         self.shared.stopping.store(true, Ordering::Release);
         let handles: Vec<_> = self.handles().values().cloned().collect();
         futures::future::join_all(handles.iter().map(|handle| async {
+            handle.bulks.stop.cancel();
             if handle.state.status() == SessionStatus::Working {
                 handle.outbound.drain(DRAIN).await;
             }

@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use super::writer::Writer;
-use super::{account_rows, commit, forget, generation_rows, send_rows, session_rows};
+use super::{account_rows, bulk_rows, commit, forget, generation_rows, send_rows, session_rows};
 use crate::ownership::{Done, OwnedWrites};
 use crate::{
-    AccountChange, AccountRow, CommitBatch, CommitOutcome, GenerationRow, OldMessages, Ownership, SendBegun,
-    SendRow, SessionRow, StorageError,
+    AccountChange, AccountRow, BulkBegun, BulkChange, BulkRow, CommitBatch, CommitOutcome, GenerationRow,
+    OldMessages, Ownership, RecipientRow, SendBegun, SendRow, SessionRow, StorageError,
 };
 
 /// The sessions that are owned now.
@@ -44,15 +44,14 @@ impl Claims {
         if !self.held().insert(session.to_owned()) {
             return Err(StorageError::Owned { session: session.to_owned() });
         }
-        let claim =
-            Claim { session: session.to_owned(), claims: Arc::clone(self), held: AtomicBool::new(true) };
+        let claim = Claim { session: session.into(), claims: Arc::clone(self), held: AtomicBool::new(true) };
         Ok(Ownership::new(Arc::new(Owned { claim: Arc::new(claim), writer })))
     }
 }
 
 /// One owner's claim. Only one of a session is held at a time, so that it is held says whose the session is.
 struct Claim {
-    session: String,
+    session: Arc<str>,
     claims: Arc<Claims>,
     held: AtomicBool,
 }
@@ -62,7 +61,7 @@ impl Claim {
         if self.held.load(Ordering::Acquire) {
             return Ok(());
         }
-        Err(StorageError::NotOwner { session: self.session.clone() })
+        Err(StorageError::NotOwner { session: self.session.to_string() })
     }
 }
 
@@ -100,7 +99,7 @@ impl OwnedWrites for Owned {
     fn give_up(&self) {
         // The session is free only after the claim is void: what the next owner writes comes after it.
         if self.claim.held.swap(false, Ordering::AcqRel) {
-            self.claim.claims.held().remove(&self.claim.session);
+            self.claim.claims.held().remove(&*self.claim.session);
         }
     }
 
@@ -156,6 +155,7 @@ impl OwnedWrites for Owned {
         self.writer
             .write_soon(
                 "committing a batch",
+                Some(Arc::clone(&self.claim.session)),
                 move || claim.check(),
                 move |connection| {
                     let (concerned, batch) = (Arc::clone(&concerned), batch.clone());
@@ -179,5 +179,31 @@ impl OwnedWrites for Owned {
 
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError> {
         self.write("storing a send", |_, connection| Box::pin(send_rows::begin(connection, row))).await
+    }
+
+    async fn begin_bulk(
+        &self,
+        row: BulkRow,
+        recipients: Vec<RecipientRow>,
+    ) -> Result<BulkBegun, StorageError> {
+        self.write("storing a bulk send", |_, connection| {
+            Box::pin(bulk_rows::begin(connection, row, recipients))
+        })
+        .await
+    }
+
+    async fn change_bulk(&self, change: BulkChange) -> Result<bool, StorageError> {
+        self.write("changing a bulk send", |session, connection| {
+            Box::pin(bulk_rows::change(connection, session, change))
+        })
+        .await
+    }
+
+    async fn settle_recipient(&self, id: &str, recipient: RecipientRow) -> Result<(), StorageError> {
+        let id = id.to_owned();
+        self.write("storing what became of a recipient", |session, connection| {
+            Box::pin(async move { bulk_rows::settle(connection, session, &id, recipient).await })
+        })
+        .await
     }
 }

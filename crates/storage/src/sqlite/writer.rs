@@ -122,7 +122,8 @@ impl Writer {
         let permission = Box::new(permission);
         let unsettled = Unsettled::counted(&self.unsettled);
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
-        let request = Patient { operation, order, permission, work, result: None, done, unsettled, failures: 0 };
+        let request =
+            Patient { operation, order, permission, work, result: None, done, unsettled, failures: 0 };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)
     }
 

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
-    AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
-    IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
-    MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership,
-    Pruned, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
+    AccountRow, AccountRows, AlertRow, AttemptRow, BulkRow, BulkRows, DeadLetter, DeadLetterQuery,
+    DeliveryRecord, EventRow, EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow,
+    IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery,
+    MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts,
+    OutboxItem, OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow, SendRows, SessionRow,
+    SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.
@@ -177,6 +178,41 @@ impl SendRows for Counting {
 
     async fn unfinished_sends(&self, session: &str) -> Result<Vec<SendRow>, StorageError> {
         self.behind.unfinished_sends(session).await
+    }
+}
+
+#[async_trait]
+impl BulkRows for Counting {
+    async fn bulk(&self, session: &str, id: &str) -> Result<Option<BulkRow>, StorageError> {
+        self.behind.bulk(session, id).await
+    }
+
+    async fn bulks(
+        &self,
+        session: &str,
+        only_running: bool,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<BulkRow>, StorageError> {
+        self.behind.bulks(session, only_running, limit, offset).await
+    }
+
+    async fn recipients(
+        &self,
+        session: &str,
+        id: &str,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<RecipientRow>, StorageError> {
+        self.behind.recipients(session, id, limit, offset).await
+    }
+
+    async fn next_recipient(&self, session: &str, id: &str) -> Result<Option<RecipientRow>, StorageError> {
+        self.behind.next_recipient(session, id).await
+    }
+
+    async fn new_contacts_since(&self, session: &str, since_ms: i64) -> Result<u64, StorageError> {
+        self.behind.new_contacts_since(session, since_ms).await
     }
 }
 

@@ -113,7 +113,8 @@ impl Groups {
     }
 
     async fn end(self) {
-        let aside = self.aside.into_iter().flat_map(|aside| std::iter::once(aside.request).chain(aside.followers));
+        let aside =
+            self.aside.into_iter().flat_map(|aside| std::iter::once(aside.request).chain(aside.followers));
         for request in self.waiting.into_iter().chain(aside) {
             answer(request, Some(StorageError::Closed));
         }
