@@ -39,7 +39,7 @@ impl Extent {
     /// How long each fuzz target runs.
     fn fuzz_seconds(self) -> u64 {
         match self {
-            Self::Part => 20,
+            Self::Part => 8,
             Self::Full => 600,
         }
     }

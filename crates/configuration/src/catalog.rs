@@ -106,6 +106,12 @@ const SETTINGS: &[Setting] = &[
     )
     .list(),
     setting(
+        "OLD_APP_NETWORKS",
+        Kind::Text("addresses and networks such as 127.0.0.1 and 172.16.0.0/12, separated by commas"),
+    )
+    .list(),
+    setting("OLD_APP_COUNTRY_CODE", Kind::Text("1 to 3 digits such as 62")),
+    setting(
         "WHATSAPP_WS_URL",
         Kind::Text("in demo builds only: ws:// or wss:// and a loopback or private host"),
     ),
@@ -127,4 +133,5 @@ const OWN_PREFIXES: &[&str] = &[
     "MONITOR_ALERT",
     "WEBHOOK_PRIVATE",
     "WEBHOOK_ALLOWED",
+    "OLD_APP_",
 ];

@@ -6,9 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use wakeeper_delivery::{addresses::AddressPolicy, alerts::AlertReceiver, webhook::RetentionSettings};
 use wakeeper_gateway::KeepLimits;
 use wakeeper_gateway::api::auth::KeySetting;
+use wakeeper_gateway::api::old_app::OldAppConfig;
 use wakeeper_logging::LogSettings;
 use wakeeper_settings::{Interval, Names, Note, SettingsError, Told, Values, parse_interval, parse_size};
 use wakeeper_waha::WebhookConfig;
@@ -95,6 +97,8 @@ pub struct GatewaySettings {
     pub transfer_limit: u64,
     /// May files be fetched from loopback and private addresses?
     pub media_from_private_addresses: bool,
+    /// Who may use the old app's calls; `None` is nobody.
+    pub old_app: Option<OldAppConfig>,
     /// The simulator's address, in demo builds.
     pub websocket_url: Option<String>,
     /// How log lines look.
@@ -153,6 +157,7 @@ impl Typed for GatewaySettings {
             media_limit,
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
+            old_app: old_app(values, &session)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
             notes,
@@ -164,6 +169,26 @@ impl Typed for GatewaySettings {
 
 /// What is repeated to an old message, such as a delivery or a request under a known key, finds it for at least a day.
 const LEAST_MESSAGE_RETENTION: Duration = Duration::from_hours(24);
+
+/// The old app's calls ask for no key, so they are there only for networks that somebody named.
+fn old_app(values: &Values, session: &Settings) -> Result<Option<OldAppConfig>, SettingsError> {
+    let networks = values.read("OLD_APP_NETWORKS", parse_networks, Vec::new())?;
+    let is_code =
+        |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let code = |text: &str| is_code(text).then(|| Some(text.to_owned()));
+    let country_code = values.read("OLD_APP_COUNTRY_CODE", code, None)?;
+    if networks.is_empty() {
+        return Ok(None);
+    }
+    let (auth_info, store) = (session.auth_info_dir.clone(), session.baileys_store.clone());
+    Ok(Some(OldAppConfig { networks, country_code, auth_info, store }))
+}
+
+/// Addresses and networks between commas.
+fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
+    let one = |part: &str| part.parse().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(one).collect()
+}
 
 fn keep_limits(values: &Values) -> Result<KeepLimits, SettingsError> {
     let age = |name| Ok::<_, SettingsError>(values.read(name, parse_interval, Interval::Off)?.every());

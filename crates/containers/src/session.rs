@@ -149,7 +149,14 @@ impl LocatedSession {
         host: &Host,
     ) -> Result<Self, EngineError> {
         let backups = BackupFolder::of(engine, &container, &layout, host).await?;
-        Ok(Self { engine: engine.clone(), container, layout, backups, others_do_not_matter: false, users_outside: host.users_outside })
+        Ok(Self {
+            engine: engine.clone(),
+            container,
+            layout,
+            backups,
+            others_do_not_matter: false,
+            users_outside: host.users_outside,
+        })
     }
 
     /// Opens the session to be looked at; the container may run.

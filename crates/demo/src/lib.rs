@@ -195,6 +195,7 @@ fn config(
             metrics: None,
             backups: None,
             settings: BTreeMap::new(),
+            old_app: None,
         },
         serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),

@@ -2,6 +2,7 @@
 //! types, handlers and routes.
 
 pub mod auth;
+mod bulk;
 mod chats;
 mod contacts;
 mod divert;
@@ -17,6 +18,7 @@ mod limits;
 mod media;
 mod messages;
 mod naming;
+pub mod old_app;
 mod paging;
 mod pairing;
 mod pairs;
@@ -84,8 +86,10 @@ pub fn router(
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json").try_it_out_enabled(true));
+    let old_app = config.old_app.map_or_else(Router::new, |old_app| old_app::router(state.clone(), old_app));
     public
         .merge(protected)
+        .merge(old_app)
         .route("/openapi.json", axum::routing::get(move || std::future::ready(json(&served))))
         .merge(wakeeper_dashboard::router())
         .merge(Router::from(docs).layer(set_policy(DOCS_POLICY)))
@@ -124,6 +128,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(limits::router())
         .merge(pairing::router())
         .merge(sending::router())
+        .merge(bulk::router())
         .merge(messages::router())
         .merge(chats::router())
         .merge(presence::router())

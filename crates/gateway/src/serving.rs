@@ -148,6 +148,10 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// The address that a request's connection came from. What headers say of it counts for nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
 /// Serves `router` until `stopping`; then takes no new connection, lets requests under way finish
 /// and returns when all are done.
 /// A listener that fails is tried again.
@@ -171,8 +175,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
         let wire = Wire::new(stream, limits, Arc::clone(&farewells), seat.clone());
         match seat {
             Some(seat) => {
-                let connection =
-                    Connection { router: router.clone(), limits, seat, stopping: stopping.clone() };
+                let connection = Connection {
+                    router: router.clone(),
+                    limits,
+                    seat,
+                    peer: Peer(peer.ip()),
+                    stopping: stopping.clone(),
+                };
                 open.spawn(connection.run(wire));
             }
             None => drop(open.spawn(connection::refuse(wire))),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wakeeper_e2e::document::Document;
 use wakeeper_e2e::gateway::Answer;
 use wakeeper_e2e::{Gateway, Webhooks};
@@ -102,6 +102,15 @@ impl<'a> Asking<'a> {
         let answer = self.answer(method, below, group, "", body).await;
         let told = (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default());
         assert_eq!(told, (status, code), "{method} {below} of {group}: {}", answer.body);
+    }
+
+    /// A text to a group that must be refused like this.
+    pub async fn send_refused(&self, group: &str, status: u16, code: &str) {
+        let body = json!({"session": "default", "chatId": group, "text": "is anybody there?"});
+        let request = self.gateway.request(Method::POST, "/api/sendText").json(&body);
+        let answer = self.gateway.answer(request).await.unwrap();
+        let told = (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default());
+        assert_eq!(told, (status, code), "{}", answer.body);
     }
 
     /// Whether each operation of the resource was answered with success.

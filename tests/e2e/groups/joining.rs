@@ -117,4 +117,5 @@ pub async fn elsewhere(cast: &Cast<'_>) {
     cast.api.post("/{id}/leave", group, None).await;
     // Who is in it no more cannot leave it.
     cast.api.refused("POST", "/{id}/leave", group, None, 403, "group_forbidden").await;
+    cast.api.send_refused(group, 403, "group_forbidden").await;
 }

@@ -22,6 +22,7 @@ pub async fn unknown_and_forbidden(cast: &Cast<'_>, group: &str) {
         let body = Some(body).filter(|body| !body.is_null());
         cast.api.refused(method, path, unknown, body, 404, "group_not_found").await;
     }
+    cast.api.send_refused(unknown, 404, "group_not_found").await;
     let wrong = json!({"code": "no-such-code"});
     cast.api.refused("POST", "/join", "", Some(wrong), 404, "group_not_found").await;
     let answer = cast.api.answer("GET", "/join-info", "", "?code=no-such-code", None).await;

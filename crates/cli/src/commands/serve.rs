@@ -240,6 +240,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             metrics,
             backups: None,
             settings: settings.shown.0.clone(),
+            old_app: settings.old_app.clone(),
         },
         serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,

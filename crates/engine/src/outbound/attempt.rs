@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use wakeeper_storage::{Change, SendState, StorageError};
 use wakeeper_waha::Payload;
 use whatsapp_rust::send::{SendError as ClientError, SendOptions};
-use whatsapp_rust::{Client, Jid};
+use whatsapp_rust::{Client, IqError, Jid};
 
 use super::Outbound;
 use super::chat_order::Place;
@@ -14,6 +14,7 @@ use super::composer::PreparedMessage;
 use super::error::SendError;
 use super::group_sends::GroupSend;
 use super::inflight::Acknowledged;
+use crate::GroupsError;
 use crate::life::account;
 
 /// How long the server may take to acknowledge one attempt.
@@ -137,6 +138,10 @@ impl Outbound {
         };
         drop(handing);
         if let Err(error) = handed {
+            if let Some(refused) = refused_by_group(&error).filter(|_| in_group) {
+                self.fail(send.id, &refused.to_string()).await?;
+                return Err(refused.into());
+            }
             self.after_error(client, &error, send.id, failures).await?;
             return Ok(said_already(acknowledged));
         }
@@ -204,6 +209,15 @@ impl Outbound {
             now_ms,
         };
         self.journal.commit_patiently(vec![change]).await
+    }
+}
+
+/// Who a group's members are is asked before a send; from whom it is kept, no repeated question gets it.
+fn refused_by_group(error: &ClientError) -> Option<GroupsError> {
+    match error {
+        ClientError::Iq(IqError::ServerError { code: 404 | 410, .. }) => Some(GroupsError::NotFound),
+        ClientError::Iq(IqError::ServerError { code: 401 | 403 | 405, .. }) => Some(GroupsError::Forbidden),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wakeeper_storage::StorageError;
 
-use crate::{EngineError, FetchError};
+use crate::{EngineError, FetchError, GroupsError};
 
 /// Why a message was not sent, or is not known to have been. No variant carries a message, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum SendError {
         /// WhatsApp's code, for example `463`.
         code: String,
     },
+    /// There is no such group, or this account may not write to it.
+    #[error(transparent)]
+    Group(#[from] GroupsError),
     /// The engine could not send it.
     #[error("the message could not be sent: {reason}")]
     Failed {

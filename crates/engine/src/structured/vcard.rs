@@ -13,6 +13,9 @@ pub enum CardError {
     /// The text is no vCard.
     #[error("vcard: one text from BEGIN:VCARD to END:VCARD")]
     NoCard,
+    /// The text names nobody.
+    #[error("vcard: a card has a name, in FN or N")]
+    Nameless,
     /// The text is too long.
     #[error("vcard: at most {LONGEST} bytes")]
     TooLong,
@@ -43,7 +46,11 @@ impl Card {
             return Err(CardError::NoCard);
         }
         let name = value(&lines, "FN").or_else(|| value(&lines, "N").map(|name| name.replace(';', " ")));
-        Ok(Self { name: name.unwrap_or_default().trim().to_owned(), vcard: vcard.trim().to_owned() })
+        let name = name.unwrap_or_default().trim().to_owned();
+        if name.is_empty() {
+            return Err(CardError::Nameless);
+        }
+        Ok(Self { name, vcard: vcard.trim().to_owned() })
     }
 
     /// A card made of what is known of a person. No value can add a line to it.

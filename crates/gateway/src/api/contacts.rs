@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_model::{ChatId, ChatKind};
 use wakeeper_waha::{About, NumberExists, ProfilePicture};
 
 use super::document::{Done, Failures};
@@ -95,9 +96,21 @@ struct ContactNames {
     last_name: String,
 }
 
+/// Somebody: groups and channels show and are other things.
+fn person(name: &str, text: &str) -> Result<ChatId, ApiError> {
+    // As people write it: +62 811-1222-333.
+    let bare: String = text.chars().filter(|letter| !" -().+".contains(*letter)).collect();
+    let is_number = !bare.is_empty() && bare.bytes().all(|letter| letter.is_ascii_digit());
+    let who: ChatId = field(name, if is_number { &bare } else { text })?;
+    match who.kind() {
+        ChatKind::Phone | ChatKind::Lid => Ok(who),
+        _ => Err(ApiError::invalid(format!("{name}: a person's chat id, or their phone number"))),
+    }
+}
+
 async fn number_exists(api: &Api, asked: &NumberParameters) -> Result<Json<NumberExists>, ApiError> {
     let (name, _) = api.session(&asked.session).await?;
-    Ok(Json(api.sessions.number_exists(&name, &field("phone", &asked.phone)?).await?))
+    Ok(Json(api.sessions.number_exists(&name, &person("phone", &asked.phone)?).await?))
 }
 
 /// Check whether a number is on WhatsApp
@@ -131,7 +144,7 @@ async fn about(
     Parameters(asked): Parameters<ContactParameters>,
 ) -> Result<Json<About>, ApiError> {
     let (name, _) = api.session(&asked.session).await?;
-    Ok(Json(api.sessions.about(&name, &field("contactId", &asked.contact_id)?).await?))
+    Ok(Json(api.sessions.about(&name, &person("contactId", &asked.contact_id)?).await?))
 }
 
 /// Read the address of a person's or a group's picture
@@ -151,7 +164,7 @@ async fn set_blocked(
     blocked: bool,
 ) -> Result<(StatusCode, Json<Done>), ApiError> {
     let (name, _) = api.session(&request.session).await?;
-    api.sessions.block(&name, &field("contactId", &request.contact_id)?, blocked).await?;
+    api.sessions.block(&name, &person("contactId", &request.contact_id)?, blocked).await?;
     Ok((StatusCode::CREATED, Json(Done::DONE)))
 }
 
@@ -189,7 +202,7 @@ async fn save(
     if names.first_name.trim().is_empty() {
         return Err(ApiError::invalid("firstName: must not be empty"));
     }
-    let who = field("chatId", &who)?;
+    let who = person("chatId", &who)?;
     api.sessions.save_contact(&name, &who, names.first_name, &names.last_name).await?;
     Ok(Json(Done::DONE))
 }

@@ -26,6 +26,7 @@ use super::receivers::Receivers;
         (name = "sessions", description = "Linked WhatsApp devices"),
         (name = "pairing", description = "Linking by QR code or by pairing code"),
         (name = "sending", description = "Messages out"),
+        (name = "bulk", description = "One text to many people, one after the other; texts that are sent later"),
         (name = "chats", description = "Stored messages, edits, deletes"),
         (name = "presence", description = "Who is there, and who is writing"),
         (name = "contacts", description = "Who is on WhatsApp, what they show, who is blocked"),

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
+use wakeeper_engine::bulk::BulkError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
     AskError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
@@ -43,6 +44,8 @@ pub enum ErrorCode {
     FileNotFound,
     /// 404: no such dead letter.
     DeadLetterNotFound,
+    /// 404: no such bulk send.
+    BulkNotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
     /// 422: a session of that name exists already.
@@ -91,7 +94,8 @@ impl ErrorCode {
             | Self::MessageNotFound
             | Self::GroupNotFound
             | Self::FileNotFound
-            | Self::DeadLetterNotFound => StatusCode::NOT_FOUND,
+            | Self::DeadLetterNotFound
+            | Self::BulkNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -171,6 +175,7 @@ impl ApiError {
             ErrorCode::MessageNotFound,
             "There is no such message among those sent and received since this session was linked",
         )
+        .hint("GET /api/{session}/chats/{chatId}/messages lists the messages of a chat")
     }
 
     /// A field, parameter or header that is not allowed.
@@ -198,7 +203,7 @@ impl ApiError {
     pub fn wrong_state(session: &str, status: SessionStatus, expected: &[SessionStatus]) -> Self {
         let names: Vec<String> = expected.iter().map(ToString::to_string).collect();
         let message = format!("The session is {status}; this needs {}", names.join(" or "));
-        let mut error = Self::new(ErrorCode::WrongState, message);
+        let mut error = Self::new(ErrorCode::WrongState, message).hint(advice(status));
         error.body.session = Some(session.to_owned());
         error.body.status = Some(status.to_string());
         error.body.expected = Some(names);
@@ -222,6 +227,11 @@ impl ApiError {
     #[must_use]
     pub fn shutting_down() -> Self {
         Self::new(ErrorCode::ShuttingDown, "The gateway is shutting down").retry_after(5)
+    }
+
+    /// What is wrong, for people.
+    pub(super) fn message(&self) -> &str {
+        &self.body.message
     }
 
     /// What went wrong, for programs.
@@ -320,12 +330,28 @@ impl From<SendError> for ApiError {
             SendError::MessageNotFound => Self::message_not_found(),
             SendError::InvalidRequest(reason) => Self::invalid(reason),
             SendError::Fetch(FetchError::Spool(error)) => error.into(),
-            SendError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            SendError::Fetch(error) => unfetched(&error, text),
             SendError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
-            SendError::Upload | SendError::Failed { .. } => Self::new(ErrorCode::Upstream, text),
+            SendError::Upload | SendError::Failed { .. } => upstream(text),
+            SendError::Group(error) => error.into(),
             SendError::Rejected { code } => rejected(&code, text),
             SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
                 .hint("repeat the request with the same Idempotency-Key to wait for it"),
+        }
+    }
+}
+
+impl From<BulkError> for ApiError {
+    fn from(error: BulkError) -> Self {
+        let text = error.to_string();
+        match error {
+            BulkError::Session(error) => error.into(),
+            BulkError::NotFound => Self::new(ErrorCode::BulkNotFound, "There is no such bulk send")
+                .hint("GET /api/{session}/bulk lists those of the session"),
+            BulkError::IdempotencyConflict => SendError::IdempotencyConflict.into(),
+            BulkError::Ended(_) => {
+                Self::new(ErrorCode::Conflict, text).hint("begin another one with POST /api/{session}/bulk")
+            }
         }
     }
 }
@@ -336,7 +362,7 @@ impl From<AskError> for ApiError {
         match error {
             AskError::Session(error) => error.into(),
             AskError::InvalidRequest(reason) => Self::invalid(reason),
-            AskError::Unanswered(_) => Self::new(ErrorCode::Upstream, text),
+            AskError::Unanswered(_) => upstream(text),
         }
     }
 }
@@ -348,7 +374,7 @@ impl From<MediaError> for ApiError {
             MediaError::Session(error) => error.into(),
             MediaError::NoFile => Self::new(ErrorCode::FileNotFound, "There is no such file"),
             MediaError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
-            MediaError::Download => Self::new(ErrorCode::Upstream, text),
+            MediaError::Download => upstream(text),
         }
     }
 }
@@ -379,7 +405,7 @@ impl From<GroupsError> for ApiError {
             GroupsError::Conflict => Self::new(ErrorCode::Conflict, text).hint("try again"),
             GroupsError::InvalidRequest(reason) => Self::invalid(reason),
             GroupsError::Fetch(FetchError::Spool(error)) => error.into(),
-            GroupsError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            GroupsError::Fetch(error) => unfetched(&error, text),
             GroupsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             GroupsError::TooMuch { wait } => {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
@@ -388,9 +414,37 @@ impl From<GroupsError> for ApiError {
             GroupsError::Timeout => {
                 Self::new(ErrorCode::Timeout, text).hint("look at the group before trying again")
             }
-            GroupsError::Failed(_) => Self::new(ErrorCode::Upstream, text),
+            GroupsError::Failed(_) => upstream(text),
         }
     }
+}
+
+/// What gets a session out of a state that something needs another for.
+fn advice(status: SessionStatus) -> &'static str {
+    match status {
+        SessionStatus::Stopped => "POST /api/sessions/{session}/start starts it",
+        SessionStatus::ScanQrCode => "scan the code of GET /api/{session}/auth/qr with the phone",
+        SessionStatus::Starting => "wait until it is connected; GET /api/sessions/{session} tells",
+        SessionStatus::Failed => "its log says why; POST /api/sessions/{session}/restart tries again",
+        _ => "GET /api/sessions/{session} tells its status",
+    }
+}
+
+/// A file that could not be fetched from where it is.
+fn unfetched(error: &FetchError, text: String) -> ApiError {
+    let refused = ApiError::new(ErrorCode::MediaUnavailable, text);
+    refused.hint(match error {
+        FetchError::PrivateAddress => {
+            "the setting MEDIA_FROM_PRIVATE_ADDRESSES=true allows it; or send the file as data, in base64"
+        }
+        FetchError::Malformed => "give the whole address, or send the file as data, in base64",
+        _ => "look whether the gateway's machine can open the address; or send the file as data, in base64",
+    })
+}
+
+/// WhatsApp failed at it, and may not the next time.
+fn upstream(text: String) -> ApiError {
+    ApiError::new(ErrorCode::Upstream, text).hint("try again, where it is a send with the same Idempotency-Key; GET /health tells whether WhatsApp is heard")
 }
 
 /// Only the owner of a session writes its rows.

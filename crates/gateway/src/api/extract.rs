@@ -44,6 +44,16 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
+    /// Largest body in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Where files go.
+    pub(super) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
     pub(super) fn new(limit: usize, forms: bool, spool: Spool) -> Self {
         Self { limit, forms, texts: Arc::new(Semaphore::new(ALL_TEXTS / PIECE)), spool }
     }
@@ -142,8 +152,13 @@ fn format(request: &Request) -> Result<Format, ApiError> {
     if essence == "application/x-www-form-urlencoded" && bodies(request)?.forms {
         return Ok(Format::Form);
     }
-    Err(ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be JSON")
-        .hint("send the header Content-Type: application/json"))
+    let forms = bodies(request)?.forms;
+    let message = if forms { "The body must be JSON or a form" } else { "The body must be JSON" };
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, message).hint(if forms {
+        "send the header Content-Type: application/json, or application/x-www-form-urlencoded"
+    } else {
+        "send the header Content-Type: application/json; forms are read where API keys are on"
+    }))
 }
 
 /// The text of a body, and the room in memory that it takes until it is dropped.
@@ -176,7 +191,7 @@ impl Read {
     }
 }
 
-fn bodies(request: &Request) -> Result<Bodies, ApiError> {
+pub(super) fn bodies(request: &Request) -> Result<Bodies, ApiError> {
     let bodies = request.extensions().get::<Bodies>().cloned();
     bodies.ok_or_else(|| ApiError::new(ErrorCode::Internal, "The gateway does not know its limits"))
 }
@@ -215,6 +230,11 @@ async fn read(request: Request) -> Result<Read, ApiError> {
     Ok(read)
 }
 
+/// The text of a body, whatever it is.
+pub(super) async fn read_text(request: Request) -> Result<Vec<u8>, ApiError> {
+    Ok(read(request).await?.text)
+}
+
 /// Reads a body whose file goes to disk.
 async fn read_with_file(request: Request) -> Result<(Read, Option<Spooled>), ApiError> {
     let bodies = bodies(&request)?;
@@ -243,7 +263,7 @@ fn unreadable(error: &axum::Error) -> ApiError {
 }
 
 /// The body is larger than the setting allows.
-fn too_large() -> ApiError {
+pub(super) fn too_large() -> ApiError {
     ApiError::new(ErrorCode::TooLarge, "The body is too large")
         .hint("the setting REQUEST_BODY_LIMIT sets the limit; large files can be sent by url")
 }

@@ -1,7 +1,7 @@
 //! Query strings and forms (`application/x-www-form-urlencoded`) as JSON values.
 //!
-//! A name that comes more than once is a list. In forms, `file[url]` is the field `url` of `file`, and `mentions[]` an item
-//! of a list, as WAHA's server reads them.
+//! A name that comes more than once is a list. In forms, `file[url]` is the field `url` of `file`, `mentions[]` an item
+//! of a list, and `contacts[0][fullName]` a field of the first item of one, as WAHA's server reads them.
 
 use serde_json::{Map, Value};
 
@@ -53,7 +53,19 @@ pub(super) fn of_form(form: &[u8]) -> Result<Value, TooMany> {
         }
         add(place, &last, value.into_owned());
     }
-    Ok(Value::Object(fields))
+    Ok(Value::Object(fields.into_iter().map(|(name, value)| (name, with_lists(value))).collect()))
+}
+
+/// What has the fields `0`, `1` and so on, and no others, is a list.
+fn with_lists(value: Value) -> Value {
+    let Value::Object(fields) = value else { return value };
+    let mut fields: Map<String, Value> =
+        fields.into_iter().map(|(name, value)| (name, with_lists(value))).collect();
+    let places: Vec<String> = (0..fields.len()).map(|place| place.to_string()).collect();
+    if places.is_empty() || !places.iter().all(|place| fields.contains_key(place)) {
+        return Value::Object(fields);
+    }
+    Value::Array(places.iter().filter_map(|place| fields.remove(place)).collect())
 }
 
 /// `file[url]` is `file`, then `url`; what is written in another way is one name.
@@ -101,6 +113,10 @@ mod tests {
         assert_eq!(
             read("chatId=1&file[url]=http%3A%2F%2Fa&file[mimetype]=b&mentions[]=c&mentions[]=d&note="),
             json!({"chatId": "1", "file": {"url": "http://a", "mimetype": "b"}, "mentions": ["c", "d"], "note": ""})
+        );
+        assert_eq!(
+            read("contacts[1][fullName]=b&contacts[0][fullName]=a&ids[0]=c&odd[1]=d"),
+            json!({"contacts": [{"fullName": "a"}, {"fullName": "b"}], "ids": ["c"], "odd": {"1": "d"}})
         );
         assert_eq!(read("a[b]=1&a=2"), json!({"a": [{"b": "1"}, "2"]}));
         assert_eq!(read("a=1&a[b]=2"), json!({"a": {"b": "2"}}));

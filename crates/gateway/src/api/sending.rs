@@ -37,7 +37,7 @@ use super::strict::NotBuilt;
 /// Header that names a send for repeats.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Header that marks an answer as the stored one of an earlier request with the same key.
-const REPLAYED: &str = "idempotency-replayed";
+pub(super) const REPLAYED: &str = "idempotency-replayed";
 /// Longest text, in characters. WhatsApp's own apps cut at 65,536.
 const LONGEST_TEXT: usize = 65_536;
 
@@ -359,7 +359,7 @@ pub(super) async fn send(
     Ok(response)
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -12,6 +12,7 @@ use wakeeper_waha::SessionInfo;
 
 use super::auth::KeyPolicy;
 use super::error::ApiError;
+use super::old_app::OldAppConfig;
 use crate::measurements::MetricsRenderer;
 
 /// Tells what was seen, as a JSON object without names and paths.
@@ -30,6 +31,8 @@ pub struct ApiConfig {
     pub backups: Option<EvidenceSource>,
     /// Every setting as callers may see it: its value, secrets hidden, where it is set.
     pub settings: BTreeMap<String, Option<String>>,
+    /// Serves the old app's calls when given.
+    pub old_app: Option<OldAppConfig>,
 }
 
 /// Shared by all handlers; cheap to clone.

@@ -17,22 +17,23 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::ServeLimits;
 use super::crowd::{Occupied, Seat};
 use super::wire::Wire;
+use super::{Peer, ServeLimits};
 
 /// What a connection needs.
 pub(super) struct Connection {
     pub router: Router,
     pub limits: ServeLimits,
     pub seat: Arc<Seat>,
+    pub peer: Peer,
     pub stopping: CancellationToken,
 }
 
 impl Connection {
     pub(super) async fn run(self, wire: Wire) {
-        let Self { router, limits, seat, stopping } = self;
-        let service = service_fn(|request| answer(router.clone(), request, seat.occupy()));
+        let Self { router, limits, seat, peer, stopping } = self;
+        let service = service_fn(|request| answer(router.clone(), request, peer, seat.occupy()));
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -61,9 +62,11 @@ impl Connection {
 
 async fn answer(
     mut router: Router,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
+    peer: Peer,
     occupied: Occupied,
 ) -> Result<Response<Watched>, Infallible> {
+    request.extensions_mut().insert(peer);
     let response = router.call(request.map(Body::new)).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         occupied.for_good();

@@ -126,9 +126,14 @@ impl Composer<'_> {
 
     async fn buttons(&self, mut buttons: Buttons) -> Result<wa::Message, SendError> {
         let Some(image) = buttons.image.take() else { return Ok(buttons_message(&buttons, None)) };
-        let file = self.file(image).await?;
+        let (file, bytes) = self.looked_into(image).await?;
+        let Some(mimetype) = picture_type(&bytes) else {
+            return Err(SendError::InvalidRequest(
+                "headerImage: a picture, JPEG or PNG; nothing is converted, so convert it first".to_owned(),
+            ));
+        };
         let uploaded = self.upload(file.source, MediaType::Image).await?;
-        let options = ImageOptions { mimetype: file.mimetype, ..Default::default() };
+        let options = ImageOptions { mimetype: Some(mimetype.to_owned()), ..Default::default() };
         let picture = media::image_message(uploaded, options).image_message.into_option();
         Ok(buttons_message(&buttons, picture))
     }
@@ -147,4 +152,12 @@ impl Composer<'_> {
             _ => Err(unreadable),
         }
     }
+}
+
+/// What kind of picture a file is, of those that WhatsApp's apps show, by its first bytes.
+fn picture_type(bytes: &[u8]) -> Option<&'static str> {
+    if is_jpeg(bytes) {
+        return Some("image/jpeg");
+    }
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n").then_some("image/png")
 }

@@ -15,7 +15,7 @@ use super::{default_session, text};
 use crate::api::document::Failures;
 use crate::api::error::ApiError;
 use crate::api::extract::Body;
-use crate::api::media::FileField;
+use crate::api::media::{FileField, check_url};
 use crate::api::state::Api;
 
 /// Longest text of a button, of a header and of a footer, in characters.
@@ -118,12 +118,22 @@ impl ButtonField {
         let value = value.unwrap_or_else(|| text.clone());
         let action = match self.kind {
             ButtonKind::Reply => ButtonAction::Reply(value),
-            ButtonKind::Url => ButtonAction::Url(value),
-            ButtonKind::Call => ButtonAction::Call(value),
+            ButtonKind::Url => ButtonAction::Url(check_url(&format!("{name}.url"), value)?),
+            ButtonKind::Call => ButtonAction::Call(number(&format!("{name}.phoneNumber"), value)?),
             ButtonKind::Copy => ButtonAction::Copy(value),
         };
         Ok(Button { text, action })
     }
+}
+
+/// A number as people write it: the signs in it mean nothing to a phone.
+fn number(name: &str, value: String) -> Result<String, ApiError> {
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    let is_number = value.chars().all(|letter| letter.is_ascii_digit() || "+-()./ ".contains(letter));
+    if is_number && (3..=20).contains(&digits) {
+        return Ok(value);
+    }
+    Err(ApiError::invalid(format!("{name}: a phone number such as +62 811 1222 333")))
 }
 
 /// Send buttons
