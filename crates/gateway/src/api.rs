@@ -2,6 +2,7 @@
 //! types, handlers and routes.
 
 pub mod auth;
+mod calls;
 mod chats;
 mod contacts;
 mod divert;
@@ -11,6 +12,7 @@ mod extract;
 mod files;
 mod groups;
 mod intake;
+mod labels;
 mod lenient;
 mod lids;
 mod limits;
@@ -20,7 +22,9 @@ mod naming;
 mod paging;
 mod pairing;
 mod pairs;
+mod passkey;
 mod presence;
+mod profile;
 mod qr_image;
 mod receivers;
 mod sending;
@@ -123,6 +127,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(sessions_by_name::router())
         .merge(limits::router())
         .merge(pairing::router())
+        .merge(passkey::router())
         .merge(sending::router())
         .merge(messages::router())
         .merge(chats::router())
@@ -130,6 +135,9 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(contacts::router())
         .merge(lids::router())
         .merge(groups::router())
+        .merge(labels::router())
+        .merge(calls::router())
+        .merge(profile::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())

@@ -4,6 +4,7 @@ mod account;
 mod event;
 mod generation;
 mod incident;
+mod label;
 mod message;
 mod outbox;
 mod send;
@@ -17,6 +18,7 @@ pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
+pub use label::{LabelChange, LabelChatRow, LabelRow};
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
     MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, WireKey,
