@@ -197,6 +197,12 @@ impl Phone {
         delivered.iter().filter_map(Value::as_str).any(|device| device.contains(':'))
     }
 
+    /// Reads `GET /sim/phones/{number}/{what}`.
+    pub async fn get(&self, what: &str) -> Value {
+        let url = format!("{}/sim/phones/{}/{what}", self.base, self.address.number);
+        read(self.client.get(url)).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
     /// Calls `POST /sim/phones/{number}/{action}`.
     pub async fn post(&self, action: &str, body: Value) -> Value {
         let answer = self.try_post(action, &body).await;

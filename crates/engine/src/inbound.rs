@@ -2,8 +2,11 @@
 
 pub(crate) mod acks;
 pub(crate) mod again;
+pub(crate) mod calls;
 pub(crate) mod changes;
+mod event_answers;
 pub(crate) mod groups;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
+pub(crate) mod labels;
 mod votes;

@@ -5,5 +5,6 @@ pub(crate) mod download;
 pub(crate) mod fetch;
 pub(crate) mod file;
 pub mod pace;
+pub(crate) mod picture;
 pub(crate) mod requests;
 pub mod spool;

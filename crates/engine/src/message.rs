@@ -3,6 +3,7 @@
 
 mod context;
 mod edit;
+mod event_answer;
 mod forward;
 mod interactive;
 mod link;
@@ -16,13 +17,15 @@ pub(crate) use buttons::{outgoing as buttons_message, reply as button_reply_mess
 pub(crate) use contact::outgoing as contact_message;
 pub(crate) use context::{Quote, quote_context};
 pub(crate) use edit::{edited, outgoing as edit_message, with_caption};
+pub(crate) use event::outgoing as event_message;
+pub(crate) use event_answer::opened as event_answer;
 pub(crate) use forward::outgoing as forwarded_message;
 pub(crate) use link::{Thumbnail, is_jpeg, jpeg_size, outgoing as link_message};
 pub(crate) use list::outgoing as list_message;
 pub(crate) use location::outgoing as location_message;
 pub(crate) use payload::{
-    Facts, Reply, ack_payload, edited_payload, message_payload, reaction_payload, revoked_payload,
-    vote_payload,
+    Facts, Reply, ack_payload, edited_payload, event_response_payload, message_payload, reaction_payload,
+    revoked_payload, vote_payload,
 };
 pub(crate) use pin::outgoing as pin_message;
 pub(crate) use poll::outgoing as poll_message;
@@ -63,6 +66,13 @@ pub(crate) enum Incoming<'a> {
         target: &'a wa::MessageKey,
         /// The choice, encrypted.
         vote: &'a wa::message::PollEncValue,
+    },
+    /// An answer to an event.
+    EventAnswer {
+        /// The event's message.
+        target: &'a wa::MessageKey,
+        /// The answer, encrypted.
+        answer: &'a wa::message::EncEventResponseMessage,
     },
     /// An earlier message was deleted for everyone.
     Revoke {
@@ -161,6 +171,9 @@ pub(crate) fn read(message: &wa::Message) -> Incoming<'_> {
     if let Some(vote) = vote::read(base) {
         return vote;
     }
+    if let Some(answer) = event_answer::read(base) {
+        return answer;
+    }
     if let Some(protocol) = base.protocol_message.as_option() {
         return revoke::read(protocol).or_else(|| edit::read(protocol)).unwrap_or(Incoming::Nothing);
     }
@@ -188,6 +201,7 @@ fn unknown(base: &wa::Message) -> Option<Content> {
     rest.pin_in_chat_message = MessageField::default();
     rest.poll_update_message = MessageField::default();
     rest.enc_reaction_message = MessageField::default();
+    rest.enc_event_response_message = MessageField::default();
     rest.secret_encrypted_message = MessageField::default();
     rest.sticker_sync_rmr_message = MessageField::default();
     rest.message_history_bundle = MessageField::default();

@@ -2,13 +2,17 @@
 
 pub(crate) mod asking;
 mod bulk;
+pub(crate) mod calls;
 mod contacts;
 pub(crate) mod groups;
+pub(crate) mod labels;
 mod lids;
 mod limits;
 mod naming;
 pub(crate) mod pairing;
+pub(crate) mod passkey;
 pub(crate) mod presence;
+mod profile;
 pub(crate) mod query;
 pub(crate) mod reading;
 mod sending;

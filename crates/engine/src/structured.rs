@@ -33,6 +33,8 @@ pub enum Structure {
     Poll(Poll),
     /// A choice in a poll.
     Vote(Vote),
+    /// An event of the calendar.
+    Event(Event),
     /// A stored message, passed on.
     Forward(MessageId),
     /// A WebP picture without a frame.
@@ -87,6 +89,23 @@ pub struct Vote {
     pub poll: MessageId,
     /// The chosen answers by their texts; none takes the vote back.
     pub options: Vec<String>,
+}
+
+/// An event of the calendar.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is called.
+    pub name: String,
+    /// What is said of it.
+    pub description: Option<String>,
+    /// When it begins, in seconds since 1970.
+    pub start_s: i64,
+    /// When it ends, in seconds since 1970.
+    pub end_s: Option<i64>,
+    /// What the place is called where it is.
+    pub place: Option<String>,
+    /// Those who come may bring others along.
+    pub guests: bool,
 }
 
 /// A text whose link has a preview.
@@ -204,6 +223,7 @@ impl Structured {
             Structure::Contacts(_) => "contacts",
             Structure::Poll(_) => "poll",
             Structure::Vote(_) => "vote",
+            Structure::Event(_) => "event",
             Structure::Forward(_) => "forward",
             Structure::Sticker(_) => "sticker",
             Structure::Link(_) => "link",
@@ -257,6 +277,14 @@ impl Structure {
                 parts.extend(list(options, |option| vec![option.clone()]));
                 parts
             }
+            Self::Event(Event { name, description, start_s, end_s, place, guests }) => vec![
+                name.clone(),
+                format!("{description:?}"),
+                start_s.to_string(),
+                format!("{end_s:?}"),
+                format!("{place:?}"),
+                guests.to_string(),
+            ],
             Self::Forward(message) => vec![message.to_string()],
             Self::Sticker(_) => Vec::new(),
             Self::Link(Link { text, url, title, description, image, large }) => {

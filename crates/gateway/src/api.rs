@@ -3,6 +3,7 @@
 
 pub mod auth;
 mod bulk;
+mod calls;
 mod chats;
 mod contacts;
 mod divert;
@@ -12,6 +13,7 @@ mod extract;
 mod files;
 mod groups;
 mod intake;
+mod labels;
 mod lenient;
 mod lids;
 mod limits;
@@ -22,7 +24,9 @@ pub mod old_app;
 mod paging;
 mod pairing;
 mod pairs;
+mod passkey;
 mod presence;
+mod profile;
 mod qr_image;
 mod receivers;
 mod sending;
@@ -127,6 +131,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(sessions_by_name::router())
         .merge(limits::router())
         .merge(pairing::router())
+        .merge(passkey::router())
         .merge(sending::router())
         .merge(bulk::router())
         .merge(messages::router())
@@ -135,6 +140,9 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(contacts::router())
         .merge(lids::router())
         .merge(groups::router())
+        .merge(labels::router())
+        .merge(calls::router())
+        .merge(profile::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())

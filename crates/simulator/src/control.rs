@@ -2,6 +2,7 @@
 //!
 //! Requests and answers are JSON. Errors are `{"error": "<stable code>", "message": "<text>"}`.
 
+mod calls;
 mod error;
 mod messages;
 mod phones;
@@ -37,6 +38,7 @@ pub(crate) fn router(simulator: &Simulator) -> Router {
         .route("/sim/groups", post(group))
         .merge(phones::router())
         .merge(messages::router())
+        .merge(calls::router())
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .with_state(simulator.clone());
     Router::new()

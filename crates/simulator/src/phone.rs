@@ -6,6 +6,7 @@
 pub mod adv;
 mod app_state;
 mod bootstrap;
+pub mod calls;
 pub mod cipher;
 mod core;
 mod devices;
@@ -17,6 +18,7 @@ pub mod log;
 pub mod media;
 pub mod message;
 pub mod pair_code;
+mod passkey;
 pub mod qr;
 mod receipts;
 mod receive;
@@ -35,6 +37,7 @@ pub use error::PhoneError;
 pub use keys::{KeysError, PhoneKeys, PhoneKeysState};
 pub use state::PhoneState;
 
+use self::calls::{CallSignal, CallStep};
 use self::core::{Core, Parts};
 use self::log::Entry;
 use self::message::{Body, Kind, Outgoing};
@@ -148,6 +151,16 @@ impl Phone {
         self.core.scan(qr).await
     }
 
+    /// Asks the device that shows this QR code for the account's passkey, on which it is linked.
+    pub fn scan_for_passkey(&self, qr: &str) -> Result<(), PhoneError> {
+        self.core.scan_for_passkey(qr)
+    }
+
+    /// The code that the phone shows while a device is linked by passkey.
+    pub fn passkey_code(&self) -> Option<String> {
+        self.core.state().passkey.as_ref().and_then(|exchange| exchange.code.clone())
+    }
+
     /// Links the device that shows this pairing code; returns its device id.
     pub async fn confirm_code(&self, code: &str) -> Result<u16, PhoneError> {
         self.core.confirm_code(code).await
@@ -226,6 +239,21 @@ impl Phone {
         };
         self.core.send(Node::new("chatstate").attr("to", chat.to_string()).child(child));
         Ok(())
+    }
+
+    /// Rings a number, a JID or a group; returns the call's id.
+    pub fn ring(&self, to: &str, video: bool) -> Result<String, PhoneError> {
+        self.core.ring(to, video)
+    }
+
+    /// Answers or ends a call; `to` is who was rung, of an own one.
+    pub fn step(&self, id: &str, to: &str, step: CallStep) -> Result<(), PhoneError> {
+        self.core.step(id, to, step)
+    }
+
+    /// What was heard of calls, oldest first.
+    pub fn calls(&self) -> Vec<CallSignal> {
+        self.core.state().calls.iter().cloned().collect()
     }
 
     /// Makes a group with these people (numbers or JIDs) and returns its JID.

@@ -9,6 +9,7 @@ mod account;
 mod app_state;
 pub(crate) mod base64_bytes;
 mod bundles;
+mod calls;
 mod contract;
 mod devices;
 mod dispatch;
@@ -17,8 +18,10 @@ mod groups;
 mod mex;
 mod offline;
 mod pairing;
+mod passkeys;
 mod pictures;
 mod presence;
+mod profile;
 mod receipts;
 mod relay;
 mod report;
@@ -35,9 +38,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use contract::{
     AccountInfo, Addressing, CiphertextObserver, Clock, CodeOffer, CompanionFinish, DeviceInfo, Downstream,
-    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PhoneEvent, PrimaryHello, RelayedCiphertext,
-    ServerConfig, ServerError, SnapshotError, SystemClock,
+    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PasskeyStep, PhoneEvent, PrimaryHello,
+    RelayedCiphertext, ServerConfig, ServerError, SnapshotError, SystemClock,
 };
+pub use passkeys::Passkey;
 
 use world::World;
 
@@ -127,6 +131,26 @@ impl Server {
     /// the phone's link as [`PhoneEvent::CompanionFinish`].
     pub fn send_primary_hello(&self, link: Link, hello: PrimaryHello) -> Result<(), ServerError> {
         self.world().send_primary_hello(link, hello)
+    }
+
+    /// Gives an account a passkey: from now on its phone links no device without.
+    pub fn set_passkey(&self, number: &str, passkey: Passkey) -> Result<(), ServerError> {
+        self.world().set_passkey(number, passkey)
+    }
+
+    /// Whether an account's phone asks for a passkey.
+    pub fn needs_passkey(&self, number: &str) -> bool {
+        self.world().needs_passkey(number)
+    }
+
+    /// Asks a device that waits to be linked for an assertion of the account's passkey.
+    pub fn ask_for_passkey(&self, link: Link, number: &str) -> Result<(), ServerError> {
+        self.world().ask_for_passkey(link, number)
+    }
+
+    /// Sends the phone's ephemeral identity to a device that is linked by passkey.
+    pub fn send_primary_identity(&self, link: Link, identity: Vec<u8>) -> Result<(), ServerError> {
+        self.world().send_primary_identity(link, identity)
     }
 
     /// Reserves a key index for a companion that is about to be linked.

@@ -5,6 +5,7 @@ pub(crate) mod bulk;
 pub(crate) mod commits;
 pub(crate) mod generations;
 pub(crate) mod incidents;
+pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lists;
 pub(crate) mod outbox;
@@ -48,6 +49,8 @@ macro_rules! suite {
             incidents: an_incident_is_told_from_first_to_last, incidents_are_paged_newest_first,
                 alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go,
                 a_monitor_and_a_gateway_keep_their_own, an_incident_that_comes_again_has_not_ended;
+            labels: labels_are_kept_changed_and_deleted, chats_have_labels_under_any_of_their_names,
+                labels_are_set_apart_and_go_with_their_session, there_is_room_for_so_many_labels;
             generations: a_generation_is_kept_moves_on_and_goes_with_its_session;
         );
     };

@@ -25,15 +25,15 @@ pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, BulkBegun, BulkChange, BulkCounts, BulkRow, BulkState,
     Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired,
     EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep,
-    IncidentUpdate, Lane, LaneKey, MessageOrder, MessagePage, MessagePosition, MessageQuery, MessageRef,
-    MessageRetention, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OldMessages, OutboxCounts,
-    OutboxItem, Pruned, RecipientRow, RecipientState, Retention, SecondName, SendBegun, SendRow, SendState,
-    SessionRow, StoredStatus, Tell, Verdict, WireKey,
+    IncidentUpdate, LabelChange, LabelChatRow, LabelRow, Lane, LaneKey, MessageOrder, MessagePage,
+    MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
+    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned, RecipientRow, RecipientState,
+    Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, BulkRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows,
-    SessionRows, Storage,
+    AccountRows, BulkRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows, OutboxRows,
+    SendRows, SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

@@ -278,7 +278,7 @@ impl OwnedRows {
             // Its events are made, and looked at, when it is stored.
             Change::Receipt { target, .. } => return self.concerns(&target.session),
             Change::Send { .. } => return Ok(()),
-            Change::Status { events, .. } | Change::Events(events) => events,
+            Change::Status { events, .. } | Change::Label { events, .. } | Change::Events(events) => events,
         };
         events.iter().try_for_each(|event| self.concerns(&event.session))
     }

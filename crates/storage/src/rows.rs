@@ -5,6 +5,7 @@ mod bulk;
 mod event;
 mod generation;
 mod incident;
+mod label;
 mod message;
 mod outbox;
 mod send;
@@ -19,6 +20,7 @@ pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
+pub use label::{LabelChange, LabelChatRow, LabelRow};
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
     MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, WireKey,

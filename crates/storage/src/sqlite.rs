@@ -13,6 +13,7 @@ mod generation_rows;
 mod home;
 mod housekeeping;
 mod incident_rows;
+mod label_rows;
 mod letters;
 mod message_rows;
 mod outbox_rows;

@@ -7,9 +7,10 @@ use tokio::sync::watch;
 use crate::disk::DiskTrouble;
 use crate::{
     AccountRow, AlertRow, AttemptRow, BulkRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey,
-    MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages,
-    OutboxCounts, OutboxItem, Ownership, Pruned, RecipientRow, Retention, SendRow, SessionRow, StorageError,
+    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow,
+    LabelRow, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
+    NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership, Pruned, RecipientRow, Retention, SendRow,
+    SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -21,6 +22,7 @@ use crate::{
 pub trait Storage:
     SessionRows
     + AccountRows
+    + LabelRows
     + MessageRows
     + EventRows
     + OutboxRows
@@ -97,6 +99,23 @@ pub trait GenerationRows: Send + Sync {
 pub trait AccountRows: Send + Sync {
     /// The account that was linked last, also after a logout.
     async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError>;
+}
+
+/// Labels, and the chats that have them.
+#[async_trait]
+pub trait LabelRows: Send + Sync {
+    /// Every label of a session by id, deleted ones too.
+    async fn labels(&self, session: &str) -> Result<Vec<LabelRow>, StorageError>;
+
+    /// The chats that have a label. A label that is deleted is on none.
+    async fn label_chats(&self, session: &str, label: &str) -> Result<Vec<LabelChatRow>, StorageError>;
+
+    /// The labels that a chat has, under any of its names.
+    async fn labels_of_chat(
+        &self,
+        session: &str,
+        chats: &[String],
+    ) -> Result<Vec<LabelChatRow>, StorageError>;
 }
 
 /// Messages.

@@ -54,6 +54,33 @@ pub enum EventName {
     /// Somebody chose in a poll, and what they chose cannot be read.
     #[serde(rename = "poll.vote.failed")]
     PollVoteFailed,
+    /// A label was made or changed.
+    #[serde(rename = "label.upsert")]
+    LabelUpsert,
+    /// A label was deleted.
+    #[serde(rename = "label.deleted")]
+    LabelDeleted,
+    /// A chat got a label.
+    #[serde(rename = "label.chat.added")]
+    LabelChatAdded,
+    /// A label was taken off a chat.
+    #[serde(rename = "label.chat.deleted")]
+    LabelChatDeleted,
+    /// Somebody calls.
+    #[serde(rename = "call.received")]
+    CallReceived,
+    /// A call was taken.
+    #[serde(rename = "call.accepted")]
+    CallAccepted,
+    /// A call was declined, or ended before anybody took it.
+    #[serde(rename = "call.rejected")]
+    CallRejected,
+    /// Somebody answered an event of the calendar.
+    #[serde(rename = "event.response")]
+    EventResponse,
+    /// Somebody answered an event of the calendar, and the answer cannot be read.
+    #[serde(rename = "event.response.failed")]
+    EventResponseFailed,
 }
 
 /// The text names no event.
@@ -63,7 +90,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 24] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -79,6 +106,15 @@ impl EventName {
         Self::GroupV2ParticipantsJoinRequest,
         Self::PollVote,
         Self::PollVoteFailed,
+        Self::LabelUpsert,
+        Self::LabelDeleted,
+        Self::LabelChatAdded,
+        Self::LabelChatDeleted,
+        Self::CallReceived,
+        Self::CallAccepted,
+        Self::CallRejected,
+        Self::EventResponse,
+        Self::EventResponseFailed,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -100,6 +136,17 @@ impl EventName {
             Self::GroupV2ParticipantsJoinRequest => "Somebody asks to join a group, or does so no more",
             Self::PollVote => "Somebody chose in a poll, or took the choice back",
             Self::PollVoteFailed => "Somebody chose in a poll, and what they chose cannot be read",
+            Self::LabelUpsert => "A label was made or changed",
+            Self::LabelDeleted => "A label was deleted",
+            Self::LabelChatAdded => "A chat got a label",
+            Self::LabelChatDeleted => "A label was taken off a chat",
+            Self::CallReceived => "Somebody calls",
+            Self::CallAccepted => "A call was taken",
+            Self::CallRejected => "A call was declined, or ended before anybody took it",
+            Self::EventResponse => "Somebody answered an event of the calendar",
+            Self::EventResponseFailed => {
+                "Somebody answered an event of the calendar, and the answer cannot be read"
+            }
         }
     }
 
@@ -122,6 +169,15 @@ impl EventName {
             Self::GroupV2ParticipantsJoinRequest => "group.v2.participants.join-request",
             Self::PollVote => "poll.vote",
             Self::PollVoteFailed => "poll.vote.failed",
+            Self::LabelUpsert => "label.upsert",
+            Self::LabelDeleted => "label.deleted",
+            Self::LabelChatAdded => "label.chat.added",
+            Self::LabelChatDeleted => "label.chat.deleted",
+            Self::CallReceived => "call.received",
+            Self::CallAccepted => "call.accepted",
+            Self::CallRejected => "call.rejected",
+            Self::EventResponse => "event.response",
+            Self::EventResponseFailed => "event.response.failed",
         }
     }
 }

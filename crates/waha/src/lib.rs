@@ -1,26 +1,33 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
+mod call;
 mod config;
 mod contact;
 mod event;
+mod event_response;
 mod group;
 mod kept_secrets;
+mod label;
 mod limits;
 mod message;
 mod or_empty;
+mod passkey;
 mod payload;
 mod poll;
 mod presence;
+mod profile;
 mod secret;
 mod session;
 mod webhook;
 
+pub use call::CallData;
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
     SessionConfig, WebhookConfig,
 };
 pub use contact::{About, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
 pub use event::{EventName, EventNameError};
+pub use event_response::{EventAnswer, EventResponse, EventResponsePayload};
 pub use group::{
     ChatPictureResponse, CountResponse, Group, GroupAddressing, GroupAdmin, GroupChange, GroupInvitation,
     GroupJoin, GroupJoinRequest, GroupJoinRequestAction, GroupJoinRequestChange, GroupJoinRequestResult,
@@ -30,14 +37,19 @@ pub use group::{
     SettingsSecurityChangeInfo, Succeeded,
 };
 pub use kept_secrets::NoStoredSecret;
+pub use label::{Label, LabelChatAssociation, LabeledChat};
 pub use limits::{MessageCapping, ReachoutTimelock};
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};
+pub use passkey::{
+    PasskeyAllowedCredential, PasskeyAssertion, PasskeyAssertionData, PasskeyChallenge, PasskeyConfirmation,
+};
 pub use payload::{
     AckData, MessageAck, MessageEdited, MessageReaction, MessageRevoked, Payload, Reaction, ReactionData,
     RevokedData, RevokedMessage, SessionStatusBody,
 };
 pub use poll::{MessageDestination, PollVote, PollVotePayload, VoteData};
 pub use presence::{ChatPresences, Presence, PresenceData};
+pub use profile::Profile;
 pub use secret::{PLACEHOLDER, Secret};
 pub use session::{App, Engine, Me, OwnPresence, SessionInfo, SessionStatus, StatusChange, Timestamps};
 pub use webhook::{Environment, WebhookBody, Worker};

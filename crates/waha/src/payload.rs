@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
+use super::call::CallData;
+use super::event_response::EventResponsePayload;
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
+use super::label::{Label, LabelChatAssociation};
 use super::message::{Message, MessageKey, Source};
 use super::poll::PollVotePayload;
 use super::session::{SessionStatus, StatusChange};
@@ -263,6 +266,14 @@ pub enum Payload {
     GroupParticipants(Box<GroupParticipantsChange>),
     /// Of `group.v2.participants.join-request`.
     GroupJoinRequest(Box<GroupJoinRequestChange>),
+    /// Of `label.upsert` and `label.deleted`.
+    Label(Box<Label>),
+    /// Of `label.chat.added` and `label.chat.deleted`.
+    LabelChat(Box<LabelChatAssociation>),
+    /// Of `call.received`, `call.accepted` and `call.rejected`.
+    Call(Box<CallData>),
+    /// Of `event.response` and `event.response.failed`.
+    EventResponse(Box<EventResponsePayload>),
 }
 
 macro_rules! payload_of {
@@ -287,5 +298,9 @@ payload_of!(
     GroupLeave(GroupLeave),
     GroupUpdated(GroupUpdated),
     GroupParticipants(GroupParticipantsChange),
-    GroupJoinRequest(GroupJoinRequestChange)
+    GroupJoinRequest(GroupJoinRequestChange),
+    Label(Label),
+    LabelChat(LabelChatAssociation),
+    Call(CallData),
+    EventResponse(EventResponsePayload)
 );

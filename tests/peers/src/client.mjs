@@ -6,7 +6,7 @@ import { setTimeout as passed } from 'node:timers/promises'
 import { describeContent, describeKey } from './content.mjs'
 import { structureFor } from './kinds.mjs'
 import { MessageStore } from './store.mjs'
-import { openVote, sealVote } from './votes.mjs'
+import { openVote, sealAnswer, sealVote } from './votes.mjs'
 
 const RECONNECT_MS = 500
 // 6.7.19 to 7.0.0-rc.9 take the server's first frame for plain text when it comes before their keys are ready. No network is
@@ -82,7 +82,10 @@ export class Client {
     if (this.isHasty) slowDown(socket.ws)
     this.socket = socket
     this.state = 'connecting'
-    socket.ev.on('creds.update', () => { this.saving = Promise.allSettled([this.saving, saveCreds()]) })
+    socket.ev.on('creds.update', update => {
+      this.saving = Promise.allSettled([this.saving, saveCreds()])
+      if (update.me?.name) this.emit({ event: 'own-name', name: update.me.name })
+    })
     socket.ev.on('connection.update', update => this.onConnection(socket, update))
     this.listen(socket.ev)
   }
@@ -170,6 +173,12 @@ export class Client {
     })
     ev.on('messaging-history.set', ({ chats, messages, syncType }) =>
       emit({ event: 'history', chats: chats.length, messages: messages.length, syncType: syncType ?? null }))
+    ev.on('labels.edit', label => emit({ ...label, event: 'label' }))
+    ev.on('labels.association', ({ type, association: { chatId, labelId } }) =>
+      emit({ event: 'label-chat', type, chatId, labelId }))
+    ev.on('call', calls => {
+      for (const { id, from, status, isVideo } of calls) emit({ event: 'call', id, from, status, isVideo: isVideo ?? null })
+    })
     ev.on('presence.update', ({ id, presences }) =>
       emit({ event: 'presence', id, states: Object.values(presences).map(({ lastKnownPresence }) => lastKnownPresence) }))
   }
@@ -227,7 +236,8 @@ export class Client {
     const { library, socket } = this
     const proto = content.kind === 'proto' ? content.message
       : content.kind === 'vote' ? sealVote(library, this.store.get(content.target), content.options, socket.user)
-        : null
+        : content.kind === 'event-answer' ? sealAnswer(library, this.store.get(content.target), content, socket.user)
+          : null
     if (!proto) return socket.sendMessage(to, structureFor(content) ?? this.toBaileys(content), { quoted })
     const message = library.proto.Message.fromObject(proto)
     const id = await socket.relayMessage(to, message, {})
@@ -301,6 +311,13 @@ export class Client {
   async group({ method, args }) {
     const known = /^group[A-Z]/.test(method) || ['profilePictureUrl', 'removeProfilePicture'].includes(method)
     if (!known) throw new Error(`no function for groups: ${method}`)
+    return { result: (await this.socket[method](...args)) ?? null }
+  }
+
+  /** Calls one of Baileys' own functions about people: what they show of themselves. */
+  async ask({ method, args }) {
+    const known = ['fetchStatus', 'profilePictureUrl', 'addLabel', 'addChatLabel', 'removeChatLabel', 'rejectCall']
+    if (!known.includes(method)) throw new Error(`no function to ask with: ${method}`)
     return { result: (await this.socket[method](...args)) ?? null }
   }
 

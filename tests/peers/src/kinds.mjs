@@ -20,6 +20,19 @@ export function describeStructure(content) {
     const { name, options, selectableOptionsCount } = content[field]
     return { kind: 'poll', field, name, options: options.map(({ optionName }) => optionName), most: selectableOptionsCount }
   }
+  if (content.eventMessage) {
+    const { name, description, startTime, endTime, location, extraGuestsAllowed, contextInfo } = content.eventMessage
+    return {
+      kind: 'event',
+      name,
+      description: description ?? null,
+      start: Number(startTime),
+      end: endTime ? Number(endTime) : null,
+      place: location?.name ?? null,
+      guests: Boolean(extraGuestsAllowed),
+      quoted: contextInfo?.stanzaId ?? null,
+    }
+  }
   if (buttonsResponseMessage) {
     const { selectedButtonId, selectedDisplayText, contextInfo } = buttonsResponseMessage
     return { kind: 'press', id: selectedButtonId, text: selectedDisplayText, quoted: contextInfo?.stanzaId ?? null }

@@ -1,4 +1,4 @@
-// Votes in polls. Baileys reads them only in code that it has commented out, and sends none, so this does what WhatsApp Web
+// Votes in polls, and answers to events. Baileys reads them only in code that it has commented out, and sends none, so this does what WhatsApp Web
 // does: the addresses of the poll's author and of the voter are bound into a vote, both by number or both by LID.
 
 import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto'
@@ -61,4 +61,18 @@ export function sealVote(library, poll, options, user) {
       senderTimestampMs: Date.now(),
     },
   }
+}
+
+/** An answer to an event: 1 going, 2 not going, 3 maybe. */
+export function sealAnswer(library, event, { response, guests }, user) {
+  const [{ author, voter }] = pairs(names(library, event.key, user), [user.id, user.lid].filter(Boolean).map(library.jidNormalizedUser))
+  const { id } = event.key
+  const key = hmac(hmac(Buffer.alloc(32), secretOf(event)), id, author, voter, 'Event Response', [1])
+  const iv = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(`${id}\u0000${voter}`))
+  const { EventResponseMessage } = library.proto.Message
+  const plain = EventResponseMessage.encode({ response, timestampMs: 1_700_000_000_000, extraGuestCount: guests }).finish()
+  const encPayload = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  const { remoteJid, fromMe, participant } = event.key
+  return { encEventResponseMessage: { eventCreationMessageKey: { remoteJid, fromMe, id, participant }, encPayload, encIv: iv } }
 }

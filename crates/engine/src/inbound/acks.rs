@@ -14,9 +14,11 @@ use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::wacore_binary::JidExt as _;
 
 use crate::address;
+use crate::inbound::calls;
 use crate::inbound::groups;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
+use crate::inbound::labels;
 use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
 use crate::ops::presence;
@@ -86,10 +88,11 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         }
         for event in batch.untold {
             match &*event {
-                Event::GroupUpdate(_) => group(&inbox, &event, &gone).await,
+                Event::GroupUpdate(_) | Event::IncomingCall(_) => told(&inbox, &event, &gone).await,
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
+        labels::store(&inbox, batch.labels, &gone).await;
         let mut receipts = batch.receipts;
         receipts.retain(|receipt| members.rose(receipt));
         store(&inbox, receipts, &gone).await;
@@ -107,16 +110,20 @@ async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     }
 }
 
-async fn group(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
-    let Event::GroupUpdate(update) = event else { return };
-    let events = groups::events(inbox, update).await;
+/// Changes of groups and signals of calls.
+async fn told(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
+    let events = match event {
+        Event::GroupUpdate(update) => groups::events(inbox, update).await,
+        Event::IncomingCall(call) => calls::events(inbox, call).await,
+        _ => return,
+    };
     if events.is_empty() {
         return;
     }
     // WhatsApp does not send these again: they wait here for room on the disk.
     while let Err(error) = inbox.journal.commit(vec![Change::Events(events.clone())]).await {
         if error.disk_cause().is_none() || !room(inbox, gone).await {
-            tracing::error!(session = %inbox.state.name(), %error, "a change of a group was not stored; webhooks do not hear of it");
+            tracing::error!(session = %inbox.state.name(), %error, "a change of a group or a call was not stored; webhooks do not hear of it");
             return;
         }
     }
@@ -142,7 +149,7 @@ pub(crate) fn read(state: &SessionState, receipt: &Receipt) -> Vec<Receipted> {
 }
 
 /// Waits for room on the disk; `false` when the session ends first.
-async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
+pub(super) async fn room(inbox: &Inbox, gone: &CancellationToken) -> bool {
     tokio::select! {
         () = inbox.journal.pause() => true,
         () = gone.cancelled() => false,

@@ -8,7 +8,7 @@ use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;
-use crate::inbound::votes;
+use crate::inbound::{event_answers, votes};
 use crate::journal::Journal;
 use crate::message::{
     Content, Facts, Incoming, edited, edited_payload, message_payload, reaction_payload, read,
@@ -70,6 +70,10 @@ pub(crate) async fn effects_of(
         Incoming::Vote { target, vote } => {
             let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
             votes::cast(journal, client, session, resolved, &target, vote).await.map(Some)
+        }
+        Incoming::EventAnswer { target, answer } => {
+            let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };
+            event_answers::given(journal, client, session, resolved, &target, answer).await.map(Some)
         }
         Incoming::Revoke { target } => {
             let Some(target) = target_id(client, resolved, target).await else { return Ok(None) };

@@ -162,7 +162,9 @@ fn chat_hint(info: &MessageInfo) -> Option<&Jid> {
 fn letter_changes_another(resolved: &ResolvedMessage<'_>) -> bool {
     use whatsapp_rust::prelude::MessageExt;
     let message = resolved.message.get_base_message();
-    message.protocol_message.is_set() || message.poll_update_message.is_set()
+    message.protocol_message.is_set()
+        || message.poll_update_message.is_set()
+        || message.enc_event_response_message.is_set()
 }
 
 /// The name of `address` that is not `jid`, as the wire writes it.

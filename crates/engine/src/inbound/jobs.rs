@@ -12,6 +12,7 @@ use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 
 use crate::inbound::acks::Receipted;
+use crate::inbound::labels::LabelJob;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
@@ -19,6 +20,8 @@ const MESSAGES: usize = 10_000;
 const RECEIPTS: usize = 200_000;
 /// Batches of messages, and changes of groups, that wait.
 const BATCHES: usize = 1_000;
+/// Changes of labels that wait: as many as a first login may bring.
+const LABELS: usize = 250_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
 const PRESENCES: usize = 1_000;
 
@@ -39,6 +42,17 @@ pub(crate) struct Batch {
     /// Messages and changes of groups, which WhatsApp does not send again.
     pub untold: Vec<Arc<Event>>,
     pub presences: Vec<Arc<Event>>,
+    /// Changes of labels, in the order in which WhatsApp has them.
+    pub labels: Vec<LabelJob>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.receipts.is_empty()
+            && self.untold.is_empty()
+            && self.presences.is_empty()
+            && self.labels.is_empty()
+    }
 }
 
 /// A message by its stanza id, with one member of its group.
@@ -54,6 +68,7 @@ struct Waiting {
     receipts: HashMap<Way, Vec<(Ack, i64)>>,
     untold: VecDeque<Arc<Event>>,
     presences: VecDeque<Arc<Event>>,
+    labels: VecDeque<LabelJob>,
 }
 
 impl Waiting {
@@ -87,7 +102,7 @@ impl Waiting {
             }
         }
         let (untold, presences) = (self.untold.drain(..).collect(), self.presences.drain(..).collect());
-        Batch { receipts, untold, presences }
+        Batch { receipts, untold, presences, labels: self.labels.drain(..).collect() }
     }
 }
 
@@ -130,6 +145,16 @@ impl Jobs {
         if full { Room::Full } else { Room::Left }
     }
 
+    /// A label was changed: by another device, or by this one just now.
+    pub(crate) fn label(&self, job: LabelJob) -> Room {
+        let mut waiting = self.waiting();
+        waiting.labels.push_back(job);
+        let full = waiting.labels.len() > LABELS;
+        drop(waiting);
+        self.more.notify_one();
+        if full { Room::Full } else { Room::Left }
+    }
+
     /// Somebody came, went or began to write.
     pub(crate) fn presence(&self, event: Arc<Event>) {
         let mut waiting = self.waiting();
@@ -145,7 +170,7 @@ impl Jobs {
     pub(crate) async fn next(&self, most: usize) -> Batch {
         loop {
             let batch = self.waiting().take(most);
-            if !batch.receipts.is_empty() || !batch.untold.is_empty() || !batch.presences.is_empty() {
+            if !batch.is_empty() {
                 return batch;
             }
             self.more.notified().await;

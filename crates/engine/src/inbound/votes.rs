@@ -38,8 +38,8 @@ pub(super) async fn cast(
     Ok(concerning_effects(journal, session, row, name, payload.into(), Vec::new()))
 }
 
-/// The row of a poll. Its chat may have got another name since.
-async fn stored_poll(
+/// The row of a poll, or of an event. Its chat may have got another name since.
+pub(super) async fn stored_poll(
     journal: &Journal,
     session: &SessionName,
     poll: &MessageId,

@@ -10,6 +10,7 @@ mod ending;
 mod events;
 mod login;
 pub(crate) mod older;
+mod passkey;
 mod starting;
 
 use std::ops::ControlFlow;
@@ -220,6 +221,7 @@ impl Actor {
                 let _ = done.send(self.log_out().await);
             }
             Command::PairingCode(phone, done) => self.pairing_code(phone, done),
+            Command::Passkey(step, done) => self.passkey_step(step, done),
             Command::Abandon(reason) => {
                 self.folder_taken = true;
                 self.abandon(reason).await;

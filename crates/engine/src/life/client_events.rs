@@ -8,6 +8,7 @@ use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
 use crate::inbound::acks;
 use crate::inbound::jobs::{Jobs, Room};
+use crate::inbound::labels::LabelJob;
 use crate::life::backoff::Cause;
 use crate::life::server_keys::Compared;
 use crate::life::signals::Signals;
@@ -26,10 +27,12 @@ pub(crate) enum ClientEvent {
     Linked,
     /// The link failed.
     LinkFailed,
-    /// WhatsApp wants a passkey.
-    PasskeyRequired,
-    /// The passkey's code is to be confirmed.
-    PasskeyConfirmation,
+    /// WhatsApp wants a passkey to sign this: WebAuthn's options, as JSON.
+    PasskeyRequired(String),
+    /// The link's code is to be compared with the phone's; `false` where WhatsApp knows this device from before.
+    PasskeyConfirmation(String, bool),
+    /// The link by passkey failed.
+    PasskeyFailed(String),
     /// Logged in and synchronised.
     Open,
     /// The connection broke.
@@ -85,9 +88,14 @@ impl EventHandler for Listener {
             Event::PairingQrCode(qr) => self.hand_on(ClientEvent::Qr(qr.code.clone(), qr.timeout)),
             Event::PairingQrCodesExhausted(end) => self.hand_on(ClientEvent::QrExpired(end.disconnected)),
             Event::PairSuccess(_) => self.hand_on(ClientEvent::Linked),
-            Event::PairPasskeyRequest(_) => self.hand_on(ClientEvent::PasskeyRequired),
-            Event::PairPasskeyConfirmation(_) => self.hand_on(ClientEvent::PasskeyConfirmation),
-            Event::PairError(_) | Event::PairPasskeyError(_) => self.hand_on(ClientEvent::LinkFailed),
+            Event::PairPasskeyRequest(asked) => {
+                self.hand_on(ClientEvent::PasskeyRequired(asked.request_options_json.clone()));
+            }
+            Event::PairPasskeyConfirmation(shown) => {
+                self.hand_on(ClientEvent::PasskeyConfirmation(shown.code.clone(), !shown.skip_handoff_ux));
+            }
+            Event::PairPasskeyError(failed) => self.hand_on(ClientEvent::PasskeyFailed(failed.error.clone())),
+            Event::PairError(_) => self.hand_on(ClientEvent::LinkFailed),
             Event::Connected(_) => self.hand_on(ClientEvent::Open),
             Event::Disconnected(lost) => {
                 self.state.retry_requests().disconnected();
@@ -143,7 +151,12 @@ impl EventHandler for Listener {
             Event::Presence(_) | Event::ChatPresence(_) => self.jobs.presence(event),
             // What the durability hook has committed is known already.
             Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.event(event)),
-            Event::GroupUpdate(_) => self.stored_later(self.jobs.event(event)),
+            Event::GroupUpdate(_) | Event::IncomingCall(_) => self.stored_later(self.jobs.event(event)),
+            Event::LabelEditUpdate(_) | Event::LabelAssociationUpdate(_) => {
+                if let Some(job) = LabelJob::told(&event) {
+                    self.stored_later(self.jobs.label(job));
+                }
+            }
             _ => {}
         }
     }
@@ -172,6 +185,9 @@ impl EventHandler for Listener {
             EventKind::Presence,
             EventKind::ChatPresence,
             EventKind::GroupUpdate,
+            EventKind::IncomingCall,
+            EventKind::LabelEditUpdate,
+            EventKind::LabelAssociationUpdate,
             EventKind::RawNode,
         ])
     }

@@ -33,8 +33,10 @@ impl Signals {
         let too_many = is_error(&event)
             && waiting.iter().filter(|known| is_error(&known.event)).count() >= STREAM_ERRORS;
         match waiting.iter_mut().find(|known| known.round == round && says_the_same(&known.event, &event)) {
-            // Only the newest code can be scanned.
-            Some(known) if matches!(event, ClientEvent::Qr(..)) => known.event = event,
+            // Only the newest code can be scanned, and the newest challenge answered.
+            Some(known) if matches!(event, ClientEvent::Qr(..) | ClientEvent::PasskeyRequired(_)) => {
+                known.event = event;
+            }
             Some(_) => {}
             None if too_many => {}
             None => waiting.push_back(ConnectionEvent { round, event }),

@@ -15,6 +15,7 @@ use wakeeper_waha::{Engine, Me, SessionConfig, SessionInfo, SessionStatus, Statu
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;
+use crate::inbound::calls::Calls;
 use crate::journal::Journal;
 use crate::life::chains::Chains;
 use crate::life::incidents::SessionIncidents;
@@ -22,6 +23,7 @@ use crate::life::line::Line;
 use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::ops::passkey::Passkey;
 use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
 use crate::outbound::retry_requests::RetryRequests;
@@ -67,6 +69,7 @@ struct Inner {
     note: Option<String>,
     statuses: VecDeque<StatusChange>,
     qr: Option<Qr>,
+    passkey: Option<Passkey>,
     client: Option<Arc<Client>>,
     /// Which client that is; each has one connection.
     client_number: u64,
@@ -94,6 +97,7 @@ pub(crate) struct SessionState {
     asked_again: Remembered,
     passed_over: Remembered,
     presences: Presences,
+    calls: Calls,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -102,6 +106,8 @@ pub(crate) struct SessionState {
     unstored: AtomicBool,
     /// Held while the settings are changed, which rests on what they were.
     configuring: tokio::sync::Mutex<()>,
+    /// Held while labels are changed, which rests on what they were.
+    labeling: tokio::sync::Mutex<()>,
     /// Whose the session's rows are, once that is known; held while they change hands.
     account: tokio::sync::Mutex<Option<AccountRow>>,
     /// How often they did since the start.
@@ -130,6 +136,7 @@ impl SessionState {
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
             presences: Presences::default(),
+            calls: Calls::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -140,6 +147,7 @@ impl SessionState {
                 note: None,
                 statuses,
                 qr: None,
+                passkey: None,
                 client: None,
                 client_number: 0,
                 gate: None,
@@ -154,6 +162,7 @@ impl SessionState {
             writing: tokio::sync::Mutex::new(()),
             unstored: AtomicBool::new(false),
             configuring: tokio::sync::Mutex::new(()),
+            labeling: tokio::sync::Mutex::new(()),
             account: tokio::sync::Mutex::new(None),
             accounts: watch::Sender::new(0),
             clients: watch::Sender::new(0),
@@ -220,6 +229,11 @@ impl SessionState {
     /// What is seen of people, and shown of this account.
     pub(crate) fn presences(&self) -> &Presences {
         &self.presences
+    }
+
+    /// The calls that ring.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// What is seen of its connection.
@@ -321,6 +335,15 @@ impl SessionState {
         self.inner().qr.clone().filter(|qr| qr.until_ms >= now)
     }
 
+    pub(crate) fn set_passkey(&self, passkey: Passkey) {
+        self.inner().passkey = Some(passkey);
+    }
+
+    /// How far a link by passkey is, while one is under way.
+    pub(crate) fn passkey(&self) -> Option<Passkey> {
+        self.inner().passkey.clone()
+    }
+
     pub(crate) fn evidence(&self) -> Evidence {
         self.inner().evidence
     }
@@ -365,6 +388,10 @@ impl SessionState {
         &self.configuring
     }
 
+    pub(crate) fn labeling(&self) -> &tokio::sync::Mutex<()> {
+        &self.labeling
+    }
+
     pub(crate) fn account(&self) -> &tokio::sync::Mutex<Option<AccountRow>> {
         &self.account
     }
@@ -400,6 +427,10 @@ impl SessionState {
             inner.reason = reason;
             if status != SessionStatus::ScanQrCode {
                 inner.qr = None;
+            }
+            if !matches!(status, SessionStatus::PasskeyRequired | SessionStatus::PasskeyConfirmationRequired)
+            {
+                inner.passkey = None;
             }
             if inner.statuses.back().map(|change| change.status) != Some(status) {
                 inner.statuses.push_back(StatusChange { status, timestamp: now });

@@ -28,6 +28,7 @@ pub(super) fn of(base: &wa::Message) -> Option<&wa::ContextInfo> {
         poll_creation_message,
         poll_creation_message_v2,
         poll_creation_message_v3,
+        event_message,
         list_message,
         list_response_message,
         buttons_message,

@@ -2,9 +2,9 @@
 
 use wakeeper_model::{Ack, ChatId, MessageId};
 use wakeeper_waha::{
-    AckData, Location, Media, Message, MessageAck, MessageData, MessageDestination, MessageEdited,
-    MessageKey, MessageReaction, MessageRevoked, PollVote, PollVotePayload, Reaction, ReactionData, ReplyTo,
-    RevokedData, RevokedMessage, Source, VoteData,
+    AckData, EventResponse, EventResponsePayload, Location, Media, Message, MessageAck, MessageData,
+    MessageDestination, MessageEdited, MessageKey, MessageReaction, MessageRevoked, PollVote,
+    PollVotePayload, Reaction, ReactionData, ReplyTo, RevokedData, RevokedMessage, Source, VoteData,
 };
 
 use super::{Content, WireKey};
@@ -155,7 +155,6 @@ pub(crate) fn reaction_payload(facts: &Facts, target: &MessageId, emoji: &str) -
 
 /// The payload of `poll.vote`, and without choices of `poll.vote.failed`: `facts` are the vote's own.
 pub(crate) fn vote_payload(facts: &Facts, poll: &MessageId, choices: Vec<String>) -> PollVotePayload {
-    let (from, to) = ends(poll, facts.me.as_ref());
     PollVotePayload {
         vote: PollVote {
             id: facts.id.clone(),
@@ -166,14 +165,40 @@ pub(crate) fn vote_payload(facts: &Facts, poll: &MessageId, choices: Vec<String>
             from_me: facts.id.from_me,
             participant: facts.id.participant.clone(),
         },
-        poll: MessageDestination {
-            id: poll.clone(),
-            from: from.cloned(),
-            to: to.cloned(),
-            from_me: poll.from_me,
-            participant: poll.participant.clone(),
-        },
+        poll: destination(poll, facts.me.as_ref()),
         data: VoteData { key: facts.key(), push_name: facts.push_name.clone() },
+    }
+}
+
+/// The payload of `event.response`, and without a response of `event.response.failed`: `facts` are the answer's own.
+pub(crate) fn event_response_payload(
+    facts: &Facts,
+    event: &MessageId,
+    response: Option<EventResponse>,
+) -> EventResponsePayload {
+    EventResponsePayload {
+        id: facts.id.clone(),
+        timestamp: facts.timestamp_s,
+        from: facts.from().cloned(),
+        from_me: facts.id.from_me,
+        source: facts.source(),
+        to: facts.to().cloned(),
+        participant: facts.id.participant.clone(),
+        event_creation_key: destination(event, facts.me.as_ref()),
+        event_response: response,
+        data: VoteData { key: facts.key(), push_name: facts.push_name.clone() },
+    }
+}
+
+/// Which message, between whom.
+fn destination(id: &MessageId, me: Option<&ChatId>) -> MessageDestination {
+    let (from, to) = ends(id, me);
+    MessageDestination {
+        id: id.clone(),
+        from: from.cloned(),
+        to: to.cloned(),
+        from_me: id.from_me,
+        participant: id.participant.clone(),
     }
 }
 

@@ -111,7 +111,7 @@ fn answers(message: &wa::Message) -> impl Iterator<Item = String> + '_ {
 }
 
 /// The secret stands beside the poll, or outside of what the poll is wrapped in.
-fn secret(message: &wa::Message) -> Option<&[u8]> {
+pub(super) fn secret(message: &wa::Message) -> Option<&[u8]> {
     [message.get_base_message(), message].into_iter().find_map(|message| {
         let secret = message.message_context_info.as_option()?.message_secret.as_deref()?;
         (secret.len() == poll::SECRET).then_some(secret)

@@ -1,10 +1,14 @@
 //! Questions to WhatsApp that are answered at once or not at all.
 
-use crate::EngineError;
-use crate::life::registry::Sessions;
 use std::sync::Arc;
+use std::time::Duration;
+
 use wakeeper_model::{ChatId, SessionName};
-use whatsapp_rust::{Client, Jid};
+use whatsapp_rust::{Client, IqError, Jid};
+
+use crate::life::registry::Sessions;
+use crate::media::picture::PictureError;
+use crate::{EngineError, FetchError};
 
 /// Why WhatsApp was not asked, or gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,29 @@ pub enum AskError {
     /// The request makes no sense.
     #[error("{0}")]
     InvalidRequest(String),
+    /// The picture to set could not be fetched.
+    #[error("cannot fetch the file: {0}")]
+    Fetch(FetchError),
+    /// The picture to set is larger than allowed.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// WhatsApp takes no more of this for now.
+    #[error("WhatsApp takes no more changes of this account for now (code 429)")]
+    TooMuch {
+        /// When to try again, if WhatsApp says so.
+        wait: Option<Duration>,
+    },
+    /// WhatsApp refused.
+    #[error("WhatsApp refused {what} (code {code})")]
+    Refused {
+        /// What.
+        what: &'static str,
+        /// WhatsApp's code.
+        code: u16,
+    },
     /// WhatsApp did not answer, or not in a way that is understood.
     #[error("WhatsApp gave no answer to it: {0}")]
     Unanswered(String),
@@ -25,6 +52,28 @@ impl AskError {
     pub(super) fn unanswered(what: &'static str, error: &dyn std::fmt::Display) -> Self {
         tracing::debug!(%error, what, "a question to WhatsApp was not answered");
         Self::Unanswered(what.to_owned())
+    }
+
+    /// What WhatsApp's answer to a request means.
+    pub(super) fn of_iq(what: &'static str, error: &IqError) -> Self {
+        match error {
+            IqError::ServerError { code: 429, backoff, .. } => {
+                Self::TooMuch { wait: backoff.map(|seconds| Duration::from_secs(seconds.into())) }
+            }
+            IqError::ServerError { code: code @ 400..=499, .. } => Self::Refused { what, code: *code },
+            error => Self::unanswered(what, error),
+        }
+    }
+}
+
+impl From<PictureError> for AskError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::Fetch(error) => Self::Fetch(error),
+            PictureError::TooLarge => Self::TooLarge { limit: PictureError::LIMIT },
+            PictureError::NoJpeg => Self::InvalidRequest(error.to_string()),
+            PictureError::Unreadable => Self::Unanswered("the file cannot be read any more".to_owned()),
+        }
     }
 }
 

@@ -23,6 +23,12 @@ pub enum PairingError {
         /// How long to wait before asking again, when WhatsApp says so.
         retry_after: Option<Duration>,
     },
+    /// WhatsApp did not take a step of linking by passkey.
+    #[error("WhatsApp did not take it: {reason}")]
+    Passkey {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Sessions {

@@ -3,14 +3,14 @@
 
 use wakeeper_model::{Ack, ChatId, MessageId, SessionName};
 use wakeeper_storage::{MessageRow, StorageError};
-use wakeeper_waha::{Message, Payload};
+use wakeeper_waha::{EventResponse, Message, Payload};
 use whatsapp_rust::prelude::{MessageExt, wa};
 use whatsapp_rust::waproto::codec;
 
 use crate::media::download;
 use crate::message::{
-    self, Ballot, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, media_part, message_payload,
-    reaction_payload, revoked_payload, vote_payload,
+    self, Ballot, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, event_response_payload,
+    media_part, message_payload, reaction_payload, revoked_payload, vote_payload,
 };
 
 /// Where the messages of one session are shown.
@@ -87,6 +87,10 @@ pub(crate) fn answer(
             let choices = before.and_then(|poll| choices(poll, vote, own, own)).unwrap_or_default();
             Some(vote_payload(facts, target()?, choices).into())
         }
+        Incoming::EventAnswer { answer, .. } => {
+            let response = before.and_then(|event| event_answer(event, answer, own, own));
+            Some(event_response_payload(facts, target()?, response).into())
+        }
         Incoming::Revoke { .. } => {
             // As when it was deleted: of a damaged one it is told that it is gone, not what it was.
             let known = before.and_then(|before| payload(before, place).ok());
@@ -108,14 +112,35 @@ pub(crate) fn choices(
         tracing::error!(%error, "a vote in a damaged poll came");
         None
     })?;
-    let wire = &poll.wire;
+    let authors = authors(poll, own);
+    message::chosen(vote, &Ballot { poll: &message, poll_id: &poll.id, authors: &authors, voters })
+}
+
+/// What an answer to a stored event says; `None` when it cannot be read. `own` are the account's names on the wire, `responders`
+/// those of who answers.
+pub(crate) fn event_answer(
+    event: &MessageRow,
+    answer: &wa::message::EncEventResponseMessage,
+    own: &[String],
+    responders: &[String],
+) -> Option<EventResponse> {
+    let message = protobuf(event).unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer to a damaged event came");
+        None
+    })?;
+    let authors = authors(event, own);
+    let ballot = Ballot { poll: &message, poll_id: &event.id, authors: &authors, voters: responders };
+    message::event_answer(answer, &ballot)
+}
+
+/// The names on the wire of who wrote a message.
+fn authors(row: &MessageRow, own: &[String]) -> Vec<String> {
+    let wire = &row.wire;
     let others = match &wire.participant {
         Some(_) => [wire.participant.clone(), wire.participant_alt.clone()],
         None => [Some(wire.chat.clone()), wire.chat_alt.clone()],
     };
-    let authors: Vec<String> =
-        if poll.from_me { own.to_vec() } else { others.into_iter().flatten().collect() };
-    message::chosen(vote, &Ballot { poll: &message, poll_id: &poll.id, authors: &authors, voters })
+    if row.from_me { own.to_vec() } else { others.into_iter().flatten().collect() }
 }
 
 /// The message that a reaction, an edit, a vote or a deletion concerns.

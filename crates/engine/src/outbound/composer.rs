@@ -58,7 +58,8 @@ impl PreparedMessage {
         let (Incoming::Reaction { target, .. }
         | Incoming::Edit { target, .. }
         | Incoming::Revoke { target }
-        | Incoming::Vote { target, .. }) = message::read(&self.message)
+        | Incoming::Vote { target, .. }
+        | Incoming::EventAnswer { target, .. }) = message::read(&self.message)
         else {
             return None;
         };

@@ -101,7 +101,22 @@ fn polls() -> Vec<Structure> {
     let vote = |poll, options: &[&str]| {
         Structure::Vote(Vote { poll: id(poll), options: options.iter().map(|option| text(option)).collect() })
     };
+    let event = || Event {
+        name: text("n"),
+        description: Some(text("d")),
+        start_s: 1,
+        end_s: Some(2),
+        place: Some(text("p")),
+        guests: false,
+    };
     vec![
+        Structure::Event(event()),
+        Structure::Event(Event { name: text("x"), ..event() }),
+        Structure::Event(Event { description: None, ..event() }),
+        Structure::Event(Event { start_s: 2, ..event() }),
+        Structure::Event(Event { end_s: None, ..event() }),
+        Structure::Event(Event { place: None, ..event() }),
+        Structure::Event(Event { guests: true, ..event() }),
         poll("n", &["a", "b"], false),
         poll("x", &["a", "b"], false),
         poll("n", &["a", "c"], false),

@@ -13,7 +13,8 @@ use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::bulk::BulkError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
+    AskError, CallError, EngineError, FetchError, GroupsError, LabelError, LockError, MediaError,
+    PairingError, SendError,
 };
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
@@ -40,6 +41,10 @@ pub enum ErrorCode {
     MessageNotFound,
     /// 404: no such group, or no group with that invite code.
     GroupNotFound,
+    /// 404: no such label.
+    LabelNotFound,
+    /// 404: no such call rings.
+    CallNotFound,
     /// 404: no such media file, or WhatsApp no longer holds it.
     FileNotFound,
     /// 404: no such dead letter.
@@ -93,6 +98,8 @@ impl ErrorCode {
             | Self::SessionNotFound
             | Self::MessageNotFound
             | Self::GroupNotFound
+            | Self::LabelNotFound
+            | Self::CallNotFound
             | Self::FileNotFound
             | Self::DeadLetterNotFound
             | Self::BulkNotFound => StatusCode::NOT_FOUND,
@@ -362,7 +369,37 @@ impl From<AskError> for ApiError {
         match error {
             AskError::Session(error) => error.into(),
             AskError::InvalidRequest(reason) => Self::invalid(reason),
+            AskError::Fetch(FetchError::Spool(error)) => error.into(),
+            AskError::Fetch(error) => unfetched(&error, text),
+            AskError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            AskError::TooMuch { wait } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
+            }
+            AskError::Refused { .. } => Self::new(ErrorCode::Refused, text),
             AskError::Unanswered(_) => upstream(text),
+        }
+    }
+}
+
+impl From<LabelError> for ApiError {
+    fn from(error: LabelError) -> Self {
+        match error {
+            LabelError::NotFound => Self::new(ErrorCode::LabelNotFound, "There is no such label")
+                .hint("GET /api/{session}/labels lists the labels of the session"),
+            LabelError::TooMany => {
+                Self::new(ErrorCode::Refused, error.to_string()).hint("delete one that is not needed")
+            }
+            LabelError::Ask(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotFound => Self::new(ErrorCode::CallNotFound, error.to_string())
+                .hint("take from and id of the event call.received while it rings"),
+            CallError::Ask(error) => error.into(),
         }
     }
 }
@@ -388,6 +425,8 @@ impl From<PairingError> for ApiError {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.as_secs())
             }
             PairingError::Refused { retry_after: None, .. } => Self::new(ErrorCode::Refused, text),
+            PairingError::Passkey { .. } => Self::new(ErrorCode::Refused, text)
+                .hint("read the challenge anew; the passkey must sign for https://web.whatsapp.com"),
         }
     }
 }

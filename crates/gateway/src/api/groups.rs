@@ -17,6 +17,8 @@ use utoipa_axum::routes;
 use wakeeper_engine::Groups;
 use wakeeper_waha::{CountResponse, Group, GroupList, JoinGroupResponse, Succeeded};
 
+pub(super) use self::picture::ProfilePictureRequest;
+
 use self::fields::{ListParameters, ParticipantField, group_id, participants};
 use super::document::Failures;
 use super::error::ApiError;

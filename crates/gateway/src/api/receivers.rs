@@ -9,9 +9,9 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
-    MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
-    WebhookBody,
+    CallData, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange, GroupLeave,
+    GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck, MessageEdited,
+    MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -43,6 +43,12 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::GroupV2Participants => of::<GroupParticipantsChange>(components),
         EventName::GroupV2ParticipantsJoinRequest => of::<GroupJoinRequestChange>(components),
         EventName::PollVote | EventName::PollVoteFailed => of::<PollVotePayload>(components),
+        EventName::LabelUpsert | EventName::LabelDeleted => of::<Label>(components),
+        EventName::LabelChatAdded | EventName::LabelChatDeleted => of::<LabelChatAssociation>(components),
+        EventName::CallReceived | EventName::CallAccepted | EventName::CallRejected => {
+            of::<CallData>(components)
+        }
+        EventName::EventResponse | EventName::EventResponseFailed => of::<EventResponsePayload>(components),
     }
 }
 

@@ -3,6 +3,7 @@
 mod addressed;
 mod buttons;
 mod contacts;
+mod events;
 mod forward;
 mod link;
 mod lists;
@@ -55,6 +56,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(react))
         .merge(seen::router())
         .merge(location::router())
+        .merge(events::router())
         .merge(contacts::router())
         .merge(polls::router())
         .merge(forward::router())

@@ -4,12 +4,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{Body, ControlError};
 use crate::phone::Phone;
-use crate::simulator::Simulator;
+use crate::server::Passkey;
+use crate::simulator::{Simulator, SimulatorError};
 
 pub(super) fn router() -> Router<Simulator> {
     Router::new()
@@ -17,6 +20,7 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/sim/phones/{number}", get(show))
         .route("/sim/phones/{number}/scan", post(scan))
         .route("/sim/phones/{number}/confirm-code", post(confirm_code))
+        .route("/sim/phones/{number}/passkey", get(passkey_code).post(set_passkey))
         .route("/sim/phones/{number}/devices/{device}/logout", post(log_out))
 }
 
@@ -70,8 +74,43 @@ async fn scan(
     Path(number): Path<String>,
     Body(scan): Body<Scan>,
 ) -> Result<Json<Value>, ControlError> {
-    let device = simulator.phone(&number)?.scan(&scan.qr).await?;
+    let phone = simulator.phone(&number)?;
+    if simulator.server().needs_passkey(&number) {
+        phone.scan_for_passkey(&scan.qr)?;
+        return Ok(Json(json!({ "passkey": true })));
+    }
+    let device = phone.scan(&scan.qr).await?;
     Ok(Json(json!({ "device": device })))
+}
+
+/// A passkey: its id and its public key, an uncompressed point of P-256; both base64url without padding.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPasskey {
+    id: String,
+    public_key: String,
+}
+
+async fn set_passkey(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+    Body(new): Body<NewPasskey>,
+) -> Result<Json<Value>, ControlError> {
+    let phone = simulator.phone(&number)?;
+    let bytes = |text: &str| {
+        URL_SAFE_NO_PAD.decode(text).map_err(|_| ControlError::Value("id and public_key are base64url"))
+    };
+    let passkey = Passkey { credential: bytes(&new.id)?, public_key: bytes(&new.public_key)? };
+    simulator.server().set_passkey(&phone.account().number, passkey).map_err(SimulatorError::from)?;
+    Ok(Json(json!({ "passkey": true })))
+}
+
+/// The code that the phone shows.
+async fn passkey_code(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+) -> Result<Json<Value>, ControlError> {
+    Ok(Json(json!({ "code": simulator.phone(&number)?.passkey_code() })))
 }
 
 #[derive(Deserialize)]

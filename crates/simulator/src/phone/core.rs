@@ -292,6 +292,7 @@ impl Core {
                     let _ = sender.send(finish);
                 }
             }
+            PhoneEvent::Passkey { offer, step } => self.passkey_step(offer, step),
         }
     }
 }

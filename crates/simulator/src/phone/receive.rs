@@ -40,7 +40,7 @@ impl Core {
             "message" => self.take_message(&stanza),
             "receipt" => self.take_receipt(&stanza),
             "notification" => self.take_notification(&stanza),
-            "call" => self.acknowledge(&stanza),
+            "call" => self.take_call(&stanza),
             "ack" => {
                 if let Some(id) = stanza.get("id").map(str::to_owned)
                     && stanza.get("class") == Some("message")

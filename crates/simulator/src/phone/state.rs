@@ -1,6 +1,6 @@
 //! What a phone remembers, and how it is saved.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use waproto::whatsapp as wa;
 
 use super::app_state::AppState;
+use super::calls::CallSignal;
 use super::cipher::Cipher;
 use super::error::PhoneError;
 use super::keys::{PhoneKeys, PhoneKeysState};
 use super::log::{Entry, Log, NewEntry};
 use super::message::{read, unwrap};
+use super::passkey::Exchange;
 use super::store::StoresState;
 use crate::jid::Jid;
 
@@ -34,6 +36,10 @@ pub(super) struct State {
     pub auto_read: bool,
     /// Last chat state by chat and sender: `composing`, `recording` or `paused`.
     pub chat_states: BTreeMap<String, String>,
+    /// What was heard of calls.
+    pub calls: VecDeque<CallSignal>,
+    /// A link by passkey that is under way.
+    pub passkey: Option<Exchange>,
 }
 
 /// What a phone knows about a group.
@@ -93,6 +99,8 @@ impl State {
             app_state: AppState::generate(rng, now),
             auto_read: false,
             chat_states: BTreeMap::new(),
+            calls: VecDeque::new(),
+            passkey: None,
         }
     }
 
@@ -152,6 +160,8 @@ impl PhoneState {
             app_state: self.app_state.clone(),
             auto_read: self.auto_read,
             chat_states: BTreeMap::new(),
+            calls: VecDeque::new(),
+            passkey: None,
         })
     }
 }

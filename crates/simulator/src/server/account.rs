@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::app_state::Collection;
 use super::base64_bytes;
 use super::contract::{AccountInfo, Link};
+use super::groups::Picture;
+use super::passkeys::Passkey;
 use crate::jid::{Jid, LID_SERVER, PHONE_SERVER};
 use crate::node::Node;
 use crate::phone::keys::PhoneKeys;
@@ -72,6 +74,12 @@ pub(super) struct Account {
     pub available: HashSet<u16>,
     /// When the account was available last, in seconds.
     pub last_seen: Option<u64>,
+    /// What the account shows as its picture.
+    pub picture: Option<Picture>,
+    /// What it wrote about itself, once it did.
+    pub about: Option<String>,
+    /// Without it its phone links no device.
+    pub passkey: Option<Passkey>,
 }
 
 impl Account {

@@ -54,6 +54,29 @@ pub enum PhoneEvent {
     },
     /// A companion answered [`super::Server::send_primary_hello`] in pairing by code.
     CompanionFinish(CompanionFinish),
+    /// A companion that is linked by passkey took a step.
+    Passkey {
+        /// Who it is.
+        offer: PairingOffer,
+        /// What it sent.
+        step: PasskeyStep,
+    },
+}
+
+/// What a companion that is linked by passkey sends its phone.
+#[derive(Clone)]
+pub enum PasskeyStep {
+    /// The assertion was right; a `ProloguePayload`, and the pairing reference that it must name.
+    Prologue {
+        /// The payload.
+        payload: Vec<u8>,
+        /// The reference.
+        reference: String,
+    },
+    /// The nonce that the prologue committed it to.
+    Nonce(Vec<u8>),
+    /// An `EncryptedPairingRequest`.
+    Request(Vec<u8>),
 }
 
 /// The companion's last message in pairing by code.
@@ -322,6 +345,7 @@ impl fmt::Debug for PhoneEvent {
                 f.debug_struct("CompanionRemoved").field("device", device).finish()
             }
             Self::CompanionFinish(_) => f.write_str("CompanionFinish(..)"),
+            Self::Passkey { .. } => f.write_str("Passkey(..)"),
         }
     }
 }

@@ -102,6 +102,9 @@ impl World {
             key_index_list: None,
             available: HashSet::new(),
             last_seen: None,
+            picture: None,
+            about: None,
+            passkey: None,
         };
         let info = account.info();
         self.lids.insert(lid, new.number.clone());

@@ -38,7 +38,8 @@ impl World {
             "presence" => self.receive_presence(caller, stanza),
             "chatstate" => self.receive_chat_state(caller, stanza),
             "ib" => self.receive_ib(caller, stanza),
-            "notification" | "call" => {
+            "call" => self.receive_call(caller, stanza),
+            "notification" => {
                 self.counters.unknown(&stanza.tag);
                 let ack = Node::new("ack")
                     .attr_opt("id", stanza.get("id"))

@@ -53,7 +53,7 @@ pub(super) struct JoinRequest {
     method: String,
 }
 
-/// A group's picture.
+/// A picture of a group or an account.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Picture {
     pub id: String,

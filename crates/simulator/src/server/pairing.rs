@@ -10,6 +10,7 @@ use super::contract::{
     Addressing, CodeOffer, CompanionFinish, KeyIndexGrant, Link, PairingGrant, PairingOffer, PhoneEvent,
     PrimaryHello, ServerError,
 };
+use super::passkeys::PasskeyLink;
 use super::world::{Role, World};
 use crate::jid::SERVER_JID;
 use crate::node::Node;
@@ -29,6 +30,8 @@ pub(super) struct Registration {
     references: Vec<(String, Duration)>,
     /// Set once a phone linked the device and its signature is awaited.
     granted: Option<Granted>,
+    /// The device is asked for a passkey.
+    pub(super) passkey: Option<PasskeyLink>,
 }
 
 struct Granted {
@@ -65,7 +68,8 @@ impl World {
         }
         let refs = references.iter().map(|(reference, _)| Node::new("ref").bytes(reference.as_bytes()));
         let pair_device = Node::new("pair-device").children(refs);
-        let registration = Registration { signal_id, identity, signed_prekey, references, granted: None };
+        let registration =
+            Registration { signal_id, identity, signed_prekey, references, granted: None, passkey: None };
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.role = Role::Registering(Box::new(registration));
         }
@@ -91,21 +95,21 @@ impl World {
         self.codes.retain(|_, pairing| pairing.link != link);
     }
 
-    fn registration(&self, link: Link) -> Option<&Registration> {
+    pub(super) fn registration(&self, link: Link) -> Option<&Registration> {
         match &self.connections.get(&link)?.role {
             Role::Registering(registration) => Some(registration),
             _ => None,
         }
     }
 
-    fn registration_mut(&mut self, link: Link) -> Option<&mut Registration> {
+    pub(super) fn registration_mut(&mut self, link: Link) -> Option<&mut Registration> {
         match &mut self.connections.get_mut(&link)?.role {
             Role::Registering(registration) => Some(registration),
             _ => None,
         }
     }
 
-    fn offer(&self, link: Link) -> Option<PairingOffer> {
+    pub(super) fn offer(&self, link: Link) -> Option<PairingOffer> {
         let registration = self.registration(link)?;
         let connection = self.connections.get(&link)?;
         Some(PairingOffer {
@@ -172,7 +176,7 @@ impl World {
             }
         } else if let Some(registration) = stanza.find("link_code_companion_reg") {
             self.pairing_code_stage(link, stanza, registration);
-        } else if matches!(stanza.get("type"), Some("get" | "set")) {
+        } else if matches!(stanza.get("type"), Some("get" | "set")) && !self.passkey_stage(link, stanza) {
             // Pings, and whatever else: nothing hangs on the answer.
             self.reply(link, stanza, Vec::new());
         }

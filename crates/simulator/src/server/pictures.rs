@@ -1,6 +1,4 @@
-//! Pictures of groups. People have none here.
-
-use bytes::Bytes;
+//! Pictures of groups and of people.
 
 use super::account::StanzaClass;
 use super::dispatch::Caller;
@@ -12,15 +10,38 @@ use crate::node::Node;
 /// Largest picture that is taken.
 const LARGEST: usize = 1 << 20;
 
+/// Why a request is refused: WhatsApp's code and word.
+pub(super) type Refusal = (u16, &'static str);
+
+/// Whether these bytes are taken as a picture.
+pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xd8]) && bytes.len() <= LARGEST
+}
+
+/// Where a picture can be fetched.
+pub(super) fn shown(picture: &Picture, host: &str) -> Node {
+    Node::new("picture")
+        .attr("id", picture.id.clone())
+        .attr("type", "image")
+        .attr("url", format!("https://{host}{}", picture.direct_path))
+        .attr("direct_path", picture.direct_path.clone())
+}
+
 impl World {
     /// Answers `w:profile:picture`: `target` is whose picture it is about, the caller's own without it.
     pub fn picture_iq(&mut self, caller: &Caller, iq: &Node, kind: &str) {
-        let target = iq.get("target").and_then(Jid::parse).filter(Jid::is_group);
+        let target = iq.get("target").and_then(Jid::parse);
         let result = match (target, kind) {
-            (Some(group), "get") => self.picture(caller, &group),
-            (Some(group), _) => self.set_picture(caller, &group, iq),
-            (None, "get") => Err((404, "item-not-found")),
-            (None, _) => Ok(Vec::new()),
+            (Some(group), "get") if group.is_group() => self.picture(caller, &group),
+            (Some(group), _) if group.is_group() => self.set_picture(caller, &group, iq),
+            (Some(person), "get") => self.persons_picture(&person),
+            (None, "get") => self.persons_picture(&caller.address.jid()),
+            (Some(person), _)
+                if self.resolve_device(&person).is_none_or(|one| one.number != caller.address.number) =>
+            {
+                Err((403, "forbidden"))
+            }
+            (_, _) => self.set_own_picture(caller, iq),
         };
         match result {
             Ok(children) => self.reply(caller.link, iq, children),
@@ -28,27 +49,17 @@ impl World {
         }
     }
 
-    fn picture(&self, caller: &Caller, group: &Jid) -> Result<Vec<Node>, (u16, &'static str)> {
+    fn picture(&self, caller: &Caller, group: &Jid) -> Result<Vec<Node>, Refusal> {
         let group = self.groups.get(&group.user).ok_or((404, "item-not-found"))?;
         if !group.members.contains_key(&caller.address.number) {
             return Err((401, "not-authorized"));
         }
         let picture = group.picture.as_ref().ok_or((404, "item-not-found"))?;
-        let node = Node::new("picture")
-            .attr("id", picture.id.clone())
-            .attr("type", "image")
-            .attr("url", format!("https://{}{}", self.config.media_host, picture.direct_path))
-            .attr("direct_path", picture.direct_path.clone());
-        Ok(vec![node])
+        Ok(vec![shown(picture, &self.config.media_host)])
     }
 
     /// Takes a JPEG as the new picture; no `<picture>` takes the picture away.
-    fn set_picture(
-        &mut self,
-        caller: &Caller,
-        jid: &Jid,
-        iq: &Node,
-    ) -> Result<Vec<Node>, (u16, &'static str)> {
+    fn set_picture(&mut self, caller: &Caller, jid: &Jid, iq: &Node) -> Result<Vec<Node>, Refusal> {
         let group = self.groups.get(&jid.user).ok_or((404, "item-not-found"))?;
         if !group.may_change(&caller.address.number, "picture") {
             return Err((403, "forbidden"));
@@ -57,12 +68,8 @@ impl World {
             self.keep_picture(caller, jid, None);
             return Ok(Vec::new());
         };
-        if !bytes.starts_with(&[0xff, 0xd8]) || bytes.len() > LARGEST {
-            return Err((406, "not-acceptable"));
-        }
-        let at = self.config.media.put("picture", Bytes::copy_from_slice(bytes));
-        let id = self.next_sequence().to_string();
-        let picture = Picture { id: id.clone(), direct_path: at.direct_path };
+        let picture = self.kept_picture(bytes)?;
+        let id = picture.id.clone();
         self.keep_picture(caller, jid, Some(picture));
         Ok(vec![Node::new("picture").attr("id", id)])
     }

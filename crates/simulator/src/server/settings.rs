@@ -41,15 +41,14 @@ impl World {
             ("blocklist", _) => self.set_blocked(caller, iq),
             ("w:m", _) => vec![self.media_hosts()],
             ("w:mex", _) => vec![self.mex(caller, iq)],
-            ("w:profile:picture", "get") => {
-                self.refuse(caller.link, iq, 404, "item-not-found");
-                return;
-            }
+            ("status", "set") => match self.set_about(caller, iq) {
+                Ok(()) => Vec::new(),
+                Err((code, text)) => return self.refuse(caller.link, iq, code, text),
+            },
             (
                 "w:p"
                 | "urn:xmpp:ping"
                 | "urn:xmpp:whatsapp:dirty"
-                | "status"
                 | "w:stats"
                 | "w:biz"
                 | "disappearing_mode"

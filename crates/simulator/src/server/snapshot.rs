@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, Address, Companion, Device, Pending, RecentSends};
 use super::app_state::Collection;
 use super::contract::{ServerConfig, ServerError, SnapshotError};
-use super::groups::Group;
+use super::groups::{Group, Picture};
+use super::passkeys::Passkey;
 use super::world::World;
 use crate::phone::keys::PhoneKeys;
 
@@ -41,6 +42,12 @@ struct SavedAccount {
     blocked: Vec<String>,
     collections: BTreeMap<String, Collection>,
     acquainted: Vec<String>,
+    #[serde(default)]
+    picture: Option<Picture>,
+    #[serde(default)]
+    about: Option<String>,
+    #[serde(default)]
+    passkey: Option<Passkey>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +133,9 @@ fn save_account(account: &Account) -> SavedAccount {
         blocked: sorted(&account.blocked),
         collections: account.collections.clone(),
         acquainted: sorted(&account.acquainted),
+        picture: account.picture.clone(),
+        about: account.about.clone(),
+        passkey: account.passkey.clone(),
     }
 }
 
@@ -158,6 +168,9 @@ fn restore_account(saved: SavedAccount, keys: Arc<PhoneKeys>) -> Account {
         key_index_list: None,
         available: HashSet::new(),
         last_seen: None,
+        picture: saved.picture,
+        about: saved.about,
+        passkey: saved.passkey,
     }
 }
 

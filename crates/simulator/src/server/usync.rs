@@ -67,9 +67,15 @@ impl World {
             // Baileys 7 stores the queried id and `val` as phone number and LID, so that only
             // questions about phone numbers get an answer.
             "lid" if !jid.is_lid() => Node::new("lid").attr("val", account.lid_jid().to_string()),
-            "status" => Node::new("status").attr("t", "0").bytes(USUAL_STATUS.as_bytes()),
+            "status" => {
+                let about = account.about.as_deref().unwrap_or(USUAL_STATUS);
+                Node::new("status").attr("t", "0").bytes(about.as_bytes())
+            }
             "disappearing_mode" => Node::new("disappearing_mode").attr("duration", "0").attr("t", "0"),
-            "picture" => Node::new("picture").child(Node::new("error").attr("code", "404")),
+            "picture" => match &account.picture {
+                Some(picture) => Node::new("picture").attr("id", picture.id.clone()),
+                None => Node::new("picture").child(Node::new("error").attr("code", "404")),
+            },
             _ => return None,
         })
     }

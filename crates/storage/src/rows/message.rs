@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{EventRow, LaneKey, NewEvent, SendState, StoredStatus};
+use super::{EventRow, LabelChange, LaneKey, NewEvent, SendState, StoredStatus};
 
 /// The addresses of a message as the wire wrote them, each with its other name when that is known.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -198,6 +198,13 @@ pub enum Change {
     Status {
         /// What it is from now on.
         status: StoredStatus,
+        /// The events that tell of it.
+        events: Vec<NewEvent>,
+    },
+    /// A label changed, or a chat got or lost one. When nothing is different the change is skipped, events included.
+    Label {
+        /// What happened.
+        change: LabelChange,
         /// The events that tell of it.
         events: Vec<NewEvent>,
     },

@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, query};
 
-use super::{message_rows, send_rows, session_ids, session_rows};
+use super::{label_rows, message_rows, send_rows, session_ids, session_rows};
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
     SecondName, Tell,
@@ -77,6 +77,10 @@ async fn apply_change(
         // Of a session that has no row there is something to tell all the same.
         Change::Status { status, events } => {
             Ok((session_rows::set_status(connection, session.id, &status).await?, events))
+        }
+        Change::Label { change, events } => {
+            let changed = label_rows::apply(connection, session.id, change).await?;
+            Ok((changed, if changed { events } else { Vec::new() }))
         }
         Change::Events(events) => Ok((true, events)),
     }

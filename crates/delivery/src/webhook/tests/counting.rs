@@ -9,10 +9,10 @@ use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
     AccountRow, AccountRows, AlertRow, AttemptRow, BulkRow, BulkRows, DeadLetter, DeadLetterQuery,
     DeliveryRecord, EventRow, EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow,
-    IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery,
-    MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts,
-    OutboxItem, OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow, SendRows, SessionRow,
-    SessionRows, Storage, StorageError,
+    IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane,
+    LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident,
+    OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow,
+    SendRows, SessionRow, SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.
@@ -87,6 +87,25 @@ impl GenerationRows for Counting {
 impl AccountRows for Counting {
     async fn account(&self, session: &str) -> Result<Option<AccountRow>, StorageError> {
         self.behind.account(session).await
+    }
+}
+
+#[async_trait]
+impl LabelRows for Counting {
+    async fn labels(&self, session: &str) -> Result<Vec<LabelRow>, StorageError> {
+        self.behind.labels(session).await
+    }
+
+    async fn label_chats(&self, session: &str, label: &str) -> Result<Vec<LabelChatRow>, StorageError> {
+        self.behind.label_chats(session, label).await
+    }
+
+    async fn labels_of_chat(
+        &self,
+        session: &str,
+        chats: &[String],
+    ) -> Result<Vec<LabelChatRow>, StorageError> {
+        self.behind.labels_of_chat(session, chats).await
     }
 }
 

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use crate::EngineError;
 use crate::ops::pairing::PairingError;
+use crate::ops::passkey::PasskeyStep;
 
 /// What a session can be told.
 pub(crate) enum Command {
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Logout(oneshot::Sender<Result<(), EngineError>>),
     /// A pairing code for this phone number.
     PairingCode(String, oneshot::Sender<Result<String, PairingError>>),
+    /// A step of linking by passkey.
+    Passkey(PasskeyStep, oneshot::Sender<Result<(), PairingError>>),
     /// Close at once and stay closed: somebody else owns it now. The reason is shown.
     Abandon(String),
     /// Flush and leave, keeping what the owner wants for the next boot.

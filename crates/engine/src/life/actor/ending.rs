@@ -169,7 +169,9 @@ impl Actor {
 
     pub(super) async fn on_deadline(&mut self) {
         let cause = match self.parts.state.status() {
-            SessionStatus::ScanQrCode => Cause::QrExpired,
+            SessionStatus::ScanQrCode
+            | SessionStatus::PasskeyRequired
+            | SessionStatus::PasskeyConfirmationRequired => Cause::QrExpired,
             _ => self.stuck(),
         };
         tracing::warn!(session = %self.parts.state.name(), status = %self.parts.state.status(), "nothing happened in time; making a new connection");

@@ -16,6 +16,8 @@ const QR_GRACE: Duration = Duration::from_secs(30);
 impl Actor {
     pub(super) async fn on_client_event(&mut self, event: ClientEvent) {
         match event {
+            // Whoever answers a passkey has scanned one of the codes.
+            ClientEvent::Qr(..) | ClientEvent::QrExpired(false) if self.parts.state.passkey().is_some() => {}
             ClientEvent::Qr(raw, valid) => {
                 self.failures = 0;
                 self.slow = None;
@@ -39,10 +41,11 @@ impl Actor {
             ClientEvent::LinkFailed => {
                 tracing::warn!(session = %self.parts.state.name(), "linking failed; show the code again");
             }
-            ClientEvent::PasskeyRequired => self.passkey(SessionStatus::PasskeyRequired).await,
-            ClientEvent::PasskeyConfirmation => {
-                self.passkey(SessionStatus::PasskeyConfirmationRequired).await;
+            ClientEvent::PasskeyRequired(options) => self.passkey_asked(&options).await,
+            ClientEvent::PasskeyConfirmation(code, to_compare) => {
+                self.passkey_code(code, to_compare).await;
             }
+            ClientEvent::PasskeyFailed(why) => self.passkey_failed(&why).await,
             ClientEvent::Open => self.on_open().await,
             ClientEvent::Closed(why) => self.on_closed(why).await,
             ClientEvent::StreamError(code) => self.on_stream_error(&code).await,

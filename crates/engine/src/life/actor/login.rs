@@ -10,7 +10,7 @@ use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
 use whatsapp_rust::pair_code::{PairCodeError, PairCodeOptions, PairError};
 
-use super::{Actor, CONNECT, PASSKEY};
+use super::{Actor, CONNECT};
 use crate::life::backoff::{self, Cause};
 use crate::ops::pairing::PairingError;
 use crate::{EngineError, address, life::account, life::credentials};
@@ -24,13 +24,6 @@ impl Actor {
         self.deadline = Some(Instant::now() + CONNECT);
         self.cause = Some(Cause::Linked);
         self.enter(SessionStatus::Starting, Some(backoff::explain(&Cause::Linked))).await;
-    }
-
-    pub(super) async fn passkey(&mut self, status: SessionStatus) {
-        self.deadline = Some(Instant::now() + PASSKEY);
-        let reason = "WhatsApp asks for a passkey before it links this device; linking by a passkey is not supported yet, \
-                      use another linking method on the phone";
-        self.enter(status, Some(reason.to_owned())).await;
     }
 
     /// Sets the rows of another number apart. When that fails, the session must not work: `false`.

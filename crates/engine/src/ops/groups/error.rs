@@ -5,6 +5,7 @@ use std::time::Duration;
 use whatsapp_rust::{GroupError, IqError, MexError};
 
 use crate::FetchError;
+use crate::media::picture::PictureError;
 
 /// Why something was not done with a group. No variant carries a text, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,19 @@ impl GroupsError {
                 Self::NoInvite
             }
             error => error,
+        }
+    }
+}
+
+impl From<PictureError> for GroupsError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::Fetch(error) => Self::Fetch(error),
+            PictureError::TooLarge => Self::TooLarge { limit: PictureError::LIMIT },
+            PictureError::NoJpeg => Self::InvalidRequest(
+                "file: a picture must be a JPEG; other kinds are not converted by this version",
+            ),
+            PictureError::Unreadable => Self::Failed("the file cannot be read any more"),
         }
     }
 }

@@ -9,9 +9,9 @@ use whatsapp_rust::wacore::webp;
 use super::Composer;
 use super::upload::{Loaded, Source};
 use crate::message::{
-    Ballot, Thumbnail, VoteError, button_reply_message, buttons_message, contact_message, forwarded_message,
-    is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message, pin_message, poll_message,
-    sticker_message, text_message, vote_message,
+    Ballot, Thumbnail, VoteError, button_reply_message, buttons_message, contact_message, event_message,
+    forwarded_message, is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message,
+    pin_message, poll_message, sticker_message, text_message, vote_message,
 };
 use crate::ops::stored;
 use crate::outbound::error::SendError;
@@ -33,6 +33,7 @@ impl Composer<'_> {
             Structure::Contacts(cards) => contact_message(cards),
             Structure::Poll(poll) => poll_message(poll, rand::random()),
             Structure::Vote(vote) => self.vote(&vote).await?,
+            Structure::Event(event) => event_message(event, rand::random()),
             Structure::Forward(message) => self.forward(&message).await?,
             Structure::Sticker(file) => self.sticker(file).await?,
             Structure::Link(link) => self.link(link).await?,

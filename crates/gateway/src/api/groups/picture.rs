@@ -32,9 +32,9 @@ struct PictureParameters {
 
 /// A picture.
 #[derive(Deserialize, ToSchema)]
-struct ProfilePictureRequest {
+pub(in crate::api) struct ProfilePictureRequest {
     /// A square JPEG; WhatsApp's own apps send 640 by 640 pixels.
-    file: FileField,
+    pub(in crate::api) file: FileField,
 }
 
 /// Read where a group's picture can be fetched

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::super::{SqliteStorage, forget, incident_rows, letters, message_rows, prune};
+use super::super::{SqliteStorage, forget, incident_rows, label_rows, letters, message_rows, prune};
 use super::{Place, put, session};
 use crate::{
     Change, CommitBatch, DeadLetterQuery, DeliveryRecord, IncidentQuery, IncidentSource, MessageOrder,
@@ -88,6 +88,19 @@ async fn incidents_are_found_by_an_index() {
     ] {
         let plan = plan(&storage, incident_rows::page(&query).sql().as_str()).await;
         assert!(plan.contains(search) && !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn labels_and_their_chats_are_found_by_an_index() {
+    let (storage, _folder) = opened().await;
+    for (sql, index) in [
+        (label_rows::ALL, "sqlite_autoindex_labels_1"),
+        (label_rows::CHATS, "sqlite_autoindex_label_chats_1"),
+        (label_rows::OF_CHAT, "label_chats_by_chat"),
+    ] {
+        assert_searched(&storage, sql, index).await;
     }
     storage.close().await;
 }
