@@ -1,9 +1,11 @@
-//! What comes from WhatsApp: messages, their changes, receipts, and changes of groups.
+//! What comes from WhatsApp: messages, their changes, receipts, changes of groups, chats and people, and the history.
 
 pub(crate) mod acks;
 pub(crate) mod again;
 pub(crate) mod changes;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
+pub(crate) mod notes;
 mod votes;

@@ -1,12 +1,14 @@
 //! What callers can do with sessions, by resource.
 
 pub(crate) mod asking;
+pub(crate) mod chats;
 mod contacts;
 pub(crate) mod groups;
 mod lids;
 mod limits;
 mod naming;
 pub(crate) mod pairing;
+mod people;
 pub(crate) mod presence;
 pub(crate) mod query;
 pub(crate) mod reading;

@@ -17,6 +17,7 @@ pub mod log;
 pub mod media;
 pub mod message;
 pub mod pair_code;
+mod past;
 pub mod qr;
 mod receipts;
 mod receive;
@@ -32,6 +33,7 @@ use rand::CryptoRng;
 use tokio_util::sync::CancellationToken;
 
 pub use error::PhoneError;
+pub use past::Past;
 pub use keys::{KeysError, PhoneKeys, PhoneKeysState};
 pub use state::PhoneState;
 
@@ -226,6 +228,16 @@ impl Phone {
         };
         self.core.send(Node::new("chatstate").attr("to", chat.to_string()).child(child));
         Ok(())
+    }
+
+    /// Gives this past to devices that are linked from now on, as part of their history.
+    pub fn set_past(&self, past: Past) {
+        self.core.state().past = Some(past);
+    }
+
+    /// Gives a linked device this past; answers in how many parts.
+    pub async fn share_past(&self, device: u16, past: Past) -> Result<usize, PhoneError> {
+        self.core.share_past(device, past).await
     }
 
     /// Makes a group with these people (numbers or JIDs) and returns its JID.

@@ -22,16 +22,17 @@ pub use error::{StorageError, is_corruption};
 pub use open::{compact_sqlite, open_or_rebuild_sqlite, open_shared_sqlite, open_sqlite, read_sqlite};
 pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
-    AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
+    AccountChange, AccountRow, AlertRow, AttemptRow, Change, ChatChange, ChatOrder, ChatQuery, ChatRow,
+    ChatUpdate, CommitBatch, CommitOutcome, ContactQuery, ContactRow, ContactUpdate, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
     IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageOrder, MessagePage,
     MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
-    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned, Retention, SecondName, SendBegun,
+    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, Retention, SecondName, SendBegun,
     SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
+    AccountRows, ChatRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
     Storage,
 };
 

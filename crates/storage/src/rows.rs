@@ -1,6 +1,7 @@
 //! The rows themselves, free of any back end.
 
 mod account;
+mod chat;
 mod event;
 mod generation;
 mod incident;
@@ -11,6 +12,9 @@ mod session;
 
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
+pub use chat::{
+    ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactQuery, ContactRow, ContactUpdate, PastChat, PastStep,
+};
 pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{

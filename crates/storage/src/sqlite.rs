@@ -2,13 +2,16 @@
 #![allow(clippy::needless_pass_by_value, reason = "sqlx hands rows to `try_map` by value")]
 
 mod account_rows;
+mod chat_rows;
 mod commit;
+mod contact_rows;
 pub(crate) mod damaged;
 mod deliveries;
 mod event_rows;
 mod file;
 mod forget;
 mod generation_rows;
+mod history_rows;
 mod home;
 mod housekeeping;
 mod incident_rows;

@@ -54,6 +54,9 @@ pub enum EventName {
     /// Somebody chose in a poll, and what they chose cannot be read.
     #[serde(rename = "poll.vote.failed")]
     PollVoteFailed,
+    /// A chat went to the archive, or came back.
+    #[serde(rename = "chat.archive")]
+    ChatArchive,
 }
 
 /// The text names no event.
@@ -63,7 +66,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -79,6 +82,7 @@ impl EventName {
         Self::GroupV2ParticipantsJoinRequest,
         Self::PollVote,
         Self::PollVoteFailed,
+        Self::ChatArchive,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -100,6 +104,7 @@ impl EventName {
             Self::GroupV2ParticipantsJoinRequest => "Somebody asks to join a group, or does so no more",
             Self::PollVote => "Somebody chose in a poll, or took the choice back",
             Self::PollVoteFailed => "Somebody chose in a poll, and what they chose cannot be read",
+            Self::ChatArchive => "A chat went to the archive, or came back",
         }
     }
 
@@ -122,6 +127,7 @@ impl EventName {
             Self::GroupV2ParticipantsJoinRequest => "group.v2.participants.join-request",
             Self::PollVote => "poll.vote",
             Self::PollVoteFailed => "poll.vote.failed",
+            Self::ChatArchive => "chat.archive",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
+mod chat;
 mod config;
 mod contact;
 mod event;
@@ -15,11 +16,12 @@ mod secret;
 mod session;
 mod webhook;
 
+pub use chat::{Chat, ChatArchiveEvent, ChatSummary, ReadChatMessagesResponse};
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
     SessionConfig, WebhookConfig,
 };
-pub use contact::{About, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
+pub use contact::{About, Contact, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
 pub use event::{EventName, EventNameError};
 pub use group::{
     ChatPictureResponse, CountResponse, Group, GroupAddressing, GroupAdmin, GroupChange, GroupInvitation,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
+use super::chat::ChatArchiveEvent;
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
 use super::message::{Message, MessageKey, Source};
 use super::poll::PollVotePayload;
@@ -263,6 +264,8 @@ pub enum Payload {
     GroupParticipants(Box<GroupParticipantsChange>),
     /// Of `group.v2.participants.join-request`.
     GroupJoinRequest(Box<GroupJoinRequestChange>),
+    /// Of `chat.archive`.
+    ChatArchive(Box<ChatArchiveEvent>),
 }
 
 macro_rules! payload_of {
@@ -287,5 +290,6 @@ payload_of!(
     GroupLeave(GroupLeave),
     GroupUpdated(GroupUpdated),
     GroupParticipants(GroupParticipantsChange),
-    GroupJoinRequest(GroupJoinRequestChange)
+    GroupJoinRequest(GroupJoinRequestChange),
+    ChatArchive(ChatArchiveEvent)
 );

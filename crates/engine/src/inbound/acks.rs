@@ -16,6 +16,7 @@ use crate::address;
 use crate::inbound::groups;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
+use crate::inbound::notes;
 use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
 use crate::ops::presence;
@@ -54,6 +55,7 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
+        notes::store(&inbox, batch.notes, &gone).await;
         store(&inbox, batch.receipts, &gone).await;
     }
 }

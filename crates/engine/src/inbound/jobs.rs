@@ -12,6 +12,7 @@ use whatsapp_rust::Jid;
 use whatsapp_rust::prelude::Event;
 
 use crate::inbound::acks::Receipted;
+use crate::inbound::notes::Note;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
@@ -21,6 +22,8 @@ const RECEIPTS: usize = 200_000;
 const BATCHES: usize = 1_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
 const PRESENCES: usize = 1_000;
+/// Notes on chats and people that wait.
+const NOTES: usize = 200_000;
 
 /// Whether more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub(crate) struct Batch {
     /// Messages and changes of groups, which WhatsApp does not send again.
     pub untold: Vec<Arc<Event>>,
     pub presences: Vec<Arc<Event>>,
+    pub notes: Vec<Note>,
 }
 
 /// A message by its stanza id, with one member of its group.
@@ -54,6 +58,7 @@ struct Waiting {
     receipts: HashMap<Way, Vec<(Ack, i64)>>,
     untold: VecDeque<Arc<Event>>,
     presences: VecDeque<Arc<Event>>,
+    notes: VecDeque<Note>,
 }
 
 impl Waiting {
@@ -87,7 +92,8 @@ impl Waiting {
             }
         }
         let (untold, presences) = (self.untold.drain(..).collect(), self.presences.drain(..).collect());
-        Batch { receipts, untold, presences }
+        let notes = self.notes.drain(..).collect();
+        Batch { receipts, untold, presences, notes }
     }
 }
 
@@ -141,11 +147,24 @@ impl Jobs {
         self.more.notify_one();
     }
 
+    /// Something was learnt of a chat or a person.
+    pub(crate) fn note(&self, note: Note) {
+        let mut waiting = self.waiting();
+        if waiting.notes.len() == NOTES {
+            // The address book of a new device comes at once, and more than that is none.
+            tracing::error!("too much was told of chats and people; some of it is not kept");
+            return;
+        }
+        waiting.notes.push_back(note);
+        drop(waiting);
+        self.more.notify_one();
+    }
+
     /// What is to be stored next, with about so many receipts. The session's worker alone asks.
     pub(crate) async fn next(&self, most: usize) -> Batch {
         loop {
             let batch = self.waiting().take(most);
-            if !batch.receipts.is_empty() || !batch.untold.is_empty() || !batch.presences.is_empty() {
+            if !batch.receipts.is_empty() || !batch.untold.is_empty() || !batch.presences.is_empty() || !batch.notes.is_empty() {
                 return batch;
             }
             self.more.notified().await;

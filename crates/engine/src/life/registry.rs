@@ -18,7 +18,7 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
-use crate::inbound::acks;
+use crate::inbound::{acks, history};
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::journal::Journal;
@@ -235,6 +235,9 @@ impl Sessions {
             gone: gone.clone(),
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
+        let parts = history::Parts::new(history::folder(&folder), shared.clock.clone());
+        let history = Arc::new(parts);
+        let historian = tokio::spawn(history::work(inbox.clone(), Arc::clone(&history), gone.clone()));
         let downloads = Downloads::new(
             Cache::new(&folder, shared.config.keep.media_bytes),
             shared.config.max_media_bytes,
@@ -249,10 +252,11 @@ impl Sessions {
             outbound: Arc::clone(&outbound),
             inbox,
             jobs,
+            history,
             mailbox: mailbox_receiver,
             lock,
         });
-        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker]);
+        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, historian]);
         let handle = Arc::new(Handle { state, outbound, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)

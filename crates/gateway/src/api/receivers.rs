@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
+    ChatArchiveEvent, EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
     MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
     WebhookBody,
 };
@@ -43,6 +43,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::GroupV2Participants => of::<GroupParticipantsChange>(components),
         EventName::GroupV2ParticipantsJoinRequest => of::<GroupJoinRequestChange>(components),
         EventName::PollVote | EventName::PollVoteFailed => of::<PollVotePayload>(components),
+        EventName::ChatArchive => of::<ChatArchiveEvent>(components),
     }
 }
 

@@ -17,6 +17,7 @@ use super::error::PhoneError;
 use super::keys::{PhoneKeys, PhoneKeysState};
 use super::log::{Entry, Log, NewEntry};
 use super::message::{read, unwrap};
+use super::past::Past;
 use super::store::StoresState;
 use crate::jid::Jid;
 
@@ -34,6 +35,8 @@ pub(super) struct State {
     pub auto_read: bool,
     /// Last chat state by chat and sender: `composing`, `recording` or `paused`.
     pub chat_states: BTreeMap<String, String>,
+    /// What new devices are given as history besides what really happened.
+    pub past: Option<Past>,
 }
 
 /// What a phone knows about a group.
@@ -93,6 +96,7 @@ impl State {
             app_state: AppState::generate(rng, now),
             auto_read: false,
             chat_states: BTreeMap::new(),
+            past: None,
         }
     }
 
@@ -152,6 +156,7 @@ impl PhoneState {
             app_state: self.app_state.clone(),
             auto_read: self.auto_read,
             chat_states: BTreeMap::new(),
+            past: None,
         })
     }
 }

@@ -71,6 +71,9 @@ async fn hand_over(connection: &mut SqliteConnection, from: i64, to: i64) -> Res
         "UPDATE OR REPLACE messages SET session = $2 WHERE session = $1",
         "UPDATE OR REPLACE sends SET session = $2 WHERE session = $1",
         "UPDATE events SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE chats SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE contacts SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE history_parts SET session = $2 WHERE session = $1",
     ] {
         query(sql).bind(from).bind(to).execute(&mut *connection).await?;
     }

@@ -10,7 +10,7 @@ use wakeeper_storage::{
     AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
     EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
     IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
-    MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership,
+    ChatQuery, ChatRow, ChatRows, ContactQuery, ContactRow, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership,
     Pruned, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
 };
 
@@ -105,6 +105,29 @@ impl MessageRows for Counting {
         retention: MessageRetention,
     ) -> Result<Vec<OldMessages>, StorageError> {
         self.behind.old_messages(session, retention).await
+    }
+}
+
+#[async_trait]
+impl ChatRows for Counting {
+    async fn chat(&self, session: &str, names: &[String]) -> Result<Option<ChatRow>, StorageError> {
+        self.behind.chat(session, names).await
+    }
+
+    async fn chats(&self, session: &str, query: ChatQuery) -> Result<Vec<ChatRow>, StorageError> {
+        self.behind.chats(session, query).await
+    }
+
+    async fn contact(&self, session: &str, names: &[String]) -> Result<Option<ContactRow>, StorageError> {
+        self.behind.contact(session, names).await
+    }
+
+    async fn contacts(&self, session: &str, query: ContactQuery) -> Result<Vec<ContactRow>, StorageError> {
+        self.behind.contacts(session, query).await
+    }
+
+    async fn history_done(&self, session: &str, part: &str) -> Result<i64, StorageError> {
+        self.behind.history_done(session, part).await
     }
 }
 
