@@ -9,12 +9,14 @@
 mod answers;
 mod api;
 mod broken;
+mod chats;
 mod conversation;
 mod crash;
 mod demo;
 mod disk;
 mod doctor;
 mod groups;
+mod history;
 mod incidents;
 mod kinds;
 mod limits;

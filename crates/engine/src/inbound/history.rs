@@ -41,6 +41,8 @@ pub(crate) async fn work(inbox: Inbox, parts: Arc<Parts>, gone: CancellationToke
                 () = inbox.state.until_other_client(number) => continue,
             };
             match imported {
+                // One that cannot be removed is read again, and not without a pause.
+                Ok(()) if part.exists() => tokio::time::sleep(PAUSE).await,
                 Ok(()) => {}
                 Err(ImportError::Rows(error)) if error.disk_cause().is_some() => inbox.journal.pause().await,
                 Err(ImportError::Rows(error)) => {

@@ -118,20 +118,15 @@ pub(crate) fn name(text: &str) -> String {
 
 /// Stores notes in their order. WhatsApp does not tell them again, so they wait for room on the disk.
 pub(crate) async fn store(inbox: &Inbox, notes: Vec<Note>, gone: &CancellationToken) {
-    let Some(client) = inbox.state.client() else {
-        if !notes.is_empty() {
-            tracing::warn!(session = %inbox.state.name(), "what other devices did to chats came after the end of the connection");
-        }
-        return;
-    };
+    let client = inbox.state.client();
     let mut changes = Vec::new();
     for note in notes {
-        let Some(address) = address::resolve(&client, &note.jid, None).await else { continue };
+        let Some(address) = resolved(client.as_deref(), &note.jid).await else { continue };
         let gone_until = match &note.what {
             What::Chat(ChatChange::Deleted { until_s } | ChatChange::Cleared { until_s }) => Some(*until_s),
             _ => None,
         };
-        changes.extend(change(inbox, &client, note, &address).await);
+        changes.extend(change(inbox, client.as_deref(), note, &address).await);
         if let Some(until_s) = gone_until {
             commit(inbox, std::mem::take(&mut changes), gone).await;
             let names = [Some(address.id), address.alt].into_iter().flatten().map(String::from).collect();
@@ -145,7 +140,12 @@ pub(crate) async fn store(inbox: &Inbox, notes: Vec<Note>, gone: &CancellationTo
     commit(inbox, changes, gone).await;
 }
 
-async fn change(inbox: &Inbox, client: &Client, note: Note, address: &Address) -> Option<Change> {
+async fn change(
+    inbox: &Inbox,
+    client: Option<&Client>,
+    note: Note,
+    address: &Address,
+) -> Option<Change> {
     let id = address.id.as_str().to_owned();
     match note.what {
         What::Chat(change) => {
@@ -162,11 +162,19 @@ async fn change(inbox: &Inbox, client: &Client, note: Note, address: &Address) -
         }
         What::Person { lid, update } => {
             let lid = match &lid {
-                Some(lid) => address::resolve(client, lid, None).await.and_then(lid_of),
+                Some(lid) => resolved(client, lid).await.and_then(lid_of),
                 None => address.alt.clone().filter(|alt| alt.kind() == ChatKind::Lid),
             };
             Some(Change::Contact(ContactUpdate { id, lid: lid.map(String::from), ..update }))
         }
+    }
+}
+
+/// A chat or person under both names, as far as they are known when the connection is over.
+async fn resolved(client: Option<&Client>, jid: &Jid) -> Option<Address> {
+    match client {
+        Some(client) => address::resolve(client, jid, None).await,
+        None => address::chat_id(jid).map(|id| Address { id, alt: None }),
     }
 }
 
