@@ -2,7 +2,7 @@
 // A real Baileys client for the end-to-end tests. Commands are JSON lines on stdin, `{"call":1,"cmd":"send",...}`; each gets
 // `{"reply":1,"ok":true,...}` or `{"reply":1,"ok":false,"error":"..."}` on stdout, between events `{"event":"...",...}`.
 // Commands: connect [pair], wait-open, send {to,content}, read {ids}, download {message}, create-group {subject,participants},
-// groups, group {method,args}, ask {method,args}, set-picture {group,data}, cancel-join {group}, status, disconnect, logout. The process ends when stdin does.
+// groups, group {method,args}, ask {method,args}, modify {chat,change,last}, set-picture {group,data}, cancel-join {group}, status, disconnect, logout. The process ends when stdin does.
 
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -40,6 +40,7 @@ function commandsOf(client) {
     groups: () => client.groups(),
     group: args => client.group(args),
     ask: args => client.ask(args),
+    modify: args => client.modify(args),
     'set-picture': args => client.setPicture(args),
     'cancel-join': args => client.cancelJoin(args),
     status: () => client.status(),

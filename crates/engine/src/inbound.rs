@@ -1,4 +1,4 @@
-//! What comes from WhatsApp: messages, their changes, receipts, and changes of groups.
+//! What comes from WhatsApp: messages, their changes, receipts, changes of groups, chats and people, and the history.
 
 pub(crate) mod acks;
 pub(crate) mod again;
@@ -6,7 +6,9 @@ pub(crate) mod calls;
 pub(crate) mod changes;
 mod event_answers;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod labels;
+pub(crate) mod notes;
 mod votes;

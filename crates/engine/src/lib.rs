@@ -32,6 +32,7 @@ pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use ops::asking::AskError;
 pub use ops::calls::CallError;
+pub use ops::chats::{ChatListQuery, ContactListQuery, OverviewQuery};
 pub use ops::groups::members::MemberChange;
 pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
 pub use ops::labels::LabelError;
@@ -44,7 +45,7 @@ pub use outbound::outgoing::{
 };
 pub mod structured;
 pub use rows::Rows;
-pub use wakeeper_storage::{MessageOrder, MessagePosition};
+pub use wakeeper_storage::{ChatOrder, MessageOrder, MessagePosition};
 
 use std::fmt;
 use std::path::{Path, PathBuf};

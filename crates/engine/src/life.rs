@@ -16,6 +16,7 @@ pub(crate) mod health;
 pub(crate) mod incidents;
 pub(crate) mod line;
 pub(crate) mod lock;
+pub(crate) mod pictures;
 pub(crate) mod presences;
 pub(crate) mod qr;
 pub(crate) mod recovery;

@@ -3,6 +3,7 @@
 pub(crate) mod asking;
 mod bulk;
 pub(crate) mod calls;
+pub(crate) mod chats;
 mod contacts;
 pub(crate) mod groups;
 pub(crate) mod labels;
@@ -11,6 +12,7 @@ mod limits;
 mod naming;
 pub(crate) mod pairing;
 pub(crate) mod passkey;
+mod people;
 pub(crate) mod presence;
 mod profile;
 pub(crate) mod query;

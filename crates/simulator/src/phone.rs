@@ -19,6 +19,7 @@ pub mod media;
 pub mod message;
 pub mod pair_code;
 mod passkey;
+mod past;
 pub mod qr;
 mod receipts;
 mod receive;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::PhoneError;
 pub use keys::{KeysError, PhoneKeys, PhoneKeysState};
+pub use past::Past;
 pub use state::PhoneState;
 
 use self::calls::{CallSignal, CallStep};
@@ -254,6 +256,16 @@ impl Phone {
     /// What was heard of calls, oldest first.
     pub fn calls(&self) -> Vec<CallSignal> {
         self.core.state().calls.iter().cloned().collect()
+    }
+
+    /// Gives this past to devices that are linked from now on, as part of their history.
+    pub fn set_past(&self, past: Past) {
+        self.core.state().past = Some(past);
+    }
+
+    /// Gives a linked device this past; answers in how many parts.
+    pub async fn share_past(&self, device: u16, past: Past) -> Result<usize, PhoneError> {
+        self.core.share_past(device, past).await
     }
 
     /// Makes a group with these people (numbers or JIDs) and returns its JID.

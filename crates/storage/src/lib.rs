@@ -23,17 +23,18 @@ pub use open::{compact_sqlite, open_or_rebuild_sqlite, open_shared_sqlite, open_
 pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, BulkBegun, BulkChange, BulkCounts, BulkRow, BulkState,
-    Change, CommitBatch, CommitOutcome, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired,
-    EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep,
-    IncidentUpdate, LabelChange, LabelChatRow, LabelRow, Lane, LaneKey, MessageOrder, MessagePage,
-    MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
-    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned, RecipientRow, RecipientState,
+    Change, ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, CommitBatch, CommitOutcome, ContactQuery,
+    ContactRow, ContactUpdate, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow,
+    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
+    LabelChange, LabelChatRow, LabelRow, Lane, LaneKey, MessageOrder, MessagePage, MessagePosition,
+    MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep,
+    OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, RecipientRow, RecipientState,
     Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, BulkRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows, OutboxRows,
-    SendRows, SessionRows, Storage,
+    AccountRows, BulkRows, ChatRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows,
+    OutboxRows, SendRows, SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

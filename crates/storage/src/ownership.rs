@@ -91,6 +91,9 @@ pub(crate) trait OwnedWrites: Send + Sync {
         limit: u32,
     ) -> Result<(u64, Option<OldMessages>), StorageError>;
 
+    /// See [`OwnedRows::clear_chat`].
+    async fn clear_chat(&self, chats: Vec<String>, until_s: i64, limit: u32) -> Result<u64, StorageError>;
+
     /// See [`OwnedRows::begin_send`].
     async fn begin_send(&self, row: SendRow) -> Result<SendBegun, StorageError>;
 
@@ -260,6 +263,20 @@ impl OwnedRows {
         self.backend.forget_messages(old, limit).await
     }
 
+    /// Forgets messages of a chat, under any of these names, that are not newer than this; with the reactions, edits and
+    /// deletions in it. At most so many at a time: call again while it answers more than none.
+    ///
+    /// # Errors
+    /// See [`OwnedRows`], and what the back end says.
+    pub async fn clear_chat(
+        &self,
+        chats: Vec<String>,
+        until_s: i64,
+        limit: u32,
+    ) -> Result<u64, StorageError> {
+        self.backend.clear_chat(chats, until_s, limit).await
+    }
+
     /// Whether a change names this session alone.
     fn change_concerns(&self, change: &Change) -> Result<(), StorageError> {
         let events = match change {
@@ -277,7 +294,11 @@ impl OwnedRows {
             }
             // Its events are made, and looked at, when it is stored.
             Change::Receipt { target, .. } => return self.concerns(&target.session),
-            Change::Send { .. } => return Ok(()),
+            Change::Send { .. } | Change::Contact(_) | Change::PastEnded { .. } => return Ok(()),
+            Change::Past(step) => {
+                return step.messages.iter().try_for_each(|row| self.concerns(&row.session));
+            }
+            Change::Chat(update) => &update.events,
             Change::Status { events, .. } | Change::Label { events, .. } | Change::Events(events) => events,
         };
         events.iter().try_for_each(|event| self.concerns(&event.session))

@@ -2,6 +2,7 @@
 
 mod account;
 mod bulk;
+mod chat;
 mod event;
 mod generation;
 mod incident;
@@ -14,6 +15,10 @@ mod session;
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
 pub use bulk::{BulkBegun, BulkChange, BulkCounts, BulkRow, BulkState, RecipientRow, RecipientState};
+pub use chat::{
+    ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactQuery, ContactRow, ContactUpdate, PastChat,
+    PastStep,
+};
 pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;
 pub use incident::{

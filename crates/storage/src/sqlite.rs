@@ -3,13 +3,16 @@
 
 mod account_rows;
 mod bulk_rows;
+mod chat_rows;
 mod commit;
+mod contact_rows;
 pub(crate) mod damaged;
 mod deliveries;
 mod event_rows;
 mod file;
 mod forget;
 mod generation_rows;
+mod history_rows;
 mod home;
 mod housekeeping;
 mod incident_rows;

@@ -6,11 +6,11 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AccountRow, AlertRow, AttemptRow, BulkRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow,
-    LabelRow, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
-    NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership, Pruned, RecipientRow, Retention, SendRow,
-    SessionRow, StorageError,
+    AccountRow, AlertRow, AttemptRow, BulkRow, ChatQuery, ChatRow, ContactQuery, ContactRow, DeadLetter,
+    DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource,
+    IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, Lane, LaneKey, MessagePage, MessageQuery,
+    MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership,
+    Pruned, RecipientRow, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -24,6 +24,7 @@ pub trait Storage:
     + AccountRows
     + LabelRows
     + MessageRows
+    + ChatRows
     + EventRows
     + OutboxRows
     + SendRows
@@ -140,6 +141,25 @@ pub trait MessageRows: Send + Sync {
         session: &str,
         retention: MessageRetention,
     ) -> Result<Vec<OldMessages>, StorageError>;
+}
+
+/// Chats and people.
+#[async_trait]
+pub trait ChatRows: Send + Sync {
+    /// One chat by any of its names, also one in which nothing was written.
+    async fn chat(&self, session: &str, names: &[String]) -> Result<Option<ChatRow>, StorageError>;
+
+    /// Some chats in an order.
+    async fn chats(&self, session: &str, query: ChatQuery) -> Result<Vec<ChatRow>, StorageError>;
+
+    /// One person by any of their names.
+    async fn contact(&self, session: &str, names: &[String]) -> Result<Option<ContactRow>, StorageError>;
+
+    /// Some people in an order.
+    async fn contacts(&self, session: &str, query: ContactQuery) -> Result<Vec<ContactRow>, StorageError>;
+
+    /// How many steps of a part of the history were done.
+    async fn history_done(&self, session: &str, part: &str) -> Result<i64, StorageError>;
 }
 
 /// The event log.

@@ -74,3 +74,48 @@ pub struct Count {
     /// So many.
     pub count: usize,
 }
+
+/// A person. WAHA leaves its shape open; this is that of its examples, with `lid` besides.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// The chat with the person: by phone number where it is known.
+    #[schema(value_type = String, example = "628111222333@c.us")]
+    pub id: ChatId,
+    /// The hidden id, when both are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, example = "123456789012345@lid")]
+    pub lid: Option<ChatId>,
+    /// The phone number; left out while it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "628111222333")]
+    pub number: Option<String>,
+    /// The full name in the account's address book, or of a verified business.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// The name that the person chose.
+    #[schema(required)]
+    pub pushname: Option<String>,
+    /// The first name in the address book.
+    #[schema(required)]
+    pub short_name: Option<String>,
+    /// It is this account.
+    pub is_me: bool,
+    /// It is a group.
+    pub is_group: bool,
+    /// The person is known to be on WhatsApp.
+    #[serde(rename = "isWAContact")]
+    pub is_wa_contact: bool,
+    /// The person stands in the account's address book.
+    pub is_my_contact: bool,
+    /// The account blocked the person; left out while the session is not connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub is_blocked: Option<bool>,
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contact").field("is_my_contact", &self.is_my_contact).finish_non_exhaustive()
+    }
+}

@@ -81,6 +81,9 @@ pub enum EventName {
     /// Somebody answered an event of the calendar, and the answer cannot be read.
     #[serde(rename = "event.response.failed")]
     EventResponseFailed,
+    /// A chat went to the archive, or came back.
+    #[serde(rename = "chat.archive")]
+    ChatArchive,
 }
 
 /// The text names no event.
@@ -90,7 +93,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -115,6 +118,7 @@ impl EventName {
         Self::CallRejected,
         Self::EventResponse,
         Self::EventResponseFailed,
+        Self::ChatArchive,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -147,6 +151,7 @@ impl EventName {
             Self::EventResponseFailed => {
                 "Somebody answered an event of the calendar, and the answer cannot be read"
             }
+            Self::ChatArchive => "A chat went to the archive, or came back",
         }
     }
 
@@ -178,6 +183,7 @@ impl EventName {
             Self::CallRejected => "call.rejected",
             Self::EventResponse => "event.response",
             Self::EventResponseFailed => "event.response.failed",
+            Self::ChatArchive => "chat.archive",
         }
     }
 }

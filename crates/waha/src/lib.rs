@@ -1,6 +1,7 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
 mod call;
+mod chat;
 mod config;
 mod contact;
 mod event;
@@ -21,11 +22,12 @@ mod session;
 mod webhook;
 
 pub use call::CallData;
+pub use chat::{Chat, ChatArchiveEvent, ChatSummary, ReadChatMessagesResponse};
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
     SessionConfig, WebhookConfig,
 };
-pub use contact::{About, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
+pub use contact::{About, Contact, Count, LidToPhoneNumber, NumberExists, ProfilePicture};
 pub use event::{EventName, EventNameError};
 pub use event_response::{EventAnswer, EventResponse, EventResponsePayload};
 pub use group::{

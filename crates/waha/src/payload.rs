@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
 use super::call::CallData;
+use super::chat::ChatArchiveEvent;
 use super::event_response::EventResponsePayload;
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
 use super::label::{Label, LabelChatAssociation};
@@ -274,6 +275,8 @@ pub enum Payload {
     Call(Box<CallData>),
     /// Of `event.response` and `event.response.failed`.
     EventResponse(Box<EventResponsePayload>),
+    /// Of `chat.archive`.
+    ChatArchive(Box<ChatArchiveEvent>),
 }
 
 macro_rules! payload_of {
@@ -302,5 +305,6 @@ payload_of!(
     Label(Label),
     LabelChat(LabelChatAssociation),
     Call(CallData),
-    EventResponse(EventResponsePayload)
+    EventResponse(EventResponsePayload),
+    ChatArchive(ChatArchiveEvent)
 );

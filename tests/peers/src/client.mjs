@@ -171,6 +171,9 @@ export class Client {
     ev.on('contacts.update', contacts => {
       for (const { id, imgUrl } of contacts) if (imgUrl !== undefined) emit({ event: 'picture', id, imgUrl })
     })
+    ev.on('chats.update', chats => chats.forEach(({ conditional, ...chat }) => emit({ ...chat, event: 'chat-update' })))
+    ev.on('chats.delete', ids => ids.forEach(id => emit({ event: 'chat-delete', id })))
+    ev.on('contacts.upsert', contacts => contacts.forEach(contact => emit({ ...contact, event: 'contact' })))
     ev.on('messaging-history.set', ({ chats, messages, syncType }) =>
       emit({ event: 'history', chats: chats.length, messages: messages.length, syncType: syncType ?? null }))
     ev.on('labels.edit', label => emit({ ...label, event: 'label' }))
@@ -319,6 +322,13 @@ export class Client {
     const known = ['fetchStatus', 'profilePictureUrl', 'addLabel', 'addChatLabel', 'removeChatLabel', 'rejectCall']
     if (!known.includes(method)) throw new Error(`no function to ask with: ${method}`)
     return { result: (await this.socket[method](...args)) ?? null }
+  }
+
+  /** Changes a chat as a whole for all devices of the account; `last` is the id of its last message. */
+  async modify({ chat, change, last }) {
+    const { key, messageTimestamp } = this.store.get(last)
+    await this.socket.chatModify({ ...change, lastMessages: [{ key, messageTimestamp }] }, chat)
+    return {}
   }
 
   /** As `updateProfilePicture`, with a picture that needs no library to make it fit. */

@@ -19,6 +19,7 @@ use crate::inbound::groups;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::inbound::labels;
+use crate::inbound::notes;
 use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
 use crate::ops::presence;
@@ -92,6 +93,7 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
+        notes::store(&inbox, batch.notes, &gone).await;
         labels::store(&inbox, batch.labels, &gone).await;
         let mut receipts = batch.receipts;
         receipts.retain(|receipt| members.rose(receipt));

@@ -168,7 +168,7 @@ fn letter_changes_another(resolved: &ResolvedMessage<'_>) -> bool {
 }
 
 /// The name of `address` that is not `jid`, as the wire writes it.
-fn other_name(address: &Address, jid: &Jid) -> Option<String> {
+pub(super) fn other_name(address: &Address, jid: &Jid) -> Option<String> {
     let wire = jid.to_non_ad_string();
     [Some(&address.id), address.alt.as_ref()]
         .into_iter()

@@ -13,6 +13,7 @@ use whatsapp_rust::prelude::Event;
 
 use crate::inbound::acks::Receipted;
 use crate::inbound::labels::LabelJob;
+use crate::inbound::notes::Note;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
@@ -24,6 +25,8 @@ const BATCHES: usize = 1_000;
 const LABELS: usize = 250_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
 const PRESENCES: usize = 1_000;
+/// Notes on chats and people that wait.
+const NOTES: usize = 200_000;
 
 /// Whether more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub(crate) struct Batch {
     pub presences: Vec<Arc<Event>>,
     /// Changes of labels, in the order in which WhatsApp has them.
     pub labels: Vec<LabelJob>,
+    /// What was told of chats and people.
+    pub notes: Vec<Note>,
 }
 
 impl Batch {
@@ -52,6 +57,7 @@ impl Batch {
             && self.untold.is_empty()
             && self.presences.is_empty()
             && self.labels.is_empty()
+            && self.notes.is_empty()
     }
 }
 
@@ -69,6 +75,7 @@ struct Waiting {
     untold: VecDeque<Arc<Event>>,
     presences: VecDeque<Arc<Event>>,
     labels: VecDeque<LabelJob>,
+    notes: VecDeque<Note>,
 }
 
 impl Waiting {
@@ -102,7 +109,8 @@ impl Waiting {
             }
         }
         let (untold, presences) = (self.untold.drain(..).collect(), self.presences.drain(..).collect());
-        Batch { receipts, untold, presences, labels: self.labels.drain(..).collect() }
+        let (labels, notes) = (self.labels.drain(..).collect(), self.notes.drain(..).collect());
+        Batch { receipts, untold, presences, labels, notes }
     }
 }
 
@@ -162,6 +170,19 @@ impl Jobs {
             waiting.presences.pop_front();
         }
         waiting.presences.push_back(event);
+        drop(waiting);
+        self.more.notify_one();
+    }
+
+    /// Something was learnt of a chat or a person.
+    pub(crate) fn note(&self, note: Note) {
+        let mut waiting = self.waiting();
+        if waiting.notes.len() == NOTES {
+            // The address book of a new device comes at once, and more than that is none.
+            tracing::error!("too much was told of chats and people; some of it is not kept");
+            return;
+        }
+        waiting.notes.push_back(note);
         drop(waiting);
         self.more.notify_one();
     }

@@ -30,6 +30,7 @@ use wakeeper_waha::SessionStatus;
 pub(crate) use self::command::Command;
 use self::ending::{FAILURES_SHOWN, SLOW};
 use crate::inbound::again::Again;
+use crate::inbound::history;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::journal::Journal;
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     pub outbound: Arc<Outbound>,
     pub inbox: Inbox,
     pub jobs: Arc<Jobs>,
+    /// The history that comes.
+    pub history: Arc<history::Parts>,
     pub mailbox: Receiver<Command>,
     /// Held by this process; without it, nothing connects.
     pub lock: Option<Lock>,
@@ -332,6 +335,7 @@ impl Actor {
             jobs: Arc::clone(&parts.jobs),
             gate: store.gate().clone(),
             inflight: Arc::clone(&parts.outbound.inflight),
+            history: Arc::clone(&parts.history),
             state: Arc::clone(&parts.state),
         };
         let (tasks, inbox) = (ClientTasks::default(), parts.inbox.clone());

@@ -75,7 +75,6 @@ pub(crate) async fn build(
         .with_device_props(device)
         .with_inbound_durability_hook(Doorkeeper { inbox, gate })
         .with_event_handler(listener)
-        .skip_history_sync()
         .with_cache_config(CacheConfig {
             sent_message_ttl_secs: KEEP_SENT.as_secs(),
             ..CacheConfig::default()

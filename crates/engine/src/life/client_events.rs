@@ -6,9 +6,11 @@ use std::time::Duration;
 use whatsapp_rust::prelude::{Event, EventHandler, EventInterest, EventKind};
 use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
-use crate::inbound::acks;
+use crate::address;
+use crate::inbound::history::Parts;
 use crate::inbound::jobs::{Jobs, Room};
 use crate::inbound::labels::LabelJob;
+use crate::inbound::{acks, notes};
 use crate::life::backoff::Cause;
 use crate::life::server_keys::Compared;
 use crate::life::signals::Signals;
@@ -72,6 +74,8 @@ pub(crate) struct Listener {
     pub gate: Gate,
     /// Sends that wait.
     pub inflight: Arc<Inflight>,
+    /// The history that comes.
+    pub history: Arc<Parts>,
     /// For evidence.
     pub state: Arc<SessionState>,
 }
@@ -84,6 +88,9 @@ impl Listener {
 
 impl EventHandler for Listener {
     fn handle_event(&self, event: Arc<Event>) {
+        if let Some(note) = notes::read(&event) {
+            self.jobs.note(note);
+        }
         match &*event {
             Event::PairingQrCode(qr) => self.hand_on(ClientEvent::Qr(qr.code.clone(), qr.timeout)),
             Event::PairingQrCodesExhausted(end) => self.hand_on(ClientEvent::QrExpired(end.disconnected)),
@@ -157,6 +164,12 @@ impl EventHandler for Listener {
                     self.stored_later(self.jobs.label(job));
                 }
             }
+            Event::PictureUpdate(update) => {
+                if let Some(chat) = address::chat_id(&update.jid) {
+                    self.state.pictures().forget(&chat);
+                }
+            }
+            Event::HistorySync(part) => self.keep_history(part.compressed_bytes()),
             _ => {}
         }
     }
@@ -189,11 +202,29 @@ impl EventHandler for Listener {
             EventKind::LabelEditUpdate,
             EventKind::LabelAssociationUpdate,
             EventKind::RawNode,
+            EventKind::HistorySync,
+            EventKind::PictureUpdate,
+            EventKind::ArchiveUpdate,
+            EventKind::PinUpdate,
+            EventKind::MuteUpdate,
+            EventKind::MarkChatAsReadUpdate,
+            EventKind::DeleteChatUpdate,
+            EventKind::ClearChatUpdate,
+            EventKind::ContactUpdate,
+            EventKind::BusinessStatusUpdate,
         ])
     }
 }
 
 impl Listener {
+    /// A part of the history: on the disk before anything else is heard, because the phone does not send it again.
+    fn keep_history(&self, compressed: &[u8]) {
+        let Some(client) = self.state.client() else { return };
+        if let Err(error) = self.history.keep(&client, compressed) {
+            tracing::error!(session = %self.state.name(), %error, "a part of the history was not kept and is lost");
+        }
+    }
+
     /// What came is kept until it is stored. When too much waits, nothing more may come on this connection: the rest stays at
     /// WhatsApp.
     fn stored_later(&self, room: Room) {

@@ -19,9 +19,9 @@ use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
 use crate::bulk::{self, Bulks};
-use crate::inbound::acks;
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
+use crate::inbound::{acks, history};
 use crate::journal::Journal;
 use crate::life::actor::{Actor, Command, Parts, older};
 use crate::life::client::ClientSetup;
@@ -236,6 +236,9 @@ impl Sessions {
             gone: gone.clone(),
         }));
         let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
+        let parts = history::Parts::new(history::folder(&folder), shared.clock.clone());
+        let history = Arc::new(parts);
+        let historian = tokio::spawn(history::work(inbox.clone(), Arc::clone(&history), gone.clone()));
         let downloads = Downloads::new(
             Cache::new(&folder, shared.config.keep.media_bytes),
             shared.config.max_media_bytes,
@@ -250,12 +253,13 @@ impl Sessions {
             outbound: Arc::clone(&outbound),
             inbox,
             jobs,
+            history,
             mailbox: mailbox_receiver,
             lock,
         });
         let bulks = Arc::new(Bulks::new(Arc::clone(&outbound), journal, &gone));
         let sender = tokio::spawn(bulk::work(Arc::clone(&bulks)));
-        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender]);
+        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender, historian]);
         let handle = Arc::new(Handle { state, outbound, bulks, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)

@@ -3,7 +3,7 @@
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::life::chains::Chains;
 use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
+use crate::life::pictures::Pictures;
 use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
@@ -28,6 +29,8 @@ use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
 use crate::outbound::retry_requests::RetryRequests;
 
+/// How often WhatsApp is asked for the names of groups at most, in milliseconds.
+const GROUPS_EVERY_MS: i64 = 60_000;
 /// How many changes of status are remembered and told, as WAHA does.
 const STATUSES_KEPT: usize = 3;
 
@@ -98,6 +101,9 @@ pub(crate) struct SessionState {
     passed_over: Remembered,
     presences: Presences,
     calls: Calls,
+    pictures: Pictures,
+    /// When WhatsApp was last asked for the names of groups.
+    groups_asked_ms: AtomicI64,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -137,6 +143,8 @@ impl SessionState {
             passed_over: Remembered::default(),
             presences: Presences::default(),
             calls: Calls::default(),
+            pictures: Pictures::default(),
+            groups_asked_ms: AtomicI64::new(i64::MIN),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -234,6 +242,23 @@ impl SessionState {
     /// The calls that ring.
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Where pictures can be fetched.
+    pub(crate) fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
+    /// Whether WhatsApp is to be asked for the names of groups: not more often than once a minute, because those of groups that
+    /// were left are never told.
+    pub(crate) fn asks_for_groups(&self) -> bool {
+        let now_ms = self.clock.now_ms();
+        let asked = self.groups_asked_ms.load(Ordering::Acquire);
+        now_ms.saturating_sub(asked) >= GROUPS_EVERY_MS
+            && self
+                .groups_asked_ms
+                .compare_exchange(asked, now_ms, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
     }
 
     /// What is seen of its connection.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wakeeper_model::Ack;
 use wakeeper_storage::{Change, MessageQuery, MessageRef, MessageRow};
-use whatsapp_rust::Jid;
+use whatsapp_rust::{Client, Jid};
 
 use crate::ops::reading;
 use crate::outbound::Outbound;
@@ -32,9 +32,19 @@ pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, SendEr
     } else {
         named(outbound, &seen).await?
     };
+    tell_read(outbound, &client, &rows).await?;
+    Ok(sent())
+}
+
+/// Tells the senders of these messages that they were read, and stores it.
+pub(crate) async fn tell_read(
+    outbound: &Outbound,
+    client: &Client,
+    rows: &[MessageRow],
+) -> Result<(), SendError> {
     // One receipt speaks of one sender in one chat, under the name their messages came with.
     let mut groups: BTreeMap<(String, Option<String>), Vec<&MessageRow>> = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         groups.entry((row.wire.chat.clone(), row.wire.participant.clone())).or_default().push(row);
     }
     for ((chat, participant), rows) in &groups {
@@ -50,7 +60,7 @@ pub(crate) async fn seen(outbound: &Outbound, seen: Seen) -> Result<Sent, SendEr
     if !changes.is_empty() {
         outbound.journal.commit(changes).await?;
     }
-    Ok(sent())
+    Ok(())
 }
 
 fn reference(row: &MessageRow) -> MessageRef {

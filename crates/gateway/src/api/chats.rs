@@ -1,4 +1,7 @@
-//! One stored message; edits and deletes.
+//! Chats; in them one stored message, edits and deletes.
+
+mod changes;
+mod list;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -20,7 +23,7 @@ use super::{naming, sending};
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(message, edit, delete))
+    OpenApiRouter::new().routes(routes!(message, edit, delete)).merge(list::router()).merge(changes::router())
 }
 
 #[derive(Deserialize, IntoParams)]

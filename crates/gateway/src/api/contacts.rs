@@ -1,5 +1,7 @@
 //! Contacts: who is on WhatsApp, what they show, who is blocked.
 
+mod list;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -27,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(block))
         .routes(routes!(unblock))
         .routes(routes!(save))
+        .merge(list::router())
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, RawQuery, State};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -9,11 +10,14 @@ use wakeeper_engine::{Download, MessageOrder, MessagePosition, MessageQuery};
 use wakeeper_model::{Ack, ChatId};
 use wakeeper_waha::Message;
 
+use super::auth::API_KEY_HEADER;
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::Parameters;
 use super::paging::{List, Page};
+use super::sending::default_session;
 use super::state::{Api, field};
+use super::{pairs, strict};
 
 /// Most messages in one answer.
 const MOST_MESSAGES: u32 = 1_000;
@@ -21,8 +25,23 @@ const MOST_MESSAGES: u32 = 1_000;
 const ALL_CHATS: &str = "all";
 
 /// The routes of this resource.
+#[expect(deprecated, reason = "WAHA's older paths are served and documented as such")]
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(messages))
+    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(messages_by_query))
+}
+
+/// Where the older path has session and chat.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+struct OlderParameters {
+    /// The chat, or `all`.
+    #[param(example = "628111222333@c.us")]
+    chat_id: String,
+    /// Name of the session.
+    #[serde(default = "default_session")]
+    #[param(required = false)]
+    session: String,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -131,13 +150,48 @@ async fn messages(
     RawQuery(raw): RawQuery,
     Parameters(parameters): Parameters<MessageParameters>,
 ) -> Result<Page<Message>, ApiError> {
-    let (name, _) = api.session(&session).await?;
-    let chat: Option<ChatId> = if chat == ALL_CHATS { None } else { Some(field("chatId", &chat)?) };
-    let list = list(&session, chat.as_ref(), parameters.sort_order);
+    page(&api, &session, &chat, raw.as_deref(), parameters).await
+}
+
+/// Read stored messages
+///
+/// The older path of `GET /api/{session}/chats/{chatId}/messages`.
+#[utoipa::path(get, path = "/api/messages", tag = "chats", params(OlderParameters, MessageParameters),
+    responses((status = 200, description = "The messages", body = Vec<Message>,
+        headers(("X-Next-Cursor" = String, description = "The `cursor` of the next page; left out with the last one"),
+            ("Link" = String, description = "The same as an address relative to this one, `rel=\"next\"`"))),
+        Failures))]
+#[deprecated]
+async fn messages_by_query(
+    State(api): State<Api>,
+    RawQuery(raw): RawQuery,
+) -> Result<Page<Message>, ApiError> {
+    let query = raw.as_deref().unwrap_or_default();
+    let mut pairs = pairs::of_query(query, API_KEY_HEADER)
+        .map_err(|pairs::TooMany| ApiError::invalid("Too many query parameters"))?;
+    let mut take = |name: &str| pairs.as_object_mut().and_then(|fields| fields.remove(name));
+    // The rest is read as the newer path reads it.
+    let place: Map<String, Value> =
+        ["session", "chatId"].into_iter().filter_map(|name| Some((name.to_owned(), take(name)?))).collect();
+    let place: OlderParameters = strict::from_pairs(Value::Object(place))?;
+    let parameters = strict::from_pairs(pairs)?;
+    page(&api, &place.session, &place.chat_id, raw.as_deref(), parameters).await
+}
+
+async fn page(
+    api: &Api,
+    session: &str,
+    chat: &str,
+    raw: Option<&str>,
+    parameters: MessageParameters,
+) -> Result<Page<Message>, ApiError> {
+    let (name, _) = api.session(session).await?;
+    let chat: Option<ChatId> = if chat == ALL_CHATS { None } else { Some(field("chatId", chat)?) };
+    let list = list(session, chat.as_ref(), parameters.sort_order);
     let query = query(parameters, &list)?;
     let found = api.sessions.messages(&name, chat.as_ref(), query).await?;
     let next = found.next.map(|at| list.cursor(&format!("{}.{}", at.timestamp_s, at.seq)));
-    Ok(Page::new(found.messages, next, raw.as_deref()))
+    Ok(Page::new(found.messages, next, raw))
 }
 
 fn list(session: &str, chat: Option<&ChatId>, order: SortOrder) -> List {

@@ -9,9 +9,9 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    CallData, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange, GroupLeave,
-    GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck, MessageEdited,
-    MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
+    CallData, ChatArchiveEvent, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange,
+    GroupLeave, GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck,
+    MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -49,6 +49,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
             of::<CallData>(components)
         }
         EventName::EventResponse | EventName::EventResponseFailed => of::<EventResponsePayload>(components),
+        EventName::ChatArchive => of::<ChatArchiveEvent>(components),
     }
 }
 

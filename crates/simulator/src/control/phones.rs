@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{Body, ControlError};
-use crate::phone::Phone;
+use crate::phone::{Past, Phone};
 use crate::server::Passkey;
 use crate::simulator::{Simulator, SimulatorError};
 
@@ -21,6 +21,8 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/sim/phones/{number}/scan", post(scan))
         .route("/sim/phones/{number}/confirm-code", post(confirm_code))
         .route("/sim/phones/{number}/passkey", get(passkey_code).post(set_passkey))
+        .route("/sim/phones/{number}/history", post(history))
+        .route("/sim/phones/{number}/devices/{device}/history", post(history_of))
         .route("/sim/phones/{number}/devices/{device}/logout", post(log_out))
 }
 
@@ -134,4 +136,28 @@ async fn log_out(
 ) -> Result<Json<Value>, ControlError> {
     simulator.phone(&number)?.log_out(device)?;
     Ok(Json(json!({ "device": device, "linked": false })))
+}
+
+/// Devices that are linked from now on are given this past.
+async fn history(
+    State(simulator): State<Simulator>,
+    Path(number): Path<String>,
+    Body(past): Body<Past>,
+) -> Result<Json<Value>, ControlError> {
+    simulator.phone(&number)?.set_past(bearable(past)?);
+    Ok(Json(json!({ "chats": past.chats, "messages": past.messages })))
+}
+
+/// A linked device is given this past now.
+async fn history_of(
+    State(simulator): State<Simulator>,
+    Path((number, device)): Path<(String, u16)>,
+    Body(past): Body<Past>,
+) -> Result<Json<Value>, ControlError> {
+    let parts = simulator.phone(&number)?.share_past(device, bearable(past)?).await?;
+    Ok(Json(json!({ "parts": parts })))
+}
+
+fn bearable(past: Past) -> Result<Past, ControlError> {
+    if past.is_bearable() { Ok(past) } else { Err(ControlError::Value("that is too much of a past")) }
 }

@@ -54,6 +54,12 @@ impl Core {
         if let Err(error) = result {
             tracing::warn!(%error, device, "a new companion got no history");
         }
+        let past = self.state().past.filter(|_| dictionary >= INLINE_HISTORY);
+        if let Some(past) = past
+            && let Err(error) = self.share_past(device, past).await
+        {
+            tracing::warn!(%error, device, "a new companion got only a part of the history");
+        }
         self.notify();
     }
 

@@ -81,8 +81,21 @@ pub fn encrypt<R: CryptoRng>(
     data: &[u8],
     rng: &mut R,
 ) -> Result<EncryptedMedia, MediaCryptoError> {
+    encrypt_for(kind.info(), data, rng)
+}
+
+/// Encrypts a part of a history under a fresh media key.
+pub fn encrypt_history<R: CryptoRng>(data: &[u8], rng: &mut R) -> Result<EncryptedMedia, MediaCryptoError> {
+    encrypt_for(b"WhatsApp History Keys", data, rng)
+}
+
+fn encrypt_for<R: CryptoRng>(
+    info: &[u8],
+    data: &[u8],
+    rng: &mut R,
+) -> Result<EncryptedMedia, MediaCryptoError> {
     let media_key: [u8; 32] = rng.random();
-    let keys = expand(kind, &media_key)?;
+    let keys = expand(info, &media_key)?;
     let mut file = Vec::with_capacity(data.len() + 16 + MAC);
     aes_256_cbc_encrypt_into(data, &keys[16..48], &keys[..16], &mut file)
         .map_err(|_| MediaCryptoError::Encrypt)?;
@@ -107,7 +120,7 @@ pub fn decrypt(
     if enc_sha256.is_some_and(|expected| expected != Sha256::digest(file).as_slice()) {
         return Err(MediaCryptoError::Mismatch("encrypted hash"));
     }
-    let keys = expand(kind, media_key)?;
+    let keys = expand(kind.info(), media_key)?;
     let (ciphertext, found) = file.split_at(file.len().saturating_sub(MAC));
     if mac(&keys, ciphertext)?[..MAC] != *found {
         return Err(MediaCryptoError::Mismatch("MAC"));
@@ -121,9 +134,9 @@ pub fn decrypt(
     Ok(data)
 }
 
-fn expand(kind: MediaKind, media_key: &[u8]) -> Result<[u8; EXPANDED], MediaCryptoError> {
+fn expand(info: &[u8], media_key: &[u8]) -> Result<[u8; EXPANDED], MediaCryptoError> {
     let mut keys = [0; EXPANDED];
-    hkdf_sha256_into(media_key, None, kind.info(), &mut keys).map_err(|_| MediaCryptoError::Keys)?;
+    hkdf_sha256_into(media_key, None, info, &mut keys).map_err(|_| MediaCryptoError::Keys)?;
     Ok(keys)
 }
 

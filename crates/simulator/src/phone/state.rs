@@ -19,6 +19,7 @@ use super::keys::{PhoneKeys, PhoneKeysState};
 use super::log::{Entry, Log, NewEntry};
 use super::message::{read, unwrap};
 use super::passkey::Exchange;
+use super::past::Past;
 use super::store::StoresState;
 use crate::jid::Jid;
 
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub calls: VecDeque<CallSignal>,
     /// A link by passkey that is under way.
     pub passkey: Option<Exchange>,
+    /// What new devices are given as history besides what really happened.
+    pub past: Option<Past>,
 }
 
 /// What a phone knows about a group.
@@ -101,6 +104,7 @@ impl State {
             chat_states: BTreeMap::new(),
             calls: VecDeque::new(),
             passkey: None,
+            past: None,
         }
     }
 
@@ -162,6 +166,7 @@ impl PhoneState {
             chat_states: BTreeMap::new(),
             calls: VecDeque::new(),
             passkey: None,
+            past: None,
         })
     }
 }

@@ -2,7 +2,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{EventRow, LabelChange, LaneKey, NewEvent, SendState, StoredStatus};
+use super::{
+    ChatUpdate, ContactUpdate, EventRow, LabelChange, LaneKey, NewEvent, PastStep, SendState, StoredStatus,
+};
 
 /// The addresses of a message as the wire wrote them, each with its other name when that is known.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -193,6 +195,17 @@ pub enum Change {
         error: Option<String>,
         /// Now.
         now_ms: i64,
+    },
+    /// A chat changed as a whole. Skipped when it is so already, or unknown and there is nothing to keep.
+    Chat(ChatUpdate),
+    /// Something was learnt of a person.
+    Contact(ContactUpdate),
+    /// A step through the history that a phone gave. Skipped when it was done before.
+    Past(Box<PastStep>),
+    /// A part of the history is done with: nothing is kept of how far it was read.
+    PastEnded {
+        /// Which part.
+        part: String,
     },
     /// The session's status changed.
     Status {

@@ -73,6 +73,9 @@ async fn hand_over(connection: &mut SqliteConnection, from: i64, to: i64) -> Res
         "UPDATE events SET session = $2 WHERE session = $1",
         "UPDATE OR REPLACE labels SET session = $2 WHERE session = $1",
         "UPDATE OR REPLACE label_chats SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE chats SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE contacts SET session = $2 WHERE session = $1",
+        "UPDATE OR REPLACE history_parts SET session = $2 WHERE session = $1",
     ] {
         query(sql).bind(from).bind(to).execute(&mut *connection).await?;
     }

@@ -2,11 +2,16 @@
 
 use sqlx::{SqliteConnection, query};
 
-use super::{label_rows, message_rows, send_rows, session_ids, session_rows};
+use super::{
+    chat_rows, contact_rows, history_rows, label_rows, message_rows, send_rows, session_ids, session_rows,
+};
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
     SecondName, Tell,
 };
+
+/// The acknowledgement of a message that was read.
+const READ: i32 = 3;
 
 pub(super) async fn apply(
     connection: &mut SqliteConnection,
@@ -54,9 +59,11 @@ async fn apply_change(
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     match change {
         Change::Message { row, updates, events } => {
-            if !insert_message(connection, session.id, *row).await? {
+            if !insert_message(connection, session.id, &row).await? {
                 return Ok((false, Vec::new()));
             }
+            contact_rows::saw(connection, session.id, &row).await?;
+            chat_rows::saw(connection, session.id, &row).await?;
             for update in updates {
                 update_message(connection, session.id, update).await?;
             }
@@ -64,6 +71,9 @@ async fn apply_change(
         }
         Change::Ack { target, ack, events } => {
             let raised = raise_ack(connection, session.id, &target, ack).await?;
+            if let (true, Some(false), Some(chat)) = (raised && ack >= READ, target.from_me, &target.chat) {
+                chat_rows::read_one(connection, session.id, chat).await?;
+            }
             Ok((raised, if raised { events } else { Vec::new() }))
         }
         Change::Receipt { target, ack, told_always, tell } => {
@@ -73,6 +83,19 @@ async fn apply_change(
             let error = error.as_deref();
             let known = send_rows::update(connection, session.id, &message_id, state, error, now_ms).await?;
             Ok((known, Vec::new()))
+        }
+        Change::Chat(update) => {
+            let changed = chat_rows::change(connection, session.id, &update.id, update.change).await?;
+            Ok((changed, if changed { update.events } else { Vec::new() }))
+        }
+        Change::Contact(update) => {
+            contact_rows::learn(connection, session.id, update).await?;
+            Ok((true, Vec::new()))
+        }
+        Change::Past(step) => Ok((history_rows::step(connection, session.id, *step).await?, Vec::new())),
+        Change::PastEnded { part } => {
+            history_rows::ended(connection, session.id, &part).await?;
+            Ok((true, Vec::new()))
         }
         // Of a session that has no row there is something to tell all the same.
         Change::Status { status, events } => {
@@ -86,10 +109,11 @@ async fn apply_change(
     }
 }
 
-async fn insert_message(
+/// Stores a message; `false` when its key is taken.
+pub(super) async fn insert_message(
     connection: &mut SqliteConnection,
     session: i64,
-    row: MessageRow,
+    row: &MessageRow,
 ) -> Result<bool, sqlx::Error> {
     let inserted = query(
         "INSERT INTO messages (session, chat, id, from_me, participant, sender, account, timestamp_s, kind, ack,
@@ -100,32 +124,32 @@ async fn insert_message(
          ON CONFLICT (session, id, from_me, chat, participant) DO NOTHING",
     )
     .bind(session)
-    .bind(row.chat)
-    .bind(row.id)
-    .bind(row.from_me)
-    .bind(row.participant)
-    .bind(row.sender)
-    .bind(row.account)
-    .bind(row.timestamp_s)
-    .bind(row.kind)
-    .bind(row.ack)
-    .bind(row.from_api)
-    .bind(row.push_name)
-    .bind(row.wire.chat)
-    .bind(row.wire.chat_alt)
-    .bind(row.wire.participant)
-    .bind(row.wire.participant_alt)
-    .bind(row.target)
-    .bind(row.proto)
-    .bind(row.described.body)
-    .bind(row.described.mimetype)
-    .bind(row.described.filename)
-    .bind(row.reply_to)
-    .bind(row.described.reply_participant)
-    .bind(row.described.reply_body)
-    .bind(row.edited)
-    .bind(row.revoked)
-    .bind(row.hidden)
+    .bind(&row.chat)
+    .bind(&row.id)
+    .bind(&row.from_me)
+    .bind(&row.participant)
+    .bind(&row.sender)
+    .bind(&row.account)
+    .bind(&row.timestamp_s)
+    .bind(&row.kind)
+    .bind(&row.ack)
+    .bind(&row.from_api)
+    .bind(&row.push_name)
+    .bind(&row.wire.chat)
+    .bind(&row.wire.chat_alt)
+    .bind(&row.wire.participant)
+    .bind(&row.wire.participant_alt)
+    .bind(&row.target)
+    .bind(&row.proto)
+    .bind(&row.described.body)
+    .bind(&row.described.mimetype)
+    .bind(&row.described.filename)
+    .bind(&row.reply_to)
+    .bind(&row.described.reply_participant)
+    .bind(&row.described.reply_body)
+    .bind(&row.edited)
+    .bind(&row.revoked)
+    .bind(&row.hidden)
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() > 0)

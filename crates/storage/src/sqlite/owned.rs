@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use super::writer::Writer;
-use super::{account_rows, bulk_rows, commit, forget, generation_rows, send_rows, session_rows};
+use super::{account_rows, bulk_rows, chat_rows, commit, forget, generation_rows, send_rows, session_rows};
 use crate::ownership::{Done, OwnedWrites};
 use crate::{
     AccountChange, AccountRow, BulkBegun, BulkChange, BulkRow, CommitBatch, CommitOutcome, GenerationRow,
@@ -173,6 +173,13 @@ impl OwnedWrites for Owned {
     ) -> Result<(u64, Option<OldMessages>), StorageError> {
         self.write("forgetting old messages", move |_, connection| {
             Box::pin(forget::step(connection, old, limit))
+        })
+        .await
+    }
+
+    async fn clear_chat(&self, chats: Vec<String>, until_s: i64, limit: u32) -> Result<u64, StorageError> {
+        self.write("forgetting the messages of a chat", move |session, connection| {
+            Box::pin(async move { chat_rows::clear(connection, session, &chats, until_s, limit).await })
         })
         .await
     }

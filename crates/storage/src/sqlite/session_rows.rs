@@ -98,6 +98,9 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
         "DELETE FROM bulk_sends WHERE session = $1",
         "DELETE FROM labels WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
         "DELETE FROM label_chats WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM chats WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM contacts WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM history_parts WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
         // Outbox rows and attempts go with their events.
         "DELETE FROM events WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.session = events.session

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
-    AccountRow, AccountRows, AlertRow, AttemptRow, BulkRow, BulkRows, DeadLetter, DeadLetterQuery,
-    DeliveryRecord, EventRow, EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow,
-    IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane,
-    LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident,
-    OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow,
-    SendRows, SessionRow, SessionRows, Storage, StorageError,
+    AccountRow, AccountRows, AlertRow, AttemptRow, BulkRow, BulkRows, ChatQuery, ChatRow, ChatRows,
+    ContactQuery, ContactRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, EventRows,
+    GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource, IncidentStep,
+    IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef,
+    MessageRetention, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem,
+    OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow, SendRows, SessionRow, SessionRows,
+    Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.
@@ -125,6 +126,29 @@ impl MessageRows for Counting {
         retention: MessageRetention,
     ) -> Result<Vec<OldMessages>, StorageError> {
         self.behind.old_messages(session, retention).await
+    }
+}
+
+#[async_trait]
+impl ChatRows for Counting {
+    async fn chat(&self, session: &str, names: &[String]) -> Result<Option<ChatRow>, StorageError> {
+        self.behind.chat(session, names).await
+    }
+
+    async fn chats(&self, session: &str, query: ChatQuery) -> Result<Vec<ChatRow>, StorageError> {
+        self.behind.chats(session, query).await
+    }
+
+    async fn contact(&self, session: &str, names: &[String]) -> Result<Option<ContactRow>, StorageError> {
+        self.behind.contact(session, names).await
+    }
+
+    async fn contacts(&self, session: &str, query: ContactQuery) -> Result<Vec<ContactRow>, StorageError> {
+        self.behind.contacts(session, query).await
+    }
+
+    async fn history_done(&self, session: &str, part: &str) -> Result<i64, StorageError> {
+        self.behind.history_done(session, part).await
     }
 }
 

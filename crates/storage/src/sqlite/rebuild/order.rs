@@ -2,7 +2,7 @@
 //! refers to rows that are gone goes, and no number is given twice.
 
 /// One after the other, on a database of the newest schema.
-pub(super) const STATEMENTS: [&str; 16] = [
+pub(super) const STATEMENTS: [&str; 19] = [
     // Rows know their session by a number. The name of one whose own row is lost stands in what its events say, ... But
     // those of a former number say the same name. They got their number later than their session, so a name is given to the
     // first that says it, and only where no earlier one is silent.
@@ -37,6 +37,9 @@ pub(super) const STATEMENTS: [&str; 16] = [
     // WhatsApp's app state gives them again.
     "DELETE FROM labels WHERE session NOT IN (SELECT id FROM sessions)",
     "DELETE FROM label_chats WHERE session NOT IN (SELECT id FROM sessions)",
+    "DELETE FROM chats WHERE session NOT IN (SELECT id FROM sessions)",
+    "DELETE FROM contacts WHERE session NOT IN (SELECT id FROM sessions)",
+    "DELETE FROM history_parts WHERE session NOT IN (SELECT id FROM sessions)",
     // Whose the rows of a session are, where that cannot be read: as migration 0030 says it, and also of sessions whose own
     // row cannot be read.
     "INSERT OR IGNORE INTO session_accounts (session, id, lid)

@@ -2,11 +2,14 @@
 
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::super::{SqliteStorage, forget, incident_rows, label_rows, letters, message_rows, prune};
+use super::super::{
+    SqliteStorage, chat_rows, contact_rows, forget, incident_rows, label_rows, letters, message_rows, prune,
+};
 use super::{Place, put, session};
 use crate::{
-    Change, CommitBatch, DeadLetterQuery, DeliveryRecord, IncidentQuery, IncidentSource, MessageOrder,
-    MessagePosition, MessageQuery, NewEvent, OutboxRows, OwnedRows, Pruned, Retention, Storage, Verdict,
+    Change, ChatQuery, CommitBatch, ContactQuery, DeadLetterQuery, DeliveryRecord, IncidentQuery,
+    IncidentSource, MessageOrder, MessagePosition, MessageQuery, NewEvent, OutboxRows, OwnedRows, Pruned,
+    Retention, Storage, Verdict,
 };
 
 async fn opened() -> (SqliteStorage, tempfile::TempDir) {
@@ -51,6 +54,24 @@ async fn a_page_of_messages_is_found_by_its_index_in_both_orders() {
                 }
             }
         }
+    }
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn chats_and_people_are_found_by_their_indexes() {
+    let (storage, _folder) = opened().await;
+    for descending in [true, false] {
+        let query = ChatQuery { descending, limit: 10, ..ChatQuery::default() };
+        assert_searched(&storage, chat_rows::page("default", &query).sql().as_str(), "chats_by_time").await;
+        let query = ContactQuery { descending, limit: 10, ..ContactQuery::default() };
+        let sql = contact_rows::page("default", &query);
+        assert_searched(&storage, sql.sql().as_str(), "sqlite_autoindex_contacts_1").await;
+    }
+    let one = contact_rows::one("default", "[]");
+    assert_searched(&storage, one.sql().as_str(), "contacts_by_lid").await;
+    for (sql, index) in chat_rows::OF_CHAT.into_iter().zip(["messages_by_time", "messages_hidden"]) {
+        assert_searched(&storage, sql, index).await;
     }
     storage.close().await;
 }

@@ -72,13 +72,13 @@ async fn a_message_costs_no_more_rows_than_it_must() {
     let hook = ["hook".to_owned()];
     let before = counted.so_far().await;
     counted.commit(comes_in("M1", &[])).await;
-    assert_eq!(counted.so_far().await - before, 2, "the message and its event");
+    assert_eq!(counted.so_far().await - before, 3, "the message, its chat and its event");
 
     let before = counted.so_far().await;
     counted.commit(comes_in("M2", &hook)).await;
-    assert_eq!(counted.so_far().await - before, 4, "and what is owed under each name");
+    assert_eq!(counted.so_far().await - before, 5, "and what is owed under each name");
     counted.deliver_everything().await;
-    assert_eq!(counted.so_far().await - before, 6, "which goes with its delivery");
+    assert_eq!(counted.so_far().await - before, 7, "which goes with its delivery");
 
     let send = SendRow {
         session: "default".to_owned(),
@@ -108,5 +108,5 @@ async fn a_message_costs_no_more_rows_than_it_must() {
         counted.commit(Change::Ack { target, ack, events }).await;
     }
     counted.deliver_everything().await;
-    assert_eq!(counted.so_far().await - before, 14, "send 2, message 3, events 3, deliveries 6");
+    assert_eq!(counted.so_far().await - before, 15, "send 2, message 3, chat 1, events 3, deliveries 6");
 }
