@@ -22,17 +22,17 @@ pub use error::{StorageError, is_corruption};
 pub use open::{compact_sqlite, open_or_rebuild_sqlite, open_shared_sqlite, open_sqlite, read_sqlite};
 pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
-    AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
-    DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
-    IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageOrder, MessagePage,
-    MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
-    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned, Retention, SecondName, SendBegun,
-    SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
+    AccountChange, AccountRow, AlertRow, AttemptRow, AuditRow, Change, CommitBatch, CommitOutcome,
+    DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired, EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, EventRow, GenerationRow, IncidentQuery,
+    IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate, KeyRow, Lane, LaneKey, LoggedEvent,
+    MessageOrder, MessagePage, MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow,
+    MessageUpdate, NewAudit, NewEvent, NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned,
+    Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
-    Storage,
+    AccountRows, EventRows, GenerationRows, IncidentRows, KeyRows, MessageRows, OutboxRows, SendRows,
+    SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

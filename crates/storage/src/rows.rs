@@ -4,6 +4,7 @@ mod account;
 mod event;
 mod generation;
 mod incident;
+mod key;
 mod message;
 mod outbox;
 mod send;
@@ -11,12 +12,15 @@ mod session;
 
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
-pub use event::{EventRow, NewEvent, SecondName};
+pub use event::{
+    EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, EventRow, LoggedEvent, NewEvent, SecondName,
+};
 pub use generation::GenerationRow;
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
+pub use key::{AuditRow, KeyRow, NewAudit};
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
     MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, WireKey,

@@ -5,6 +5,7 @@ mod contact;
 mod event;
 mod group;
 mod kept_secrets;
+mod key;
 mod limits;
 mod message;
 mod or_empty;
@@ -30,6 +31,7 @@ pub use group::{
     SettingsSecurityChangeInfo, Succeeded,
 };
 pub use kept_secrets::NoStoredSecret;
+pub use key::{ApiKey, ApiKeyRequest, ScopedApiKeyRequest, SessionActions};
 pub use limits::{MessageCapping, ReachoutTimelock};
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};
 pub use payload::{
