@@ -13,6 +13,7 @@ mod health;
 mod healthcheck;
 mod import;
 mod incidents;
+mod keys;
 mod lifecycle;
 mod logs;
 mod man;
@@ -73,6 +74,8 @@ pub enum Command {
     Monitor(monitor::Monitor),
     /// Show what went wrong, what was done about it, and how that was verified
     Incidents(incidents::Incidents),
+    /// Make, list and revoke API keys, whether the gateway runs or not
+    Keys(keys::Keys),
     /// Ask a running gateway whether it is healthy (exit code 0 or 1), for container health checks
     Healthcheck(healthcheck::Healthcheck),
     /// Check all settings, and say where each comes from
@@ -101,6 +104,7 @@ impl Command {
             Self::Config(command) => return command.run(),
             Self::Monitor(command) => command.run().await,
             Self::Incidents(command) => command.run().await,
+            Self::Keys(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Serve(command) => command.run().await,
@@ -143,18 +147,4 @@ fn complain_of_files(error: &std::io::Error) {
     eprintln!(
         "log files cannot be written: {error}; the log goes on here, and files are tried again every minute"
     );
-}
-
-/// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C). Both are caught from the call on, not only
-/// once somebody waits.
-fn asked_to_stop() -> anyhow::Result<impl Future<Output = &'static str> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
 }

@@ -54,15 +54,7 @@ pub fn container_flag(name: &str) -> String {
 
 /// Connects to the Docker engine that is named, or the usual one.
 pub async fn connect() -> anyhow::Result<Engine> {
-    let path = |name: &str| variable(name).map(PathBuf::from);
-    let docker = DockerEnvironment {
-        host: variable("DOCKER_HOST"),
-        context: variable("DOCKER_CONTEXT"),
-        tls_verify: variable("DOCKER_TLS_VERIFY").is_some(),
-        cert_path: path("DOCKER_CERT_PATH"),
-        config_dir: path("DOCKER_CONFIG").or_else(|| path("HOME").map(|home| home.join(".docker"))),
-        runtime_dir: path("XDG_RUNTIME_DIR"),
-    };
+    let docker = DockerEnvironment::of(variable);
     Ok(Engine::connect(&docker).await?)
 }
 

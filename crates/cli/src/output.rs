@@ -1,6 +1,6 @@
 //! What reports on sessions have in common, for people.
 
-use wakeeper_doctor::examine::{CredentialsState, Format};
+use wakeeper_doctor::examine::CredentialsState;
 use wakeeper_doctor::transfer::LeftOut;
 use wakeeper_doctor::{Finding, Report, Severity};
 use wakeeper_model::plural;
@@ -18,16 +18,9 @@ pub fn console(json: bool) -> Console {
 
 /// The first lines about a session.
 pub fn heading(page: &mut Page, report: &Report) {
-    let kind = match (report.format, report.version) {
-        (Format::Empty, _) => "no session".to_owned(),
-        (Format::Native, _) => "a session of wakeeper".to_owned(),
-        (Format::Whatsmeow, _) => "a session of whatsmeow".to_owned(),
-        (Format::Baileys, Some(version)) => format!("a session of Baileys {version}"),
-        (Format::Baileys, None) => "a session of Baileys".to_owned(),
-    };
     let (tone, verdict) = if report.healthy { (Tone::Good, "healthy") } else { (Tone::Bad, "not healthy") };
     let verdict = page.tone(tone, verdict);
-    page.line(format!("{}: {kind}, {verdict}", report.path.display()));
+    page.line(format!("{}: {}, {verdict}", report.path.display(), report.kind()));
     let login = match report.credentials {
         CredentialsState::Sound => page.tone(Tone::Good, "OK"),
         CredentialsState::Damaged => page.tone(Tone::Bad, "damaged"),
@@ -45,7 +38,7 @@ pub fn heading(page: &mut Page, report: &Report) {
 /// Findings, errors first, those of one kind together.
 pub fn show_findings(page: &mut Page, findings: &[Finding]) {
     page.gap();
-    page.line(page.tone(Tone::Strong, &counted(findings)));
+    page.line(page.tone(Tone::Strong, &Finding::counted(findings)));
     for alike in findings.chunk_by(|one, next| (one.code, one.severity) == (next.code, next.severity)) {
         alike.iter().take(SHOWN_ALIKE).for_each(|finding| show_finding(page, finding));
         if alike.len() > SHOWN_ALIKE {
@@ -69,19 +62,6 @@ fn show_finding(page: &mut Page, finding: &Finding) {
         let fix = format!("           fix: {}", finding.repair.describe());
         page.line(page.tone(Tone::Faint, &fix));
     }
-}
-
-/// `2 errors, 1 warning, 3 remarks`.
-fn counted(findings: &[Finding]) -> String {
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let parts: Vec<String> =
-        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")]
-            .into_iter()
-            .map(|(severity, word)| (count(severity), word))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| plural(count, word))
-            .collect();
-    if parts.is_empty() { "No findings".to_owned() } else { parts.join(", ") }
 }
 
 /// What a session that moved left behind.

@@ -1,7 +1,8 @@
 //! The settings that commands use.
 
 pub use wakeeper_configuration::{
-    AllSettings, ArchiveSettings, CATALOG, GatewaySettings, Listen, MonitorSettings, Settings, Typed,
+    AllSettings, ArchiveSettings, CATALOG, GatewaySettings, KeySettings, Listen, MonitorSettings, Settings,
+    Typed,
 };
 #[cfg(feature = "demo")]
 pub use wakeeper_configuration::{DEFAULT_PORT, parse_host};

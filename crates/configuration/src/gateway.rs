@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,7 +12,7 @@ use wakeeper_delivery::{addresses::AddressPolicy, alerts::AlertReceiver, webhook
 use wakeeper_gateway::KeepLimits;
 use wakeeper_gateway::api::auth::KeySetting;
 use wakeeper_gateway::api::old_app::OldAppConfig;
-use wakeeper_logging::LogSettings;
+use wakeeper_logging::{LogFolder, LogSettings};
 use wakeeper_settings::{Interval, Names, Note, SettingsError, Told, Values, parse_interval, parse_size};
 use wakeeper_waha::WebhookConfig;
 
@@ -53,6 +54,26 @@ impl Typed for Listen {
         }
         let port = values.number("PORT", DEFAULT_PORT)?;
         Ok(Self { address: SocketAddr::new(host, port), api_key })
+    }
+}
+
+/// What a command uses that changes API keys.
+#[derive(Debug)]
+pub struct KeySettings {
+    /// Where the gateway's files are.
+    pub session: Settings,
+    /// Where it listens, and who may use it.
+    pub listen: Listen,
+}
+
+impl Typed for KeySettings {
+    const NAMES: Names = Names::LikeUsed;
+
+    fn read(values: &Values, surroundings: &Surroundings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            session: Settings::read(values, surroundings)?,
+            listen: Listen::read(values, surroundings)?,
+        })
     }
 }
 
@@ -116,6 +137,17 @@ impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // How a setting was written says nothing about what it came to.
         f.debug_struct("Shown").finish_non_exhaustive()
+    }
+}
+
+impl GatewaySettings {
+    /// What may be mounted from outside of a container, and has to be usable.
+    pub fn mounts(&self) -> Vec<&Path> {
+        let mut mounts = vec![&*self.auth_info_dir, &*self.backup_dir, &*self.baileys_store];
+        if let LogFolder::Named(logs) | LogFolder::IfPresent(logs) = &self.log.folder {
+            mounts.push(logs);
+        }
+        mounts
     }
 }
 

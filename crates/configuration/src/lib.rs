@@ -22,7 +22,7 @@ use wakeeper_recovery::Rules;
 use wakeeper_settings::{Interval, Names, Note, SettingsError, Sources, Values, parse_interval};
 
 pub use catalog::CATALOG;
-pub use gateway::{DEFAULT_PORT, GatewaySettings, Listen, parse_host};
+pub use gateway::{DEFAULT_PORT, GatewaySettings, KeySettings, Listen, parse_host};
 pub use monitor::MonitorSettings;
 
 /// How often sessions are backed up when nothing else is said.

@@ -20,6 +20,7 @@ use wakeeper_waha::{Environment, EventName};
 
 use self::envelope::Rest;
 pub use self::envelope::body;
+use crate::streams::Readers;
 use crate::webhook::{Audience, Dispatcher, Registry, SessionContext};
 
 /// Live events kept for a reader that lags; one that lags further resumes from the event log.
@@ -36,6 +37,7 @@ struct Shared {
     dispatcher: Dispatcher,
     environment: Environment,
     clock: Clock,
+    readers: Arc<Readers>,
     live: broadcast::Sender<Arc<EventRow>>,
 }
 
@@ -43,6 +45,9 @@ impl Shared {
     /// Wakes the dispatcher and the live streams.
     fn committed(&self, outcome: &CommitOutcome) {
         self.dispatcher.owed(&outcome.lanes);
+        if !outcome.events.is_empty() {
+            self.readers.committed();
+        }
         if self.live.receiver_count() > 0 {
             for event in &outcome.events {
                 // No reader is no error.
@@ -64,9 +69,10 @@ impl EventSink {
         dispatcher: Dispatcher,
         environment: Environment,
         clock: Clock,
+        readers: Arc<Readers>,
     ) -> Self {
         let (live, _) = broadcast::channel(LIVE_BUFFER);
-        Self { shared: Arc::new(Shared { registry, dispatcher, environment, clock, live }) }
+        Self { shared: Arc::new(Shared { registry, dispatcher, environment, clock, readers, live }) }
     }
 
     /// Makes a session's webhooks, metadata and account known, replacing what was known before.
@@ -80,11 +86,15 @@ impl EventSink {
         self.shared.registry.remove_session(session.as_str());
     }
 
-    /// Whether anybody would hear of an event under one of these names: a receiver that asked for it, or a live reader. One that
+    /// Whether anybody would hear of an event under one of these names: a receiver that asked for it, or a reader of a live stream. One that
     /// nobody hears of need not be made.
     #[must_use]
     pub fn is_heard(&self, session: &SessionName, name: EventName, also: Option<EventName>) -> bool {
-        let asked = |name: EventName| self.shared.registry.is_heard(session.as_str(), name.as_str());
+        let Shared { registry, readers, .. } = &*self.shared;
+        let asked = |name: EventName| {
+            let (session, name) = (session.as_str(), name.as_str());
+            registry.is_heard(session, name) || readers.want(session, name)
+        };
         self.shared.live.receiver_count() > 0 || asked(name) || also.is_some_and(asked)
     }
 
@@ -118,6 +128,7 @@ impl EventSink {
         let shared = &self.shared;
         let timestamp_ms = shared.clock.now_ms();
         let audience = |name: EventName| shared.registry.audience(session.as_str(), name.as_str());
+        let is_kept = |name: EventName| shared.readers.want(session.as_str(), name.as_str());
         let Audience { subscriptions, metadata, me } = audience(name);
         let rest = Rest {
             session: session.as_str(),
@@ -140,6 +151,7 @@ impl EventSink {
                 name: also.as_str().to_owned(),
                 subscriptions: audience(also).subscriptions,
             }),
+            kept: is_kept(name) || also.is_some_and(is_kept),
         })
     }
 

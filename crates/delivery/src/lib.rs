@@ -4,4 +4,5 @@
 pub mod addresses;
 pub mod alerts;
 pub mod events;
+pub mod streams;
 pub mod webhook;

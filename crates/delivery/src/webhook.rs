@@ -39,13 +39,14 @@ use wakeeper_waha::{Environment, WebhookConfig};
 pub use self::housekeeping::RetentionSettings;
 pub use self::letters::{DeadLetter, DeliveryError, WhichLetters};
 pub use self::registry::SessionContext;
-pub use self::subscription::{WebhookConfigError, check_webhooks};
+pub use self::subscription::{WebhookConfigError, check_event, check_webhooks};
 pub(crate) use self::{
     dispatcher::Dispatcher,
     registry::{Audience, Registry},
 };
 use crate::addresses::AddressPolicy;
 use crate::events::EventSink;
+use crate::streams::{Readers, Streams};
 
 /// What the webhooks need to know.
 #[derive(Debug, Clone)]
@@ -101,6 +102,7 @@ pub struct Webhooks {
     storage: Arc<dyn Storage>,
     dispatcher: Dispatcher,
     sink: EventSink,
+    readers: Arc<Readers>,
     retention: RetentionSettings,
     addresses: AddressPolicy,
 }
@@ -129,8 +131,9 @@ impl Webhooks {
             clock.clone(),
             hold,
         );
-        let sink = EventSink::new(registry, dispatcher.clone(), environment, clock);
-        Ok(Self { storage, dispatcher, sink, retention, addresses })
+        let readers = Readers::new(clock.clone());
+        let sink = EventSink::new(registry, dispatcher.clone(), environment, clock, Arc::clone(&readers));
+        Ok(Self { storage, dispatcher, sink, readers, retention, addresses })
     }
 
     /// Checks webhooks that a caller wants, also against [`WebhookSettings::addresses`].
@@ -147,8 +150,15 @@ impl Webhooks {
         self.sink.clone()
     }
 
+    /// Live streams of the same events.
+    #[must_use]
+    pub fn streams(&self) -> Streams {
+        Streams::new(Arc::clone(&self.storage), Arc::clone(&self.readers))
+    }
+
     /// Starts delivering, beginning with what an earlier run left behind.
     pub fn start(&self) {
+        tokio::spawn(crate::streams::keep_up(self.streams()));
         self.dispatcher.start(self.retention);
     }
 

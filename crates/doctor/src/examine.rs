@@ -184,6 +184,19 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+impl Report {
+    /// What was examined, in words.
+    pub fn kind(&self) -> String {
+        match (self.format, self.version) {
+            (Format::Empty, _) => "no session".to_owned(),
+            (Format::Native, _) => "a session of wakeeper".to_owned(),
+            (Format::Whatsmeow, _) => "a session of whatsmeow".to_owned(),
+            (Format::Baileys, Some(version)) => format!("a session of Baileys {version}"),
+            (Format::Baileys, None) => "a session of Baileys".to_owned(),
+        }
+    }
+}
+
 /// A session that was read.
 #[derive(Debug)]
 pub struct Examination {

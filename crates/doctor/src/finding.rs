@@ -1,6 +1,7 @@
 //! What the doctor reports: findings, and the repair that each one proposes.
 
 use serde::{Serialize, Serializer};
+use wakeeper_model::plural;
 
 use crate::address::Address;
 use crate::state::Devices;
@@ -36,6 +37,21 @@ pub enum Severity {
     Warning,
     /// Damage. A session with one is not healthy.
     Error,
+}
+
+impl Finding {
+    /// How many there are of each severity: `2 errors, 1 warning, 3 remarks`.
+    pub fn counted(findings: &[Self]) -> String {
+        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let parts: Vec<String> =
+            [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")]
+                .into_iter()
+                .map(|(severity, word)| (count(severity), word))
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, word)| plural(count, word))
+                .collect();
+        if parts.is_empty() { "No findings".to_owned() } else { parts.join(", ") }
+    }
 }
 
 /// What would cure a finding.

@@ -1,6 +1,7 @@
 //! The HTTP surface: WAHA's paths, bodies and answers. Each resource has its own file with its
 //! types, handlers and routes.
 
+mod access;
 pub mod auth;
 mod bulk;
 mod calls;
@@ -13,10 +14,12 @@ mod extract;
 mod files;
 mod groups;
 mod intake;
+mod keys;
 mod labels;
 mod lenient;
 mod lids;
 mod limits;
+mod live;
 mod media;
 mod messages;
 mod naming;
@@ -29,6 +32,7 @@ mod presence;
 mod profile;
 mod qr_image;
 mod receivers;
+mod scopes;
 mod sending;
 mod server;
 mod sessions;
@@ -42,7 +46,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -55,7 +59,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
+use wakeeper_access::Keys;
 
+use access::Guard;
 use auth::KeyPolicy;
 use error::{ApiError, ErrorCode};
 use extract::Bodies;
@@ -70,11 +76,15 @@ pub fn router(
     config: ApiConfig,
     sessions: Sessions,
     webhooks: Webhooks,
+    keys: Keys,
     stopping: CancellationToken,
 ) -> Router {
+    let asks_for_keys = matches!(config.keys, KeyPolicy::Required(_));
     let state = Api {
         sessions,
         webhooks,
+        access: keys.clone(),
+        asks_for_keys,
         metrics: config.metrics,
         backups: config.backups,
         settings: Arc::new(config.settings),
@@ -84,9 +94,8 @@ pub fn router(
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
-    let forms = matches!(config.keys, KeyPolicy::Required(_));
-    let bodies = Bodies::new(config.body_limit, forms, state.sessions.spool().clone());
-    let guard = Guard { keys: config.keys, stopping };
+    let bodies = Bodies::new(config.body_limit, asks_for_keys, state.sessions.spool().clone());
+    let guard = Guard { keys: config.keys, access: keys, stopping };
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("/openapi.json").try_it_out_enabled(true));
@@ -102,7 +111,7 @@ pub fn router(
             ApiError::new(ErrorCode::MethodNotAllowed, "This path has no such method")
         })
         .layer(Extension(bodies))
-        .layer(middleware::from_fn_with_state(guard, admit))
+        .layer(middleware::from_fn_with_state(guard, access::admit))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(intake::watch))
@@ -145,6 +154,8 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(profile::router())
         .merge(files::router())
         .merge(webhooks::router())
+        .merge(live::router())
+        .merge(keys::router())
         .merge(server::router())
 }
 
@@ -176,28 +187,6 @@ fn set_policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
 
 fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "There is nothing at this path").hint("/docs shows all paths")
-}
-
-#[derive(Clone)]
-struct Guard {
-    keys: KeyPolicy,
-    stopping: CancellationToken,
-}
-
-/// Asks for the key under `/api`, before anything else: a stranger learns nothing, not even which
-/// paths there are. Then turns requests away while the gateway shuts down.
-async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if path != "/api" && !path.starts_with("/api/") {
-        return next.run(request).await;
-    }
-    if let Err(error) = guard.keys.admits(request.headers(), request.uri().query()) {
-        return error.into_response();
-    }
-    if guard.stopping.is_cancelled() {
-        return ApiError::shutting_down().into_response();
-    }
-    next.run(request).await
 }
 
 /// Counts and times requests by route, never by path: paths hold numbers of people.

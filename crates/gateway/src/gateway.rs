@@ -6,12 +6,17 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use wakeeper_access::{KeyError, Keys};
+use wakeeper_delivery::streams::StreamError;
 use wakeeper_delivery::webhook::{WebhookError, WebhookSettings, Webhooks};
 use wakeeper_engine::{EngineConfig, EngineError, Lock, Rows, Sessions};
 
 use crate::api::{self, ApiConfig};
 use crate::incidents::{IncidentConfig, Keeping};
 use crate::serving::{self, ServeLimits};
+
+/// How long readers of live streams may take for the end.
+const STREAMS: Duration = Duration::from_secs(2);
 
 /// How a gateway runs.
 pub struct GatewayConfig {
@@ -38,6 +43,12 @@ pub enum GatewayError {
     /// Rows or sessions could not be opened.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The keys of the API cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// What live streams asked for cannot be read.
+    #[error(transparent)]
+    Streams(#[from] StreamError),
     /// The listener failed.
     #[error("serving HTTP failed: {0}")]
     Serve(#[source] std::io::Error),
@@ -65,11 +76,14 @@ impl Gateway {
         let clock = config.webhooks.clock.clone();
         let rows = Rows::open(&mut config.engine, clock.now_ms()).await?;
         let webhooks = Webhooks::new(rows.storage(), config.webhooks)?;
+        let keys = Keys::open(rows.storage(), clock.clone()).await?;
+        // Before the first event.
+        webhooks.streams().remember().await?;
         let incidents = config.incidents.map(|incidents| Keeping::start(incidents, clock.clone()));
         let sessions = Sessions::open(config.engine, lock, rows.storage(), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
-        let router = api::router(config.api, sessions.clone(), webhooks.clone(), stopping.clone());
+        let router = api::router(config.api, sessions.clone(), webhooks.clone(), keys, stopping.clone());
         let (serving, shutdown_timeout) = (config.serving, config.shutdown_timeout);
         Ok(Self { router, sessions, webhooks, rows, stopping, serving, shutdown_timeout, incidents })
     }
@@ -119,10 +133,12 @@ impl Gateway {
         }
     }
 
-    /// Sends under way end first, then deliveries, then the rows close.
+    /// Sends under way end first, then deliveries, then live streams, then the rows close.
     async fn shut_down(&self, serving: &mut tokio::task::JoinHandle<()>, already_ended: bool) {
         self.sessions.shutdown().await;
         self.webhooks.shutdown(self.shutdown_timeout / 3).await;
+        // Everything that happened is committed now.
+        self.webhooks.streams().end(STREAMS).await;
         // Open connections without a request (keep-alive) must not hold up the end for long.
         if !already_ended {
             let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;

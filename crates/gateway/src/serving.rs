@@ -137,6 +137,23 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+/// Resolves when the process is asked to stop: SIGTERM (Docker), SIGINT (Ctrl-C). Both are caught from the call on, not only
+/// once somebody waits.
+///
+/// # Errors
+/// When the system does not let them be caught.
+pub fn asked_to_stop() -> io::Result<impl Future<Output = &'static str> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
 /// A listener for callers of the API.
 ///
 /// # Errors

@@ -235,6 +235,16 @@ fn shorten(line: &[u8], belongs: impl Fn(&u8) -> bool, longest: usize) -> Vec<u8
     shortened
 }
 
+/// Writes what is to be warned of, and what is worth knowing, a line each.
+pub fn tell((warnings, others): &(Vec<String>, Vec<String>)) {
+    for told in warnings {
+        tracing::warn!("{told}");
+    }
+    for told in others {
+        tracing::info!("{told}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ pub mod backups;
 mod error;
 mod folder;
 mod health;
+pub mod keys;
 mod paths;
 pub mod preflight;
 mod repair;

@@ -163,9 +163,25 @@ pub fn refuse_beside_baileys(auth_info: &Path) -> Result<(), PreflightError> {
     }
 }
 
+/// One line of the log says what would bring the session of before back.
+pub fn tell_of_backup(auth_info: &Path, shelf: &Path, label: &str) {
+    let Some(newest) = backup_from_before(auth_info, shelf, label) else { return };
+    // From any folder.
+    let typed = |path: &Path| quoted(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    tracing::info!(
+        "{} is empty, so a new session starts with a QR code. The newest backup of the last one is {}; stop this gateway, \
+         run `wakeeper restore --auth-info-dir {} --backup-dir {} {}`, and start it again to have that login back",
+        auth_info.display(),
+        newest.display(),
+        typed(auth_info),
+        typed(shelf),
+        typed(&newest),
+    );
+}
+
 /// The newest backup of a session that is not here any more: a folder of sessions without anything in it is how people begin
 /// anew.
-pub fn backup_from_before(auth_info: &Path, shelf: &Path, label: &str) -> Option<PathBuf> {
+fn backup_from_before(auth_info: &Path, shelf: &Path, label: &str) -> Option<PathBuf> {
     let used = [ROWS_DATABASE, CREDENTIALS, MOVED_CREDENTIALS];
     let sessions = fs::read_dir(auth_info.join("sessions")).is_ok_and(|mut items| items.next().is_some());
     if sessions || used.iter().any(|name| auth_info.join(name).exists()) {

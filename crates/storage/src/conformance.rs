@@ -6,9 +6,11 @@ pub(crate) mod chats;
 pub(crate) mod commits;
 pub(crate) mod generations;
 pub(crate) mod incidents;
+pub(crate) mod keys;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lists;
+pub(crate) mod log;
 pub(crate) mod outbox;
 pub(crate) mod ownership;
 pub(crate) mod sends;
@@ -45,6 +47,9 @@ macro_rules! suite {
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
                 outcomes_are_stored_together_in_their_order, a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;
+            log: events_of_all_sessions_stand_in_one_order, a_part_of_the_log_is_by_session_and_name,
+                positions_are_given_once_also_when_all_is_forgotten,
+                what_a_reader_asked_for_is_stored_though_nobody_is_owed_it;
             lanes: rows_keep_their_order_and_lanes_their_distance, a_late_outcome_for_a_settled_lane_is_ignored,
                 giving_up_is_remembered_until_a_success, a_lane_outlives_a_change_of_accounts,
                 a_replay_ends_the_waiting_of_its_lane;
@@ -56,6 +61,8 @@ macro_rules! suite {
                 a_monitor_and_a_gateway_keep_their_own, an_incident_that_comes_again_has_not_ended;
             labels: labels_are_kept_changed_and_deleted, chats_have_labels_under_any_of_their_names,
                 labels_are_set_apart_and_go_with_their_session, there_is_room_for_so_many_labels;
+            keys: keys_are_kept_changed_and_deleted, keys_of_a_session_go_when_they_are_told_to,
+                administrative_calls_are_noted_and_paged;
             generations: a_generation_is_kept_moves_on_and_goes_with_its_session;
         );
     };
@@ -109,6 +116,7 @@ fn event(chat: &str, id: &str, subscriptions: &[&str]) -> NewEvent {
         timestamp_ms: 1000,
         subscriptions: subscriptions.iter().map(ToString::to_string).collect(),
         also: None,
+        kept: false,
     }
 }
 

@@ -22,19 +22,20 @@ pub use error::{StorageError, is_corruption};
 pub use open::{compact_sqlite, open_or_rebuild_sqlite, open_shared_sqlite, open_sqlite, read_sqlite};
 pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
-    AccountChange, AccountRow, AlertRow, AttemptRow, BulkBegun, BulkChange, BulkCounts, BulkRow, BulkState,
-    Change, ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, CommitBatch, CommitOutcome, ContactQuery,
-    ContactRow, ContactUpdate, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow,
-    GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
-    LabelChange, LabelChatRow, LabelRow, Lane, LaneKey, MessageOrder, MessagePage, MessagePosition,
-    MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep,
-    OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, RecipientRow, RecipientState,
+    AccountChange, AccountRow, AlertRow, AttemptRow, AuditRow, BulkBegun, BulkChange, BulkCounts, BulkRow,
+    BulkState, Change, ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, CommitBatch, CommitOutcome,
+    ContactQuery, ContactRow, ContactUpdate, DeadLetter, DeadLetterQuery, DeliveryRecord, Described, Desired,
+    EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, EventRow, GenerationRow, IncidentQuery,
+    IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate, KeyRow, LabelChange,
+    LabelChatRow, LabelRow, Lane, LaneKey, LoggedEvent, MessageOrder, MessagePage, MessagePosition,
+    MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewAudit, NewEvent, NewIncident,
+    NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, RecipientRow, RecipientState,
     Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, BulkRows, ChatRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows,
-    OutboxRows, SendRows, SessionRows, Storage,
+    AccountRows, BulkRows, ChatRows, EventRows, GenerationRows, IncidentRows, KeyRows, LabelRows,
+    MessageRows, OutboxRows, SendRows, SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

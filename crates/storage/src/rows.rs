@@ -6,6 +6,7 @@ mod chat;
 mod event;
 mod generation;
 mod incident;
+mod key;
 mod label;
 mod message;
 mod outbox;
@@ -19,12 +20,15 @@ pub use chat::{
     ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactQuery, ContactRow, ContactUpdate, PastChat,
     PastStep,
 };
-pub use event::{EventRow, NewEvent, SecondName};
+pub use event::{
+    EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, EventRow, LoggedEvent, NewEvent, SecondName,
+};
 pub use generation::GenerationRow;
 pub use incident::{
     AlertRow, IncidentQuery, IncidentRow, IncidentSource, IncidentState, IncidentStep, IncidentUpdate,
     NewIncident, NewStep,
 };
+pub use key::{AuditRow, KeyRow, NewAudit};
 pub use label::{LabelChange, LabelChatRow, LabelRow};
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,

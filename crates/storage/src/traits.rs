@@ -6,11 +6,12 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AccountRow, AlertRow, AttemptRow, BulkRow, ChatQuery, ChatRow, ContactQuery, ContactRow, DeadLetter,
-    DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource,
-    IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, Lane, LaneKey, MessagePage, MessageQuery,
-    MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership,
-    Pruned, RecipientRow, Retention, SendRow, SessionRow, StorageError,
+    AccountRow, AlertRow, AttemptRow, AuditRow, BulkRow, ChatQuery, ChatRow, ContactQuery, ContactRow,
+    DeadLetter, DeadLetterQuery, DeliveryRecord, EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow,
+    EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate,
+    KeyRow, LabelChatRow, LabelRow, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
+    MessageRow, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership, Pruned,
+    RecipientRow, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
@@ -31,6 +32,7 @@ pub trait Storage:
     + BulkRows
     + IncidentRows
     + GenerationRows
+    + KeyRows
     + fmt::Debug
 {
     /// Makes the caller the owner of a session's rows, until it gives the answer up. It is asked for once, when the
@@ -170,6 +172,25 @@ pub trait EventRows: Send + Sync {
 
     /// A session's events after a position, oldest first; at most `limit`, each under each of its names.
     async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError>;
+
+    /// A part of the log of all sessions' events, in the order of their commits. An event stands there once under each of its
+    /// names, each with a position of its own. No event ever appears before a position that was read past.
+    async fn event_log(&self, query: EventLogQuery) -> Result<EventLogPage, StorageError>;
+
+    /// How far the log goes now, and from where.
+    async fn event_log_bounds(&self) -> Result<EventLogBounds, StorageError>;
+
+    /// Marks the end of the log: answers a position behind everything that is there, and before everything that comes.
+    async fn mark_event_log(&self) -> Result<i64, StorageError>;
+
+    /// The position of the event of this id; `None` when it is not there any more.
+    async fn event_position(&self, id: &str) -> Result<Option<i64>, StorageError>;
+
+    /// What readers of live streams asked for.
+    async fn event_readers(&self) -> Result<Vec<EventReaderRow>, StorageError>;
+
+    /// Stores what they ask for, in the place of what they did before.
+    async fn put_event_readers(&self, readers: Vec<EventReaderRow>) -> Result<(), StorageError>;
 }
 
 /// Deliveries of events to subscriptions.
@@ -294,4 +315,26 @@ pub trait IncidentRows: Send + Sync {
 
     /// Forgets incidents that were closed before this time, a bounded number at a time. Answers how many went.
     async fn prune_incidents(&self, closed_before_ms: i64, limit: u32) -> Result<u64, StorageError>;
+}
+
+/// Keys of the API, and what was done with which.
+#[async_trait]
+pub trait KeyRows: Send + Sync {
+    /// Every key, the oldest first.
+    async fn keys(&self) -> Result<Vec<KeyRow>, StorageError>;
+
+    /// Stores a key, in the place of one of the same id.
+    async fn put_key(&self, row: KeyRow) -> Result<(), StorageError>;
+
+    /// Forgets a key. `false` when there was none.
+    async fn delete_key(&self, id: &str) -> Result<bool, StorageError>;
+
+    /// Forgets the keys that are good for this session alone. Answers how many.
+    async fn delete_keys_of(&self, session: &str) -> Result<u64, StorageError>;
+
+    /// Notes a call that changed something. The oldest are forgotten when there are very many.
+    async fn note_audit(&self, entry: NewAudit) -> Result<(), StorageError>;
+
+    /// What was noted, newest first: before this number, at most `limit`.
+    async fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, StorageError>;
 }

@@ -36,6 +36,7 @@ fn change(round: usize, n: usize) -> Change {
         timestamp_ms: 1,
         subscriptions,
         also: Some(also),
+        kept: false,
     };
     let events = vec![event];
     let row = MessageRow {

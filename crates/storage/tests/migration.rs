@@ -228,6 +228,7 @@ async fn events_keep_their_numbers_and_each_session_goes_on_by_itself() {
             timestamp_ms: 1,
             subscriptions: vec![],
             also: None,
+            kept: false,
         };
         let owner = storage.acquire(session).await.unwrap();
         let outcome = owner.rows().commit(Change::Events(vec![event]).into()).await.unwrap();

@@ -8,6 +8,7 @@ mod event;
 mod event_response;
 mod group;
 mod kept_secrets;
+mod key;
 mod label;
 mod limits;
 mod message;
@@ -39,6 +40,7 @@ pub use group::{
     SettingsSecurityChangeInfo, Succeeded,
 };
 pub use kept_secrets::NoStoredSecret;
+pub use key::{ApiKey, ApiKeyRequest, ScopedApiKeyRequest, SessionActions};
 pub use label::{Label, LabelChatAssociation, LabeledChat};
 pub use limits::{MessageCapping, ReachoutTimelock};
 pub use message::{Location, Media, Message, MessageData, MessageKey, ReplyTo, Source};

@@ -12,7 +12,8 @@ use crate::source::workspace;
 const SHARED: [&str; 3] = ["bounded-tar", "model", "private-fs"];
 
 /// Every crate, by its folder, and what it may import besides.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
+    ("access", &["storage", "waha"]),
     ("bounded-tar", &[]),
     ("model", &[]),
     // It names paths in commands that can be pasted.
@@ -34,8 +35,8 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("dashboard", &[]),
     ("delivery", &["storage", "waha"]),
     ("engine", &["delivery", "engine-store", "recovery", "storage", "waha"]),
-    ("offline", &["doctor", "engine", "engine-store", "storage", "waha"]),
-    ("gateway", &["dashboard", "delivery", "engine", "recovery", "waha"]),
+    ("offline", &["access", "doctor", "engine", "engine-store", "storage", "waha"]),
+    ("gateway", &["access", "dashboard", "delivery", "engine", "recovery", "waha"]),
     (
         "cli",
         &[

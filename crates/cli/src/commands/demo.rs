@@ -14,7 +14,7 @@ use wakeeper_offline::preflight;
 use crate::environment;
 use crate::settings::{DEFAULT_PORT, parse_host};
 
-use super::asked_to_stop;
+use wakeeper_gateway::serving::asked_to_stop;
 
 /// Run the gateway against a simulated WhatsApp, with simulated contacts: no phone needed
 #[derive(Args)]

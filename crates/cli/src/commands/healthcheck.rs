@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use wakeeper_gateway::serving::reachable;
+use wakeeper_offline::keys::ask;
 
 use crate::settings::Listen;
 
@@ -29,17 +30,13 @@ pub struct Healthcheck {
 impl Healthcheck {
     /// Asks, prints the answer, fails unless it is a success.
     pub async fn run(self) -> anyhow::Result<()> {
-        let url = if let Some(url) = self.url {
-            url
-        } else {
-            let listen: Listen = self.settings.resolve()?;
-            format!("http://{}/health", reachable(listen.address))
+        let url = match self.url {
+            Some(url) => url,
+            None => format!("http://{}/health", reachable(self.settings.resolve::<Listen>()?.address)),
         };
-        let client =
-            reqwest::Client::builder().timeout(Duration::from_secs(self.timeout)).no_proxy().build()?;
-        let response = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
-        let status = response.status();
-        let body = response.text().await.with_context(|| format!("no complete answer from {url}"))?;
+        let (status, body) = ask(&url, Duration::from_secs(self.timeout))
+            .await
+            .with_context(|| format!("no answer from {url}"))?;
         std::io::Write::write_all(&mut std::io::stdout(), format!("{}\n", body.trim_end()).as_bytes())?;
         if !status.is_success() {
             bail!("{url} answered {status}");

@@ -22,7 +22,7 @@ use crate::chosen::{Places, now_ms};
 use crate::environment::{self, connect};
 use crate::settings::MonitorSettings;
 
-use super::{asked_to_stop, begin_logging};
+use super::begin_logging;
 
 /// Upper bounds, in seconds, of the buckets that downtimes are counted in.
 const BUCKETS: [f64; 8] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
@@ -65,7 +65,7 @@ impl Monitor {
         let log_files = begin_logging(&settings.log, "monitor")?;
         wakeeper_logging::begin_files(&log_files, &settings.log);
         let stop = CancellationToken::new();
-        let asked = tokio::spawn(asked_to_stop()?);
+        let asked = tokio::spawn(wakeeper_gateway::serving::asked_to_stop()?);
         let rules = &settings.rules;
         if !rules.watch {
             tracing::warn!("ENABLE_ERROR_MONITORING is false: nothing is watched");

@@ -15,19 +15,17 @@ use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
 use wakeeper_gateway::serving::{self, ServeLimits};
 use wakeeper_gateway::{Gateway, GatewayConfig, IncidentConfig, measurements};
-use wakeeper_logging::LogFolder;
 use wakeeper_offline::preflight::{self, Folders};
 use wakeeper_offline::transfer::FirstStart;
 use wakeeper_recovery::backups::{BackupKeeper, time};
 use wakeeper_recovery::{SystemClock, incident_log};
 use wakeeper_settings::SettingsError;
-use wakeeper_terminal::quoted;
 
 use crate::chosen::Places;
 use crate::environment;
 use crate::settings::{CATALOG, GatewaySettings, Typed};
 
-use super::{asked_to_stop, begin_logging};
+use super::begin_logging;
 
 /// How long the end waits for a backup that is being made.
 const BACKUP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -102,8 +100,8 @@ impl Serve {
         let settings: GatewaySettings = self.settings.resolve()?;
         preflight::judge_folders(settings.named_data_dir(), &settings.auth_info_dir)?;
         let log_files = begin_logging(&settings.log, "serve")?;
-        tell_of_foreign(&settings);
-        chown_mounts(&settings);
+        wakeeper_logging::tell(&wakeeper_settings::notes(&settings.notes));
+        preflight::chown_mounts(&settings.mounts());
         wakeeper_logging::begin_files(&log_files, &settings.log);
         let auth_info = &settings.auth_info_dir;
         let folders = Folders {
@@ -119,7 +117,7 @@ impl Serve {
             if auth_info.exists() { None } else { Some(serving::bind(settings.listen.address).await?) };
         folders.prepare(environment::in_container())?;
         // The signals are caught before the sessions start, so that no stop request is missed.
-        let stop = tokio::spawn(asked_to_stop()?);
+        let stop = tokio::spawn(serving::asked_to_stop()?);
         let lock = Lock::on_folder(auth_info)?;
         preflight::refuse_beside_baileys(auth_info)?;
         let (keys, generated) = settings.listen.api_key.policy(auth_info)?;
@@ -135,7 +133,7 @@ impl Serve {
             let record = keeper.record();
             Arc::new(move || record.evidence()) as EvidenceSource
         });
-        tell_of_backups(&places);
+        preflight::tell_of_backup(auth_info, &places.backups.shelf, &places.backups.label);
         let gateway = Gateway::open(config, lock).await?;
         announce(&settings, listener.local_addr()?, generated.as_ref());
         let stopping = CancellationToken::new();
@@ -157,43 +155,6 @@ impl Serve {
         tracing::info!("stopped, everything is on disk");
         Ok(())
     }
-}
-
-/// Says what became of WAHA's settings.
-fn tell_of_foreign(settings: &GatewaySettings) {
-    let (protected, others) = wakeeper_settings::notes(&settings.notes);
-    for told in protected {
-        tracing::warn!("{told}");
-    }
-    for told in others {
-        tracing::info!("{told}");
-    }
-}
-
-/// Makes mounts usable that the settings name, where that is necessary.
-fn chown_mounts(settings: &GatewaySettings) {
-    let mut mounts = vec![&*settings.auth_info_dir, &*settings.backup_dir, &*settings.baileys_store];
-    if let LogFolder::Named(logs) | LogFolder::IfPresent(logs) = &settings.log.folder {
-        mounts.push(logs);
-    }
-    preflight::chown_mounts(&mounts);
-}
-
-/// One line says what would bring the session of before back.
-fn tell_of_backups(places: &Places) {
-    let (auth_info, shelf) = (&places.auth_info, &places.backups.shelf);
-    let Some(newest) = preflight::backup_from_before(auth_info, shelf, &places.backups.label) else { return };
-    // From any folder.
-    let typed = |path: &std::path::Path| quoted(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-    tracing::info!(
-        "{} is empty, so a new session starts with a QR code. The newest backup of the last one is {}; stop this gateway, \
-         run `wakeeper restore --auth-info-dir {} --backup-dir {} {}`, and start it again to have that login back",
-        auth_info.display(),
-        newest.display(),
-        typed(auth_info),
-        typed(shelf),
-        typed(&newest),
-    );
 }
 
 fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyhow::Result<GatewayConfig> {

@@ -11,7 +11,7 @@ use wakeeper_simulator::{Simulator, SimulatorConfig};
 
 use crate::environment;
 
-use super::{asked_to_stop, log_colours};
+use super::log_colours;
 
 /// Run the simulated WhatsApp alone, with its control API
 #[derive(Args)]
@@ -48,7 +48,7 @@ impl SimulatorCommand {
         let json = environment::variable("LOG_FORMAT").is_some_and(|format| format == "json");
         let settings = LogSettings::without_files(json, environment::variable("RUST_LOG"));
         wakeeper_logging::to_stdout(&settings, log_colours())?;
-        let stop = tokio::spawn(asked_to_stop()?);
+        let stop = tokio::spawn(wakeeper_gateway::serving::asked_to_stop()?);
         let simulator = Simulator::start(SimulatorConfig {
             listen: self.listen,
             seed: self.seed,

@@ -24,6 +24,21 @@ pub struct DockerEnvironment {
     pub runtime_dir: Option<PathBuf>,
 }
 
+impl DockerEnvironment {
+    /// From the variables of an environment; `variable` answers one that is set and not empty.
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let path = |name: &str| variable(name).map(PathBuf::from);
+        Self {
+            host: variable("DOCKER_HOST"),
+            context: variable("DOCKER_CONTEXT"),
+            tls_verify: variable("DOCKER_TLS_VERIFY").is_some(),
+            cert_path: path("DOCKER_CERT_PATH"),
+            config_dir: path("DOCKER_CONFIG").or_else(|| path("HOME").map(|home| home.join(".docker"))),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+        }
+    }
+}
+
 /// One place where an engine may listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {

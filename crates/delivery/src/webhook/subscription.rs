@@ -247,6 +247,14 @@ fn events(names: &[String]) -> Result<Events, WebhookConfigError> {
     Ok(Events::Named(names.to_vec()))
 }
 
+/// Whether there is an event of this name, also one that WAHA has and wakeeper does not emit.
+///
+/// # Errors
+/// What it may have been meant to be.
+pub fn check_event(name: &str) -> Result<(), WebhookConfigError> {
+    events(&[name.to_owned()]).map(drop)
+}
+
 fn unknown_event(name: &str) -> WebhookConfigError {
     let all: Vec<&'static str> = EventName::ALL
         .iter()

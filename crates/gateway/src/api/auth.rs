@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
+use wakeeper_access::{Caller, Keys};
 use wakeeper_private_fs::{Folder, FsError};
 
 use super::error::{ApiError, ErrorCode};
@@ -102,6 +103,17 @@ impl KeySetting {
         }
     }
 
+    /// The key itself, as far as it is known without making one: of a hash it is not.
+    pub fn known(&self, auth_info: &Path) -> Option<SecretString> {
+        match self {
+            Self::Fixed(key) => Some(key.clone()).filter(|key| !key.expose_secret().starts_with("sha512:")),
+            Self::Generated if auth_info.join(KEY_FILE).exists() => {
+                kept_or_generated(auth_info).ok().map(|kept| kept.key)
+            }
+            Self::Off | Self::Generated => None,
+        }
+    }
+
     /// The policy, and the generated key when there is one.
     ///
     /// # Errors
@@ -135,23 +147,28 @@ impl KeyPolicy {
         Self::Required(digest(key))
     }
 
-    /// Does the request carry the right key? Compares digests in constant time, so that neither
+    /// Whose key the request carries. Compares digests in constant time, so that neither
     /// the key's length nor its first letters can be found by timing.
-    pub(super) fn admits(&self, headers: &HeaderMap, query: Option<&str>) -> Result<(), ApiError> {
+    pub(super) fn caller(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        others: &Keys,
+    ) -> Result<Caller, ApiError> {
         match self {
             Self::Required(expected) => {
                 let given = match headers.get(API_KEY_HEADER) {
                     Some(key) => Some(Cow::Borrowed(key.as_bytes())),
                     None => in_query(query.unwrap_or_default()),
                 };
-                let digest: [u8; 64] = Sha512::digest(given.as_deref().unwrap_or_default()).into();
-                if given.is_some() && bool::from(digest.ct_eq(expected)) {
-                    Ok(())
-                } else {
-                    Err(unauthorized())
+                let given = given.ok_or_else(unauthorized)?;
+                let digest: [u8; 64] = Sha512::digest(&given).into();
+                if bool::from(digest.ct_eq(expected)) {
+                    return Ok(Caller::administrator());
                 }
+                others.caller(&given).ok_or_else(unauthorized)
             }
-            Self::Off => require_loopback_name(headers),
+            Self::Off => require_loopback_name(headers).map(|()| Caller::administrator()),
         }
     }
 }
@@ -264,21 +281,29 @@ mod tests {
         headers
     }
 
-    #[test]
-    fn only_the_exact_key_is_admitted() {
-        let policy = KeyPolicy::required(&SecretString::from("0123456789abcdef"));
-        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef"), None).is_ok());
-        for wrong in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
-            let error = policy.admits(&headers(API_KEY_HEADER, wrong), None).expect_err("refused");
-            assert_eq!(error.code(), ErrorCode::Unauthorized);
-        }
-        assert!(policy.admits(&HeaderMap::new(), None).is_err());
+    async fn none() -> (Keys, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = wakeeper_storage::open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();
+        (Keys::open(storage, wakeeper_model::Clock::system()).await.unwrap(), folder)
     }
 
-    #[test]
-    fn the_key_may_stand_in_the_query_and_the_header_counts_first() {
+    #[tokio::test]
+    async fn only_the_exact_key_is_admitted() {
+        let (keys, _folder) = none().await;
+        let policy = KeyPolicy::required(&SecretString::from("0123456789abcdef"));
+        assert!(policy.caller(&headers(API_KEY_HEADER, "0123456789abcdef"), None, &keys).is_ok());
+        for wrong in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
+            let error = policy.caller(&headers(API_KEY_HEADER, wrong), None, &keys).expect_err("refused");
+            assert_eq!(error.code(), ErrorCode::Unauthorized);
+        }
+        assert!(policy.caller(&HeaderMap::new(), None, &keys).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_key_may_stand_in_the_query_and_the_header_counts_first() {
+        let (keys, _folder) = none().await;
         let policy = KeyPolicy::required(&SecretString::from("0123456789abc&=f"));
-        let ask = |headers: &HeaderMap, query| policy.admits(headers, Some(query)).is_ok();
+        let ask = |headers: &HeaderMap, query| policy.caller(headers, Some(query), &keys).is_ok();
         let none = HeaderMap::new();
         assert!(ask(&none, "all=true&x-api-key=0123456789abc%26%3Df"));
         for wrong in ["", "x-api-key=", "x-api-key=0123456789abc", "key=0123456789abc%26%3Df", "x-api-key"] {
@@ -287,27 +312,30 @@ mod tests {
         assert!(!ask(&headers(API_KEY_HEADER, "wrong"), "x-api-key=0123456789abc%26%3Df"));
     }
 
-    #[test]
-    fn a_key_can_be_configured_as_its_hash() {
+    #[tokio::test]
+    async fn a_key_can_be_configured_as_its_hash() {
+        let (keys, _folder) = none().await;
         let hash = format!("sha512:{}", hex::encode(Sha512::digest(b"0123456789abcdef")));
         let policy = KeyPolicy::required(&SecretString::from(hash.clone()));
-        assert!(policy.admits(&headers(API_KEY_HEADER, "0123456789abcdef"), None).is_ok());
-        assert!(policy.admits(&headers(API_KEY_HEADER, &hash), None).is_err());
+        assert!(policy.caller(&headers(API_KEY_HEADER, "0123456789abcdef"), None, &keys).is_ok());
+        assert!(policy.caller(&headers(API_KEY_HEADER, &hash), None, &keys).is_err());
     }
 
-    #[test]
-    fn an_empty_key_is_not_the_key_of_empty_text() {
+    #[tokio::test]
+    async fn an_empty_key_is_not_the_key_of_empty_text() {
+        let (keys, _folder) = none().await;
         let policy = KeyPolicy::required(&SecretString::from(""));
-        assert!(policy.admits(&HeaderMap::new(), None).is_err());
+        assert!(policy.caller(&HeaderMap::new(), None, &keys).is_err());
     }
 
-    #[test]
-    fn without_keys_only_loopback_names_are_answered() {
+    #[tokio::test]
+    async fn without_keys_only_loopback_names_are_answered() {
+        let (keys, _folder) = none().await;
         for host in ["localhost", "localhost:8192", "127.0.0.1:8192", "[::1]:8192", "127.9.9.9"] {
-            assert!(KeyPolicy::Off.admits(&headers("host", host), None).is_ok(), "{host}");
+            assert!(KeyPolicy::Off.caller(&headers("host", host), None, &keys).is_ok(), "{host}");
         }
         for host in ["evil.example:8192", "10.0.0.4", "[::2]:1", "localhost.evil.example", ""] {
-            assert!(KeyPolicy::Off.admits(&headers("host", host), None).is_err(), "{host}");
+            assert!(KeyPolicy::Off.caller(&headers("host", host), None, &keys).is_err(), "{host}");
         }
     }
 

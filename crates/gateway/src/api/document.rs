@@ -37,7 +37,9 @@ use super::receivers::Receivers;
         (name = "events", description = "Events of the calendar"),
         (name = "profile", description = "What the account shows of itself"),
         (name = "files", description = "Media of received messages"),
+        (name = "events", description = "Events as they happen, and the log of them"),
         (name = "webhooks", description = "Events that no receiver took"),
+        (name = "keys", description = "API keys with scopes, and what was done with them"),
         (name = "server", description = "The gateway itself"),
     )
 )]
@@ -77,9 +79,10 @@ const FAILURES: [(&str, &str, &str); 13] = [
     (
         "403",
         "Forbidden",
-        "Keys are off, and the request did not address this machine by a loopback name; or WhatsApp forbids it in the group",
+        "The API key is not good for it or for that session; keys are off, and the request did not address this machine by a \
+         loopback name; or WhatsApp forbids it in the group",
     ),
-    ("404", "NotFound", "There is no such session, message, group or file"),
+    ("404", "NotFound", "There is no such session, message, group, file or key"),
     (
         "409",
         "Conflict",

@@ -33,6 +33,10 @@ pub enum ErrorCode {
     Forbidden,
     /// 403: WhatsApp lets this account not do that in the group: it is no member, or no admin where only admins may.
     GroupForbidden,
+    /// 403: the API key is not good for this kind of request.
+    ScopeNotAllowed,
+    /// 403: the API key is for another session.
+    SessionNotAllowed,
     /// 404: no such path.
     NotFound,
     /// 404: no session of that name.
@@ -51,6 +55,8 @@ pub enum ErrorCode {
     DeadLetterNotFound,
     /// 404: no such bulk send.
     BulkNotFound,
+    /// 404: no such API key.
+    KeyNotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
     /// 422: a session of that name exists already.
@@ -93,7 +99,9 @@ impl ErrorCode {
         match self {
             Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::GroupForbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::GroupForbidden | Self::ScopeNotAllowed | Self::SessionNotAllowed => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound
             | Self::SessionNotFound
             | Self::MessageNotFound
@@ -102,7 +110,8 @@ impl ErrorCode {
             | Self::CallNotFound
             | Self::FileNotFound
             | Self::DeadLetterNotFound
-            | Self::BulkNotFound => StatusCode::NOT_FOUND,
+            | Self::BulkNotFound
+            | Self::KeyNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -239,6 +248,11 @@ impl ApiError {
     /// What is wrong, for people.
     pub(super) fn message(&self) -> &str {
         &self.body.message
+    }
+
+    /// Rows of another crate could not be read or written.
+    pub(super) fn of_rows(error: &dyn std::fmt::Display, failure: Option<RowsFailure>) -> Self {
+        rows(error, failure.unwrap_or(RowsFailure::Fault))
     }
 
     /// What went wrong, for programs.

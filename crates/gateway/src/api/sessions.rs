@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::extract::{Body, NoFields, OptionalBody, Parameters};
 use super::paging::{List, Page};
 use super::state::{Api, field};
-use super::{strict, worker};
+use super::{access, strict, worker};
 
 /// Most sessions in one answer, when its caller wants fewer than all.
 const MOST_SESSIONS: u32 = 10_000;
@@ -229,6 +229,9 @@ async fn list(
     let after = parameters.cursor.map(|cursor| names.place(&cursor, |name| name.parse::<SessionName>().ok()));
     let after = after.transpose()?;
     let mut sessions = api.sessions.list(parameters.all).await?;
+    if let Some(only) = access::only_session() {
+        sessions.retain(|info| info.name.as_str() == only);
+    }
     sessions.retain(|info| after.as_ref().is_none_or(|after| info.name > *after));
     let limit = parameters.limit.map_or(usize::MAX, |limit| limit as usize);
     let more = sessions.len() > limit;
@@ -247,6 +250,7 @@ async fn create(
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let name = new.name.unwrap_or_else(|| format!("session_{}", uuid::Uuid::now_v7().simple()));
     let name: SessionName = field("name", &name)?;
+    access::reaches(name.as_str())?;
     no_apps(new.apps.as_ref())?;
     let config = check(&api, new.config.unwrap_or_default())?;
     let info = api.sessions.create(name, config, new.start.unwrap_or(true)).await?;
@@ -291,10 +295,16 @@ pub(super) async fn update(
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "It is gone"), Failures))]
 pub(super) async fn delete(State(api): State<Api>, Path(session): Path<String>) -> Result<(), ApiError> {
+    access::reaches(&session)?;
     let Ok(name) = session.parse::<SessionName>() else { return Ok(()) };
-    match api.sessions.delete(&name).await {
-        Err(EngineError::UnknownSession(_)) => Ok(()),
-        deleted => Ok(deleted?),
+    deleted(&api, &name).await
+}
+
+/// Deletes a session, if it is there, with the keys that are good for it alone.
+pub(super) async fn deleted(api: &Api, name: &SessionName) -> Result<(), ApiError> {
+    match api.sessions.delete(name).await {
+        Ok(()) | Err(EngineError::UnknownSession(_)) => Ok(api.access.session_is_gone(name.as_str()).await?),
+        Err(error) => Err(error.into()),
     }
 }
 

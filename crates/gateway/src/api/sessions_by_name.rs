@@ -8,10 +8,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_access::Scope;
 use wakeeper_engine::EngineError;
 use wakeeper_model::SessionName;
 use wakeeper_waha::{SessionConfig, SessionInfo};
 
+use super::access;
 use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, Parameters};
@@ -76,8 +78,12 @@ async fn start(
     Body(request): Body<StartRequest>,
 ) -> Result<(StatusCode, Json<SessionInfo>), ApiError> {
     let name: SessionName = field("name", &request.name)?;
+    access::reaches(name.as_str())?;
     let config = request.config.map(|config| sessions::check(&api, config)).transpose()?;
     let known = api.sessions.get(&name).await?.is_some();
+    if !known || config.is_some() {
+        access::may(Scope::Setting)?;
+    }
     let info = match (known, config) {
         (false, config) => api.sessions.create(name, config.unwrap_or_default(), true).await?,
         (true, None) => api.sessions.start(&name).await?,
@@ -97,12 +103,17 @@ async fn start(
 #[deprecated]
 async fn stop(State(api): State<Api>, Body(request): Body<StopRequest>) -> Result<StatusCode, ApiError> {
     let name: SessionName = field("name", &request.name)?;
-    let done = if request.logout {
-        api.sessions.delete(&name).await
-    } else {
-        api.sessions.stop(&name).await.map(drop)
-    };
-    unknown_is_done(done)
+    access::reaches(name.as_str())?;
+    if request.logout {
+        access::may(Scope::Delete)?;
+        sessions::deleted(&api, &name).await?;
+        return Ok(StatusCode::CREATED);
+    }
+    match api.sessions.stop(&name).await {
+        // This call can be repeated.
+        Ok(_) | Err(EngineError::UnknownSession(_)) => Ok(StatusCode::CREATED),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Log a session out and delete it
@@ -113,13 +124,7 @@ async fn stop(State(api): State<Api>, Body(request): Body<StopRequest>) -> Resul
 #[deprecated]
 async fn logout(State(api): State<Api>, Body(request): Body<LogoutRequest>) -> Result<StatusCode, ApiError> {
     let name: SessionName = field("name", &request.name)?;
-    unknown_is_done(api.sessions.delete(&name).await)
-}
-
-/// These calls can be repeated.
-fn unknown_is_done(done: Result<(), EngineError>) -> Result<StatusCode, ApiError> {
-    match done {
-        Ok(()) | Err(EngineError::UnknownSession(_)) => Ok(StatusCode::CREATED),
-        Err(error) => Err(error.into()),
-    }
+    access::reaches(name.as_str())?;
+    sessions::deleted(&api, &name).await?;
+    Ok(StatusCode::CREATED)
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
+use wakeeper_access::Keys;
 use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_engine::Sessions;
 use wakeeper_model::SessionName;
 use wakeeper_waha::SessionInfo;
 
+use super::access;
 use super::auth::KeyPolicy;
 use super::error::ApiError;
 use super::old_app::OldAppConfig;
@@ -42,6 +44,10 @@ pub struct Api {
     pub(super) sessions: Sessions,
     /// The dispatcher of webhooks.
     pub(super) webhooks: Webhooks,
+    /// Keys of the API but the administrator's.
+    pub(super) access: Keys,
+    /// Does a request need a key?
+    pub(super) asks_for_keys: bool,
     /// See [`ApiConfig::metrics`].
     pub(super) metrics: Option<MetricsRenderer>,
     /// See [`ApiConfig::backups`].
@@ -55,8 +61,9 @@ pub struct Api {
 }
 
 impl Api {
-    /// The session of that name.
+    /// The session of that name, if the request's key is good for it.
     pub(super) async fn session(&self, name: &str) -> Result<(SessionName, SessionInfo), ApiError> {
+        access::reaches(name)?;
         let name: SessionName = name.parse().map_err(|_| ApiError::session_not_found())?;
         let info = self.sessions.get(&name).await?.ok_or_else(ApiError::session_not_found)?;
         Ok((name, info))

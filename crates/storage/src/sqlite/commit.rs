@@ -3,7 +3,8 @@
 use sqlx::{SqliteConnection, query};
 
 use super::{
-    chat_rows, contact_rows, history_rows, label_rows, message_rows, send_rows, session_ids, session_rows,
+    chat_rows, contact_rows, event_log, history_rows, label_rows, message_rows, send_rows, session_ids,
+    session_rows,
 };
 use crate::{
     Change, CommitBatch, CommitOutcome, EventRow, LaneKey, MessageRef, MessageRow, MessageUpdate, NewEvent,
@@ -27,7 +28,7 @@ pub(super) async fn apply(
         created.extend(events);
     }
     let is_stored = |event: &NewEvent| !batch.only_owed || event.is_owed();
-    let mut number = None;
+    let (mut number, mut place) = (None, 0);
     for event in created {
         if !is_stored(&event) {
             outcome.events.extend(rows(event, 0));
@@ -37,7 +38,11 @@ pub(super) async fn apply(
             Some(before) => before + 1,
             None => session_ids::next_event(connection, session.id).await?,
         };
-        insert_event(connection, (session.id, seq), &event, &mut outcome).await?;
+        if place == 0 {
+            place = event_log::next_place(connection).await?;
+        }
+        insert_event(connection, (session.id, seq), place, &event, &mut outcome).await?;
+        place += 1;
         outcome.events.extend(rows(event, seq));
         number = Some(seq);
     }
@@ -250,12 +255,13 @@ async fn receipt(
 async fn insert_event(
     connection: &mut SqliteConnection,
     key: (i64, i64),
+    place: i64,
     event: &NewEvent,
     outcome: &mut CommitOutcome,
 ) -> Result<(), sqlx::Error> {
     query(
-        "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms, also_id, also_name)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO events (session, number, id, chat, name, rest, timestamp_ms, also_id, also_name, place)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(key.0)
     .bind(key.1)
@@ -266,6 +272,7 @@ async fn insert_event(
     .bind(event.timestamp_ms)
     .bind(event.also.as_ref().map(|also| also.id.as_str()))
     .bind(event.also.as_ref().map(|also| also.name.as_str()))
+    .bind(place)
     .execute(&mut *connection)
     .await?;
     owe(connection, key, false, &event.subscriptions, event, outcome).await?;

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use sqlx::{Row, query, sqlite::SqliteRow};
 
-use super::{SqliteStorage, damaged};
-use crate::{EventRow, EventRows, StorageError};
+use super::{SqliteStorage, damaged, event_log};
+use crate::{EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, EventRow, EventRows, StorageError};
 
 #[async_trait]
 impl EventRows for SqliteStorage {
@@ -34,13 +34,43 @@ impl EventRows for SqliteStorage {
         .map_err(StorageError::during("reading events"))?;
         Ok(found.into_iter().flatten().collect())
     }
+
+    async fn event_log(&self, query: EventLogQuery) -> Result<EventLogPage, StorageError> {
+        event_log::page(self, query).await
+    }
+
+    async fn event_log_bounds(&self) -> Result<EventLogBounds, StorageError> {
+        event_log::bounds(self).await
+    }
+
+    async fn mark_event_log(&self) -> Result<i64, StorageError> {
+        self.writer
+            .write("marking the end of the log of events", |connection| Box::pin(event_log::mark(connection)))
+            .await
+    }
+
+    async fn event_position(&self, id: &str) -> Result<Option<i64>, StorageError> {
+        event_log::position(self, id).await
+    }
+
+    async fn event_readers(&self) -> Result<Vec<EventReaderRow>, StorageError> {
+        event_log::readers(self).await
+    }
+
+    async fn put_event_readers(&self, readers: Vec<EventReaderRow>) -> Result<(), StorageError> {
+        self.writer
+            .write("storing what live streams ask for", |connection| {
+                Box::pin(event_log::put_readers(connection, readers))
+            })
+            .await
+    }
 }
 
 /// How a damaged event is named.
-const EVENT: damaged::Naming = damaged::Naming { what: "event", key: "id" };
+pub(super) const EVENT: damaged::Naming = damaged::Naming { what: "event", key: "id" };
 
 /// The event under each of its names.
-fn read(row: &SqliteRow) -> Result<Vec<EventRow>, sqlx::Error> {
+pub(super) fn read(row: &SqliteRow) -> Result<Vec<EventRow>, sqlx::Error> {
     let first = EventRow {
         seq: row.try_get("number")?,
         id: row.try_get("id")?,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{SqliteConnection, query, query_as};
 
-use super::session_ids;
+use super::{event_log, session_ids};
 use crate::{Pruned, Retention};
 
 /// Dead letters that are old enough, with their events.
@@ -123,8 +123,10 @@ async fn forget(connection: &mut SqliteConnection, free: &[(i64, i64)]) -> Resul
     for session in free.iter().map(|(_, session)| *session).collect::<BTreeSet<_>>() {
         session_ids::keep_last_event(connection, session).await?;
     }
+    let rows: Vec<_> = free.iter().map(|(row, _)| *row).collect();
+    event_log::forget(connection, &rows).await?;
     query("DELETE FROM events WHERE rowid IN (SELECT value FROM json_each($1))")
-        .bind(list(free.iter().map(|(row, _)| *row))?)
+        .bind(list(rows.into_iter())?)
         .execute(connection)
         .await
         .map(|deleted| deleted.rows_affected())

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection, query, sqlite::SqliteRow};
 
-use super::{SqliteStorage, session_ids, unknown};
+use super::{SqliteStorage, event_log, session_ids, unknown};
 use crate::{Desired, SessionRow, SessionRows, StorageError, StoredStatus};
 
 #[async_trait]
@@ -80,6 +80,7 @@ pub(super) async fn set_status(
 async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool, sqlx::Error> {
     let Some(session) = session_ids::known(connection, &name).await? else { return Ok(false) };
     session_ids::keep_last_event(connection, session).await?;
+    event_log::keep_last(connection).await?;
     // Its name stays, with the last number of its events.
     let deleted = query(
         "UPDATE sessions SET config_json = NULL, me_json = NULL, status = NULL, status_ms = NULL

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
-    AccountRow, AccountRows, AlertRow, AttemptRow, BulkRow, BulkRows, ChatQuery, ChatRow, ChatRows,
-    ContactQuery, ContactRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, EventRows,
-    GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource, IncidentStep,
-    IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef,
-    MessageRetention, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem,
-    OutboxRows, Ownership, Pruned, RecipientRow, Retention, SendRow, SendRows, SessionRow, SessionRows,
-    Storage, StorageError,
+    AccountRow, AccountRows, AlertRow, AttemptRow, AuditRow, BulkRow, BulkRows, ChatQuery, ChatRow, ChatRows,
+    ContactQuery, ContactRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventLogBounds, EventLogPage,
+    EventLogQuery, EventReaderRow, EventRow, EventRows, GenerationRow, GenerationRows, IncidentQuery,
+    IncidentRow, IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, KeyRow, KeyRows, LabelChatRow,
+    LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
+    MessageRows, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned,
+    RecipientRow, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.
@@ -161,6 +161,30 @@ impl EventRows for Counting {
     async fn events_after(&self, session: &str, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError> {
         self.behind.events_after(session, seq, limit).await
     }
+
+    async fn event_log(&self, query: EventLogQuery) -> Result<EventLogPage, StorageError> {
+        self.behind.event_log(query).await
+    }
+
+    async fn event_log_bounds(&self) -> Result<EventLogBounds, StorageError> {
+        self.behind.event_log_bounds().await
+    }
+
+    async fn mark_event_log(&self) -> Result<i64, StorageError> {
+        self.behind.mark_event_log().await
+    }
+
+    async fn event_position(&self, id: &str) -> Result<Option<i64>, StorageError> {
+        self.behind.event_position(id).await
+    }
+
+    async fn event_readers(&self) -> Result<Vec<EventReaderRow>, StorageError> {
+        self.behind.event_readers().await
+    }
+
+    async fn put_event_readers(&self, readers: Vec<EventReaderRow>) -> Result<(), StorageError> {
+        self.behind.put_event_readers(readers).await
+    }
 }
 
 #[async_trait]
@@ -304,5 +328,32 @@ impl IncidentRows for Counting {
 
     async fn prune_incidents(&self, closed_before_ms: i64, limit: u32) -> Result<u64, StorageError> {
         self.behind.prune_incidents(closed_before_ms, limit).await
+    }
+}
+
+#[async_trait]
+impl KeyRows for Counting {
+    async fn keys(&self) -> Result<Vec<KeyRow>, StorageError> {
+        self.behind.keys().await
+    }
+
+    async fn put_key(&self, row: KeyRow) -> Result<(), StorageError> {
+        self.behind.put_key(row).await
+    }
+
+    async fn delete_key(&self, id: &str) -> Result<bool, StorageError> {
+        self.behind.delete_key(id).await
+    }
+
+    async fn delete_keys_of(&self, session: &str) -> Result<u64, StorageError> {
+        self.behind.delete_keys_of(session).await
+    }
+
+    async fn note_audit(&self, entry: NewAudit) -> Result<(), StorageError> {
+        self.behind.note_audit(entry).await
+    }
+
+    async fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, StorageError> {
+        self.behind.audit(before, limit).await
     }
 }

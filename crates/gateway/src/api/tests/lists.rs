@@ -44,6 +44,7 @@ async fn kept(keep: KeepLimits) -> Lab {
         timestamp_ms: n,
         subscriptions: vec!["gone".to_owned()],
         also: None,
+        kept: false,
     });
     let folder = tempfile::tempdir().unwrap();
     let storage = open_sqlite(folder.path().join("wakeeper.db")).await.unwrap();

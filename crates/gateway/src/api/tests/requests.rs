@@ -22,6 +22,7 @@ pub(super) const TO: &str = "491701000002@c.us";
 pub(super) struct Lab {
     router: Router,
     pub sessions: Sessions,
+    pub webhooks: Webhooks,
     stopping: CancellationToken,
     pub folder: tempfile::TempDir,
 }
@@ -76,6 +77,7 @@ impl Lab {
             keep,
             ..EngineConfig::default()
         };
+        let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
         let stopping = CancellationToken::new();
         let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
@@ -83,8 +85,22 @@ impl Lab {
             .collect();
         let config =
             ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
-        let router = router(config, sessions.clone(), webhooks, stopping.clone());
-        Self { router, sessions, stopping, folder }
+        let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone());
+        Self { router, sessions, webhooks, stopping, folder }
+    }
+
+    /// The surface on a port of this machine, until the lab is gone.
+    pub async fn serve(&self) -> std::net::SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (router, stopping) = (self.router.clone(), self.stopping.clone());
+        tokio::spawn(crate::serving::serve(
+            listener,
+            router,
+            crate::serving::ServeLimits::default(),
+            stopping,
+        ));
+        address
     }
 
     pub async fn ask(&self, request: Request<Body>) -> Answer {

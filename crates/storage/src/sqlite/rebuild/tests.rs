@@ -396,6 +396,7 @@ fn says(session: &str, id: &str) -> Change {
         timestamp_ms: 1,
         subscriptions: vec![],
         also: None,
+        kept: false,
     }])
 }
 

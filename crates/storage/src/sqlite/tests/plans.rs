@@ -3,13 +3,14 @@
 use sqlx::{AssertSqlSafe, Row, query};
 
 use super::super::{
-    SqliteStorage, chat_rows, contact_rows, forget, incident_rows, label_rows, letters, message_rows, prune,
+    SqliteStorage, chat_rows, contact_rows, event_log, forget, incident_rows, key_rows, label_rows, letters,
+    message_rows, prune,
 };
 use super::{Place, put, session};
 use crate::{
-    Change, ChatQuery, CommitBatch, ContactQuery, DeadLetterQuery, DeliveryRecord, IncidentQuery,
-    IncidentSource, MessageOrder, MessagePosition, MessageQuery, NewEvent, OutboxRows, OwnedRows, Pruned,
-    Retention, Storage, Verdict,
+    Change, ChatQuery, CommitBatch, ContactQuery, DeadLetterQuery, DeliveryRecord, EventLogQuery,
+    IncidentQuery, IncidentSource, MessageOrder, MessagePosition, MessageQuery, NewEvent, OutboxRows,
+    OwnedRows, Pruned, Retention, Storage, Verdict,
 };
 
 async fn opened() -> (SqliteStorage, tempfile::TempDir) {
@@ -127,6 +128,29 @@ async fn labels_and_their_chats_are_found_by_an_index() {
 }
 
 #[tokio::test]
+async fn the_log_of_all_events_is_read_by_its_places() {
+    let (storage, _folder) = opened().await;
+    let all = EventLogQuery { after: 7, limit: 10, ..EventLogQuery::default() };
+    let names = EventLogQuery { names: vec!["a".to_owned(), "b".to_owned()], ..all.clone() };
+    let session = EventLogQuery { session: Some("default".to_owned()), ..names.clone() };
+    for query in [all, names, session] {
+        assert_searched(&storage, event_log::statement(&query, 100).sql().as_str(), "events_in_log").await;
+    }
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn keys_and_what_was_done_with_them_are_found_by_an_index() {
+    let (storage, _folder) = opened().await;
+    assert_searched(&storage, key_rows::FORGET_OF_SESSION, "api_keys_of_session").await;
+    for sql in [key_rows::AUDIT, key_rows::FORGET_AUDIT] {
+        let plan = plan(&storage, sql).await;
+        assert!(plan.contains("INTEGER PRIMARY KEY (rowid<?)") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    storage.close().await;
+}
+
+#[tokio::test]
 async fn what_is_old_is_found_by_an_index() {
     let (storage, _folder) = opened().await;
     for (sql, index) in [
@@ -161,6 +185,7 @@ async fn store_events(rows: &OwnedRows, times: std::ops::Range<i64>) {
         timestamp_ms,
         subscriptions: vec!["hook".to_owned()],
         also: None,
+        kept: false,
     });
     rows.commit(CommitBatch::from(Change::Events(events.collect()))).await.unwrap();
 }

@@ -52,6 +52,7 @@ fn event(id: &str, also: bool, receivers: &[String]) -> NewEvent {
             name: "message.any".to_owned(),
             subscriptions: receivers.to_owned(),
         }),
+        kept: false,
     }
 }
 
