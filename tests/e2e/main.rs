@@ -9,6 +9,7 @@
 mod answers;
 mod api;
 mod broken;
+mod channels;
 mod conversation;
 mod crash;
 mod demo;
@@ -30,6 +31,7 @@ mod proxy;
 mod receivers;
 mod stars;
 mod status;
+mod stories;
 mod transfer;
 mod waha;
 mod whatsmeow;

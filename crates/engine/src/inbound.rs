@@ -6,4 +6,5 @@ pub(crate) mod changes;
 pub(crate) mod groups;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
+mod posts;
 mod votes;

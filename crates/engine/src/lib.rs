@@ -30,6 +30,7 @@ pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use ops::asking::AskError;
+pub use ops::channels::{ChannelName, Channels, ChannelsError, TextSearch, ViewSearch};
 pub use ops::groups::members::MemberChange;
 pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
 pub use ops::pairing::PairingError;
@@ -39,6 +40,7 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
     Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
+pub mod status;
 pub mod structured;
 pub use rows::Rows;
 pub use wakeeper_storage::{MessageOrder, MessagePosition};

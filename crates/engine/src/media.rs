@@ -6,4 +6,5 @@ pub(crate) mod fetch;
 pub(crate) mod file;
 pub mod pace;
 pub(crate) mod requests;
+pub(crate) mod small;
 pub mod spool;

@@ -1,6 +1,7 @@
 //! What callers can do with sessions, by resource.
 
 pub(crate) mod asking;
+pub(crate) mod channels;
 mod contacts;
 pub(crate) mod groups;
 mod lids;

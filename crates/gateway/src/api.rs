@@ -2,6 +2,7 @@
 //! types, handlers and routes.
 
 pub mod auth;
+mod channels;
 mod chats;
 mod contacts;
 mod divert;
@@ -28,6 +29,7 @@ mod server;
 mod sessions;
 mod sessions_by_name;
 mod state;
+mod status;
 mod strict;
 mod webhooks;
 mod worker;
@@ -130,6 +132,8 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(contacts::router())
         .merge(lids::router())
         .merge(groups::router())
+        .merge(channels::router())
+        .merge(status::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(server::router())

@@ -15,6 +15,7 @@ mod dispatch;
 mod entry;
 mod groups;
 mod mex;
+mod newsletters;
 mod offline;
 mod pairing;
 mod pictures;

@@ -1,5 +1,6 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
+mod channel;
 mod config;
 mod contact;
 mod event;
@@ -15,6 +16,10 @@ mod secret;
 mod session;
 mod webhook;
 
+pub use channel::{
+    Channel, ChannelCategory, ChannelCountry, ChannelListResult, ChannelMessage, ChannelPagination,
+    ChannelPublicInfo, ChannelRole, ChannelView,
+};
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,
     SessionConfig, WebhookConfig,

@@ -22,6 +22,7 @@ use crate::life::line::Line;
 use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::ops::channels::posts::PostNumbers;
 use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
 use crate::outbound::retry_requests::RetryRequests;
@@ -94,6 +95,7 @@ pub(crate) struct SessionState {
     asked_again: Remembered,
     passed_over: Remembered,
     presences: Presences,
+    post_numbers: PostNumbers,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -130,6 +132,7 @@ impl SessionState {
             asked_again: Remembered::default(),
             passed_over: Remembered::default(),
             presences: Presences::default(),
+            post_numbers: PostNumbers::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -220,6 +223,11 @@ impl SessionState {
     /// What is seen of people, and shown of this account.
     pub(crate) fn presences(&self) -> &Presences {
         &self.presences
+    }
+
+    /// The numbers that WhatsApp's server has for posts of channels.
+    pub(crate) fn post_numbers(&self) -> &PostNumbers {
+        &self.post_numbers
     }
 
     /// What is seen of its connection.

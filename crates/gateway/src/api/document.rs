@@ -31,6 +31,8 @@ use super::receivers::Receivers;
         (name = "contacts", description = "Who is on WhatsApp, what they show, who is blocked"),
         (name = "lids", description = "The two names of people: hidden id and phone number"),
         (name = "groups", description = "Groups: members, settings, invite codes, requests to join"),
+        (name = "channels", description = "Channels: made, found, followed, read"),
+        (name = "status", description = "Status updates (stories)"),
         (name = "files", description = "Media of received messages"),
         (name = "webhooks", description = "Events that no receiver took"),
         (name = "server", description = "The gateway itself"),
@@ -72,9 +74,9 @@ const FAILURES: [(&str, &str, &str); 13] = [
     (
         "403",
         "Forbidden",
-        "Keys are off, and the request did not address this machine by a loopback name; or WhatsApp forbids it in the group",
+        "Keys are off, and the request did not address this machine by a loopback name; or WhatsApp forbids it in the group or channel",
     ),
-    ("404", "NotFound", "There is no such session, message, group or file"),
+    ("404", "NotFound", "There is no such session, message, group, channel or file"),
     (
         "409",
         "Conflict",

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
+    AskError, ChannelsError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
 };
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
@@ -31,6 +31,8 @@ pub enum ErrorCode {
     Forbidden,
     /// 403: WhatsApp lets this account not do that in the group: it is no member, or no admin where only admins may.
     GroupForbidden,
+    /// 403: WhatsApp lets this account not do that with the channel: it does not own or follow it.
+    ChannelForbidden,
     /// 404: no such path.
     NotFound,
     /// 404: no session of that name.
@@ -39,6 +41,8 @@ pub enum ErrorCode {
     MessageNotFound,
     /// 404: no such group, or no group with that invite code.
     GroupNotFound,
+    /// 404: no such channel, or no channel with that invite code.
+    ChannelNotFound,
     /// 404: no such media file, or WhatsApp no longer holds it.
     FileNotFound,
     /// 404: no such dead letter.
@@ -85,11 +89,12 @@ impl ErrorCode {
         match self {
             Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::GroupForbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::GroupForbidden | Self::ChannelForbidden => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::SessionNotFound
             | Self::MessageNotFound
             | Self::GroupNotFound
+            | Self::ChannelNotFound
             | Self::FileNotFound
             | Self::DeadLetterNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -389,6 +394,30 @@ impl From<GroupsError> for ApiError {
                 Self::new(ErrorCode::Timeout, text).hint("look at the group before trying again")
             }
             GroupsError::Failed(_) => Self::new(ErrorCode::Upstream, text),
+        }
+    }
+}
+
+impl From<ChannelsError> for ApiError {
+    fn from(error: ChannelsError) -> Self {
+        let text = error.to_string();
+        match error {
+            ChannelsError::NotFound => Self::new(ErrorCode::ChannelNotFound, text)
+                .hint("POST /api/{session}/channels/search/by-text finds channels"),
+            ChannelsError::Forbidden => Self::new(ErrorCode::ChannelForbidden, text)
+                .hint("GET /api/{session}/channels tells what the account is in its channels"),
+            ChannelsError::InvalidRequest(reason) => Self::invalid(reason),
+            ChannelsError::Fetch(FetchError::Spool(error)) => error.into(),
+            ChannelsError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
+            ChannelsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            ChannelsError::TooMuch { wait } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
+            }
+            ChannelsError::Refused { .. } => Self::new(ErrorCode::Refused, text),
+            ChannelsError::Timeout => {
+                Self::new(ErrorCode::Timeout, text).hint("look at the channel before trying again")
+            }
+            ChannelsError::Failed(_) => Self::new(ErrorCode::Upstream, text),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use whatsapp_rust::{GroupError, IqError, MexError};
 
 use crate::FetchError;
+use crate::media::small::SmallFileError;
 
 /// Why something was not done with a group. No variant carries a text, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +109,16 @@ impl From<IqError> for GroupsError {
                 Self::Failed("WhatsApp's answer could not be understood")
             }
             _ => Self::Failed("the connection to WhatsApp broke; it is not known whether it was done"),
+        }
+    }
+}
+
+impl From<SmallFileError> for GroupsError {
+    fn from(error: SmallFileError) -> Self {
+        match error {
+            SmallFileError::Fetch(error) => Self::Fetch(error),
+            SmallFileError::TooLarge { limit } => Self::TooLarge { limit },
+            SmallFileError::Unreadable => Self::Failed("the file cannot be read any more"),
         }
     }
 }

@@ -1,14 +1,11 @@
 //! A group's picture.
 
-use std::io::Read;
-use std::sync::Arc;
-
 use wakeeper_model::ChatId;
 use whatsapp_rust::ContactError;
 
 use super::{Groups, GroupsError, jid};
-use crate::media::fetch;
-use crate::outbound::outgoing::{FileBody, MediaSource};
+use crate::media::small;
+use crate::outbound::outgoing::FileBody;
 
 /// Largest picture, in bytes. WhatsApp's apps send some 100 KB.
 const LARGEST: u64 = 5 << 20;
@@ -37,7 +34,7 @@ impl Groups {
     /// When it is no JPEG or cannot be fetched, there is no such group, or the account may not do that.
     pub async fn set_picture(&self, group: &ChatId, file: FileBody) -> Result<(), GroupsError> {
         let group = jid(group)?;
-        let bytes = self.bytes(file).await?;
+        let bytes = small::bytes(file, &self.outbound.limits, LARGEST).await?;
         if !bytes.starts_with(&JPEG) {
             return Err(GroupsError::InvalidRequest(
                 "file: a group's picture must be a JPEG; other kinds are not converted by this version",
@@ -54,31 +51,5 @@ impl Groups {
     pub async fn remove_picture(&self, group: &ChatId) -> Result<(), GroupsError> {
         self.client.groups().remove_profile_picture(&jid(group)?).await?;
         Ok(())
-    }
-
-    async fn bytes(&self, file: FileBody) -> Result<Vec<u8>, GroupsError> {
-        let limits = fetch::Limits { max_bytes: LARGEST, ..self.outbound.limits.clone() };
-        let spooled = match file.source {
-            MediaSource::Data(bytes) => {
-                return match bytes.len() as u64 {
-                    0..=LARGEST => Ok(bytes.to_vec()),
-                    _ => Err(GroupsError::TooLarge { limit: LARGEST }),
-                };
-            }
-            MediaSource::Spooled(file) => file,
-            MediaSource::Url(url) => Arc::new(fetch::fetch(&url, &limits).await?.content),
-        };
-        if spooled.length() > LARGEST {
-            return Err(GroupsError::TooLarge { limit: LARGEST });
-        }
-        let read = tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
-            spooled.reader(0).read_to_end(&mut bytes).map(|_| bytes)
-        });
-        let unreadable = GroupsError::Failed("the file cannot be read any more");
-        match read.await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            _ => Err(unreadable),
-        }
     }
 }
