@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // A real Baileys client for the end-to-end tests. Commands are JSON lines on stdin, `{"call":1,"cmd":"send",...}`; each gets
 // `{"reply":1,"ok":true,...}` or `{"reply":1,"ok":false,"error":"..."}` on stdout, between events `{"event":"...",...}`.
-// Commands: connect [pair], wait-open, send {to,content}, read {ids}, download {message}, create-group {subject,participants},
-// groups, group {method,args}, ask {method,args}, modify {chat,change,last}, set-picture {group,data}, cancel-join {group}, status, disconnect, logout. The process ends when stdin does.
+// Commands: connect [pair], wait-open, send {to,content,audience}, read {ids}, download {message}, create-group {subject,participants},
+// groups, group {method,args}, ask {method,args}, modify {chat,change,last}, channel {method,args}, change-post {channel,id,text}, set-picture {group,data}, cancel-join {group}, status, disconnect, logout. The process ends when stdin does.
 
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -41,6 +41,8 @@ function commandsOf(client) {
     group: args => client.group(args),
     ask: args => client.ask(args),
     modify: args => client.modify(args),
+    channel: args => client.channel(args),
+    'change-post': args => client.changePost(args),
     'set-picture': args => client.setPicture(args),
     'cancel-join': args => client.cancelJoin(args),
     status: () => client.status(),

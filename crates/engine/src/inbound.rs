@@ -11,4 +11,5 @@ pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod labels;
 pub(crate) mod notes;
+mod posts;
 mod votes;

@@ -32,6 +32,7 @@ pub use media::file::MediaFile;
 pub use media::{pace, spool};
 pub use ops::asking::AskError;
 pub use ops::calls::CallError;
+pub use ops::channels::{ChannelName, Channels, ChannelsError, TextSearch, ViewSearch};
 pub use ops::chats::{ChatListQuery, ContactListQuery, OverviewQuery};
 pub use ops::groups::members::MemberChange;
 pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
@@ -43,6 +44,7 @@ pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
     Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
+pub mod status;
 pub mod structured;
 pub use rows::Rows;
 pub use wakeeper_storage::{ChatOrder, MessageOrder, MessagePosition};

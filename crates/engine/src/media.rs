@@ -7,4 +7,5 @@ pub(crate) mod file;
 pub mod pace;
 pub(crate) mod picture;
 pub(crate) mod requests;
+pub(crate) mod small;
 pub mod spool;

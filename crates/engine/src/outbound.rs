@@ -5,6 +5,7 @@
 mod acceptance;
 mod answer;
 mod attempt;
+mod channel;
 mod chat_order;
 pub(crate) mod composer;
 pub(crate) mod error;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wakeeper_model::StanzaId;
+use wakeeper_model::{ChatKind, StanzaId};
 use wakeeper_storage::{MessageRef, SendBegun, SendRow, SendState, StorageError};
 use wakeeper_waha::SessionStatus;
 use whatsapp_rust::Client;
@@ -42,7 +43,7 @@ use crate::outbound::chat_order::ChatOrders;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::Inflight;
-use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
+use crate::outbound::outgoing::{Delete, Edit, IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
 const MAX_IN_FLIGHT: usize = 512;
@@ -72,6 +73,7 @@ pub(crate) struct Outbound {
     permits: Arc<Semaphore>,
     chats: ChatOrders,
     keys: Locks,
+    posts: Locks,
     /// Whether the sends of earlier processes have their places.
     resumed: watch::Sender<bool>,
     tasks: TaskTracker,
@@ -104,6 +106,7 @@ impl Outbound {
             permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             chats: ChatOrders::default(),
             keys: Locks::default(),
+            posts: Locks::default(),
             resumed: watch::Sender::new(false),
             tasks: TaskTracker::new(),
         }
@@ -116,6 +119,7 @@ impl Outbound {
         outgoing: Outgoing,
         key: Option<IdempotencyKey>,
     ) -> Result<Sent, SendError> {
+        channel::refuse_unfit(&outgoing)?;
         let busy = || SendError::from(EngineError::Busy(self.state.name().clone()));
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
         let account = self.state.account_changes();
@@ -155,7 +159,14 @@ impl Outbound {
     }
 
     async fn compose(&self, client: &Client, outgoing: Outgoing) -> Result<PreparedMessage, SendError> {
-        let composer = Composer { client, state: &self.state, journal: &self.journal, limits: &self.limits };
+        let in_the_open = outgoing.chat().kind() == ChatKind::Channel;
+        let composer = Composer {
+            client,
+            state: &self.state,
+            journal: &self.journal,
+            limits: &self.limits,
+            in_the_open,
+        };
         tokio::select! {
             prepared = composer.compose(outgoing) => prepared,
             () = self.gone.cancelled() => Err(self.is_gone().into()),
@@ -204,6 +215,15 @@ impl Outbound {
         if let Some(row) = self.row_of(key.as_ref()).await? {
             return self.replay(row, &request_hash, account).await;
         }
+        // The changes of a post go out under its id, one after the other.
+        let _post = match &outgoing {
+            Outgoing::Edit(Edit { message, .. }) | Outgoing::Delete(Delete { message })
+                if message.chat.kind() == ChatKind::Channel =>
+            {
+                Some(lock(&self.posts, &message.to_string()).await)
+            }
+            _ => None,
+        };
         let entered = self.chats.of(outgoing.chat().as_str()).enter().await;
         let client = self.ready().await?;
         self.storable()?;
@@ -227,6 +247,7 @@ impl Outbound {
             state: SendState::Accepted,
             chat: prepared.chat.as_str().to_owned(),
             proto: prepared.proto(),
+            recipients: prepared.recipients.clone(),
             error: None,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -242,7 +263,8 @@ impl Outbound {
             }
             SendBegun::IdTaken => Err(SendError::IdTaken),
             SendBegun::New => {
-                let place = entered.stored(self.inflight.begin(&message_id));
+                let wire_id = channel::wire_id(&prepared, &message_id);
+                let place = entered.stored(self.inflight.begin(&wire_id));
                 let under_way = UnderWay { prepared: &prepared, id: &message_id, account, place };
                 let payload = self.deliver(under_way, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
@@ -307,7 +329,8 @@ impl Outbound {
             SendState::Accepted => {
                 let prepared = PreparedMessage::stored(&row)
                     .ok_or(SendError::Failed { reason: "its row is damaged" })?;
-                let place = self.chats.of(&row.chat).place(self.inflight.begin(&row.message_id), None);
+                let wire_id = channel::wire_id(&prepared, &row.message_id);
+                let place = self.chats.of(&row.chat).place(self.inflight.begin(&wire_id), None);
                 let under_way = UnderWay { prepared: &prepared, id: &row.message_id, account, place };
                 let payload = self.deliver(under_way, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
@@ -320,6 +343,9 @@ impl Outbound {
 fn fetches(outgoing: &Outgoing) -> bool {
     match outgoing {
         Outgoing::Media(_) | Outgoing::Structured(_) => outgoing.has_file(),
+        Outgoing::Status(status) => {
+            outgoing.has_file() || status.linking().is_some_and(|text| link_preview::link(text).is_some())
+        }
         Outgoing::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
         Outgoing::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
         _ => false,

@@ -5,6 +5,7 @@ mod access;
 pub mod auth;
 mod bulk;
 mod calls;
+mod channels;
 mod chats;
 mod contacts;
 mod divert;
@@ -38,6 +39,7 @@ mod server;
 mod sessions;
 mod sessions_by_name;
 mod state;
+mod status;
 mod strict;
 mod webhooks;
 mod worker;
@@ -152,6 +154,8 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(labels::router())
         .merge(calls::router())
         .merge(profile::router())
+        .merge(channels::router())
+        .merge(status::router())
         .merge(files::router())
         .merge(webhooks::router())
         .merge(live::router())

@@ -56,6 +56,18 @@ pub enum ChatIdError {
 }
 
 impl ChatId {
+    /// `status@broadcast`, where status updates are.
+    #[must_use]
+    pub fn status() -> Self {
+        Self::from_parts("status", "broadcast")
+    }
+
+    /// Is it `status@broadcast`?
+    #[must_use]
+    pub fn is_status(&self) -> bool {
+        self.text == "status@broadcast"
+    }
+
     /// What kind of chat it is.
     #[must_use]
     pub fn kind(&self) -> ChatKind {
@@ -215,6 +227,12 @@ mod tests {
             assert_eq!(chat.kind(), kind);
             assert_eq!(chat.to_wire(), text);
         }
+    }
+
+    #[test]
+    fn statuses_have_one_chat() {
+        assert_eq!(parse("status@broadcast").unwrap(), ChatId::status());
+        assert!(ChatId::status().is_status() && !parse("1234@broadcast").unwrap().is_status());
     }
 
     #[test]

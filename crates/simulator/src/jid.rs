@@ -8,6 +8,8 @@ pub const PHONE_SERVER: &str = "s.whatsapp.net";
 pub const LID_SERVER: &str = "lid";
 /// Server part of group addresses.
 pub const GROUP_SERVER: &str = "g.us";
+/// Server part of channels' addresses.
+pub const CHANNEL_SERVER: &str = "newsletter";
 /// The WhatsApp server itself, as the clients want to see it in `from`.
 pub const SERVER_JID: &str = "@s.whatsapp.net";
 
@@ -60,6 +62,12 @@ impl Jid {
     #[must_use]
     pub fn is_group(&self) -> bool {
         self.server == GROUP_SERVER
+    }
+
+    /// Is it a channel?
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        self.server == CHANNEL_SERVER && !self.user.is_empty()
     }
 
     /// Is it a hidden (LID) address?

@@ -16,6 +16,7 @@ mod dispatch;
 mod entry;
 mod groups;
 mod mex;
+mod newsletters;
 mod offline;
 mod pairing;
 mod passkeys;

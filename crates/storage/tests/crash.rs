@@ -103,6 +103,7 @@ fn send(id: &str) -> SendRow {
         state: SendState::Accepted,
         chat: "c".to_owned(),
         proto: vec![1, 2, 3],
+        recipients: Vec::new(),
         error: None,
         created_ms: 1,
         updated_ms: 1,

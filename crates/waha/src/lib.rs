@@ -1,6 +1,7 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
 mod call;
+mod channel;
 mod chat;
 mod config;
 mod contact;
@@ -23,6 +24,10 @@ mod session;
 mod webhook;
 
 pub use call::CallData;
+pub use channel::{
+    Channel, ChannelCategory, ChannelCountry, ChannelListResult, ChannelMessage, ChannelPagination,
+    ChannelPublicInfo, ChannelRole, ChannelView,
+};
 pub use chat::{Chat, ChatArchiveEvent, ChatSummary, ReadChatMessagesResponse};
 pub use config::{
     ClientConfig, CustomHeader, HmacConfig, IgnoreConfig, ProxyConfig, RetriesConfig, RetryPolicy,

@@ -223,10 +223,10 @@ export class Client {
   }
 
   /** Sends one message after those asked for before; Baileys loses ratchet steps when sends overlap. */
-  send({ to, content }) {
+  send({ to, content, audience }) {
     const job = this.sending.then(async () => {
       const quoted = content.quoted ? this.store.get(content.quoted) : undefined
-      const sent = await this.give(to, content, quoted)
+      const sent = await this.give(to, content, { quoted, ...(audience && { statusJidList: audience }) })
       this.store.put(sent)
       return { key: describeKey(sent.key) }
     })
@@ -235,13 +235,13 @@ export class Client {
   }
 
   /** Hands a message to Baileys: one of its own kinds, or the protobuf of one that it has no kind for. */
-  async give(to, content, quoted) {
+  async give(to, content, options) {
     const { library, socket } = this
     const proto = content.kind === 'proto' ? content.message
       : content.kind === 'vote' ? sealVote(library, this.store.get(content.target), content.options, socket.user)
         : content.kind === 'event-answer' ? sealAnswer(library, this.store.get(content.target), content, socket.user)
           : null
-    if (!proto) return socket.sendMessage(to, structureFor(content) ?? this.toBaileys(content), { quoted })
+    if (!proto) return socket.sendMessage(to, structureFor(content) ?? this.toBaileys(content), options)
     const message = library.proto.Message.fromObject(proto)
     const id = await socket.relayMessage(to, message, {})
     return { key: { remoteJid: to, fromMe: true, id }, message }
@@ -328,6 +328,24 @@ export class Client {
   async modify({ chat, change, last }) {
     const { key, messageTimestamp } = this.store.get(last)
     await this.socket.chatModify({ ...change, lastMessages: [{ key, messageTimestamp }] }, chat)
+  }
+
+  /** Calls one of Baileys' own functions for channels. */
+  async channel({ method, args }) {
+    const known = /^newsletter[A-Z]/.test(method) || method === 'subscribeNewsletterUpdates'
+    if (!known) throw new Error(`no function for channels: ${method}`)
+    return { result: (await this.socket[method](...args)) ?? null }
+  }
+
+  /** Changes an own post of a channel as WhatsApp Web does, or takes it back; Baileys' own edits are those of other chats. */
+  async changePost({ channel, id, text }) {
+    const { Message } = this.library.proto
+    const content = text == null ? Buffer.alloc(0) : Message.encode({ conversation: text }).finish()
+    await this.socket.sendNode({
+      tag: 'message',
+      attrs: { to: channel, id, type: 'text', edit: text == null ? '8' : '3' },
+      content: [{ tag: 'plaintext', attrs: {}, content }],
+    })
     return {}
   }
 

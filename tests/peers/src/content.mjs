@@ -42,6 +42,8 @@ export function describeContent(library, webMessage) {
       mentions: contextInfo?.mentionedJid ?? [],
       forwarded: Boolean(contextInfo?.isForwarded),
       preview: describePreview(content.extendedTextMessage),
+      background: content.extendedTextMessage.backgroundArgb ?? null,
+      font: content.extendedTextMessage.font ?? null,
     }
   }
   if (content.reactionMessage) {
@@ -64,6 +66,8 @@ export function describeContent(library, webMessage) {
         animated: Boolean(media.isAnimated),
         forwarded: Boolean(media.contextInfo?.isForwarded),
         size: Number(media.fileLength ?? 0),
+        sealed: Boolean(media.mediaKey?.length),
+        background: media.backgroundArgb ?? null,
       }
     }
   }

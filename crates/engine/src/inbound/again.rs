@@ -169,6 +169,7 @@ mod tests {
             state,
             chat: "c".to_owned(),
             proto: vec![1],
+            recipients: Vec::new(),
             error: None,
             created_ms,
             updated_ms,

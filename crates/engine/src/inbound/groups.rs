@@ -1,6 +1,6 @@
 //! Changes of groups, as WhatsApp tells of them, to events.
 
-use wakeeper_model::{ChatId, ChatKind};
+use wakeeper_model::ChatId;
 use wakeeper_storage::NewEvent;
 use wakeeper_waha::{
     EventName, GroupChange, GroupJoin, GroupJoinRequestAction, GroupJoinRequestChange, GroupLeave, GroupPart,
@@ -22,7 +22,7 @@ use crate::ops::groups::shown::{self, Names};
 /// The events of one change of a group; none when nobody is to hear of it.
 pub(crate) async fn events(inbox: &Inbox, update: &GroupUpdate) -> Vec<NewEvent> {
     let Some(id) = address::chat_id(&update.group_jid).filter(ChatId::is_group) else { return Vec::new() };
-    if inbox.ignores(ChatKind::Group) {
+    if inbox.ignores(&id) {
         return Vec::new();
     }
     let client = inbox.state.client();

@@ -10,6 +10,7 @@ use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
 
 use crate::address::{self, Address};
 use crate::inbound::changes::{ResolvedMessage, effects_of};
+use crate::inbound::posts;
 use crate::journal::Journal;
 use crate::life::account;
 use crate::life::state::SessionState;
@@ -55,7 +56,9 @@ impl Inbox {
         account::settle(&self.state, &self.journal, client).await?;
         let mut changes: Vec<Change> = Vec::with_capacity(batch.len());
         let mut passed_over = Vec::new();
-        for inbound in batch {
+        let batch: Vec<InboundMessage> =
+            batch.iter().map(|inbound| posts::read(&self.state, inbound)).collect();
+        for inbound in &batch {
             let Some(resolved) = self.resolved(client, inbound).await else {
                 tracing::debug!(session = %self.state.name(), "a message was passed over: its chat is ignored, or of a kind unknown here");
                 passed_over.push(&inbound.info);
@@ -91,7 +94,7 @@ impl Inbox {
         let info = &inbound.info;
         let source = &info.source;
         let chat = address::resolve(client, &source.chat, chat_hint(info)).await?;
-        if self.ignores(chat.id.kind()) {
+        if self.ignores(&chat.id) {
             return None;
         }
         let me = address::me(client).or_else(|| self.state.me());
@@ -135,12 +138,13 @@ impl Inbox {
     }
 
     /// Does the owner want to hear nothing of chats of this kind?
-    pub(crate) fn ignores(&self, kind: ChatKind) -> bool {
+    pub(crate) fn ignores(&self, chat: &ChatId) -> bool {
         let ignore = self.state.config().ignore.unwrap_or_default();
-        match kind {
+        match chat.kind() {
             ChatKind::Group => ignore.groups,
             ChatKind::Channel => ignore.channels,
-            ChatKind::Broadcast => ignore.status || ignore.broadcast,
+            ChatKind::Broadcast if chat.is_status() => ignore.status,
+            ChatKind::Broadcast => ignore.broadcast,
             ChatKind::Phone | ChatKind::Lid => false,
         }
     }

@@ -24,6 +24,7 @@ use crate::life::pictures::Pictures;
 use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::ops::channels::posts::PostNumbers;
 use crate::ops::passkey::Passkey;
 use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
@@ -104,6 +105,7 @@ pub(crate) struct SessionState {
     pictures: Pictures,
     /// When WhatsApp was last asked for the names of groups.
     groups_asked_ms: AtomicI64,
+    post_numbers: PostNumbers,
     inner: Mutex<Inner>,
     status: watch::Sender<SessionStatus>,
     /// Held while the row is written, so that an older row never replaces a newer one.
@@ -145,6 +147,7 @@ impl SessionState {
             calls: Calls::default(),
             pictures: Pictures::default(),
             groups_asked_ms: AtomicI64::new(i64::MIN),
+            post_numbers: PostNumbers::default(),
             clock,
             inner: Mutex::new(Inner {
                 desired: row.desired,
@@ -259,6 +262,11 @@ impl SessionState {
                 .groups_asked_ms
                 .compare_exchange(asked, now_ms, Ordering::AcqRel, Ordering::Acquire)
                 .is_ok()
+    }
+
+    /// The numbers that WhatsApp's server has for posts of channels.
+    pub(crate) fn post_numbers(&self) -> &PostNumbers {
+        &self.post_numbers
     }
 
     /// What is seen of its connection.

@@ -1,5 +1,7 @@
 //! Received files: fetched from WhatsApp's media servers when somebody asks for them.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use wakeeper_model::SessionName;
@@ -79,11 +81,18 @@ pub(crate) struct Downloads {
     limit: u64,
     /// Held while a file is fetched, by its hash: whoever wants it too waits and finds it kept.
     under_way: Locks,
+    /// Messages that are not stored, with their stanza ids: shown lately, so that their files may be asked for.
+    shown: Mutex<VecDeque<(String, Vec<u8>)>>,
 }
+
+/// Messages that are not stored and whose files may be asked for.
+const SHOWN: usize = 1_000;
+/// Largest of them, in bytes; a longer one has no file to ask for.
+const LARGEST_SHOWN: usize = 64 << 10;
 
 impl Downloads {
     pub(crate) fn new(cache: Cache, limit: u64) -> Self {
-        Self { cache, limit, under_way: Locks::default() }
+        Self { cache, limit, under_way: Locks::default(), shown: Mutex::default() }
     }
 
     /// The file that [`url`] names.
@@ -95,8 +104,30 @@ impl Downloads {
             from_me: None,
             chat: None,
         };
-        let row = outbound.journal.storage().message(&target).await?.ok_or(MediaError::NoFile)?;
-        self.of_message(outbound, &row.proto).await
+        let proto = match outbound.journal.storage().message(&target).await? {
+            Some(row) => row.proto,
+            None => self.shown_lately(stanza_id).ok_or(MediaError::NoFile)?,
+        };
+        self.of_message(outbound, &proto).await
+    }
+
+    /// Lets the file of a message be asked for that is not stored: a post of a channel that was looked at. The oldest are
+    /// forgotten first.
+    pub(crate) fn keep_for_later(&self, stanza_id: &str, proto: &[u8]) {
+        if proto.len() > LARGEST_SHOWN {
+            return;
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.retain(|(id, _)| id != stanza_id);
+        if shown.len() == SHOWN {
+            shown.pop_front();
+        }
+        shown.push_back((stanza_id.to_owned(), proto.to_vec()));
+    }
+
+    fn shown_lately(&self, stanza_id: &str) -> Option<Vec<u8>> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.iter().find(|(id, _)| id == stanza_id).map(|(_, proto)| proto.clone())
     }
 
     /// The file of a stored message.
@@ -153,6 +184,17 @@ impl Downloads {
 /// What a download needs. The `url` field of a message is never used: its sender chose it, so it
 /// could lead anywhere; the path is fetched from WhatsApp's own hosts.
 fn parameters(part: &dyn Downloadable) -> Option<DownloadParams> {
+    if part.media_key().is_none() {
+        // Files of channels are not encrypted; their hash is checked all the same.
+        return Some(DownloadParams {
+            direct_path: part.direct_path()?.to_owned(),
+            media_key: None,
+            file_sha256: part.file_sha256()?.to_vec(),
+            file_enc_sha256: None,
+            file_length: part.file_length().unwrap_or_default(),
+            media_type: part.app_info(),
+        });
+    }
     Some(DownloadParams::encrypted(
         part.direct_path()?,
         part.media_key()?,

@@ -8,6 +8,7 @@ use whatsapp_rust::{Client, IqError, Jid};
 
 use crate::life::registry::Sessions;
 use crate::media::picture::PictureError;
+use crate::media::small::SmallFileError;
 use crate::{EngineError, FetchError};
 
 /// Why WhatsApp was not asked, or gave no answer.
@@ -69,10 +70,12 @@ impl AskError {
 impl From<PictureError> for AskError {
     fn from(error: PictureError) -> Self {
         match error {
-            PictureError::Fetch(error) => Self::Fetch(error),
-            PictureError::TooLarge => Self::TooLarge { limit: PictureError::LIMIT },
+            PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
+            PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
             PictureError::NoJpeg => Self::InvalidRequest(error.to_string()),
-            PictureError::Unreadable => Self::Unanswered("the file cannot be read any more".to_owned()),
+            PictureError::File(SmallFileError::Unreadable) => {
+                Self::Unanswered("the file cannot be read any more".to_owned())
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a send is answered with: when WhatsApp has it, and again whenever it is repeated.
 
-use wakeeper_model::{Ack, MessageId};
+use wakeeper_model::{Ack, ChatKind, MessageId};
 use wakeeper_storage::{Change, MessageRef, SendRow, SendState, StorageError};
 use wakeeper_waha::Payload;
 use whatsapp_rust::Client;
@@ -60,7 +60,7 @@ impl Outbound {
                 from_me: true,
                 chat: prepared.chat.clone(),
                 stanza_id: send.message_id.clone(),
-                participant: own.clone().filter(|_| prepared.chat.is_group()),
+                participant: own.clone().filter(|_| names_senders(prepared.chat.kind())),
             },
             wire: WireKey { chat: prepared.chat.to_wire(), ..WireKey::default() },
             me: own,
@@ -114,7 +114,7 @@ impl Outbound {
         let chat = address::resolve_id(client, &prepared.chat).await;
         let me = self.state.me();
         let own = me.as_ref().map_or_else(|| chat.id.clone(), |me| me.id.clone());
-        let in_group = chat.id.is_group();
+        let in_group = names_senders(chat.id.kind());
         let wire_chat = prepared.chat.to_wire();
         let facts = Facts {
             id: MessageId {
@@ -145,6 +145,11 @@ impl Outbound {
             place: self.place(),
         }
     }
+}
+
+/// Whether the ids of messages in such a chat name their sender.
+fn names_senders(kind: ChatKind) -> bool {
+    matches!(kind, ChatKind::Group | ChatKind::Broadcast)
 }
 
 fn names(address: &Address) -> impl Iterator<Item = String> + '_ {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use wakeeper_model::ChatKind;
 use wakeeper_storage::{Change, SendState, StorageError};
 use wakeeper_waha::Payload;
 use whatsapp_rust::send::{SendError as ClientError, SendOptions};
-use whatsapp_rust::{Client, IqError, Jid};
+use whatsapp_rust::{Client, IqError, Jid, StatusSendOptions};
 
 use super::Outbound;
+use super::channel;
 use super::chat_order::Place;
 use super::composer::PreparedMessage;
 use super::error::SendError;
@@ -61,7 +63,7 @@ impl Outbound {
         {
             result = Err(error.into());
         }
-        self.jobs.held(self.inflight.end(send.id));
+        self.jobs.held(self.inflight.end(&channel::wire_id(send.prepared, send.id)));
         result
     }
 
@@ -118,23 +120,22 @@ impl Outbound {
         failures: &mut u32,
     ) -> Result<Option<Acknowledged>, SendError> {
         let Way { client, number } = way;
-        let in_group = send.prepared.chat.is_group();
-        let repeats = turn == Turn::Repeat && in_group;
-        let group = in_group.then(|| self.state.group_sends().begin(to.to_string(), repeats));
+        // Statuses are encrypted with a sender key, too; reactions to them are not.
+        let with_sender_key = send.prepared.chat.is_group() || !send.prepared.recipients.is_empty();
+        let repeats = turn == Turn::Repeat && with_sender_key;
+        let group = with_sender_key.then(|| self.state.group_sends().begin(to.to_string(), repeats));
         // Nor does anybody have the key from the send before, which the server may never have got.
         if repeats && client.persistence_manager().clear_sender_key_devices(&to.to_string()).await.is_err() {
             // The store failed: its gate is closed, and the send waits for the next client.
             return Ok(None);
         }
-        let mut acknowledged = self.inflight.attempt(send.id);
+        let mut acknowledged = self.inflight.attempt(&channel::wire_id(send.prepared, send.id));
         let handing = self.state.handed_over().begin(send.id, send.prepared.proto());
-        let options = SendOptions::default().with_message_id(send.id);
-        let message = send.prepared.message.clone();
         // A client whose connection is over may wait long for answers that do not come, and the chat with it.
         let handed = tokio::select! {
             biased;
             () = self.state.until_other_client(number) => return Ok(said_already(acknowledged)),
-            handed = client.send_message_with_options(to.clone(), message, options) => handed,
+            handed = self.hand_over(client, to, send) => handed,
         };
         drop(handing);
         if let Err(error) = handed {
@@ -168,6 +169,21 @@ impl Outbound {
             _ => {}
         }
         Ok(answer)
+    }
+
+    async fn hand_over(&self, client: &Client, to: &Jid, send: &UnderWay<'_>) -> Result<(), ClientError> {
+        let prepared = send.prepared;
+        let message = prepared.message.clone();
+        if prepared.chat.kind() == ChatKind::Channel {
+            return channel::hand_over(client, &self.state, to, prepared, send.id).await;
+        }
+        if prepared.recipients.is_empty() {
+            let options = SendOptions::default().with_message_id(send.id);
+            return client.send_message_with_options(to.clone(), message, options).await.map(drop);
+        }
+        let recipients: Vec<Jid> = prepared.recipients.iter().filter_map(|jid| jid.parse().ok()).collect();
+        let options = StatusSendOptions { message_id: Some(send.id.to_owned()), ..Default::default() };
+        client.status().send_raw(message, &recipients, options).await.map(drop)
     }
 
     /// Decides after a failed attempt: wait for the connection, try again, or give up.

@@ -1,6 +1,7 @@
 //! What exactly a send sends: made once, before anything leaves, and kept on disk so that it can be
 //! sent again under the same id after a crash.
 
+mod status;
 mod structured;
 mod upload;
 
@@ -24,6 +25,7 @@ use crate::message::{
     text_message, with_caption, with_preview,
 };
 use crate::ops::stored;
+use crate::outbound::channel;
 use crate::outbound::error::SendError;
 use crate::outbound::link_preview;
 use crate::outbound::outgoing::{
@@ -37,6 +39,8 @@ pub(crate) struct PreparedMessage {
     pub chat: ChatId,
     /// What.
     pub message: wa::Message,
+    /// Of a status update: who is to see it, as the wire names them.
+    pub recipients: Vec<String>,
 }
 
 impl PreparedMessage {
@@ -50,7 +54,11 @@ impl PreparedMessage {
         if row.proto.is_empty() {
             return None;
         }
-        Some(Self { chat: row.chat.parse().ok()?, message: codec::message_decode(&row.proto).ok()? })
+        Some(Self {
+            chat: row.chat.parse().ok()?,
+            message: codec::message_decode(&row.proto).ok()?,
+            recipients: row.recipients.clone(),
+        })
     }
 
     /// The message that it reacts to, edits, deletes or votes in, as its own key names it.
@@ -115,6 +123,12 @@ pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
                 add_file(&mut hash, &file.source)?;
             }
         }
+        Outgoing::Status(status) => {
+            add_all(status.parts());
+            if let Some(file) = status.file() {
+                add_file(&mut hash, &file.source)?;
+            }
+        }
         Outgoing::Seen(_) | Outgoing::Typing(_) => {}
     }
     Ok(hex::encode(hash.finalize()))
@@ -155,13 +169,16 @@ pub(crate) struct Composer<'a> {
     pub journal: &'a Journal,
     /// For files by URL.
     pub limits: &'a Limits,
+    /// It goes to a channel, where nothing is encrypted.
+    pub in_the_open: bool,
 }
 
 impl Composer<'_> {
     /// The message that `outgoing` makes; what is no message has none.
     pub(crate) async fn compose(&self, outgoing: Outgoing) -> Result<PreparedMessage, SendError> {
         let chat = outgoing.chat().clone();
-        let message = match outgoing {
+        let mut message = match outgoing {
+            Outgoing::Status(status) => return self.status(status).await,
             Outgoing::Text(text) => self.text(text).await?,
             Outgoing::Media(media) => self.media(media).await?,
             Outgoing::Reaction(reaction) => self.reaction(&reaction).await?,
@@ -172,7 +189,11 @@ impl Composer<'_> {
                 return Err(SendError::InvalidRequest("this is not a message".to_owned()));
             }
         };
-        Ok(PreparedMessage { chat, message })
+        if self.in_the_open {
+            channel::refuse_sealed_file(&message)?;
+            channel::in_the_open(&mut message);
+        }
+        Ok(PreparedMessage { chat, message, recipients: Vec::new() })
     }
 
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
@@ -296,8 +317,26 @@ impl Composer<'_> {
     }
 
     async fn reaction(&self, reaction: &Reaction) -> Result<wa::Message, SendError> {
+        if self.in_the_open {
+            self.post_exists(&reaction.message).await?;
+        }
         let key = self.key(&reaction.message).await?;
         Ok(reaction_message(key, &reaction.emoji, self.state.clock().now_ms()))
+    }
+
+    /// A reaction in a channel names its post by the server's number, which must be known.
+    async fn post_exists(&self, post: &MessageId) -> Result<(), SendError> {
+        let channel: Option<Jid> = post.chat.to_wire().parse().ok();
+        let numbers = self.state.post_numbers();
+        let found = match &channel {
+            Some(channel) => numbers.find(self.client, channel, &post.stanza_id).await,
+            None => Ok(None),
+        };
+        match found {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(SendError::MessageNotFound),
+            Err(_) => Err(SendError::Failed { reason: "WhatsApp did not tell which posts the channel has" }),
+        }
     }
 
     async fn edit(&self, edit: Edit) -> Result<wa::Message, SendError> {

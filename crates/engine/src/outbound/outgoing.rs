@@ -9,6 +9,7 @@ use wakeeper_model::{ChatId, MessageId, StanzaId};
 use wakeeper_waha::Payload;
 
 use crate::media::spool::Spooled;
+use crate::status::Status;
 use crate::structured::Structured;
 
 /// Something to send. `Debug` shows no text, number or file.
@@ -26,6 +27,8 @@ pub enum Outgoing {
     Delete(Delete),
     /// A place, cards, a poll, a vote or whatever else has a structure of its own.
     Structured(Structured),
+    /// A status update, or its deletion.
+    Status(Status),
     /// Marks messages as read.
     Seen(Seen),
     /// Shows or hides "typing".
@@ -179,6 +182,7 @@ impl Outgoing {
             Self::Edit(edit) => &edit.message.chat,
             Self::Delete(delete) => &delete.message.chat,
             Self::Structured(structured) => &structured.chat,
+            Self::Status(status) => status.chat(),
             Self::Seen(seen) => &seen.chat,
             Self::Typing(typing) => &typing.chat,
         }
@@ -189,6 +193,7 @@ impl Outgoing {
         match self {
             Self::Text(text) => text.id.as_ref(),
             Self::Structured(structured) => structured.id.as_ref(),
+            Self::Status(status) => status.id.as_ref(),
             _ => None,
         }
     }
@@ -198,6 +203,7 @@ impl Outgoing {
         match self {
             Self::Media(_) => true,
             Self::Structured(structured) => structured.file().is_some(),
+            Self::Status(status) => status.file().is_some(),
             _ => false,
         }
     }
@@ -217,6 +223,7 @@ impl Outgoing {
             Self::Edit(_) => "edit",
             Self::Delete(_) => "delete",
             Self::Structured(structured) => structured.name(),
+            Self::Status(status) => status.name(),
             Self::Seen(_) => "seen",
             Self::Typing(_) => "typing",
         }

@@ -6,6 +6,7 @@ use wakeeper_storage::{SendRow, SendState, StorageError};
 
 use super::Outbound;
 use super::attempt::{Turn, UnderWay};
+use super::channel;
 use super::chat_order::Place;
 use super::composer::PreparedMessage;
 use super::error::SendError;
@@ -28,7 +29,7 @@ impl Outbound {
                 continue;
             };
             // Receipts may come before the send is repeated, and its place is taken before any new send can take one.
-            let answered = self.inflight.begin(&row.message_id);
+            let answered = self.inflight.begin(&channel::wire_id(&prepared, &row.message_id));
             let place = self.chats.of(prepared.chat.as_str()).place(answered, None);
             drop(prepared);
             self.tasks.spawn(async move { this.resume_one(row, account, place).await });
@@ -55,7 +56,11 @@ impl Outbound {
             _ = resumed.wait_for(|resumed| *resumed) => {}
             () = self.gone.cancelled() => return Err(self.is_gone().into()),
         }
-        if let Some(end) = self.inflight.end_of(&row.message_id) {
+        let wire_id = match PreparedMessage::stored(&row) {
+            Some(prepared) => channel::wire_id(&prepared, &row.message_id),
+            None => row.message_id.clone(),
+        };
+        if let Some(end) = self.inflight.end_of(&wire_id) {
             end.cancelled().await;
         }
         let key = row.idempotency_key.as_deref().unwrap_or_default();

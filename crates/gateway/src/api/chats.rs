@@ -46,7 +46,7 @@ impl Default for OneMessageParameters {
 }
 
 /// Which files to fetch.
-fn download(wanted: bool, mimetypes: Vec<String>) -> Download {
+pub(super) fn download(wanted: bool, mimetypes: Vec<String>) -> Download {
     match (wanted, mimetypes.is_empty()) {
         (false, _) => Download::Nothing,
         (true, true) => Download::All,

@@ -36,6 +36,8 @@ use super::receivers::Receivers;
         (name = "calls", description = "Calls that ring"),
         (name = "events", description = "Events of the calendar"),
         (name = "profile", description = "What the account shows of itself"),
+        (name = "channels", description = "Channels: made, found, followed, read"),
+        (name = "status", description = "Status updates (stories)"),
         (name = "files", description = "Media of received messages"),
         (name = "events", description = "Events as they happen, and the log of them"),
         (name = "webhooks", description = "Events that no receiver took"),
@@ -80,9 +82,9 @@ const FAILURES: [(&str, &str, &str); 13] = [
         "403",
         "Forbidden",
         "The API key is not good for it or for that session; keys are off, and the request did not address this machine by a \
-         loopback name; or WhatsApp forbids it in the group",
+         loopback name; or WhatsApp forbids it in the group or channel",
     ),
-    ("404", "NotFound", "There is no such session, message, group, file or key"),
+    ("404", "NotFound", "There is no such session, message, group, channel, file or key"),
     (
         "409",
         "Conflict",

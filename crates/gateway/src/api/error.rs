@@ -13,8 +13,8 @@ use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::bulk::BulkError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, CallError, EngineError, FetchError, GroupsError, LabelError, LockError, MediaError,
-    PairingError, SendError,
+    AskError, CallError, ChannelsError, EngineError, FetchError, GroupsError, LabelError, LockError,
+    MediaError, PairingError, SendError,
 };
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;
@@ -37,6 +37,8 @@ pub enum ErrorCode {
     ScopeNotAllowed,
     /// 403: the API key is for another session.
     SessionNotAllowed,
+    /// 403: WhatsApp lets this account not do that with the channel: it does not own or follow it.
+    ChannelForbidden,
     /// 404: no such path.
     NotFound,
     /// 404: no session of that name.
@@ -49,6 +51,8 @@ pub enum ErrorCode {
     LabelNotFound,
     /// 404: no such call rings.
     CallNotFound,
+    /// 404: no such channel, or no channel with that invite code.
+    ChannelNotFound,
     /// 404: no such media file, or WhatsApp no longer holds it.
     FileNotFound,
     /// 404: no such dead letter.
@@ -99,15 +103,18 @@ impl ErrorCode {
         match self {
             Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::GroupForbidden | Self::ScopeNotAllowed | Self::SessionNotAllowed => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Forbidden
+            | Self::GroupForbidden
+            | Self::ChannelForbidden
+            | Self::ScopeNotAllowed
+            | Self::SessionNotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::SessionNotFound
             | Self::MessageNotFound
             | Self::GroupNotFound
             | Self::LabelNotFound
             | Self::CallNotFound
+            | Self::ChannelNotFound
             | Self::FileNotFound
             | Self::DeadLetterNotFound
             | Self::BulkNotFound
@@ -468,6 +475,30 @@ impl From<GroupsError> for ApiError {
                 Self::new(ErrorCode::Timeout, text).hint("look at the group before trying again")
             }
             GroupsError::Failed(_) => upstream(text),
+        }
+    }
+}
+
+impl From<ChannelsError> for ApiError {
+    fn from(error: ChannelsError) -> Self {
+        let text = error.to_string();
+        match error {
+            ChannelsError::NotFound => Self::new(ErrorCode::ChannelNotFound, text)
+                .hint("POST /api/{session}/channels/search/by-text finds channels"),
+            ChannelsError::Forbidden => Self::new(ErrorCode::ChannelForbidden, text)
+                .hint("GET /api/{session}/channels tells what the account is in its channels"),
+            ChannelsError::InvalidRequest(reason) => Self::invalid(reason),
+            ChannelsError::Fetch(FetchError::Spool(error)) => error.into(),
+            ChannelsError::Fetch(error) => unfetched(&error, text),
+            ChannelsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
+            ChannelsError::TooMuch { wait } => {
+                Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
+            }
+            ChannelsError::Refused { .. } => Self::new(ErrorCode::Refused, text),
+            ChannelsError::Timeout => {
+                Self::new(ErrorCode::Timeout, text).hint("look at the channel before trying again")
+            }
+            ChannelsError::Failed(_) => upstream(text),
         }
     }
 }

@@ -209,10 +209,10 @@ async fn get_text(
 /// The id of a message that is not sent yet.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewMessageIDResponse)]
-struct NewMessageId {
+pub(super) struct NewMessageId {
     /// To be given as `id` of a send.
     #[schema(example = "3EB0A0B1C2D3E4F5A6B7")]
-    id: String,
+    pub(super) id: String,
 }
 
 /// Make an id for a message
@@ -378,7 +378,7 @@ pub(super) fn text(name: &str, text: String) -> Result<String, ApiError> {
     Ok(text)
 }
 
-fn check_length(name: &str, text: &str) -> Result<(), ApiError> {
+pub(super) fn check_length(name: &str, text: &str) -> Result<(), ApiError> {
     if text.chars().count() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!("{name}: at most {LONGEST_TEXT} characters")));
     }

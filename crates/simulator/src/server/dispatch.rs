@@ -90,6 +90,7 @@ impl World {
             ("usync", _) => self.usync(caller, iq),
             ("w:sync:app:state", _) => self.app_state(caller, iq),
             ("w:g2", _) => self.group_iq(caller, iq, kind),
+            ("newsletter", _) => self.newsletter_iq(caller, iq),
             ("w:profile:picture", _) => self.picture_iq(caller, iq, kind),
             ("passive", _) => self.passive(caller, iq),
             ("md", _) => self.md(caller, iq),

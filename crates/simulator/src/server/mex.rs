@@ -21,7 +21,12 @@ impl World {
         let query = iq.find("query");
         let asked = query.and_then(Node::data).and_then(|text| serde_json::from_slice(text).ok());
         let asked: Value = asked.unwrap_or_default();
-        let answer = match query.and_then(|query| query.get("query_id")) {
+        let id = query.and_then(|query| query.get("query_id"));
+        let of_newsletters = id.and_then(|id| self.ask_newsletters(&caller.address, id, &asked["variables"]));
+        if let Some(answer) = of_newsletters {
+            return Node::new("result").bytes(answer.to_string().into_bytes());
+        }
+        let answer = match id {
             Some(UPDATE_GROUP_PROPERTY) => self.update_group_property(caller, &asked["variables"]),
             // Nobody is limited here.
             Some(CAPPING) => json!({ "data": { "xwa2_message_capping_info": {

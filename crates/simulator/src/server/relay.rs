@@ -55,6 +55,7 @@ impl World {
         let refused = match to.server.as_str() {
             crate::jid::GROUP_SERVER => self.refusal_in_group(caller, &to),
             crate::jid::PHONE_SERVER | crate::jid::LID_SERVER => self.resolve(&to).is_none().then_some(404),
+            crate::jid::CHANNEL_SERVER => return self.receive_channel_message(caller, stanza, &to),
             _ => None,
         };
         // The acknowledgement goes first: on loopback the receiver's receipt would overtake it.
@@ -82,19 +83,37 @@ impl World {
                 relay.group = Some(to);
                 self.relay_status(&relay);
             }
-            _ => self.counters.add("messages_to_channels"),
+            _ => self.counters.add("messages_to_nobody"),
+        }
+    }
+
+    /// Posts are numbered by the server, which tells the number with the acknowledgement.
+    fn receive_channel_message(&mut self, caller: &Caller, stanza: &Node, to: &Jid) {
+        match self.receive_post(caller, to, stanza) {
+            Ok(number) => {
+                let ack = self.ack_of(caller, stanza, None).attr("server_id", number.to_string());
+                self.send_ack(caller, ack);
+            }
+            Err(code) => {
+                self.counters.add("messages_refused");
+                self.ack_message(caller, stanza, Some(code));
+            }
         }
     }
 
     fn ack_message(&mut self, caller: &Caller, stanza: &Node, error: Option<u16>) {
-        let ack = Node::new("ack")
+        let ack = self.ack_of(caller, stanza, error);
+        self.send_ack(caller, ack);
+    }
+
+    fn ack_of(&self, caller: &Caller, stanza: &Node, error: Option<u16>) -> Node {
+        Node::new("ack")
             .attr("class", "message")
             .attr_opt("id", stanza.get("id"))
             .attr_opt("from", stanza.get("to"))
             .attr("t", self.seconds_for(&caller.address).to_string())
             .attr_opt("participant", stanza.get("participant"))
-            .attr_opt("error", error.map(|code| code.to_string()));
-        self.send_ack(caller, ack);
+            .attr_opt("error", error.map(|code| code.to_string()))
     }
 
     fn refusal_in_group(&self, caller: &Caller, to: &Jid) -> Option<u16> {

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::newsletters::Newsletter;
 use super::world::World;
 
 impl World {
-    /// Accounts, devices, queues, groups and counters.
+    /// Accounts, devices, queues, groups, channels and counters.
     pub fn report(&self) -> Value {
         let mut numbers: Vec<&String> = self.accounts.keys().collect();
         numbers.sort_unstable();
@@ -29,7 +30,10 @@ impl World {
             .map(|group| json!({ "id": group.jid().to_string(), "subject": group.subject, "members": group.members.len() }))
             .collect();
         groups.sort_by_key(|group| group["id"].to_string());
+        let mut channels: Vec<Value> = self.newsletters.values().map(Newsletter::report).collect();
+        channels.sort_by_key(|channel| channel["id"].to_string());
         json!({
+            "channels": channels,
             "accounts": accounts,
             "groups": groups,
             "connections": self.connections.len(),

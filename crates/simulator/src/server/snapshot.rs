@@ -14,6 +14,7 @@ use super::account::{Account, Address, Companion, Device, Pending, RecentSends};
 use super::app_state::Collection;
 use super::contract::{ServerConfig, ServerError, SnapshotError};
 use super::groups::{Group, Picture};
+use super::newsletters::Newsletter;
 use super::passkeys::Passkey;
 use super::world::World;
 use crate::phone::keys::PhoneKeys;
@@ -26,6 +27,8 @@ pub struct SavedServer {
     sequence: u64,
     accounts: Vec<SavedAccount>,
     groups: Vec<Group>,
+    #[serde(default)]
+    newsletters: Vec<Newsletter>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,7 +77,9 @@ impl World {
         accounts.sort_unstable_by(|a, b| a.number.cmp(&b.number));
         let mut groups: Vec<Group> = self.groups.values().cloned().collect();
         groups.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        SavedServer { sequence: self.next_sequence(), accounts, groups }
+        let mut newsletters: Vec<Newsletter> = self.newsletters.values().cloned().collect();
+        newsletters.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        SavedServer { sequence: self.next_sequence(), accounts, groups, newsletters }
     }
 
     /// A world with a saved state. `keys` gives an account's keys by its number.
@@ -101,6 +106,8 @@ impl World {
             }
             world.groups.insert(group.id.clone(), group);
         }
+        world.newsletters =
+            saved.newsletters.into_iter().map(|channel| (channel.id.clone(), channel)).collect();
         Ok(world)
     }
 }

@@ -3,6 +3,7 @@
 mod administration;
 mod keys;
 mod linking;
+mod newsletters;
 mod offline;
 mod properties;
 mod relay;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::account::{Account, Address, Device, Pending, Phase, Session, StanzaClass};
 use super::contract::{CiphertextObserver, Downstream, Link, PhoneEvent, RelayedCiphertext, ServerConfig};
 use super::groups::Group;
+use super::newsletters::Newsletter;
 use super::pairing::{CodePairing, Registration};
 use crate::faults::{FaultTable, StanzaFate};
 use crate::jid::{Jid, SERVER_JID};
@@ -28,6 +29,7 @@ pub(super) struct World {
     /// LID to number.
     pub lids: HashMap<String, String>,
     pub groups: HashMap<String, Group>,
+    pub newsletters: HashMap<String, Newsletter>,
     pub connections: HashMap<Link, Connection>,
     /// Pairing reference to the connection that was given it.
     pub references: HashMap<String, Link>,
@@ -103,6 +105,7 @@ impl World {
             accounts: HashMap::new(),
             lids: HashMap::new(),
             groups: HashMap::new(),
+            newsletters: HashMap::new(),
             connections: HashMap::new(),
             references: HashMap::new(),
             codes: HashMap::new(),

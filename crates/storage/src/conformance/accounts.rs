@@ -27,6 +27,7 @@ fn send(key: &str, message_id: &str, state: SendState) -> SendRow {
         state,
         chat: "c".to_owned(),
         proto: vec![1, 2, 3],
+        recipients: Vec::new(),
         error: None,
         created_ms: 1,
         updated_ms: 1,

@@ -145,6 +145,7 @@ pub(crate) async fn what_somebody_waits_for_is_not_forgotten(storage: Arc<dyn St
         state: SendState::Accepted,
         chat: "pn".to_owned(),
         proto: vec![1],
+        recipients: Vec::new(),
         error: None,
         created_ms: 1,
         updated_ms: 1,

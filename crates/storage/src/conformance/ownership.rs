@@ -36,6 +36,7 @@ fn send(session: &str) -> SendRow {
         state: SendState::Accepted,
         chat: "c".to_owned(),
         proto: vec![1],
+        recipients: Vec::new(),
         error: None,
         created_ms: 1,
         updated_ms: 1,

@@ -12,6 +12,7 @@ pub(super) fn send(key: Option<&str>, message_id: &str) -> SendRow {
         state: SendState::Accepted,
         chat: "c".to_owned(),
         proto: vec![1, 2, 3],
+        recipients: vec!["1@lid".to_owned(), "628111@s.whatsapp.net".to_owned()],
         error: None,
         created_ms: 1,
         updated_ms: 1,

@@ -28,6 +28,8 @@ pub struct SendRow {
     pub chat: String,
     /// The `wa.Message` that goes out, to send it again after a crash.
     pub proto: Vec<u8>,
+    /// Of a status update: who is to see it, as the wire names them. Empty for every other send.
+    pub recipients: Vec<String>,
     /// Why it failed, once it did.
     pub error: Option<String>,
     /// When it was accepted.

@@ -80,9 +80,9 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
     }
     let session = session_ids::of(connection, &row.session).await?;
     let stored = query(
-        "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, chat, proto, error,
-             created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "INSERT INTO sends (session, idempotency_key, request_hash, message_id, state, chat, proto, recipients,
+             error, created_ms, updated_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (session, message_id) DO NOTHING",
     )
     .bind(session)
@@ -92,6 +92,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
     .bind(number(row.state))
     .bind(row.chat)
     .bind(row.proto)
+    .bind(row.recipients.join(" "))
     .bind(row.error)
     .bind(row.created_ms)
     .bind(row.updated_ms)
@@ -148,6 +149,7 @@ fn read(row: &SqliteRow) -> Result<SendRow, sqlx::Error> {
         },
         chat: row.try_get("chat")?,
         proto: row.try_get("proto")?,
+        recipients: row.try_get::<&str, _>("recipients")?.split_whitespace().map(str::to_owned).collect(),
         error: row.try_get("error")?,
         created_ms: row.try_get("created_ms")?,
         updated_ms: row.try_get("updated_ms")?,

@@ -6,6 +6,7 @@ use whatsapp_rust::{GroupError, IqError, MexError};
 
 use crate::FetchError;
 use crate::media::picture::PictureError;
+use crate::media::small::SmallFileError;
 
 /// Why something was not done with a group. No variant carries a text, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +84,14 @@ impl GroupsError {
 impl From<PictureError> for GroupsError {
     fn from(error: PictureError) -> Self {
         match error {
-            PictureError::Fetch(error) => Self::Fetch(error),
-            PictureError::TooLarge => Self::TooLarge { limit: PictureError::LIMIT },
+            PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
+            PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
             PictureError::NoJpeg => Self::InvalidRequest(
                 "file: a picture must be a JPEG; other kinds are not converted by this version",
             ),
-            PictureError::Unreadable => Self::Failed("the file cannot be read any more"),
+            PictureError::File(SmallFileError::Unreadable) => {
+                Self::Failed("the file cannot be read any more")
+            }
         }
     }
 }

@@ -23,8 +23,11 @@ fn print(outgoing: &Outgoing) -> String {
 
 #[test]
 fn a_plan_survives_the_row_it_is_kept_in() {
-    let prepared =
-        PreparedMessage { chat: "628111".parse().unwrap(), message: text_message("hello".to_owned(), None) };
+    let prepared = PreparedMessage {
+        chat: "628111".parse().unwrap(),
+        message: text_message("hello".to_owned(), None),
+        recipients: vec!["1@lid".to_owned()],
+    };
     let row = SendRow {
         session: "default".to_owned(),
         idempotency_key: None,
@@ -33,6 +36,7 @@ fn a_plan_survives_the_row_it_is_kept_in() {
         state: wakeeper_storage::SendState::Accepted,
         chat: prepared.chat.to_string(),
         proto: prepared.proto(),
+        recipients: prepared.recipients.clone(),
         error: None,
         created_ms: 1,
         updated_ms: 1,
@@ -40,6 +44,7 @@ fn a_plan_survives_the_row_it_is_kept_in() {
     let back = PreparedMessage::stored(&row).unwrap();
     assert_eq!(back.chat, prepared.chat);
     assert_eq!(back.message, prepared.message);
+    assert_eq!(back.recipients, prepared.recipients);
     assert!(PreparedMessage::stored(&SendRow { proto: Vec::new(), ..row.clone() }).is_none());
     assert!(PreparedMessage::stored(&SendRow { proto: vec![0xff], ..row.clone() }).is_none());
     assert!(PreparedMessage::stored(&SendRow { chat: String::new(), ..row }).is_none());
@@ -122,7 +127,8 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
 /// A send is answered in full after its message was removed: what it concerns stands in the send itself.
 #[test]
 fn a_plan_names_the_message_that_it_reacts_to_edits_or_deletes() {
-    let prepared = |message| PreparedMessage { chat: "628111".parse().unwrap(), message };
+    let prepared =
+        |message| PreparedMessage { chat: "628111".parse().unwrap(), message, recipients: Vec::new() };
     let key = || wa::MessageKey {
         id: Some("T1".to_owned()),
         from_me: Some(true),

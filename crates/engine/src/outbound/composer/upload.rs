@@ -4,9 +4,12 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
-use whatsapp_rust::wacore::upload::{UploadSource, encrypt_media_streaming, encrypted_len};
+use whatsapp_rust::wacore::upload::{
+    EncryptedMediaInfo, UploadSource, encrypt_media_streaming, encrypted_len,
+};
 
 use super::Composer;
 use crate::life::transport::proxy::Proxy;
@@ -48,6 +51,9 @@ impl Composer<'_> {
         source: Source,
         media_type: MediaType,
     ) -> Result<UploadResponse, SendError> {
+        if self.in_the_open {
+            return self.upload_plain(source, media_type).await;
+        }
         let sealed_length = encrypted_len(usize::try_from(source.length()).unwrap_or(usize::MAX)) as u64;
         let (file, room) = self.limits.spool.reserve(sealed_length).await.map_err(FetchError::Spool)?;
         let sealed = tokio::task::spawn_blocking(move || {
@@ -56,15 +62,64 @@ impl Composer<'_> {
             let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             Ok::<_, whatsapp_rust::anyhow::Error>((file, info))
         });
-        let failed = |error: &dyn std::fmt::Display| {
-            let proxy = Proxy::of_session(self.state).ok().flatten().map(|proxy| proxy.name());
-            tracing::warn!(session = %self.state.name(), proxy, "an upload failed");
-            tracing::debug!(session = %self.state.name(), %error, "an upload failed");
-            SendError::Upload
-        };
+        let failed = |error: &dyn std::fmt::Display| self.upload_failed(error);
         let (file, info) = sealed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let sealed = Sealed(Arc::new(Spooled::new(file, sealed_length, room)));
         self.client.upload_stream(sealed, info, media_type).await.map_err(|error| failed(&error))
+    }
+
+    /// Uploads a file as it is, for a channel: named by its own hash, as Baileys 7 does (`Utils/messages.js`).
+    async fn upload_plain(&self, source: Source, media_type: MediaType) -> Result<UploadResponse, SendError> {
+        let failed = |error: &dyn std::fmt::Display| self.upload_failed(error);
+        let file_length = source.length();
+        let read = source.clone();
+        let hashed = tokio::task::spawn_blocking(move || {
+            let (mut hash, mut reader, mut piece) = (Sha256::new(), read.reader(), vec![0; 64 << 10]);
+            loop {
+                match reader.read(&mut piece)? {
+                    0 => return Ok::<_, std::io::Error>(hash.finalize()),
+                    length => hash.update(&piece[..length]),
+                }
+            }
+        });
+        let hash: [u8; 32] =
+            hashed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?.into();
+        let info = EncryptedMediaInfo {
+            media_key: [0; 32],
+            file_sha256: hash,
+            file_enc_sha256: hash,
+            file_length,
+            streaming_sidecar: None,
+        };
+        self.client.upload_stream(Plain(source), info, media_type).await.map_err(|error| failed(&error))
+    }
+
+    fn upload_failed(&self, error: &dyn std::fmt::Display) -> SendError {
+        let proxy = Proxy::of_session(self.state).ok().flatten().map(|proxy| proxy.name());
+        tracing::warn!(session = %self.state.name(), proxy, "an upload failed");
+        tracing::debug!(session = %self.state.name(), %error, "an upload failed");
+        SendError::Upload
+    }
+}
+
+/// A file that is uploaded as it is.
+struct Plain(Source);
+
+impl UploadSource for Plain {
+    fn len(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn reader_from(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+        let start = offset.min(self.0.length());
+        Ok(match &self.0 {
+            Source::Bytes(bytes) => {
+                let mut cursor = std::io::Cursor::new(bytes.clone());
+                cursor.set_position(start);
+                Box::new(cursor)
+            }
+            Source::File(file) => Box::new(file.reader(start)),
+        })
     }
 }
 

@@ -89,6 +89,7 @@ async fn a_message_costs_no_more_rows_than_it_must() {
         state: SendState::Accepted,
         chat: "c".to_owned(),
         proto: vec![1],
+        recipients: Vec::new(),
         error: None,
         created_ms: 1,
         updated_ms: 1,
