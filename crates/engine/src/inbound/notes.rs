@@ -147,7 +147,7 @@ async fn change(inbox: &Inbox, client: Option<&Client>, note: Note, address: &Ad
     let id = address.id.as_str().to_owned();
     match note.what {
         What::Chat(change) => {
-            if inbox.ignores(address.id.kind()) {
+            if inbox.ignores(&address.id) {
                 return None;
             }
             let events = match &change {

@@ -139,7 +139,7 @@ impl Outbound {
         };
         drop(handing);
         if let Err(error) = handed {
-            if let Some(refused) = refused_by_group(&error).filter(|_| in_group) {
+            if let Some(refused) = refused_by_group(&error).filter(|_| send.prepared.chat.is_group()) {
                 self.fail(send.id, &refused.to_string()).await?;
                 return Err(refused.into());
             }

@@ -52,7 +52,7 @@ struct OldApp {
 }
 
 /// The routes, for those networks alone.
-pub(super) fn router(api: Api, config: OldAppConfig) -> Router {
+pub(super) fn router(api: Api, config: OldAppConfig) -> Router<Api> {
     let templates = Templates::in_folder(config.auth_info.clone());
     let state = OldApp { api, config: std::sync::Arc::new(config), templates };
     Router::new()

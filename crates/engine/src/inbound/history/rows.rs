@@ -75,7 +75,7 @@ impl<'a> Rows<'a> {
             [&head.pn_jid, &head.lid_jid].into_iter().flatten().filter_map(|jid| jid.parse::<Jid>().ok());
         let hint = hint.into_iter().find(|hint| !hint.is_same_user_as(&jid));
         let address = address::resolve(self.client, &jid, hint.as_ref()).await?;
-        if self.inbox.ignores(address.id.kind()) || head.terminated.unwrap_or_default() {
+        if self.inbox.ignores(&address.id) || head.terminated.unwrap_or_default() {
             return None;
         }
         let time = head.conversation_timestamp.or(head.last_msg_timestamp).unwrap_or_default();

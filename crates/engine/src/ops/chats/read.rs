@@ -59,6 +59,10 @@ fn as_send_error(error: AskError) -> SendError {
     match error {
         AskError::Session(error) => SendError::Session(error),
         AskError::InvalidRequest(reason) => SendError::InvalidRequest(reason),
-        AskError::Unanswered(_) => SendError::Failed { reason: "WhatsApp gave no answer" },
+        AskError::Fetch(error) => SendError::Fetch(error),
+        AskError::TooLarge { limit } => SendError::TooLarge { limit },
+        AskError::TooMuch { .. } | AskError::Refused { .. } | AskError::Unanswered(_) => {
+            SendError::Failed { reason: "WhatsApp gave no answer" }
+        }
     }
 }
