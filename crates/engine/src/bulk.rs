@@ -4,9 +4,11 @@
 //! message goes out under an idempotency key of its own, so that a worker which did not see the end of a send, because its
 //! process died, asks again and sends nothing twice.
 
+mod fill;
 mod pace;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -20,10 +22,13 @@ use crate::EngineError;
 use crate::journal::Journal;
 use crate::outbound::Outbound;
 
+pub use fill::filled;
 pub(crate) use worker::work;
 
 /// Most recipients of one bulk send.
 pub const MOST_RECIPIENTS: usize = 10_000;
+/// Most bulk sends of a session that have not ended.
+pub const MOST_UNFINISHED: u64 = 1_000;
 
 /// Why something was not done with a bulk send.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +42,9 @@ pub enum BulkError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
+    /// There are too many that have not ended.
+    #[error("the session has {MOST_UNFINISHED} bulk sends that have not ended")]
+    TooMany,
     /// It is in no state for that.
     #[error("the bulk send is {0} already")]
     Ended(BulkStatus),
@@ -174,8 +182,8 @@ pub struct NewBulk {
     pub name: Option<String>,
     /// The text as it was asked for.
     pub text: String,
-    /// Whom to send what.
-    pub recipients: Vec<(ChatId, String)>,
+    /// Whom to send it to, and what stands for the words in braces; where nothing does, the text goes out as it is.
+    pub recipients: Vec<(ChatId, Option<BTreeMap<String, String>>)>,
     /// Not before then, milliseconds since 1970.
     pub start_ms: Option<i64>,
     /// The shortest time between two, in milliseconds.

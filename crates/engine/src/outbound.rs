@@ -119,10 +119,20 @@ impl Outbound {
         outgoing: Outgoing,
         key: Option<IdempotencyKey>,
     ) -> Result<Sent, SendError> {
+        let account = self.state.account_changes();
+        self.send_of(account, outgoing, key).await
+    }
+
+    /// The same, if the account is still the one that was linked at this count of [`SessionState::account_changes`].
+    pub(crate) async fn send_of(
+        self: &Arc<Self>,
+        account: u64,
+        outgoing: Outgoing,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Sent, SendError> {
         channel::refuse_unfit(&outgoing)?;
         let busy = || SendError::from(EngineError::Busy(self.state.name().clone()));
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
-        let account = self.state.account_changes();
         let ready_send = self.prepare(outgoing, key.as_ref()).await?;
         let acceptance = Arc::new(Acceptance::default());
         let task = {

@@ -253,14 +253,25 @@ pub trait BulkRows: Send + Sync {
     /// One of them.
     async fn bulk(&self, session: &str, id: &str) -> Result<Option<BulkRow>, StorageError>;
 
-    /// A page of them: the newest first, or only those that run, the oldest first.
-    async fn bulks(
+    /// A page of them, the newest first.
+    async fn bulks(&self, session: &str, limit: u32, offset: u32) -> Result<Vec<BulkRow>, StorageError>;
+
+    /// Of those that run: the first that is due now, and when one is due next.
+    async fn due_bulk(
         &self,
         session: &str,
-        only_running: bool,
-        limit: u32,
-        offset: u32,
-    ) -> Result<Vec<BulkRow>, StorageError>;
+        now_ms: i64,
+    ) -> Result<(Option<BulkRow>, Option<i64>), StorageError>;
+
+    /// One that has not ended, of this request.
+    async fn unfinished_bulk(
+        &self,
+        session: &str,
+        request_hash: &str,
+    ) -> Result<Option<BulkRow>, StorageError>;
+
+    /// How many have not ended.
+    async fn unfinished_bulks(&self, session: &str) -> Result<u64, StorageError>;
 
     /// A page of the recipients of one, in their order.
     async fn recipients(

@@ -5,7 +5,7 @@ use wakeeper_storage::{BulkBegun, BulkCounts, BulkRow, BulkState, RecipientRow, 
 use wakeeper_waha::SessionStatus;
 
 use crate::EngineError;
-use crate::bulk::{Bulk, BulkError, BulkRecipient, Bulks, NewBulk};
+use crate::bulk::{Bulk, BulkError, BulkRecipient, Bulks, MOST_UNFINISHED, NewBulk};
 use crate::life::registry::Sessions;
 
 impl Sessions {
@@ -15,7 +15,8 @@ impl Sessions {
     /// When the session is unknown or was never linked, or the key was used for another request.
     pub async fn begin_bulk(&self, name: &SessionName, new: NewBulk) -> Result<(Bulk, bool), BulkError> {
         let handle = self.handle(name).await?;
-        let Some(account) = handle.state.own_id() else {
+        // A person keeps the LID when the number changes.
+        let Some(account) = handle.state.me().map(|me| me.lid.unwrap_or(me.id)) else {
             let (session, status) = (name.clone(), handle.state.status());
             return Err(
                 EngineError::NotReady { session, status, expected: vec![SessionStatus::Working] }.into()
@@ -23,6 +24,9 @@ impl Sessions {
         };
         let bulks = &handle.bulks;
         let now_ms = bulks.now_ms();
+        if bulks.journal.storage().unfinished_bulks(bulks.session()).await? >= MOST_UNFINISHED {
+            return Err(BulkError::TooMany);
+        }
         let request_hash = new.request_hash.clone();
         let row = BulkRow {
             session: name.as_str().to_owned(),
@@ -44,17 +48,18 @@ impl Sessions {
             updated_ms: now_ms,
             counts: BulkCounts { waiting: new.recipients.len() as u64, ..BulkCounts::default() },
         };
-        let recipients = new.recipients.into_iter().zip(0..).map(|((chat, text), position)| RecipientRow {
-            position,
-            chat: chat.as_str().to_owned(),
-            text,
-            state: RecipientState::Waiting,
-            attempt: 0,
-            message_id: None,
-            error: None,
-            is_new: false,
-            updated_ms: now_ms,
-        });
+        let recipients =
+            new.recipients.into_iter().zip(0..).map(|((chat, variables), position)| RecipientRow {
+                position,
+                chat: chat.as_str().to_owned(),
+                variables: variables.and_then(|variables| serde_json::to_string(&variables).ok()),
+                state: RecipientState::Waiting,
+                attempt: 0,
+                message_id: None,
+                error: None,
+                is_new: false,
+                updated_ms: now_ms,
+            });
         let begun = bulks.journal.rows()?.begin_bulk(row.clone(), recipients.collect()).await?;
         bulks.changed.notify_one();
         match begun {
@@ -73,9 +78,24 @@ impl Sessions {
     pub async fn bulks(&self, name: &SessionName, limit: u32, offset: u32) -> Result<Vec<Bulk>, BulkError> {
         let handle = self.handle(name).await?;
         let bulks = &handle.bulks;
-        let rows = bulks.journal.storage().bulks(bulks.session(), false, limit, offset).await?;
+        let rows = bulks.journal.storage().bulks(bulks.session(), limit, offset).await?;
         let now_ms = bulks.now_ms();
         Ok(rows.into_iter().map(|row| Bulk::of(row, now_ms)).collect())
+    }
+
+    /// One that has not ended, of this request.
+    ///
+    /// # Errors
+    /// When the session is unknown, or the rows cannot be read.
+    pub async fn unfinished_bulk(
+        &self,
+        name: &SessionName,
+        request_hash: &str,
+    ) -> Result<Option<Bulk>, BulkError> {
+        let handle = self.handle(name).await?;
+        let bulks = &handle.bulks;
+        let row = bulks.journal.storage().unfinished_bulk(bulks.session(), request_hash).await?;
+        Ok(row.map(|row| Bulk::of(row, bulks.now_ms())))
     }
 
     /// One bulk send.

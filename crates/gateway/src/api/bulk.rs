@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_engine::bulk::{Bulk, BulkRecipient, BulkStatus, MOST_RECIPIENTS, NewBulk};
+use wakeeper_engine::bulk::{Bulk, BulkRecipient, BulkStatus, MOST_RECIPIENTS, NewBulk, filled};
 use wakeeper_model::{ChatId, ChatKind, time};
 
 use super::document::Failures;
@@ -245,9 +245,12 @@ impl From<BulkRecipient> for RecipientAnswer {
     }
 }
 
+/// Somebody, and what stands for the words in braces.
+type Recipient = (ChatId, Option<BTreeMap<String, String>>);
+
 /// A request that was checked.
 struct Checked {
-    recipients: Vec<(ChatId, String)>,
+    recipients: Vec<Recipient>,
     duplicates: usize,
     delays: (u64, u64),
     start_ms: Option<i64>,
@@ -275,6 +278,16 @@ impl BulkRequest {
         if self.recipients.is_empty() || self.recipients.len() > MOST_RECIPIENTS {
             return Err(ApiError::invalid(format!("recipients: 1 to {MOST_RECIPIENTS}")));
         }
+        let (recipients, duplicates) = self.each_once()?;
+        Ok(Checked { recipients, duplicates, delays: (min, max), start_ms })
+    }
+
+    /// Everybody, once, and how many came before already. Where one has variables the words in braces are words, for all.
+    fn each_once(&self) -> Result<(Vec<Recipient>, usize), ApiError> {
+        let with_variables = self
+            .recipients
+            .iter()
+            .any(|one| matches!(one, RecipientField::With(with) if !with.variables.is_empty()));
         let (mut known, mut recipients, mut duplicates) = (HashSet::new(), Vec::new(), 0);
         for (place, recipient) in self.recipients.iter().enumerate() {
             let name = format!("recipients[{place}]");
@@ -290,45 +303,19 @@ impl BulkRequest {
                 duplicates += 1;
                 continue;
             }
-            let written = match variables {
-                Some(variables) if !variables.is_empty() => {
-                    filled(&self.text, variables).map_err(|word| {
-                        ApiError::invalid(format!(
-                            "{name}.variables: the text has {{{word}}}, which is not among them"
-                        ))
-                    })?
-                }
-                _ => self.text.clone(),
-            };
-            recipients.push((chat, text(&format!("{name}: the text"), written)?));
-        }
-        Ok(Checked { recipients, duplicates, delays: (min, max), start_ms })
-    }
-}
-
-/// The text with each `{word}` replaced; the word that has no value otherwise.
-fn filled(text: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let is_word = |word: &&str| {
-            !word.is_empty()
-                && word.chars().all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '-')
-        };
-        match after.split_once('}').filter(|(word, _)| is_word(word)) {
-            Some((word, after)) => {
-                filled.push_str(variables.get(word).ok_or_else(|| word.to_owned())?);
-                rest = after;
+            let variables = with_variables.then(|| variables.cloned().unwrap_or_default());
+            if let Some(variables) = &variables {
+                let written = filled(&self.text, variables).map_err(|word| {
+                    ApiError::invalid(format!(
+                        "{name}.variables: the text has {{{word}}}, which is not among them"
+                    ))
+                })?;
+                text(&format!("{name}: the text"), written)?;
             }
-            None => {
-                filled.push('{');
-                rest = after;
-            }
+            recipients.push((chat, variables));
         }
+        Ok((recipients, duplicates))
     }
-    filled.push_str(rest);
-    Ok(filled)
 }
 
 /// The same request has the same hash: what goes to whom, when and how.
@@ -344,9 +331,9 @@ fn hash(request: &BulkRequest, checked: &Checked) -> String {
         "{:?} {:?} {} {:?}",
         checked.delays, checked.start_ms, request.typing, request.new_contacts_per_day
     ));
-    for (chat, text) in &checked.recipients {
+    for (chat, variables) in &checked.recipients {
         part(chat.as_str());
-        part(text);
+        part(&format!("{variables:?}"));
     }
     hex::encode(hash.finalize())
 }
@@ -371,7 +358,7 @@ async fn begin(
     let key = idempotency_key(&headers)?.map(|key| key.as_str().to_owned());
     let checked = request.check()?;
     if request.dry_run {
-        return Ok(Json(rehearsal(&checked)).into_response());
+        return Ok(Json(rehearsal(&request.text, &checked)).into_response());
     }
     let request_hash = hash(&request, &checked);
     let new = NewBulk {
@@ -394,7 +381,7 @@ async fn begin(
     Ok(response)
 }
 
-fn rehearsal(checked: &Checked) -> Rehearsal {
+fn rehearsal(text: &str, checked: &Checked) -> Rehearsal {
     let total = checked.recipients.len();
     let pauses = (total as u64).saturating_sub(1);
     let messages = checked.recipients.iter().take(SHOWN);
@@ -405,7 +392,10 @@ fn rehearsal(checked: &Checked) -> Rehearsal {
         shortest_seconds: pauses.saturating_mul(checked.delays.0) / 1_000,
         longest_seconds: pauses.saturating_mul(checked.delays.1).div_ceil(1_000),
         messages: messages
-            .map(|(chat, text)| Rehearsed { chat_id: chat.clone(), text: text.clone() })
+            .map(|(chat, variables)| {
+                let written = variables.as_ref().and_then(|variables| filled(text, variables).ok());
+                Rehearsed { chat_id: chat.clone(), text: written.unwrap_or_else(|| text.to_owned()) }
+            })
             .collect(),
     }
 }
@@ -524,16 +514,6 @@ async fn cancel(
 mod tests {
     use super::*;
 
-    #[test]
-    fn words_in_braces_are_filled_in_and_others_stay() {
-        let variables = BTreeMap::from([("name".to_owned(), "Ann {x}".to_owned())]);
-        assert_eq!(
-            filled("Hi {name}, {name}! {} {a b} {", &variables).unwrap(),
-            "Hi Ann {x}, Ann {x}! {} {a b} {"
-        );
-        assert_eq!(filled("Hi {first}", &variables).unwrap_err(), "first");
-    }
-
     fn checked(json: &str) -> Result<Checked, ApiError> {
         serde_json::from_str::<BulkRequest>(json).unwrap().check()
     }
@@ -541,14 +521,14 @@ mod tests {
     #[test]
     fn whoever_comes_twice_gets_one() {
         let checked = checked(
-            r#"{"text": "hi {name}", "recipients": ["628111222333", "628111222333@c.us",
-                {"chatId": "628111222334", "variables": {"name": "Ben"}}]}"#,
+            r#"{"text": "hi {name}", "recipients": ["628111222333", "628111222333@c.us", "628111222334"]}"#,
         )
         .unwrap();
-        let texts: Vec<_> = checked.recipients.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!((texts, checked.duplicates), (vec!["hi {name}", "hi Ben"], 1));
+        assert_eq!((checked.recipients.len(), checked.duplicates), (2, 1));
         assert_eq!(checked.delays, DELAYS);
-        assert_eq!((rehearsal(&checked).shortest_seconds, rehearsal(&checked).longest_seconds), (2, 5));
+        let rehearsal = rehearsal("hi {name}", &checked);
+        assert_eq!((rehearsal.shortest_seconds, rehearsal.longest_seconds), (2, 5));
+        assert_eq!(rehearsal.messages[1].text, "hi {name}", "nobody has variables, so it is no word");
     }
 
     #[test]
@@ -561,6 +541,7 @@ mod tests {
             r#"{"text": "a", "recipients": ["628111222333"], "startAt": "tomorrow"}"#,
             r#"{"text": "a", "recipients": ["628111222333"], "minDelay": 5, "maxDelay": 4}"#,
             r#"{"text": "a {b}", "recipients": [{"chatId": "628111222333", "variables": {"c": "d"}}]}"#,
+            r#"{"text": "a {b}", "recipients": [{"chatId": "628111222333", "variables": {"b": "d"}}, "628111222334"]}"#,
         ] {
             assert!(checked(wrong).is_err(), "{wrong}");
         }

@@ -377,6 +377,8 @@ impl From<BulkError> for ApiError {
             BulkError::NotFound => Self::new(ErrorCode::BulkNotFound, "There is no such bulk send")
                 .hint("GET /api/{session}/bulk lists those of the session"),
             BulkError::IdempotencyConflict => SendError::IdempotencyConflict.into(),
+            BulkError::TooMany => Self::new(ErrorCode::Conflict, text)
+                .hint("wait until some are done, or cancel some with POST /api/{session}/bulk/{id}/cancel"),
             BulkError::Ended(_) => {
                 Self::new(ErrorCode::Conflict, text).hint("begin another one with POST /api/{session}/bulk")
             }

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -69,18 +69,35 @@ pub(super) fn router(api: Api, config: OldAppConfig) -> Router<Api> {
 
 async fn admit(State(app): State<OldApp>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_canonical());
-    let is_browser =
-        request.headers().contains_key(header::ORIGIN) || request.headers().contains_key("sec-fetch-site");
-    let is_allowed =
-        |peer: IpAddr| app.config.networks.iter().any(|network| network.contains(&peer)) && !is_browser;
-    if peer.is_some_and(is_allowed) {
+    let is_named = |peer: IpAddr| app.config.networks.iter().any(|network| network.contains(&peer));
+    let why = if !peer.is_some_and(is_named) {
+        "OLD_APP_NETWORKS does not name the address that it came from"
+    } else if is_of_a_page(request.headers()) {
+        "it came from a page in a browser, or through a name that may be anybody's"
+    } else {
         return next.run(request).await;
-    }
-    tracing::warn!(
-        browser = is_browser,
-        "a call of the old app was refused: OLD_APP_NETWORKS does not name its network"
-    );
+    };
+    tracing::debug!(why, "a call of the old app was refused");
+    metrics::counter!("wakeeper_old_app_refused_total").increment(1);
     (StatusCode::FORBIDDEN, Json(json!({"message": "Forbidden"}))).into_response()
+}
+
+/// Whether a page that somebody opened makes the request. Browsers say where a page is from when it writes; when it only reads from
+/// the name that it came by, they do not, and that name may have been made to lead here. So a name with dots is refused: programs
+/// use an address, `localhost` or the name of a container.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
+        return true;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = url::Url::parse(&format!("http://{host}")).ok();
+    match name.as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => {
+            name.trim_end_matches('.').contains('.') && name != "host.docker.internal"
+        }
+        Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => false,
+        None => true,
+    }
 }
 
 /// An answer that says no.
@@ -136,6 +153,7 @@ impl OldApp {
     /// A number as that app took it: with signs, with a 0 in place of the country.
     fn number(&self, written: &str) -> Result<ChatId, Refusal> {
         let wrong = || Refusal::Fields(vec![("number", "a phone number in international form")]);
+        let written = written.trim();
         if let Ok(chat) = written.parse::<ChatId>() {
             if !written.starts_with('0') {
                 return if chat.kind() == ChatKind::Phone || chat.kind() == ChatKind::Lid {

@@ -23,6 +23,10 @@ CREATE TABLE bulk_sends (
     held_until_ms   INTEGER,
     created_ms      INTEGER NOT NULL,
     updated_ms      INTEGER NOT NULL,
+    -- Its recipients, by their state.
+    waiting         INTEGER NOT NULL,
+    sent            INTEGER NOT NULL,
+    failed          INTEGER NOT NULL,
     UNIQUE (session, idempotency_key)
 );
 CREATE INDEX bulk_sends_running ON bulk_sends (session, seq) WHERE state = 0;
@@ -32,7 +36,8 @@ CREATE TABLE bulk_recipients (
     bulk       INTEGER NOT NULL REFERENCES bulk_sends (seq) ON DELETE CASCADE,
     position   INTEGER NOT NULL,
     chat       TEXT NOT NULL,
-    text       TEXT NOT NULL,
+    -- What stands for the words in braces, as JSON; nothing where the text goes out as it is.
+    variables  TEXT,
     state      INTEGER NOT NULL,
     -- A new one after a refusal that ends by itself, so that the same message can be sent once more.
     attempt    INTEGER NOT NULL,

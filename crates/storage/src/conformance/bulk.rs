@@ -30,7 +30,7 @@ fn recipient(position: u32) -> RecipientRow {
     RecipientRow {
         position,
         chat: format!("{position}@c.us"),
-        text: format!("hello {position}"),
+        variables: Some(format!("{{\"name\":\"{position}\"}}")),
         state: RecipientState::Waiting,
         attempt: 0,
         message_id: None,
@@ -58,7 +58,13 @@ pub(crate) async fn a_bulk_send_goes_from_one_to_the_next(storage: Arc<dyn Stora
     assert_eq!(storage.bulk("default", "B1").await.unwrap(), Some(whole.clone()));
     assert_eq!(storage.bulk("default", "B2").await.unwrap(), None);
     assert_eq!(storage.bulk("other", "B1").await.unwrap(), None);
-    assert_eq!(storage.bulks("default", true, 10, 0).await.unwrap(), [whole]);
+    assert_eq!(storage.bulks("default", 10, 0).await.unwrap(), [whole.clone()]);
+    assert_eq!(storage.due_bulk("default", 9).await.unwrap(), (None, Some(10)));
+    assert_eq!(storage.due_bulk("default", 10).await.unwrap(), (Some(whole.clone()), Some(10)));
+    assert_eq!(storage.due_bulk("other", 10).await.unwrap(), (None, None));
+    assert_eq!(storage.unfinished_bulk("default", "hash of B1").await.unwrap(), Some(whole));
+    assert_eq!(storage.unfinished_bulk("default", "hash of B2").await.unwrap(), None);
+    assert_eq!(storage.unfinished_bulks("default").await.unwrap(), 1);
     assert_eq!(storage.recipients("default", "B1", 2, 1).await.unwrap(), people[1..]);
 
     for (position, state, is_new) in [
@@ -79,8 +85,10 @@ pub(crate) async fn a_bulk_send_goes_from_one_to_the_next(storage: Arc<dyn Stora
     assert_eq!(storage.new_contacts_since("default", 30).await.unwrap(), 1);
     assert_eq!(storage.new_contacts_since("default", 31).await.unwrap(), 0);
     assert_eq!(storage.new_contacts_since("other", 0).await.unwrap(), 0);
-    assert!(storage.bulks("default", true, 10, 0).await.unwrap().is_empty());
-    assert_eq!(storage.bulks("default", false, 10, 0).await.unwrap().len(), 1);
+    assert_eq!(storage.due_bulk("default", 100).await.unwrap(), (None, None));
+    assert_eq!(storage.unfinished_bulk("default", "hash of B1").await.unwrap(), None);
+    assert_eq!(storage.unfinished_bulks("default").await.unwrap(), 0);
+    assert_eq!(storage.bulks("default", 10, 0).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_bulk_send_moves_only_from_where_it_may(storage: Arc<dyn Storage>) {
@@ -103,13 +111,19 @@ pub(crate) async fn a_bulk_send_moves_only_from_where_it_may(storage: Arc<dyn St
     assert!(rows.change_bulk(change("B1", &[Running, Paused], Cancelled)).await.unwrap());
     assert!(!rows.change_bulk(change("B1", &[Running, Paused], Running)).await.unwrap());
     assert!(!rows.change_bulk(change("B9", &[Running], Paused)).await.unwrap());
-    let running = storage.bulks("default", true, 10, 0).await.unwrap();
-    assert_eq!(running.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["B2"]);
+    let (due, _) = storage.due_bulk("default", 100).await.unwrap();
+    assert_eq!(due.map(|row| row.id), Some("B2".to_owned()));
+    // One that is held is passed over, until its time.
+    assert!(rows.change_bulk(change("B2", &[Running], Running)).await.unwrap());
+    assert_eq!(storage.due_bulk("default", 98).await.unwrap(), (None, Some(99)));
 }
 
 pub(crate) async fn a_bulk_send_goes_with_its_session(storage: Arc<dyn Storage>) {
     own(&storage, "default").await.rows().begin_bulk(bulk("B1", None), vec![recipient(0)]).await.unwrap();
     storage.delete_session("default").await.unwrap();
     assert_eq!(storage.bulk("default", "B1").await.unwrap(), None);
+    // Nor are its recipients there for the next one of its name and number.
+    let owner = own(&storage, "default").await;
+    owner.rows().begin_bulk(bulk("B1", None), Vec::new()).await.unwrap();
     assert!(storage.recipients("default", "B1", 10, 0).await.unwrap().is_empty());
 }

@@ -94,8 +94,8 @@ pub struct RecipientRow {
     pub position: u32,
     /// Who.
     pub chat: String,
-    /// What is sent to them.
-    pub text: String,
+    /// What stands for the words in braces, as JSON; `None` where the text goes out as it is.
+    pub variables: Option<String>,
     /// Where it is.
     pub state: RecipientState,
     /// Counts the refusals that ended by themselves.

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection, query, query_scalar};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, query, query_scalar};
 
 use super::{SqliteStorage, damaged, session_ids, unknown};
 use crate::{
@@ -13,18 +13,17 @@ const BULK: damaged::Naming = damaged::Naming { what: "bulk send", key: "id" };
 /// How a damaged recipient is named.
 const RECIPIENT: damaged::Naming = damaged::Naming { what: "recipient of a bulk send", key: "position" };
 
-/// Bulk sends of a session, with how far each is.
-const SELECT: &str = "SELECT bulk_sends.*, $1 AS session_name,
-    (SELECT count(*) FROM bulk_recipients WHERE bulk = bulk_sends.seq AND bulk_recipients.state = 0) AS waiting,
-    (SELECT count(*) FROM bulk_recipients WHERE bulk = bulk_sends.seq AND bulk_recipients.state = 1) AS sent,
-    (SELECT count(*) FROM bulk_recipients WHERE bulk = bulk_sends.seq AND bulk_recipients.state = 2) AS failed
+/// Bulk sends of a session.
+const SELECT: &str = "SELECT bulk_sends.*, $1 AS session_name
     FROM bulk_sends WHERE session = (SELECT id FROM sessions WHERE name = $1)";
+/// When one that runs is due.
+const DUE: &str = "max(start_ms, COALESCE(held_until_ms, start_ms))";
 
 #[async_trait]
 impl BulkRows for SqliteStorage {
     async fn bulk(&self, session: &str, id: &str) -> Result<Option<BulkRow>, StorageError> {
         let sql = format!("{SELECT} AND id = $2");
-        query(sqlx::AssertSqlSafe(sql))
+        query(AssertSqlSafe(sql))
             .bind(session)
             .bind(id)
             .try_map(damaged::named(&BULK, read))
@@ -33,19 +32,8 @@ impl BulkRows for SqliteStorage {
             .map_err(StorageError::during("reading a bulk send"))
     }
 
-    async fn bulks(
-        &self,
-        session: &str,
-        only_running: bool,
-        limit: u32,
-        offset: u32,
-    ) -> Result<Vec<BulkRow>, StorageError> {
-        let sql = if only_running {
-            format!("{SELECT} AND state = 0 ORDER BY seq LIMIT $2 OFFSET $3")
-        } else {
-            format!("{SELECT} ORDER BY seq DESC LIMIT $2 OFFSET $3")
-        };
-        query(sqlx::AssertSqlSafe(sql))
+    async fn bulks(&self, session: &str, limit: u32, offset: u32) -> Result<Vec<BulkRow>, StorageError> {
+        query(AssertSqlSafe(format!("{SELECT} ORDER BY seq DESC LIMIT $2 OFFSET $3")))
             .bind(session)
             .bind(limit)
             .bind(offset)
@@ -53,6 +41,57 @@ impl BulkRows for SqliteStorage {
             .fetch_all(&self.readers)
             .await
             .map_err(StorageError::during("reading bulk sends"))
+    }
+
+    async fn due_bulk(
+        &self,
+        session: &str,
+        now_ms: i64,
+    ) -> Result<(Option<BulkRow>, Option<i64>), StorageError> {
+        let reading = StorageError::during("reading bulk sends that run");
+        let sql = format!("{SELECT} AND state = 0 AND {DUE} <= $2 ORDER BY seq LIMIT 1");
+        let first = query(AssertSqlSafe(sql))
+            .bind(session)
+            .bind(now_ms)
+            .try_map(damaged::named(&BULK, read))
+            .fetch_optional(&self.readers)
+            .await;
+        let first = match first {
+            Ok(first) => first,
+            Err(error) => return Err(reading(error)),
+        };
+        let sql = format!(
+            "SELECT min({DUE}) FROM bulk_sends
+             WHERE state = 0 AND session = (SELECT id FROM sessions WHERE name = $1)"
+        );
+        let next = query_scalar(AssertSqlSafe(sql)).bind(session).fetch_one(&self.readers).await;
+        Ok((first, next.map_err(StorageError::during("reading when a bulk send is due"))?))
+    }
+
+    async fn unfinished_bulk(
+        &self,
+        session: &str,
+        request_hash: &str,
+    ) -> Result<Option<BulkRow>, StorageError> {
+        query(AssertSqlSafe(format!("{SELECT} AND state < 2 AND request_hash = $2 ORDER BY seq LIMIT 1")))
+            .bind(session)
+            .bind(request_hash)
+            .try_map(damaged::named(&BULK, read))
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StorageError::during("reading a bulk send by its request"))
+    }
+
+    async fn unfinished_bulks(&self, session: &str) -> Result<u64, StorageError> {
+        let count: i64 = query_scalar(
+            "SELECT count(*) FROM bulk_sends
+             WHERE state < 2 AND session = (SELECT id FROM sessions WHERE name = $1)",
+        )
+        .bind(session)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(StorageError::during("counting bulk sends"))?;
+        Ok(count.unsigned_abs())
     }
 
     async fn recipients(
@@ -114,7 +153,7 @@ pub(super) async fn begin(
 ) -> Result<BulkBegun, sqlx::Error> {
     let session = session_ids::of(connection, &row.session).await?;
     if let Some(key) = &row.idempotency_key {
-        let existing = query(sqlx::AssertSqlSafe(format!("{SELECT} AND idempotency_key = $2")))
+        let existing = query(AssertSqlSafe(format!("{SELECT} AND idempotency_key = $2")))
             .bind(&row.session)
             .bind(key)
             .try_map(damaged::named(&BULK, read))
@@ -126,8 +165,8 @@ pub(super) async fn begin(
     }
     let bulk: i64 = query_scalar(
         "INSERT INTO bulk_sends (session, id, idempotency_key, request_hash, name, account, text, typing, start_ms,
-             min_delay_ms, max_delay_ms, new_per_day, state, reason, held_until_ms, created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING seq",
+             min_delay_ms, max_delay_ms, new_per_day, state, reason, held_until_ms, created_ms, updated_ms, waiting, sent, failed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, 0) RETURNING seq",
     )
     .bind(session)
     .bind(row.id)
@@ -146,17 +185,18 @@ pub(super) async fn begin(
     .bind(row.held_until_ms)
     .bind(row.created_ms)
     .bind(row.updated_ms)
+    .bind(i64::try_from(recipients.len()).unwrap_or(i64::MAX))
     .fetch_one(&mut *connection)
     .await?;
     for recipient in recipients {
         query(
-            "INSERT INTO bulk_recipients (bulk, position, chat, text, state, attempt, message_id, error, is_new, updated_ms)
+            "INSERT INTO bulk_recipients (bulk, position, chat, variables, state, attempt, message_id, error, is_new, updated_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(bulk)
         .bind(recipient.position)
         .bind(recipient.chat)
-        .bind(recipient.text)
+        .bind(recipient.variables)
         .bind(recipient_number(recipient.state))
         .bind(recipient.attempt)
         .bind(recipient.message_id)
@@ -212,13 +252,21 @@ pub(super) async fn settle(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(bulk) = bulk else { return Ok(()) };
+    let before: Option<i64> =
+        query_scalar("SELECT state FROM bulk_recipients WHERE bulk = $1 AND position = $2")
+            .bind(bulk)
+            .bind(recipient.position)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some(before) = before else { return Ok(()) };
+    let after = recipient_number(recipient.state);
     query(
         "UPDATE bulk_recipients SET state = $3, attempt = $4, message_id = $5, error = $6, is_new = $7, updated_ms = $8
          WHERE bulk = $1 AND position = $2",
     )
     .bind(bulk)
     .bind(recipient.position)
-    .bind(recipient_number(recipient.state))
+    .bind(after)
     .bind(recipient.attempt)
     .bind(recipient.message_id)
     .bind(recipient.error)
@@ -227,13 +275,21 @@ pub(super) async fn settle(
     .execute(&mut *connection)
     .await?;
     query(
-        "UPDATE bulk_sends SET updated_ms = $2, held_until_ms = NULL,
-             state = CASE WHEN EXISTS (SELECT 1 FROM bulk_recipients WHERE bulk = $1 AND state = 0) THEN state ELSE 2 END,
-             reason = NULL
-         WHERE seq = $1 AND state = 0",
+        "UPDATE bulk_sends SET updated_ms = $2, waiting = waiting - ($3 = 0) + ($4 = 0),
+             sent = sent - ($3 = 1) + ($4 = 1), failed = failed - ($3 = 2) + ($4 = 2)
+         WHERE seq = $1",
     )
     .bind(bulk)
     .bind(recipient.updated_ms)
+    .bind(before)
+    .bind(after)
+    .execute(&mut *connection)
+    .await?;
+    query(
+        "UPDATE bulk_sends SET held_until_ms = NULL, reason = NULL, state = CASE WHEN waiting = 0 THEN 2 ELSE 0 END
+         WHERE seq = $1 AND state = 0",
+    )
+    .bind(bulk)
     .execute(connection)
     .await
     .map(drop)
@@ -297,7 +353,7 @@ fn read_recipient(row: &SqliteRow) -> Result<RecipientRow, sqlx::Error> {
     Ok(RecipientRow {
         position: row.try_get("position")?,
         chat: row.try_get("chat")?,
-        text: row.try_get("text")?,
+        variables: row.try_get("variables")?,
         state: match row.try_get("state")? {
             0 => RecipientState::Waiting,
             1 => RecipientState::Sent,

@@ -254,14 +254,28 @@ impl BulkRows for Counting {
         self.behind.bulk(session, id).await
     }
 
-    async fn bulks(
+    async fn bulks(&self, session: &str, limit: u32, offset: u32) -> Result<Vec<BulkRow>, StorageError> {
+        self.behind.bulks(session, limit, offset).await
+    }
+
+    async fn due_bulk(
         &self,
         session: &str,
-        only_running: bool,
-        limit: u32,
-        offset: u32,
-    ) -> Result<Vec<BulkRow>, StorageError> {
-        self.behind.bulks(session, only_running, limit, offset).await
+        now_ms: i64,
+    ) -> Result<(Option<BulkRow>, Option<i64>), StorageError> {
+        self.behind.due_bulk(session, now_ms).await
+    }
+
+    async fn unfinished_bulk(
+        &self,
+        session: &str,
+        request_hash: &str,
+    ) -> Result<Option<BulkRow>, StorageError> {
+        self.behind.unfinished_bulk(session, request_hash).await
+    }
+
+    async fn unfinished_bulks(&self, session: &str) -> Result<u64, StorageError> {
+        self.behind.unfinished_bulks(session).await
     }
 
     async fn recipients(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::header;
 use serde_json::{Map, Value};
 use wakeeper_engine::{FileBody, MediaSource};
@@ -15,8 +15,8 @@ use crate::api::pairs;
 
 /// Most parts of a form with files.
 const MOST_PARTS: usize = 100;
-/// Longest text of one part, in bytes.
-const LONGEST_TEXT: usize = 1 << 20;
+/// Longest texts of all parts together, in bytes.
+const LONGEST_TEXTS: usize = 1 << 20;
 
 /// The fields of a request: texts, lists of texts, files.
 #[derive(Default)]
@@ -102,21 +102,21 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Files go to the disk while they come in.
-async fn multipart(request: Request, app: &OldApp) -> Result<Fields, Refusal> {
+async fn multipart(mut request: Request, app: &OldApp) -> Result<Fields, Refusal> {
     let bodies: Bodies = extract::bodies(&request)?;
+    // Axum has a lower limit of its own; here all that is read counts.
+    DefaultBodyLimit::disable().apply(&mut request);
     let unreadable = || Refusal::Wrong("the form cannot be read".to_owned());
     let mut form = Multipart::from_request(request, app).await.map_err(|_| unreadable())?;
-    let (mut fields, mut left) = (Fields::default(), bodies.limit());
+    let (mut fields, mut left, mut texts_left) = (Fields::default(), bodies.limit(), LONGEST_TEXTS);
     for _ in 0..MOST_PARTS {
         let Some(mut part) = form.next_field().await.map_err(|_| unreadable())? else { return Ok(fields) };
         let name = part.name().unwrap_or_default().to_owned();
         let Some(filename) = part.file_name().map(str::to_owned) else {
             let mut text = Vec::new();
             while let Some(chunk) = part.chunk().await.map_err(|_| unreadable())? {
+                texts_left = texts_left.checked_sub(chunk.len()).ok_or_else(extract::too_large)?;
                 text.extend_from_slice(&chunk);
-                if text.len() > LONGEST_TEXT {
-                    return Err(extract::too_large().into());
-                }
             }
             let text = String::from_utf8(text).map_err(|_| unreadable())?;
             fields.values.insert(name, Value::String(text));

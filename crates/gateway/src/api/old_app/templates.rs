@@ -60,6 +60,10 @@ impl Templates {
     fn write(&self, all: &BTreeMap<String, Template>) -> Result<(), ApiError> {
         let all: Vec<&Template> = all.values().collect();
         let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
+        if text.len() as u64 > LARGEST_FILE {
+            return Err(ApiError::new(ErrorCode::TooLarge, "The templates take too much together")
+                .hint("delete some with DELETE /templates/NAME"));
+        }
         let written = Folder::named(&self.folder).and_then(|folder| folder.replace(FILE, &text));
         written.map_err(|error| {
             tracing::error!(folder = %self.folder.display(), %error, "{FILE} cannot be written");
