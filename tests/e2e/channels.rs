@@ -23,7 +23,14 @@ struct Cast<'a> {
 
 impl Cast<'_> {
     /// A documented request below `/api/{session}/channels`, whose answer must be as WAHA documents it.
-    async fn ask(&self, method: Method, below: &str, channel: &str, query: &str, body: Option<Value>) -> Value {
+    async fn ask(
+        &self,
+        method: Method,
+        below: &str,
+        channel: &str,
+        query: &str,
+        body: Option<Value>,
+    ) -> Value {
         let path = format!("/api/{{session}}/channels{below}");
         let filled = path.replace("{session}", "default").replace("{id}", channel) + query;
         self.shapes.call(self.gateway, (method, &path), &filled, body).await
@@ -49,6 +56,8 @@ impl Cast<'_> {
     async fn posts(&self, channel: &str, text: &str) -> String {
         let content = json!({"kind": "text", "text": text});
         let sent = self.peer.call("send", json!({"to": channel, "content": content})).await;
+        // Baileys does not wait for the acknowledgement of a post; an answer to what it asks next comes after it.
+        self.peers("newsletterMetadata", json!(["jid", channel])).await;
         sent["key"]["id"].as_str().expect("an id").to_owned()
     }
 
@@ -67,7 +76,8 @@ impl Cast<'_> {
     async fn preview(&self, channel: &str) -> Vec<(String, Value)> {
         let posts = self.ask(Method::GET, "/{id}/messages/preview", channel, "?limit=100", None).await;
         let posts = posts.as_array().expect("posts").iter();
-        let shown = posts.map(|post| (post["message"]["body"].as_str().unwrap().to_owned(), post["reactions"].clone()));
+        let shown = posts
+            .map(|post| (post["message"]["body"].as_str().unwrap().to_owned(), post["reactions"].clone()));
         shown.collect()
     }
 }

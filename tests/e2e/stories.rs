@@ -8,7 +8,8 @@ use wakeeper_e2e::{Addressing, Baileys, Gateway, Lab, PATIENCE, Peer, Webhooks, 
 
 const STATUS: &str = "status@broadcast";
 /// A PNG of one dot.
-const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const DOT: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 struct Cast<'a> {
     gateway: &'a Gateway,
@@ -37,7 +38,8 @@ impl Cast<'_> {
 
     async fn refused(&self, below: &str, body: Value, field: &str) {
         let address = format!("/api/default/status/{below}");
-        let answer = self.gateway.answer(self.gateway.request(Method::POST, &address).json(&body)).await.unwrap();
+        let answer =
+            self.gateway.answer(self.gateway.request(Method::POST, &address).json(&body)).await.unwrap();
         let message = answer.body["message"].as_str().unwrap_or_default();
         assert_eq!(answer.status, 400, "{below}: {}", answer.body);
         assert!(message.starts_with(field), "{below}: {message}");
@@ -72,7 +74,8 @@ async fn stories(addressing: Addressing) {
 
 async fn posted(cast: &Cast<'_>, audience: &[String]) -> String {
     let path = "/api/{session}/status/new-message-id";
-    let made = cast.shapes.call(cast.gateway, (Method::GET, path), "/api/default/status/new-message-id", None).await;
+    let made =
+        cast.shapes.call(cast.gateway, (Method::GET, path), "/api/default/status/new-message-id", None).await;
     let id = made["id"].as_str().unwrap();
     let body = json!({"id": id, "contacts": audience, "text": "a story", "backgroundColor": "#38b42f",
         "font": 2, "linkPreview": false, "linkPreviewHighQuality": false});
@@ -122,15 +125,19 @@ async fn deleted(cast: &Cast<'_>, audience: &[String], text: &str) {
             event["content"]["kind"] == "revoke" && event["content"]["target"]["id"] == text
                 || event["event"] == "revoked" && event["key"]["id"] == text
         };
-        peer.events().wait("a deleted status", PATIENCE, |all: &[Value]| all.iter().any(is).then_some(())).await;
+        peer.events()
+            .wait("a deleted status", PATIENCE, |all: &[Value]| all.iter().any(is).then_some(()))
+            .await;
     }
     // The other way, for those who are named.
-    let body = json!({"contacts": [&audience[1]], "text": "for one", "backgroundColor": "#38b42f", "font": 0});
+    let body =
+        json!({"contacts": [&audience[1]], "text": "for one", "backgroundColor": "#38b42f", "font": 0});
     let sent = cast.post("text", body).await;
     let id = sent["id"].as_str().unwrap();
     let body = json!({"id": id, "contacts": [&audience[1]]});
     assert_eq!(cast.post("delete", body).await["revokedMessageId"], stanza_id(id));
-    let seen_by_six = cast.peers[0].events().read(|all| all.iter().any(|event| event["key"]["id"] == stanza_id(id)));
+    let seen_by_six =
+        cast.peers[0].events().read(|all| all.iter().any(|event| event["key"]["id"] == stanza_id(id)));
     assert!(!seen_by_six, "it was for another one");
 }
 
@@ -141,16 +148,31 @@ async fn refusals(cast: &Cast<'_>, audience: &[String]) {
     cast.refused("text", text(json!(["123@g.us"])), "contacts[0]").await;
     cast.refused("text", text(json!([audience[0], "491709999999@c.us"])), "contacts[1]").await;
     cast.refused("text", json!({"text": "x", "contacts": audience, "font": 5}), "font").await;
-    cast.refused("text", json!({"text": "x", "contacts": audience, "backgroundColor": "green"}), "backgroundColor").await;
+    cast.refused(
+        "text",
+        json!({"text": "x", "contacts": audience, "backgroundColor": "green"}),
+        "backgroundColor",
+    )
+    .await;
     cast.refused("text", json!({"text": "", "contacts": audience}), "text").await;
-    cast.refused("video", json!({"contacts": audience, "convert": true,
-        "file": {"mimetype": "video/avi", "data": DOT}}), "convert").await;
+    cast.refused(
+        "video",
+        json!({"contacts": audience, "convert": true,
+        "file": {"mimetype": "video/avi", "data": DOT}}),
+        "convert",
+    )
+    .await;
     cast.refused("delete", json!({"contacts": audience}), "id").await;
     let body = json!({"session": "default", "chatId": STATUS, "text": "x"});
-    let answer = cast.gateway.answer(cast.gateway.request(Method::POST, "/api/sendText").json(&body)).await.unwrap();
+    let answer =
+        cast.gateway.answer(cast.gateway.request(Method::POST, "/api/sendText").json(&body)).await.unwrap();
     assert_eq!(answer.status, 400, "{}", answer.body);
     let unknown = json!({"id": "3EB0NOSUCHSTATUS"});
-    let answer = cast.gateway.answer(cast.gateway.request(Method::POST, "/api/default/status/delete").json(&unknown)).await.unwrap();
+    let answer = cast
+        .gateway
+        .answer(cast.gateway.request(Method::POST, "/api/default/status/delete").json(&unknown))
+        .await
+        .unwrap();
     assert_eq!((answer.status.as_u16(), answer.body["code"].as_str()), (404, Some("message_not_found")));
 }
 

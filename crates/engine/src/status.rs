@@ -107,7 +107,9 @@ impl Status {
             StatusContent::Text { text, background, font, link_preview } => {
                 vec![text.clone(), background.to_string(), font.to_string(), link_preview.to_string()]
             }
-            StatusContent::Image { caption, .. } | StatusContent::Video { caption, .. } => vec![caption.clone()],
+            StatusContent::Image { caption, .. } | StatusContent::Video { caption, .. } => {
+                vec![caption.clone()]
+            }
             StatusContent::Voice { background, .. } => vec![background.to_string()],
             StatusContent::Delete(id) => vec![id.to_string()],
         });

@@ -57,10 +57,8 @@ pub async fn found(cast: &Cast<'_>) -> String {
     assert_eq!((&channel["name"], &channel["role"]), (&json!("Made by Baileys"), &json!("GUEST")));
     assert_eq!(channel["subscribersCount"], 0);
     cast.peers("newsletterReactMessage", json!([id, "100", "👍"])).await;
-    let expected = vec![
-        ("the second post".to_owned(), json!({})),
-        ("the first post".to_owned(), json!({"👍": 1})),
-    ];
+    let expected =
+        vec![("the second post".to_owned(), json!({})), ("the first post".to_owned(), json!({"👍": 1}))];
     assert_eq!(cast.preview(&id).await, expected);
     assert_eq!(cast.preview(code(&channel)).await, expected, "by the code of its invite link");
     let newest = cast.ask(Method::GET, "/{id}/messages/preview", &id, "?limit=1", None).await;
@@ -118,20 +116,29 @@ pub async fn searched(cast: &Cast<'_>) {
         let body = json!({"view": "RECOMMENDED", "countries": ["US"], "categories": [], "limit": 1,
             "startCursor": cursor});
         let page = cast.ask(Method::POST, "/search/by-view", "", "", Some(body)).await;
-        assert_eq!((&page["page"]["hasNextPage"], &page["page"]["hasPreviousPage"]), (&json!(!last), &json!(last)));
+        assert_eq!(
+            (&page["page"]["hasNextPage"], &page["page"]["hasPreviousPage"]),
+            (&json!(!last), &json!(last))
+        );
         names.extend(page["channels"][0]["name"].as_str().map(str::to_owned));
         cursor = page["page"]["endCursor"].as_str().unwrap_or_default().to_owned();
     }
     names.sort();
     assert_eq!(names, ["Made by Baileys", "Made by the API"]);
-    for (path, body) in [("by-text", json!({"text": ""})), ("by-view", json!({"limit": 0})), ("by-view", json!({"view": "A B"}))] {
+    for (path, body) in [
+        ("by-text", json!({"text": ""})),
+        ("by-view", json!({"limit": 0})),
+        ("by-view", json!({"view": "A B"})),
+    ] {
         let address = format!("/api/default/channels/search/{path}");
         cast.refused(Method::POST, &address, Some(body), 400, "invalid_request").await;
     }
 }
 
 pub async fn lists(cast: &Cast<'_>) {
-    for (path, key, value) in [("views", "value", "RECOMMENDED"), ("countries", "code", "US"), ("categories", "value", "BUSINESS")] {
+    for (path, key, value) in
+        [("views", "value", "RECOMMENDED"), ("countries", "code", "US"), ("categories", "value", "BUSINESS")]
+    {
         let list = cast.ask(Method::GET, &format!("/search/{path}"), "", "", None).await;
         assert!(list.as_array().unwrap().iter().any(|one| one[key] == value), "{path}: {list}");
     }
@@ -142,7 +149,12 @@ pub async fn ended(cast: &Cast<'_>, own: &str, theirs: &str) {
     cast.refused(Method::DELETE, &address, None, 403, "channel_forbidden").await;
     assert_eq!(cast.ask(Method::DELETE, "/{id}", own, "", None).await, json!({"success": true}));
     let address = format!("/api/default/channels/{own}");
-    for (method, below) in [(Method::GET, ""), (Method::DELETE, ""), (Method::POST, "/follow"), (Method::GET, "/messages/preview")] {
+    for (method, below) in [
+        (Method::GET, ""),
+        (Method::DELETE, ""),
+        (Method::POST, "/follow"),
+        (Method::GET, "/messages/preview"),
+    ] {
         cast.refused(method, &format!("{address}{below}"), None, 404, "channel_not_found").await;
     }
     cast.refused(Method::GET, "/api/default/channels/0029VaNoSuchCode", None, 404, "channel_not_found").await;

@@ -11,7 +11,8 @@ use wakeeper_e2e::party::stanza_id;
 use super::Cast;
 
 /// A PNG of one dot.
-const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const DOT: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 impl Cast<'_> {
     async fn sent(&self, method: Method, path: &str, filled: &str, body: Option<Value>) -> Value {
@@ -45,7 +46,8 @@ pub async fn own(cast: &Cast<'_>) {
         .seen(channel, stanza_id(image["id"].as_str().unwrap()), |content| content["caption"] == "a dot")
         .await;
     assert_eq!(seen["content"]["sealed"], false, "files of channels are not encrypted: {seen}");
-    let shown = cast.ask(Method::GET, "/{id}/messages/preview", channel, "?limit=2&downloadMedia=true", None).await;
+    let shown =
+        cast.ask(Method::GET, "/{id}/messages/preview", channel, "?limit=2&downloadMedia=true", None).await;
     let url = shown[0]["message"]["media"]["url"].as_str().expect("a file").to_owned();
     let path = &url[url.find("/api/").unwrap()..];
     let answer = cast.gateway.request(Method::GET, path).send().await.unwrap();
@@ -62,7 +64,9 @@ pub async fn own(cast: &Cast<'_>) {
     // Only its owner posts in a channel.
     let theirs = cast.peers("newsletterCreate", json!(["Theirs alone", ""])).await;
     let body = json!({"session": "default", "chatId": theirs["id"], "text": "not mine"});
-    cast.refused(Method::POST, "/api/sendText", Some(body), 422, "refused").await;
+    cast.refused(Method::POST, "/api/sendText", Some(body), 403, "channel_forbidden").await;
+    let body = json!({"session": "default", "chatId": "120363000000000001@newsletter", "text": "to nobody"});
+    cast.refused(Method::POST, "/api/sendText", Some(body), 404, "channel_not_found").await;
 }
 
 async fn changed(cast: &Cast<'_>, channel: &str, id: &str) {
@@ -86,7 +90,11 @@ async fn unfit(cast: &Cast<'_>, channel: &str, poll: &str) {
         ("/api/sendText", "reply_to", json!({"text": "x", "reply_to": poll})),
         ("/api/sendText", "mentions", json!({"text": "@628111", "mentions": ["628111@c.us"]})),
         ("/api/sendLocation", "chatId", json!({"latitude": 1.0, "longitude": 1.0, "title": "x"})),
-        ("/api/sendPollVote", "pollServerId", json!({"pollMessageId": poll, "pollServerId": 100, "votes": ["a"]})),
+        (
+            "/api/sendPollVote",
+            "pollServerId",
+            json!({"pollMessageId": poll, "pollServerId": 100, "votes": ["a"]}),
+        ),
         ("/api/sendPollVote", "chatId", json!({"pollMessageId": poll, "votes": ["a"]})),
     ] {
         let mut body = body;

@@ -1,8 +1,8 @@
 //! Channels: made, found, followed, muted, read and ended. What WhatsApp says is asked anew each time; nothing of it is stored.
 
 mod error;
-mod query;
 pub(crate) mod posts;
+mod query;
 mod search;
 mod shown;
 
@@ -17,8 +17,8 @@ use whatsapp_rust::Client;
 use whatsapp_rust::wacore::iq::mex_operations as operations;
 
 pub use self::error::ChannelsError;
-pub use self::search::{TextSearch, ViewSearch};
 use self::query::Ask;
+pub use self::search::{TextSearch, ViewSearch};
 use crate::EngineError;
 use crate::life::handle::Handle;
 use crate::life::registry::Sessions;
@@ -74,7 +74,7 @@ impl Channels {
         let all = answer.as_array().ok_or(NOT_UNDERSTOOD)?;
         let mut channels: Vec<Channel> = all.iter().filter_map(shown::channel).collect();
         channels.retain(|channel| role.is_none_or(|role| channel.role == role));
-        channels.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        channels.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(channels)
     }
 

@@ -50,7 +50,8 @@ fn in_broadcasts(outgoing: Outgoing) -> Result<Outgoing, SendError> {
             Ok(Outgoing::Status(Status::new(StatusContent::Delete(message), Vec::new(), None)))
         }
         _ if is_status => Err(SendError::InvalidRequest(
-            "chatId: a status is posted with POST /api/{session}/status/text, image, voice or video".to_owned(),
+            "chatId: a status is posted with POST /api/{session}/status/text, image, voice or video"
+                .to_owned(),
         )),
         _ => Err(SendError::InvalidRequest("chatId: broadcast lists cannot be sent to".to_owned())),
     }

@@ -13,10 +13,10 @@ use whatsapp_rust::{Client, Jid, NodeBuilder};
 
 use super::composer::PreparedMessage;
 use super::error::SendError;
+use super::outgoing::{Mentions, Outgoing};
 use crate::life::state::SessionState;
 use crate::message::{self, Incoming, media_part};
 use crate::structured::Structure;
-use super::outgoing::{Mentions, Outgoing};
 
 /// `edit` of an edited post, of a deleted one, and of a reaction that is taken back.
 const EDIT: &str = "3";
@@ -42,9 +42,9 @@ pub(super) fn refuse_unfit(outgoing: &Outgoing) -> Result<(), SendError> {
             Structure::Vote(_) => refused(
                 "chatId: votes in polls of channels are not supported by this version: how WhatsApp takes them is not known",
             ),
-            Structure::Link(link) if link.image.is_some() && link.large => refused(
-                "linkPreviewHighQuality: in channels a preview has a small picture only",
-            ),
+            Structure::Link(link) if link.image.is_some() && link.large => {
+                refused("linkPreviewHighQuality: in channels a preview has a small picture only")
+            }
             Structure::Poll(_) | Structure::Sticker(_) | Structure::Link(_) | Structure::Forward(_) => Ok(()),
             _ => refused("chatId: this kind of message cannot be sent to a channel"),
         },
@@ -74,7 +74,8 @@ pub(super) fn in_the_open(message: &mut wa::Message) {
 pub(super) fn refuse_sealed_file(message: &wa::Message) -> Result<(), SendError> {
     match media_part(message) {
         Some(part) if part.media_key().is_some() => Err(SendError::InvalidRequest(
-            "messageId: a message with a file cannot be forwarded to a channel; send the file itself".to_owned(),
+            "messageId: a message with a file cannot be forwarded to a channel; send the file itself"
+                .to_owned(),
         )),
         _ => Ok(()),
     }

@@ -291,9 +291,16 @@ mod tests {
 
     #[test]
     fn channels_are_named_by_id_code_or_link() {
-        assert!(matches!(channel_name("123@newsletter"), Ok(ChannelName::Id(id)) if id.as_str() == "123@newsletter"));
-        for text in ["0029VaA1", "https://www.whatsapp.com/channel/0029VaA1", "whatsapp.com/channel/0029VaA1/"] {
-            assert!(matches!(channel_name(text), Ok(ChannelName::Invite(code)) if code == "0029VaA1"), "{text}");
+        assert!(
+            matches!(channel_name("123@newsletter"), Ok(ChannelName::Id(id)) if id.as_str() == "123@newsletter")
+        );
+        for text in
+            ["0029VaA1", "https://www.whatsapp.com/channel/0029VaA1", "whatsapp.com/channel/0029VaA1/"]
+        {
+            assert!(
+                matches!(channel_name(text), Ok(ChannelName::Invite(code)) if code == "0029VaA1"),
+                "{text}"
+            );
         }
         for text in ["", "628111@c.us", "a b", "@newsletter", "/"] {
             assert!(channel_name(text).is_err(), "{text}");

@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, ChannelsError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError, SendError,
+    AskError, ChannelsError, EngineError, FetchError, GroupsError, LockError, MediaError, PairingError,
+    SendError,
 };
-use wakeeper_model::RowsFailure;
+use wakeeper_model::{ChatKind, RowsFailure};
 use wakeeper_waha::SessionStatus;
 
 /// Stable name of what went wrong, for programs.
@@ -328,6 +329,14 @@ impl From<SendError> for ApiError {
             SendError::Fetch(_) => Self::new(ErrorCode::MediaUnavailable, text),
             SendError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             SendError::Upload | SendError::Failed { .. } => Self::new(ErrorCode::Upstream, text),
+            SendError::NoSuchChat { kind: ChatKind::Channel } => Self::new(ErrorCode::ChannelNotFound, text)
+                .hint("GET /api/{session}/channels lists the channels of the session"),
+            SendError::NoSuchChat { .. } => Self::new(ErrorCode::GroupNotFound, text)
+                .hint("GET /api/{session}/groups lists the groups of the session"),
+            SendError::MayNotSend { kind: ChatKind::Channel } => Self::new(ErrorCode::ChannelForbidden, text)
+                .hint("GET /api/{session}/channels?role=OWNER lists the channels in which the account may post"),
+            SendError::MayNotSend { .. } => Self::new(ErrorCode::GroupForbidden, text)
+                .hint("GET /api/{session}/groups lists the groups of the session"),
             SendError::Rejected { code } => rejected(&code, text),
             SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
                 .hint("repeat the request with the same Idempotency-Key to wait for it"),

@@ -280,7 +280,8 @@ fn is_played(convert: bool, file: &FileField, kind: &str) -> Result<(), ApiError
 /// A colour as alpha, red, green, blue: `#38b42f`, or with alpha before it `#ff38b42f`.
 fn colour(text: &str) -> Result<u32, ApiError> {
     let digits = text.strip_prefix('#').unwrap_or(text);
-    let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    let number =
+        u32::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     match (digits.len(), number) {
         (6, Some(number)) => Ok(0xff00_0000 | number),
         (8, Some(number)) => Ok(number),

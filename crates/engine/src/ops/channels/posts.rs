@@ -151,7 +151,8 @@ impl PostNumbers {
             if let Some(number) = self.known(&name, id) {
                 return Ok(Some(number));
             }
-            let posts = client.execute(Posts { channel: channel.clone(), count: MOST_AT_ONCE, before }).await?;
+            let posts =
+                client.execute(Posts { channel: channel.clone(), count: MOST_AT_ONCE, before }).await?;
             posts.iter().for_each(|post| self.learn(&name, &post.id, post.number));
             let oldest = posts.iter().map(|post| post.number).min();
             if oldest.is_none() || oldest == before {
@@ -183,7 +184,7 @@ impl Channels {
     ) -> Result<Vec<ChannelMessage>, ChannelsError> {
         let id = match name {
             ChannelName::Id(id) => super::channel(id)?.clone(),
-            ChannelName::Invite(_) => self.get(name).await?.info.id,
+            ChannelName::Invite(_) => self.get(name).await?.id,
         };
         let channel: Jid = id.to_wire().parse().map_err(|_| NOT_UNDERSTOOD)?;
         let (mut shown, mut before, mut left) = (Vec::new(), None, limit);

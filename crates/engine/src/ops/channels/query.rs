@@ -89,7 +89,10 @@ mod tests {
         let refused = |code| Some(Err(Refusal { code, wait: None }));
         for (text, code) in [
             (r#"{"data":null,"errors":[{"message":"x","extensions":{"error_code":404}}]}"#, 404),
-            (r#"{"data":{"a":1},"errors":[{"message":"x"},{"message":"y","extensions":{"error_code":403}}]}"#, 403),
+            (
+                r#"{"data":{"a":1},"errors":[{"message":"x"},{"message":"y","extensions":{"error_code":403}}]}"#,
+                403,
+            ),
             (r#"{"data":null,"errors":[{"message":"x"}]}"#, 500),
         ] {
             assert_eq!(answer(text), refused(code), "{text}");

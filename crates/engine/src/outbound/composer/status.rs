@@ -31,8 +31,7 @@ impl Composer<'_> {
                     SendError::InvalidRequest("font: WhatsApp has 0, 1, 2, 6, 7, 8, 9 and 10".to_owned())
                 })?;
                 let message = text_message(text.clone(), Some(wa::ContextInfo::default()));
-                let mut message =
-                    if link_preview { self.previewed(message, &text).await } else { message };
+                let mut message = if link_preview { self.previewed(message, &text).await } else { message };
                 if let Some(text) = message.extended_text_message.as_option_mut() {
                     text.context_info = MessageField::default();
                     text.background_argb = Some(background);
@@ -95,7 +94,8 @@ impl Composer<'_> {
     async fn recipients(&self, contacts: &[ChatId]) -> Result<Vec<String>, SendError> {
         if contacts.is_empty() {
             return Err(SendError::InvalidRequest(
-                "contacts: give those who are to see the status; this version keeps no address book".to_owned(),
+                "contacts: give those who are to see the status; this version keeps no address book"
+                    .to_owned(),
             ));
         }
         let refused = |at: usize, why: &str| SendError::InvalidRequest(format!("contacts[{at}]: {why}"));

@@ -23,8 +23,7 @@ fn print(outgoing: &Outgoing) -> String {
 
 #[test]
 fn a_plan_survives_the_row_it_is_kept_in() {
-    let prepared =
-        PreparedMessage {
+    let prepared = PreparedMessage {
         chat: "628111".parse().unwrap(),
         message: text_message("hello".to_owned(), None),
         recipients: vec!["1@lid".to_owned()],
@@ -128,11 +127,8 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
 /// A send is answered in full after its message was removed: what it concerns stands in the send itself.
 #[test]
 fn a_plan_names_the_message_that_it_reacts_to_edits_or_deletes() {
-    let prepared = |message| PreparedMessage {
-        chat: "628111".parse().unwrap(),
-        message,
-        recipients: Vec::new(),
-    };
+    let prepared =
+        |message| PreparedMessage { chat: "628111".parse().unwrap(), message, recipients: Vec::new() };
     let key = || wa::MessageKey {
         id: Some("T1".to_owned()),
         from_me: Some(true),

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use whatsapp_rust::upload::UploadResponse;
 use whatsapp_rust::wacore::download::MediaType;
-use sha2::{Digest, Sha256};
 use whatsapp_rust::wacore::upload::{
     EncryptedMediaInfo, UploadSource, encrypt_media_streaming, encrypted_len,
 };

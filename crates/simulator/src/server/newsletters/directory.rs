@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::asking::described;
 use super::Newsletter;
+use super::asking::described;
 use crate::server::world::World;
 
 /// Channels on one page at most.
@@ -37,7 +37,8 @@ impl World {
 
 /// A cursor is the place of the channel that comes next.
 fn page(all: &[&Newsletter], input: &Value) -> Value {
-    let limit = input["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_ON_A_PAGE);
+    let limit =
+        input["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_ON_A_PAGE);
     let start = input["start_cursor"].as_str().and_then(|cursor| cursor.parse().ok()).unwrap_or(0_usize);
     let shown: Vec<Value> =
         all.iter().skip(start).take(limit.min(MOST_ON_A_PAGE)).map(|one| described(one, None)).collect();

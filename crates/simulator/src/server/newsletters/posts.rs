@@ -110,7 +110,11 @@ impl World {
         let channel = self.newsletter_mut(to).ok_or(404_u16)?;
         let wanted: u64 = stanza.get("server_id").and_then(|id| id.parse().ok()).ok_or(400_u16)?;
         let post = channel.posts.iter_mut().find(|post| post.number == wanted).ok_or(404_u16)?;
-        match stanza.find("reaction").and_then(|reaction| reaction.get("code")).filter(|code| !code.is_empty()) {
+        match stanza
+            .find("reaction")
+            .and_then(|reaction| reaction.get("code"))
+            .filter(|code| !code.is_empty())
+        {
             Some(code) => post.reactions.insert(number, code.to_owned()),
             None => post.reactions.remove(&number),
         };

@@ -95,7 +95,11 @@ fn reactions_are_counted_and_told_to_those_who_watch() {
     let answer = alice.ask("set", "newsletter", &id, vec![Node::new("live_updates")]);
     assert_eq!(answer.find("live_updates").unwrap().get("duration"), Some("300"));
     let react = |number: &str, code: &str| {
-        Node::new("message").attr("id", "R").attr("to", &*id).attr("type", "reaction").attr("server_id", number)
+        Node::new("message")
+            .attr("id", "R")
+            .attr("to", &*id)
+            .attr("type", "reaction")
+            .attr("server_id", number)
             .child(Node::new("reaction").attr("code", code))
     };
     bob.take();
