@@ -56,6 +56,8 @@ impl Cast<'_> {
     async fn posts(&self, channel: &str, text: &str) -> String {
         let content = json!({"kind": "text", "text": text});
         let sent = self.peer.call("send", json!({"to": channel, "content": content})).await;
+        // Baileys does not wait for the acknowledgement of a post; an answer to what it asks next comes after it.
+        self.peers("newsletterMetadata", json!(["jid", channel])).await;
         sent["key"]["id"].as_str().expect("an id").to_owned()
     }
 

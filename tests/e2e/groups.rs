@@ -70,6 +70,7 @@ async fn administration(version: Baileys, addressing: Addressing) {
         joining::elsewhere(&cast).await;
         limits::unknown_and_forbidden(&cast, &group).await;
         changing::ended(&cast, &group).await;
+        limits::sends(&cast, &group).await;
         cast.api.assert_every_operation_was_asked();
         asking::assert_events_are_as_promised(webhooks);
         webhooks.assert_all_signed();

@@ -225,15 +225,7 @@ impl Outbound {
         if let Some(row) = self.row_of(key.as_ref()).await? {
             return self.replay(row, &request_hash, account).await;
         }
-        // The changes of a post go out under its id, one after the other.
-        let _post = match &outgoing {
-            Outgoing::Edit(Edit { message, .. }) | Outgoing::Delete(Delete { message })
-                if message.chat.kind() == ChatKind::Channel =>
-            {
-                Some(lock(&self.posts, &message.to_string()).await)
-            }
-            _ => None,
-        };
+        let _post = self.alone_with_post(&outgoing).await;
         let entered = self.chats.of(outgoing.chat().as_str()).enter().await;
         let client = self.ready().await?;
         self.storable()?;
@@ -279,6 +271,18 @@ impl Outbound {
                 let payload = self.deliver(under_way, Turn::First).await?;
                 Ok(Sent { payload, replayed: false })
             }
+        }
+    }
+
+    /// The changes of a channel's post go out under its id, so one is over before the next one begins.
+    async fn alone_with_post(&self, outgoing: &Outgoing) -> Option<OwnedMutexGuard<()>> {
+        match outgoing {
+            Outgoing::Edit(Edit { message, .. }) | Outgoing::Delete(Delete { message })
+                if message.chat.kind() == ChatKind::Channel =>
+            {
+                Some(lock(&self.posts, &message.to_string()).await)
+            }
+            _ => None,
         }
     }
 

@@ -60,13 +60,59 @@ impl fmt::Debug for ChannelPublicInfo {
 }
 
 /// A channel, and what this account may do in it (WAHA's `Channel`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Channel {
-    /// What everybody may see.
-    #[serde(flatten)]
-    pub info: ChannelPublicInfo,
+    /// The channel.
+    #[schema(value_type = String, example = "123123123123@newsletter")]
+    pub id: ChatId,
+    /// Its name.
+    pub name: String,
+    /// Its invite link.
+    #[schema(example = "https://www.whatsapp.com/channel/111111111111111111111111")]
+    pub invite: String,
+    /// Where a small copy of its picture can be fetched; not there without a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub preview: Option<String>,
+    /// Where its picture can be fetched; not there without a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub picture: Option<String>,
     /// What this account may do.
     pub role: ChannelRole,
+    /// What it is about; not there when nobody wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub description: Option<String>,
+    /// WhatsApp vouches for whose it is.
+    pub verified: bool,
+    /// How many follow it; 0 where WhatsApp does not tell, as in the list of the account's own channels.
+    pub subscribers_count: u64,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// A channel in which this account is `role`.
+    #[must_use]
+    pub fn new(info: ChannelPublicInfo, role: ChannelRole) -> Self {
+        let ChannelPublicInfo {
+            id,
+            name,
+            invite,
+            preview,
+            picture,
+            description,
+            verified,
+            subscribers_count,
+        } = info;
+        Self { id, name, invite, preview, picture, role, description, verified, subscribers_count }
+    }
 }
 
 /// Where a list goes on (WAHA's `ChannelPagination`).

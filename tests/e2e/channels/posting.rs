@@ -64,7 +64,9 @@ pub async fn own(cast: &Cast<'_>) {
     // Only its owner posts in a channel.
     let theirs = cast.peers("newsletterCreate", json!(["Theirs alone", ""])).await;
     let body = json!({"session": "default", "chatId": theirs["id"], "text": "not mine"});
-    cast.refused(Method::POST, "/api/sendText", Some(body), 422, "refused").await;
+    cast.refused(Method::POST, "/api/sendText", Some(body), 403, "channel_forbidden").await;
+    let body = json!({"session": "default", "chatId": "120363000000000001@newsletter", "text": "to nobody"});
+    cast.refused(Method::POST, "/api/sendText", Some(body), 404, "channel_not_found").await;
 }
 
 async fn changed(cast: &Cast<'_>, channel: &str, id: &str) {

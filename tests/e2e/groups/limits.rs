@@ -51,6 +51,20 @@ pub async fn unknown_and_forbidden(cast: &Cast<'_>, group: &str) {
     }
 }
 
+/// Sends to a group that does not exist and to one that was left are refused at once.
+pub async fn sends(cast: &Cast<'_>, left: &str) {
+    let gateway = cast.api.gateway();
+    for (group, status, code) in
+        [("120363999999999999@g.us", 404, "group_not_found"), (left, 403, "group_forbidden")]
+    {
+        let body = json!({"session": "default", "chatId": group, "text": "to nobody"});
+        let request = gateway.request(reqwest::Method::POST, "/api/sendText").json(&body);
+        let answer = gateway.answer(request).await.unwrap();
+        let told = (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default());
+        assert_eq!(told, (status, code), "{group}: {}", answer.body);
+    }
+}
+
 /// A session that does not work has no groups to tell of.
 pub async fn stopped(api: &Asking<'_>) {
     api.gateway().call(reqwest::Method::POST, "/api/sessions/default/stop", None).await;

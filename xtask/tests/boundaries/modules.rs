@@ -10,7 +10,7 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("delivery", "addresses", &[]),
     ("engine", "media::pace", &[]),
     ("engine", "media::spool", &[]),
-    ("engine", "outbound::outgoing", &["media", "structured"]),
+    ("engine", "outbound::outgoing", &["media", "status", "structured"]),
     ("engine", "message", &["structured"]),
     // What moves a session repairs none.
     ("offline", "transfer", &[]),

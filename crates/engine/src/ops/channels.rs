@@ -74,7 +74,7 @@ impl Channels {
         let all = answer.as_array().ok_or(NOT_UNDERSTOOD)?;
         let mut channels: Vec<Channel> = all.iter().filter_map(shown::channel).collect();
         channels.retain(|channel| role.is_none_or(|role| channel.role == role));
-        channels.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        channels.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(channels)
     }
 

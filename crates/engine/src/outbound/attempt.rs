@@ -16,7 +16,6 @@ use super::composer::PreparedMessage;
 use super::error::SendError;
 use super::group_sends::GroupSend;
 use super::inflight::Acknowledged;
-use crate::GroupsError;
 use crate::life::account;
 
 /// How long the server may take to acknowledge one attempt.
@@ -101,7 +100,7 @@ impl Outbound {
                 }
                 Some(Acknowledged { refused: Some(code), .. }) => {
                     self.fail(send.id, &code).await?;
-                    return Err(SendError::Rejected { code });
+                    return Err(SendError::refused(send.prepared.chat.kind(), &code));
                 }
                 None => {
                     tracing::debug!(session = %self.state.name(), "no acknowledgement; sending again under the same id");
@@ -139,11 +138,7 @@ impl Outbound {
         };
         drop(handing);
         if let Err(error) = handed {
-            if let Some(refused) = refused_by_group(&error).filter(|_| send.prepared.chat.is_group()) {
-                self.fail(send.id, &refused.to_string()).await?;
-                return Err(refused.into());
-            }
-            self.after_error(client, &error, send.id, failures).await?;
+            self.after_error(client, &error, send, failures).await?;
             return Ok(said_already(acknowledged));
         }
         // What comes after a message that hands out the group's key cannot be read without it, and the server may refuse that
@@ -191,7 +186,7 @@ impl Outbound {
         &self,
         client: &Client,
         error: &ClientError,
-        id: &str,
+        send: &UnderWay<'_>,
         failures: &mut u32,
     ) -> Result<(), SendError> {
         // A client that could not store its ratchets did not send: the send waits for its successor.
@@ -199,6 +194,15 @@ impl Outbound {
             // The status follows the connection within moments; then the loop waits for it.
             let _ = tokio::time::timeout(Duration::from_millis(500), self.state.until_not_working()).await;
             return Ok(());
+        }
+        // Before it encrypts for a group, the client asks who is in it. What WhatsApp refuses then is refused for good.
+        if let ClientError::Iq(IqError::ServerError { code, .. }) = error {
+            let (kind, code) = (send.prepared.chat.kind(), code.to_string());
+            let refused = SendError::refused(kind, &code);
+            if !matches!(refused, SendError::Rejected { .. }) {
+                self.fail(send.id, &code).await?;
+                return Err(refused);
+            }
         }
         *failures += 1;
         let final_error = matches!(error, ClientError::InvalidRequest(_));
@@ -212,7 +216,7 @@ impl Outbound {
             _ => "it could not be encrypted or handed over",
         };
         tracing::warn!(session = %self.state.name(), reason, "a send failed");
-        self.fail(id, reason).await?;
+        self.fail(send.id, reason).await?;
         Err(SendError::Failed { reason })
     }
 
@@ -225,15 +229,6 @@ impl Outbound {
             now_ms,
         };
         self.journal.commit_patiently(vec![change]).await
-    }
-}
-
-/// Who a group's members are is asked before a send; from whom it is kept, no repeated question gets it.
-fn refused_by_group(error: &ClientError) -> Option<GroupsError> {
-    match error {
-        ClientError::Iq(IqError::ServerError { code: 404 | 410, .. }) => Some(GroupsError::NotFound),
-        ClientError::Iq(IqError::ServerError { code: 401 | 403 | 405, .. }) => Some(GroupsError::Forbidden),
-        _ => None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Why a message was not sent.
 
+use wakeeper_model::ChatKind;
 use wakeeper_storage::StorageError;
 
-use crate::{EngineError, FetchError, GroupsError};
+use crate::{EngineError, FetchError};
 
 /// Why a message was not sent, or is not known to have been. No variant carries a message, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -43,15 +44,24 @@ pub enum SendError {
     /// The file could not be sent to WhatsApp's media servers.
     #[error("WhatsApp's media servers did not take the file")]
     Upload,
+    /// There is no such group or channel, or the account cannot see it.
+    #[error("WhatsApp knows no such {} as the one to send to", of(*.kind))]
+    NoSuchChat {
+        /// A group or a channel.
+        kind: ChatKind,
+    },
+    /// The account may not send there.
+    #[error("WhatsApp does not let this account send to that {}: it is not in it, or only admins may", of(*.kind))]
+    MayNotSend {
+        /// A group or a channel.
+        kind: ChatKind,
+    },
     /// WhatsApp refused the message.
     #[error("WhatsApp refused the message (code {code}){}", meaning(.code))]
     Rejected {
         /// WhatsApp's code, for example `463`.
         code: String,
     },
-    /// There is no such group, or this account may not write to it.
-    #[error(transparent)]
-    Group(#[from] GroupsError),
     /// The engine could not send it.
     #[error("the message could not be sent: {reason}")]
     Failed {
@@ -70,6 +80,26 @@ pub enum SendError {
 impl From<StorageError> for SendError {
     fn from(error: StorageError) -> Self {
         Self::Session(error.into())
+    }
+}
+
+impl SendError {
+    /// What a refusal with this code means in a chat of this kind. Groups and channels can be unknown or forbidden (401 of a
+    /// group that the account was never in, 403 of one that it left).
+    pub(crate) fn refused(kind: ChatKind, code: &str) -> Self {
+        match (kind, code) {
+            (ChatKind::Group | ChatKind::Channel, "404" | "410") => Self::NoSuchChat { kind },
+            (ChatKind::Group | ChatKind::Channel, "401" | "403" | "405") => Self::MayNotSend { kind },
+            _ => Self::Rejected { code: code.to_owned() },
+        }
+    }
+}
+
+fn of(kind: ChatKind) -> &'static str {
+    match kind {
+        ChatKind::Group => "group",
+        ChatKind::Channel => "channel",
+        _ => "chat",
     }
 }
 

@@ -16,7 +16,7 @@ use wakeeper_engine::{
     AskError, CallError, ChannelsError, EngineError, FetchError, GroupsError, LabelError, LockError,
     MediaError, PairingError, SendError,
 };
-use wakeeper_model::RowsFailure;
+use wakeeper_model::{ChatKind, RowsFailure};
 use wakeeper_waha::SessionStatus;
 
 /// Stable name of what went wrong, for programs.
@@ -361,7 +361,14 @@ impl From<SendError> for ApiError {
             SendError::Fetch(error) => unfetched(&error, text),
             SendError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             SendError::Upload | SendError::Failed { .. } => upstream(text),
-            SendError::Group(error) => error.into(),
+            SendError::NoSuchChat { kind: ChatKind::Channel } => Self::new(ErrorCode::ChannelNotFound, text)
+                .hint("GET /api/{session}/channels lists the channels of the session"),
+            SendError::NoSuchChat { .. } => Self::new(ErrorCode::GroupNotFound, text)
+                .hint("GET /api/{session}/groups lists the groups of the session"),
+            SendError::MayNotSend { kind: ChatKind::Channel } => Self::new(ErrorCode::ChannelForbidden, text)
+                .hint("GET /api/{session}/channels?role=OWNER lists the channels in which the account may post"),
+            SendError::MayNotSend { .. } => Self::new(ErrorCode::GroupForbidden, text)
+                .hint("GET /api/{session}/groups lists the groups of the session"),
             SendError::Rejected { code } => rejected(&code, text),
             SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
                 .hint("repeat the request with the same Idempotency-Key to wait for it"),

@@ -184,7 +184,7 @@ impl Channels {
     ) -> Result<Vec<ChannelMessage>, ChannelsError> {
         let id = match name {
             ChannelName::Id(id) => super::channel(id)?.clone(),
-            ChannelName::Invite(_) => self.get(name).await?.info.id,
+            ChannelName::Invite(_) => self.get(name).await?.id,
         };
         let channel: Jid = id.to_wire().parse().map_err(|_| NOT_UNDERSTOOD)?;
         let (mut shown, mut before, mut left) = (Vec::new(), None, limit);

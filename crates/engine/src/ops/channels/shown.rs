@@ -19,7 +19,7 @@ pub(super) fn channel(answer: &Value) -> Option<Channel> {
         "SUBSCRIBER" => ChannelRole::Subscriber,
         _ => ChannelRole::Guest,
     };
-    Some(Channel { info: public(answer)?, role })
+    public(answer).map(|info| Channel::new(info, role))
 }
 
 /// What everybody may see of a channel; `None` when its id is none.
@@ -69,10 +69,10 @@ mod tests {
         for (role, expected) in [("owner", ChannelRole::Owner), ("SUBSCRIBER", ChannelRole::Subscriber)] {
             for count in [json!(7), json!("7")] {
                 let channel = channel(&answer(role, count)).unwrap();
-                assert_eq!((channel.role, channel.info.subscribers_count), (expected, 7));
-                assert_eq!(channel.info.invite, "https://www.whatsapp.com/channel/0029Va1");
-                assert_eq!(channel.info.preview.as_deref(), Some("https://mmg.whatsapp.net/m1/v/a"));
-                assert_eq!((channel.info.picture, channel.info.description), (None, None));
+                assert_eq!((channel.role, channel.subscribers_count), (expected, 7));
+                assert_eq!(channel.invite, "https://www.whatsapp.com/channel/0029Va1");
+                assert_eq!(channel.preview.as_deref(), Some("https://mmg.whatsapp.net/m1/v/a"));
+                assert_eq!((channel.picture, channel.description), (None, None));
             }
         }
     }
@@ -85,6 +85,6 @@ mod tests {
             assert!(channel(&answer).is_none(), "{answer}");
         }
         let bare = channel(&json!({"id": "1@newsletter"})).unwrap();
-        assert_eq!((bare.role, bare.info.name.as_str()), (ChannelRole::Guest, ""));
+        assert_eq!((bare.role, bare.name.as_str()), (ChannelRole::Guest, ""));
     }
 }

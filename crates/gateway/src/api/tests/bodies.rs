@@ -113,7 +113,10 @@ async fn what_cannot_be_is_refused_in_plain_words() {
         let mut body = json!({"chatId": "status@broadcast"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let message = refusal(&lab, Method::POST, path, body).await;
-        assert!(message.contains("chatId: status updates"), "{message}");
+        assert!(message.contains("chatId: a status is posted with"), "{message}");
     }
+    let list = json!({"chatId": "1234567@broadcast", "text": "x"});
+    let message = refusal(&lab, Method::POST, "/api/sendText", list).await;
+    assert!(message.contains("chatId: broadcast lists"), "{message}");
     assert_eq!(lab.names().await, ["default"]);
 }
