@@ -81,6 +81,9 @@ pub enum EventName {
     /// Somebody answered an event of the calendar, and the answer cannot be read.
     #[serde(rename = "event.response.failed")]
     EventResponseFailed,
+    /// Somebody came, went, or writes in a chat.
+    #[serde(rename = "presence.update")]
+    PresenceUpdate,
 }
 
 /// The text names no event.
@@ -90,7 +93,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -115,6 +118,7 @@ impl EventName {
         Self::CallRejected,
         Self::EventResponse,
         Self::EventResponseFailed,
+        Self::PresenceUpdate,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -145,6 +149,7 @@ impl EventName {
             Self::CallRejected => "A call was declined, or ended before anybody took it",
             Self::EventResponse => "Somebody answered an event of the calendar",
             Self::EventResponseFailed => "Somebody answered an event of the calendar, and the answer cannot be read",
+            Self::PresenceUpdate => "Somebody came, went, or writes in a chat",
         }
     }
 
@@ -176,6 +181,7 @@ impl EventName {
             Self::CallRejected => "call.rejected",
             Self::EventResponse => "event.response",
             Self::EventResponseFailed => "event.response.failed",
+            Self::PresenceUpdate => "presence.update",
         }
     }
 }

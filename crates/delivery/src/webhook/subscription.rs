@@ -45,19 +45,9 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 15] = [
+const KNOWN_ELSEWHERE: [&str; 5] = [
     "message.waiting",
-    "presence.update",
     "chat.archive",
-    "call.received",
-    "call.accepted",
-    "call.rejected",
-    "label.upsert",
-    "label.deleted",
-    "label.chat.added",
-    "label.chat.deleted",
-    "event.response",
-    "event.response.failed",
     "group.join",
     "group.leave",
     "state.change",

@@ -78,7 +78,7 @@ const FAILURES: [(&str, &str, &str); 13] = [
         "Forbidden",
         "Keys are off, and the request did not address this machine by a loopback name; or WhatsApp forbids it in the group",
     ),
-    ("404", "NotFound", "There is no such session, message, group or file"),
+    ("404", "NotFound", "There is no such session, message, group, label, call or file"),
     (
         "409",
         "Conflict",

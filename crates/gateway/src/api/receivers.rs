@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    CallData, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange, GroupLeave,
+    CallData, ChatPresences, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange, GroupLeave,
     GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
     WebhookBody,
 };
@@ -49,6 +49,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
             of::<CallData>(components)
         }
         EventName::EventResponse | EventName::EventResponseFailed => of::<EventResponsePayload>(components),
+        EventName::PresenceUpdate => of::<ChatPresences>(components),
     }
 }
 
