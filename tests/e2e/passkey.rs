@@ -95,6 +95,12 @@ async fn a_phone_that_asks_for_a_passkey_is_linked_by_it() {
     for status in ["PASSKEY_REQUIRED", "PASSKEY_CONFIRMATION_REQUIRED", "WORKING"] {
         let told = webhooks.wait("session.status", PATIENCE, |payload| payload["status"] == status).await;
         shapes.check_event("session.status", told.payload()).unwrap();
+        let data = match status {
+            "PASSKEY_REQUIRED" => &challenge,
+            "PASSKEY_CONFIRMATION_REQUIRED" => &shown,
+            _ => &Value::Null,
+        };
+        assert_eq!(told.payload()["data"], *data);
     }
     let me = gateway.call(Method::GET, "/api/sessions/default/me", None).await;
     assert_eq!(me["id"], "491701000001@c.us");

@@ -278,7 +278,7 @@ async fn people_are_looked_up_watched_blocked_and_named() {
     let contact = lab.contact("contact", "491701000002").await;
     let mut party = lab.linked_gateway("gateway", "491701000001").await;
     let own = party.address().jid();
-    let (gateway, _) = party.as_gateway();
+    let (gateway, webhooks) = party.as_gateway();
     let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
 
     let known = "/api/contacts/check-exists?phone=491701000002&session=default";
@@ -333,6 +333,10 @@ async fn people_are_looked_up_watched_blocked_and_named() {
         if seen.contains("typing") { Ok(()) } else { Err(seen) }
     })
     .await;
+    let told = webhooks.wait("presence.update", PATIENCE, |seen| {
+        seen["id"] == TO && seen["presences"][0]["lastKnownPresence"] == "typing"
+    });
+    shapes.check_event("presence.update", told.await.payload()).unwrap();
     let show = (post.clone(), "/api/{session}/presence");
     for body in [
         json!({"presence": "typing", "chatId": TO}),

@@ -278,6 +278,7 @@ impl Journal {
             name: info.name.clone(),
             status: info.status,
             statuses: info.statuses,
+            data: state.passkey().map(Into::into),
             reason: info.reason,
         };
         // Made in any case: the status itself is stored with it.

@@ -84,6 +84,9 @@ pub enum EventName {
     /// A chat went to the archive, or came back.
     #[serde(rename = "chat.archive")]
     ChatArchive,
+    /// Somebody came, went, or writes in a chat.
+    #[serde(rename = "presence.update")]
+    PresenceUpdate,
 }
 
 /// The text names no event.
@@ -119,6 +122,7 @@ impl EventName {
         Self::EventResponse,
         Self::EventResponseFailed,
         Self::ChatArchive,
+        Self::PresenceUpdate,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -152,6 +156,7 @@ impl EventName {
                 "Somebody answered an event of the calendar, and the answer cannot be read"
             }
             Self::ChatArchive => "A chat went to the archive, or came back",
+            Self::PresenceUpdate => "Somebody came, went, or writes in a chat",
         }
     }
 
@@ -184,6 +189,7 @@ impl EventName {
             Self::EventResponse => "event.response",
             Self::EventResponseFailed => "event.response.failed",
             Self::ChatArchive => "chat.archive",
+            Self::PresenceUpdate => "presence.update",
         }
     }
 }

@@ -54,7 +54,7 @@ pub use passkey::{
 };
 pub use payload::{
     AckData, MessageAck, MessageEdited, MessageReaction, MessageRevoked, Payload, Reaction, ReactionData,
-    RevokedData, RevokedMessage, SessionStatusBody,
+    RevokedData, RevokedMessage, SessionStatusBody, StatusData,
 };
 pub use poll::{MessageDestination, PollVote, PollVotePayload, VoteData};
 pub use presence::{ChatPresences, Presence, PresenceData};

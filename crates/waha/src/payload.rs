@@ -12,7 +12,9 @@ use super::event_response::EventResponsePayload;
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
 use super::label::{Label, LabelChatAssociation};
 use super::message::{Message, MessageKey, Source};
+use super::passkey::{PasskeyChallenge, PasskeyConfirmation};
 use super::poll::PollVotePayload;
+use super::presence::ChatPresences;
 use super::session::{SessionStatus, StatusChange};
 
 /// The payload of `message.ack` and `message.ack.group`: a message got further (WAHA's `WAMessageAckBody`).
@@ -223,7 +225,7 @@ pub struct RevokedData {
 }
 
 /// The payload of `session.status` (WAHA's `WASessionStatusBody`, plus `reason`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = WASessionStatusBody)]
 pub struct SessionStatusBody {
     /// The session's name.
@@ -233,10 +235,23 @@ pub struct SessionStatusBody {
     pub status: SessionStatus,
     /// The last changes of status, oldest first.
     pub statuses: Vec<StatusChange>,
+    /// With `PASSKEY_REQUIRED`, what is to be signed; with `PASSKEY_CONFIRMATION_REQUIRED`, the code to compare; else `null`.
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<StatusData>,
     /// Why it failed or waits, in plain words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
+}
+
+/// What a status wants of people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StatusData {
+    /// Of `PASSKEY_REQUIRED`: the answer of `GET /api/{session}/auth/passkey/challenge`.
+    Challenge(Box<PasskeyChallenge>),
+    /// Of `PASSKEY_CONFIRMATION_REQUIRED`: the answer of `GET /api/{session}/auth/passkey/confirmation`.
+    Confirmation(PasskeyConfirmation),
 }
 
 /// What an event carries, and what a send is answered with.
@@ -277,6 +292,8 @@ pub enum Payload {
     EventResponse(Box<EventResponsePayload>),
     /// Of `chat.archive`.
     ChatArchive(Box<ChatArchiveEvent>),
+    /// Of `presence.update`.
+    Presence(Box<ChatPresences>),
 }
 
 macro_rules! payload_of {
@@ -306,5 +323,6 @@ payload_of!(
     LabelChat(LabelChatAssociation),
     Call(CallData),
     EventResponse(EventResponsePayload),
-    ChatArchive(ChatArchiveEvent)
+    ChatArchive(ChatArchiveEvent),
+    Presence(ChatPresences)
 );

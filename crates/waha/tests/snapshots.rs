@@ -133,6 +133,7 @@ fn events() {
         name: "default".parse().unwrap(),
         status: SessionStatus::Failed,
         statuses: vec![point],
+        data: None,
         reason: Some("The phone unlinked this device".to_owned()),
     };
     assert_json_snapshot!("session_status", webhook(EventName::SessionStatus, status));
@@ -217,6 +218,19 @@ fn votes() {
         data: VoteData { key: key(), push_name: None },
     };
     assert_json_snapshot!("poll_vote", vote);
+    let call = CallData {
+        id: "A1B2".to_owned(),
+        from: Some("628111@c.us".parse().unwrap()),
+        timestamp: 1_700_000_000,
+        is_video: true,
+        is_group: false,
+        data: serde_json::json!({"from": "628111@s.whatsapp.net"}),
+    };
+    assert_json_snapshot!("call", call);
+    let label = Label::new("7".to_owned(), "Lead".to_owned(), 1);
+    let chat_id = "628111@c.us".parse().unwrap();
+    let association = LabelChatAssociation { label_id: "7".to_owned(), chat_id, label: Some(label) };
+    assert_json_snapshot!("label_of_a_chat", association);
 }
 
 #[test]

@@ -45,23 +45,8 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 15] = [
-    "message.waiting",
-    "presence.update",
-    "chat.archive",
-    "call.received",
-    "call.accepted",
-    "call.rejected",
-    "label.upsert",
-    "label.deleted",
-    "label.chat.added",
-    "label.chat.deleted",
-    "event.response",
-    "event.response.failed",
-    "group.join",
-    "group.leave",
-    "state.change",
-];
+const KNOWN_ELSEWHERE: [&str; 5] =
+    ["message.waiting", "chat.archive", "group.join", "group.leave", "state.change"];
 
 /// WAHA leaves these out of `*`.
 const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];

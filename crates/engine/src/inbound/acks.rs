@@ -84,9 +84,7 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
             batch = jobs.next(BATCH) => batch,
             () = gone.cancelled() => return,
         };
-        for event in batch.presences {
-            presence::take(&inbox, &event).await;
-        }
+        seen(&inbox, &batch.presences).await;
         for event in batch.untold {
             match &*event {
                 Event::GroupUpdate(_) | Event::IncomingCall(_) => told(&inbox, &event, &gone).await,
@@ -98,6 +96,20 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         let mut receipts = batch.receipts;
         receipts.retain(|receipt| members.rose(receipt));
         store(&inbox, receipts, &gone).await;
+    }
+}
+
+/// Who came, went or began to write. That is old news in a moment, so it waits for nothing.
+async fn seen(inbox: &Inbox, sights: &[Arc<Event>]) {
+    let mut events = Vec::new();
+    for sight in sights {
+        events.extend(presence::take(inbox, sight).await);
+    }
+    if events.is_empty() {
+        return;
+    }
+    if let Err(error) = inbox.journal.commit(vec![Change::Events(events)]).await {
+        tracing::warn!(session = %inbox.state.name(), %error, "who came and went was not stored; webhooks do not hear of it");
     }
 }
 

@@ -4,6 +4,7 @@
 //! own ones when WhatsApp has taken them, and one worker stores them.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,50 @@ impl LabelJob {
     pub(crate) fn own(told: Told) -> (Self, oneshot::Receiver<Result<(), StorageError>>) {
         let (done, stored) = oneshot::channel();
         (Self { told, known_before: false, done: Some(done) }, stored)
+    }
+}
+
+/// The change of a label that this device makes just now. The client may tell of it, too: as of another device's, or as of what was
+/// there before, when it had nothing of the account's labels yet.
+#[derive(Default)]
+pub(crate) struct UnderWay(Mutex<Option<Own>>);
+
+struct Own {
+    label: String,
+    chat: Option<Jid>,
+    /// What the client told of the same meanwhile.
+    held: Vec<LabelJob>,
+}
+
+impl UnderWay {
+    fn own(&self) -> MutexGuard<'_, Option<Own>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A change of this label begins, of this chat when it concerns one.
+    pub(crate) fn begin(&self, label: &str, chat: Option<&Jid>) {
+        *self.own() = Some(Own { label: label.to_owned(), chat: chat.cloned(), held: Vec::new() });
+    }
+
+    /// It is over: what was told of the same meanwhile. It counts only when the change failed; else the change came last.
+    pub(crate) fn end(&self) -> Vec<LabelJob> {
+        self.own().take().map(|own| own.held).unwrap_or_default()
+    }
+
+    /// Holds what was told of the same; gives back what is about something else.
+    pub(crate) fn hold(&self, job: LabelJob) -> Option<LabelJob> {
+        let mut own = self.own();
+        let (id, chat) = match &job.told {
+            Told::Edited { id, .. } => (id, None),
+            Told::OnChat { id, chat, .. } => (id, Some(chat)),
+        };
+        match own.as_mut().filter(|own| own.label == *id && own.chat.as_ref() == chat) {
+            Some(own) => {
+                own.held.push(job);
+                None
+            }
+            None => Some(job),
+        }
     }
 }
 
@@ -182,6 +227,25 @@ mod tests {
         assert_eq!((made.name.as_str(), made.color, made.deleted), ("Lead", 4, false));
         let gone = edited("7", &action(None, true), Some(&made)).unwrap();
         assert_eq!((gone.name.as_str(), gone.color, gone.deleted), ("Lead", 4, true));
+    }
+
+    #[test]
+    fn only_what_is_told_of_the_same_change_is_held() {
+        let chat: Jid = "628111@s.whatsapp.net".parse().unwrap();
+        let job = |id: &str, chat: Option<&Jid>| {
+            let id = id.to_owned();
+            let told = match chat {
+                Some(chat) => Told::OnChat { id, chat: chat.clone(), labeled: true },
+                None => Told::Edited { id, action: Box::new(action(Some("x"), false)) },
+            };
+            LabelJob { told, known_before: true, done: None }
+        };
+        let under_way = UnderWay::default();
+        assert!(under_way.hold(job("1", None)).is_some(), "nothing is under way");
+        under_way.begin("1", Some(&chat));
+        assert!(under_way.hold(job("1", None)).is_some() && under_way.hold(job("2", Some(&chat))).is_some());
+        assert!(under_way.hold(job("1", Some(&chat))).is_none());
+        assert_eq!((under_way.end().len(), under_way.end().len()), (1, 0));
     }
 
     #[test]

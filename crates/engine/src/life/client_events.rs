@@ -160,7 +160,7 @@ impl EventHandler for Listener {
             Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.event(event)),
             Event::GroupUpdate(_) | Event::IncomingCall(_) => self.stored_later(self.jobs.event(event)),
             Event::LabelEditUpdate(_) | Event::LabelAssociationUpdate(_) => {
-                if let Some(job) = LabelJob::told(&event) {
+                if let Some(job) = LabelJob::told(&event).and_then(|job| self.state.own_label().hold(job)) {
                     self.stored_later(self.jobs.label(job));
                 }
             }

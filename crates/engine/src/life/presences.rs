@@ -42,9 +42,15 @@ impl Presences {
         self.hidden.store(presence == OwnPresence::Offline, Ordering::Release);
     }
 
-    /// Notes what somebody was seen doing.
-    pub(crate) fn note(&self, chat: ChatId, who: ChatId, presence: Presence, last_seen: Option<i64>) {
-        {
+    /// Notes what somebody was seen doing; answers what is known of them now.
+    pub(crate) fn note(
+        &self,
+        chat: ChatId,
+        who: ChatId,
+        presence: Presence,
+        last_seen: Option<i64>,
+    ) -> PresenceData {
+        let data = {
             let mut seen = self.seen();
             if !seen.chats.contains_key(&chat) {
                 seen.order.push_back(chat.clone());
@@ -60,9 +66,11 @@ impl Presences {
             }
             let last_seen = last_seen.or(before);
             let data = PresenceData { participant: who.clone(), last_seen, last_known_presence: presence };
-            people.insert(who, data);
-        }
+            people.insert(who, data.clone());
+            data
+        };
         self.changed.notify_waiters();
+        data
     }
 
     /// What was seen in a chat.
@@ -105,8 +113,9 @@ mod tests {
     #[tokio::test]
     async fn the_newest_of_each_person_is_kept() {
         let (presences, ann) = (Presences::default(), chat("628111@c.us"));
-        presences.note(ann.clone(), ann.clone(), Presence::Offline, Some(7));
-        presences.note(ann.clone(), ann.clone(), Presence::Typing, None);
+        let _ = presences.note(ann.clone(), ann.clone(), Presence::Offline, Some(7));
+        let known = presences.note(ann.clone(), ann.clone(), Presence::Typing, None);
+        assert_eq!(known.last_seen, Some(7));
         let seen = presences.of(&ann);
         assert_eq!(seen.presences.len(), 1);
         assert_eq!(

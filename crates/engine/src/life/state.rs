@@ -16,6 +16,7 @@ use whatsapp_rust::{Client, Jid};
 
 use crate::address;
 use crate::inbound::calls::Calls;
+use crate::inbound::labels::UnderWay;
 use crate::journal::Journal;
 use crate::life::chains::Chains;
 use crate::life::incidents::SessionIncidents;
@@ -116,6 +117,7 @@ pub(crate) struct SessionState {
     configuring: tokio::sync::Mutex<()>,
     /// Held while labels are changed, which rests on what they were.
     labeling: tokio::sync::Mutex<()>,
+    own_label: UnderWay,
     /// Whose the session's rows are, once that is known; held while they change hands.
     account: tokio::sync::Mutex<Option<AccountRow>>,
     /// How often they did since the start.
@@ -174,6 +176,7 @@ impl SessionState {
             unstored: AtomicBool::new(false),
             configuring: tokio::sync::Mutex::new(()),
             labeling: tokio::sync::Mutex::new(()),
+            own_label: UnderWay::default(),
             account: tokio::sync::Mutex::new(None),
             accounts: watch::Sender::new(0),
             clients: watch::Sender::new(0),
@@ -423,6 +426,11 @@ impl SessionState {
 
     pub(crate) fn labeling(&self) -> &tokio::sync::Mutex<()> {
         &self.labeling
+    }
+
+    /// The change of a label that this device makes just now.
+    pub(crate) fn own_label(&self) -> &UnderWay {
+        &self.own_label
     }
 
     pub(crate) fn account(&self) -> &tokio::sync::Mutex<Option<AccountRow>> {

@@ -10,7 +10,7 @@ use whatsapp_rust::buffa::{Message as _, MessageField};
 use whatsapp_rust::prelude::wa;
 use whatsapp_rust::prelude::wa::sync_action_value::{LabelAssociationAction, LabelEditAction};
 use whatsapp_rust::wacore::appstate::schemas;
-use whatsapp_rust::{Client, Jid};
+use whatsapp_rust::{AppStateError, Client, Jid};
 
 use super::asking::{AskError, jid};
 use super::reading;
@@ -63,15 +63,18 @@ impl Sessions {
         color: i32,
     ) -> Result<Label, LabelError> {
         let handle = self.handle(name).await?;
-        let client = handle.outbound.ready().await?;
-        let _alone = handle.state.labeling().lock().await;
-        let rows = all(&handle).await?;
-        if rows.iter().filter(|row| !row.deleted).count() >= MOST {
-            return Err(LabelError::TooMany);
-        }
-        let last = rows.iter().filter_map(|row| row.id.parse::<u64>().ok()).max().unwrap_or_default();
-        let id = last.saturating_add(1).to_string();
-        edit(&handle, &client, &id, action(called, color, None)).await
+        to_its_end(async move {
+            let client = handle.outbound.ready().await?;
+            let _alone = handle.state.labeling().lock().await;
+            let rows = all(&handle).await?;
+            if rows.iter().filter(|row| !row.deleted).count() >= MOST {
+                return Err(LabelError::TooMany);
+            }
+            let last = rows.iter().filter_map(|row| row.id.parse::<u64>().ok()).max().unwrap_or_default();
+            let id = last.saturating_add(1).to_string();
+            edit(&handle, &client, &id, action(called, color, None)).await
+        })
+        .await
     }
 
     /// Gives a label another name and colour; what else it has stays.
@@ -85,12 +88,15 @@ impl Sessions {
         called: String,
         color: Option<i32>,
     ) -> Result<Label, LabelError> {
-        let handle = self.handle(name).await?;
-        let client = handle.outbound.ready().await?;
-        let _alone = handle.state.labeling().lock().await;
-        let row = one(&handle, id).await?;
-        let color = color.unwrap_or(row.color);
-        edit(&handle, &client, id, action(called, color, Some(&row))).await
+        let (handle, id) = (self.handle(name).await?, id.to_owned());
+        to_its_end(async move {
+            let client = handle.outbound.ready().await?;
+            let _alone = handle.state.labeling().lock().await;
+            let row = one(&handle, &id).await?;
+            let color = color.unwrap_or(row.color);
+            edit(&handle, &client, &id, action(called, color, Some(&row))).await
+        })
+        .await
     }
 
     /// Deletes a label, and takes it off every chat.
@@ -98,13 +104,16 @@ impl Sessions {
     /// # Errors
     /// When there is no such label, the session does not work, or WhatsApp does not take it.
     pub async fn delete_label(&self, name: &SessionName, id: &str) -> Result<(), LabelError> {
-        let handle = self.handle(name).await?;
-        let client = handle.outbound.ready().await?;
-        let _alone = handle.state.labeling().lock().await;
-        let row = one(&handle, id).await?;
-        let action =
-            LabelEditAction { deleted: Some(true), ..action(row.name.clone(), row.color, Some(&row)) };
-        edit(&handle, &client, id, action).await.map(drop)
+        let (handle, id) = (self.handle(name).await?, id.to_owned());
+        to_its_end(async move {
+            let client = handle.outbound.ready().await?;
+            let _alone = handle.state.labeling().lock().await;
+            let row = one(&handle, &id).await?;
+            let action =
+                LabelEditAction { deleted: Some(true), ..action(row.name.clone(), row.color, Some(&row)) };
+            edit(&handle, &client, &id, action).await.map(drop)
+        })
+        .await
     }
 
     /// The labels of a chat.
@@ -130,27 +139,8 @@ impl Sessions {
         chat: &ChatId,
         labels: &[String],
     ) -> Result<(), LabelError> {
-        let handle = self.handle(name).await?;
-        let client = handle.outbound.ready().await?;
-        let _alone = handle.state.labeling().lock().await;
-        let wanted: BTreeSet<&String> = labels.iter().collect();
-        let there: BTreeSet<_> = present(&handle).await?.into_iter().map(|row| row.id).collect();
-        if !wanted.iter().all(|id| there.contains(*id)) {
-            return Err(LabelError::NotFound);
-        }
-        let names = reading::names(&handle.state, chat).await;
-        let storage = handle.outbound.journal.storage();
-        let on = storage.labels_of_chat(name.as_str(), &names).await.map_err(EngineError::from)?;
-        for row in on.iter().filter(|row| !wanted.contains(&row.label)) {
-            // Under the name that it got it under: to app state, the other one is another chat.
-            let wire = row.wire.parse().or_else(|_| jid(chat))?;
-            associate(&handle, &client, &row.label, wire, false).await?;
-        }
-        let chat = jid(&address::resolve_id(&client, chat).await.id)?;
-        for label in wanted.into_iter().filter(|id| on.iter().all(|row| row.label != **id)) {
-            associate(&handle, &client, label, chat.clone(), true).await?;
-        }
-        Ok(())
+        let (handle, chat, labels) = (self.handle(name).await?, chat.clone(), labels.to_vec());
+        to_its_end(async move { set_chat_labels(&handle, &chat, &labels).await }).await
     }
 
     /// The chats that have a label.
@@ -164,6 +154,37 @@ impl Sessions {
         let rows = storage.label_chats(name.as_str(), id).await.map_err(EngineError::from)?;
         Ok(rows.iter().filter_map(|row| row.chat.parse().ok()).map(|id| LabeledChat { id }).collect())
     }
+}
+
+/// Does it to its end, also when whoever asked goes away: what WhatsApp has taken is stored.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, LabelError>> + Send + 'static,
+) -> Result<T, LabelError> {
+    let broke_off = |_| AskError::Unanswered("the change of labels broke off".to_owned()).into();
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(broke_off(error)))
+}
+
+async fn set_chat_labels(handle: &Handle, chat: &ChatId, labels: &[String]) -> Result<(), LabelError> {
+    let client = handle.outbound.ready().await?;
+    let _alone = handle.state.labeling().lock().await;
+    let wanted: BTreeSet<&String> = labels.iter().collect();
+    let there: BTreeSet<_> = present(handle).await?.into_iter().map(|row| row.id).collect();
+    if !wanted.iter().all(|id| there.contains(*id)) {
+        return Err(LabelError::NotFound);
+    }
+    let names = reading::names(&handle.state, chat).await;
+    let (storage, name) = (handle.outbound.journal.storage(), handle.state.name());
+    let on = storage.labels_of_chat(name.as_str(), &names).await.map_err(EngineError::from)?;
+    for row in on.iter().filter(|row| !wanted.contains(&row.label)) {
+        // Under the name that it got it under: to app state, the other one is another chat.
+        let wire = row.wire.parse().or_else(|_| jid(chat))?;
+        associate(handle, &client, &row.label, wire, false).await?;
+    }
+    let chat = jid(&address::resolve_id(&client, chat).await.id)?;
+    for label in wanted.into_iter().filter(|id| on.iter().all(|row| row.label != **id)) {
+        associate(handle, &client, label, chat.clone(), true).await?;
+    }
+    Ok(())
 }
 
 async fn all(handle: &Handle) -> Result<Vec<LabelRow>, EngineError> {
@@ -208,8 +229,9 @@ async fn edit(
         timestamp: Some(handle.state.clock().now_ms()),
         ..Default::default()
     };
+    handle.state.own_label().begin(id, None);
     let sent = client.send_app_state_action(&schemas::LABEL_EDIT, &[id], &value).await;
-    sent.map_err(|error| AskError::unanswered("the change of a label", &error))?;
+    taken(handle, sent)?;
     stored(handle, Told::Edited { id: id.to_owned(), action: Box::new(action) }).await?;
     Ok(label)
 }
@@ -231,9 +253,21 @@ async fn associate(
         ..Default::default()
     };
     let index = chat.to_string();
+    handle.state.own_label().begin(label, Some(&chat));
     let sent = client.send_app_state_action(&schemas::LABEL_JID, &[label, &index], &value).await;
-    sent.map_err(|error| AskError::unanswered("the change of a chat's labels", &error))?;
+    taken(handle, sent)?;
     stored(handle, Told::OnChat { id: label.to_owned(), chat, labeled }).await
+}
+
+/// A change is over. When WhatsApp did not take it, what others did to the same meanwhile counts.
+fn taken(handle: &Handle, sent: Result<(), AppStateError>) -> Result<(), AskError> {
+    let meanwhile = handle.state.own_label().end();
+    sent.map_err(|error| {
+        for job in meanwhile {
+            let _ = handle.outbound.jobs.label(job);
+        }
+        AskError::unanswered("the change of a label", &error)
+    })
 }
 
 /// WhatsApp has it: it is stored behind what other devices did before.

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wakeeper_model::SessionName;
-use wakeeper_waha::{PasskeyAssertion, PasskeyChallenge, PasskeyConfirmation, SessionStatus};
+use wakeeper_waha::{PasskeyAssertion, PasskeyChallenge, PasskeyConfirmation, SessionStatus, StatusData};
 use whatsapp_rust::passkey::Assertion;
 
 use super::pairing::PairingError;
@@ -25,6 +25,15 @@ pub(crate) enum Passkey {
     Asked(PasskeyChallenge),
     /// This code is to be compared.
     Compared(String),
+}
+
+impl From<Passkey> for StatusData {
+    fn from(passkey: Passkey) -> Self {
+        match passkey {
+            Passkey::Asked(challenge) => Self::Challenge(Box::new(challenge)),
+            Passkey::Compared(code) => Self::Confirmation(PasskeyConfirmation { code }),
+        }
+    }
 }
 
 /// What a person does in a link by passkey.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wakeeper_model::{ChatId, ChatKind, SessionName};
-use wakeeper_waha::{ChatPresences, OwnPresence, Presence};
+use wakeeper_storage::NewEvent;
+use wakeeper_waha::{ChatPresences, EventName, OwnPresence, Presence};
 use whatsapp_rust::prelude::Event;
 use whatsapp_rust::wacore::types::presence::{ChatPresence, ChatPresenceMedia};
 
@@ -93,28 +94,33 @@ impl Sessions {
     }
 }
 
-/// Notes what WhatsApp told of somebody.
-pub(crate) async fn take(inbox: &Inbox, event: &Event) {
-    let Some(client) = inbox.state.client() else { return };
-    match event {
+/// Notes what WhatsApp told of somebody; the event that tells of it, when somebody is to hear of it.
+pub(crate) async fn take(inbox: &Inbox, event: &Event) -> Option<NewEvent> {
+    let client = inbox.state.client()?;
+    let (chat, who, presence, last_seen) = match event {
         Event::Presence(update) => {
-            let Some(who) = address::resolve(&client, &update.from, None).await else { return };
+            let who = address::resolve(&client, &update.from, None).await?;
             let presence = if update.unavailable { Presence::Offline } else { Presence::Online };
             let last_seen = update.last_seen.map(|time| time.timestamp());
-            inbox.state.presences().note(who.id.clone(), who.id, presence, last_seen);
+            (who.id.clone(), who.id, presence, last_seen)
         }
         Event::ChatPresence(update) if !update.source.is_from_me => {
             let source = &update.source;
-            let chat = address::resolve(&client, &source.chat, None).await;
-            let sender = address::resolve(&client, &source.sender, source.sender_alt.as_ref()).await;
-            let (Some(chat), Some(sender)) = (chat, sender) else { return };
+            let chat = address::resolve(&client, &source.chat, None).await?;
+            let sender = address::resolve(&client, &source.sender, source.sender_alt.as_ref()).await?;
             let presence = match (&update.state, &update.media) {
                 (ChatPresence::Composing, ChatPresenceMedia::Audio) => Presence::Recording,
                 (ChatPresence::Composing, ChatPresenceMedia::Text) => Presence::Typing,
                 (ChatPresence::Paused, _) => Presence::Paused,
             };
-            inbox.state.presences().note(chat.id, sender.id, presence, None);
+            (chat.id, sender.id, presence, None)
         }
-        _ => {}
+        _ => return None,
+    };
+    let data = inbox.state.presences().note(chat.clone(), who, presence, last_seen);
+    if inbox.ignores(chat.kind()) {
+        return None;
     }
+    let payload = ChatPresences { id: chat.clone(), presences: vec![data] };
+    inbox.journal.event(inbox.state.name(), chat.as_str(), EventName::PresenceUpdate, &payload.into())
 }

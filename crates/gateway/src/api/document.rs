@@ -84,7 +84,7 @@ const FAILURES: [(&str, &str, &str); 13] = [
         "The API key is not good for it or for that session; keys are off, and the request did not address this machine by a \
          loopback name; or WhatsApp forbids it in the group or channel",
     ),
-    ("404", "NotFound", "There is no such session, message, group, channel, file or key"),
+    ("404", "NotFound", "There is no such session, message, group, channel, label, call, file or key"),
     (
         "409",
         "Conflict",

@@ -9,9 +9,10 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    CallData, ChatArchiveEvent, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange,
-    GroupLeave, GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck,
-    MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
+    CallData, ChatArchiveEvent, ChatPresences, EventName, EventResponsePayload, GroupJoin,
+    GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation,
+    Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
+    WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -50,6 +51,7 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         }
         EventName::EventResponse | EventName::EventResponseFailed => of::<EventResponsePayload>(components),
         EventName::ChatArchive => of::<ChatArchiveEvent>(components),
+        EventName::PresenceUpdate => of::<ChatPresences>(components),
     }
 }
 

@@ -16,8 +16,9 @@ const LONGEST_ABOUT: usize = 139;
 impl World {
     /// Takes `<status>` as the account's new "about" text and tells those who know the account.
     pub fn set_about(&mut self, caller: &Caller, iq: &Node) -> Result<(), Refusal> {
-        let text = iq.child_data("status").and_then(|text| std::str::from_utf8(text).ok());
-        let text = text.ok_or((400, "bad-request"))?.to_owned();
+        let status = iq.find("status").ok_or((400, "bad-request"))?;
+        let text = std::str::from_utf8(status.data().unwrap_or_default());
+        let text = text.map_err(|_| (400, "bad-request"))?.to_owned();
         if text.chars().count() > LONGEST_ABOUT {
             return Err((406, "not-acceptable"));
         }

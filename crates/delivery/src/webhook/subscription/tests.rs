@@ -63,7 +63,7 @@ fn events_that_only_waha_sends_are_taken_and_known() {
     let config =
         WebhookConfig { events: events.map(str::to_owned).to_vec(), ..config("http://n8n:5678/webhook") };
     assert_eq!(check(std::slice::from_ref(&config)), Ok(()));
-    assert_eq!(never_sent(&[config]), ["engine.event", "presence.update"]);
+    assert_eq!(never_sent(&[config]), ["engine.event"]);
     // What WAHA 2026.9 has.
     let waha =
         "session.status message message.reaction message.any message.ack message.ack.group message.waiting \
