@@ -96,7 +96,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,

@@ -118,7 +118,7 @@ pub(crate) async fn take(inbox: &Inbox, event: &Event) -> Option<NewEvent> {
         _ => return None,
     };
     let data = inbox.state.presences().note(chat.clone(), who, presence, last_seen);
-    if inbox.ignores(chat.kind()) {
+    if inbox.ignores(&chat) {
         return None;
     }
     let payload = ChatPresences { id: chat.clone(), presences: vec![data] };
