@@ -111,6 +111,11 @@ impl Keys {
     /// [`KeyError::Invalid`], [`KeyError::TooMany`] and [`KeyError::Storage`].
     pub async fn make(&self, wanted: ApiKeyRequest) -> Result<Made, KeyError> {
         check(&wanted)?;
+        let this = self.clone();
+        to_its_end(async move { this.make_alone(wanted).await }).await
+    }
+
+    async fn make_alone(&self, wanted: ApiKeyRequest) -> Result<Made, KeyError> {
         let _alone = self.inner.changing.lock().await;
         if self.read().len() >= MOST {
             return Err(KeyError::TooMany(MOST));
@@ -134,6 +139,11 @@ impl Keys {
     /// [`KeyError::Invalid`], [`KeyError::Unknown`] and [`KeyError::Storage`].
     pub async fn change(&self, id: &str, wanted: ApiKeyRequest) -> Result<ApiKey, KeyError> {
         check(&wanted)?;
+        let (this, id) = (self.clone(), id.to_owned());
+        to_its_end(async move { this.change_alone(&id, wanted).await }).await
+    }
+
+    async fn change_alone(&self, id: &str, wanted: ApiKeyRequest) -> Result<ApiKey, KeyError> {
         let _alone = self.inner.changing.lock().await;
         let known = self.read().get(id).cloned().ok_or(KeyError::Unknown)?;
         let row = KeyRow {
@@ -146,15 +156,21 @@ impl Keys {
         self.put(row).await
     }
 
-    /// Deletes a key. What it holds open ends.
+    /// Deletes a key. What it holds open ends. It opens nothing from here on, also where the rows cannot be written; then it would
+    /// again after a restart.
     ///
     /// # Errors
     /// [`KeyError::Unknown`] and [`KeyError::Storage`].
     pub async fn revoke(&self, id: &str) -> Result<(), KeyError> {
+        let (this, id) = (self.clone(), id.to_owned());
+        to_its_end(async move { this.revoke_alone(&id).await }).await
+    }
+
+    async fn revoke_alone(&self, id: &str) -> Result<(), KeyError> {
         let _alone = self.inner.changing.lock().await;
-        let deleted = self.inner.storage.delete_key(id).await?;
         let known = self.write().remove(id);
         end(known.as_ref());
+        let deleted = self.inner.storage.delete_key(id).await?;
         if deleted || known.is_some() { Ok(()) } else { Err(KeyError::Unknown) }
     }
 
@@ -163,6 +179,11 @@ impl Keys {
     /// # Errors
     /// When the rows cannot be written; the keys open nothing all the same until the next start.
     pub async fn session_is_gone(&self, session: &str) -> Result<(), KeyError> {
+        let (this, session) = (self.clone(), session.to_owned());
+        to_its_end(async move { this.forget_session(&session).await }).await
+    }
+
+    async fn forget_session(&self, session: &str) -> Result<(), KeyError> {
         let _alone = self.inner.changing.lock().await;
         self.write().retain(|_, grant| {
             let stays = grant.session.as_deref() != Some(session);
@@ -219,6 +240,13 @@ impl Keys {
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Arc<Grant>>> {
         self.inner.grants.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Does something to its end, also when its caller went away: memory and rows say the same.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, KeyError>> + Send + 'static,
+) -> Result<T, KeyError> {
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(KeyError::Storage(StorageError::Closed)))
 }
 
 fn end(grant: Option<&Arc<Grant>>) {

@@ -21,6 +21,9 @@ use super::scopes::{self, Place};
 /// How long an answer waits for what it did to be noted.
 const NOTING: Duration = Duration::from_secs(5);
 
+/// Noted for a caller who went away before the answer: what was asked for may be done all the same.
+const WENT_AWAY: u16 = 499;
+
 /// What the check needs.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -143,22 +146,61 @@ async fn answer(access: &Keys, caller: Caller, request: Request, next: Next) -> 
     let request = Arc::new(request);
     // Where there is no route there is nothing to protect.
     let entered = if route.is_some() { request.enter(needed, session) } else { Ok(()) };
-    let response = match entered {
-        Ok(()) => {
-            parts.extensions.insert(caller);
-            let run = next.run(Request::from_parts(parts, body));
-            judged(&request, needed, UNDER_WAY.scope(Arc::clone(&request), run).await)
-        }
-        Err(error) => error.into_response(),
-    };
-    if let Some((route, (scope, _))) = route.as_deref().zip(needed)
-        && is_noted(&method, scope)
-    {
-        let session = request.session.get().map(String::as_str);
-        let call = Call { method: method.as_str(), route, session, status: response.status().as_u16() };
-        let _ = tokio::time::timeout(NOTING, access.note(&request.caller, call)).await;
+    if let Err(error) = entered {
+        // Counted, not noted: whoever may do nothing must not push out what others did.
+        metrics::counter!("wakeeper_calls_refused_total").increment(1);
+        return error.into_response();
+    }
+    let noted = route.zip(needed).filter(|(_, (scope, _))| is_noted(&method, *scope));
+    let note = noted.map(|(route, _)| Note {
+        access: access.clone(),
+        request: Arc::clone(&request),
+        method,
+        route,
+        status: Some(WENT_AWAY),
+    });
+    parts.extensions.insert(caller);
+    let run = next.run(Request::from_parts(parts, body));
+    let response = judged(&request, needed, UNDER_WAY.scope(Arc::clone(&request), run).await);
+    if let Some(mut note) = note {
+        note.status = None;
+        let _ = tokio::time::timeout(NOTING, note.write(response.status().as_u16())).await;
     }
     response
+}
+
+/// A call that is to be noted. Where its caller goes away before the answer, it is noted all the same.
+struct Note {
+    access: Keys,
+    request: Arc<UnderWay>,
+    method: Method,
+    route: String,
+    /// What is noted when it is dropped.
+    status: Option<u16>,
+}
+
+impl Note {
+    async fn write(&self, status: u16) {
+        let session = self.request.session.get().map(String::as_str);
+        let call = Call { method: self.method.as_str(), route: &self.route, session, status };
+        self.access.note(&self.request.caller, call).await;
+    }
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let Some(status) = self.status.take() else { return };
+        let note = Self {
+            access: self.access.clone(),
+            request: Arc::clone(&self.request),
+            method: self.method.clone(),
+            route: self.route.clone(),
+            status: None,
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { note.write(status).await });
+        }
+    }
 }
 
 /// A handler that did not ask whether its caller may reach the session is a fault of wakeeper, and its answer is not given away.
@@ -173,7 +215,7 @@ fn judged(request: &UnderWay, needed: Option<(Scope, Place)>, response: Response
     response
 }
 
-/// What changes the gateway or a session is noted, also when it was refused; what reads or sends is not.
+/// What changes the gateway or a session is noted; what reads or sends is not.
 fn is_noted(method: &Method, scope: Scope) -> bool {
     let changes = matches!(scope, Scope::Admin | Scope::Control | Scope::Setting | Scope::Delete);
     changes && *method != Method::GET && *method != Method::HEAD

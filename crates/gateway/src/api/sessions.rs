@@ -302,10 +302,19 @@ pub(super) async fn delete(State(api): State<Api>, Path(session): Path<String>) 
 
 /// Deletes a session, if it is there, with the keys that are good for it alone.
 pub(super) async fn deleted(api: &Api, name: &SessionName) -> Result<(), ApiError> {
-    match api.sessions.delete(name).await {
-        Ok(()) | Err(EngineError::UnknownSession(_)) => Ok(api.access.session_is_gone(name.as_str()).await?),
-        Err(error) => Err(error.into()),
-    }
+    let (api, name) = (api.clone(), name.clone());
+    // To its end, also when the caller goes away: a key must not outlive its session.
+    let deleted = tokio::spawn(async move {
+        match api.sessions.delete(&name).await {
+            Ok(()) | Err(EngineError::UnknownSession(_)) => {
+                Ok(api.access.session_is_gone(name.as_str()).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    });
+    deleted.await.unwrap_or_else(|_| {
+        Err(ApiError::new(ErrorCode::Internal, "The gateway could not do it; its log says why"))
+    })
 }
 
 /// Read the account of a session

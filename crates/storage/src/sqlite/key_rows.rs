@@ -20,14 +20,19 @@ pub(super) const FORGET_OF_SESSION: &str =
 #[async_trait]
 impl KeyRows for SqliteStorage {
     async fn keys(&self) -> Result<Vec<KeyRow>, StorageError> {
-        query(
+        let rows = query(
             "SELECT api_keys.*, sessions.name AS session_name
              FROM api_keys LEFT JOIN sessions ON sessions.id = api_keys.session ORDER BY created_ms, api_keys.id",
         )
-        .try_map(damaged::named(&KEY, read))
         .fetch_all(&self.readers)
         .await
-        .map_err(StorageError::during("reading the keys of the API"))
+        .map_err(StorageError::during("reading the keys of the API"))?;
+        // One that cannot be read opens nothing, and keeps no other from being read.
+        let read = damaged::named(&KEY, read);
+        let keys = rows.into_iter().map(|row| {
+            read(row).inspect_err(|error| tracing::error!(%error, "a key of the API opens nothing"))
+        });
+        Ok(keys.filter_map(Result::ok).collect())
     }
 
     async fn put_key(&self, row: KeyRow) -> Result<(), StorageError> {

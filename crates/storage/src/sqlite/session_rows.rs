@@ -107,6 +107,9 @@ async fn delete(connection: &mut SqliteConnection, name: String) -> Result<bool,
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.session = events.session
                  AND outbox.number = events.number AND outbox.state = 0)",
         "DELETE FROM outbox WHERE state = 2 AND session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        // What is owed to receivers is nobody's to read again, whoever takes the name.
+        "UPDATE events SET place = NULL WHERE session IN (SELECT id FROM sessions WHERE id = $1 OR home = $1)",
+        "DELETE FROM api_keys WHERE session = $1",
         "DELETE FROM sessions WHERE home = $1
              AND NOT EXISTS (SELECT 1 FROM events WHERE events.session = sessions.id)",
     ] {

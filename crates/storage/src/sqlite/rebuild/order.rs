@@ -2,7 +2,7 @@
 //! refers to rows that are gone goes, and no number is given twice.
 
 /// One after the other, on a database of the newest schema.
-pub(super) const STATEMENTS: [&str; 19] = [
+pub(super) const STATEMENTS: [&str; 21] = [
     // Rows know their session by a number. The name of one whose own row is lost stands in what its events say, ... But
     // those of a former number say the same name. They got their number later than their session, so a name is given to the
     // first that says it, and only where no earlier one is silent.
@@ -58,6 +58,13 @@ pub(super) const STATEMENTS: [&str; 19] = [
          (SELECT 1 FROM events WHERE events.session = outbox.session AND events.number = outbox.number)",
     "DELETE FROM attempts WHERE delivery NOT IN (SELECT id FROM outbox)",
     "DELETE FROM incident_steps WHERE incident NOT IN (SELECT id FROM incidents)",
+    // A key whose session is lost would be good for whatever gets its number.
+    "DELETE FROM api_keys WHERE session IS NOT NULL AND session NOT IN (SELECT id FROM sessions)",
+    // How far places were given is not known any more: they go on far above, and whoever reads on is told of a gap.
+    "UPDATE event_log SET last = 1000000 + max(last, COALESCE((SELECT max(place) FROM events), 0),
+             COALESCE((SELECT max(since) FROM event_readers), 0)),
+         forgotten = 1000000 + max(last, COALESCE((SELECT max(place) FROM events), 0),
+             COALESCE((SELECT max(since) FROM event_readers), 0))",
     // No number that an event has is given again, nor one of a former number's events.
     "UPDATE sessions SET last_event = max(last_event, COALESCE((
          SELECT max(number) FROM events
