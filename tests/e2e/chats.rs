@@ -126,21 +126,28 @@ async fn chats_are_listed_and_changed_as_baileys_sees_them() {
 async fn listed(asked: &Asked<'_>, id: &str) {
     let chat = asked.chat(id).await.expect("the chat");
     assert_eq!((&chat["unreadCount"], &chat["archived"]), (&json!(1), &json!(false)), "{chat}");
-    assert!(chat["name"].is_string() && chat["conversationTimestamp"].as_i64() > Some(1_700_000_000), "{chat}");
+    assert!(
+        chat["name"].is_string() && chat["conversationTimestamp"].as_i64() > Some(1_700_000_000),
+        "{chat}"
+    );
     let path = "/api/{session}/chats";
-    for query in ["?sortBy=name&sortOrder=asc&limit=1", "?sortBy=id&sortOrder=desc", "?sortBy=conversationTimestamp"] {
+    for query in
+        ["?sortBy=name&sortOrder=asc&limit=1", "?sortBy=id&sortOrder=desc", "?sortBy=conversationTimestamp"]
+    {
         let chats = asked.get(path, &format!("/api/default/chats{query}")).await;
         assert_eq!(chats[0]["id"], id, "{query}");
     }
     assert_eq!(asked.get(path, "/api/default/chats?offset=1").await, json!([]));
     let path = "/api/{session}/chats/overview";
-    let overview = asked.get(path, &format!("/api/default/chats/overview?limit=5&ids={id}&ids=12025550123")).await;
+    let overview =
+        asked.get(path, &format!("/api/default/chats/overview?limit=5&ids={id}&ids=12025550123")).await;
     assert_eq!(overview.as_array().map(Vec::len), Some(1), "{overview}");
     assert_eq!(overview[0]["lastMessage"]["body"], "a question");
     assert_eq!((&overview[0]["picture"], &overview[0]["name"]), (&Value::Null, &chat["name"]));
     let body = json!({"pagination": {"limit": 20, "offset": 0}, "filter": {"ids": [id]}});
     assert_eq!(asked.call(Method::POST, path, "/api/default/chats/overview", Some(body)).await, overview);
-    let older = asked.get("/api/messages", &format!("/api/messages?chatId={id}&session=default&limit=10")).await;
+    let older =
+        asked.get("/api/messages", &format!("/api/messages?chatId={id}&session=default&limit=10")).await;
     let newer = format!("/api/default/chats/{id}/messages?limit=10");
     assert_eq!(older, asked.get("/api/{session}/chats/{chatId}/messages", &newer).await);
     assert_eq!(older[0]["body"], "a question");

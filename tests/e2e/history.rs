@@ -59,9 +59,13 @@ async fn the_history_of_a_phone_is_there_and_nobody_is_told() {
     let past = json!({"chats": 40, "messages": 60, "chats_in_part": 15, "unread": 3});
     let (gateway, webhooks, phone) = linked(&lab, Some(past.clone())).await;
     let chats = complete(&gateway, 40, 60).await;
-    let of = |id: &str| chats.as_array().unwrap().iter().find(|chat| chat["id"] == id).expect("a chat").clone();
+    let of =
+        |id: &str| chats.as_array().unwrap().iter().find(|chat| chat["id"] == id).expect("a chat").clone();
     for chat in chats.as_array().unwrap() {
-        assert_eq!((&chat["unreadCount"], &chat["conversationTimestamp"]), (&json!(3), &json!(1_600_000_059)));
+        assert_eq!(
+            (&chat["unreadCount"], &chat["conversationTimestamp"]),
+            (&json!(3), &json!(1_600_000_059))
+        );
     }
     assert_eq!(of(&person(0))["name"], "Person 0");
     assert_eq!(of(&person(0))["lid"], "77000000000000@lid");
@@ -90,10 +94,14 @@ async fn the_history_of_a_phone_is_there_and_nobody_is_told() {
     let first = chats.as_array().unwrap().iter().find(|chat| chat["id"] == person(0).as_str()).unwrap();
     assert_eq!(first["unreadCount"], 0);
     let told = webhooks.deliveries().read(|all| {
-        all.iter().filter(|one| one.event().starts_with("message")).map(|one| one.event().to_owned()).collect::<Vec<_>>()
+        all.iter()
+            .filter(|one| one.event().starts_with("message"))
+            .map(|one| one.event().to_owned())
+            .collect::<Vec<_>>()
     });
     assert!(told.is_empty(), "{told:?}");
-    let left = std::fs::read_dir(gateway.folder().join("auth_info/default/history")).unwrap().count();
+    let left =
+        std::fs::read_dir(gateway.folder().join("auth_info/sessions/default/history")).unwrap().count();
     assert_eq!(left, 0, "parts that were stored");
 }
 
@@ -114,7 +122,7 @@ async fn messages(gateway: &Gateway, group: &str) {
 async fn a_history_goes_on_after_the_gateway_was_killed() {
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (mut gateway, _webhooks, phone) = linked(&lab, None).await;
-    let parts = gateway.folder().join("auth_info/default/history");
+    let parts = gateway.folder().join("auth_info/sessions/default/history");
     phone.post("devices/1/history", json!({"chats": 50, "messages": 80, "letters": 500})).await;
     // From when the part lies there it is the gateway's to finish.
     eventually("the part", PATIENCE, async || {
@@ -137,20 +145,25 @@ async fn a_hundred_thousand_messages_of_before() {
     let (gateway, _webhooks, phone) = linked(&lab, None).await;
     let memory = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.id())).unwrap();
-        let of = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+        let of =
+            |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
         (of("VmRSS:"), of("VmHWM:"))
     };
     let before = memory();
     let began = std::time::Instant::now();
     phone.post("devices/1/history", json!({"chats": 500, "messages": 200, "chats_in_part": 50})).await;
     let sent = began.elapsed();
-    let parts = gateway.folder().join("auth_info/default/history");
+    let parts = gateway.folder().join("auth_info/sessions/default/history");
     eventually("the whole history", PATIENCE * 20, async || {
         let chats = get(&gateway, "/api/default/chats").await.as_array().map_or(0, Vec::len);
         let files = std::fs::read_dir(&parts).map(Iterator::count).unwrap_or_default();
         if chats == 500 && files == 0 { Ok(()) } else { Err(format!("{chats} chats, {files} parts")) }
     })
     .await;
-    eprintln!("before {before:?}, after {:?}; sent in {sent:?}, stored after {:?}", memory(), began.elapsed());
+    eprintln!(
+        "before {before:?}, after {:?}; sent in {sent:?}, stored after {:?}",
+        memory(),
+        began.elapsed()
+    );
     complete(&gateway, 500, 200).await;
 }

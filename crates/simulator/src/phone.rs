@@ -33,8 +33,8 @@ use rand::CryptoRng;
 use tokio_util::sync::CancellationToken;
 
 pub use error::PhoneError;
-pub use past::Past;
 pub use keys::{KeysError, PhoneKeys, PhoneKeysState};
+pub use past::Past;
 pub use state::PhoneState;
 
 use self::core::{Core, Parts};

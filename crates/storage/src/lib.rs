@@ -27,13 +27,13 @@ pub use rows::{
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
     IncidentSource, IncidentState, IncidentStep, IncidentUpdate, Lane, LaneKey, MessageOrder, MessagePage,
     MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
-    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, Retention, SecondName, SendBegun,
-    SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
+    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, Retention,
+    SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, ChatRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows, SessionRows,
-    Storage,
+    AccountRows, ChatRows, EventRows, GenerationRows, IncidentRows, MessageRows, OutboxRows, SendRows,
+    SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

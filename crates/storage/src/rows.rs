@@ -13,7 +13,8 @@ mod session;
 pub(crate) use account::set_apart;
 pub use account::{AccountChange, AccountRow};
 pub use chat::{
-    ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactQuery, ContactRow, ContactUpdate, PastChat, PastStep,
+    ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactQuery, ContactRow, ContactUpdate, PastChat,
+    PastStep,
 };
 pub use event::{EventRow, NewEvent, SecondName};
 pub use generation::GenerationRow;

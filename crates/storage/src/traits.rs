@@ -6,10 +6,11 @@ use tokio::sync::watch;
 
 use crate::disk::DiskTrouble;
 use crate::{
-    AccountRow, AlertRow, AttemptRow, ChatQuery, ChatRow, ContactQuery, ContactRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage,
-    MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts,
-    OutboxItem, Ownership, Pruned, Retention, SendRow, SessionRow, StorageError,
+    AccountRow, AlertRow, AttemptRow, ChatQuery, ChatRow, ContactQuery, ContactRow, DeadLetter,
+    DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource,
+    IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
+    MessageRow, NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership, Pruned, Retention, SendRow,
+    SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is

@@ -164,7 +164,11 @@ impl Jobs {
     pub(crate) async fn next(&self, most: usize) -> Batch {
         loop {
             let batch = self.waiting().take(most);
-            if !batch.receipts.is_empty() || !batch.untold.is_empty() || !batch.presences.is_empty() || !batch.notes.is_empty() {
+            if !batch.receipts.is_empty()
+                || !batch.untold.is_empty()
+                || !batch.presences.is_empty()
+                || !batch.notes.is_empty()
+            {
                 return batch;
             }
             self.more.notified().await;

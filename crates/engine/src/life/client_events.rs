@@ -8,8 +8,8 @@ use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
 use crate::address;
 use crate::inbound::history::Parts;
-use crate::inbound::{acks, notes};
 use crate::inbound::jobs::{Jobs, Room};
+use crate::inbound::{acks, notes};
 use crate::life::backoff::Cause;
 use crate::life::server_keys::Compared;
 use crate::life::signals::Signals;

@@ -68,8 +68,7 @@ mod tests {
     #[test]
     fn an_answer_is_good_for_a_day_and_until_the_picture_changes() {
         let pictures = Pictures::default();
-        let (chat, lid): (ChatId, ChatId) =
-            ("491701000001@c.us".parse().unwrap(), "77@lid".parse().unwrap());
+        let (chat, lid): (ChatId, ChatId) = ("491701000001@c.us".parse().unwrap(), "77@lid".parse().unwrap());
         assert_eq!(pictures.get(&chat, 0), None);
         pictures.keep(chat.clone(), Some(lid.clone()), Some("a".to_owned()), 0);
         assert_eq!(pictures.get(&chat, GOOD_MS - 1), Some(Some("a".to_owned())));

@@ -18,9 +18,9 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Desired, Ownership, SessionRow, Storage, StorageError};
 use wakeeper_waha::{SessionConfig, SessionStatus};
 
-use crate::inbound::{acks, history};
 use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
+use crate::inbound::{acks, history};
 use crate::journal::Journal;
 use crate::life::actor::{Actor, Command, Parts, older};
 use crate::life::client::ClientSetup;

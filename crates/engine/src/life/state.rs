@@ -241,7 +241,10 @@ impl SessionState {
         let now_ms = self.clock.now_ms();
         let asked = self.groups_asked_ms.load(Ordering::Acquire);
         now_ms.saturating_sub(asked) >= GROUPS_EVERY_MS
-            && self.groups_asked_ms.compare_exchange(asked, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            && self
+                .groups_asked_ms
+                .compare_exchange(asked, now_ms, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
     }
 
     /// What is seen of its connection.

@@ -23,10 +23,7 @@ use super::{naming, sending};
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .routes(routes!(message, edit, delete))
-        .merge(list::router())
-        .merge(changes::router())
+    OpenApiRouter::new().routes(routes!(message, edit, delete)).merge(list::router()).merge(changes::router())
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -171,10 +171,8 @@ async fn messages_by_query(
         .map_err(|pairs::TooMany| ApiError::invalid("Too many query parameters"))?;
     let mut take = |name: &str| pairs.as_object_mut().and_then(|fields| fields.remove(name));
     // The rest is read as the newer path reads it.
-    let place: Map<String, Value> = ["session", "chatId"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), take(name)?)))
-        .collect();
+    let place: Map<String, Value> =
+        ["session", "chatId"].into_iter().filter_map(|name| Some((name.to_owned(), take(name)?))).collect();
     let place: OlderParameters = strict::from_pairs(Value::Object(place))?;
     let parameters = strict::from_pairs(pairs)?;
     page(&api, &place.session, &place.chat_id, raw.as_deref(), parameters).await

@@ -9,9 +9,9 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    ChatArchiveEvent, EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Message,
-    MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
-    WebhookBody,
+    ChatArchiveEvent, EventName, GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange,
+    GroupUpdated, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload,
+    SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.

@@ -170,7 +170,8 @@ impl Core {
                 history_sync_notification: MessageField::some(notification),
                 ..Default::default()
             };
-            let message = wa::Message { protocol_message: MessageField::some(protocol), ..Default::default() };
+            let message =
+                wa::Message { protocol_message: MessageField::some(protocol), ..Default::default() };
             self.send_peer(device, &message).await?;
             count += 1;
         }

@@ -36,7 +36,11 @@ fn changed(id: &str, change: ChatChange) -> Change {
 }
 
 pub(crate) async fn messages_make_chats_and_count_as_unread(storage: Arc<dyn Storage>) {
-    let own = |id: &str, time: i64, from_api: bool| MessageRow { from_me: true, from_api, ..at("1@c.us", id, time) };
+    let own = |id: &str, time: i64, from_api: bool| MessageRow {
+        from_me: true,
+        from_api,
+        ..at("1@c.us", id, time)
+    };
     let hidden = MessageRow { hidden: true, ..at("1@c.us", "R", 200) };
     let changes = vec![
         arrived(at("1@c.us", "A", 100)),
@@ -73,12 +77,16 @@ pub(crate) async fn what_was_read_counts_no_more(storage: Arc<dyn Storage>) {
     assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 2);
     assert_eq!(commit(&storage, vec![changed("1@c.us", ChatChange::MarkedUnread)]).await, [true]);
     assert!(chat(&storage, "1@c.us").await.unwrap().marked_unread);
-    let all_read = changed("1@c.us", ChatChange::Read);
+    let until = |until_s| changed("1@c.us", ChatChange::Read { until_s });
+    assert_eq!(commit(&storage, vec![until(101)]).await, [true]);
+    assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 1, "one came since");
+    let all_read = until(i64::MAX);
     assert_eq!(commit(&storage, vec![all_read.clone(), all_read]).await, [true, false]);
     let row = chat(&storage, "1@c.us").await.unwrap();
     assert_eq!((row.unread, row.marked_unread), (0, false));
     let left = MessageQuery { ack: Some(2), limit: 10, ..MessageQuery::default() };
-    let left: Vec<_> = storage.messages("default", left).await.unwrap().into_iter().map(|row| row.id).collect();
+    let left: Vec<_> =
+        storage.messages("default", left).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, ["M0"], "as many of the newest as were unread");
 }
 
@@ -110,11 +118,8 @@ pub(crate) async fn two_names_become_one_person_and_one_chat(storage: Arc<dyn St
     commit(&storage, vec![arrived(at("7@lid", "C", 120))]).await;
     assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 3);
     // The number changed: the LID goes with the person.
-    let moved = ContactUpdate {
-        id: "2@c.us".to_owned(),
-        lid: Some("7@lid".to_owned()),
-        ..ContactUpdate::default()
-    };
+    let moved =
+        ContactUpdate { id: "2@c.us".to_owned(), lid: Some("7@lid".to_owned()), ..ContactUpdate::default() };
     commit(&storage, vec![Change::Contact(moved)]).await;
     let person = storage.contact("default", &["7@lid".to_owned()]).await.unwrap().unwrap();
     assert_eq!(person.id, "2@c.us");
@@ -140,7 +145,10 @@ pub(crate) async fn what_happens_to_a_chat_is_told_once(storage: Arc<dyn Storage
     assert_eq!((row.archived, row.pinned_s, row.muted_until_ms), (true, Some(5), Some(-1)));
     assert_eq!(row.name.as_deref(), Some("Our group"));
     assert_eq!(commit(&storage, vec![changed("9@c.us", ChatChange::Muted(None))]).await, [true]);
-    assert!(!ids(&storage, ChatQuery::default()).await.contains(&"9@c.us".to_owned()), "nothing was written in it");
+    assert!(
+        !ids(&storage, ChatQuery::default()).await.contains(&"9@c.us".to_owned()),
+        "nothing was written in it"
+    );
 }
 
 pub(crate) async fn a_chat_that_was_deleted_comes_back_with_its_next_message(storage: Arc<dyn Storage>) {
@@ -160,7 +168,8 @@ pub(crate) async fn a_chat_that_was_deleted_comes_back_with_its_next_message(sto
     assert_eq!(owner.rows().clear_chat(names(), 101, 2).await.unwrap(), 0);
     drop(owner);
     let all = MessageQuery { limit: 10, ..MessageQuery::default() };
-    let left: Vec<_> = storage.messages("default", all).await.unwrap().into_iter().map(|row| row.id).collect();
+    let left: Vec<_> =
+        storage.messages("default", all).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, ["C", "D"], "what is newer stays, and other chats");
     let deleted = |until_s| changed("1@c.us", ChatChange::Deleted { until_s });
     assert_eq!(commit(&storage, vec![deleted(104)]).await, [false], "it was written in since");

@@ -90,9 +90,7 @@ async fn apply_change(
             contact_rows::learn(connection, session.id, update).await?;
             Ok((true, Vec::new()))
         }
-        Change::Past(step) => {
-            Ok((history_rows::step(connection, session.id, *step).await?, Vec::new()))
-        }
+        Change::Past(step) => Ok((history_rows::step(connection, session.id, *step).await?, Vec::new())),
         Change::PastEnded { part } => {
             history_rows::ended(connection, session.id, &part).await?;
             Ok((true, Vec::new()))

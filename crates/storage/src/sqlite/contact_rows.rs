@@ -159,7 +159,9 @@ async fn join(
 pub(super) fn page(session: &str, query: &ContactQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new("SELECT *, ");
     sql.push_bind(session.to_owned());
-    sql.push(" AS session_name FROM contacts WHERE session = (SELECT sessions.id FROM sessions WHERE name = ");
+    sql.push(
+        " AS session_name FROM contacts WHERE session = (SELECT sessions.id FROM sessions WHERE name = ",
+    );
     sql.push_bind(session.to_owned()).push(") ORDER BY ");
     let direction = if query.descending { " DESC" } else { "" };
     if query.by_name {
@@ -177,7 +179,9 @@ pub(super) fn one(session: &str, names: &str) -> QueryBuilder<Sqlite> {
     for (index, column) in ["id", "lid"].into_iter().enumerate() {
         sql.push(if index == 0 { "SELECT *, " } else { " UNION ALL SELECT *, " });
         sql.push_bind(session.to_owned());
-        sql.push(" AS session_name FROM contacts WHERE session = (SELECT sessions.id FROM sessions WHERE name = ");
+        sql.push(
+            " AS session_name FROM contacts WHERE session = (SELECT sessions.id FROM sessions WHERE name = ",
+        );
         sql.push_bind(session.to_owned()).push(format!(") AND {column} IN (SELECT value FROM json_each("));
         sql.push_bind(names.to_owned()).push("))");
     }

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
-    AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
-    EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
-    IncidentStep, IncidentUpdate, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
-    ChatQuery, ChatRow, ChatRows, ContactQuery, ContactRow, MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership,
-    Pruned, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
+    AccountRow, AccountRows, AlertRow, AttemptRow, ChatQuery, ChatRow, ChatRows, ContactQuery, ContactRow,
+    DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, EventRows, GenerationRow, GenerationRows,
+    IncidentQuery, IncidentRow, IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, Lane, LaneKey,
+    MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident,
+    OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned, Retention, SendRow, SendRows,
+    SessionRow, SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.

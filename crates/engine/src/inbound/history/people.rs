@@ -1,8 +1,8 @@
 //! The names of people in a history: what they call themselves, and which LID belongs to which number.
 
 use wakeeper_storage::ContactUpdate;
-use whatsapp_rust::prelude::wa;
 use whatsapp_rust::lid_pn_cache::LearningSource;
+use whatsapp_rust::prelude::wa;
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;

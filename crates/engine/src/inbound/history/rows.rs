@@ -71,7 +71,8 @@ impl<'a> Rows<'a> {
 
     async fn chat(&mut self, head: wa::Conversation) -> Option<(PastChat, Option<ContactUpdate>)> {
         let jid: Jid = head.id.parse().ok()?;
-        let hint = [&head.pn_jid, &head.lid_jid].into_iter().flatten().filter_map(|jid| jid.parse::<Jid>().ok());
+        let hint =
+            [&head.pn_jid, &head.lid_jid].into_iter().flatten().filter_map(|jid| jid.parse::<Jid>().ok());
         let hint = hint.into_iter().find(|hint| !hint.is_same_user_as(&jid));
         let address = address::resolve(self.client, &jid, hint.as_ref()).await?;
         if self.inbox.ignores(address.id.kind()) || head.terminated.unwrap_or_default() {

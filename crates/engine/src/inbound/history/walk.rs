@@ -98,7 +98,10 @@ fn decoded(message: &[u8]) -> Option<wa::WebMessageInfo> {
 /// Phones send the newest first; nothing promises that.
 fn newest_first<'a>(messages: &'a [&'a [u8]]) -> Box<dyn Iterator<Item = &'a [u8]> + 'a> {
     let time = |message: Option<&&[u8]>| {
-        message.and_then(|message| decoded(message)).and_then(|info| info.message_timestamp).unwrap_or_default()
+        message
+            .and_then(|message| decoded(message))
+            .and_then(|info| info.message_timestamp)
+            .unwrap_or_default()
     };
     let all = messages.iter().copied();
     if time(messages.first()) < time(messages.last()) { Box::new(all.rev()) } else { Box::new(all) }
@@ -114,9 +117,8 @@ fn split(bytes: &[u8]) -> (Option<Vec<u8>>, Vec<&[u8]>) {
         let inner = match kind {
             0 => varint(bytes, value).map(|(_, end)| (value, end)),
             1 => value.checked_add(8).map(|end| (value, end)),
-            2 => varint(bytes, value).and_then(|(length, start)| {
-                Some((start, start.checked_add(usize::try_from(length).ok()?)?))
-            }),
+            2 => varint(bytes, value)
+                .and_then(|(length, start)| Some((start, start.checked_add(usize::try_from(length).ok()?)?))),
             5 => value.checked_add(4).map(|end| (value, end)),
             _ => None,
         };

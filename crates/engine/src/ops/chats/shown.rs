@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use wakeeper_model::{ChatId, ChatKind, SessionName};
-use wakeeper_storage::{Change, ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactRow, StorageError};
+use wakeeper_storage::{
+    Change, ChatChange, ChatOrder, ChatQuery, ChatRow, ChatUpdate, ContactRow, StorageError,
+};
 use wakeeper_waha::{Chat, ChatSummary, Contact};
 use whatsapp_rust::Client;
 

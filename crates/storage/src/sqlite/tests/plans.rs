@@ -2,11 +2,14 @@
 
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::super::{SqliteStorage, chat_rows, contact_rows, forget, incident_rows, letters, message_rows, prune};
+use super::super::{
+    SqliteStorage, chat_rows, contact_rows, forget, incident_rows, letters, message_rows, prune,
+};
 use super::{Place, put, session};
 use crate::{
-    Change, ChatQuery, CommitBatch, ContactQuery, DeadLetterQuery, DeliveryRecord, IncidentQuery, IncidentSource, MessageOrder,
-    MessagePosition, MessageQuery, NewEvent, OutboxRows, OwnedRows, Pruned, Retention, Storage, Verdict,
+    Change, ChatQuery, CommitBatch, ContactQuery, DeadLetterQuery, DeliveryRecord, IncidentQuery,
+    IncidentSource, MessageOrder, MessagePosition, MessageQuery, NewEvent, OutboxRows, OwnedRows, Pruned,
+    Retention, Storage, Verdict,
 };
 
 async fn opened() -> (SqliteStorage, tempfile::TempDir) {
