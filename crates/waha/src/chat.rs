@@ -107,6 +107,7 @@ mod or_empty_object {
 
     use crate::Message;
 
+    #[expect(clippy::ref_option, reason = "serde gives the field as it is")]
     pub(super) fn serialize<S: Serializer>(message: &Option<Message>, to: S) -> Result<S::Ok, S::Error> {
         match message {
             Some(message) => message.serialize(to),

@@ -51,12 +51,12 @@ pub(crate) async fn work(inbox: Inbox, parts: Arc<Parts>, gone: CancellationToke
                 }
                 Err(ImportError::Foreign) => {
                     tracing::warn!(session = %inbox.state.name(), "a part of another account's history is not read");
-                    parts.remove(&part);
+                    parts::remove(&part);
                 }
                 Err(ImportError::Unreadable(error)) => {
                     tracing::error!(session = %inbox.state.name(), %error,
                         "a part of the history cannot be read to its end; what came before is stored");
-                    parts.remove(&part);
+                    parts::remove(&part);
                 }
             }
         }

@@ -34,6 +34,7 @@ impl Pictures {
     }
 
     /// What WhatsApp answered within the last day: `Some(None)` when it shows no picture.
+    #[expect(clippy::option_option, reason = "that there is no picture is an answer, too")]
     pub(crate) fn get(&self, chat: &ChatId, now_ms: i64) -> Option<Option<String>> {
         let kept = self.kept();
         let known = kept.chats.get(chat)?;

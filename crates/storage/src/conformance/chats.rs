@@ -77,7 +77,10 @@ pub(crate) async fn what_was_read_counts_no_more(storage: Arc<dyn Storage>) {
     assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 2);
     assert_eq!(commit(&storage, vec![changed("1@c.us", ChatChange::MarkedUnread)]).await, [true]);
     assert!(chat(&storage, "1@c.us").await.unwrap().marked_unread);
-    let all_read = changed("1@c.us", ChatChange::Read);
+    let until = |until_s| changed("1@c.us", ChatChange::Read { until_s });
+    assert_eq!(commit(&storage, vec![until(101)]).await, [true]);
+    assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 1, "one came since");
+    let all_read = until(i64::MAX);
     assert_eq!(commit(&storage, vec![all_read.clone(), all_read]).await, [true, false]);
     let row = chat(&storage, "1@c.us").await.unwrap();
     assert_eq!((row.unread, row.marked_unread), (0, false));

@@ -111,8 +111,11 @@ pub enum ChatChange {
     Muted(Option<i64>),
     /// It was marked as unread.
     MarkedUnread,
-    /// All of it was read, and its messages count as read.
-    Read,
+    /// All until this, Unix seconds, was read, and its messages count as read.
+    Read {
+        /// Until here.
+        until_s: i64,
+    },
     /// It is called so.
     Named(String),
     /// It is there no more, unless it was written in after this, Unix seconds. Its messages go with

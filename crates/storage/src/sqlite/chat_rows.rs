@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query, query_scalar};
 
 use super::contact_rows::{self, canonical};
 use super::{SqliteStorage, damaged, history_rows, session_ids};
@@ -130,7 +130,7 @@ pub(super) async fn change(
         ChatChange::Muted(until) => ("muted_until_ms", until),
         ChatChange::MarkedUnread => ("marked_unread", Some(1)),
         ChatChange::Named(name) => return call(connection, session, &id, &name).await,
-        ChatChange::Read => return all_read(connection, session, &id).await,
+        ChatChange::Read { until_s } => return all_read(connection, session, &id, until_s).await,
         ChatChange::Deleted { until_s } => return delete(connection, session, &id, until_s).await,
         ChatChange::Cleared { until_s } => return cleared(connection, session, &id, until_s).await,
     };
@@ -166,27 +166,39 @@ async fn call(
     Ok(called.rows_affected() > 0)
 }
 
-async fn all_read(connection: &mut SqliteConnection, session: i64, id: &str) -> Result<bool, sqlx::Error> {
-    // The newest of others are those that are unread.
+async fn all_read(
+    connection: &mut SqliteConnection,
+    session: i64,
+    id: &str,
+    until_s: i64,
+) -> Result<bool, sqlx::Error> {
+    let mut newer = 0;
     for chat in names(connection, session, id).await? {
+        // The newest of others are those that are unread.
         query(
-            "UPDATE messages SET ack = $3 WHERE ack < $3 AND seq IN (
+            "UPDATE messages SET ack = $3 WHERE ack < $3 AND timestamp_s <= $5 AND seq IN (
                  SELECT seq FROM messages WHERE session = $1 AND chat = $2 AND hidden = 0 AND from_me = 0
                  ORDER BY timestamp_s DESC, seq DESC
                  LIMIT (SELECT COALESCE(max(unread), 0) FROM chats WHERE session = $1 AND id = $4))",
         )
         .bind(session)
-        .bind(chat)
+        .bind(&chat)
         .bind(READ)
         .bind(id)
+        .bind(until_s)
         .execute(&mut *connection)
         .await?;
+        let since = query_scalar::<_, i64>(
+            "SELECT count(*) FROM messages
+             WHERE session = $1 AND chat = $2 AND hidden = 0 AND from_me = 0 AND timestamp_s > $3",
+        );
+        newer += since.bind(session).bind(&chat).bind(until_s).fetch_one(&mut *connection).await?;
     }
     let read = query(
-        "UPDATE chats SET unread = 0, marked_unread = 0
-         WHERE session = $1 AND id = $2 AND (unread > 0 OR marked_unread)",
+        "UPDATE chats SET unread = min(unread, $3), marked_unread = 0
+         WHERE session = $1 AND id = $2 AND (unread > $3 OR marked_unread)",
     );
-    Ok(read.bind(session).bind(id).execute(connection).await?.rows_affected() > 0)
+    Ok(read.bind(session).bind(id).bind(newer).execute(connection).await?.rows_affected() > 0)
 }
 
 async fn delete(
@@ -216,8 +228,7 @@ async fn names(
     session: i64,
     id: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let lid =
-        sqlx::query_scalar::<_, Option<String>>("SELECT lid FROM contacts WHERE session = $1 AND id = $2");
+    let lid = query_scalar::<_, Option<String>>("SELECT lid FROM contacts WHERE session = $1 AND id = $2");
     let lid = lid.bind(session).bind(id).fetch_optional(connection).await?;
     Ok(std::iter::once(id.to_owned()).chain(lid.flatten()).collect())
 }

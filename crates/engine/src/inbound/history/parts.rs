@@ -54,11 +54,6 @@ impl Parts {
         let names = entries.map(|entry| entry.path());
         names.filter(|path| path.to_string_lossy().ends_with(ENDING)).min()
     }
-
-    /// Removes a part.
-    pub(super) fn remove(&self, part: &Path) {
-        remove(part);
-    }
 }
 
 /// Removes a part. One that stays is read again, which changes nothing.

@@ -48,7 +48,8 @@ impl Sessions {
             if let Err(error) = marked {
                 tracing::warn!(session = %name, %error, "the account's other devices still show a chat as unread");
             }
-            it.store(ChatChange::Read, Vec::new()).await.map_err(as_send_error)?;
+            let read = ChatChange::Read { until_s: it.last_s() };
+            it.store(read, Vec::new()).await.map_err(as_send_error)?;
         }
         let ids = rows.iter().map(|row| Ok(stored::facts(row, None)?.id));
         Ok(ids.collect::<Result<_, EngineError>>()?)
