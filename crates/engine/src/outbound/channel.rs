@@ -5,7 +5,7 @@
 //! that they change, and a reaction names the post by the server's number.
 
 use wakeeper_model::ChatKind;
-use whatsapp_rust::prelude::{MessageExt, wa};
+use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
 use whatsapp_rust::send::{SendError as ClientError, SendOptions};
 use whatsapp_rust::wacore::send::{media_type_from_message, stanza_type_from_message};
 use whatsapp_rust::waproto::codec;
@@ -57,7 +57,7 @@ const MENTIONS_NOBODY: &str = "mentions: posts of channels mention nobody";
 
 /// What a post leaves out of a message: keys of files, which are not encrypted, and secrets.
 pub(super) fn in_the_open(message: &mut wa::Message) {
-    message.message_context_info = Default::default();
+    message.message_context_info = MessageField::default();
     macro_rules! open {
         ($($field:ident),*) => {
             $(if let Some(part) = message.$field.as_option_mut() {

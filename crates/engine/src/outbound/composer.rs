@@ -190,7 +190,6 @@ impl Composer<'_> {
             }
         };
         if self.in_the_open {
-            channel::refuse_sealed_file(&message)?;
             channel::in_the_open(&mut message);
         }
         Ok(PreparedMessage { chat, message, recipients: Vec::new() })

@@ -69,9 +69,9 @@ impl IqSpec for Ask<'_> {
 /// An answer with errors is a refusal, whatever data it holds besides (whatsapp-rust 0.7.0, `wacore/src/iq/mex.rs`).
 fn read(answer: Answer) -> anyhow::Result<Result<Value, Refusal>> {
     let errors = answer.errors.unwrap_or_default();
-    if let Some(first) = errors.first() {
-        let codes = errors.iter().chain([first]).filter_map(|error| error.extensions.as_ref()?.error_code);
-        return Ok(Err(Refusal { code: codes.into_iter().next().unwrap_or(500), wait: None }));
+    if !errors.is_empty() {
+        let code = errors.iter().find_map(|error| error.extensions.as_ref()?.error_code);
+        return Ok(Err(Refusal { code: code.unwrap_or(500), wait: None }));
     }
     answer.data.map(Ok).ok_or_else(|| anyhow!("no data"))
 }

@@ -14,6 +14,7 @@ use crate::message::{
     pin_message, poll_message, sticker_message, text_message, vote_message,
 };
 use crate::ops::stored;
+use crate::outbound::channel;
 use crate::outbound::error::SendError;
 use crate::outbound::outgoing::{FileBody, Mentions};
 use crate::structured::{Buttons, Link, Pin, Structure, Structured, Vote};
@@ -85,6 +86,9 @@ impl Composer<'_> {
             }
             None => return Err(SendError::MessageNotFound),
         };
+        if self.in_the_open {
+            channel::refuse_sealed_file(&message)?;
+        }
         forwarded_message(&message, rand::random()).ok_or_else(|| {
             let reason =
                 "messageId: this message cannot be forwarded; it may be looked at once, or says nothing";

@@ -1,5 +1,7 @@
 //! GraphQL about channels: made, described, changed, followed, muted and ended.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -142,19 +144,19 @@ impl World {
         }
         let picture = self.newsletter_picture(&input["picture"])?;
         let user: u64 = self.rng.random_range(100_000_000_000_000..1_000_000_000_000_000);
-        let code: [u8; 16] = self.random();
+        let code: u64 = self.rng.random();
         let made = Newsletter {
             id: format!("120{user}"),
             name,
             description,
-            invite: format!("0029Va{}", hex(&code[..8])),
+            invite: format!("0029Va{code:016x}"),
             creation: self.seconds(),
             picture,
             members: [(number.to_owned(), Role::Owner)].into(),
-            muted: Default::default(),
+            muted: BTreeSet::new(),
             posts: Vec::new(),
             last_number: FIRST_NUMBER,
-            watchers: Default::default(),
+            watchers: BTreeMap::new(),
         };
         let answer = described(&made, Some(number));
         self.newsletters.insert(made.id.clone(), made);
@@ -232,10 +234,6 @@ impl World {
 
 fn fits(name: &str, description: &str) -> bool {
     name.chars().count() <= LONGEST_NAME && description.chars().count() <= LONGEST_DESCRIPTION
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn stated(channel: &Newsletter, state: &str) -> Value {

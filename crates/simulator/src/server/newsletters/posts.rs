@@ -1,5 +1,7 @@
 //! Posts, their edits and deletions, and reactions to them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{MOST_POSTS, Post};
 use crate::jid::Jid;
 use crate::node::Node;
@@ -59,8 +61,8 @@ impl World {
                     kind: stanza.get("type").unwrap_or("text").to_owned(),
                     media: plain.get("mediatype").map(str::to_owned),
                     plaintext: bytes,
-                    reactions: Default::default(),
-                    views: Default::default(),
+                    reactions: BTreeMap::new(),
+                    views: BTreeSet::new(),
                 };
                 channel.posts.push(post.clone());
                 if channel.posts.len() > MOST_POSTS {
