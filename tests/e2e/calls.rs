@@ -47,7 +47,10 @@ async fn calls(addressing: Addressing) {
         // Declined through the API.
         let id = ring(&contact.phone, &to, true).await;
         let call = event(webhooks, "call.received", &id).await;
-        assert_eq!((&call["from"], &call["isVideo"], &call["isGroup"]), (&json!(from), &json!(true), &json!(false)));
+        assert_eq!(
+            (&call["from"], &call["isVideo"], &call["isGroup"]),
+            (&json!(from), &json!(true), &json!(false))
+        );
         sibling.wait("call", PATIENCE, |call| call["id"] == *id && call["status"] == "offer").await;
         let other = json!({"from": "491701000009@c.us", "id": id});
         let refused = gateway.request(Method::POST, "/api/default/calls/reject").json(&other);

@@ -133,7 +133,9 @@ async fn refusals(asking: &Asking<'_>) {
     assert_eq!(asking.refused(Method::GET, "/99/chats", None).await, not_found);
     let unknown = Some(json!({"labels": [{"id": "99"}]}));
     assert_eq!(asking.refused(Method::PUT, &format!("/chats/{CHAT}"), unknown).await, not_found);
-    for wrong in [json!({"color": 20}), json!({"colorHex": "#123456"}), json!({"color": 1, "colorHex": "#ff9485"})] {
+    for wrong in
+        [json!({"color": 20}), json!({"colorHex": "#123456"}), json!({"color": 1, "colorHex": "#ff9485"})]
+    {
         let refused = asking.refused(Method::POST, "", body("x", wrong)).await;
         assert_eq!(refused, (400, "invalid_request".to_owned()));
     }

@@ -57,7 +57,8 @@ async fn a_phone_that_asks_for_a_passkey_is_linked_by_it() {
     let info = gateway.call(Method::GET, "/api/sessions/default", None).await;
     assert!(info["reason"].as_str().unwrap().contains("/api/default/auth/passkey/challenge"), "{info}");
 
-    let get = |below: &str| ((Method::GET, format!("{BASE}{below}")), format!("/api/default/auth/passkey{below}"));
+    let get =
+        |below: &str| ((Method::GET, format!("{BASE}{below}")), format!("/api/default/auth/passkey{below}"));
     let ((method, path), filled) = get("/challenge");
     let challenge = shapes.call(&gateway, (method, &path), &filled, None).await;
     assert_eq!(challenge["rpId"], "web.whatsapp.com");
@@ -67,9 +68,16 @@ async fn a_phone_that_asks_for_a_passkey_is_linked_by_it() {
 
     // Signed on another page, or for another challenge, it is nothing.
     let stray = json!({"challenge": "AAAA", "rpId": challenge["rpId"]});
-    for wrong in [signed(&passkey, &challenge, "https://example.com").await, signed(&passkey, &stray, ORIGIN).await] {
+    for wrong in
+        [signed(&passkey, &challenge, "https://example.com").await, signed(&passkey, &stray, ORIGIN).await]
+    {
         let refused = asked(&gateway, Method::POST, "", Some(&wrong)).await;
-        assert_eq!((refused.status.as_u16(), &refused.body["code"]), (422, &json!("refused")), "{}", refused.body);
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["code"]),
+            (422, &json!("refused")),
+            "{}",
+            refused.body
+        );
     }
     let mut malformed = signed(&passkey, &challenge, ORIGIN).await;
     malformed["response"]["signature"] = json!("+++");

@@ -38,8 +38,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use contract::{
     AccountInfo, Addressing, CiphertextObserver, Clock, CodeOffer, CompanionFinish, DeviceInfo, Downstream,
-    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PasskeyStep, PhoneEvent, PrimaryHello, RelayedCiphertext,
-    ServerConfig, ServerError, SnapshotError, SystemClock,
+    KeyIndexGrant, Link, NewAccount, PairingGrant, PairingOffer, PasskeyStep, PhoneEvent, PrimaryHello,
+    RelayedCiphertext, ServerConfig, ServerError, SnapshotError, SystemClock,
 };
 pub use passkeys::Passkey;
 

@@ -24,15 +24,15 @@ pub use ownership::{OwnedRows, Ownership};
 pub use rows::{
     AccountChange, AccountRow, AlertRow, AttemptRow, Change, CommitBatch, CommitOutcome, DeadLetter,
     DeadLetterQuery, DeliveryRecord, Described, Desired, EventRow, GenerationRow, IncidentQuery, IncidentRow,
-    IncidentSource, IncidentState, IncidentStep, IncidentUpdate, LabelChange, LabelChatRow, LabelRow, Lane, LaneKey, MessageOrder, MessagePage,
-    MessagePosition, MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewEvent,
-    NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned, Retention, SecondName, SendBegun,
-    SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
+    IncidentSource, IncidentState, IncidentStep, IncidentUpdate, LabelChange, LabelChatRow, LabelRow, Lane,
+    LaneKey, MessageOrder, MessagePage, MessagePosition, MessageQuery, MessageRef, MessageRetention,
+    MessageRow, MessageUpdate, NewEvent, NewIncident, NewStep, OldMessages, OutboxCounts, OutboxItem, Pruned,
+    Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
-    AccountRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows, OutboxRows, SendRows, SessionRows,
-    Storage,
+    AccountRows, EventRows, GenerationRows, IncidentRows, LabelRows, MessageRows, OutboxRows, SendRows,
+    SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

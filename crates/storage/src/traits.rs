@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use crate::disk::DiskTrouble;
 use crate::{
     AccountRow, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow, GenerationRow,
-    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, Lane, LaneKey, MessagePage,
-    MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages, OutboxCounts,
-    OutboxItem, Ownership, Pruned, Retention, SendRow, SessionRow, StorageError,
+    IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, Lane,
+    LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow, NewIncident, OldMessages,
+    OutboxCounts, OutboxItem, Ownership, Pruned, Retention, SendRow, SessionRow, StorageError,
 };
 
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is

@@ -148,7 +148,9 @@ impl EventName {
             Self::CallAccepted => "A call was taken",
             Self::CallRejected => "A call was declined, or ended before anybody took it",
             Self::EventResponse => "Somebody answered an event of the calendar",
-            Self::EventResponseFailed => "Somebody answered an event of the calendar, and the answer cannot be read",
+            Self::EventResponseFailed => {
+                "Somebody answered an event of the calendar, and the answer cannot be read"
+            }
             Self::PresenceUpdate => "Somebody came, went, or writes in a chat",
         }
     }

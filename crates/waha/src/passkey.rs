@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn what_whatsapp_leaves_out_has_webauthns_meaning() {
-        let read: PasskeyChallenge = serde_json::from_str(r#"{"challenge":"AAAA","hints":["hybrid"]}"#).unwrap();
+        let read: PasskeyChallenge =
+            serde_json::from_str(r#"{"challenge":"AAAA","hints":["hybrid"]}"#).unwrap();
         assert_eq!((read.timeout, read.rp_id.as_str()), (60_000, "web.whatsapp.com"));
         assert_eq!((read.user_verification.as_str(), read.allow_credentials.len()), ("preferred", 0));
         let shown = serde_json::to_value(&read).unwrap();

@@ -45,13 +45,8 @@ const LONGEST_NAME: usize = 100;
 
 /// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 5] = [
-    "message.waiting",
-    "chat.archive",
-    "group.join",
-    "group.leave",
-    "state.change",
-];
+const KNOWN_ELSEWHERE: [&str; 5] =
+    ["message.waiting", "chat.archive", "group.join", "group.leave", "state.change"];
 
 /// WAHA leaves these out of `*`.
 const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];

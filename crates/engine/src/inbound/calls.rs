@@ -139,13 +139,7 @@ async fn rings(
     inbox.state.calls().begin(ringing.clone()).then_some(ringing)
 }
 
-fn event(
-    inbox: &Inbox,
-    name: EventName,
-    call: &Ringing,
-    timestamp: i64,
-    data: Value,
-) -> Option<NewEvent> {
+fn event(inbox: &Inbox, name: EventName, call: &Ringing, timestamp: i64, data: Value) -> Option<NewEvent> {
     let payload = payload(call, timestamp, data);
     let chat = call.from.as_ref().map(ToString::to_string).unwrap_or_default();
     inbox.journal.event(inbox.state.name(), &chat, name, &payload.into())

@@ -33,8 +33,7 @@ pub(super) async fn given(
     if response.is_none() {
         tracing::warn!(%session, known = row.is_some(), "an answer to an event cannot be read");
     }
-    let name =
-        if response.is_some() { EventName::EventResponse } else { EventName::EventResponseFailed };
+    let name = if response.is_some() { EventName::EventResponse } else { EventName::EventResponseFailed };
     let payload = event_response_payload(&resolved.facts, event, response);
     let row = concerning(session, resolved, "event-response", event);
     Ok(concerning_effects(journal, session, row, name, payload.into(), Vec::new()))

@@ -436,10 +436,8 @@ impl SessionState {
             if status != SessionStatus::ScanQrCode {
                 inner.qr = None;
             }
-            if !matches!(
-                status,
-                SessionStatus::PasskeyRequired | SessionStatus::PasskeyConfirmationRequired
-            ) {
+            if !matches!(status, SessionStatus::PasskeyRequired | SessionStatus::PasskeyConfirmationRequired)
+            {
                 inner.passkey = None;
             }
             if inner.statuses.back().map(|change| change.status) != Some(status) {

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_under_whichever_names_it_was_given() {
-        let expected = EventResponse { response: EventAnswer::NotGoing, timestamp_ms: 9, extra_guest_count: 2 };
+        let expected =
+            EventResponse { response: EventAnswer::NotGoing, timestamp_ms: 9, extra_guest_count: 2 };
         for (author, responder) in [(NUMBER, "628222@s.whatsapp.net"), (LID, "900222@lid")] {
             assert_eq!(open(&sealed(author, responder), &event(), "E1"), Some(expected));
         }

@@ -2,9 +2,9 @@
 
 use wakeeper_model::{Ack, ChatId, MessageId};
 use wakeeper_waha::{
-    AckData, EventResponse, EventResponsePayload, Location, Media, Message, MessageAck, MessageData, MessageDestination, MessageEdited,
-    MessageKey, MessageReaction, MessageRevoked, PollVote, PollVotePayload, Reaction, ReactionData, ReplyTo,
-    RevokedData, RevokedMessage, Source, VoteData,
+    AckData, EventResponse, EventResponsePayload, Location, Media, Message, MessageAck, MessageData,
+    MessageDestination, MessageEdited, MessageKey, MessageReaction, MessageRevoked, PollVote,
+    PollVotePayload, Reaction, ReactionData, ReplyTo, RevokedData, RevokedMessage, Source, VoteData,
 };
 
 use super::{Content, WireKey};

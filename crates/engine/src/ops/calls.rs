@@ -14,7 +14,9 @@ use crate::life::registry::Sessions;
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No such call rings.
-    #[error("no such call rings: it ended, was taken on another device, or began before the gateway was connected")]
+    #[error(
+        "no such call rings: it ended, was taken on another device, or began before the gateway was connected"
+    )]
     NotFound,
     /// WhatsApp was not told.
     #[error(transparent)]

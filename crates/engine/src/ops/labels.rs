@@ -222,11 +222,8 @@ async fn edit(
     id: &str,
     action: LabelEditAction,
 ) -> Result<Label, LabelError> {
-    let label = Label::new(
-        id.to_owned(),
-        action.name.clone().unwrap_or_default(),
-        action.color.unwrap_or_default(),
-    );
+    let label =
+        Label::new(id.to_owned(), action.name.clone().unwrap_or_default(), action.color.unwrap_or_default());
     let value = wa::SyncActionValue {
         label_edit_action: MessageField::some(action.clone()),
         timestamp: Some(handle.state.clock().now_ms()),

@@ -174,9 +174,13 @@ mod tests {
         };
         assert!(refused(&|answer| answer.kind = "password".to_owned()).starts_with("type:"));
         assert!(refused(&|answer| answer.raw_id = "AQIE".to_owned()).starts_with("rawId:"));
-        assert!(refused(&|answer| answer.response.signature = "+/".to_owned()).starts_with("response.signature:"));
+        assert!(
+            refused(&|answer| answer.response.signature = "+/".to_owned()).starts_with("response.signature:")
+        );
         assert!(refused(&|answer| answer.response.signature.clear()).starts_with("response.signature:"));
         let long = "A".repeat(LONGEST + 4);
-        assert!(refused(&|answer| answer.response.client_data_json = long.clone()).contains("clientDataJSON"));
+        assert!(
+            refused(&|answer| answer.response.client_data_json = long.clone()).contains("clientDataJSON")
+        );
     }
 }

@@ -9,8 +9,8 @@ use whatsapp_rust::waproto::codec;
 
 use crate::media::download;
 use crate::message::{
-    self, Ballot, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, event_response_payload, media_part,
-    message_payload, reaction_payload, revoked_payload, vote_payload,
+    self, Ballot, Content, Facts, Incoming, MediaInfo, Reply, edited_payload, event_response_payload,
+    media_part, message_payload, reaction_payload, revoked_payload, vote_payload,
 };
 
 /// Where the messages of one session are shown.

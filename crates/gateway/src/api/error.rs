@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, CallError, EngineError, FetchError, GroupsError, LabelError, LockError, MediaError, PairingError, SendError,
+    AskError, CallError, EngineError, FetchError, GroupsError, LabelError, LockError, MediaError,
+    PairingError, SendError,
 };
 use wakeeper_model::RowsFailure;
 use wakeeper_waha::SessionStatus;

@@ -10,8 +10,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
     CallData, ChatPresences, EventName, EventResponsePayload, GroupJoin, GroupJoinRequestChange, GroupLeave,
-    GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
-    WebhookBody,
+    GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation, Message, MessageAck, MessageEdited,
+    MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.

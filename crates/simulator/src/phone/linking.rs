@@ -52,7 +52,12 @@ impl Core {
         self.grant(finish.link, &finish.companion_identity, &secret).await
     }
 
-    pub(super) async fn grant(&self, link: Link, identity: &[u8; 32], secret: &[u8]) -> Result<u16, PhoneError> {
+    pub(super) async fn grant(
+        &self,
+        link: Link,
+        identity: &[u8; 32],
+        secret: &[u8],
+    ) -> Result<u16, PhoneError> {
         // The device reads its name from the app state soon after its first login.
         self.publish_app_state().await?;
         let index = self.server.reserve_key_index(&self.account.number)?;

@@ -68,7 +68,8 @@ impl World {
         }
         let refs = references.iter().map(|(reference, _)| Node::new("ref").bytes(reference.as_bytes()));
         let pair_device = Node::new("pair-device").children(refs);
-        let registration = Registration { signal_id, identity, signed_prekey, references, granted: None, passkey: None };
+        let registration =
+            Registration { signal_id, identity, signed_prekey, references, granted: None, passkey: None };
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.role = Role::Registering(Box::new(registration));
         }

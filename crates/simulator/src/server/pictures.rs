@@ -36,7 +36,9 @@ impl World {
             (Some(group), _) if group.is_group() => self.set_picture(caller, &group, iq),
             (Some(person), "get") => self.persons_picture(&person),
             (None, "get") => self.persons_picture(&caller.address.jid()),
-            (Some(person), _) if self.resolve_device(&person).is_none_or(|one| one.number != caller.address.number) => {
+            (Some(person), _)
+                if self.resolve_device(&person).is_none_or(|one| one.number != caller.address.number) =>
+            {
                 Err((403, "forbidden"))
             }
             (_, _) => self.set_own_picture(caller, iq),
@@ -57,12 +59,7 @@ impl World {
     }
 
     /// Takes a JPEG as the new picture; no `<picture>` takes the picture away.
-    fn set_picture(
-        &mut self,
-        caller: &Caller,
-        jid: &Jid,
-        iq: &Node,
-    ) -> Result<Vec<Node>, Refusal> {
+    fn set_picture(&mut self, caller: &Caller, jid: &Jid, iq: &Node) -> Result<Vec<Node>, Refusal> {
         let group = self.groups.get(&jid.user).ok_or((404, "item-not-found"))?;
         if !group.may_change(&caller.address.number, "picture") {
             return Err((403, "forbidden"));

@@ -88,7 +88,8 @@ pub(crate) async fn there_is_room_for_so_many_labels(storage: Arc<dyn Storage>) 
         change: LabelChange::Label(label(&id.to_string(), "x")),
         events: Vec::new(),
     });
-    let outcome = own(&storage, "default").await.rows().commit(many.collect::<Vec<_>>().into()).await.unwrap();
+    let outcome =
+        own(&storage, "default").await.rows().commit(many.collect::<Vec<_>>().into()).await.unwrap();
     let applied = outcome.applied.iter().filter(|applied| **applied).count();
     assert_eq!(applied, LabelChange::MOST_LABELS as usize);
     assert!(apply(&storage, "e1", LabelChange::Label(label("0", "y"))).await, "a known one is changed");

@@ -103,7 +103,11 @@ async fn put(connection: &mut SqliteConnection, session: i64, row: LabelRow) -> 
     Ok(stored.rows_affected() > 0)
 }
 
-async fn add(connection: &mut SqliteConnection, session: i64, row: LabelChatRow) -> Result<bool, sqlx::Error> {
+async fn add(
+    connection: &mut SqliteConnection,
+    session: i64,
+    row: LabelChatRow,
+) -> Result<bool, sqlx::Error> {
     let stored = query(
         "INSERT INTO label_chats (session, label, chat, wire)
          SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM label_chats WHERE session = $1) < $5

@@ -9,9 +9,10 @@ use wakeeper_storage::disk::DiskTrouble;
 use wakeeper_storage::{
     AccountRow, AccountRows, AlertRow, AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, EventRow,
     EventRows, GenerationRow, GenerationRows, IncidentQuery, IncidentRow, IncidentRows, IncidentSource,
-    IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
-    MessageRow, MessageRows, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership,
-    Pruned, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
+    IncidentStep, IncidentUpdate, LabelChatRow, LabelRow, LabelRows, Lane, LaneKey, MessagePage,
+    MessageQuery, MessageRef, MessageRetention, MessageRow, MessageRows, NewIncident, OldMessages,
+    OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned, Retention, SendRow, SendRows, SessionRow,
+    SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.

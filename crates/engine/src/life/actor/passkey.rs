@@ -57,7 +57,8 @@ impl Actor {
     pub(super) async fn passkey_failed(&mut self, why: &str) {
         tracing::warn!(session = %self.parts.state.name(), why, "linking by passkey failed");
         self.close().await;
-        self.give_up(Cause::QrExpired, Some(format!("linking by passkey failed: {why}; scan the new code"))).await;
+        self.give_up(Cause::QrExpired, Some(format!("linking by passkey failed: {why}; scan the new code")))
+            .await;
     }
 
     async fn passkey_status(&mut self, status: SessionStatus, reason: &str) {
@@ -67,11 +68,7 @@ impl Actor {
     }
 
     /// Does what a person wants of a link by passkey.
-    pub(super) fn passkey_step(
-        &self,
-        step: PasskeyStep,
-        done: oneshot::Sender<Result<(), PairingError>>,
-    ) {
+    pub(super) fn passkey_step(&self, step: PasskeyStep, done: oneshot::Sender<Result<(), PairingError>>) {
         let status = self.parts.state.status();
         if status == step.expected() && self.connection.is_some() {
             return self.run_passkey_step(step, done);
@@ -86,9 +83,7 @@ impl Actor {
         tokio::spawn(async move {
             let result = tasks.within(async { give(&client, step).await }).await;
             let result = match result {
-                Some(result) => {
-                    result.map_err(|error| PairingError::Passkey { reason: error.to_string() })
-                }
+                Some(result) => result.map_err(|error| PairingError::Passkey { reason: error.to_string() }),
                 None => Err(ended),
             };
             let _ = done.send(result);

@@ -10,9 +10,8 @@ use super::Composer;
 use super::upload::{Loaded, Source};
 use crate::message::{
     Ballot, Thumbnail, VoteError, button_reply_message, buttons_message, contact_message, event_message,
-    forwarded_message,
-    is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message, pin_message, poll_message,
-    sticker_message, text_message, vote_message,
+    forwarded_message, is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message,
+    pin_message, poll_message, sticker_message, text_message, vote_message,
 };
 use crate::ops::stored;
 use crate::outbound::error::SendError;

@@ -77,16 +77,16 @@ impl EventField {
         let Self { name, description, start_time, end_time, location, extra_guests_allowed } = self;
         let name = needed("event.name", name, LONGEST_NAME)?;
         let description = description.filter(|text| !text.is_empty());
-        let description = description
-            .map(|text| bounded("event.description", text, LONGEST_DESCRIPTION))
-            .transpose()?;
+        let description =
+            description.map(|text| bounded("event.description", text, LONGEST_DESCRIPTION)).transpose()?;
         if start_time <= 0 {
             return Err(ApiError::invalid("event.startTime: seconds since 1970"));
         }
         if end_time.is_some_and(|end| end < start_time) {
             return Err(ApiError::invalid("event.endTime: before startTime"));
         }
-        let place = location.map(|place| needed("event.location.name", place.name, LONGEST_PLACE)).transpose()?;
+        let place =
+            location.map(|place| needed("event.location.name", place.name, LONGEST_PLACE)).transpose()?;
         let guests = extra_guests_allowed.unwrap_or(false);
         Ok(Event { name, description, start_s: start_time, end_s: end_time, place, guests })
     }
