@@ -12,7 +12,7 @@ use wakeeper_model::SessionName;
 use wakeeper_waha::{App, Me, SessionConfig, SessionInfo};
 
 use super::document::Failures;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use super::extract::{Body, NoFields, OptionalBody, Parameters};
 use super::paging::{List, Page};
 use super::state::{Api, field};
