@@ -30,6 +30,7 @@ mod proxy;
 mod receivers;
 mod stars;
 mod status;
+mod streams;
 mod transfer;
 mod waha;
 mod whatsmeow;
