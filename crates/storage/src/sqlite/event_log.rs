@@ -11,8 +11,7 @@ use crate::{EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, LoggedE
 const NEXT: &str = "SELECT 1 + max(
      COALESCE((SELECT last FROM event_log), 0), COALESCE((SELECT max(place) FROM events), 0))";
 
-const BOUNDS: &str =
-    "SELECT
+const BOUNDS: &str = "SELECT
      max(COALESCE((SELECT last FROM event_log), 0), COALESCE((SELECT max(place) FROM events), 0)),
      COALESCE((SELECT forgotten FROM event_log), 0)";
 
@@ -27,9 +26,9 @@ pub(super) async fn keep_last(connection: &mut SqliteConnection) -> Result<(), s
         "INSERT INTO event_log (id, last, forgotten) SELECT 1, COALESCE(max(place), 0), 0 FROM events WHERE true
          ON CONFLICT (id) DO UPDATE SET last = max(event_log.last, excluded.last)",
     )
-        .execute(connection)
-        .await
-        .map(drop)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Gives a place to no event.
@@ -38,9 +37,9 @@ pub(super) async fn mark(connection: &mut SqliteConnection) -> Result<i64, sqlx:
         "INSERT INTO event_log (id, last, forgotten) SELECT 1, 1 + COALESCE(max(place), 0), 0 FROM events WHERE true
          ON CONFLICT (id) DO UPDATE SET last = max(event_log.last + 1, excluded.last) RETURNING last",
     )
-        .fetch_one(connection)
-        .await
-        .map(end_of)
+    .fetch_one(connection)
+    .await
+    .map(end_of)
 }
 
 /// As [`keep_last`], before old events of these rows are forgotten.
