@@ -14,7 +14,7 @@ use super::people;
 use super::walk::Piece;
 use crate::address::{self, Address};
 use crate::inbound::inbox::{Inbox, other_name};
-use crate::inbound::notes::name;
+use crate::inbound::notes::{mute_end, name};
 use crate::message::{Incoming, read};
 
 /// Longest stanza id that is kept, in bytes.
@@ -78,20 +78,22 @@ impl<'a> Rows<'a> {
         if self.inbox.ignores(&address.id) || head.terminated.unwrap_or_default() {
             return None;
         }
+        // -1 stands for a chat that somebody marked as unread.
+        let (unread, marked) = match head.unread_count.unwrap_or_default() {
+            u32::MAX => (0, true),
+            unread => (unread, false),
+        };
         let time = head.conversation_timestamp.or(head.last_msg_timestamp).unwrap_or_default();
         let shown = head.name.as_deref().or(head.display_name.as_deref()).map(name);
         let past = PastChat {
             id: address.id.to_string(),
             name: shown.clone(),
             last_s: i64::try_from(time).unwrap_or_default(),
-            unread: head.unread_count.unwrap_or_default(),
-            marked_unread: head.marked_as_unread.unwrap_or_default(),
+            unread,
+            marked_unread: marked || head.marked_as_unread.unwrap_or_default(),
             archived: head.archived.unwrap_or_default(),
             pinned_s: head.pinned.filter(|pinned| *pinned > 0).map(i64::from),
-            muted_until_ms: head
-                .mute_end_time
-                .filter(|end| *end > 0)
-                .map(|end| i64::try_from(end).unwrap_or(-1)),
+            muted_until_ms: head.mute_end_time.and_then(mute_end),
         };
         let is_person = matches!(address.id.kind(), ChatKind::Phone | ChatKind::Lid);
         let contact = is_person.then(|| ContactUpdate {
