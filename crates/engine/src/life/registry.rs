@@ -238,7 +238,7 @@ impl Sessions {
         let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
         let parts = history::Parts::new(history::folder(&folder), shared.clock.clone());
         let history = Arc::new(parts);
-        let writer = history::write(Arc::clone(&state), Arc::clone(&history), gone.clone());
+        let writer = history::write(name.clone(), Arc::clone(&history), gone.clone());
         let writer = tokio::spawn(writer);
         let historian = tokio::spawn(history::work(inbox.clone(), Arc::clone(&history), gone.clone()));
         let downloads = Downloads::new(

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wakeeper_model::SessionName;
 use wakeeper_private_fs::FsError;
 use whatsapp_rust::Client;
 
 use super::parts::Parts;
-use crate::life::state::SessionState;
 
 /// How often a part is tried to be written.
 const ATTEMPTS: u32 = 6;
@@ -68,28 +68,26 @@ impl Keeping {
 
 impl Parts {
     /// Takes a part of the history of the account that `client` is logged in to. It is written soon after.
-    pub(crate) fn keep(&self, state: &SessionState, client: &Client, compressed: &Bytes) {
-        let part = Arrived { name: self.name(client), compressed: compressed.clone() };
-        let full = {
+    pub(crate) fn keep(&self, session: &SessionName, client: &Client, compressed: &Bytes) {
+        self.arrive(session, Arrived { name: self.name(client), compressed: compressed.clone() });
+    }
+
+    fn arrive(&self, session: &SessionName, part: Arrived) {
+        {
             let mut waiting = self.keeping.waiting();
-            let full = waiting.bytes + part.compressed.len() > MOST_BYTES && !waiting.parts.is_empty();
-            if !full {
+            if waiting.parts.is_empty() || waiting.bytes + part.compressed.len() <= MOST_BYTES {
                 waiting.bytes += part.compressed.len();
                 waiting.parts.push_back(part);
-                None
-            } else {
-                Some(part)
+                self.keeping.more.notify_one();
+                return;
             }
-        };
-        match full {
-            None => self.keeping.more.notify_one(),
-            Some(part) => told(state, self.write(&part.name, &part.compressed)),
         }
+        told(session, self.write(&part.name, &part.compressed));
     }
 }
 
 /// Writes what comes, until the session ends; then what has come already.
-pub(crate) async fn write(state: Arc<SessionState>, parts: Arc<Parts>, gone: CancellationToken) {
+pub(crate) async fn write(session: SessionName, parts: Arc<Parts>, gone: CancellationToken) {
     loop {
         let part = tokio::select! {
             biased;
@@ -104,10 +102,10 @@ pub(crate) async fn write(state: Arc<SessionState>, parts: Arc<Parts>, gone: Can
             let written = tokio::task::spawn_blocking(move || parts.write(&name, &compressed)).await;
             let Ok(Err(error)) = written else { break };
             if left == 0 || gone.is_cancelled() {
-                told(&state, Err(error));
+                told(&session, Err(error));
                 break;
             }
-            tracing::warn!(session = %state.name(), %error, "a part of the history is not written yet; trying again");
+            tracing::warn!(%session, %error, "a part of the history is not written yet; trying again");
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = gone.cancelled() => {}
@@ -117,8 +115,37 @@ pub(crate) async fn write(state: Arc<SessionState>, parts: Arc<Parts>, gone: Can
     }
 }
 
-fn told(state: &SessionState, written: Result<(), FsError>) {
+fn told(session: &SessionName, written: Result<(), FsError>) {
     if let Err(error) = written {
-        tracing::error!(session = %state.name(), %error, "a part of the history was not kept and is lost");
+        tracing::error!(%session, %error, "a part of the history was not kept and is lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wakeeper_model::Clock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_cannot_be_written_at_first_is_not_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("history");
+        // Nothing can be written where a file has the folder's name.
+        std::fs::write(&folder, b"in the way").unwrap();
+        let parts = Arc::new(Parts::new(folder.clone(), Clock::system()));
+        let (session, gone) = (SessionName::default_session(), CancellationToken::new());
+        let writer = tokio::spawn(write(session.clone(), Arc::clone(&parts), gone.clone()));
+        let part = |name: &str| Arrived { name: name.to_owned(), compressed: Bytes::from_static(b"past") };
+        parts.arrive(&session, part("1.history"));
+        tokio::time::sleep(PAUSE / 2).await;
+        std::fs::remove_file(&folder).unwrap();
+        let written = tokio::time::timeout(PAUSE * 20, parts.next()).await.unwrap();
+        assert_eq!(std::fs::read(&written).unwrap(), b"past");
+        // What came before the end is written.
+        parts.arrive(&session, part("2.history"));
+        gone.cancel();
+        writer.await.unwrap();
+        assert!(folder.join("2.history").exists());
     }
 }

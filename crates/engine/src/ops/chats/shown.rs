@@ -93,9 +93,10 @@ async fn listed(outbound: &Outbound, query: ChatQuery) -> Result<Vec<ChatRow>, E
     let Some(client) = outbound.state.client() else { return Ok(rows) };
     match client.execute(AllGroups).await {
         Ok(groups) => {
-            let at_s = outbound.state.clock().now_ms() / 1_000;
             let named = groups.into_iter().filter_map(|group| {
                 let id = crate::address::chat_id(&group.metadata.id)?.to_string();
+                let at_s = group.metadata.subject_time.and_then(|time| i64::try_from(time).ok());
+                let at_s = at_s.unwrap_or_default();
                 let change = ChatChange::Named { name: notes::name(&group.metadata.subject), at_s };
                 Some(Change::Chat(ChatUpdate { id, change, events: Vec::new() }))
             });
