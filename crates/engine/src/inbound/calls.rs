@@ -63,6 +63,11 @@ impl Calls {
         ringing.remove(at)
     }
 
+    /// None rings any more.
+    pub(crate) fn clear(&self) {
+        self.ringing().clear();
+    }
+
     /// It rings; `false` when it did before.
     fn begin(&self, call: Ringing) -> bool {
         let mut ringing = self.ringing();
@@ -180,6 +185,9 @@ mod tests {
         assert!(calls.begin(ringing(1)) && !calls.begin(ringing(1)));
         assert!(calls.find("1").is_some());
         assert!(calls.end("1").is_some() && calls.end("1").is_none());
+        assert!(calls.begin(ringing(2)));
+        calls.clear();
+        assert!(calls.find("2").is_none());
     }
 
     #[test]

@@ -98,6 +98,9 @@ async fn apply_change(
             Ok((true, Vec::new()))
         }
         Change::Past(step) => Ok((history_rows::step(connection, session.id, *step).await?, Vec::new())),
+        Change::PastBegun { part, most } => {
+            Ok((history_rows::begin(connection, session.id, &part, most).await?, Vec::new()))
+        }
         Change::PastEnded { part } => {
             history_rows::ended(connection, session.id, &part).await?;
             Ok((true, Vec::new()))
