@@ -439,6 +439,7 @@ impl SessionState {
 
     /// The rows are another account's from now on. Said before the session works for it.
     pub(crate) fn account_changed(&self) {
+        self.calls.clear();
         self.accounts.send_modify(|changes| *changes += 1);
     }
 
