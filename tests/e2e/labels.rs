@@ -133,6 +133,12 @@ async fn refusals(asking: &Asking<'_>) {
     assert_eq!(asking.refused(Method::GET, "/99/chats", None).await, not_found);
     let unknown = Some(json!({"labels": [{"id": "99"}]}));
     assert_eq!(asking.refused(Method::PUT, &format!("/chats/{CHAT}"), unknown).await, not_found);
+    for chat in ["status@broadcast", "120363012345678901@newsletter"] {
+        let invalid = (400, "invalid_request".to_owned());
+        let labels = Some(json!({"labels": []}));
+        assert_eq!(asking.refused(Method::PUT, &format!("/chats/{chat}"), labels).await, invalid);
+        assert_eq!(asking.refused(Method::GET, &format!("/chats/{chat}"), None).await, invalid);
+    }
     for wrong in
         [json!({"color": 20}), json!({"colorHex": "#123456"}), json!({"color": 1, "colorHex": "#ff9485"})]
     {

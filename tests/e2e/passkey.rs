@@ -68,9 +68,12 @@ async fn a_phone_that_asks_for_a_passkey_is_linked_by_it() {
 
     // Signed on another page, or for another challenge, it is nothing.
     let stray = json!({"challenge": "AAAA", "rpId": challenge["rpId"]});
-    for wrong in
+    for mut wrong in
         [signed(&passkey, &challenge, "https://example.com").await, signed(&passkey, &stray, ORIGIN).await]
     {
+        // `credential.toJSON()` of a browser has these besides, which WAHA does not document.
+        wrong["authenticatorAttachment"] = json!("cross-platform");
+        wrong["clientExtensionResults"] = json!({"appid": false});
         let refused = asked(&gateway, Method::POST, "", Some(&wrong)).await;
         assert_eq!(
             (refused.status.as_u16(), &refused.body["code"]),

@@ -52,6 +52,15 @@ async fn profile(version: Baileys) {
         assert_eq!(me["pushName"], "A new name", "{me}");
         sibling.wait("own-name", PATIENCE, |event| event["name"] == "A new name").await;
 
+        // What WhatsApp does not take is no success, and changes nothing.
+        let target = json!({"kind": "rate_limit", "target": "491701000001", "for": "10m"});
+        lab.simulator().fault(target).await;
+        let refused = gateway.request(Method::PUT, "/api/default/profile/name").json(&json!({"name": "Lost"}));
+        let refused = gateway.answer(refused).await.unwrap();
+        assert!(refused.status.is_client_error() || refused.status.is_server_error(), "{}", refused.body);
+        lab.simulator().clear_faults().await;
+        assert_eq!(read().await["name"], "A new name");
+
         let about = "Busy until Monday 🎉";
         assert_eq!(put("/status", json!({"status": about})).await, done);
         let seen = peers(&other, "fetchStatus", json!([own])).await;

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use wakeeper_e2e::journal::eventually;
 use wakeeper_e2e::party::stanza_id;
 use wakeeper_e2e::shapes::Shapes;
 use wakeeper_e2e::{Addressing, Baileys, Gateway, Lab, PATIENCE, Peer, Webhooks, told};
@@ -61,6 +62,7 @@ async fn stories(addressing: Addressing) {
         files(&cast, &audience).await;
         deleted(&cast, &audience, &text).await;
         refusals(&cast, &audience).await;
+        to_the_address_book(&cast, &audience).await;
         for (peer, address) in [(&six, six.address()), (&seven, seven.address())] {
             received(&cast, peer.as_peer(), address, &me).await;
         }
@@ -139,6 +141,25 @@ async fn deleted(cast: &Cast<'_>, audience: &[String], text: &str) {
     let seen_by_six =
         cast.peers[0].events().read(|all| all.iter().any(|event| event["key"]["id"] == stanza_id(id)));
     assert!(!seen_by_six, "it was for another one");
+}
+
+/// Without a list, everybody in the address book gets it.
+async fn to_the_address_book(cast: &Cast<'_>, audience: &[String]) {
+    for (person, first) in audience.iter().zip(["Six", "Seven"]) {
+        let path = format!("/api/default/contacts/{person}");
+        cast.gateway.call(Method::PUT, &path, Some(json!({"firstName": first, "lastName": ""}))).await;
+        let saved = async || {
+            let known = cast.gateway.call(Method::GET, &path, None).await;
+            if known["isMyContact"] == true { Ok(()) } else { Err(known.to_string()) }
+        };
+        eventually("the person to stand in the address book", PATIENCE, saved).await;
+    }
+    for contacts in [json!([]), Value::Null] {
+        let body = json!({"text": "for all", "contacts": contacts, "backgroundColor": "#38b42f", "font": 0});
+        let sent = cast.post("text", body).await;
+        let id = stanza_id(sent["id"].as_str().unwrap()).to_owned();
+        cast.seen(&id, |content| content["text"] == "for all").await;
+    }
 }
 
 async fn refusals(cast: &Cast<'_>, audience: &[String]) {

@@ -43,7 +43,7 @@ use crate::outbound::chat_order::ChatOrders;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::Inflight;
-use crate::outbound::outgoing::{Delete, Edit, IdempotencyKey, Outgoing, Sent};
+use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
 const MAX_IN_FLIGHT: usize = 512;
@@ -225,7 +225,8 @@ impl Outbound {
         if let Some(row) = self.row_of(key.as_ref()).await? {
             return self.replay(row, &request_hash, account).await;
         }
-        let _post = self.alone_with_post(&outgoing).await;
+        // Before its place in the chat, too: whoever waits for a post holds no other send up.
+        let post = self.alone_with_post(channel::post_of(&outgoing)).await;
         let entered = self.chats.of(outgoing.chat().as_str()).enter().await;
         let client = self.ready().await?;
         self.storable()?;
@@ -241,6 +242,7 @@ impl Outbound {
             Some(id) => self.free(id).await?,
             None => client.generate_message_id(),
         };
+        let post = self.still_alone(post, channel::post(&prepared, &message_id))?;
         let row = SendRow {
             session: self.state.name().as_str().to_owned(),
             idempotency_key: key.map(|key| key.as_str().to_owned()),
@@ -260,7 +262,7 @@ impl Outbound {
         }
         match rows.begin_send(row).await? {
             SendBegun::Existing(row) => {
-                drop(entered);
+                drop((entered, post));
                 self.replay(row, &request_hash, account).await
             }
             SendBegun::IdTaken => Err(SendError::IdTaken),
@@ -274,15 +276,23 @@ impl Outbound {
         }
     }
 
-    /// The changes of a channel's post go out under its id, so one is over before the next one begins.
-    async fn alone_with_post(&self, outgoing: &Outgoing) -> Option<OwnedMutexGuard<()>> {
-        match outgoing {
-            Outgoing::Edit(Edit { message, .. }) | Outgoing::Delete(Delete { message })
-                if message.chat.kind() == ChatKind::Channel =>
-            {
-                Some(lock(&self.posts, &message.to_string()).await)
-            }
-            _ => None,
+    /// A channel's post and its changes go out under one id, so one is over before the next one begins.
+    async fn alone_with_post(&self, name: Option<String>) -> Option<OwnedMutexGuard<()>> {
+        match name {
+            Some(name) => Some(lock(&self.posts, &name).await),
+            None => None,
+        }
+    }
+
+    /// The same for a post whose id was made up just now: nobody else can know it.
+    fn still_alone(
+        &self,
+        post: Option<OwnedMutexGuard<()>>,
+        name: Option<String>,
+    ) -> Result<Option<OwnedMutexGuard<()>>, SendError> {
+        match (post, name) {
+            (None, Some(name)) => try_lock(&self.posts, &name).map(Some).ok_or(SendError::IdTaken),
+            (post, _) => Ok(post),
         }
     }
 
@@ -334,7 +344,7 @@ impl Outbound {
         if row.request_hash != request_hash {
             return Err(SendError::IdempotencyConflict);
         }
-        let row = self.not_under_way(row).await?;
+        let (row, _post) = self.not_under_way(row).await?;
         match row.state {
             SendState::Acked => Ok(Sent { payload: self.answer(&row).await?, replayed: true }),
             SendState::Failed => {
@@ -343,8 +353,7 @@ impl Outbound {
             SendState::Accepted => {
                 let prepared = PreparedMessage::stored(&row)
                     .ok_or(SendError::Failed { reason: "its row is damaged" })?;
-                let wire_id = channel::wire_id(&prepared, &row.message_id);
-                let place = self.chats.of(&row.chat).place(self.inflight.begin(&wire_id), None);
+                let place = self.place_again(&prepared, &row.message_id);
                 let under_way = UnderWay { prepared: &prepared, id: &row.message_id, account, place };
                 let payload = self.deliver(under_way, Turn::Repeat).await?;
                 Ok(Sent { payload, replayed: true })
@@ -389,18 +398,24 @@ async fn fingerprinted(outgoing: Outgoing) -> Result<(Outgoing, String), SendErr
 
 /// Waits for its turn under `name`: first come, first served.
 pub(crate) async fn lock(locks: &Locks, name: &str) -> OwnedMutexGuard<()> {
-    let lock = {
-        let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Few are alive at a time; the dead ones go when they are many.
-        if locks.len() >= 2 * MAX_IN_FLIGHT {
-            locks.retain(|_, lock| lock.strong_count() > 0);
-        }
-        let found = locks.get(name).and_then(Weak::upgrade);
-        found.unwrap_or_else(|| {
-            let lock = Arc::new(tokio::sync::Mutex::new(()));
-            locks.insert(name.to_owned(), Arc::downgrade(&lock));
-            lock
-        })
-    };
-    lock.lock_owned().await
+    named(locks, name).lock_owned().await
+}
+
+/// Takes its turn under `name`, when nobody else has it.
+fn try_lock(locks: &Locks, name: &str) -> Option<OwnedMutexGuard<()>> {
+    named(locks, name).try_lock_owned().ok()
+}
+
+fn named(locks: &Locks, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+    let mut locks = locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Few are alive at a time; the dead ones go when they are many.
+    if locks.len() >= 2 * MAX_IN_FLIGHT {
+        locks.retain(|_, lock| lock.strong_count() > 0);
+    }
+    let found = locks.get(name).and_then(Weak::upgrade);
+    found.unwrap_or_else(|| {
+        let lock = Arc::new(tokio::sync::Mutex::new(()));
+        locks.insert(name.to_owned(), Arc::downgrade(&lock));
+        lock
+    })
 }

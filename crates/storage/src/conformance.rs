@@ -61,7 +61,8 @@ macro_rules! suite {
                 alerts_stay_until_somebody_took_them, checkpoints_move_on_and_old_incidents_go,
                 a_monitor_and_a_gateway_keep_their_own, an_incident_that_comes_again_has_not_ended;
             labels: labels_are_kept_changed_and_deleted, chats_have_labels_under_any_of_their_names,
-                labels_are_set_apart_and_go_with_their_session, there_is_room_for_so_many_labels;
+                labels_are_set_apart_and_go_with_their_session, there_is_room_for_so_many_labels,
+                deleted_labels_give_way_to_new_ones, chats_with_labels_are_counted;
             keys: keys_are_kept_changed_and_deleted, keys_of_a_session_go_when_they_are_told_to,
                 administrative_calls_are_noted_and_paged;
             generations: a_generation_is_kept_moves_on_and_goes_with_its_session;

@@ -119,6 +119,9 @@ pub trait LabelRows: Send + Sync {
         session: &str,
         chats: &[String],
     ) -> Result<Vec<LabelChatRow>, StorageError>;
+
+    /// How many chats have labels, those with several counted for each.
+    async fn labeled_chat_count(&self, session: &str) -> Result<u32, StorageError>;
 }
 
 /// Messages.

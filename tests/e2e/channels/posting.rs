@@ -55,6 +55,7 @@ pub async fn own(cast: &Cast<'_>) {
     assert_eq!((&shown[1]["viewCount"], &shown[1]["message"]["fromMe"]), (&json!(1), &json!(true)));
 
     changed(cast, channel, &id).await;
+    changed_at_once(cast, channel).await;
     let poll = json!({"session": "default", "chatId": channel,
         "poll": {"name": "Which?", "options": ["a", "b"], "multipleAnswers": false}});
     let poll = cast.sent(Method::POST, "/api/sendPoll", "/api/sendPoll", Some(poll)).await;
@@ -82,6 +83,30 @@ async fn changed(cast: &Cast<'_>, channel: &str, id: &str) {
     let deleted = cast.sent(Method::DELETE, path, &filled, None).await;
     assert_eq!(deleted["revokedMessageId"], stanza_id(id), "{deleted}");
     assert_eq!(texts(cast.preview(channel).await), ["a dot"]);
+}
+
+/// A post and its edit go out under one id: the edit waits until WhatsApp has the post.
+async fn changed_at_once(cast: &Cast<'_>, channel: &str) {
+    let chosen = "3EB0A0B1C2D3E4F5A6B7C8";
+    let far = json!({"kind": "long_way", "target": super::GATEWAY, "delay_ms": 3000, "for": "10m"});
+    cast.lab.simulator().fault(far).await;
+    let text = json!({"session": "default", "chatId": channel, "id": chosen, "text": "too early"});
+    let send = cast.sent(Method::POST, "/api/sendText", "/api/sendText", Some(text));
+    let id = format!("true_{channel}_{chosen}");
+    let edit = async {
+        // Others have it; that WhatsApp has it is still on its way here.
+        cast.seen(channel, chosen, |content| content["text"] == "too early").await;
+        let path = "/api/{session}/chats/{chatId}/messages/{messageId}";
+        let filled = format!("/api/default/chats/{channel}/messages/{id}");
+        cast.sent(Method::PUT, path, &filled, Some(json!({"text": "in time"}))).await
+    };
+    let (sent, edited) = tokio::join!(send, edit);
+    cast.lab.simulator().clear_faults().await;
+    assert_eq!((&sent["id"], &edited["editedMessageId"]), (&json!(id), &json!(chosen)));
+    assert_eq!(cast.preview(channel).await[0].0, "in time");
+    let path = "/api/{session}/chats/{chatId}/messages/{messageId}";
+    let filled = format!("/api/default/chats/{channel}/messages/{id}");
+    cast.sent(Method::DELETE, path, &filled, None).await;
 }
 
 /// What channels do not have is refused by its name.

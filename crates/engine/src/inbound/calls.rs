@@ -16,8 +16,10 @@ use whatsapp_rust::wacore::types::call::{CallAction, IncomingCall};
 use crate::address;
 use crate::inbound::inbox::Inbox;
 
-/// Calls that ring at the same time; beyond these the oldest is forgotten.
+/// Calls that ring at the same time, and those that are remembered when they ended; beyond these the oldest is forgotten.
 const MOST: usize = 100;
+/// How long a call rings at most. WhatsApp's apps give up after about a minute; the signal of that may be lost.
+const LONGEST_MS: i64 = 90_000;
 /// Longest id of a call, in bytes. WhatsApp's have 32.
 const LONGEST_ID: usize = 128;
 /// Another device of this account took the call.
@@ -42,43 +44,76 @@ pub(crate) struct Ringing {
     group: bool,
 }
 
-/// The calls that ring now.
+/// The calls that ring now, and those that did lately.
 #[derive(Default)]
-pub(crate) struct Calls(Mutex<VecDeque<Ringing>>);
+pub(crate) struct Calls(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Each with the moment when it began, in Unix milliseconds.
+    ringing: VecDeque<(i64, Ringing)>,
+    /// The ids of the last that ended: a signal that comes late, or again, begins none anew.
+    ended: VecDeque<String>,
+}
+
+impl Inner {
+    fn over(&mut self, id: String) {
+        if self.ended.len() == MOST {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(id);
+    }
+
+    /// Takes out what rings no more, though nobody said so.
+    fn forget_old(&mut self, now_ms: i64) {
+        while self.ringing.front().is_some_and(|(since, _)| now_ms.saturating_sub(*since) > LONGEST_MS)
+            && let Some((_, call)) = self.ringing.pop_front()
+        {
+            self.over(call.id);
+        }
+    }
+}
 
 impl Calls {
-    fn ringing(&self) -> MutexGuard<'_, VecDeque<Ringing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inner(&self, now_ms: i64) -> MutexGuard<'_, Inner> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.forget_old(now_ms);
+        inner
     }
 
     /// The call of that id, if it rings.
-    pub(crate) fn find(&self, id: &str) -> Option<Ringing> {
-        self.ringing().iter().find(|call| call.id == id).cloned()
+    pub(crate) fn find(&self, id: &str, now_ms: i64) -> Option<Ringing> {
+        let inner = self.inner(now_ms);
+        inner.ringing.iter().find(|(_, call)| call.id == id).map(|(_, call)| call.clone())
     }
 
     /// It rings no more; what it was, if it rang.
-    pub(crate) fn end(&self, id: &str) -> Option<Ringing> {
-        let mut ringing = self.ringing();
-        let at = ringing.iter().position(|call| call.id == id)?;
-        ringing.remove(at)
-    }
-
-    /// None rings any more.
-    pub(crate) fn clear(&self) {
-        self.ringing().clear();
+    pub(crate) fn end(&self, id: &str, now_ms: i64) -> Option<Ringing> {
+        let mut inner = self.inner(now_ms);
+        let at = inner.ringing.iter().position(|(_, call)| call.id == id)?;
+        let (_, call) = inner.ringing.remove(at)?;
+        inner.over(call.id.clone());
+        Some(call)
     }
 
     /// It rings; `false` when it did before.
-    fn begin(&self, call: Ringing) -> bool {
-        let mut ringing = self.ringing();
-        if ringing.iter().any(|known| known.id == call.id) {
+    fn begin(&self, call: Ringing, now_ms: i64) -> bool {
+        let mut inner = self.inner(now_ms);
+        if inner.ringing.iter().any(|(_, known)| known.id == call.id) || inner.ended.contains(&call.id) {
             return false;
         }
-        if ringing.len() == MOST {
-            ringing.pop_front();
+        if inner.ringing.len() == MOST
+            && let Some((_, oldest)) = inner.ringing.pop_front()
+        {
+            inner.over(oldest.id);
         }
-        ringing.push_back(call);
+        inner.ringing.push_back((now_ms, call));
         true
+    }
+
+    /// They were another account's.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Inner::default();
     }
 }
 
@@ -102,7 +137,7 @@ pub(super) async fn events(inbox: &Inbox, call: &IncomingCall) -> Vec<NewEvent> 
         }
         action => {
             let Some(name) = ended(action) else { return Vec::new() };
-            let Some(ringing) = calls.end(action.call_id()) else { return Vec::new() };
+            let Some(ringing) = calls.end(action.call_id(), inbox.state.clock().now_ms()) else { return Vec::new() };
             (name, ringing)
         }
     };
@@ -141,7 +176,8 @@ async fn rings(
     let (from, from_alt) = from.map_or((None, None), |address| (Some(address.id), address.alt));
     let (id, peer, creator) = (id.clone(), call.from.clone(), creator.clone());
     let ringing = Ringing { id, peer, creator, from, from_alt, video, group };
-    inbox.state.calls().begin(ringing.clone()).then_some(ringing)
+    let now_ms = inbox.state.clock().now_ms();
+    inbox.state.calls().begin(ringing.clone(), now_ms).then_some(ringing)
 }
 
 fn event(inbox: &Inbox, name: EventName, call: &Ringing, timestamp: i64, data: Value) -> Option<NewEvent> {
@@ -182,21 +218,40 @@ mod tests {
     #[test]
     fn a_call_begins_and_ends_once() {
         let calls = Calls::default();
-        assert!(calls.begin(ringing(1)) && !calls.begin(ringing(1)));
-        assert!(calls.find("1").is_some());
-        assert!(calls.end("1").is_some() && calls.end("1").is_none());
-        assert!(calls.begin(ringing(2)));
-        calls.clear();
-        assert!(calls.find("2").is_none());
+        assert!(calls.begin(ringing(1), 0) && !calls.begin(ringing(1), 1));
+        assert!(calls.find("1", 1).is_some());
+        assert!(calls.end("1", 2).is_some() && calls.end("1", 2).is_none());
+        assert!(!calls.begin(ringing(1), 3), "it ended; its offer came again");
+        for id in 2..MOST + 2 {
+            assert!(calls.begin(ringing(id), 4) && calls.end(&id.to_string(), 4).is_some());
+        }
+        assert!(calls.begin(ringing(1), 5), "so many ended since that it is not known any more");
+    }
+
+    #[test]
+    fn no_call_rings_for_ever() {
+        let calls = Calls::default();
+        assert!(calls.begin(ringing(1), 0) && calls.begin(ringing(2), 1));
+        assert!(calls.find("1", LONGEST_MS).is_some() && calls.find("1", LONGEST_MS + 1).is_none());
+        assert!(!calls.begin(ringing(1), LONGEST_MS + 1), "it is not told a second time");
+        assert!(calls.end("2", LONGEST_MS + 1).is_some());
     }
 
     #[test]
     fn many_calls_push_the_oldest_out() {
         let calls = Calls::default();
         for id in 0..=MOST {
-            assert!(calls.begin(ringing(id)));
+            assert!(calls.begin(ringing(id), 0));
         }
-        assert!(calls.find("0").is_none() && calls.find("1").is_some());
+        assert!(calls.find("0", 0).is_none() && calls.find("1", 0).is_some());
+    }
+
+    #[test]
+    fn another_account_has_other_calls() {
+        let calls = Calls::default();
+        assert!(calls.begin(ringing(1), 0) && calls.begin(ringing(2), 0) && calls.end("2", 0).is_some());
+        calls.clear();
+        assert!(calls.find("1", 0).is_none() && calls.begin(ringing(2), 0));
     }
 
     #[test]

@@ -254,7 +254,7 @@ mod tests {
                 Some(chat) => Told::OnChat { id, chat: chat.clone(), labeled: true },
                 None => Told::Edited { id, action: Box::new(action(Some("x"), false)) },
             };
-            LabelJob { told, known_before: true, done: None }
+            LabelJob { told, heard: Heard::default(), known_before: true, done: None }
         };
         let under_way = UnderWay::default();
         assert!(under_way.hold(job("1", None)).is_some(), "nothing is under way");

@@ -42,7 +42,7 @@ pub(crate) async fn settle(
 }
 
 /// Of which account something was told, noted when it is heard: it may wait until another one is linked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
     /// The account of the client that told it, as far as that is known.
     account: Option<AccountRow>,

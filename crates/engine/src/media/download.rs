@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use wakeeper_model::SessionName;
+use wakeeper_model::{ChatId, SessionName};
 use wakeeper_storage::{MessageRef, StorageError};
 use whatsapp_rust::download::DownloadParams;
 use whatsapp_rust::prelude::{MessageExt, wa};
@@ -42,12 +42,18 @@ impl From<StorageError> for MediaError {
     }
 }
 
-/// Where the file of a message can be fetched: `/api/files/{session}/{stanza id}.{extension}`. Holds
+/// What the file of a post is named by that is not stored: its channel, and WhatsApp's number for it. No stanza id is like this:
+/// those hold no `@`.
+pub(crate) fn post_name(channel: &ChatId, number: u64) -> String {
+    format!("{channel}_{number}")
+}
+
+/// Where the file of a message can be fetched: `/api/files/{session}/{name}.{extension}`, by its stanza id or by [`post_name`]. Holds
 /// no phone number, so that access logs hold none.
-pub(crate) fn url(public_url: &str, session: &SessionName, stanza_id: &str, message: &wa::Message) -> String {
+pub(crate) fn url(public_url: &str, session: &SessionName, name: &str, message: &wa::Message) -> String {
     let info = content(message.get_base_message()).and_then(|content| content.media);
     let extension = info.map_or("bin", |info| extension(&info.mimetype));
-    format!("{}/api/files/{session}/{stanza_id}.{extension}", public_url.trim_end_matches('/'))
+    format!("{}/api/files/{session}/{name}.{extension}", public_url.trim_end_matches('/'))
 }
 
 fn extension(mimetype: &str) -> &'static str {
@@ -81,7 +87,7 @@ pub(crate) struct Downloads {
     limit: u64,
     /// Held while a file is fetched, by its hash: whoever wants it too waits and finds it kept.
     under_way: Locks,
-    /// Messages that are not stored, with their stanza ids: shown lately, so that their files may be asked for.
+    /// Messages that are not stored, with their [`post_name`]s: shown lately, so that their files may be asked for.
     shown: Mutex<VecDeque<(String, Vec<u8>)>>,
 }
 
@@ -97,37 +103,37 @@ impl Downloads {
 
     /// The file that [`url`] names.
     pub(crate) async fn file(&self, outbound: &Outbound, file: &str) -> Result<MediaFile, MediaError> {
-        let stanza_id = file.rsplit_once('.').map_or(file, |(id, _)| id);
+        let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
+        if let Some(proto) = self.shown_lately(name) {
+            return self.of_message(outbound, &proto).await;
+        }
         let target = MessageRef {
             session: outbound.state.name().as_str().to_owned(),
-            id: stanza_id.to_owned(),
+            id: name.to_owned(),
             from_me: None,
             chat: None,
         };
-        let proto = match outbound.journal.storage().message(&target).await? {
-            Some(row) => row.proto,
-            None => self.shown_lately(stanza_id).ok_or(MediaError::NoFile)?,
-        };
-        self.of_message(outbound, &proto).await
+        let row = outbound.journal.storage().message(&target).await?.ok_or(MediaError::NoFile)?;
+        self.of_message(outbound, &row.proto).await
     }
 
-    /// Lets the file of a message be asked for that is not stored: a post of a channel that was looked at. The oldest are
-    /// forgotten first.
-    pub(crate) fn keep_for_later(&self, stanza_id: &str, proto: &[u8]) {
+    /// Lets the file of a message be asked for that is not stored: a post of a channel that was looked at, by its
+    /// [`post_name`]. The oldest are forgotten first.
+    pub(crate) fn keep_for_later(&self, name: &str, proto: &[u8]) {
         if proto.len() > LARGEST_SHOWN {
             return;
         }
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.retain(|(id, _)| id != stanza_id);
+        shown.retain(|(known, _)| known != name);
         if shown.len() == SHOWN {
             shown.pop_front();
         }
-        shown.push_back((stanza_id.to_owned(), proto.to_vec()));
+        shown.push_back((name.to_owned(), proto.to_vec()));
     }
 
-    fn shown_lately(&self, stanza_id: &str) -> Option<Vec<u8>> {
+    fn shown_lately(&self, name: &str) -> Option<Vec<u8>> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.iter().find(|(id, _)| id == stanza_id).map(|(_, proto)| proto.clone())
+        shown.iter().find(|(known, _)| known == name).map(|(_, proto)| proto.clone())
     }
 
     /// The file of a stored message.
@@ -223,6 +229,13 @@ mod tests {
             url("http://localhost:8192/", &session, "3EB0AA", &message),
             "http://localhost:8192/api/files/default/3EB0AA.png"
         );
+    }
+
+    #[test]
+    fn the_file_of_a_post_has_a_name_that_no_message_has() {
+        let name = post_name(&"120363012345678901@newsletter".parse().unwrap(), 100);
+        assert_eq!(name, "120363012345678901@newsletter_100");
+        assert!(name.parse::<wakeeper_model::StanzaId>().is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Pictures of groups and of the account: small, and sent as they are.
+//! Pictures of groups, of channels and of the account: small, and sent as they are.
 
 use crate::media::fetch::Limits;
 use crate::media::small::{self, SmallFileError};

@@ -37,15 +37,16 @@ impl Sessions {
     pub async fn reject_call(&self, name: &SessionName, from: &ChatId, id: &str) -> Result<(), CallError> {
         let handle = self.handle(name).await?;
         let client = handle.outbound.ready().await?;
-        let call = handle.state.calls().find(id).ok_or(CallError::NotFound)?;
+        let now_ms = || handle.state.clock().now_ms();
+        let call = handle.state.calls().find(id, now_ms()).ok_or(CallError::NotFound)?;
         if ![call.from.as_ref(), call.from_alt.as_ref()].contains(&Some(from)) {
             return Err(CallError::NotFound);
         }
         let sent = client.voip().reject_call(&call.id, &call.peer, &call.creator).await;
         sent.map_err(|error| AskError::unanswered("that the call is declined", &error))?;
         // It may have ended meanwhile, which was told.
-        let Some(call) = handle.state.calls().end(id) else { return Ok(()) };
-        let timestamp = handle.state.clock().now_ms() / 1000;
+        let Some(call) = handle.state.calls().end(id, now_ms()) else { return Ok(()) };
+        let timestamp = now_ms() / 1000;
         let payload = calls::payload(&call, timestamp, json!({}));
         let journal = &handle.outbound.journal;
         let event = journal.event(name, from.as_str(), EventName::CallRejected, &payload.into());

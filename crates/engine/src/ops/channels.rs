@@ -22,13 +22,8 @@ pub use self::search::{TextSearch, ViewSearch};
 use crate::EngineError;
 use crate::life::handle::Handle;
 use crate::life::registry::Sessions;
-use crate::media::small;
+use crate::media::picture;
 use crate::outbound::outgoing::FileBody;
-
-/// Largest picture, in bytes. WhatsApp's apps send some 100 KB.
-const LARGEST_PICTURE: u64 = 5 << 20;
-/// How every JPEG begins.
-const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// How a caller names a channel.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,9 +65,8 @@ impl Channels {
     /// When WhatsApp does not answer.
     pub async fn list(&self, role: Option<ChannelRole>) -> Result<Vec<Channel>, ChannelsError> {
         use operations::fetch_all_newsletters_metadata as operation;
-        let answer = self.ask(operation::DOC_ID, &json!({}), "xwa2_newsletter_subscribed").await?;
-        let all = answer.as_array().ok_or(NOT_UNDERSTOOD)?;
-        let mut channels: Vec<Channel> = all.iter().filter_map(shown::channel).collect();
+        let answer = self.answer(operation::DOC_ID, &json!({}), "xwa2_newsletter_subscribed").await?;
+        let mut channels = listed(answer.as_ref())?;
         channels.retain(|channel| role.is_none_or(|role| channel.role == role));
         channels.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(channels)
@@ -111,12 +105,7 @@ impl Channels {
         use operations::create_newsletter as operation;
         let mut input = json!({ "name": name, "description": description });
         if let Some(picture) = picture {
-            let bytes = small::bytes(picture, &self.handle.outbound.limits, LARGEST_PICTURE).await?;
-            if !bytes.starts_with(&JPEG) {
-                return Err(ChannelsError::InvalidRequest(
-                    "picture: a channel's picture must be a JPEG; other kinds are not converted by this version",
-                ));
-            }
+            let bytes = picture::jpeg(&self.handle.outbound.limits, picture).await?;
             input["picture"] = Value::String(STANDARD.encode(bytes));
         }
         let answer =
@@ -171,13 +160,30 @@ impl Channels {
         self.ask(query, &variables, field).await.map(drop)
     }
 
-    /// Asks, and gives what lies in `field` of the answer.
+    /// Asks for something, and gives what lies in `field` of the answer: nothing there means that there is no such channel.
     async fn ask(&self, query: &'static str, variables: &Value, field: &str) -> Result<Value, ChannelsError> {
+        let answer = self.answer(query, variables, field).await?;
+        answer.filter(|answer| !answer.is_null()).ok_or(ChannelsError::NotFound)
+    }
+
+    /// Asks, and gives what lies in `field` of the answer.
+    async fn answer(
+        &self,
+        query: &'static str,
+        variables: &Value,
+        field: &str,
+    ) -> Result<Option<Value>, ChannelsError> {
         let mut data = self.client.execute(Ask { query, variables }).await??;
-        match data.get_mut(field).map(Value::take) {
-            Some(Value::Null) | None => Err(ChannelsError::NotFound),
-            Some(answer) => Ok(answer),
-        }
+        Ok(data.get_mut(field).map(Value::take))
+    }
+}
+
+/// The channels of an answer; whoever has none is answered with none, or with `null`.
+fn listed(answer: Option<&Value>) -> Result<Vec<Channel>, ChannelsError> {
+    match answer {
+        Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(all)) => Ok(all.iter().filter_map(shown::channel).collect()),
+        _ => Err(NOT_UNDERSTOOD),
     }
 }
 
@@ -189,5 +195,18 @@ fn channel(id: &ChatId) -> Result<&ChatId, ChannelsError> {
         Ok(id)
     } else {
         Err(ChannelsError::InvalidRequest("id: a channel's id, such as 123123123@newsletter"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_follows_none_has_an_empty_list() {
+        assert!(listed(Some(&Value::Null)).unwrap().is_empty());
+        assert!(listed(Some(&json!([]))).unwrap().is_empty());
+        assert_eq!(listed(Some(&json!([{"id": "1@newsletter"}, {"id": "x"}]))).unwrap().len(), 1);
+        assert!(listed(Some(&json!({}))).is_err() && listed(None).is_err());
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use wakeeper_model::{ChatId, SessionName};
-use wakeeper_storage::LabelRow;
+use wakeeper_model::{ChatId, ChatKind, SessionName};
+use wakeeper_storage::{LabelChange, LabelRow};
 use wakeeper_waha::{Label, LabeledChat};
 use whatsapp_rust::buffa::{Message as _, MessageField};
 use whatsapp_rust::prelude::wa;
@@ -22,6 +22,10 @@ use crate::{EngineError, address};
 
 /// How many labels WhatsApp's apps allow.
 const MOST: usize = 20;
+/// How many chats with a label are kept.
+const MOST_CHATS: usize = LabelChange::MOST_CHATS as usize;
+/// Highest number that a new label gets after the last one. WhatsApp's are small; another device may have used any.
+const HIGHEST: u64 = 999_999_999;
 
 /// Why something was not done with labels.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,15 @@ pub enum LabelError {
     /// There are as many as WhatsApp's apps allow.
     #[error("there are {MOST} labels already, which is as many as WhatsApp's apps allow")]
     TooMany,
+    /// There are as many chats with labels as are kept.
+    #[error("{} chats have labels already, which is as many as are kept", LabelChange::MOST_CHATS)]
+    TooManyChats,
+    /// There are as many labels as are kept, those that other devices made included.
+    #[error("the account's devices made {} labels, which is as many as are kept", LabelChange::MOST_LABELS)]
+    Full,
+    /// No person and no group.
+    #[error("chatId: labels are for chats with people and groups; status updates, broadcast lists and channels have none")]
+    NoLabels,
     /// WhatsApp was not told.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -71,8 +84,7 @@ impl Sessions {
             if rows.iter().filter(|row| !row.deleted).count() >= MOST {
                 return Err(LabelError::TooMany);
             }
-            let last = rows.iter().filter_map(|row| row.id.parse::<u64>().ok()).max().unwrap_or_default();
-            let id = last.saturating_add(1).to_string();
+            let id = free_id(&rows);
             edit(&handle, &client, &id, action(called, color, None)).await
         })
         .await
@@ -120,8 +132,9 @@ impl Sessions {
     /// The labels of a chat.
     ///
     /// # Errors
-    /// When the session is unknown or its rows cannot be read.
+    /// When it is a chat that has none, the session is unknown, or its rows cannot be read.
     pub async fn chat_labels(&self, name: &SessionName, chat: &ChatId) -> Result<Vec<Label>, LabelError> {
+        can_have_labels(chat)?;
         let handle = self.handle(name).await?;
         let names = reading::names(&handle.state, chat).await;
         let storage = handle.outbound.journal.storage();
@@ -133,13 +146,15 @@ impl Sessions {
     /// Gives a chat these labels and takes all others off it. Broken off in the middle, it can be asked for again.
     ///
     /// # Errors
-    /// When there is no such label, the session does not work, or WhatsApp does not take it.
+    /// When there is no such label, it is a chat that has none, there are too many, the session does not work, or WhatsApp
+    /// does not take it.
     pub async fn set_chat_labels(
         &self,
         name: &SessionName,
         chat: &ChatId,
         labels: &[String],
     ) -> Result<(), LabelError> {
+        can_have_labels(chat)?;
         let (handle, chat, labels) = (self.handle(name).await?, chat.clone(), labels.to_vec());
         to_its_end(async move { set_chat_labels(&handle, &chat, &labels).await }).await
     }
@@ -153,7 +168,16 @@ impl Sessions {
         one(&handle, id).await?;
         let storage = handle.outbound.journal.storage();
         let rows = storage.label_chats(name.as_str(), id).await.map_err(EngineError::from)?;
-        Ok(rows.iter().filter_map(|row| row.chat.parse().ok()).map(|id| LabeledChat { id }).collect())
+        let client = handle.state.client();
+        let mut chats = BTreeSet::new();
+        for id in rows.iter().filter_map(|row| row.chat.parse::<ChatId>().ok()) {
+            // It may have got the label under its hidden id, before its phone number was known, and again under that one.
+            chats.insert(match &client {
+                Some(client) if id.kind() == ChatKind::Lid => address::resolve_id(client, &id).await.id,
+                _ => id,
+            });
+        }
+        Ok(chats.into_iter().map(|id| LabeledChat { id }).collect())
     }
 }
 
@@ -176,16 +200,26 @@ async fn set_chat_labels(handle: &Handle, chat: &ChatId, labels: &[String]) -> R
     let names = reading::names(&handle.state, chat).await;
     let (storage, name) = (handle.outbound.journal.storage(), handle.state.name());
     let on = storage.labels_of_chat(name.as_str(), &names).await.map_err(EngineError::from)?;
-    for row in on.iter().filter(|row| !wanted.contains(&row.label)) {
+    let (kept, off): (Vec<_>, Vec<_>) = on.into_iter().partition(|row| wanted.contains(&row.label));
+    let new: Vec<_> = wanted.into_iter().filter(|id| kept.iter().all(|row| row.label != **id)).collect();
+    // Asked before WhatsApp is told of anything: what it takes is to be kept here, too.
+    let count = storage.labeled_chat_count(name.as_str()).await.map_err(EngineError::from)?;
+    if !new.is_empty() && (count as usize).saturating_sub(off.len()) + new.len() > MOST_CHATS {
+        return Err(LabelError::TooManyChats);
+    }
+    for row in off {
         // Under the name that it got it under: to app state, the other one is another chat.
         let wire = row.wire.parse().or_else(|_| jid(chat))?;
         associate(handle, &client, &row.label, wire, false).await?;
     }
-    let chat = jid(&address::resolve_id(&client, chat).await.id)?;
-    for label in wanted.into_iter().filter(|id| on.iter().all(|row| row.label != **id)) {
-        associate(handle, &client, label, chat.clone(), true).await?;
+    let wire = jid(&address::resolve_id(&client, chat).await.id)?;
+    for label in &new {
+        associate(handle, &client, label, wire.clone(), true).await?;
     }
-    Ok(())
+    // Another device may have taken the room meanwhile.
+    let on = storage.labels_of_chat(name.as_str(), &names).await.map_err(EngineError::from)?;
+    let kept = new.into_iter().all(|id| on.iter().any(|row| row.label == *id));
+    if kept { Ok(()) } else { Err(LabelError::TooManyChats) }
 }
 
 async fn all(handle: &Handle) -> Result<Vec<LabelRow>, EngineError> {
@@ -203,6 +237,22 @@ async fn present(handle: &Handle) -> Result<Vec<LabelRow>, EngineError> {
 async fn one(handle: &Handle, id: &str) -> Result<LabelRow, LabelError> {
     let found = all(handle).await?.into_iter().find(|row| row.id == id && !row.deleted);
     found.ok_or(LabelError::NotFound)
+}
+
+/// The number after the last one that was given; the lowest free one when another device used a number that is no small one.
+fn free_id(rows: &[LabelRow]) -> String {
+    let taken: BTreeSet<u64> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
+    let next = taken.range(..HIGHEST).next_back().map_or(1, |last| last + 1);
+    let free = if taken.contains(&next) { (1..).find(|id| !taken.contains(id)).unwrap_or(next) } else { next };
+    free.to_string()
+}
+
+/// Refuses chats that no app gives labels to.
+fn can_have_labels(chat: &ChatId) -> Result<(), LabelError> {
+    match chat.kind() {
+        ChatKind::Phone | ChatKind::Lid | ChatKind::Group => Ok(()),
+        ChatKind::Channel | ChatKind::Broadcast => Err(LabelError::NoLabels),
+    }
 }
 
 /// What is told of a label: what `before` had besides stays as it is.
@@ -223,6 +273,7 @@ async fn edit(
     id: &str,
     action: LabelEditAction,
 ) -> Result<Label, LabelError> {
+    let deleted = action.deleted == Some(true);
     let label =
         Label::new(id.to_owned(), action.name.clone().unwrap_or_default(), action.color.unwrap_or_default());
     let value = wa::SyncActionValue {
@@ -234,7 +285,8 @@ async fn edit(
     let sent = client.send_app_state_action(&schemas::LABEL_EDIT, &[id], &value).await;
     taken(handle, sent)?;
     stored(handle, Told::Edited { id: id.to_owned(), action: Box::new(action) }).await?;
-    Ok(label)
+    // WhatsApp has it, and here was no room for it: an answer as if it were shown would not be true.
+    if deleted || all(handle).await?.iter().any(|row| row.id == id) { Ok(label) } else { Err(LabelError::Full) }
 }
 
 /// Tells WhatsApp that a chat got or lost a label, then stores it.
@@ -279,4 +331,48 @@ async fn stored(handle: &Handle, told: Told) -> Result<(), LabelError> {
     let gone = || EngineError::Gone(handle.state.name().clone());
     done.await.map_err(|_| gone())?.map_err(EngineError::from)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(ids: &[&str]) -> Vec<LabelRow> {
+        let row = |id: &&str| LabelRow {
+            id: (*id).to_owned(),
+            name: String::new(),
+            color: 0,
+            deleted: false,
+            action: Vec::new(),
+        };
+        ids.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_new_label_gets_a_number_that_none_has() {
+        let largest = u64::MAX.to_string();
+        for (taken, expected) in [
+            (&[][..], "1"),
+            (&["1", "7"], "8"),
+            (&["x", "2"], "3"),
+            (&["1", "2", &largest], "3"),
+            (&["999999998", "999999999", "1"], "2"),
+            (&["999999998", "1", "2"], "999999999"),
+        ] {
+            assert_eq!(free_id(&rows(taken)), expected, "{taken:?}");
+        }
+    }
+
+    #[test]
+    fn people_and_groups_have_labels() {
+        for (chat, has) in [
+            ("628111@c.us", true),
+            ("77@lid", true),
+            ("120363012345678901@g.us", true),
+            ("120363012345678901@newsletter", false),
+            ("status@broadcast", false),
+        ] {
+            assert_eq!(can_have_labels(&chat.parse().unwrap()).is_ok(), has, "{chat}");
+        }
+    }
 }

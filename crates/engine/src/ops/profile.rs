@@ -3,7 +3,12 @@
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_model::SessionName;
 use wakeeper_waha::{Profile, SessionStatus};
-use whatsapp_rust::{ContactError, ProfileError};
+use whatsapp_rust::buffa::MessageField;
+use whatsapp_rust::prelude::wa;
+use whatsapp_rust::prelude::wa::sync_action_value::PushNameSetting;
+use whatsapp_rust::wacore::appstate::schemas;
+use whatsapp_rust::wacore::store::commands::DeviceCommand;
+use whatsapp_rust::{Client, ContactError, NodeBuilder, ProfileError};
 
 use super::asking::AskError;
 use crate::life::registry::Sessions;
@@ -36,11 +41,11 @@ impl Sessions {
     /// Gives the account another name: told to its contacts, and to its other devices as app state.
     ///
     /// # Errors
-    /// When the session does not work, or the name could not be sent.
+    /// When the session does not work, or WhatsApp does not take the name.
     pub async fn set_profile_name(&self, name: &SessionName, text: &str) -> Result<(), AskError> {
         let handle = self.handle(name).await?;
         let client = handle.outbound.ready().await?;
-        client.profile().set_push_name(text).await.map_err(|error| refused("the new name", error))?;
+        tell_name(&client, handle.state.clock().now_ms(), text).await?;
         let (state, journal) = (&handle.state, &handle.outbound.journal);
         state.set_me(address::me(&client));
         match SessionContext::new(name.as_str(), &state.config(), state.me().as_ref()) {
@@ -81,6 +86,22 @@ impl Sessions {
         let done = client.profile().remove_profile_picture().await;
         done.map(drop).map_err(|error| refused("the picture's removal", error))
     }
+}
+
+/// Tells WhatsApp of the account's name. What whatsapp-rust 0.7.0 does for it (`features/profile.rs`), but for its failures: there a
+/// change that the other devices never hear of counts as done.
+async fn tell_name(client: &Client, now_ms: i64, name: &str) -> Result<(), AskError> {
+    let value = wa::SyncActionValue {
+        push_name_setting: MessageField::some(PushNameSetting { name: Some(name.to_owned()) }),
+        timestamp: Some(now_ms),
+        ..Default::default()
+    };
+    let kept = client.send_app_state_action(&schemas::SETTING_PUSH_NAME, &[], &value).await;
+    kept.map_err(|error| AskError::unanswered("the new name", &error))?;
+    let told = client.send_node(NodeBuilder::new("presence").attr("name", name).build()).await;
+    told.map_err(|error| AskError::unanswered("the new name", &error))?;
+    client.persistence_manager().process_command(DeviceCommand::SetPushName(name.to_owned())).await;
+    Ok(())
 }
 
 fn refused(what: &'static str, error: ProfileError) -> AskError {

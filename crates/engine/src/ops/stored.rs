@@ -23,11 +23,11 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Where the file of a message can be fetched; `None` when it has none.
-    pub(crate) fn media_url(&self, stanza_id: &str, message: &wa::Message) -> Option<String> {
+    /// Where the file of a message can be fetched, by its stanza id or its [`download::post_name`]; `None` when it has none.
+    pub(crate) fn media_url(&self, name: &str, message: &wa::Message) -> Option<String> {
         media_part(message)
             .is_some()
-            .then(|| download::url(self.public_url, self.session, stanza_id, message))
+            .then(|| download::url(self.public_url, self.session, name, message))
     }
 }
 

@@ -4,7 +4,7 @@
 //! (`sendNewsletter`) and Baileys 7 (`Socket/newsletter.js`) send them: an edit and a deletion go out under the id of the post
 //! that they change, and a reaction names the post by the server's number.
 
-use wakeeper_model::ChatKind;
+use wakeeper_model::{ChatId, ChatKind};
 use whatsapp_rust::prelude::{MessageExt, MessageField, wa};
 use whatsapp_rust::send::{SendError as ClientError, SendOptions};
 use whatsapp_rust::wacore::send::{media_type_from_message, stanza_type_from_message};
@@ -13,7 +13,7 @@ use whatsapp_rust::{Client, Jid, NodeBuilder};
 
 use super::composer::PreparedMessage;
 use super::error::SendError;
-use super::outgoing::{Mentions, Outgoing};
+use super::outgoing::{Delete, Edit, Mentions, Outgoing};
 use crate::life::state::SessionState;
 use crate::message::{self, Incoming, media_part};
 use crate::structured::Structure;
@@ -92,6 +92,31 @@ pub(super) fn wire_id(prepared: &PreparedMessage, id: &str) -> String {
         _ => None,
     };
     target.unwrap_or_else(|| id.to_owned())
+}
+
+/// Which post a request concerns, as far as that is known before it is composed: a post, its edits and its deletion go out under
+/// one id, and what WhatsApp answers names that id alone, so they go out one after the other.
+pub(super) fn post_of(outgoing: &Outgoing) -> Option<String> {
+    let chat = outgoing.chat();
+    if chat.kind() != ChatKind::Channel {
+        return None;
+    }
+    match outgoing {
+        Outgoing::Edit(Edit { message, .. }) | Outgoing::Delete(Delete { message }) => {
+            Some(post_name(chat, &message.stanza_id))
+        }
+        _ => outgoing.id().map(|id| post_name(chat, &id.to_string())),
+    }
+}
+
+/// The same for a send that is composed.
+pub(super) fn post(prepared: &PreparedMessage, id: &str) -> Option<String> {
+    let in_channel = prepared.chat.kind() == ChatKind::Channel;
+    in_channel.then(|| post_name(&prepared.chat, &wire_id(prepared, id)))
+}
+
+fn post_name(chat: &ChatId, id: &str) -> String {
+    format!("{chat} {id}")
 }
 
 /// Hands a send to WhatsApp.

@@ -1,6 +1,7 @@
 //! What exactly a send sends: made once, before anything leaves, and kept on disk so that it can be
 //! sent again under the same id after a crash.
 
+mod audience;
 mod status;
 mod structured;
 mod upload;

@@ -416,9 +416,12 @@ impl From<LabelError> for ApiError {
         match error {
             LabelError::NotFound => Self::new(ErrorCode::LabelNotFound, "There is no such label")
                 .hint("GET /api/{session}/labels lists the labels of the session"),
-            LabelError::TooMany => {
+            LabelError::TooMany | LabelError::Full => {
                 Self::new(ErrorCode::Refused, error.to_string()).hint("delete one that is not needed")
             }
+            LabelError::TooManyChats => Self::new(ErrorCode::Refused, error.to_string())
+                .hint("take labels off chats that do not need them"),
+            LabelError::NoLabels => Self::invalid(error.to_string()),
             LabelError::Ask(error) => error.into(),
         }
     }

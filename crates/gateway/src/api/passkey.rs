@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,6 +39,14 @@ struct PasskeyAssertionRequest {
     kind: String,
     /// The answer itself; bytes are base64url without padding.
     response: PasskeyAssertionData,
+    /// `platform` or `cross-platform`, as the browser's `toJSON` has it. WhatsApp is not told of it, and needs no such thing.
+    #[serde(default, rename = "authenticatorAttachment")]
+    #[schema(nullable = false, example = "cross-platform")]
+    _attachment: Option<String>,
+    /// What extensions answered, as the browser's `toJSON` has it. WhatsApp is not told of it, and needs no such thing.
+    #[serde(default, rename = "clientExtensionResults")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    _extensions: Option<Map<String, Value>>,
 }
 
 /// Read what the account's passkey is to sign
@@ -63,7 +72,7 @@ async fn answer(
     Body(request): Body<PasskeyAssertionRequest>,
 ) -> Result<(StatusCode, Json<Done>), ApiError> {
     let (name, _) = api.session(&session).await?;
-    let PasskeyAssertionRequest { id, raw_id, kind, response } = request;
+    let PasskeyAssertionRequest { id, raw_id, kind, response, .. } = request;
     api.sessions.answer_passkey(&name, &PasskeyAssertion { id, raw_id, kind, response }).await?;
     Ok((StatusCode::CREATED, Json(Done::DONE)))
 }

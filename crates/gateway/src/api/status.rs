@@ -56,7 +56,7 @@ fn yes() -> bool {
 struct TextStatus {
     /// The id that the status gets, as `GET /api/{session}/status/new-message-id` makes them; one is made up without it.
     id: Option<String>,
-    /// Who is to see it, by phone number or LID. There must be one at least.
+    /// Who is to see it, by phone number or LID; without any, everybody in the account's address book whom it shows its statuses to.
     #[schema(example = json!(["628111222333@c.us"]))]
     contacts: Option<Vec<String>>,
     /// The text.
@@ -82,7 +82,7 @@ struct TextStatus {
 struct ImageStatus {
     /// The id that the status gets; one is made up without it.
     id: Option<String>,
-    /// Who is to see it, by phone number or LID. There must be one at least.
+    /// Who is to see it, by phone number or LID; without any, everybody in the account's address book whom it shows its statuses to.
     #[schema(example = json!(["628111222333@c.us"]))]
     contacts: Option<Vec<String>>,
     /// The file.
@@ -97,7 +97,7 @@ struct ImageStatus {
 struct VoiceStatus {
     /// The id that the status gets; one is made up without it.
     id: Option<String>,
-    /// Who is to see it, by phone number or LID. There must be one at least.
+    /// Who is to see it, by phone number or LID; without any, everybody in the account's address book whom it shows its statuses to.
     #[schema(example = json!(["628111222333@c.us"]))]
     contacts: Option<Vec<String>>,
     /// The file; phones play OGG with the Opus codec.
@@ -116,7 +116,7 @@ struct VoiceStatus {
 struct VideoStatus {
     /// The id that the status gets; one is made up without it.
     id: Option<String>,
-    /// Who is to see it, by phone number or LID. There must be one at least.
+    /// Who is to see it, by phone number or LID; without any, everybody in the account's address book whom it shows its statuses to.
     #[schema(example = json!(["628111222333@c.us"]))]
     contacts: Option<Vec<String>>,
     /// The file.

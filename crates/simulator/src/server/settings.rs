@@ -41,6 +41,11 @@ impl World {
             ("blocklist", _) => self.set_blocked(caller, iq),
             ("w:m", _) => vec![self.media_hosts()],
             ("w:mex", _) => vec![self.mex(caller, iq)],
+            // Statuses are shown to everybody in the address book: nothing else was set (whatsmeow, `broadcast.go`).
+            ("status", "get") => {
+                let list = Node::new("list").attr("type", "contacts").attr("default", "true");
+                vec![Node::new("privacy").child(list)]
+            }
             ("status", "set") => match self.set_about(caller, iq) {
                 Ok(()) => Vec::new(),
                 Err((code, text)) => return self.refuse(caller.link, iq, code, text),

@@ -94,3 +94,27 @@ pub(crate) async fn there_is_room_for_so_many_labels(storage: Arc<dyn Storage>) 
     assert_eq!(applied, LabelChange::MOST_LABELS as usize);
     assert!(apply(&storage, "e1", LabelChange::Label(label("0", "y"))).await, "a known one is changed");
 }
+
+pub(crate) async fn deleted_labels_give_way_to_new_ones(storage: Arc<dyn Storage>) {
+    let deleted = (1..=LabelChange::MOST_LABELS).map(|id| Change::Label {
+        change: LabelChange::Label(LabelRow { deleted: true, ..label(&id.to_string(), "x") }),
+        events: Vec::new(),
+    });
+    own(&storage, "default").await.rows().commit(deleted.collect::<Vec<_>>().into()).await.unwrap();
+    assert_eq!(storage.labels("default").await.unwrap().len(), LabelChange::MOST_LABELS as usize);
+    assert!(apply(&storage, "e1", LabelChange::Label(label("1001", "new"))).await);
+    let mut ids: Vec<_> = storage.labels("default").await.unwrap().into_iter().map(|row| row.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["1000", "1001"], "the highest number that was given stays taken");
+}
+
+pub(crate) async fn chats_with_labels_are_counted(storage: Arc<dyn Storage>) {
+    assert_eq!(storage.labeled_chat_count("default").await.unwrap(), 0);
+    for (event, chat) in [("e1", on("1", "a")), ("e2", on("1", "b")), ("e3", on("2", "a"))] {
+        assert!(apply(&storage, event, LabelChange::Added(chat)).await);
+    }
+    assert_eq!(storage.labeled_chat_count("default").await.unwrap(), 3);
+    assert!(apply(&storage, "e4", LabelChange::Label(LabelRow { deleted: true, ..label("1", "x") })).await);
+    assert_eq!(storage.labeled_chat_count("default").await.unwrap(), 1);
+    assert_eq!(storage.labeled_chat_count("other").await.unwrap(), 0);
+}

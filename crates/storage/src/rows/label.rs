@@ -9,7 +9,7 @@ pub struct LabelRow {
     pub name: String,
     /// Its colour, by WhatsApp's number.
     pub color: i32,
-    /// It was deleted; the row keeps its id taken.
+    /// It was deleted; the row keeps its id taken, until there is no room for another label.
     pub deleted: bool,
     /// The raw `SyncActionValue.LabelEditAction`.
     pub action: Vec<u8>,
@@ -59,7 +59,8 @@ pub enum LabelChange {
 }
 
 impl LabelChange {
-    /// How many labels of a session are stored at most, deleted ones too. WhatsApp's apps allow 20.
+    /// How many labels of a session are stored at most. WhatsApp's apps allow 20. Deleted ones are counted, and give way to
+    /// new ones, all but the one with the highest number.
     pub const MOST_LABELS: u32 = 1_000;
     /// How many chats of a session with a label are stored at most, those with several counted for each.
     pub const MOST_CHATS: u32 = 200_000;

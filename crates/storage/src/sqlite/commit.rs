@@ -22,8 +22,9 @@ pub(super) async fn apply(
     let session = Session { id: session_ids::of(connection, session).await?, name: session };
     let mut outcome = CommitOutcome::default();
     let mut created = Vec::new();
+    let mut room = label_rows::Room::default();
     for change in batch.changes {
-        let (applied, events) = apply_change(connection, session, change).await?;
+        let (applied, events) = apply_change(connection, session, change, &mut room).await?;
         outcome.applied.push(applied);
         created.extend(events);
     }
@@ -61,6 +62,7 @@ async fn apply_change(
     connection: &mut SqliteConnection,
     session: Session<'_>,
     change: Change,
+    room: &mut label_rows::Room,
 ) -> Result<(bool, Vec<NewEvent>), sqlx::Error> {
     match change {
         Change::Message { row, updates, events } => {
@@ -110,7 +112,7 @@ async fn apply_change(
             Ok((session_rows::set_status(connection, session.id, &status).await?, events))
         }
         Change::Label { change, events } => {
-            let changed = label_rows::apply(connection, session.id, change).await?;
+            let changed = label_rows::apply(connection, session.id, change, room).await?;
             Ok((changed, if changed { events } else { Vec::new() }))
         }
         Change::Events(events) => Ok((true, events)),

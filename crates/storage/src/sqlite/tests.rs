@@ -1,3 +1,4 @@
+mod labels;
 mod patient;
 mod plans;
 mod room;

@@ -108,6 +108,10 @@ impl LabelRows for Counting {
     ) -> Result<Vec<LabelChatRow>, StorageError> {
         self.behind.labels_of_chat(session, chats).await
     }
+
+    async fn labeled_chat_count(&self, session: &str) -> Result<u32, StorageError> {
+        self.behind.labeled_chat_count(session).await
+    }
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ use whatsapp_rust::IqError;
 
 use super::query::Refusal;
 use crate::FetchError;
+use crate::media::picture::PictureError;
 use crate::media::small::SmallFileError;
 
 /// Why something was not done with a channel. No variant carries a text or a key.
@@ -84,12 +85,15 @@ impl From<IqError> for ChannelsError {
     }
 }
 
-impl From<SmallFileError> for ChannelsError {
-    fn from(error: SmallFileError) -> Self {
+impl From<PictureError> for ChannelsError {
+    fn from(error: PictureError) -> Self {
         match error {
-            SmallFileError::Fetch(error) => Self::Fetch(error),
-            SmallFileError::TooLarge { limit } => Self::TooLarge { limit },
-            SmallFileError::Unreadable => Self::Failed("the file cannot be read any more"),
+            PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
+            PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
+            PictureError::File(SmallFileError::Unreadable) => Self::Failed("the file cannot be read any more"),
+            PictureError::NoJpeg => Self::InvalidRequest(
+                "picture: a channel's picture must be a JPEG; other kinds are not converted by this version",
+            ),
         }
     }
 }

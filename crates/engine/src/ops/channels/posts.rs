@@ -15,6 +15,7 @@ use whatsapp_rust::waproto::codec;
 use whatsapp_rust::{Client, IqError, Jid, NodeBuilder};
 
 use super::{ChannelName, Channels, ChannelsError, NOT_UNDERSTOOD};
+use crate::media::download;
 use crate::message::{Facts, Incoming, WireKey, message_payload, read};
 use crate::ops::query::Download;
 
@@ -171,6 +172,13 @@ fn named(id: &str) -> Option<u64> {
     if is_number { number.parse().ok() } else { None }
 }
 
+/// The newest of these posts, at most so many, newest first. WhatsApp may answer with more than it was asked for.
+fn newest(mut posts: Vec<Post>, most: u32) -> Vec<Post> {
+    posts.sort_by_key(|post| std::cmp::Reverse(post.number));
+    posts.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    posts
+}
+
 impl Channels {
     /// The newest posts of a channel, which the account need not follow; newest first.
     ///
@@ -190,8 +198,8 @@ impl Channels {
         let (mut shown, mut before, mut left) = (Vec::new(), None, limit);
         while left > 0 {
             let count = left.min(MOST_AT_ONCE);
-            let mut posts = self.client.execute(Posts { channel: channel.clone(), count, before }).await?;
-            posts.sort_by_key(|post| std::cmp::Reverse(post.number));
+            let answer = self.client.execute(Posts { channel: channel.clone(), count, before }).await?;
+            let posts = newest(answer, count);
             let oldest = posts.last().map(|post| post.number);
             if oldest.is_none() || oldest == before {
                 break;
@@ -210,15 +218,17 @@ impl Channels {
     async fn shown(&self, channel: &ChatId, post: Post, download: &Download) -> Option<ChannelMessage> {
         let message = post.message?;
         let Incoming::Message(content) = read(&message) else { return None };
+        // Not by the post's id, which the channel's owner chooses: it may be that of a stored message, which has another file.
+        let file = download::post_name(channel, post.number);
         let stanza_id = if post.id.is_empty() { post.number.to_string() } else { post.id };
         let id = MessageId { from_me: post.from_me, chat: channel.clone(), stanza_id, participant: None };
         // What no parser of ids takes cannot be shown: a channel's owner chooses it.
         id.to_string().parse::<MessageId>().ok()?;
         let outbound = &self.handle.outbound;
-        let media_url = outbound.place().media_url(&id.stanza_id, &message);
+        let media_url = outbound.place().media_url(&file, &message);
         if media_url.is_some() {
             let proto = codec::message_to_vec(&message);
-            self.handle.downloads.keep_for_later(&id.stanza_id, &proto);
+            self.handle.downloads.keep_for_later(&file, &proto);
             let mimetype = content.media.as_ref().map(|media| media.mimetype.as_str());
             if download.wants(mimetype) {
                 // A file that is gone shows when its URL is asked for.
@@ -254,6 +264,24 @@ mod tests {
         for id in ["3EB0C767D097B7C7C045", "12345678901234567890", "", "_1", "-5"] {
             assert_eq!(named(id), None, "{id}");
         }
+    }
+
+    #[test]
+    fn no_more_posts_are_shown_than_were_asked_for() {
+        let post = |number| Post {
+            number,
+            id: String::new(),
+            timestamp_s: 0,
+            from_me: false,
+            message: None,
+            reactions: BTreeMap::new(),
+            views: 0,
+        };
+        let numbers = |most| -> Vec<u64> {
+            newest([3, 9, 5].map(post).into(), most).iter().map(|post| post.number).collect()
+        };
+        assert_eq!(numbers(2), [9, 5]);
+        assert_eq!(numbers(7), [9, 5, 3]);
     }
 
     #[test]

@@ -89,14 +89,19 @@ impl Composer<'_> {
         })
     }
 
-    /// People as the wire names them. whatsapp-rust sends statuses by LID and passes over whom it knows none of, so WhatsApp is
-    /// asked for those, and who is not on WhatsApp is told.
+    /// People as the wire names them: those who are named, all of whom must be on WhatsApp, or else those whom the account shows its
+    /// statuses to, as far as they are.
     async fn recipients(&self, contacts: &[ChatId]) -> Result<Vec<String>, SendError> {
         if contacts.is_empty() {
-            return Err(SendError::InvalidRequest(
-                "contacts: give those who are to see the status; this version keeps no address book"
-                    .to_owned(),
-            ));
+            let mut people = self.audience().await?;
+            let strangers = self.strangers(&people).await?;
+            people.retain(|jid| !strangers.contains(jid));
+            return if people.is_empty() {
+                let reason = "contacts: nobody in the account's address book is on WhatsApp; give those who are to see it";
+                Err(SendError::InvalidRequest(reason.to_owned()))
+            } else {
+                Ok(people.iter().map(Jid::to_non_ad_string).collect())
+            };
         }
         let refused = |at: usize, why: &str| SendError::InvalidRequest(format!("contacts[{at}]: {why}"));
         let mut people = Vec::with_capacity(contacts.len());
@@ -105,22 +110,34 @@ impl Composer<'_> {
             let jid: Option<Jid> = contact.to_wire().parse().ok().filter(|_| person);
             people.push(jid.ok_or_else(|| refused(at, "a phone number or LID"))?);
         }
+        let strangers = self.strangers(&people).await?;
+        if let Some(at) = people.iter().position(|jid| strangers.contains(jid)) {
+            return Err(refused(at, "nobody on WhatsApp has that number"));
+        }
+        Ok(people.iter().map(Jid::to_non_ad_string).collect())
+    }
+
+    /// Who of them is not on WhatsApp. whatsapp-rust sends statuses by LID and passes over whom it knows none of, so WhatsApp is asked
+    /// for those.
+    async fn strangers(&self, people: &[Jid]) -> Result<Vec<Jid>, SendError> {
         let mut unknown = Vec::new();
-        for jid in &people {
+        for jid in people {
             if !self.is_known(jid).await {
                 unknown.push(jid.clone());
             }
         }
-        if !unknown.is_empty() {
-            let asked = self.client.contacts().is_on_whatsapp(&unknown).await;
-            asked.map_err(|_| SendError::Failed { reason: "WhatsApp did not tell who is on it" })?;
-            for (at, jid) in people.iter().enumerate().filter(|(_, jid)| unknown.contains(jid)) {
-                if !self.is_known(jid).await {
-                    return Err(refused(at, "nobody on WhatsApp has that number"));
-                }
+        if unknown.is_empty() {
+            return Ok(unknown);
+        }
+        let asked = self.client.contacts().is_on_whatsapp(&unknown).await;
+        asked.map_err(|_| SendError::Failed { reason: "WhatsApp did not tell who is on it" })?;
+        let mut strangers = Vec::new();
+        for jid in unknown {
+            if !self.is_known(&jid).await {
+                strangers.push(jid);
             }
         }
-        Ok(people.iter().map(Jid::to_non_ad_string).collect())
+        Ok(strangers)
     }
 
     async fn is_known(&self, jid: &Jid) -> bool {

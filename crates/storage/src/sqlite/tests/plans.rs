@@ -122,6 +122,7 @@ async fn labels_and_their_chats_are_found_by_an_index() {
         (label_rows::ALL, "sqlite_autoindex_labels_1"),
         (label_rows::CHATS, "sqlite_autoindex_label_chats_1"),
         (label_rows::OF_CHAT, "label_chats_by_chat"),
+        (label_rows::COUNT, "label_chats_by_chat"),
     ] {
         assert_searched(&storage, sql, index).await;
     }
