@@ -107,7 +107,7 @@ async fn the_history_of_a_phone_is_there_and_nobody_is_told() {
             .collect::<Vec<_>>()
     });
     assert!(told.is_empty(), "{told:?}");
-    let left = std::fs::read_dir(gateway.folder().join("auth_info/default/history")).unwrap().count();
+    let left = std::fs::read_dir(gateway.folder().join("auth_info/sessions/default/history")).unwrap().count();
     assert_eq!(left, 0, "parts that were stored");
 }
 
@@ -128,7 +128,7 @@ async fn messages(gateway: &Gateway, group: &str) {
 async fn a_history_goes_on_after_the_gateway_was_killed() {
     let lab = Lab::start(Addressing::PhoneNumber).await;
     let (mut gateway, _webhooks, phone) = linked(&lab, None).await;
-    let parts = gateway.folder().join("auth_info/default/history");
+    let parts = gateway.folder().join("auth_info/sessions/default/history");
     phone.post("devices/1/history", json!({"chats": 50, "messages": 80, "letters": 500})).await;
     // From when the part lies there it is the gateway's to finish.
     eventually("the part", PATIENCE, async || {
@@ -159,7 +159,7 @@ async fn a_hundred_thousand_messages_of_before() {
     let began = std::time::Instant::now();
     phone.post("devices/1/history", json!({"chats": 500, "messages": 200, "chats_in_part": 50})).await;
     let sent = began.elapsed();
-    let parts = gateway.folder().join("auth_info/default/history");
+    let parts = gateway.folder().join("auth_info/sessions/default/history");
     eventually("the whole history", PATIENCE * 20, async || {
         let chats = get(&gateway, "/api/default/chats").await.as_array().map_or(0, Vec::len);
         let files = std::fs::read_dir(&parts).map(Iterator::count).unwrap_or_default();
