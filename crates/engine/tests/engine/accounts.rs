@@ -47,7 +47,7 @@ async fn switched(addressing: Addressing) {
     received_text(&world.ann, "from the owner").await;
     let call = world.ann.ring(OWNER, false).unwrap();
     world.engine.event("call.received", |told| told["id"] == call.as_str()).await;
-    let past = world.folder.path().join("default/history");
+    let past = world.folder.path().join("sessions/default/history");
     std::fs::create_dir_all(&past).unwrap();
     std::fs::write(past.join("0-of-the-owner.history"), b"a part that waits").unwrap();
 

@@ -330,7 +330,11 @@ mod tests {
     /// Each takes two bytes, and many times as much once it is decoded.
     #[test]
     fn entries_that_say_nothing_cost_nothing() {
-        let empty = [PUSH_NAMES, PAIRS, INLINE_CONTACTS].map(|field| [(field << 3 | 2) as u8, 0]).concat();
+        let empty = [
+            wa::HistorySync { pushnames: vec![wa::Pushname::default()], ..Default::default() },
+            wa::HistorySync { inline_contacts: vec![wa::InlineContact::default()], ..Default::default() },
+        ];
+        let empty = empty.map(|part| part.encode_to_vec()).concat();
         let (counts, end) = people(&empty.repeat(1_000_000));
         assert!(end.is_ok() && counts.is_empty(), "{counts:?}");
         let (counts, end) =
