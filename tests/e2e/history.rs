@@ -107,7 +107,8 @@ async fn the_history_of_a_phone_is_there_and_nobody_is_told() {
             .collect::<Vec<_>>()
     });
     assert!(told.is_empty(), "{told:?}");
-    let left = std::fs::read_dir(gateway.folder().join("auth_info/sessions/default/history")).unwrap().count();
+    let left =
+        std::fs::read_dir(gateway.folder().join("auth_info/sessions/default/history")).unwrap().count();
     assert_eq!(left, 0, "parts that were stored");
 }
 
