@@ -20,6 +20,8 @@ use crate::ops::chats;
 
 /// Notes stored in one commit at most.
 const BATCH: usize = 256;
+/// What a new device is told is news when it happened so short a time ago, in seconds.
+const NEWS_S: i64 = 300;
 /// Longest name that is kept, in bytes; WhatsApp's own are shorter.
 const LONGEST_NAME: usize = 1_024;
 /// Later times than this are meant in milliseconds: in seconds it is the year 5138.
@@ -32,8 +34,8 @@ pub(crate) struct Note {
     jid: Jid,
     /// When, in seconds since 1970.
     at_s: i64,
-    /// It is part of what a new device is told, and no news.
-    is_old: bool,
+    /// It came with all that a device is told that knows nothing yet; that may be news all the same.
+    is_first: bool,
     what: What,
 }
 
@@ -49,7 +51,7 @@ enum What {
 /// What an event tells of a chat or a person; `None` when it is nothing that is kept.
 pub(crate) fn read(event: &Event) -> Option<Note> {
     let note =
-        |jid: &Jid, at_s: i64, is_old: bool, what: What| Some(Note { jid: jid.clone(), at_s, is_old, what });
+        |jid: &Jid, at_s: i64, is_first: bool, what: What| Some(Note { jid: jid.clone(), at_s, is_first, what });
     match event {
         Event::ArchiveUpdate(one) => {
             let change = ChatChange::Archived(one.action.archived.unwrap_or_default());
@@ -203,8 +205,10 @@ async fn change(inbox: &Inbox, client: Option<&Client>, note: Note, address: &Ad
             if inbox.ignores(&address.id) {
                 return None;
             }
+            let now_s = inbox.state.clock().now_ms() / 1_000;
+            let is_news = !note.is_first || now_s.saturating_sub(note.at_s) < NEWS_S;
             let events = match &change {
-                ChatChange::Archived(archived) if !note.is_old => {
+                ChatChange::Archived(archived) if is_news => {
                     chats::archive_event(&inbox.journal, &inbox.state, &address.id, *archived, note.at_s)
                 }
                 _ => Vec::new(),
