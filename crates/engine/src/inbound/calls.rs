@@ -137,7 +137,9 @@ pub(super) async fn events(inbox: &Inbox, call: &IncomingCall) -> Vec<NewEvent> 
         }
         action => {
             let Some(name) = ended(action) else { return Vec::new() };
-            let Some(ringing) = calls.end(action.call_id(), inbox.state.clock().now_ms()) else { return Vec::new() };
+            let Some(ringing) = calls.end(action.call_id(), inbox.state.clock().now_ms()) else {
+                return Vec::new();
+            };
             (name, ringing)
         }
     };

@@ -42,7 +42,9 @@ pub enum LabelError {
     #[error("the account's devices made {} labels, which is as many as are kept", LabelChange::MOST_LABELS)]
     Full,
     /// No person and no group.
-    #[error("chatId: labels are for chats with people and groups; status updates, broadcast lists and channels have none")]
+    #[error(
+        "chatId: labels are for chats with people and groups; status updates, broadcast lists and channels have none"
+    )]
     NoLabels,
     /// WhatsApp was not told.
     #[error(transparent)]
@@ -242,7 +244,8 @@ async fn one(handle: &Handle, id: &str) -> Result<LabelRow, LabelError> {
 fn free_id(rows: &[LabelRow]) -> String {
     let taken: BTreeSet<u64> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
     let next = taken.range(..HIGHEST).next_back().map_or(1, |last| last + 1);
-    let free = if taken.contains(&next) { (1..).find(|id| !taken.contains(id)).unwrap_or(next) } else { next };
+    let free =
+        if taken.contains(&next) { (1..).find(|id| !taken.contains(id)).unwrap_or(next) } else { next };
     free.to_string()
 }
 
@@ -285,7 +288,11 @@ async fn edit(
     taken(handle, sent)?;
     stored(handle, Told::Edited { id: id.to_owned(), action: Box::new(action) }).await?;
     // WhatsApp has it, and here was no room for it: an answer as if it were shown would not be true.
-    if deleted || all(handle).await?.iter().any(|row| row.id == id) { Ok(label) } else { Err(LabelError::Full) }
+    if deleted || all(handle).await?.iter().any(|row| row.id == id) {
+        Ok(label)
+    } else {
+        Err(LabelError::Full)
+    }
 }
 
 /// Tells WhatsApp that a chat got or lost a label, then stores it.

@@ -25,9 +25,7 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Where the file of a message can be fetched, by its stanza id or its [`download::post_name`]; `None` when it has none.
     pub(crate) fn media_url(&self, name: &str, message: &wa::Message) -> Option<String> {
-        media_part(message)
-            .is_some()
-            .then(|| download::url(self.public_url, self.session, name, message))
+        media_part(message).is_some().then(|| download::url(self.public_url, self.session, name, message))
     }
 }
 

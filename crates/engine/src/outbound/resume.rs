@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 use wakeeper_storage::{SendRow, SendState, StorageError};
 
-use super::{Outbound, lock, try_lock};
 use super::attempt::{Turn, UnderWay};
 use super::channel;
 use super::chat_order::Place;
 use super::composer::PreparedMessage;
 use super::error::SendError;
+use super::{Outbound, lock, try_lock};
 
 impl Outbound {
     /// Goes on with sends that an earlier process accepted and did not finish: those of each chat in the order of their rows,
@@ -99,7 +99,8 @@ impl Outbound {
             _ = resumed.wait_for(|resumed| *resumed) => {}
             () = self.gone.cancelled() => return Err(self.is_gone().into()),
         }
-        let post = PreparedMessage::stored(&row).and_then(|prepared| channel::post(&prepared, &row.message_id));
+        let post =
+            PreparedMessage::stored(&row).and_then(|prepared| channel::post(&prepared, &row.message_id));
         // Whoever works on a post has it for itself until the end.
         let guard = match post {
             Some(name) => Some(lock(&self.posts, &name).await),

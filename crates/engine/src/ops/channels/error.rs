@@ -90,7 +90,9 @@ impl From<PictureError> for ChannelsError {
         match error {
             PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
             PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
-            PictureError::File(SmallFileError::Unreadable) => Self::Failed("the file cannot be read any more"),
+            PictureError::File(SmallFileError::Unreadable) => {
+                Self::Failed("the file cannot be read any more")
+            }
             PictureError::NoJpeg => Self::InvalidRequest(
                 "picture: a channel's picture must be a JPEG; other kinds are not converted by this version",
             ),

@@ -49,7 +49,8 @@ impl IqSpec for StatusPrivacy {
             Some(privacy) => privacy.get_children_by_tag("list").collect(),
             None => Vec::new(),
         };
-        let is_default = |list: &&&NodeRef<'_>| list.get_attr("default").is_some_and(|it| it.as_str() == "true");
+        let is_default =
+            |list: &&&NodeRef<'_>| list.get_attr("default").is_some_and(|it| it.as_str() == "true");
         let Some(list) = lists.iter().find(is_default).or(lists.first()) else { return Ok(Shown::Book) };
         let people = list.get_children_by_tag("user");
         let people = people.map(|user| user.get_attr("jid")?.as_str().parse::<Jid>().ok());
@@ -93,7 +94,9 @@ impl Composer<'_> {
             Err(IqError::ServerError { code: 404, .. }) => Ok(Shown::Book),
             Err(error) => {
                 tracing::debug!(session = %self.state.name(), %error, "the privacy of statuses was not told");
-                Err(SendError::Failed { reason: "WhatsApp did not tell to whom the account shows its statuses" })
+                Err(SendError::Failed {
+                    reason: "WhatsApp did not tell to whom the account shows its statuses",
+                })
             }
         }
     }
@@ -158,12 +161,17 @@ mod tests {
         let lists = vec![list("contacts", false, &[]), list("blacklist", true, &[one])];
         assert_eq!(read(lists), Some(Shown::BookBut(vec![jid(one)])));
         assert_eq!(read(vec![list("whitelist", true, &["77@lid"])]), Some(Shown::Only(vec![jid("77@lid")])));
-        assert_eq!(read(vec![list("friends", true, &[])]), None, "nobody is shown what may be hidden from them");
+        assert_eq!(
+            read(vec![list("friends", true, &[])]),
+            None,
+            "nobody is shown what may be hidden from them"
+        );
     }
 
     #[test]
     fn who_is_left_out_is_so_under_either_name() {
-        let row = ContactRow { id: "628111@c.us".into(), lid: Some("77@lid".into()), ..ContactRow::default() };
+        let row =
+            ContactRow { id: "628111@c.us".into(), lid: Some("77@lid".into()), ..ContactRow::default() };
         let wire = |out: &[&str]| {
             let out = out.iter().map(|id| id.parse().unwrap()).collect();
             person(&row, &out).map(|jid| jid.to_string())

@@ -44,18 +44,10 @@ async fn chats_with_labels_are_counted_through_a_batch() {
     let outcome = owner.rows().commit(batch.into()).await.unwrap();
     assert_eq!(outcome.applied, [true, false, true, false, true, true, false]);
     assert_eq!(storage.labeled_chat_count("default").await.unwrap(), LabelChange::MOST_CHATS);
-    let deleted = LabelRow {
-        id: "2".to_owned(),
-        name: String::new(),
-        color: 0,
-        deleted: true,
-        action: Vec::new(),
-    };
-    let batch = vec![
-        added(6),
-        Change::Label { change: LabelChange::Label(deleted), events: Vec::new() },
-        added(6),
-    ];
+    let deleted =
+        LabelRow { id: "2".to_owned(), name: String::new(), color: 0, deleted: true, action: Vec::new() };
+    let batch =
+        vec![added(6), Change::Label { change: LabelChange::Label(deleted), events: Vec::new() }, added(6)];
     let outcome = owner.rows().commit(batch.into()).await.unwrap();
     assert_eq!(outcome.applied, [false, true, true]);
     assert_eq!(storage.labeled_chat_count("default").await.unwrap(), 4);
