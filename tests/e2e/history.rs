@@ -87,6 +87,13 @@ async fn the_history_of_a_phone_is_there_and_nobody_is_told() {
     let read = gateway.call(Method::POST, &path, None).await;
     assert_eq!(read["ids"].as_array().map(Vec::len), Some(3));
 
+    // Of days in which nobody wrote nothing is left unread, so the chat is read; nobody is told of older messages.
+    let path = format!("/api/default/chats/{}/messages/read?days=1", person(4));
+    assert_eq!(gateway.call(Method::POST, &path, None).await["ids"], json!([]));
+    let chats = get(&gateway, "/api/default/chats").await;
+    let read = chats.as_array().unwrap().iter().find(|chat| chat["id"] == person(4).as_str()).unwrap();
+    assert_eq!(read["unreadCount"], 0);
+
     // The same once more changes nothing, not even what was read since.
     phone.post("devices/1/history", past).await;
     phone.post("devices/1/history", json!({"chats": 41, "messages": 60, "chats_in_part": 41})).await;

@@ -42,6 +42,7 @@ mod receivers;
 mod stars;
 mod status;
 mod stories;
+mod streams;
 mod transfer;
 mod waha;
 mod whatsmeow;

@@ -72,6 +72,14 @@ impl Gateway {
         self.spawn(name, 0)
     }
 
+    /// Runs a command of the same program with this gateway's settings, to its end.
+    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = self.binary.command(&self.folder);
+        command.args(arguments).env("DATA_DIR", &self.folder).env("API_KEY", API_KEY);
+        command.env("HOST", "127.0.0.1").env("PORT", self.port().to_string());
+        command.output().await.expect("the program runs")
+    }
+
     fn spawn(&self, name: &str, port: u16) -> Process {
         let mut command = self.binary.command(&self.folder);
         command.arg("serve");

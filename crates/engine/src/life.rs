@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod actor;
 pub(crate) mod backoff;
 pub(crate) mod backups;
+pub(crate) mod blocked;
 pub(crate) mod chains;
 pub(crate) mod client;
 pub(crate) mod client_events;

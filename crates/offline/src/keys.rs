@@ -231,6 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn while_another_process_has_the_folder_its_api_is_asked() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let _gateway = Lock::on_folder(folder.path()).unwrap();
         let refused = KeyRing::open(folder.path(), NOWHERE.into(), None).await;

@@ -43,7 +43,8 @@ macro_rules! suite {
             chats: messages_make_chats_and_count_as_unread, what_was_read_counts_no_more,
                 two_names_become_one_person_and_one_chat, what_happens_to_a_chat_is_told_once,
                 a_chat_that_was_deleted_comes_back_with_its_next_message,
-                a_history_is_read_once_and_changes_nothing_newer, chats_and_people_are_listed_in_an_order;
+                a_history_is_read_once_and_changes_nothing_newer, a_history_is_begun_a_few_times_alone,
+                a_history_may_say_little_or_too_much, chats_and_people_are_listed_in_an_order;
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
                 outcomes_are_stored_together_in_their_order, a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;

@@ -294,7 +294,10 @@ impl OwnedRows {
             }
             // Its events are made, and looked at, when it is stored.
             Change::Receipt { target, .. } => return self.concerns(&target.session),
-            Change::Send { .. } | Change::Contact(_) | Change::PastEnded { .. } => return Ok(()),
+            Change::Send { .. }
+            | Change::Contact(_)
+            | Change::PastBegun { .. }
+            | Change::PastEnded { .. } => return Ok(()),
             Change::Past(step) => {
                 return step.messages.iter().try_for_each(|row| self.concerns(&row.session));
             }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use wakeeper_storage::{
-    Change, DeadLetterQuery, MessageQuery, MessageRef, MessageRow, NewEvent, SendState, Storage, open_sqlite,
-    read_sqlite,
+    Change, ContactQuery, DeadLetterQuery, MessageQuery, MessageRef, MessageRow, NewEvent, SendState,
+    Storage, open_sqlite, read_sqlite,
 };
 
 const BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/before_protobuf/wakeeper.db");
@@ -200,6 +200,44 @@ async fn what_breaks_a_rule_keeps_no_gateway_from_starting() {
         .unwrap();
     assert_eq!(last, 1000, "a number is given once");
     connection.close().await.unwrap();
+}
+
+/// Whoever was known under the LID alone at first is one person with one chat.
+#[tokio::test]
+async fn one_person_has_one_chat_whatever_names_the_messages_have() {
+    let scene = Scene::changed(&[
+        "INSERT INTO messages (session, chat, id, from_me, participant, sender, timestamp_s, kind, ack, payload_json,
+             proto, edited, revoked, hidden)
+         SELECT session, '900@lid', 'BEFORE', 0, '', '900@lid', 1900000000, kind, ack, 'null', proto, 0, 0, 0
+         FROM messages WHERE id = 'TEXT'"
+            .to_owned(),
+        // Of this one only a message of the account says both names.
+        "INSERT INTO messages (session, chat, id, from_me, participant, sender, timestamp_s, kind, ack, payload_json,
+             proto, edited, revoked, hidden)
+         SELECT session, '628222@c.us', 'TO-BEN', 1, '', '628000@c.us', 1700000000, kind, ack,
+             json_set(payload_json, '$._data.key.remoteJid', '628222@s.whatsapp.net', '$._data.key.remoteJidAlt',
+                 '901@lid', '$._data.key.fromMe', json('true')), proto, 0, 0, 0
+         FROM messages WHERE id = 'TEXT'
+         UNION ALL
+         SELECT session, '901@lid', 'OF-BEN', 0, '', '901@lid', 1900000001, kind, ack, 'null', proto, 0, 0, 0
+         FROM messages WHERE id = 'TEXT'"
+            .to_owned(),
+    ])
+    .await;
+    let storage = &scene.storage;
+    for name in ["900@lid", "628111@c.us"] {
+        let person = storage.contact("default", &[name.to_owned()]).await.unwrap().unwrap();
+        assert_eq!((person.id.as_str(), person.lid.as_deref()), ("628111@c.us", Some("900@lid")), "{name}");
+    }
+    let query = ContactQuery { limit: 100, ..ContactQuery::default() };
+    assert!(storage.contacts("default", query).await.unwrap().iter().all(|one| one.id != "900@lid"));
+    assert_eq!(storage.chat("default", &["900@lid".to_owned()]).await.unwrap(), None);
+    let chat = storage.chat("default", &["628111@c.us".to_owned()]).await.unwrap().unwrap();
+    assert_eq!(chat.last_s, 1_900_000_000, "its newest message is that of the other name");
+    assert_eq!(storage.chat("default", &["901@lid".to_owned()]).await.unwrap(), None);
+    let chat = storage.chat("default", &["628222@c.us".to_owned()]).await.unwrap().unwrap();
+    assert_eq!(chat.last_s, 1_900_000_001);
+    scene.storage.close().await;
 }
 
 /// A position that somebody remembers stays good, and no number is given twice: not those of deleted events, nor those of

@@ -1,9 +1,12 @@
 //! The history that a phone gives a new device: its chats and messages, read as a stream into rows, without events and receipts.
 //!
 //! Each part is kept in a file of the session's folder until all of it is stored. Reading it goes on where it was, also in the next
-//! process, and is bounded: one chat and a few messages are in memory, beside the part as it came, compressed. The client tells
-//! the phone that it has a part before it hands it over; a process that ends between the two loses that part, and only that.
+//! process, and is bounded: one chat, some people and a few messages are in memory, beside the part as it came, compressed. A part
+//! that brings down whoever reads it is given up after a few processes. The client tells the phone that it has a part before
+//! it hands it over; a process that ends before the part is written loses that part, and only that.
 
+mod fields;
+mod keeping;
 mod parts;
 mod people;
 mod rows;
@@ -18,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_storage::{Change, PastStep, StorageError};
 use whatsapp_rust::Client;
 
+pub(crate) use self::keeping::write;
 pub(crate) use self::parts::Parts;
 use self::rows::Rows;
 use self::walk::{Piece, WalkError};
@@ -29,14 +33,20 @@ const AHEAD: usize = 2;
 /// Wait before a part is tried again whose rows could not be stored.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Processes that may begin to read a part and get no step further.
+const PROCESSES: u32 = 3;
+/// How often one process tries to read a part whose file cannot be read.
+const ATTEMPTS: u32 = 5;
+
 /// Stores what comes, one part after the other, in the order in which they came.
 pub(crate) async fn work(inbox: Inbox, parts: Arc<Parts>, gone: CancellationToken) {
     let all = async {
+        let mut attempts = Attempts::default();
         loop {
             let part = parts.next().await;
             let Some((client, number)) = inbox.state.until_working().await else { return };
             let imported = tokio::select! {
-                imported = import(&inbox, &client, &part) => imported,
+                imported = import(&inbox, &client, &part, &mut attempts) => imported,
                 // Its names are looked up with the next client.
                 () = inbox.state.until_other_client(number) => continue,
             };
@@ -49,14 +59,19 @@ pub(crate) async fn work(inbox: Inbox, parts: Arc<Parts>, gone: CancellationToke
                     tracing::error!(session = %inbox.state.name(), %error, "a part of the history is not stored yet");
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(ImportError::Foreign) => {
-                    tracing::warn!(session = %inbox.state.name(), "a part of another account's history is not read");
-                    parts::remove(&part);
+                Err(error) if error.may_pass() && attempts.failed() < ATTEMPTS => {
+                    tracing::warn!(session = %inbox.state.name(), %error, "a part of the history is not read yet");
+                    tokio::time::sleep(PAUSE * attempts.failures).await;
                 }
-                Err(ImportError::Unreadable(error)) => {
+                Err(error) if error.may_pass() => {
                     tracing::error!(session = %inbox.state.name(), %error,
-                        "a part of the history cannot be read to its end; what came before is stored");
-                    parts::remove(&part);
+                        "a part of the history is not read; it is tried again after the next start");
+                    parts.pass_over(part);
+                }
+                Err(error) => {
+                    tracing::error!(session = %inbox.state.name(), %error,
+                        "a part of the history is not read to its end; what came before is stored");
+                    end(&inbox, &part).await;
                 }
             }
         }
@@ -64,6 +79,22 @@ pub(crate) async fn work(inbox: Inbox, parts: Arc<Parts>, gone: CancellationToke
     tokio::select! {
         () = all => {}
         () = gone.cancelled() => {}
+    }
+}
+
+/// What this process tried of the part that it reads.
+#[derive(Default)]
+struct Attempts {
+    /// The part that the rows know this process to have begun.
+    begun: PathBuf,
+    failures: u32,
+}
+
+impl Attempts {
+    /// How often it failed with this time.
+    fn failed(&mut self) -> u32 {
+        self.failures += 1;
+        self.failures
     }
 }
 
@@ -76,19 +107,42 @@ enum ImportError {
     /// It is of another account.
     #[error("it is of another account")]
     Foreign,
+    /// It brought down whoever read it, as it seems.
+    #[error("{PROCESSES} processes began to read it and came no further")]
+    Deadly,
     /// It is damaged.
     #[error(transparent)]
     Unreadable(#[from] WalkError),
 }
 
+impl ImportError {
+    /// Another attempt may go better.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreadable(WalkError::File(_) | WalkError::Broken))
+    }
+}
+
 /// Reads a part from where it was left, stores it and removes it.
-async fn import(inbox: &Inbox, client: &Arc<Client>, part: &Path) -> Result<(), ImportError> {
+async fn import(
+    inbox: &Inbox,
+    client: &Arc<Client>,
+    part: &Path,
+    attempts: &mut Attempts,
+) -> Result<(), ImportError> {
     if !parts::is_of(part, client) {
         return Err(ImportError::Foreign);
     }
     account::settle(&inbox.state, &inbox.journal, client).await?;
-    let name = part.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name_of(part);
     let session = inbox.state.name().as_str();
+    // Before it is read: whoever runs out of memory tells nobody.
+    if attempts.begun != part {
+        let begun = Change::PastBegun { part: name.clone(), most: PROCESSES };
+        if inbox.journal.commit(vec![begun]).await?.applied != [true] {
+            return Err(ImportError::Deadly);
+        }
+        *attempts = Attempts { begun: part.to_owned(), failures: 0 };
+    }
     let done = inbox.journal.storage().history_done(session, &name).await?;
     let (pieces, mut read) = mpsc::channel(AHEAD);
     let path = part.to_owned();
@@ -115,6 +169,18 @@ async fn import(inbox: &Inbox, client: &Arc<Client>, part: &Path) -> Result<(), 
     inbox.journal.commit(vec![Change::PastEnded { part: name }]).await?;
     tracing::info!(session, messages, "a part of the history is stored");
     Ok(())
+}
+
+fn name_of(part: &Path) -> String {
+    part.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Gives a part up.
+async fn end(inbox: &Inbox, part: &Path) {
+    parts::remove(part);
+    if let Err(error) = inbox.journal.commit(vec![Change::PastEnded { part: name_of(part) }]).await {
+        tracing::warn!(session = %inbox.state.name(), %error, "a note of a part of the history is kept in vain");
+    }
 }
 
 /// Where the parts of a session's history lie.

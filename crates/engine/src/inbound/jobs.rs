@@ -13,7 +13,7 @@ use whatsapp_rust::prelude::Event;
 
 use crate::inbound::acks::Receipted;
 use crate::inbound::labels::LabelJob;
-use crate::inbound::notes::Note;
+use crate::inbound::notes::HeardNote;
 
 /// Messages whose receipts wait.
 const MESSAGES: usize = 10_000;
@@ -48,7 +48,7 @@ pub(crate) struct Batch {
     /// Changes of labels, in the order in which WhatsApp has them.
     pub labels: Vec<LabelJob>,
     /// What was told of chats and people.
-    pub notes: Vec<Note>,
+    pub notes: Vec<HeardNote>,
 }
 
 impl Batch {
@@ -75,7 +75,7 @@ struct Waiting {
     untold: VecDeque<Arc<Event>>,
     presences: VecDeque<Arc<Event>>,
     labels: VecDeque<LabelJob>,
-    notes: VecDeque<Note>,
+    notes: VecDeque<HeardNote>,
 }
 
 impl Waiting {
@@ -175,7 +175,7 @@ impl Jobs {
     }
 
     /// Something was learnt of a chat or a person.
-    pub(crate) fn note(&self, note: Note) {
+    pub(crate) fn note(&self, note: HeardNote) {
         let mut waiting = self.waiting();
         if waiting.notes.len() == NOTES {
             // The address book of a new device comes at once, and more than that is none.

@@ -19,6 +19,7 @@ use whatsapp_rust::prelude::wa::sync_action_value::LabelEditAction;
 use crate::address;
 use crate::inbound::acks::room;
 use crate::inbound::inbox::Inbox;
+use crate::life::account::{self, Heard};
 
 /// Longest id of a label that is kept, in bytes. WhatsApp's are small numbers.
 const LONGEST_ID: usize = 64;
@@ -38,6 +39,8 @@ pub(crate) enum Told {
 /// A change of a label that waits to be stored.
 pub(crate) struct LabelJob {
     told: Told,
+    /// Of which account it is.
+    heard: Heard,
     /// It comes with all of the account's app state, as after linking: it is no news.
     known_before: bool,
     /// Told when it is stored.
@@ -46,7 +49,7 @@ pub(crate) struct LabelJob {
 
 impl LabelJob {
     /// What another device did; `None` for what is malformed or too long.
-    pub(crate) fn told(event: &Event) -> Option<Self> {
+    pub(crate) fn told(event: &Event, heard: Heard) -> Option<Self> {
         let (told, known_before) = match event {
             Event::LabelEditUpdate(update) => {
                 let told = Told::Edited { id: update.label_id.clone(), action: update.action.clone() };
@@ -61,13 +64,13 @@ impl LabelJob {
         };
         let (Told::Edited { id, .. } | Told::OnChat { id, .. }) = &told;
         let fits = !id.is_empty() && id.len() <= LONGEST_ID;
-        fits.then_some(Self { told, known_before, done: None })
+        fits.then_some(Self { told, heard, known_before, done: None })
     }
 
     /// What this device did, with who waits until it is stored.
-    pub(crate) fn own(told: Told) -> (Self, oneshot::Receiver<Result<(), StorageError>>) {
+    pub(crate) fn own(told: Told, heard: Heard) -> (Self, oneshot::Receiver<Result<(), StorageError>>) {
         let (done, stored) = oneshot::channel();
-        (Self { told, known_before: false, done: Some(done) }, stored)
+        (Self { told, heard, known_before: false, done: Some(done) }, stored)
     }
 }
 
@@ -119,8 +122,21 @@ impl UnderWay {
 pub(super) async fn store(inbox: &Inbox, jobs: Vec<LabelJob>, gone: &CancellationToken) {
     let mut jobs = jobs.into_iter().peekable();
     while jobs.peek().is_some() {
-        let batch: Vec<_> = jobs.by_ref().take(BATCH).collect();
-        let stored = commit(inbox, &batch, gone).await;
+        let mut batch: Vec<_> = jobs.by_ref().take(BATCH).collect();
+        let stored = match account::present_patiently(&inbox.state, &inbox.journal, gone).await {
+            Ok(Some(present)) => {
+                let all = batch.len();
+                // Whoever asked for such a change hears that the session is gone.
+                batch.retain(|job| job.heard.is_of(&present));
+                if batch.len() < all {
+                    tracing::warn!(session = %inbox.state.name(), count = all - batch.len(),
+                        "what was told of another account's labels is not stored");
+                }
+                commit(inbox, &batch, gone).await
+            }
+            Ok(None) => Err(StorageError::Closed),
+            Err(error) => Err(error),
+        };
         if let Err(error) = &stored {
             tracing::error!(session = %inbox.state.name(), %error, "changes of labels were not stored");
         }
@@ -238,7 +254,7 @@ mod tests {
                 Some(chat) => Told::OnChat { id, chat: chat.clone(), labeled: true },
                 None => Told::Edited { id, action: Box::new(action(Some("x"), false)) },
             };
-            LabelJob { told, known_before: true, done: None }
+            LabelJob { told, heard: Heard::default(), known_before: true, done: None }
         };
         let under_way = UnderWay::default();
         assert!(under_way.hold(job("1", None)).is_some(), "nothing is under way");

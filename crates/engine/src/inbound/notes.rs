@@ -6,21 +6,24 @@
 use tokio_util::sync::CancellationToken;
 use wakeeper_model::{ChatId, ChatKind};
 use wakeeper_storage::{Change, ChatChange, ChatUpdate, ContactUpdate};
+use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::prelude::Event;
+use whatsapp_rust::prelude::wa::sync_action_value::SyncActionMessageRange;
 use whatsapp_rust::wacore::stanza::groups::GroupNotificationAction as Action;
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::{Client, Jid};
 
 use crate::address::{self, Address};
 use crate::inbound::inbox::Inbox;
+use crate::life::account::{self, Heard};
 use crate::ops::chats;
 
 /// Notes stored in one commit at most.
 const BATCH: usize = 256;
-/// What a new device is told is news when it happened so short a time ago, in seconds.
-const NEWS_S: i64 = 300;
 /// Longest name that is kept, in bytes; WhatsApp's own are shorter.
 const LONGEST_NAME: usize = 1_024;
+/// Later times than this are meant in milliseconds: in seconds it is the year 5138.
+const LATEST_S: i64 = 100_000_000_000;
 
 /// One thing that was learnt of a chat or a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +32,13 @@ pub(crate) struct Note {
     jid: Jid,
     /// When, in seconds since 1970.
     at_s: i64,
-    /// It came with all that a device is told that knows nothing yet; that may be news all the same.
-    is_first: bool,
+    /// It is part of what a new device is told, and no news.
+    is_old: bool,
     what: What,
 }
+
+/// A note, and of which account it is.
+pub(crate) type HeardNote = (Heard, Note);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
@@ -42,9 +48,8 @@ enum What {
 
 /// What an event tells of a chat or a person; `None` when it is nothing that is kept.
 pub(crate) fn read(event: &Event) -> Option<Note> {
-    let note = |jid: &Jid, at_s: i64, is_first: bool, what: What| {
-        Some(Note { jid: jid.clone(), at_s, is_first, what })
-    };
+    let note =
+        |jid: &Jid, at_s: i64, is_old: bool, what: What| Some(Note { jid: jid.clone(), at_s, is_old, what });
     match event {
         Event::ArchiveUpdate(one) => {
             let change = ChatChange::Archived(one.action.archived.unwrap_or_default());
@@ -61,23 +66,20 @@ pub(crate) fn read(event: &Event) -> Option<Note> {
             note(&one.jid, one.timestamp.timestamp(), one.from_full_sync, What::Chat(change))
         }
         Event::MarkChatAsReadUpdate(one) => {
-            let at_s = one.timestamp.timestamp();
-            let range = one.action.message_range.as_option();
-            let until_s = range.and_then(|range| range.last_message_timestamp).map_or(at_s, seconds);
             let read = one.action.read.unwrap_or_default();
+            let at_s = one.timestamp.timestamp();
+            let until_s = until(&one.action.message_range, at_s);
             let change = if read { ChatChange::Read { until_s } } else { ChatChange::MarkedUnread };
             note(&one.jid, at_s, one.from_full_sync, What::Chat(change))
         }
         Event::DeleteChatUpdate(one) => {
             let at_s = one.timestamp.timestamp();
-            let range = one.action.message_range.as_option();
-            let until_s = range.and_then(|range| range.last_message_timestamp).map_or(at_s, seconds);
+            let until_s = until(&one.action.message_range, at_s);
             note(&one.jid, at_s, one.from_full_sync, What::Chat(ChatChange::Deleted { until_s }))
         }
         Event::ClearChatUpdate(one) => {
             let at_s = one.timestamp.timestamp();
-            let range = one.action.message_range.as_option();
-            let until_s = range.and_then(|range| range.last_message_timestamp).map_or(at_s, seconds);
+            let until_s = until(&one.action.message_range, at_s);
             note(&one.jid, at_s, one.from_full_sync, What::Chat(ChatChange::Cleared { until_s }))
         }
         Event::ContactUpdate(one) => {
@@ -101,20 +103,37 @@ pub(crate) fn read(event: &Event) -> Option<Note> {
         }
         Event::GroupUpdate(one) => {
             let Action::Subject { subject, .. } = &one.action else { return None };
-            let change = ChatChange::Named(name(subject));
-            note(&one.group_jid, one.timestamp.timestamp(), false, What::Chat(change))
+            let at_s = one.timestamp.timestamp();
+            let change = ChatChange::Named { name: name(subject), at_s };
+            note(&one.group_jid, at_s, false, What::Chat(change))
         }
         Event::Receipt(one) if one.r#type == ReceiptType::ReadSelf => {
-            let at_s = one.timestamp.timestamp();
-            note(&one.source.chat, at_s, false, What::Chat(ChatChange::Read { until_s: at_s }))
+            let until_s = one.timestamp.timestamp();
+            note(&one.source.chat, until_s, false, What::Chat(ChatChange::Read { until_s }))
         }
         _ => None,
     }
 }
 
+/// Until when a change is about the messages of a chat: those that other devices saw when it was made.
+fn until(range: &MessageField<SyncActionMessageRange>, at_s: i64) -> i64 {
+    range.as_option().and_then(|range| range.last_message_timestamp).map_or(at_s, seconds)
+}
+
 /// WhatsApp's ranges are in seconds; some clients write milliseconds.
 fn seconds(timestamp: i64) -> i64 {
-    if timestamp > 100_000_000_000 { timestamp / 1_000 } else { timestamp }
+    if timestamp > LATEST_S { timestamp / 1_000 } else { timestamp }
+}
+
+/// The end of a mute in milliseconds, whichever it is written in; `None` where there is none.
+pub(crate) fn mute_end(end: u64) -> Option<i64> {
+    match i64::try_from(end) {
+        Ok(0) => None,
+        Ok(end) if end > LATEST_S => Some(end),
+        Ok(end) => Some(end * 1_000),
+        // -1: for good.
+        Err(_) => Some(-1),
+    }
 }
 
 /// A name as it is kept: no longer than any that is meant.
@@ -127,7 +146,25 @@ pub(crate) fn name(text: &str) -> String {
 }
 
 /// Stores notes in their order. WhatsApp does not tell them again, so they wait for room on the disk.
-pub(crate) async fn store(inbox: &Inbox, notes: Vec<Note>, gone: &CancellationToken) {
+pub(crate) async fn store(inbox: &Inbox, notes: Vec<HeardNote>, gone: &CancellationToken) {
+    if notes.is_empty() {
+        return;
+    }
+    let present = match account::present_patiently(&inbox.state, &inbox.journal, gone).await {
+        Ok(Some(present)) => present,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::error!(session = %inbox.state.name(), %error, "what other devices did to chats was not stored");
+            return;
+        }
+    };
+    let all = notes.len();
+    let notes: Vec<Note> =
+        notes.into_iter().filter(|(heard, _)| heard.is_of(&present)).map(|(_, note)| note).collect();
+    if notes.len() < all {
+        tracing::warn!(session = %inbox.state.name(), count = all - notes.len(),
+            "what was told of another account's chats is not stored");
+    }
     let client = inbox.state.client();
     let mut changes = Vec::new();
     for note in notes {
@@ -140,14 +177,23 @@ pub(crate) async fn store(inbox: &Inbox, notes: Vec<Note>, gone: &CancellationTo
         if let Some(until_s) = gone_until {
             commit(inbox, std::mem::take(&mut changes), gone).await;
             let names = [Some(address.id), address.alt].into_iter().flatten().map(String::from).collect();
-            if let Err(error) = chats::forget(&inbox.journal, names, until_s).await {
-                tracing::error!(session = %inbox.state.name(), %error, "messages that another device deleted are still stored");
-            }
+            forget(inbox, names, until_s, gone).await;
         } else if changes.len() >= BATCH {
             commit(inbox, std::mem::take(&mut changes), gone).await;
         }
     }
     commit(inbox, changes, gone).await;
+}
+
+/// Forgets messages that another device deleted, and waits for the disk: nobody says it again.
+async fn forget(inbox: &Inbox, names: Vec<String>, until_s: i64, gone: &CancellationToken) {
+    let forgotten = tokio::select! {
+        forgotten = chats::forget_patiently(&inbox.journal, names, until_s) => forgotten,
+        () = gone.cancelled() => return,
+    };
+    if let Err(error) = forgotten {
+        tracing::error!(session = %inbox.state.name(), %error, "messages that another device deleted are still stored");
+    }
 }
 
 async fn change(inbox: &Inbox, client: Option<&Client>, note: Note, address: &Address) -> Option<Change> {
@@ -157,10 +203,8 @@ async fn change(inbox: &Inbox, client: Option<&Client>, note: Note, address: &Ad
             if inbox.ignores(&address.id) {
                 return None;
             }
-            let now_s = inbox.state.clock().now_ms() / 1_000;
-            let is_news = !note.is_first || now_s.saturating_sub(note.at_s) < NEWS_S;
             let events = match &change {
-                ChatChange::Archived(archived) if is_news => {
+                ChatChange::Archived(archived) if !note.is_old => {
                     chats::archive_event(&inbox.journal, &inbox.state, &address.id, *archived, note.at_s)
                 }
                 _ => Vec::new(),
@@ -271,6 +315,8 @@ mod tests {
         let long = "ä".repeat(LONGEST_NAME);
         assert_eq!(name(&long).len(), LONGEST_NAME);
         assert_eq!(name(&format!("a{long}")).len(), LONGEST_NAME - 1);
+        assert_eq!((mute_end(0), mute_end(u64::MAX)), (None, Some(-1)));
+        assert_eq!(mute_end(4_000_000_000), mute_end(4_000_000_000_000));
         assert_eq!((seconds(1_700_000_000_000), seconds(1_700_000_000)), (1_700_000_000, 1_700_000_000));
     }
 }

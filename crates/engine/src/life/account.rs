@@ -1,6 +1,7 @@
 //! Whose the rows of a session are. When another phone number is linked in a session's place, the rows of the former
 //! one are set apart before anything of the new one is stored or sent.
 
+use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::SessionContext;
 use wakeeper_storage::{AccountChange, AccountRow, StorageError};
 use whatsapp_rust::Client;
@@ -38,6 +39,71 @@ pub(crate) async fn settle(
     }
     *known = Some(present);
     Ok(())
+}
+
+/// Of which account something was told, noted when it is heard: it may wait until another one is linked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The account of the client that told it, as far as that is known.
+    account: Option<AccountRow>,
+    /// How often the rows had changed hands.
+    changes: u64,
+}
+
+/// Notes of whom something is that is heard now.
+pub(crate) fn heard(state: &SessionState) -> Heard {
+    let account = state.client().as_deref().and_then(account_of);
+    let known = || state.account().try_lock().ok().and_then(|known| known.clone());
+    Heard { account: account.or_else(known), changes: state.account_changes() }
+}
+
+/// Whose the rows are, settled for the account that is linked now.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(crate) async fn present(state: &SessionState, journal: &Journal) -> Result<Heard, StorageError> {
+    if let Some(client) = state.client() {
+        settle(state, journal, &client).await?;
+    }
+    let known = state.account().lock().await.clone();
+    let account = match known {
+        Some(known) => Some(known),
+        None => journal.storage().account(state.name().as_str()).await?,
+    };
+    Ok(Heard { account, changes: state.account_changes() })
+}
+
+impl Heard {
+    /// Whether both are of one account.
+    pub(crate) fn is_of(&self, present: &Self) -> bool {
+        match (&self.account, &present.account) {
+            (Some(own), Some(present)) => same(own, present),
+            // Rows of nobody are the first account's.
+            (Some(_), None) => true,
+            (None, _) => self.changes == present.changes,
+        }
+    }
+}
+
+/// As [`present`], and waits while the disk takes no writes; `None` when the session ends first.
+///
+/// # Errors
+/// What went wrong, when it is not the disk.
+pub(crate) async fn present_patiently(
+    state: &SessionState,
+    journal: &Journal,
+    gone: &CancellationToken,
+) -> Result<Option<Heard>, StorageError> {
+    loop {
+        match present(state, journal).await {
+            Err(error) if error.disk_cause().is_some() => {}
+            known => return known.map(Some),
+        }
+        tokio::select! {
+            () = journal.pause() => {}
+            () = gone.cancelled() => return Ok(None),
+        }
+    }
 }
 
 async fn change(
@@ -132,6 +198,17 @@ mod tests {
             assert!(!same(&a, &other) && !same(&other, &a), "{}", other.id);
         }
         assert!(!same(&account("628111@c.us", None), &account("78@lid", Some("78@lid"))));
+    }
+
+    #[test]
+    fn what_waited_is_told_apart_from_what_is_of_this_account() {
+        let of = |id: Option<&str>, changes| Heard { account: id.map(|id| account(id, None)), changes };
+        let present = of(Some("628112@c.us"), 1);
+        // It was heard before the rows changed hands, and is of the new account all the same.
+        assert!(of(Some("628112@c.us"), 0).is_of(&present));
+        assert!(!of(Some("628111@c.us"), 1).is_of(&present));
+        assert!(!of(None, 0).is_of(&present) && of(None, 1).is_of(&present));
+        assert!(of(Some("628111@c.us"), 0).is_of(&of(None, 0)));
     }
 
     #[test]

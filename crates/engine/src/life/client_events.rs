@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use whatsapp_rust::prelude::{Event, EventHandler, EventInterest, EventKind};
 use whatsapp_rust::wacore::types::events::ConnectFailureReason;
 
@@ -11,6 +12,7 @@ use crate::inbound::history::Parts;
 use crate::inbound::jobs::{Jobs, Room};
 use crate::inbound::labels::LabelJob;
 use crate::inbound::{acks, notes};
+use crate::life::account;
 use crate::life::backoff::Cause;
 use crate::life::server_keys::Compared;
 use crate::life::signals::Signals;
@@ -89,7 +91,7 @@ impl Listener {
 impl EventHandler for Listener {
     fn handle_event(&self, event: Arc<Event>) {
         if let Some(note) = notes::read(&event) {
-            self.jobs.note(note);
+            self.jobs.note((account::heard(&self.state), note));
         }
         match &*event {
             Event::PairingQrCode(qr) => self.hand_on(ClientEvent::Qr(qr.code.clone(), qr.timeout)),
@@ -160,7 +162,8 @@ impl EventHandler for Listener {
             Event::Messages(batch) if !batch.hook_committed => self.stored_later(self.jobs.event(event)),
             Event::GroupUpdate(_) | Event::IncomingCall(_) => self.stored_later(self.jobs.event(event)),
             Event::LabelEditUpdate(_) | Event::LabelAssociationUpdate(_) => {
-                if let Some(job) = LabelJob::told(&event).and_then(|job| self.state.own_label().hold(job)) {
+                let job = LabelJob::told(&event, account::heard(&self.state));
+                if let Some(job) = job.and_then(|job| self.state.own_label().hold(job)) {
                     self.stored_later(self.jobs.label(job));
                 }
             }
@@ -217,11 +220,12 @@ impl EventHandler for Listener {
 }
 
 impl Listener {
-    /// A part of the history: on the disk before anything else is heard, because the phone does not send it again.
-    fn keep_history(&self, compressed: &[u8]) {
-        let Some(client) = self.state.client() else { return };
-        if let Err(error) = self.history.keep(&client, compressed) {
-            tracing::error!(session = %self.state.name(), %error, "a part of the history was not kept and is lost");
+    /// A part of the history: on its way to the disk at once, because the phone does not send it again.
+    fn keep_history(&self, compressed: &Bytes) {
+        match self.state.client() {
+            Some(client) => self.history.keep(self.state.name(), &client, compressed),
+            None => tracing::error!(session = %self.state.name(),
+                "a part of the history came when the connection was over; it is not known whose it is, and it is lost"),
         }
     }
 

@@ -7,6 +7,8 @@ use wakeeper_model::ChatId;
 
 /// How long an answer of WhatsApp's is good, in milliseconds. The addresses are good for some days.
 const GOOD_MS: i64 = 24 * 60 * 60 * 1_000;
+/// How long WhatsApp is not asked again for the picture of a chat after it gave no answer, in milliseconds.
+const FAILED_MS: i64 = 60 * 1_000;
 /// Chats that are remembered; the one that was asked for first goes first.
 const MOST_CHATS: usize = 10_000;
 
@@ -18,6 +20,8 @@ struct Known {
 
 #[derive(Default)]
 struct Kept {
+    /// When WhatsApp was asked in vain.
+    failed: HashMap<ChatId, i64>,
     chats: HashMap<ChatId, Known>,
     order: VecDeque<ChatId>,
 }
@@ -53,10 +57,30 @@ impl Pictures {
         }
     }
 
+    /// WhatsApp gave no answer for a chat.
+    pub(crate) fn failed(&self, chat: ChatId, now_ms: i64) {
+        let mut kept = self.kept();
+        if kept.failed.len() >= MOST_CHATS {
+            kept.failed.clear();
+        }
+        kept.failed.insert(chat, now_ms);
+    }
+
+    /// Whether WhatsApp gave no answer for a chat within the last minute.
+    pub(crate) fn has_failed(&self, chat: &ChatId, now_ms: i64) -> bool {
+        self.kept().failed.get(chat).is_some_and(|at_ms| now_ms.saturating_sub(*at_ms) < FAILED_MS)
+    }
+
+    /// Another account sees other pictures.
+    pub(crate) fn clear(&self) {
+        *self.kept() = Kept::default();
+    }
+
     /// A picture changed: WhatsApp is asked anew.
     pub(crate) fn forget(&self, chat: &ChatId) {
         let mut kept = self.kept();
-        let Kept { chats, order } = &mut *kept;
+        let Kept { chats, order, failed } = &mut *kept;
+        failed.remove(chat);
         chats.retain(|id, known| id != chat && known.alt.as_ref() != Some(chat));
         order.retain(|id| chats.contains_key(id));
     }
@@ -78,6 +102,17 @@ mod tests {
         assert_eq!(pictures.get(&chat, 1), None, "it changed under the other name");
         pictures.keep(chat.clone(), None, None, 5);
         assert_eq!(pictures.get(&chat, 6), Some(None), "that there is none is remembered as well");
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_a_minute() {
+        let pictures = Pictures::default();
+        let chat: ChatId = "491701000001@c.us".parse().unwrap();
+        pictures.failed(chat.clone(), 5);
+        assert!(pictures.has_failed(&chat, 4 + FAILED_MS) && !pictures.has_failed(&chat, 5 + FAILED_MS));
+        pictures.keep(chat.clone(), None, None, 5);
+        pictures.clear();
+        assert_eq!((pictures.get(&chat, 6), pictures.has_failed(&chat, 6)), (None, false), "another account");
     }
 
     #[test]

@@ -238,6 +238,8 @@ impl Sessions {
         let worker = tokio::spawn(acks::work(inbox.clone(), Arc::clone(&jobs), gone.clone()));
         let parts = history::Parts::new(history::folder(&folder), shared.clock.clone());
         let history = Arc::new(parts);
+        let writer = history::write(name.clone(), Arc::clone(&history), gone.clone());
+        let writer = tokio::spawn(writer);
         let historian = tokio::spawn(history::work(inbox.clone(), Arc::clone(&history), gone.clone()));
         let downloads = Downloads::new(
             Cache::new(&folder, shared.config.keep.media_bytes),
@@ -259,7 +261,8 @@ impl Sessions {
         });
         let bulks = Arc::new(Bulks::new(Arc::clone(&outbound), journal, &gone));
         let sender = tokio::spawn(bulk::work(Arc::clone(&bulks)));
-        let tasks = tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender, historian]);
+        let tasks =
+            tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender, writer, historian]);
         let handle = Arc::new(Handle { state, outbound, bulks, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)

@@ -18,6 +18,7 @@ use crate::address;
 use crate::inbound::calls::Calls;
 use crate::inbound::labels::UnderWay;
 use crate::journal::Journal;
+use crate::life::blocked::Blocked;
 use crate::life::chains::Chains;
 use crate::life::incidents::SessionIncidents;
 use crate::life::line::Line;
@@ -104,6 +105,7 @@ pub(crate) struct SessionState {
     presences: Presences,
     calls: Calls,
     pictures: Pictures,
+    blocked: Blocked,
     /// When WhatsApp was last asked for the names of groups.
     groups_asked_ms: AtomicI64,
     post_numbers: PostNumbers,
@@ -148,6 +150,7 @@ impl SessionState {
             presences: Presences::default(),
             calls: Calls::default(),
             pictures: Pictures::default(),
+            blocked: Blocked::default(),
             groups_asked_ms: AtomicI64::new(i64::MIN),
             post_numbers: PostNumbers::default(),
             clock,
@@ -253,6 +256,11 @@ impl SessionState {
     /// Where pictures can be fetched.
     pub(crate) fn pictures(&self) -> &Pictures {
         &self.pictures
+    }
+
+    /// Whom the account blocked.
+    pub(crate) fn blocked(&self) -> &Blocked {
+        &self.blocked
     }
 
     /// Whether WhatsApp is to be asked for the names of groups: not more often than once a minute, because those of groups that
@@ -439,7 +447,11 @@ impl SessionState {
 
     /// The rows are another account's from now on. Said before the session works for it.
     pub(crate) fn account_changed(&self) {
+        // What was seen with the former account's eyes.
         self.calls.clear();
+        self.pictures.clear();
+        self.blocked.forget();
+        self.groups_asked_ms.store(i64::MIN, Ordering::Release);
         self.accounts.send_modify(|changes| *changes += 1);
     }
 

@@ -11,7 +11,7 @@ mod shown;
 use std::sync::Arc;
 
 use wakeeper_model::{ChatId, ChatKind, SessionName};
-use wakeeper_storage::{Change, ChatChange, ChatUpdate, MessageQuery, MessageRow, NewEvent};
+use wakeeper_storage::{Change, ChatChange, ChatUpdate, MessageQuery, MessageRow, NewEvent, StorageError};
 use wakeeper_waha::{ChatArchiveEvent, EventName};
 use whatsapp_rust::{Client, Jid, SyncActionMessageRange, message_key, message_range};
 
@@ -73,7 +73,7 @@ impl Sessions {
         done.map_err(|error| AskError::unanswered("the deletion", &error))?;
         let until_s = it.last_s();
         it.store(ChatChange::Deleted { until_s }, Vec::new()).await?;
-        Ok(forget(&it.outbound.journal, it.names, until_s).await?)
+        Ok(forget_patiently(&it.outbound.journal, it.names, until_s).await.map_err(EngineError::from)?)
     }
 
     /// Deletes the messages of a chat, those with a star too, on all devices of the account; nobody else sees that.
@@ -86,7 +86,7 @@ impl Sessions {
         done.map_err(|error| AskError::unanswered("the deletion", &error))?;
         let until_s = it.last_s();
         it.store(ChatChange::Cleared { until_s }, Vec::new()).await?;
-        Ok(forget(&it.outbound.journal, it.names, until_s).await?)
+        Ok(forget_patiently(&it.outbound.journal, it.names, until_s).await.map_err(EngineError::from)?)
     }
 
     /// A chat of a session that works, with its last message.
@@ -99,11 +99,13 @@ impl Sessions {
         let client = outbound.ready().await?;
         let names = reading::names(&outbound.state, chat).await;
         let last = last_message(&outbound, &names).await?;
+        let row = outbound.journal.storage().chat(name.as_str(), &names).await.map_err(EngineError::from)?;
+        let written_s = row.map_or(0, |row| row.last_s);
         // Other devices know the chat under the name that its messages come with.
         let wire = last.as_ref().and_then(|row| row.wire.chat.parse::<Jid>().ok());
         let jid = wire.map_or_else(|| jid(chat), Ok)?;
         let id = crate::address::resolve_id(&client, chat).await.id;
-        Ok(OneChat { outbound, client, id, jid, names, last })
+        Ok(OneChat { outbound, client, id, jid, names, last, written_s })
     }
 }
 
@@ -128,6 +130,8 @@ struct OneChat {
     /// Every name that it is stored under.
     names: Vec<String>,
     last: Option<MessageRow>,
+    /// When it was last written in, as its row says: of a history or after a deletion there may be no message of then.
+    written_s: i64,
 }
 
 impl OneChat {
@@ -140,9 +144,12 @@ impl OneChat {
         Some(message_range(row.timestamp_s, None, vec![(key, row.timestamp_s)]))
     }
 
+    /// When it was last written in, before WhatsApp is asked for anything.
     fn last_s(&self) -> i64 {
-        let now_s = self.outbound.state.clock().now_ms() / 1_000;
-        self.last.as_ref().map_or(now_s, |row| row.timestamp_s)
+        match self.last.as_ref().map_or(0, |row| row.timestamp_s).max(self.written_s) {
+            0 => self.outbound.state.clock().now_ms() / 1_000,
+            last_s => last_s,
+        }
     }
 
     /// WhatsApp has it; so it is stored, however long that takes.
@@ -166,8 +173,22 @@ pub(crate) fn archive_event(
     event.into_iter().collect()
 }
 
+/// As [`forget`], and waits while the disk takes no writes.
+pub(crate) async fn forget_patiently(
+    journal: &Journal,
+    names: Vec<String>,
+    until_s: i64,
+) -> Result<(), StorageError> {
+    loop {
+        match forget(journal, names.clone(), until_s).await {
+            Err(error) if error.disk_cause().is_some() => journal.pause().await,
+            done => return done,
+        }
+    }
+}
+
 /// Forgets the messages of a chat until this moment, step by step.
-pub(crate) async fn forget(journal: &Journal, names: Vec<String>, until_s: i64) -> Result<(), EngineError> {
+pub(crate) async fn forget(journal: &Journal, names: Vec<String>, until_s: i64) -> Result<(), StorageError> {
     let rows = journal.rows()?;
     while rows.clear_chat(names.clone(), until_s, FORGOTTEN_AT_ONCE).await? > 0 {}
     Ok(())

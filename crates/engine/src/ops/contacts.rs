@@ -64,6 +64,8 @@ impl Sessions {
         }
         let blocking = client.blocking();
         let done = if blocked { blocking.block(&jid).await } else { blocking.unblock(&jid).await };
+        // Also when there was no answer: it may be so all the same.
+        self.handle(name).await?.state.blocked().forget();
         done.map_err(|error| AskError::unanswered("the change of the block list", &error))
     }
 

@@ -15,6 +15,7 @@ use whatsapp_rust::{AppStateError, Client, Jid};
 use super::asking::{AskError, jid};
 use super::reading;
 use crate::inbound::labels::{LabelJob, Told, shown};
+use crate::life::account;
 use crate::life::handle::Handle;
 use crate::life::registry::Sessions;
 use crate::{EngineError, address};
@@ -331,7 +332,7 @@ fn taken(handle: &Handle, sent: Result<(), AppStateError>) -> Result<(), AskErro
 
 /// WhatsApp has it: it is stored behind what other devices did before.
 async fn stored(handle: &Handle, told: Told) -> Result<(), LabelError> {
-    let (job, done) = LabelJob::own(told);
+    let (job, done) = LabelJob::own(told, account::heard(&handle.state));
     // Too much of what others did waits: this one is no part of that.
     let _ = handle.outbound.jobs.label(job);
     let gone = || EngineError::Gone(handle.state.name().clone());

@@ -1,6 +1,7 @@
 //! People as the rows know them: listed, or one by one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wakeeper_model::{ChatId, ChatKind, SessionName};
 use wakeeper_storage::{ContactQuery, ContactRow};
@@ -93,7 +94,11 @@ fn no_person(id: &ChatId, name: Option<String>) -> Contact {
 }
 
 /// Whom the account blocked, under each name that is known; `None` when WhatsApp cannot be asked.
-async fn blocked(state: &SessionState) -> Option<BTreeSet<String>> {
+async fn blocked(state: &SessionState) -> Option<Arc<BTreeSet<String>>> {
+    let now_ms = state.clock().now_ms();
+    if let Some(known) = state.blocked().get(now_ms) {
+        return Some(known);
+    }
     let client = state.client()?;
     let list = client.blocking().get_blocklist().await;
     let list = list.inspect_err(|error| tracing::debug!(%error, "the block list was not given")).ok()?;
@@ -103,6 +108,8 @@ async fn blocked(state: &SessionState) -> Option<BTreeSet<String>> {
             names.extend([Some(address.id), address.alt].into_iter().flatten().map(String::from));
         }
     }
+    let names = Arc::new(names);
+    state.blocked().keep(Arc::clone(&names), now_ms);
     Some(names)
 }
 

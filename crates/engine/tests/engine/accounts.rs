@@ -1,7 +1,7 @@
 //! Another phone number in a session's place: it is told, and neither number sees or sends the other's messages.
 
 use serde_json::Value;
-use wakeeper_engine::SendError;
+use wakeeper_engine::{CallError, SendError};
 use wakeeper_simulator::faults::{Fault, FaultKind};
 use wakeeper_simulator::phone::Phone;
 use wakeeper_simulator::phone::message::Outgoing as FromPhone;
@@ -45,8 +45,14 @@ async fn switched(addressing: Addressing) {
     hears(&mut world, OWNER, "secret of the owner").await;
     let sent = world.engine.send(text(ANN, "from the owner")).await;
     received_text(&world.ann, "from the owner").await;
+    let call = world.ann.ring(OWNER, false).unwrap();
+    world.engine.event("call.received", |told| told["id"] == call.as_str()).await;
+    let past = world.folder.path().join("default/history");
+    std::fs::create_dir_all(&past).unwrap();
+    std::fs::write(past.join("0-of-the-owner.history"), b"a part that waits").unwrap();
 
     unlink(&mut world, &owner, device).await;
+    assert_eq!(std::fs::read_dir(&past).unwrap().count(), 0, "a history goes with its login");
     let (device, told) = link(&mut world, &ben).await;
     let reason = told["reason"].as_str().expect("the event tells");
     assert!(
@@ -56,6 +62,8 @@ async fn switched(addressing: Addressing) {
     let info = world.engine.sessions.get(&session()).await.unwrap().unwrap();
     assert_eq!(info.reason.as_deref(), Some(reason));
     assert_eq!(info.me.unwrap().id, chat(BEN));
+    let rings = world.engine.sessions.reject_call(&session(), &chat(ANN), &call).await;
+    assert!(matches!(rings, Err(CallError::NotFound)), "the call was for the owner: {rings:?}");
     assert!(bodies(&world).await.is_empty(), "{:?}", bodies(&world).await);
     let of_the_owner = shown(&sent)["id"].as_str().unwrap().parse().unwrap();
     let edit = wakeeper_engine::Delete { message: of_the_owner };

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn head_is_answered_as_get_and_nothing_else_is_known() {
-        assert_eq!(of(&Method::HEAD, "/api/sessions"), Some((Scope::Read, Place::Nowhere)));
+        assert_eq!(of(&Method::HEAD, "/api/sessions"), Some((Scope::Status, Place::Nowhere)));
         assert_eq!(of(&Method::PATCH, "/api/sessions"), None);
         assert_eq!(of(&Method::GET, "/api/none"), None);
     }

@@ -50,7 +50,8 @@ struct Step {
     /// Of an own call: who was rung.
     #[serde(default)]
     to: String,
-    step: CallStep,
+    #[serde(rename = "step")]
+    taken: CallStep,
 }
 
 async fn step(
@@ -58,6 +59,6 @@ async fn step(
     Path(number): Path<String>,
     Body(step): Body<Step>,
 ) -> Result<Json<Value>, ControlError> {
-    simulator.phone(&number)?.step(&step.id, &step.to, step.step)?;
+    simulator.phone(&number)?.step(&step.id, &step.to, step.taken)?;
     Ok(Json(json!({ "sent": true })))
 }

@@ -41,11 +41,8 @@ impl Core {
     /// Rings somebody, or a group; answers the call's id.
     pub fn ring(&self, to: &str, video: bool) -> Result<String, PhoneError> {
         let to = self.chat(to)?;
-        let id: [u8; 16] = {
-            let mut state = self.state();
-            rand::RngExt::random(state.cipher.rng())
-        };
-        let id: String = id.iter().map(|byte| format!("{byte:02X}")).collect();
+        let id: u128 = rand::RngExt::random(self.state().cipher.rng());
+        let id = format!("{id:032X}");
         let mut offer = Node::new("offer")
             .attr("call-id", id.clone())
             .attr("call-creator", self.me(to.is_lid()).to_string())
@@ -60,13 +57,12 @@ impl Core {
     /// Answers or ends a call that this phone heard of or began.
     pub fn step(&self, id: &str, peer: &str, step: CallStep) -> Result<(), PhoneError> {
         let heard = self.state().calls.iter().find(|one| one.id == id && one.action == "offer").cloned();
-        let (to, creator) = match heard {
-            Some(offer) => (Jid::parse(&offer.from).ok_or(PhoneError::Address)?, offer.creator),
-            None => {
-                let to = self.chat(peer)?;
-                let creator = self.me(to.is_lid()).to_string();
-                (to, creator)
-            }
+        let (to, creator) = if let Some(offer) = heard {
+            (Jid::parse(&offer.from).ok_or(PhoneError::Address)?, offer.creator)
+        } else {
+            let to = self.chat(peer)?;
+            let creator = self.me(to.is_lid()).to_string();
+            (to, creator)
         };
         let tag = match step {
             CallStep::Accept => "accept",

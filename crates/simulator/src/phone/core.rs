@@ -292,7 +292,7 @@ impl Core {
                     let _ = sender.send(finish);
                 }
             }
-            PhoneEvent::Passkey { offer, step } => self.passkey_step(offer, step),
+            PhoneEvent::Passkey { offer, step } => self.passkey_step(&offer, step),
         }
     }
 }

@@ -44,9 +44,9 @@ impl Core {
     }
 
     /// Takes a step of the companion.
-    pub fn passkey_step(self: &Arc<Self>, offer: PairingOffer, step: PasskeyStep) {
+    pub fn passkey_step(self: &Arc<Self>, offer: &PairingOffer, step: PasskeyStep) {
         let done = match step {
-            PasskeyStep::Prologue { payload, reference } => self.begin(&offer, &payload, reference),
+            PasskeyStep::Prologue { payload, reference } => self.begin(offer, &payload, reference),
             PasskeyStep::Nonce(nonce) => self.reveal(&nonce),
             PasskeyStep::Request(request) => self.open_request(offer, &request),
         };
@@ -104,7 +104,7 @@ impl Core {
     }
 
     /// The person at the companion confirmed the code: it sends its keys and the secret of the link.
-    fn open_request(self: &Arc<Self>, offer: PairingOffer, request: &[u8]) -> Option<()> {
+    fn open_request(self: &Arc<Self>, offer: &PairingOffer, request: &[u8]) -> Option<()> {
         let exchange = self.state().passkey.take().filter(|exchange| exchange.code.is_some())?;
         let key = ShortcakeUtils::derive_encryption_key(
             &exchange.ephemeral,
@@ -121,10 +121,10 @@ impl Core {
         let is_theirs = request.companion_public_key? == offer.noise_public
             && request.companion_identity_key? == offer.identity_public;
         let secret = request.adv_secret.filter(|_| is_theirs)?;
-        let core = Arc::clone(self);
+        let (core, link, identity) = (Arc::clone(self), offer.link, offer.identity_public);
         tokio::spawn(async move {
             tokio::time::sleep(GRANT).await;
-            if let Err(error) = core.grant(offer.link, &offer.identity_public, &secret).await {
+            if let Err(error) = core.grant(link, &identity, &secret).await {
                 tracing::warn!(%error, "a device was not linked by passkey");
             }
         });

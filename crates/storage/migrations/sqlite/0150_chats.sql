@@ -6,6 +6,8 @@ CREATE TABLE chats (
     id            TEXT NOT NULL,
     -- What the phone calls it: a group's subject, or a person's name there.
     name          TEXT,
+    -- Since when, as far as that is known.
+    named_s       INTEGER NOT NULL DEFAULT 0,
     -- When it was last written in; 0 where nothing was, and of a chat that was deleted.
     last_s        INTEGER NOT NULL,
     unread        INTEGER NOT NULL,
@@ -39,6 +41,8 @@ CREATE TABLE history_parts (
     session INTEGER NOT NULL,
     part    TEXT NOT NULL,
     done    INTEGER NOT NULL,
+    -- How often reading it began since the last step that got done.
+    attempts INTEGER NOT NULL,
     UNIQUE (session, part)
 );
 
@@ -70,3 +74,38 @@ FROM (
 -- Whom this account wrote to and has no word of.
 INSERT OR IGNORE INTO contacts (session, id, saved)
 SELECT session, id, 0 FROM chats WHERE id LIKE '%@c.us' OR id LIKE '%@lid';
+
+-- The newest message of a person may not say both names; any other that does is as good, also one of this account.
+UPDATE OR IGNORE contacts SET lid = pair.lid
+FROM (
+    SELECT session, chat AS id, CASE WHEN wire_chat LIKE '%@lid' THEN wire_chat ELSE wire_chat_alt END AS lid
+    FROM messages
+    WHERE participant = '' AND chat LIKE '%@c.us' AND (wire_chat LIKE '%@lid' OR wire_chat_alt LIKE '%@lid')
+    GROUP BY session, chat
+    UNION
+    SELECT session, sender, CASE WHEN wire_participant LIKE '%@lid' THEN wire_participant ELSE wire_participant_alt END
+    FROM messages
+    WHERE from_me = 0 AND participant <> '' AND sender LIKE '%@c.us'
+        AND (wire_participant LIKE '%@lid' OR wire_participant_alt LIKE '%@lid')
+    GROUP BY session, sender
+) AS pair
+WHERE contacts.session = pair.session AND contacts.id = pair.id AND contacts.lid IS NULL;
+
+-- Who has rows under both names becomes one person with one chat, as whenever the names are seen together.
+UPDATE contacts SET push_name = COALESCE(contacts.push_name, other.push_name)
+FROM contacts AS other
+WHERE other.session = contacts.session AND other.id = contacts.lid AND other.id <> contacts.id;
+
+DELETE FROM contacts WHERE EXISTS (
+    SELECT 1 FROM contacts AS known
+    WHERE known.session = contacts.session AND known.lid = contacts.id AND known.id <> contacts.id);
+
+INSERT INTO chats (session, id, last_s, unread, marked_unread, archived)
+SELECT chats.session, contacts.id, chats.last_s, 0, 0, 0
+FROM chats JOIN contacts ON contacts.session = chats.session AND contacts.lid = chats.id
+WHERE contacts.id <> chats.id
+ON CONFLICT (session, id) DO UPDATE SET last_s = max(chats.last_s, excluded.last_s);
+
+DELETE FROM chats WHERE EXISTS (
+    SELECT 1 FROM contacts
+    WHERE contacts.session = chats.session AND contacts.lid = chats.id AND contacts.id <> chats.id);

@@ -6,13 +6,12 @@ UPDATE events SET place = rowid;
 CREATE INDEX events_in_log ON events (place, session, name, also_name);
 
 -- How far places of events that are gone tell: the last one that was given, and the last one that was forgotten because it was
--- old. One row.
+-- old. One row at most.
 CREATE TABLE event_log (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     last      INTEGER NOT NULL,
     forgotten INTEGER NOT NULL
 );
-INSERT INTO event_log (id, last, forgotten) VALUES (1, 0, 0);
 
 -- What readers of live streams asked for, as JSON. Until that time its events are stored, whether a receiver is owed them or not,
 -- so that a stream that broke off goes on without a gap. since is the place behind which all of them are there.

@@ -78,16 +78,37 @@ pub(crate) async fn what_was_read_counts_no_more(storage: Arc<dyn Storage>) {
     assert_eq!(commit(&storage, vec![changed("1@c.us", ChatChange::MarkedUnread)]).await, [true]);
     assert!(chat(&storage, "1@c.us").await.unwrap().marked_unread);
     let until = |until_s| changed("1@c.us", ChatChange::Read { until_s });
-    assert_eq!(commit(&storage, vec![until(101)]).await, [true]);
-    assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 1, "one came since");
-    let all_read = until(i64::MAX);
+    assert_eq!(commit(&storage, vec![until(101)]).await, [true], "the mark is gone");
+    let row = chat(&storage, "1@c.us").await.unwrap();
+    assert_eq!((row.unread, row.marked_unread), (1, false), "what came later is still unread");
+    assert_eq!(ack_of(&storage, "M2").await, 2);
+    let all_read = until(102);
     assert_eq!(commit(&storage, vec![all_read.clone(), all_read]).await, [true, false]);
     let row = chat(&storage, "1@c.us").await.unwrap();
     assert_eq!((row.unread, row.marked_unread), (0, false));
+    assert_eq!(ack_of(&storage, "M2").await, 3);
     let left = MessageQuery { ack: Some(2), limit: 10, ..MessageQuery::default() };
     let left: Vec<_> =
         storage.messages("default", left).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, ["M0"], "as many of the newest as were unread");
+    // What the owner wrote before says nothing of what came since.
+    commit(&storage, vec![arrived(at("1@c.us", "M3", 103))]).await;
+    let older = MessageRow { from_me: true, ..at("1@c.us", "OWN", 101) };
+    commit(&storage, vec![arrived(older)]).await;
+    assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 1);
+    let cleared = |until_s| changed("1@c.us", ChatChange::Cleared { until_s });
+    assert_eq!(commit(&storage, vec![cleared(102), cleared(103)]).await, [false, true]);
+    assert_eq!(chat(&storage, "1@c.us").await.unwrap().unread, 0);
+}
+
+async fn ack_of(storage: &Arc<dyn Storage>, id: &str) -> i32 {
+    let target = MessageRef {
+        session: "default".to_owned(),
+        id: id.to_owned(),
+        from_me: Some(false),
+        chat: Some("1@c.us".to_owned()),
+    };
+    storage.message(&target).await.unwrap().unwrap().ack
 }
 
 pub(crate) async fn two_names_become_one_person_and_one_chat(storage: Arc<dyn Storage>) {
@@ -134,7 +155,8 @@ pub(crate) async fn what_happens_to_a_chat_is_told_once(storage: Arc<dyn Storage
         (ChatChange::Pinned(Some(5)), true),
         (ChatChange::Muted(Some(-1)), true),
         (ChatChange::Muted(Some(-1)), false),
-        (ChatChange::Named("Our group".to_owned()), true),
+        (ChatChange::Named { name: "Our group".to_owned(), at_s: 7 }, true),
+        (ChatChange::Named { name: "Of before".to_owned(), at_s: 6 }, false),
     ] {
         let owner = own(&storage, "default").await;
         let outcome = owner.rows().commit(changed("1@c.us", change.clone()).into()).await.unwrap();
@@ -216,6 +238,44 @@ pub(crate) async fn a_history_is_read_once_and_changes_nothing_newer(storage: Ar
     assert_eq!(commit(&storage, vec![Change::PastEnded { part: "part".to_owned() }]).await, [true]);
     assert_eq!(storage.history_done("default", "part").await.unwrap(), 0);
     assert!(storage.events_after("default", 0, 10).await.unwrap().is_empty(), "nobody is told");
+}
+
+pub(crate) async fn a_history_is_begun_a_few_times_alone(storage: Arc<dyn Storage>) {
+    let begun = || Change::PastBegun { part: "part".to_owned(), most: 2 };
+    assert_eq!(commit(&storage, vec![begun(), begun(), begun()]).await, [true, true, false]);
+    assert_eq!(storage.history_done("default", "part").await.unwrap(), 0);
+    let step = past(1, Vec::new(), Vec::new());
+    assert_eq!(commit(&storage, vec![step, begun(), begun(), begun()]).await, [true, true, true, false]);
+    assert_eq!(storage.history_done("default", "part").await.unwrap(), 1);
+}
+
+pub(crate) async fn a_history_may_say_little_or_too_much(storage: Arc<dyn Storage>) {
+    let chat_of = |id: &str, name: &str, last_s: i64| PastChat {
+        id: id.to_owned(),
+        name: Some(name.to_owned()),
+        last_s,
+        unread: u32::MAX,
+        marked_unread: false,
+        archived: false,
+        pinned_s: None,
+        muted_until_ms: None,
+    };
+    let named = ChatChange::Named { name: "New".to_owned(), at_s: 450 };
+    let changes = vec![
+        changed("1@g.us", named),
+        past(1, Vec::new(), vec![chat_of("1@g.us", "Old", 400), chat_of("2@c.us", "Ben", 0)]),
+        past(2, vec![at("2@c.us", "A", 300), at("2@c.us", "B", 200)], Vec::new()),
+        arrived(at("1@g.us", "C", 500)),
+        arrived(at("2@c.us", "D", 310)),
+    ];
+    commit(&storage, changes).await;
+    let row = chat(&storage, "1@g.us").await.unwrap();
+    assert_eq!((row.name.as_deref(), row.unread), (Some("New"), 1_000_000), "an old name replaces none");
+    let row = chat(&storage, "2@c.us").await.unwrap();
+    assert_eq!((row.last_s, row.unread), (310, 1_000_000), "when its messages were written");
+    assert_eq!(ids(&storage, ChatQuery::default()).await, ["2@c.us", "1@g.us"]);
+    commit(&storage, vec![past(3, Vec::new(), vec![chat_of("1@g.us", "Newer", 600)])]).await;
+    assert_eq!(chat(&storage, "1@g.us").await.unwrap().name.as_deref(), Some("Newer"));
 }
 
 pub(crate) async fn chats_and_people_are_listed_in_an_order(storage: Arc<dyn Storage>) {

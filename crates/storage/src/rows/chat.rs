@@ -111,20 +111,25 @@ pub enum ChatChange {
     Muted(Option<i64>),
     /// It was marked as unread.
     MarkedUnread,
-    /// All until this, Unix seconds, was read, and its messages count as read.
+    /// It was read until this, Unix seconds, and its messages until then count as read. Newer ones stay unread.
     Read {
         /// Until here.
         until_s: i64,
     },
-    /// It is called so.
-    Named(String),
+    /// It is called so. What it was called later stays.
+    Named {
+        /// Its name.
+        name: String,
+        /// Since when, Unix seconds.
+        at_s: i64,
+    },
     /// It is there no more, unless it was written in after this, Unix seconds. Its messages go with
     /// [`crate::OwnedRows::clear_chat`].
     Deleted {
         /// Until here.
         until_s: i64,
     },
-    /// Its messages until this, Unix seconds, are gone: none of them is unread.
+    /// Its messages until this, Unix seconds, are gone: none of them is unread; newer ones may be.
     Cleared {
         /// Until here.
         until_s: i64,
@@ -165,7 +170,7 @@ pub struct PastStep {
     pub part: String,
     /// How many steps of it are done with this one.
     pub done: i64,
-    /// A chat. What is known of it already stays, but for its name.
+    /// A chat. What is known of it already stays, but for an older name.
     pub chats: Vec<PastChat>,
     /// Messages.
     pub messages: Vec<MessageRow>,

@@ -202,6 +202,13 @@ pub enum Change {
     Contact(ContactUpdate),
     /// A step through the history that a phone gave. Skipped when it was done before.
     Past(Box<PastStep>),
+    /// Reading a part of the history begins. Skipped when it began so often before and no step of it got done.
+    PastBegun {
+        /// Which part.
+        part: String,
+        /// How often it may.
+        most: u32,
+    },
     /// A part of the history is done with: nothing is kept of how far it was read.
     PastEnded {
         /// Which part.

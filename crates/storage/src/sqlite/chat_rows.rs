@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query, query_scalar};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, query};
 
 use super::contact_rows::{self, canonical};
 use super::{SqliteStorage, damaged, history_rows, session_ids};
@@ -13,6 +13,9 @@ use crate::{
 
 /// The acknowledgement of a message that was read.
 const READ: i32 = 3;
+
+/// More messages of a chat are not counted as unread. The statements say the number, too.
+pub(super) const MOST_UNREAD: u32 = 1_000_000;
 
 /// How damaged rows are named.
 const CHAT: damaged::Naming = damaged::Naming { what: "chat", key: "id" };
@@ -81,9 +84,10 @@ pub(super) async fn saw(
     let was_read = row.from_me && !row.from_api;
     query(
         "INSERT INTO chats (session, id, last_s, unread, marked_unread, archived) VALUES ($1, $2, $3, $4, 0, 0)
-         ON CONFLICT (session, id) DO UPDATE SET last_s = max(last_s, excluded.last_s),
-             unread = CASE WHEN $5 THEN 0 ELSE unread + excluded.unread END,
-             marked_unread = CASE WHEN $5 THEN 0 ELSE marked_unread END",
+         ON CONFLICT (session, id) DO UPDATE SET last_s = max(chats.last_s, excluded.last_s),
+             unread = CASE WHEN $5 AND excluded.last_s >= chats.last_s THEN 0
+                 ELSE min(unread + excluded.unread, 1000000) END,
+             marked_unread = CASE WHEN $5 AND excluded.last_s >= chats.last_s THEN 0 ELSE marked_unread END",
     )
     .bind(session)
     .bind(id)
@@ -93,6 +97,23 @@ pub(super) async fn saw(
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// A message of before was stored, which is no news.
+pub(super) async fn written_in(
+    connection: &mut SqliteConnection,
+    session: i64,
+    chat: &str,
+    last_s: i64,
+) -> Result<(), sqlx::Error> {
+    let id = canonical(connection, session, chat).await?;
+    query("UPDATE chats SET last_s = $3 WHERE session = $1 AND id = $2 AND last_s < $3")
+        .bind(session)
+        .bind(id)
+        .bind(last_s)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// One message of somebody else was read.
@@ -129,8 +150,8 @@ pub(super) async fn change(
         ChatChange::Pinned(since) => ("pinned_s", since),
         ChatChange::Muted(until) => ("muted_until_ms", until),
         ChatChange::MarkedUnread => ("marked_unread", Some(1)),
-        ChatChange::Named(name) => return call(connection, session, &id, &name).await,
-        ChatChange::Read { until_s } => return all_read(connection, session, &id, until_s).await,
+        ChatChange::Named { name, at_s } => return call(connection, session, &id, &name, at_s).await,
+        ChatChange::Read { until_s } => return read_until(connection, session, &id, until_s).await,
         ChatChange::Deleted { until_s } => return delete(connection, session, &id, until_s).await,
         ChatChange::Cleared { until_s } => return cleared(connection, session, &id, until_s).await,
     };
@@ -157,24 +178,26 @@ async fn call(
     session: i64,
     id: &str,
     name: &str,
+    at_s: i64,
 ) -> Result<bool, sqlx::Error> {
     let called = query(
-        "INSERT INTO chats (session, id, name, last_s, unread, marked_unread, archived) VALUES ($1, $2, $3, 0, 0, 0, 0)
-         ON CONFLICT (session, id) DO UPDATE SET name = excluded.name WHERE chats.name IS NOT excluded.name",
+        "INSERT INTO chats (session, id, name, named_s, last_s, unread, marked_unread, archived)
+         VALUES ($1, $2, $3, $4, 0, 0, 0, 0)
+         ON CONFLICT (session, id) DO UPDATE SET name = excluded.name, named_s = excluded.named_s
+         WHERE chats.name IS NULL OR (chats.name <> excluded.name AND chats.named_s <= excluded.named_s)",
     );
-    let called = called.bind(session).bind(id).bind(name).execute(connection).await?;
+    let called = called.bind(session).bind(id).bind(name).bind(at_s).execute(connection).await?;
     Ok(called.rows_affected() > 0)
 }
 
-async fn all_read(
+async fn read_until(
     connection: &mut SqliteConnection,
     session: i64,
     id: &str,
     until_s: i64,
 ) -> Result<bool, sqlx::Error> {
-    let mut newer = 0;
+    // The newest of others are those that are unread.
     for chat in names(connection, session, id).await? {
-        // The newest of others are those that are unread.
         query(
             "UPDATE messages SET ack = $3 WHERE ack < $3 AND timestamp_s <= $5 AND seq IN (
                  SELECT seq FROM messages WHERE session = $1 AND chat = $2 AND hidden = 0 AND from_me = 0
@@ -182,23 +205,40 @@ async fn all_read(
                  LIMIT (SELECT COALESCE(max(unread), 0) FROM chats WHERE session = $1 AND id = $4))",
         )
         .bind(session)
-        .bind(&chat)
+        .bind(chat)
         .bind(READ)
         .bind(id)
         .bind(until_s)
         .execute(&mut *connection)
         .await?;
-        let since = query_scalar::<_, i64>(
-            "SELECT count(*) FROM messages
-             WHERE session = $1 AND chat = $2 AND hidden = 0 AND from_me = 0 AND timestamp_s > $3",
-        );
-        newer += since.bind(session).bind(&chat).bind(until_s).fetch_one(&mut *connection).await?;
     }
+    let left = unread_after(connection, session, id, until_s).await?;
     let read = query(
         "UPDATE chats SET unread = min(unread, $3), marked_unread = 0
          WHERE session = $1 AND id = $2 AND (unread > $3 OR marked_unread)",
     );
-    Ok(read.bind(session).bind(id).bind(newer).execute(connection).await?.rows_affected() > 0)
+    Ok(read.bind(session).bind(id).bind(left).execute(connection).await?.rows_affected() > 0)
+}
+
+/// Messages of others, as far as they are stored.
+pub(super) const UNREAD_AFTER: &str =
+    "SELECT seq FROM messages WHERE session = $1 AND chat = $2 AND hidden = 0 AND timestamp_s > $3
+         AND from_me = 0 AND ack < $4 LIMIT $5";
+
+/// How many messages behind this moment were not read.
+async fn unread_after(
+    connection: &mut SqliteConnection,
+    session: i64,
+    id: &str,
+    until_s: i64,
+) -> Result<i64, sqlx::Error> {
+    let mut all = 0;
+    for chat in names(connection, session, id).await? {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM ({UNREAD_AFTER})"));
+        let count = sqlx::query_scalar::<_, i64>(count).bind(session).bind(chat).bind(until_s);
+        all += count.bind(READ).bind(MOST_UNREAD).fetch_one(&mut *connection).await?;
+    }
+    Ok(all)
 }
 
 async fn delete(
@@ -208,7 +248,13 @@ async fn delete(
     until_s: i64,
 ) -> Result<bool, sqlx::Error> {
     let deleted = query("DELETE FROM chats WHERE session = $1 AND id = $2 AND last_s <= $3");
-    Ok(deleted.bind(session).bind(id).bind(until_s).execute(connection).await?.rows_affected() > 0)
+    let deleted = deleted.bind(session).bind(id).bind(until_s).execute(&mut *connection).await?;
+    if deleted.rows_affected() > 0 {
+        return Ok(true);
+    }
+    // It stays because of what came later, and only that can be unread.
+    cleared(connection, session, id, until_s).await?;
+    Ok(false)
 }
 
 async fn cleared(
@@ -217,9 +263,9 @@ async fn cleared(
     id: &str,
     until_s: i64,
 ) -> Result<bool, sqlx::Error> {
-    let read =
-        query("UPDATE chats SET unread = 0 WHERE session = $1 AND id = $2 AND last_s <= $3 AND unread > 0");
-    Ok(read.bind(session).bind(id).bind(until_s).execute(connection).await?.rows_affected() > 0)
+    let left = unread_after(connection, session, id, until_s).await?;
+    let read = query("UPDATE chats SET unread = $3 WHERE session = $1 AND id = $2 AND unread > $3");
+    Ok(read.bind(session).bind(id).bind(left).execute(connection).await?.rows_affected() > 0)
 }
 
 /// The names under which messages of a chat may stand.
@@ -228,7 +274,8 @@ async fn names(
     session: i64,
     id: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let lid = query_scalar::<_, Option<String>>("SELECT lid FROM contacts WHERE session = $1 AND id = $2");
+    let lid =
+        sqlx::query_scalar::<_, Option<String>>("SELECT lid FROM contacts WHERE session = $1 AND id = $2");
     let lid = lid.bind(session).bind(id).fetch_optional(connection).await?;
     Ok(std::iter::once(id.to_owned()).chain(lid.flatten()).collect())
 }
@@ -317,7 +364,7 @@ fn read(row: &SqliteRow) -> Result<ChatRow, sqlx::Error> {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         last_s: row.try_get("last_s")?,
-        unread: row.try_get("unread")?,
+        unread: u32::try_from(row.try_get::<i64, _>("unread")?.max(0)).unwrap_or(MOST_UNREAD),
         marked_unread: row.try_get("marked_unread")?,
         archived: row.try_get("archived")?,
         pinned_s: row.try_get("pinned_s")?,

@@ -100,6 +100,9 @@ async fn apply_change(
             Ok((true, Vec::new()))
         }
         Change::Past(step) => Ok((history_rows::step(connection, session.id, *step).await?, Vec::new())),
+        Change::PastBegun { part, most } => {
+            Ok((history_rows::begin(connection, session.id, &part, most).await?, Vec::new()))
+        }
         Change::PastEnded { part } => {
             history_rows::ended(connection, session.id, &part).await?;
             Ok((true, Vec::new()))
@@ -133,14 +136,14 @@ pub(super) async fn insert_message(
     .bind(session)
     .bind(&row.chat)
     .bind(&row.id)
-    .bind(&row.from_me)
+    .bind(row.from_me)
     .bind(&row.participant)
     .bind(&row.sender)
     .bind(&row.account)
-    .bind(&row.timestamp_s)
+    .bind(row.timestamp_s)
     .bind(&row.kind)
-    .bind(&row.ack)
-    .bind(&row.from_api)
+    .bind(row.ack)
+    .bind(row.from_api)
     .bind(&row.push_name)
     .bind(&row.wire.chat)
     .bind(&row.wire.chat_alt)
@@ -154,9 +157,9 @@ pub(super) async fn insert_message(
     .bind(&row.reply_to)
     .bind(&row.described.reply_participant)
     .bind(&row.described.reply_body)
-    .bind(&row.edited)
-    .bind(&row.revoked)
-    .bind(&row.hidden)
+    .bind(row.edited)
+    .bind(row.revoked)
+    .bind(row.hidden)
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() > 0)

@@ -140,11 +140,12 @@ async fn join(
          FROM (SELECT * FROM contacts WHERE session = $1 AND id = $3) AS other
          WHERE contacts.session = $1 AND contacts.id = $2",
         "DELETE FROM contacts WHERE session = $1 AND id = $3 AND id <> $2",
-        "INSERT INTO chats (session, id, name, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms)
-         SELECT session, $2, name, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms
+        "INSERT INTO chats (session, id, name, named_s, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms)
+         SELECT session, $2, name, named_s, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms
          FROM chats WHERE session = $1 AND id = $3
          ON CONFLICT (session, id) DO UPDATE SET name = COALESCE(chats.name, excluded.name),
-             last_s = max(chats.last_s, excluded.last_s), unread = chats.unread + excluded.unread,
+             named_s = max(chats.named_s, excluded.named_s), last_s = max(chats.last_s, excluded.last_s),
+             unread = min(chats.unread + excluded.unread, 1000000),
              marked_unread = max(chats.marked_unread, excluded.marked_unread),
              pinned_s = COALESCE(chats.pinned_s, excluded.pinned_s),
              muted_until_ms = COALESCE(chats.muted_until_ms, excluded.muted_until_ms)",

@@ -8,10 +8,12 @@ use super::{SqliteStorage, damaged, event_rows, prune};
 use crate::{EventLogBounds, EventLogPage, EventLogQuery, EventReaderRow, LoggedEvent, StorageError};
 
 /// The place that the next event gets: behind all that are there, and all that were.
-const NEXT: &str = "SELECT 1 + max(last, COALESCE((SELECT max(place) FROM events), 0)) FROM event_log";
+const NEXT: &str = "SELECT 1 + max(
+     COALESCE((SELECT last FROM event_log), 0), COALESCE((SELECT max(place) FROM events), 0))";
 
-const BOUNDS: &str =
-    "SELECT max(last, COALESCE((SELECT max(place) FROM events), 0)), forgotten FROM event_log";
+const BOUNDS: &str = "SELECT
+     max(COALESCE((SELECT last FROM event_log), 0), COALESCE((SELECT max(place) FROM events), 0)),
+     COALESCE((SELECT forgotten FROM event_log), 0)";
 
 /// The place of the next event of this commit.
 pub(super) async fn next_place(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
@@ -20,18 +22,24 @@ pub(super) async fn next_place(connection: &mut SqliteConnection) -> Result<i64,
 
 /// Keeps the last place that was given, before events go.
 pub(super) async fn keep_last(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    query("UPDATE event_log SET last = max(last, COALESCE((SELECT max(place) FROM events), 0))")
-        .execute(connection)
-        .await
-        .map(drop)
+    query(
+        "INSERT INTO event_log (id, last, forgotten) SELECT 1, COALESCE(max(place), 0), 0 FROM events WHERE true
+         ON CONFLICT (id) DO UPDATE SET last = max(event_log.last, excluded.last)",
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Gives a place to no event.
 pub(super) async fn mark(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    query_scalar("UPDATE event_log SET last = 1 + max(last, COALESCE((SELECT max(place) FROM events), 0)) RETURNING last")
-        .fetch_one(connection)
-        .await
-        .map(end_of)
+    query_scalar(
+        "INSERT INTO event_log (id, last, forgotten) SELECT 1, 1 + COALESCE(max(place), 0), 0 FROM events WHERE true
+         ON CONFLICT (id) DO UPDATE SET last = max(event_log.last + 1, excluded.last) RETURNING last",
+    )
+    .fetch_one(connection)
+    .await
+    .map(end_of)
 }
 
 /// As [`keep_last`], before old events of these rows are forgotten.

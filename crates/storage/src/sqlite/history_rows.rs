@@ -1,5 +1,7 @@
 //! The history that a phone gave, step by step.
 
+use std::collections::BTreeMap;
+
 use sqlx::query::QueryScalar;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection, query, query_scalar};
@@ -18,6 +20,21 @@ pub(super) fn done<'q>(session: &'q str, part: &'q str) -> QueryScalar<'q, Sqlit
     .bind(part)
 }
 
+/// Notes that reading a part begins; `false` when it did so too often without getting on.
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+    session: i64,
+    part: &str,
+    most: u32,
+) -> Result<bool, sqlx::Error> {
+    let begun = query(
+        "INSERT INTO history_parts (session, part, done, attempts) VALUES ($1, $2, 0, 1)
+         ON CONFLICT (session, part) DO UPDATE SET attempts = attempts + 1 WHERE attempts < $3",
+    );
+    let begun = begun.bind(session).bind(part).bind(most).execute(connection).await?;
+    Ok(begun.rows_affected() > 0)
+}
+
 /// Does a step, unless it was done before.
 pub(super) async fn step(
     connection: &mut SqliteConnection,
@@ -25,8 +42,9 @@ pub(super) async fn step(
     step: PastStep,
 ) -> Result<bool, sqlx::Error> {
     let moved = query(
-        "INSERT INTO history_parts (session, part, done) VALUES ($1, $2, $3)
-         ON CONFLICT (session, part) DO UPDATE SET done = excluded.done WHERE history_parts.done < excluded.done",
+        "INSERT INTO history_parts (session, part, done, attempts) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (session, part) DO UPDATE SET done = excluded.done, attempts = 0
+         WHERE history_parts.done < excluded.done",
     );
     let moved = moved.bind(session).bind(step.part).bind(step.done).execute(&mut *connection).await?;
     if moved.rows_affected() == 0 {
@@ -38,8 +56,17 @@ pub(super) async fn step(
     for chat in step.chats {
         past_chat(connection, session, chat).await?;
     }
+    let mut newest = BTreeMap::new();
     for row in &step.messages {
         commit::insert_message(connection, session, row).await?;
+        if !row.hidden {
+            let newest = newest.entry(row.chat.as_str()).or_insert(row.timestamp_s);
+            *newest = row.timestamp_s.max(*newest);
+        }
+    }
+    // A phone does not tell of every chat when it was last written in.
+    for (chat, last_s) in newest {
+        chat_rows::written_in(connection, session, chat, last_s).await?;
     }
     Ok(true)
 }
@@ -65,9 +92,12 @@ async fn past_chat(
     }
     let id = canonical(connection, session, &chat.id).await?;
     query(
-        "INSERT INTO chats (session, id, name, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms)
-         VALUES ($1, $2, NULLIF($3, ''), $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (session, id) DO UPDATE SET name = COALESCE(excluded.name, chats.name),
+        "INSERT INTO chats (session, id, name, named_s, last_s, unread, marked_unread, archived, pinned_s, muted_until_ms)
+         VALUES ($1, $2, NULLIF($3, ''), $4, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (session, id) DO UPDATE SET
+             name = CASE WHEN excluded.named_s >= chats.named_s THEN COALESCE(excluded.name, chats.name)
+                 ELSE COALESCE(chats.name, excluded.name) END,
+             named_s = CASE WHEN excluded.name IS NULL THEN chats.named_s ELSE max(chats.named_s, excluded.named_s) END,
              unread = CASE WHEN chats.last_s = 0 THEN excluded.unread ELSE chats.unread END,
              last_s = max(chats.last_s, excluded.last_s)",
     )
@@ -75,7 +105,7 @@ async fn past_chat(
     .bind(id)
     .bind(chat.name)
     .bind(chat.last_s)
-    .bind(chat.unread)
+    .bind(chat.unread.min(chat_rows::MOST_UNREAD))
     .bind(chat.marked_unread)
     .bind(chat.archived)
     .bind(chat.pinned_s)

@@ -14,11 +14,13 @@ use super::people;
 use super::walk::Piece;
 use crate::address::{self, Address};
 use crate::inbound::inbox::{Inbox, other_name};
-use crate::inbound::notes::name;
+use crate::inbound::notes::{mute_end, name};
 use crate::message::{Incoming, read};
 
 /// Longest stanza id that is kept, in bytes.
 const LONGEST_ID: usize = 256;
+/// More messages of a chat are not counted as unread.
+const MOST_UNREAD: u32 = 1_000_000;
 
 /// Makes rows of one part.
 pub(super) struct Rows<'a> {
@@ -78,20 +80,18 @@ impl<'a> Rows<'a> {
         if self.inbox.ignores(&address.id) || head.terminated.unwrap_or_default() {
             return None;
         }
+        let (unread, marked) = unread(head.unread_count.unwrap_or_default());
         let time = head.conversation_timestamp.or(head.last_msg_timestamp).unwrap_or_default();
         let shown = head.name.as_deref().or(head.display_name.as_deref()).map(name);
         let past = PastChat {
             id: address.id.to_string(),
             name: shown.clone(),
             last_s: i64::try_from(time).unwrap_or_default(),
-            unread: head.unread_count.unwrap_or_default(),
-            marked_unread: head.marked_as_unread.unwrap_or_default(),
+            unread,
+            marked_unread: marked || head.marked_as_unread.unwrap_or_default(),
             archived: head.archived.unwrap_or_default(),
             pinned_s: head.pinned.filter(|pinned| *pinned > 0).map(i64::from),
-            muted_until_ms: head
-                .mute_end_time
-                .filter(|end| *end > 0)
-                .map(|end| i64::try_from(end).unwrap_or(-1)),
+            muted_until_ms: head.mute_end_time.and_then(mute_end),
         };
         let is_person = matches!(address.id.kind(), ChatKind::Phone | ChatKind::Lid);
         let contact = is_person.then(|| ContactUpdate {
@@ -159,6 +159,11 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// How many messages of a chat are not read, and whether somebody marked it as unread, which is written as -1.
+fn unread(count: u32) -> (u32, bool) {
+    if count == u32::MAX { (0, true) } else { (count.min(MOST_UNREAD), false) }
+}
+
 /// Who wrote in a group, under both names.
 async fn author(client: &Client, chat: &mut Chat, named: &str) -> Option<(Jid, Address)> {
     if let Some(known) = chat.people.get(named) {
@@ -185,5 +190,16 @@ fn ack(info: &wa::WebMessageInfo, from_me: bool, is_read: bool) -> Ack {
         Some(Status::READ) => Ack::Read,
         Some(Status::PLAYED) => Ack::Played,
         Some(Status::SERVER_ACK) | None => Ack::Server,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_as_unread_is_no_number_of_messages() {
+        assert_eq!((unread(0), unread(3), unread(u32::MAX)), ((0, false), (3, false), (0, true)));
+        assert_eq!(unread(u32::MAX - 1), (MOST_UNREAD, false));
     }
 }

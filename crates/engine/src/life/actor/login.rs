@@ -79,6 +79,7 @@ impl Actor {
             self.remembered = true;
         }
         state.retry_requests().forget();
+        self.parts.history.forget();
         match credentials::set_aside(&self.parts.folder, account.as_deref(), state.clock().now_ms()) {
             Ok(aside) => {
                 tracing::warn!(session = %state.name(), kept = %aside.display(), "logged out; the old credentials are kept aside");

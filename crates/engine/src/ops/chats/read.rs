@@ -16,7 +16,7 @@ const DAY_S: i64 = 24 * 60 * 60;
 
 impl Sessions {
     /// Marks the newest messages of others in a chat as read, so many and not older than so many days: their senders are told, and
-    /// when none is left unread the account's other devices, too. Answers which.
+    /// when none of those days is left unread the account's other devices, too. Answers which.
     ///
     /// # Errors
     /// When the session does not work, or WhatsApp does not take it.
@@ -42,14 +42,14 @@ impl Sessions {
         let storage = outbound.journal.storage();
         let rows = storage.messages(name.as_str(), wanted).await?;
         presence::tell_read(outbound, &it.client, &rows).await?;
-        let left = MessageQuery { limit: 1, ..unread };
+        // What is older than that was not asked for, and holds nothing up.
+        let left = MessageQuery { limit: 1, from_s: Some(since), ..unread };
         if storage.messages(name.as_str(), left).await?.is_empty() {
             let marked = it.client.chat_actions().mark_chat_as_read(&it.jid, true, it.range()).await;
             if let Err(error) = marked {
                 tracing::warn!(session = %name, %error, "the account's other devices still show a chat as unread");
             }
-            let read = ChatChange::Read { until_s: it.last_s() };
-            it.store(read, Vec::new()).await.map_err(as_send_error)?;
+            it.store(ChatChange::Read { until_s: it.last_s() }, Vec::new()).await.map_err(as_send_error)?;
         }
         let ids = rows.iter().map(|row| Ok(stored::facts(row, None)?.id));
         Ok(ids.collect::<Result<_, EngineError>>()?)

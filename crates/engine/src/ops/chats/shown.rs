@@ -14,6 +14,7 @@ use whatsapp_rust::Client;
 use super::picture;
 use super::query::{ChatListQuery, OverviewQuery};
 use crate::EngineError;
+use crate::inbound::notes;
 use crate::life::registry::Sessions;
 use crate::life::state::SessionState;
 use crate::ops::groups::query::AllGroups;
@@ -22,6 +23,8 @@ use crate::outbound::Outbound;
 
 /// Questions for pictures that are under way at the same time.
 const QUESTIONS: usize = 8;
+/// Questions for pictures that one list asks at most.
+const MOST_QUESTIONS: usize = 20;
 
 impl Sessions {
     /// Chats in an order.
@@ -92,10 +95,16 @@ async fn listed(outbound: &Outbound, query: ChatQuery) -> Result<Vec<ChatRow>, E
         Ok(groups) => {
             let named = groups.into_iter().filter_map(|group| {
                 let id = crate::address::chat_id(&group.metadata.id)?.to_string();
-                let change = ChatChange::Named(group.metadata.subject);
+                let at_s = group.metadata.subject_time.and_then(|time| i64::try_from(time).ok());
+                let at_s = at_s.unwrap_or_default();
+                let change = ChatChange::Named { name: notes::name(&group.metadata.subject), at_s };
                 Some(Change::Chat(ChatUpdate { id, change, events: Vec::new() }))
             });
-            outbound.journal.commit(named.collect()).await?;
+            // Reading goes on when the disk takes no writes.
+            if let Err(error) = outbound.journal.commit(named.collect()).await {
+                tracing::warn!(%session, %error, "the names of groups are not stored");
+                return Ok(rows);
+            }
             Ok(storage.chats(session, query).await?)
         }
         Err(error) => {
@@ -105,23 +114,35 @@ async fn listed(outbound: &Outbound, query: ChatQuery) -> Result<Vec<ChatRow>, E
     }
 }
 
-/// Where the pictures of chats can be fetched. Those that cannot be asked for are left out.
+/// Where the pictures of chats can be fetched. Those that cannot be asked for, or not yet, are left out: the next list has them.
 async fn pictures(
     state: &SessionState,
     chats: impl Iterator<Item = ChatId>,
 ) -> BTreeMap<ChatId, Option<String>> {
     let client = state.client();
     let now_ms = state.clock().now_ms();
-    let one = async |chat: ChatId| {
-        if let Some(known) = state.pictures().get(&chat, now_ms) {
-            return Some((chat, known));
+    let (mut found, mut unknown) = (BTreeMap::new(), Vec::new());
+    for chat in chats {
+        match state.pictures().get(&chat, now_ms) {
+            Some(known) => drop(found.insert(chat, known)),
+            None if state.pictures().has_failed(&chat, now_ms) => {}
+            None => unknown.push(chat),
         }
-        let client: &Client = client.as_deref()?;
-        Some((chat.clone(), picture::asked(state, client, &chat).await.ok()?))
+    }
+    let Some(client) = client else { return found };
+    let client: &Client = &client;
+    let one = async |chat: ChatId| match picture::asked(state, client, &chat).await {
+        Ok(url) => Some((chat, url)),
+        Err(error) => {
+            tracing::debug!(%error, "a picture is not known");
+            state.pictures().failed(chat, now_ms);
+            None
+        }
     };
-    let chats: Vec<ChatId> = chats.collect();
-    let asked = futures::stream::iter(chats.into_iter().map(one)).buffer_unordered(QUESTIONS);
-    asked.filter_map(std::future::ready).collect().await
+    unknown.truncate(MOST_QUESTIONS);
+    let asked = futures::stream::iter(unknown.into_iter().map(one)).buffer_unordered(QUESTIONS);
+    found.extend(asked.filter_map(std::future::ready).collect::<Vec<_>>().await);
+    found
 }
 
 /// A chat's row as callers see it.

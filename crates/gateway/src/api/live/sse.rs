@@ -110,7 +110,9 @@ impl Telling {
                 Ok(Some(_)) if !self.caller.is_current() => break End::KeyChanged,
                 Ok(Some(told)) => {
                     let id = places().cursor(&told.position.to_string());
-                    return Some(Event::default().id(id).event(told.name).data(told.body));
+                    // A body is one line of JSON; what an earlier version kept in another way must not end the stream.
+                    let body = told.body.replace('\r', " ");
+                    return Some(Event::default().id(id).event(told.name).data(body));
                 }
                 Ok(None) => break End::ShuttingDown,
                 Err(error) => {

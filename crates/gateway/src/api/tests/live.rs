@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Something happens in a session: its status changes.
 async fn happens(lab: &Lab, session: &str) {
-    for what in ["start", "stop"] {
+    // Whatever it is doing: it ends, begins and ends.
+    for what in ["stop", "start", "stop"] {
         let path = format!("/api/sessions/{session}/{what}");
         let answer = lab.ask(super::requests::request(Method::POST, &path, None)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.json());
@@ -57,7 +58,7 @@ impl Sse {
     async fn open(address: std::net::SocketAddr, key: &str, query: &str, last: &str) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let head = format!(
-            "GET /api/events{query} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {key}\r\nLast-Event-ID: {last}\r\n\r\n"
+            "GET /api/events{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {key}\r\nLast-Event-ID: {last}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut lines = BufReader::new(stream);
@@ -119,7 +120,7 @@ async fn events_are_streamed_with_webhooks_bodies_and_resumed_where_they_broke_o
         let mut again = Sse::open(address, KEY, query, last).await;
         assert!(again.next().await.unwrap().event.is_empty(), "no gap");
         let mut ids = Vec::new();
-        while ids.len() < 3 {
+        while ids.len() < 2 {
             let read = again.next().await.unwrap();
             assert_eq!(read.body()["session"], "default");
             ids.push(read.body()["id"].clone());

@@ -71,6 +71,7 @@ async fn chats_and_people_are_found_by_their_indexes() {
     }
     let one = contact_rows::one("default", "[]");
     assert_searched(&storage, one.sql().as_str(), "contacts_by_lid").await;
+    assert_searched(&storage, chat_rows::UNREAD_AFTER, "messages_by_time").await;
     for (sql, index) in chat_rows::OF_CHAT.into_iter().zip(["messages_by_time", "messages_hidden"]) {
         assert_searched(&storage, sql, index).await;
     }
