@@ -121,6 +121,8 @@ async fn posts_of_channels_go_both_ways_with_baileys7() {
     with_cast(Baileys::Seven, async |cast: &Cast<'_>| {
         posting::own(cast).await;
         posting::theirs(cast).await;
+        // At the end: the way stays long for the connection.
+        posting::changed_at_once(cast).await;
     })
     .await;
 }

@@ -50,8 +50,9 @@ enum What {
 
 /// What an event tells of a chat or a person; `None` when it is nothing that is kept.
 pub(crate) fn read(event: &Event) -> Option<Note> {
-    let note =
-        |jid: &Jid, at_s: i64, is_first: bool, what: What| Some(Note { jid: jid.clone(), at_s, is_first, what });
+    let note = |jid: &Jid, at_s: i64, is_first: bool, what: What| {
+        Some(Note { jid: jid.clone(), at_s, is_first, what })
+    };
     match event {
         Event::ArchiveUpdate(one) => {
             let change = ChatChange::Archived(one.action.archived.unwrap_or_default());

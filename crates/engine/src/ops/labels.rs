@@ -245,8 +245,11 @@ async fn one(handle: &Handle, id: &str) -> Result<LabelRow, LabelError> {
 fn free_id(rows: &[LabelRow]) -> String {
     let taken: BTreeSet<u64> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
     let next = taken.range(..HIGHEST).next_back().map_or(1, |last| last + 1);
-    let free =
-        if taken.contains(&next) { (1..).find(|id| !taken.contains(id)).unwrap_or(next) } else { next };
+    let free = if taken.contains(&next) {
+        (1..HIGHEST).find(|id| !taken.contains(id)).unwrap_or(next)
+    } else {
+        next
+    };
     free.to_string()
 }
 

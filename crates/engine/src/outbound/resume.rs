@@ -102,15 +102,12 @@ impl Outbound {
         let post =
             PreparedMessage::stored(&row).and_then(|prepared| channel::post(&prepared, &row.message_id));
         // Whoever works on a post has it for itself until the end.
-        let guard = match post {
-            Some(name) => Some(lock(&self.posts, &name).await),
-            None => {
-                if let Some(end) = self.inflight.end_of(&row.message_id) {
-                    end.cancelled().await;
-                }
-                None
-            }
-        };
+        let guard = self.alone_with_post(post).await;
+        if guard.is_none()
+            && let Some(end) = self.inflight.end_of(&row.message_id)
+        {
+            end.cancelled().await;
+        }
         let key = row.idempotency_key.as_deref().unwrap_or_default();
         let now = self.journal.storage().send_by_key(self.state.name().as_str(), key).await?;
         Ok((now.unwrap_or(row), guard))
