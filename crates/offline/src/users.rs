@@ -11,7 +11,7 @@ use wakeeper_engine::folder::FOLDER_LOCK as LOCK_FILE;
 
 mod processes;
 
-pub use processes::{Seen, User, seen};
+pub use processes::{Seen, User, outside, seen};
 
 /// Why a folder must not be changed now.
 #[derive(Debug, thiserror::Error)]

@@ -121,8 +121,7 @@ impl Places {
 
     /// This machine's side of work on containers.
     pub fn host(&self) -> Host {
-        let (backups, state) = (self.session.backups.shelf.clone(), self.state.clone());
-        Host { backups, state, users_outside }
+        Host { backups: self.session.backups.shelf.clone(), state: self.state.clone(), users_outside }
     }
 
     /// What to type for each session below the folder, and last for all of them; nothing when the folder is a session's own.

@@ -102,9 +102,7 @@ impl Session {
 
 /// Programs outside of a container that use its session's folder.
 pub fn users_outside(folder: &Path, container: &Container) -> Vec<String> {
-    let seen = users::seen(folder).users.into_iter();
-    let others = seen.filter(|user| user.container.as_deref() != Some(&*container.id));
-    others.map(|user| user.to_string()).collect()
+    users::outside(folder, &container.id)
 }
 
 /// Says on standard error what is done to a container.

@@ -71,6 +71,13 @@ impl Seen {
     }
 }
 
+/// Those that are not in this container, by name.
+pub fn outside(folder: &Path, container: &str) -> Vec<String> {
+    let seen = seen(folder).users.into_iter();
+    let others = seen.filter(|user| user.container.as_deref() != Some(container));
+    others.map(|user| user.to_string()).collect()
+}
+
 /// Looks at all processes but this one and those that started it: `node fix-session-errors-docker.js` is no owner of the
 /// session that it has repaired.
 pub fn seen(folder: &Path) -> Seen {
