@@ -62,8 +62,11 @@ impl Scene {
         let chat = self.ben.address.chat_id();
         let body = Gateway::text(&chat, &out);
         self.gateway().call(Method::POST, "/api/sendText", Some(body)).await;
-        let inbox = self.ben.inbox().await;
-        assert!(inbox.iter().any(|message| message["text"] == *out), "{out} did not arrive");
+        eventually("the message", PATIENCE, async || {
+            let inbox = self.ben.inbox().await;
+            if inbox.iter().any(|message| message["text"] == *out) { Ok(()) } else { Err(out.clone()) }
+        })
+        .await;
         let me = self.anna.address().jid();
         self.ben.send_text(&me, &back).await;
         let gateway = self.anna.as_gateway().0;

@@ -38,7 +38,8 @@ impl Stream {
                     };
                     let data = serde_json::from_str(&field("data:")).unwrap_or_default();
                     let read = Read { id: field("id:"), event: field("event:"), data };
-                    self.text = rest.to_owned();
+                    let rest = rest.to_owned();
+                    self.text = rest;
                     if !read.id.is_empty() || !read.event.is_empty() {
                         return read;
                     }

@@ -128,7 +128,8 @@ impl Streams {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn remember(&self) -> Result<(), StreamError> {
-        Ok(self.readers.load(self.storage.event_readers().await?))
+        self.readers.load(self.storage.event_readers().await?);
+        Ok(())
     }
 
     /// Opens a stream.

@@ -263,7 +263,7 @@ impl Outbound {
         match rows.begin_send(row).await? {
             SendBegun::Existing(row) => {
                 drop((entered, post));
-                self.replay(row, &request_hash, account).await
+                self.replay(*row, &request_hash, account).await
             }
             SendBegun::IdTaken => Err(SendError::IdTaken),
             SendBegun::New => {

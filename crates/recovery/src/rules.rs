@@ -83,6 +83,11 @@ impl Rules {
         failed_ms.saturating_add(ms(self.handshake)).max(asked_ms.saturating_add(self.asking_ms()))
     }
 
+    /// So long a repair waits at most for messages to be asked for.
+    pub(crate) fn most_asking_ms(&self) -> i64 {
+        MOST_ASKED * self.asking_ms()
+    }
+
     /// What a gateway takes to ask for one failed message again, with some room.
     pub(crate) fn asking_ms(&self) -> i64 {
         ms(self.handshake) / 3
@@ -97,7 +102,8 @@ impl Rules {
         // All of them may have failed just then.
         let messages: usize = peer_failures.iter().map(|trouble| trouble.messages).sum();
         let messages = i64::try_from(messages).unwrap_or(i64::MAX);
-        let asked_ms = last_ms.saturating_add(messages.saturating_mul(self.asking_ms()).min(MOST_ASKING_MS));
+        let asked_ms =
+            last_ms.saturating_add(messages.saturating_mul(self.asking_ms()).min(self.most_asking_ms()));
         let left_ms = self.handshake_ends_ms(last_ms, asked_ms) - now_ms;
         (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
     }
@@ -109,9 +115,9 @@ impl Rules {
     }
 }
 
-/// A repair waits at most so long for messages to be asked for that failed while it was due already: where every message
-/// fails there is no end to them.
-pub(crate) const MOST_ASKING_MS: i64 = 120_000;
+/// A repair waits for so many messages to be asked for at most, and once more for those that failed while it was due: where
+/// every message fails there is no end to them.
+const MOST_ASKED: i64 = 20;
 
 /// A duration in the unit of all times here.
 pub(crate) fn ms(duration: Duration) -> i64 {

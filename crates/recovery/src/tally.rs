@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wakeeper_doctor::address::Address;
 use wakeeper_doctor::symptoms::{Class, PeerFailures, Symptom};
 
-use crate::rules::{MOST_ASKING_MS, Rules, ms};
+use crate::rules::{Rules, ms};
 
 /// Failures without a message id that are closer together are one message, tried again.
 const SAME_MESSAGE_MS: i64 = 2_000;
@@ -203,7 +203,7 @@ impl Tally {
     /// When the retry handshakes of all messages that failed are over, if any did.
     pub(crate) fn handshakes_end_ms(&self, rules: &Rules) -> Option<i64> {
         let newest_ms = self.newest_ms()?;
-        let asked_ms = self.asked_ms.map_or(newest_ms, |asked| asked.min(newest_ms + MOST_ASKING_MS));
+        let asked_ms = self.asked_ms.map_or(newest_ms, |asked| asked.min(newest_ms + rules.most_asking_ms()));
         Some(rules.handshake_ends_ms(newest_ms, asked_ms))
     }
 

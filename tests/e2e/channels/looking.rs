@@ -121,7 +121,7 @@ pub async fn searched(cast: &Cast<'_>) {
             (&json!(!last), &json!(last))
         );
         names.extend(page["channels"][0]["name"].as_str().map(str::to_owned));
-        cursor = page["page"]["endCursor"].as_str().unwrap_or_default().to_owned();
+        page["page"]["endCursor"].as_str().unwrap_or_default().clone_into(&mut cursor);
     }
     names.sort();
     assert_eq!(names, ["Made by Baileys", "Made by the API"]);

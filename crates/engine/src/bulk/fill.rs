@@ -11,15 +11,12 @@ pub fn filled(text: &str, variables: &BTreeMap<String, String>) -> Result<String
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        match after.split_once('}').filter(|(word, _)| is_word(word)) {
-            Some((word, after)) => {
-                filled.push_str(variables.get(word).ok_or_else(|| word.to_owned())?);
-                rest = after;
-            }
-            None => {
-                filled.push('{');
-                rest = after;
-            }
+        if let Some((word, after)) = after.split_once('}').filter(|(word, _)| is_word(word)) {
+            filled.push_str(variables.get(word).ok_or_else(|| word.to_owned())?);
+            rest = after;
+        } else {
+            filled.push('{');
+            rest = after;
         }
     }
     filled.push_str(rest);

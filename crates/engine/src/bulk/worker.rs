@@ -260,14 +260,13 @@ impl Worker {
                     until_ms: now_ms + HOLD_RATE_MS,
                 }
             }
-            SendError::Timeout { .. } | SendError::Upload => End::Unknown,
             SendError::OtherAccount => End::OtherAccount,
             // What stands in the session's way passes; what is wrong with the request or its row does not.
             SendError::Session(EngineError::InvalidRequest(reason)) => End::Failed(reason),
             SendError::Session(EngineError::Storage(error)) if !passes(&error) => {
                 End::Failed(error.to_string())
             }
-            SendError::Session(_) => End::Unknown,
+            SendError::Session(_) | SendError::Timeout { .. } | SendError::Upload => End::Unknown,
             error => End::Failed(error.to_string()),
         }
     }

@@ -222,10 +222,11 @@ impl EventHandler for Listener {
 impl Listener {
     /// A part of the history: on its way to the disk at once, because the phone does not send it again.
     fn keep_history(&self, compressed: &Bytes) {
-        match self.state.client() {
-            Some(client) => self.history.keep(self.state.name(), &client, compressed),
-            None => tracing::error!(session = %self.state.name(),
-                "a part of the history came when the connection was over; it is not known whose it is, and it is lost"),
+        if let Some(client) = self.state.client() {
+            self.history.keep(self.state.name(), &client, compressed);
+        } else {
+            tracing::error!(session = %self.state.name(),
+                "a part of the history came when the connection was over; it is not known whose it is, and it is lost");
         }
     }
 

@@ -270,9 +270,13 @@ impl BulkRequest {
             )));
         }
         let start_ms = match self.start_at.as_deref().filter(|time| !time.is_empty()) {
-            Some(written) => Some(time::parse_rfc3339(written).ok_or_else(|| {
-                ApiError::invalid("startAt: a time such as 2026-12-24T09:00:00Z or 2026-12-24T09:00:00+07:00")
-            })?),
+            Some(written) => {
+                Some(time::parse_rfc3339(written).map(|ns| ns / 1_000_000).ok_or_else(|| {
+                    ApiError::invalid(
+                        "startAt: a time such as 2026-12-24T09:00:00Z or 2026-12-24T09:00:00+07:00",
+                    )
+                })?)
+            }
             None => None,
         };
         if self.recipients.is_empty() || self.recipients.len() > MOST_RECIPIENTS {
@@ -529,6 +533,15 @@ mod tests {
         let rehearsal = rehearsal("hi {name}", &checked);
         assert_eq!((rehearsal.shortest_seconds, rehearsal.longest_seconds), (2, 5));
         assert_eq!(rehearsal.messages[1].text, "hi {name}", "nobody has variables, so it is no word");
+    }
+
+    #[test]
+    fn a_start_is_told_to_the_millisecond() {
+        let checked = checked(
+            r#"{"text": "a", "recipients": ["628111222333"], "startAt": "2026-12-24T09:00:00+07:00"}"#,
+        );
+        assert_eq!(checked.unwrap().start_ms, Some(1_798_077_600_000));
+        assert_eq!(shown(1_798_077_600_000), "2026-12-24T02:00:00.000Z");
     }
 
     #[test]

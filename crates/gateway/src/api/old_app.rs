@@ -145,23 +145,22 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl OldApp {
-    fn session(&self) -> Result<SessionName, ApiError> {
-        "default".parse().map_err(|_| ApiError::session_not_found())
-    }
+/// The session that all calls are about.
+fn session() -> Result<SessionName, ApiError> {
+    "default".parse().map_err(|_| ApiError::session_not_found())
+}
 
+impl OldApp {
     /// A number as that app took it: with signs, with a 0 in place of the country.
     fn number(&self, written: &str) -> Result<ChatId, Refusal> {
         let wrong = || Refusal::Fields(vec![("number", "a phone number in international form")]);
         let written = written.trim();
-        if let Ok(chat) = written.parse::<ChatId>() {
-            if !written.starts_with('0') {
-                return if chat.kind() == ChatKind::Phone || chat.kind() == ChatKind::Lid {
-                    Ok(chat)
-                } else {
-                    Err(wrong())
-                };
-            }
+        if let Ok(chat) = written.parse::<ChatId>()
+            && !written.starts_with('0')
+        {
+            return Some(chat)
+                .filter(|chat| matches!(chat.kind(), ChatKind::Phone | ChatKind::Lid))
+                .ok_or_else(wrong);
         }
         let mut digits: String = written.chars().filter(char::is_ascii_digit).collect();
         if let Some(rest) = digits.strip_prefix('0') {

@@ -8,7 +8,7 @@ use super::case::{Case, Phase};
 use super::{Decision, LOOK_AGAIN_MS, PastRepair, Policy, REPAIRS, RepairResult};
 use crate::kind::{Kind, Outcome};
 use crate::ladder::Rung;
-use crate::rules::{MOST_ASKING_MS, ms};
+use crate::rules::ms;
 use crate::session::{Examined, Order, RepairReport};
 
 /// An hour, for counting repairs.
@@ -59,7 +59,7 @@ impl Policy {
     /// stopped is lost. `None` when there is none to wait for, or it was waited for long enough.
     fn still_asking_until_ms(&mut self, now_ms: i64) -> Option<i64> {
         let end_ms = self.tally.handshakes_end_ms(&self.rules).filter(|end| *end > now_ms)?;
-        let most_ms = MOST_ASKING_MS.max(ms(self.rules.handshake));
+        let most_ms = self.rules.most_asking_ms().max(ms(self.rules.handshake));
         let latest_ms = *self.case.as_mut()?.latest_wait_ms.get_or_insert(now_ms + most_ms);
         Some(end_ms.min(latest_ms)).filter(|until| *until > now_ms)
     }

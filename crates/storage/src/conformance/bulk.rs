@@ -58,7 +58,7 @@ pub(crate) async fn a_bulk_send_goes_from_one_to_the_next(storage: Arc<dyn Stora
     assert_eq!(storage.bulk("default", "B1").await.unwrap(), Some(whole.clone()));
     assert_eq!(storage.bulk("default", "B2").await.unwrap(), None);
     assert_eq!(storage.bulk("other", "B1").await.unwrap(), None);
-    assert_eq!(storage.bulks("default", 10, 0).await.unwrap(), [whole.clone()]);
+    assert_eq!(storage.bulks("default", 10, 0).await.unwrap(), std::slice::from_ref(&whole));
     assert_eq!(storage.due_bulk("default", 9).await.unwrap(), (None, Some(10)));
     assert_eq!(storage.due_bulk("default", 10).await.unwrap(), (Some(whole.clone()), Some(10)));
     assert_eq!(storage.due_bulk("other", 10).await.unwrap(), (None, None));

@@ -24,7 +24,7 @@ pub(crate) async fn a_key_is_taken_once(storage: Arc<dyn Storage>) {
     assert!(own(&storage, "default").await.rows().begin_send(first.clone()).await.unwrap() == SendBegun::New);
     assert!(
         own(&storage, "default").await.rows().begin_send(send(Some("k"), "M2")).await.unwrap()
-            == SendBegun::Existing(first)
+            == SendBegun::Existing(Box::new(first))
     );
     assert_eq!(storage.unfinished_sends("default").await.unwrap().len(), 1);
     assert_eq!(storage.send_by_id("default", "M1").await.unwrap().unwrap().proto, [1, 2, 3]);

@@ -54,7 +54,7 @@ pub enum SendBegun {
     /// Nothing was under this key: the row is stored, go on.
     New,
     /// The key is taken; compare `request_hash`, then answer or go on with this one.
-    Existing(SendRow),
+    Existing(Box<SendRow>),
     /// Another send has this stanza id; nothing was stored.
     IdTaken,
 }

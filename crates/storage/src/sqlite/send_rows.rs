@@ -75,7 +75,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, row: SendRow) -> Re
             .fetch_optional(&mut *connection)
             .await?;
         if let Some(existing) = existing {
-            return Ok(SendBegun::Existing(existing));
+            return Ok(SendBegun::Existing(Box::new(existing)));
         }
     }
     let session = session_ids::of(connection, &row.session).await?;

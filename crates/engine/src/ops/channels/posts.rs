@@ -154,7 +154,9 @@ impl PostNumbers {
             }
             let posts =
                 client.execute(Posts { channel: channel.clone(), count: MOST_AT_ONCE, before }).await?;
-            posts.iter().for_each(|post| self.learn(&name, &post.id, post.number));
+            for post in &posts {
+                self.learn(&name, &post.id, post.number);
+            }
             let oldest = posts.iter().map(|post| post.number).min();
             if oldest.is_none() || oldest == before {
                 break;

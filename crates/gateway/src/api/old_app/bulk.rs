@@ -11,7 +11,7 @@ use wakeeper_engine::bulk::{BulkStatus, MOST_RECIPIENTS, NewBulk};
 use wakeeper_model::ChatId;
 
 use super::body::Fields;
-use super::{OldApp, Refusal};
+use super::{OldApp, Refusal, session};
 use crate::api::error::ApiError;
 use crate::api::sending::text;
 
@@ -40,26 +40,26 @@ pub(super) async fn send(State(app): State<OldApp>, fields: Fields) -> Result<Js
     }
     let min = fields.number("minDelay").unwrap_or(DELAYS.0).min(LONGEST_DELAY);
     let max = fields.number("maxDelay").unwrap_or(DELAYS.1).clamp(min, LONGEST_DELAY);
-    let name = app.session()?;
+    let name = session()?;
     let request_hash = hash(&message, &recipients);
     // Whoever lost patience and asks again means the one that goes on.
-    let begun = match app.api.sessions.unfinished_bulk(&name, &request_hash).await.map_err(ApiError::from)? {
-        Some(bulk) => bulk,
-        None => {
-            let new = NewBulk {
-                name: Some("send-bulk-message".to_owned()),
-                text: message,
-                recipients,
-                start_ms: None,
-                min_delay_ms: i64::try_from(min).unwrap_or(i64::MAX),
-                max_delay_ms: i64::try_from(max).unwrap_or(i64::MAX),
-                typing: false,
-                new_per_day: None,
-                key: None,
-                request_hash,
-            };
-            app.api.sessions.begin_bulk(&name, new).await.map_err(ApiError::from)?.0
-        }
+    let unfinished = app.api.sessions.unfinished_bulk(&name, &request_hash).await.map_err(ApiError::from)?;
+    let begun = if let Some(bulk) = unfinished {
+        bulk
+    } else {
+        let new = NewBulk {
+            name: Some("send-bulk-message".to_owned()),
+            text: message,
+            recipients,
+            start_ms: None,
+            min_delay_ms: i64::try_from(min).unwrap_or(i64::MAX),
+            max_delay_ms: i64::try_from(max).unwrap_or(i64::MAX),
+            typing: false,
+            new_per_day: None,
+            key: None,
+            request_hash,
+        };
+        app.api.sessions.begin_bulk(&name, new).await.map_err(ApiError::from)?.0
     };
     let until = Instant::now() + PATIENCE;
     loop {

@@ -7,7 +7,7 @@ use wakeeper_engine::{FileBody, GroupQuery, Media, MediaKind, MediaSource, Menti
 use wakeeper_model::ChatId;
 
 use super::body::Fields;
-use super::{OldApp, Refusal};
+use super::{OldApp, Refusal, session};
 use crate::api::error::ApiError;
 use crate::api::media::check_url;
 use crate::api::sending::text;
@@ -27,7 +27,7 @@ pub(super) async fn to_person(State(app): State<OldApp>, mut fields: Fields) -> 
     if !wrong.is_empty() {
         return Err(Refusal::Fields(wrong));
     }
-    let (name, chat) = (app.session()?, app.number(&number.unwrap_or_default())?);
+    let (name, chat) = (session()?, app.number(&number.unwrap_or_default())?);
     let found = app.api.sessions.number_exists(&name, &chat).await.map_err(ApiError::from)?;
     if !found.number_exists {
         return Err(Refusal::Wrong("The number is not registered".to_owned()));
@@ -70,7 +70,7 @@ fn group_id(id: &str) -> Result<ChatId, Refusal> {
 }
 
 async fn by_name(app: &OldApp, name: &str) -> Result<ChatId, Refusal> {
-    let groups = app.api.sessions.groups(&app.session()?).await.map_err(ApiError::from)?;
+    let groups = app.api.sessions.groups(&session()?).await.map_err(ApiError::from)?;
     let query = GroupQuery { without_participants: true, ..GroupQuery::default() };
     let mut named = groups.list(query).await.map_err(ApiError::from)?.into_iter();
     let mut named = named.by_ref().filter(|group| group.subject == name);
@@ -104,7 +104,7 @@ async fn send(
             link_preview: false,
         }),
     };
-    let sent = app.api.sessions.send(&app.session()?, outgoing, None).await;
+    let sent = app.api.sessions.send(&session()?, outgoing, None).await;
     let Sent { payload, .. } = sent.map_err(ApiError::from)?;
     Ok(Json(json!({"status": true, "response": payload})))
 }

@@ -13,13 +13,13 @@ use crate::api::error::ApiError;
 /// `GET /session-health`. What that app told by whether files exist is told by evidence here: the status, and when messages last
 /// failed.
 pub(super) async fn health(State(app): State<OldApp>) -> Result<Json<Value>, Refusal> {
-    let name = app.session()?;
+    let name = super::session()?;
     let all = app.api.sessions.health().await;
     let session = all.sessions.into_iter().find(|session| session.name == name);
     let session = session.ok_or_else(ApiError::session_not_found)?;
     let works = session.status == SessionStatus::Working && session.disk.is_none() && all.storage;
     let folder = app.config.auth_info.join("sessions").join(name.as_str());
-    let files = std::fs::read_dir(&folder).map(Iterator::count).unwrap_or(0);
+    let files = std::fs::read_dir(&folder).map_or(0, Iterator::count);
     let store = std::fs::metadata(&app.config.store).ok();
     let advice = match session.status {
         SessionStatus::Working if works => Vec::new(),
@@ -51,7 +51,7 @@ fn is_folder(path: &Path) -> bool {
 
 /// `POST /session-cleanup`. That app deleted the login and asked for a new QR code; here the session is restarted and keeps it.
 pub(super) async fn cleanup(State(app): State<OldApp>) -> Result<Json<Value>, Refusal> {
-    app.api.sessions.restart(&app.session()?).await.map_err(ApiError::from)?;
+    app.api.sessions.restart(&super::session()?).await.map_err(ApiError::from)?;
     Ok(Json(
         json!({"success": true, "message": "The session was restarted. Its login was kept: no new QR code is needed"}),
     ))

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::requests::{KEY, Lab, assert_error};
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Something happens in a session: its status changes.
 async fn happens(lab: &Lab, session: &str) {
@@ -251,7 +251,7 @@ async fn wahas_websocket_tells_what_was_asked_for_in_webhooks_bodies() {
     ] {
         match connect(address, query).await {
             Err(tungstenite::Error::Http(response)) => {
-                assert_eq!(response.status().as_u16(), status, "{query}")
+                assert_eq!(response.status().as_u16(), status, "{query}");
             }
             other => panic!("{query}: {other:?}"),
         }
