@@ -14,8 +14,8 @@ const MAY_NAME: [(&str, &str, &[&str]); 22] = [
     ("engine", "message", &["structured"]),
     // What moves a session repairs none.
     ("offline", "transfer", &[]),
-    ("delivery", "webhook", &["addresses", "events"]),
-    ("delivery", "events", &["webhook"]),
+    ("delivery", "webhook", &["addresses", "events", "streams"]),
+    ("delivery", "events", &["streams", "webhook"]),
     ("gateway", "serving", &[]),
     // How a format is read knows nothing of what is judged or repaired.
     ("doctor", "formats", &["address", "curve", "json", "secret"]),

@@ -85,6 +85,7 @@ fn curl(words: &[&str]) -> Option<String> {
     let address =
         words.iter().find(|word| word.contains("localhost:8192") || word.starts_with("$SIMULATOR"))?;
     let (_, path) = address.split_once("8192")?;
+    let path = path.split('?').next().unwrap_or_default();
     let openapi: Value = serde_json::from_str(&text("openapi.json")).expect("openapi.json");
     let paths = openapi["paths"].as_object().expect("paths");
     let alike = |known: &str| {

@@ -19,6 +19,9 @@ use crate::server::{PairingOffer, PasskeyStep};
 /// The companion takes its new secret over when its last request is answered; on a network the grant comes later than that.
 const GRANT: Duration = Duration::from_millis(200);
 
+/// The phone's identity comes over a network of its own, too.
+const ANSWERS_AFTER: Duration = Duration::from_millis(200);
+
 /// A link that is under way.
 pub struct Exchange {
     ephemeral: KeyPair,
@@ -85,7 +88,15 @@ impl Core {
             code: None,
         };
         self.state().passkey = Some(exchange);
-        self.server.send_primary_identity(offer.link, answer.encode_to_vec()).ok()
+        let (server, link, answer) = (self.server.clone(), offer.link, answer.encode_to_vec());
+        tokio::spawn(async move {
+            // A phone answers over a network of its own: the companion first hears that its assertion was taken.
+            tokio::time::sleep(ANSWERS_AFTER).await;
+            if let Err(error) = server.send_primary_identity(link, answer) {
+                tracing::debug!(%error, "a link by passkey was given up meanwhile");
+            }
+        });
+        Some(())
     }
 
     /// The companion shows its nonce: it must be the one that it committed itself to.

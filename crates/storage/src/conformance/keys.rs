@@ -50,9 +50,15 @@ pub(crate) async fn keys_of_a_session_go_when_they_are_told_to(storage: Arc<dyn 
         storage.put_key(key(id, session)).await.unwrap();
     }
     storage.delete_session("default").await.unwrap();
-    assert_eq!(storage.delete_keys_of("default").await.unwrap(), 1);
+    assert_eq!(
+        storage.keys().await.unwrap(),
+        [key("a", None), key("c", Some("other"))],
+        "it went with its session"
+    );
+    assert_eq!(storage.delete_keys_of("default").await.unwrap(), 0);
     assert_eq!(storage.delete_keys_of("unknown").await.unwrap(), 0);
-    assert_eq!(storage.keys().await.unwrap(), [key("a", None), key("c", Some("other"))]);
+    assert_eq!(storage.delete_keys_of("other").await.unwrap(), 1);
+    assert_eq!(storage.keys().await.unwrap(), [key("a", None)]);
 }
 
 pub(crate) async fn administrative_calls_are_noted_and_paged(storage: Arc<dyn Storage>) {
