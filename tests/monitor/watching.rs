@@ -237,6 +237,7 @@ async fn a_session_that_a_program_outside_uses_is_left_alone() {
     for id in ["A", "B", "C"] {
         container.prints(&bad_mac(id));
     }
+    watch.wait_metric("wakeeper_symptoms_total", &container.label(), 3.0).await;
     let incident = reported(&watch, "not_verified").await;
     let said = incident["steps"].to_string();
     let torn = std::fs::metadata(container.record()).map(|file| file.len());
