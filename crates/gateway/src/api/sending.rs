@@ -331,11 +331,17 @@ fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
         if !(voice || video) {
             return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
         }
-        if !request.file.is_of(fits) {
-            return Err(ApiError::invalid("convert: converting is not supported by this version").hint(
-                format!("send a file of the type {fits} and say so in file.mimetype, or send convert: false"),
-            ));
-        }
+        check_type(true, &request.file, fits)?;
+    }
+    Ok(())
+}
+
+/// With `convert`, refuses a file that is not of the type `kind` already: this version converts none.
+pub(super) fn check_type(convert: bool, file: &FileField, kind: &str) -> Result<(), ApiError> {
+    if convert && !file.is_of(kind) {
+        return Err(ApiError::invalid("convert: converting is not supported by this version").hint(format!(
+            "send a file of the type {kind} and say so in file.mimetype, or send convert: false"
+        )));
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::extract::{Body, BodyWithFile};
 use super::media::FileField;
 use super::naming;
-use super::sending::{self, NewMessageId, check_length};
+use super::sending::{self, NewMessageId, check_length, check_type};
 use super::state::{Api, field};
 use super::strict::NotBuilt;
 
@@ -187,7 +187,7 @@ async fn voice(
     BodyWithFile(request, sent): BodyWithFile<VoiceStatus>,
 ) -> Result<Response, ApiError> {
     let VoiceStatus { id, contacts, file, convert, background_color } = request;
-    is_played(convert, &file, PLAYED.0)?;
+    check_type(convert, &file, PLAYED.0)?;
     let background = colour(&background_color)?;
     let content = StatusContent::Voice { file: file.check(sent)?, background };
     post(&api, &session, &headers, id, contacts, content).await
@@ -205,7 +205,7 @@ async fn video(
     BodyWithFile(request, sent): BodyWithFile<VideoStatus>,
 ) -> Result<Response, ApiError> {
     let VideoStatus { id, contacts, file, convert, caption } = request;
-    is_played(convert, &file, PLAYED.1)?;
+    check_type(convert, &file, PLAYED.1)?;
     let content = StatusContent::Video { file: file.check(sent)?, caption: checked(caption)? };
     post(&api, &session, &headers, id, contacts, content).await
 }
@@ -266,15 +266,6 @@ fn checked(caption: Option<String>) -> Result<String, ApiError> {
     let caption = caption.unwrap_or_default();
     check_length("caption", &caption)?;
     Ok(caption)
-}
-
-fn is_played(convert: bool, file: &FileField, kind: &str) -> Result<(), ApiError> {
-    if convert && !file.is_of(kind) {
-        return Err(ApiError::invalid("convert: converting is not supported by this version").hint(format!(
-            "send a file of the type {kind} and say so in file.mimetype, or send convert: false"
-        )));
-    }
-    Ok(())
 }
 
 /// A colour as alpha, red, green, blue: `#38b42f`, or with alpha before it `#ff38b42f`.
