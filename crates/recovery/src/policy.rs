@@ -173,6 +173,8 @@ pub struct Policy {
     ignored_before_ms: i64,
     /// Failures that left no trace in the files are not looked into again before.
     calm_until_ms: i64,
+    /// Since when the files look damaged, while no incident is open.
+    damaged_since_ms: Option<i64>,
     out: Vec<Decision>,
 }
 
@@ -194,6 +196,7 @@ impl Policy {
             wants_glance: false,
             ignored_before_ms: i64::MIN,
             calm_until_ms: i64::MIN,
+            damaged_since_ms: None,
             out: Vec::new(),
         }
     }
@@ -408,6 +411,7 @@ impl Policy {
 
     fn open(&mut self, severe: bool, text: &str, now_ms: i64) {
         let until = self.earliest_end_of_handshake_ms(now_ms);
+        self.damaged_since_ms = None;
         let mut case = Case::new(Phase::Waiting(until));
         case.severe = severe;
         for trouble in self.tally.peer_failures(1) {
@@ -415,15 +419,23 @@ impl Policy {
             case.messages += trouble.messages as u64;
         }
         self.case = Some(case);
-        let text = format!("{text}; waiting {} s for the retry handshake", (until - now_ms) / 1000);
+        let text = match (until - now_ms) / 1000 {
+            0 => text.to_owned(),
+            seconds => format!("{text}; waiting {seconds} s for the retry handshake"),
+        };
         self.tell_case("opened", &text, IncidentState::Open, false);
     }
 
     /// The handshake's time counts from the last message that failed for the first time. Where none failed there is
     /// none to wait for, but a file that looks torn may just be written.
     fn earliest_end_of_handshake_ms(&self, now_ms: i64) -> i64 {
-        let written = now_ms + ms(self.rules.handshake).min(WRITTEN_MS);
+        let written = (self.damaged_since_ms.unwrap_or(now_ms) + self.written_ms()).max(now_ms);
         self.tally.handshakes_end_ms(&self.rules).map_or(written, |end| written.max(end))
+    }
+
+    /// How long a file that looks damaged may just be written.
+    fn written_ms(&self) -> i64 {
+        ms(self.rules.handshake).min(WRITTEN_MS)
     }
 
     fn look(&mut self, peer_failures: Vec<PeerFailures>, now_ms: i64) {

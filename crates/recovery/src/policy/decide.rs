@@ -99,10 +99,7 @@ impl Policy {
             }
         }
         match phase {
-            None if look.damage().next().is_some() => {
-                let severe = self.is_over_session_threshold();
-                self.open(severe, &look.describe(), now_ms);
-            }
+            None => self.glanced(&look, now_ms),
             Some(Phase::Looking) => self.decide(look, &asked, now_ms),
             Some(Phase::Confirming) => self.confirm(&look, &asked, now_ms),
             Some(Phase::LeftAlone | Phase::Reported) if look.rung().is_none() => {
@@ -114,6 +111,22 @@ impl Policy {
             }
             _ => {}
         }
+    }
+
+    /// No incident is open. Damage that no message failed of may be a file in the moment of its write: it is one when it is still
+    /// there after a while.
+    fn glanced(&mut self, look: &Examined, now_ms: i64) {
+        if look.damage().next().is_none() {
+            self.damaged_since_ms = None;
+            return;
+        }
+        let since_ms = *self.damaged_since_ms.get_or_insert(now_ms);
+        if self.tally.is_empty() && now_ms - since_ms < self.written_ms() {
+            self.wants_glance = true;
+            return;
+        }
+        let severe = self.is_over_session_threshold();
+        self.open(severe, &look.describe(), now_ms);
     }
 
     fn cannot_look(&mut self, phase: Option<Phase>, reason: &str, now_ms: i64) {

@@ -171,3 +171,22 @@ fn a_policy_that_is_switched_off_says_nothing() {
     bench.pass(60 * MINUTE);
     assert!(bench.words.is_empty() && bench.looks == 0);
 }
+
+/// A look may fall into the moment in which a file is written: that is no incident, and nobody is told of one.
+#[test]
+fn a_file_that_looked_damaged_once_is_no_incident() {
+    let torn = Disk::damaged("credentials_torn", "creds.json");
+    let mut bench = Bench::new(quick(), torn.clone());
+    bench.put(Input::Started);
+    assert_eq!(bench.steps(), Vec::<&str>::new(), "the first look is not believed");
+    bench.disk = Disk::default();
+    bench.pass(60_000);
+    assert_eq!(bench.steps(), Vec::<&str>::new());
+
+    // Seen at one look long ago and at one now, it is not damage that lasted.
+    bench.disk = torn;
+    bench.put(Input::Started);
+    assert_eq!(bench.steps(), Vec::<&str>::new());
+    bench.pass(60_000);
+    assert_eq!(bench.steps().first(), Some(&"opened"), "it is still there");
+}
