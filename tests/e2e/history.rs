@@ -132,19 +132,24 @@ async fn a_history_goes_on_after_the_gateway_was_killed() {
     let (mut gateway, _webhooks, phone) = linked(&lab, None).await;
     let parts = gateway.folder().join("auth_info/sessions/default/history");
     phone.post("devices/1/history", json!({"chats": 50, "messages": 80, "letters": 500})).await;
-    // From when the part lies there it is the gateway's to finish.
-    eventually("the part", PATIENCE, async || {
-        let whole = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".history");
-        let files = std::fs::read_dir(&parts).into_iter().flatten().flatten();
-        let files = files.filter(|entry| whole(&entry.file_name())).count();
-        let stored = get(&gateway, "/api/default/chats").await.as_array().map_or(0, Vec::len);
-        if files + stored > 0 { Ok(()) } else { Err("nothing came yet") }
+    // From when a part lies there it is the gateway's to finish.
+    eventually("a part", PATIENCE, async || match parts_below(&parts) {
+        0 => Err("none lies there"),
+        _ => Ok(()),
     })
     .await;
     gateway.kill().await;
+    assert!(parts_below(&parts) > 0, "the kill came after the end of the work");
     gateway.start().await;
     gateway.wait_working().await;
     complete(&gateway, 50, 80).await;
+}
+
+/// Whole parts of a history that wait in a session's folder.
+fn parts_below(folder: &std::path::Path) -> usize {
+    let is_whole = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".history");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter(|entry| is_whole(&entry.file_name())).count()
 }
 
 /// A history of 10,000 messages, of 100,000 in the long run. Prints what memory and time it took.
