@@ -64,14 +64,15 @@ export function care (state = { healthy: true, incidents: [] }) {
       stub('POST', `${base}/repair`, ({ body }) => {
         const { dry_run: dry } = JSON.parse(body)
         if (!dry) state.healthy = true
-        return { status: 201, body: { backup: dry ? null : 'b3', plan: [{ repair: 'renew_signal_session', path: 'client.db', peer: '4917…03' }], applied: !dry, login_kept: true, needs_qr: false, healthy: !dry, notes: [] } }
+        return { body: { backup: dry ? null : 'b3', plan: [{ repair: 'renew_signal_session', path: 'client.db', peer: '4917…03', description: 'a new Signal session is agreed at the next message' }], applied: !dry, login_kept: true, needs_qr: false, healthy: !dry, notes: [] } }
       }),
+      stub('GET', `${base}/undecryptable`, () => ({ body: [{ id: '3EB0', chat: '491701000003@c.us', sender: '491701000003@c.us', reason: 'not_decrypted', times: 3, first_at: now - 60_000, last_at: now - 20_000 }] })),
       stub('GET', `${base}/backups`, () => ({ body: backups })),
       stub('POST', `${base}/backups`, () => ({ status: 201, body: { ...backups[0], id: 'b4' } })),
-      stub('POST', `${base}/backups/b2/verify`, () => ({ status: 201, body: { sound: true, credentials: 'sound', findings: [] } })),
+      stub('POST', `${base}/backups/b2/verify`, () => ({ body: { sound: true, credentials: 'sound', findings: [] } })),
       stub('POST', `${base}/restore`, ({ body }) => {
         const asked = JSON.parse(body)
-        return { status: 201, body: { ...asked, changes: ['credentials: as of the backup'], ratchet: null, applied: !asked.dry_run, needs_qr: false } }
+        return { body: { ...asked, changes: ['credentials: as of the backup'], ratchet: 'kept', notes: [], applied: !asked.dry_run, needs_qr: false } }
       }),
       stub('GET', '/api/incidents', () => ({ body: state.incidents })),
       stub('GET', '/api/incidents/7', () => ({ body: { ...incident('closed'), steps } })),
@@ -81,6 +82,7 @@ export function care (state = { healthy: true, incidents: [] }) {
         if (!state.tell) return { continueAs: url.href.replace(/%2Csession\.(incident|evidence)/g, '') }
         const told = state.tell.map((one, at) => `id: ${at + 1}\nevent: ${one.event}\ndata: ${JSON.stringify(one)}\n\n`).join('')
         state.tell = null
+        state.incidents = [incident('open')]
         return { type: 'text/event-stream', body: told }
       })
     ]

@@ -1,7 +1,7 @@
 // Whether a session works, on which evidence; what is wrong, its repair, and what happened before.
 import { get, isMissing, path } from './api.js';
 import { Evidence } from './evidence.js';
-import { ago, count, stamp } from './figures.js';
+import { ago, count, number, stamp } from './figures.js';
 import { Incidents } from './incidents.js';
 import { Repair } from './repair.js';
 import { Badge, Button, Empty, html, Problem, useLoad, useState } from './ui.js';
@@ -30,8 +30,9 @@ function Found({ health }) {
     ${health.hint ? html`<p class="note">${health.hint}</p>` : null}
     <h3>${t('Evidence')}</h3><${Evidence} list=${health.evidence} />
     <dl class="facts">
-      ${connection ? html`<dt>${t('Connection')}</dt><dd>${t('{n} attempts', { n: count(connection.attempts ?? 0) })}${connection.last_end ? html` · <${LastEnd} end=${connection.last_end} />` : null}</dd>` : null}
-      <dt>${t('Messages that could not be read')}</dt><dd>${t('{n} waiting', { n: count(health.undecryptable?.waiting ?? 0) })}</dd>
+      ${connection ? html`<dt>${t('Connection')}</dt><dd>${t('{n} attempts', { n: count(connection.attempts ?? 0) })}${connection.last_end ? html` · ${t('ended last: {text}', { text: connection.last_end })}` : null}</dd>` : null}
+      <dt>${t('Messages that could not be read')}</dt><dd>${t('{n} waiting', { n: count(health.undecryptable?.waiting ?? 0) })}
+        ${health.undecryptable?.waiting ? html`<${Unreadable} session=${health.session} />` : null}</dd>
       <dt>${t('Sends under way')}</dt><dd>${count(health.sends_under_way ?? 0)}</dd>
       ${webhooks ? html`<dt>${t('Webhooks')}</dt><dd>${t('{n} waiting, {m} dead letters', { n: count(webhooks.waiting ?? 0), m: count(webhooks.dead_letters ?? 0) })}
         ${(webhooks.failing ?? []).map((one) => html`<p class="problem">${one.url}: ${one.reason} · ${t('since {moment}', { moment: stamp(one.since) })}${one.next_try ? ` · ${t('next try {moment}', { moment: stamp(one.next_try) })}` : ''}</p>`)}</dd>` : null}
@@ -43,11 +44,13 @@ function Found({ health }) {
       : html`<${Empty}>${t('Nothing is wrong.')}<//>`}`;
 }
 
+/** Messages that could not be read, and wait to arrive again. */
+function Unreadable({ session }) {
+  const { data } = useLoad((signal) => get(path`api/sessions/${session}/undecryptable?limit=20`, signal), [session]);
+  return html`<ul class="soft">${(data ?? []).map((one) => html`<li key=${one.id}>${number(one.sender)} · ${t('{n} attempts', { n: one.times })} · ${ago(one.last_at)}</li>`)}</ul>`;
+}
+
 function severity(name) {
   return { error: t('error'), warning: t('warning'), info: t('note') }[name] ?? name;
 }
 
-function LastEnd({ end }) {
-  const text = typeof end === 'string' ? end : [end.cause ?? end.reason, end.at ? ago(end.at) : ''].filter(Boolean).join(', ');
-  return html`${t('ended last: {text}', { text })}`;
-}

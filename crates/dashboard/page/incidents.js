@@ -4,16 +4,13 @@ import { ago, stamp } from './figures.js';
 import { Badge, Button, Empty, html, Problem, useLoad, useState } from './ui.js';
 import { t } from './words.js';
 
-const opened = (one) => one.opened_ms ?? one.opened_at;
-
 export function Incidents({ session, changed }) {
   const { data, error } = useLoad((signal) => get('api/incidents' + query({ session, limit: 50 }), signal), [session, changed]);
   if (isMissing(error)) return null;
-  const list = Array.isArray(data) ? data : data?.incidents;
   return html`<section class="card" aria-labelledby="incidents-title"><h2 id="incidents-title">${t('Incidents')}</h2>
     <${Problem} error=${error} />
-    ${list && !list.length ? html`<${Empty}>${t('None so far.')}<//>` : null}
-    <ul class="plain-list" aria-live="polite">${(list ?? []).map((one) => html`<${Incident} key=${one.id} incident=${one} />`)}</ul>
+    ${data && !data.length ? html`<${Empty}>${t('None so far.')}<//>` : null}
+    <ul class="plain-list" aria-live="polite">${(data ?? []).map((one) => html`<${Incident} key=${one.id} incident=${one} />`)}</ul>
   </section>`;
 }
 
@@ -21,9 +18,9 @@ function Incident({ incident }) {
   const [shown, setShown] = useState(false);
   const over = incident.state === 'closed';
   return html`<li class="hook">
-    <div class="grow"><p><${Badge} kind=${over ? 'good' : 'bad'}>${over ? incident.outcome ?? t('over') : t('not over')}<//> <strong>${incident.kind}</strong> <span class="soft" title=${stamp(opened(incident))}>${ago(opened(incident))}</span></p>
+    <div class="grow"><p><${Badge} kind=${over ? 'good' : 'bad'}>${over ? incident.outcome ?? t('over') : t('not over')}<//> <strong>${incident.kind}</strong> <span class="soft" title=${stamp(incident.opened_ms)}>${ago(incident.opened_ms)}</span></p>
       <p>${incident.summary}</p>
-      ${shown ? html`<${Steps} id=${incident.id} updated=${incident.updated_ms ?? incident.updated_at} />` : null}</div>
+      ${shown ? html`<${Steps} id=${incident.id} updated=${incident.updated_ms} />` : null}</div>
     <${Button} kind="second small" aria-expanded=${shown} onClick=${() => setShown(!shown)}>${shown ? t('Hide') : t('What was done')}<//>
   </li>`;
 }
@@ -31,5 +28,5 @@ function Incident({ incident }) {
 function Steps({ id, updated }) {
   const { data, error } = useLoad((signal) => get(path`api/incidents/${id}`, signal), [id, updated]);
   return html`<${Problem} error=${error} />
-    <ol class="timeline">${(data?.steps ?? []).map((step, at) => html`<li key=${at}><time>${stamp(step.at_ms ?? step.at)}</time> ${step.text ?? step.step}</li>`)}</ol>`;
+    <ol class="timeline">${(data?.steps ?? []).map((step, at) => html`<li key=${at}><time>${stamp(step.at_ms)}</time> ${step.text ?? step.step}</li>`)}</ol>`;
 }

@@ -25,7 +25,7 @@ export function Repair({ session, onClose }) {
 function Plan({ of }) {
   if (!of.plan?.length) return html`<${Empty}>${t('Nothing has to be repaired.')}<//><${Notes} of=${of} />`;
   return html`<p>${t('This would be done, after a backup. Nothing was changed yet.')}</p>
-    <ul>${of.plan.map((step, at) => html`<li key=${at}>${step.repair}${step.peer ? ` · ${step.peer}` : ''} ${step.path ? html`<span class="soft mono">${step.path}</span>` : null}</li>`)}</ul>
+    <ul>${of.plan.map((step, at) => html`<li key=${at}>${step.description ?? step.repair}${step.peer ? ` · ${step.peer}` : ''} ${step.path ? html`<span class="soft mono">${step.path}</span>` : null}</li>`)}</ul>
     <p class=${of.needs_qr ? 'problem' : 'note'}>${of.needs_qr ? t('The number must be linked again afterwards.') : t('The login stays: no new scan.')}</p><${Notes} of=${of} />`;
 }
 
@@ -35,5 +35,5 @@ function Outcome({ of }) {
 }
 
 function Notes({ of }) {
-  return of.notes?.length ? html`<ul class="soft">${[of.notes].flat().map((note) => html`<li>${note}</li>`)}</ul>` : null;
+  return of.notes?.length ? html`<ul class="soft">${of.notes.map((note) => html`<li>${note}</li>`)}</ul>` : null;
 }

@@ -2,7 +2,12 @@
 import { path, post } from './api.js';
 import { stamp } from './figures.js';
 import { Button, Dialog, Field, html, Problem, useAction, useEffect, useState } from './ui.js';
-import { t } from './words.js';
+import { t, w } from './words.js';
+
+const RATCHETS = {
+  kept: w('The encryption state with contacts stays.'),
+  dropped: w('The encryption state with contacts is agreed anew: one automatic retry for each contact.'),
+};
 
 export function Restore({ session, backup, onClose }) {
   const [what, setWhat] = useState('credentials');
@@ -17,13 +22,13 @@ export function Restore({ session, backup, onClose }) {
   }, [what]);
   return html`<${Dialog} title=${t('Restore {name}', { name: session })} onClose=${onClose}>
     <p>${t('The backup of {moment}.', { moment: stamp(backup.created_at) })}</p>
-    ${done ? html`<div role="status"><p>${done.applied ? t('Restored.') : t('Nothing was changed.')}</p>${done.needs_qr ? html`<p class="problem">${t('The number must be linked again afterwards.')}</p>` : null}</div>` : html`
+    ${done ? html`<div role="status"><p>${done.applied ? t('Restored.') : t('Nothing was changed.')}</p>${done.needs_qr ? html`<p class="problem">${t('The number must be linked again afterwards.')}</p>` : null}<${Notes} of=${done} /></div>` : html`
       <fieldset><legend>${t('What')}</legend>
         <${Choice} value="credentials" chosen=${what} onChoose=${setWhat} text=${t('The login alone (usual)')} />
         <${Choice} value="all" chosen=${what} onChoose=${setWhat} text=${t('Everything, also the keys of contacts')} />
       </fieldset>
       ${preview ? html`<h3>${t('This would change')}</h3><${Changes} of=${preview.changes} />
-        ${preview.ratchet ? html`<p class="note">${typeof preview.ratchet === 'string' ? preview.ratchet : JSON.stringify(preview.ratchet)}</p>` : null}` : busy ? html`<p role="status">${t('Looking at what would be done …')}</p>` : null}
+        <p class="note">${RATCHETS[preview.ratchet] ? t(RATCHETS[preview.ratchet]) : ''}</p><${Notes} of=${preview} />` : busy ? html`<p role="status">${t('Looking at what would be done …')}</p>` : null}
       ${what === 'all' ? html`<${Field} label=${t('Why, if keys would go back')} hint=${t('Keys that were used already must not be used again; without a reason that is refused.')}>
         ${(id, hint) => html`<input id=${id} aria-describedby=${hint} value=${reason} onInput=${(event) => setReason(event.target.value)} />`}<//>` : null}`}
     <${Problem} error=${error} />
@@ -40,7 +45,10 @@ function Choice({ value, chosen, onChoose, text }) {
 }
 
 function Changes({ of }) {
-  if (!of || (Array.isArray(of) && !of.length)) return html`<p class="soft">${t('Nothing: it is as in the backup.')}</p>`;
-  const lines = Array.isArray(of) ? of : Object.entries(of).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
-  return html`<ul>${lines.map((line) => html`<li>${typeof line === 'string' ? line : [line.change, line.what, line.path, line.text].filter(Boolean).join(' · ') || JSON.stringify(line)}</li>`)}</ul>`;
+  if (!of.length) return html`<p class="soft">${t('Nothing: it is as in the backup.')}</p>`;
+  return html`<ul>${of.map((line, at) => html`<li key=${at}>${line}</li>`)}</ul>`;
+}
+
+function Notes({ of }) {
+  return of.notes?.length ? html`<ul class="soft">${of.notes.map((note, at) => html`<li key=${at}>${note}</li>`)}</ul>` : null;
 }

@@ -6,6 +6,9 @@ import { isLinking, standing } from './sessions.js';
 import { Badge, Button, html, useState } from './ui.js';
 import { t } from './words.js';
 
+/** What was seen that is no good sign, until something else is seen. */
+const BAD_SIGNS = ['undecryptable', 'deaf', 'unacknowledged'];
+
 export function Row({ session, incidents, evidence }) {
   const [shown, setShown] = useState(false);
   const [label, kind] = standing(session.status);
@@ -28,6 +31,7 @@ function told(session, incident, evidence) {
   if (incident) return incident.summary ?? incident.kind;
   if (session.reason) return session.reason;
   if (session.status !== 'WORKING') return '';
-  const heard = evidence?.evidence?.find?.((one) => one.name === 'heard')?.at ?? session.timestamps?.activity;
+  if (BAD_SIGNS.includes(evidence?.evidence)) return evidence.text;
+  const heard = session.timestamps?.activity;
   return heard ? t('last heard {ago}', { ago: ago(heard) }) : '';
 }

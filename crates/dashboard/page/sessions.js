@@ -74,10 +74,16 @@ export function drop(name) {
   change({ sessions });
 }
 
-async function refreshIncidents() {
+/** How many events of incidents came. */
+let heard = 0;
+
+async function refreshIncidents(again = false) {
   try {
+    const before = heard;
     const list = await get('api/incidents?limit=200');
-    change({ incidents: new Map((Array.isArray(list) ? list : list?.incidents ?? []).map((one) => [one.id, one])) });
+    // The list may be older than what came meanwhile.
+    if (heard !== before && !again) return refreshIncidents(true);
+    change({ incidents: new Map(list.map((one) => [one.id, one])) });
   } catch (error) {
     // An older gateway has none, and some keys may not read them.
     if (!isMissing(error) && error.status !== 403 && error.status) change({ lost: error });
@@ -95,9 +101,12 @@ function told(event) {
     put({ ...known, name: event.session, status, statuses, reason, me: event.me ?? null });
     if (!known?.config) refreshOne(event.session);
   } else if (event.event === 'session.incident') {
-    const incident = { session: event.session, ...(payload.incident ?? payload) };
+    heard += 1;
+    // It has no number while the disk takes no writes.
+    const id = payload.incident ?? `${event.session}/${payload.kind}`;
     const incidents = new Map(state.get().incidents);
-    incidents.set(incident.id, incident);
+    const known = incidents.get(id) ?? { id, session: event.session, opened_ms: event.timestamp };
+    incidents.set(id, { ...known, kind: payload.kind, state: payload.state, outcome: payload.outcome, summary: payload.text, updated_ms: event.timestamp });
     change({ incidents });
   } else if (event.event === 'session.evidence') {
     const evidence = new Map(state.get().evidence);
@@ -115,11 +124,13 @@ export async function begin() {
   state.set({ sessions: null, incidents: new Map(), evidence: new Map(), live: false, lost: null });
   await refresh();
   if (key.get().wanted) return;
-  refreshIncidents();
   const onState = (live) => {
     change({ live });
     // What happened while nobody listened is read.
-    if (live) refresh();
+    if (live) {
+      refresh();
+      refreshIncidents();
+    }
   };
   const unlisten = listen({ events: NAMES, fewer: NAMES.slice(0, 1), onEvent: told, onState });
   let last = Date.now();

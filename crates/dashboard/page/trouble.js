@@ -11,6 +11,7 @@ const MOST = 5;
 
 export function Trouble({ sessions, incidents }) {
   const failed = sessions.filter((session) => session.status === 'FAILED');
+  const names = new Set(sessions.map((session) => session.name));
   const known = new Set(failed.map((session) => session.name));
   const others = incidents.filter((incident) => !known.has(incident.session));
   const total = failed.length + others.length;
@@ -19,7 +20,7 @@ export function Trouble({ sessions, incidents }) {
     <h2 id="trouble-title">${t('Needs you')}</h2>
     <ul>
       ${failed.slice(0, MOST).map((session) => html`<${Failed} key=${session.name} session=${session} />`)}
-      ${others.slice(0, Math.max(0, MOST - failed.length)).map((incident) => html`<${Incident} key=${incident.id} incident=${incident} />`)}
+      ${others.slice(0, Math.max(0, MOST - failed.length)).map((incident) => html`<${Incident} key=${incident.id} incident=${incident} isHere=${names.has(incident.session)} />`)}
     </ul>
     ${total > MOST ? html`<p class="soft">${t('and {n} more in the list', { n: total - MOST })}</p>` : null}
   </section>`;
@@ -38,10 +39,11 @@ function Failed({ session }) {
   </li>`;
 }
 
-function Incident({ incident }) {
+/** A monitor beside the gateway tells of containers' sessions, too, which have no view here. */
+function Incident({ incident, isHere }) {
   return html`<li>
-    <div class="grow"><a class="name" href=${to('s', incident.session)}>${incident.session}</a>
-      <span>${incident.summary ?? incident.kind}</span> <span class="soft">${ago(incident.opened_ms ?? incident.opened_at)}</span></div>
-    <a class="button second" href=${to('s', incident.session, 'health')}>${t('What happened?')}</a>
+    <div class="grow">${isHere ? html`<a class="name" href=${to('s', incident.session)}>${incident.session}</a>` : html`<strong>${incident.session}</strong>`}
+      <span>${incident.summary ?? incident.kind}</span> <span class="soft">${ago(incident.opened_ms)}</span></div>
+    ${isHere ? html`<a class="button second" href=${to('s', incident.session, 'health')}>${t('What happened?')}</a>` : null}
   </li>`;
 }

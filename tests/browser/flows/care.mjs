@@ -4,13 +4,12 @@ import { Window } from '../browser.mjs'
 import { care, incident } from '../stubs.mjs'
 
 export async function incidentAppears ({ browser, gateway }) {
-  const state = { healthy: false, incidents: [], tell: [{ event: 'session.incident', session: 'default', timestamp: Date.now(), payload: incident('open') }] }
+  const state = { healthy: false, incidents: [], tell: [{ event: 'session.incident', session: 'default', timestamp: Date.now(), payload: { incident: 7, kind: 'signal_session_failing', state: 'open', outcome: null, step: 'opened', text: '3 messages of one contact failed (Bad MAC).', times: 1 } }] }
   const { stubs } = care(state)
   const window = await Window.open(browser, gateway, { stubs })
   window.expected.push(/health/)
   await window.go()
   await window.see('1 need you')
-  state.incidents = [incident('open')]
   await window.see('3 messages of one contact failed')
   await window.assertAccessible('an incident')
   await window.follow('What happened?')
