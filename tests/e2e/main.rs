@@ -33,6 +33,7 @@ mod monitor;
 mod old_app;
 mod older;
 mod own_session;
+mod page;
 mod pairing;
 mod passkey;
 mod picture;

@@ -1,4 +1,4 @@
-//! Installing what the checks and tests need on Debian: Node 20 with Baileys, cargo-nextest and cargo-deny.
+//! Installing what the checks and tests need on Debian: Node 20 with Baileys, Chromium, cargo-nextest and cargo-deny.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,9 @@ pub fn setup() -> Result<Environment, String> {
     other_programs()?;
     environment.node = node(&tools)?;
     environment.path.extend(environment.node.clone());
-    peers(&environment)?;
+    node_modules(&environment, "tests/peers")?;
+    node_modules(&environment, "tests/browser")?;
+    browser()?;
     Ok(environment)
 }
 
@@ -199,9 +201,14 @@ pub fn debian(packages: &[&str]) -> Result<(), String> {
         .map_err(|reason| format!("{reason}; install {} yourself", packages.join(" ")))
 }
 
-/// Installs the Node peers' packages, exactly as locked, when they are not there.
-fn peers(environment: &Environment) -> Result<(), String> {
-    let folder = workspace().join("tests/peers");
+/// Makes sure of the browser that the page is tested in.
+fn browser() -> Result<(), String> {
+    if Path::new("/usr/bin/chromium").exists() { Ok(()) } else { debian(&["chromium"]) }
+}
+
+/// Installs the packages of a Node project of the tests, exactly as locked, when they are not there.
+fn node_modules(environment: &Environment, project: &str) -> Result<(), String> {
+    let folder = workspace().join(project);
     let modified = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
     let installed = modified(folder.join("node_modules/.package-lock.json"));
     if installed.is_some() && installed >= modified(folder.join("package-lock.json")) {

@@ -84,6 +84,7 @@ impl EventSink {
     /// Forgets a deleted session. What is already in the outbox is still delivered.
     pub fn remove_session(&self, session: &SessionName) {
         self.shared.registry.remove_session(session.as_str());
+        self.shared.dispatcher.forget(session.as_str());
     }
 
     /// Whether anybody would hear of an event under one of these names: a receiver that asked for it, or a reader of a live stream. One that

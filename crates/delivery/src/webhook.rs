@@ -19,11 +19,13 @@ mod lane;
 mod lanes;
 mod letters;
 mod receivers;
+mod recent;
 mod registry;
 pub(crate) mod request;
 mod retry;
 mod signature;
 mod subscription;
+mod test_event;
 #[cfg(test)]
 mod tests;
 
@@ -32,14 +34,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use wakeeper_model::Clock;
+use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{AttemptRow, OutboxCounts, Storage, StorageError};
 use wakeeper_waha::{Environment, WebhookConfig};
 
 pub use self::housekeeping::RetentionSettings;
 pub use self::letters::{DeadLetter, DeliveryError, WhichLetters};
+pub use self::recent::{DeliveryOutcome, RecentDelivery};
 pub use self::registry::SessionContext;
-pub use self::subscription::{WebhookConfigError, check_event, check_webhooks};
+pub use self::subscription::{WebhookConfigError, check_event, check_webhooks, subscription_keys};
+pub use self::test_event::{TestError, Tested};
 pub(crate) use self::{
     dispatcher::Dispatcher,
     registry::{Audience, Registry},
@@ -199,6 +203,12 @@ impl Webhooks {
         subscription: &str,
     ) -> Result<Vec<AttemptRow>, StorageError> {
         self.storage.attempts(event_id, subscription).await
+    }
+
+    /// The last attempts to deliver events of a session, the newest first: as many as are remembered, since this process began.
+    #[must_use]
+    pub fn recent(&self, session: &SessionName, limit: usize) -> Vec<RecentDelivery> {
+        self.dispatcher.shared().recent.of(session.as_str(), limit)
     }
 
     /// How much is waiting and how much was given up.

@@ -100,7 +100,7 @@ pub fn router(
     let guard = Guard { keys: config.keys, access: keys, stopping };
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
-        .config(utoipa_swagger_ui::Config::from("/openapi.json").try_it_out_enabled(true));
+        .config(utoipa_swagger_ui::Config::from("../openapi.json").try_it_out_enabled(true));
     let old_app = config.old_app.map_or_else(Router::new, |old_app| old_app::router(state.clone(), old_app));
     public
         .merge(protected)

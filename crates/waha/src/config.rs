@@ -111,6 +111,14 @@ impl fmt::Debug for WebhookConfig {
     }
 }
 
+impl WebhookConfig {
+    /// The address as answers show it, without a password.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        shown_address(&self.url)
+    }
+}
+
 fn without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&shown_address(url))
 }

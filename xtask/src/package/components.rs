@@ -29,8 +29,13 @@ const TREE: [&str; 11] = [
 /// Beginnings of the names of files that hold a licence, in lower case.
 const LICENCES: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
 
+/// Libraries of the gateway's page, which lie as files in `crates/dashboard/page/vendor`: name, version, licence. The head of each
+/// file says the same; a test compares.
+const OF_THE_PAGE: [(&str, &str, &str); 2] = [("preact", "10.29.8", "MIT"), ("htm", "3.1.1", "Apache-2.0")];
+
 /// A library that is linked in.
 struct Component {
+    registry: &'static str,
     name: String,
     version: String,
     licence: String,
@@ -80,6 +85,7 @@ fn components(linked: &BTreeSet<(String, String)>) -> Result<Vec<Component>, Str
         }
         let folder = Path::new(package["manifest_path"].as_str().unwrap_or_default()).parent().map(texts);
         found.push(Component {
+            registry: "cargo",
             licence: text(&package["license"]),
             checksum: checksums.get(&key).cloned(),
             texts: folder.unwrap_or_default(),
@@ -87,7 +93,29 @@ fn components(linked: &BTreeSet<(String, String)>) -> Result<Vec<Component>, Str
             version: key.1,
         });
     }
-    if found.is_empty() { Err("cargo tree names no library".to_owned()) } else { Ok(found) }
+    if found.is_empty() {
+        return Err("cargo tree names no library".to_owned());
+    }
+    found.extend(of_the_page()?);
+    Ok(found)
+}
+
+fn of_the_page() -> Result<Vec<Component>, String> {
+    let folder = workspace().join("crates/dashboard/page/vendor");
+    let mut found = Vec::new();
+    for (name, version, licence) in OF_THE_PAGE {
+        let path = folder.join(format!("LICENSE-{name}"));
+        let text = fs::read_to_string(&path).map_err(|error| super::failed(&path, &error))?;
+        found.push(Component {
+            registry: "npm",
+            name: name.to_owned(),
+            version: version.to_owned(),
+            licence: licence.to_owned(),
+            checksum: None,
+            texts: vec![text.trim().to_owned()],
+        });
+    }
+    Ok(found)
 }
 
 /// The licences in a package's folder.
@@ -139,7 +167,7 @@ fn document(release: &Release, components: &[Component], programs: &[Program]) -
 }
 
 fn listed(component: &Component) -> Value {
-    let purl = format!("pkg:cargo/{}@{}", component.name, component.version);
+    let purl = format!("pkg:{}/{}@{}", component.registry, component.name, component.version);
     let mut value = json!({
         "type": "library",
         "bom-ref": purl,
@@ -211,12 +239,28 @@ mod tests {
     fn component(name: &str, licence: &str, texts: &[&str]) -> Component {
         let texts = texts.iter().map(|&text| text.to_owned()).collect();
         Component {
+            registry: "cargo",
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
             licence: licence.to_owned(),
             checksum: None,
             texts,
         }
+    }
+
+    #[test]
+    fn what_the_page_holds_is_listed_as_it_lies_there() {
+        let names: Vec<String> =
+            of_the_page().unwrap().iter().map(|one| format!("{} {}", one.name, one.version)).collect();
+        let folder = workspace().join("crates/dashboard/page/vendor");
+        for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_some_and(|ending| ending == "js") {
+                let head = fs::read_to_string(&file).unwrap().lines().next().unwrap().to_lowercase();
+                let named = names.iter().filter(|name| head.starts_with(&format!("/*! {name},"))).count();
+                assert_eq!(named, 1, "{}: {head}", file.display());
+            }
+        }
+        assert_eq!(listed(&of_the_page().unwrap()[0])["purl"], "pkg:npm/preact@10.29.8");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::housekeeping::{self, RetentionSettings};
 use super::lane;
 use super::lanes::{Due, Ended, LaneId, Lanes};
 use super::receivers::Receivers;
+use super::recent::Recent;
 use super::registry::Registry;
 use super::subscription::Subscription;
 use crate::addresses::AddressPolicy;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub storage: Arc<dyn Storage>,
     pub registry: Arc<Registry>,
     pub receivers: Receivers,
+    /// What the last attempts came to.
+    pub recent: Recent,
     pub client: Client,
     /// Where it may connect to.
     pub policy: AddressPolicy,
@@ -87,6 +90,7 @@ impl Dispatcher {
                 storage,
                 registry,
                 receivers: Receivers::new(),
+                recent: Recent::default(),
                 client,
                 policy,
                 clock,
@@ -97,6 +101,16 @@ impl Dispatcher {
                 workers: Mutex::default(),
             }),
         }
+    }
+
+    /// What tests of webhooks and their last deliveries are read and sent with.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Forgets what was delivered for a deleted session.
+    pub fn forget(&self, session: &str) {
+        self.shared.recent.forget(session);
     }
 
     pub fn start(&self, retention: RetentionSettings) {

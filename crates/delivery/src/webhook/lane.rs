@@ -10,6 +10,7 @@ use super::delivery::{self, Attempted};
 use super::dispatcher::{STORAGE_PAUSE, Shared};
 use super::lanes::Ended;
 use super::receivers::Receiver;
+use super::recent::{DeliveryOutcome, RecentDelivery};
 use super::retry;
 use super::subscription::Subscription;
 use crate::events::body;
@@ -115,6 +116,7 @@ impl Turn<'_> {
             rand::random(),
         );
         self.report(&event_id, number, &attempted, &verdict);
+        self.remember((event_id, name), number, started_ms, &attempted, &verdict);
         self.next_attempt_ms = match &verdict {
             Verdict::Delivered => {
                 self.gave_up = false;
@@ -187,6 +189,25 @@ impl Turn<'_> {
             () = tokio::time::sleep(STORAGE_PAUSE) => {}
             () = self.shared.stop.cancelled() => {}
         }
+    }
+
+    fn remember(
+        &self,
+        (event_id, event): (String, String),
+        attempt: u32,
+        started_ms: i64,
+        attempted: &Attempted,
+        verdict: &Verdict,
+    ) {
+        let outcome = match verdict {
+            Verdict::Delivered => DeliveryOutcome::Delivered,
+            Verdict::Retry { next_attempt_ms } => DeliveryOutcome::Retry(*next_attempt_ms),
+            Verdict::Dead { .. } => DeliveryOutcome::Dead,
+        };
+        let subscription = self.subscription.key.clone();
+        let delivery =
+            RecentDelivery::of(attempted, outcome, started_ms, (event_id, event), subscription, attempt);
+        self.shared.recent.add(&self.lane.session, delivery);
     }
 
     fn report(&self, event: &str, attempt: u32, attempted: &Attempted, verdict: &Verdict) {

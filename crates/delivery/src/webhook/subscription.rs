@@ -150,6 +150,13 @@ pub(super) fn subscriptions(
     Ok(made)
 }
 
+/// By which names rows and deliveries know these webhooks of a session, in the same order; none when one of them cannot work.
+#[must_use]
+pub fn subscription_keys(session: &str, configs: &[WebhookConfig]) -> Vec<String> {
+    let made = subscriptions(session, configs).unwrap_or_default();
+    made.into_iter().map(|subscription| subscription.key).collect()
+}
+
 /// A receiver of events.
 pub(super) struct Subscription {
     /// Its name in rows and logs: scope and a hash of the address, which may hold a token.

@@ -6,6 +6,7 @@ mod counting;
 mod delivery;
 mod order;
 mod receiver;
+mod tested;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -379,6 +379,13 @@ impl SessionState {
         self.inner().qr.clone().filter(|qr| qr.until_ms >= now)
     }
 
+    /// What the QR code says, and how long it can still be scanned.
+    pub(crate) fn qr_and_rest(&self) -> Option<(String, Duration)> {
+        let qr = self.qr()?;
+        let rest_ms = u64::try_from(qr.until_ms - self.clock.now_ms()).unwrap_or_default();
+        Some((qr.raw, Duration::from_millis(rest_ms)))
+    }
+
     pub(crate) fn set_passkey(&self, passkey: Passkey) {
         self.inner().passkey = Some(passkey);
     }

@@ -37,11 +37,19 @@ impl Sessions {
     /// # Errors
     /// When it is unknown, or waits for no link.
     pub async fn qr(&self, name: &SessionName) -> Result<String, EngineError> {
+        self.qr_code(name).await.map(|(text, _)| text)
+    }
+
+    /// The same, with how long it can still be scanned.
+    ///
+    /// # Errors
+    /// As [`Sessions::qr`].
+    pub async fn qr_code(&self, name: &SessionName) -> Result<(String, Duration), EngineError> {
         let handle = self.handle(name).await?;
         // A session that has just been started shows its code within moments.
         let settled = handle.state.until(|status| *status != SessionStatus::Starting);
         let _ = tokio::time::timeout(Duration::from_secs(10), settled).await;
-        handle.state.qr().map(|qr| qr.raw).ok_or_else(|| EngineError::NotReady {
+        handle.state.qr_and_rest().ok_or_else(|| EngineError::NotReady {
             session: name.clone(),
             status: handle.state.status(),
             expected: vec![SessionStatus::ScanQrCode],

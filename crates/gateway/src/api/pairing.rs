@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -22,6 +22,9 @@ use super::strict::NotBuilt;
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(qr)).routes(routes!(request_code))
 }
+
+/// For how many milliseconds the QR code of an answer can still be scanned. Not WAHA's.
+const QR_VALID: HeaderName = HeaderName::from_static("x-qr-valid-ms");
 
 /// How the QR code is wanted.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
@@ -83,7 +86,8 @@ struct PairingCode {
 #[utoipa::path(get, path = "/api/{session}/auth/qr", tag = "pairing",
     params(("session" = String, Path, description = "Name of the session"), QrParameters),
     responses((status = 200, description = "The QR code", content(
-        (Vec<u8> = "image/png"), (Base64File = "application/json"), (QrValue = "application/json"))), Failures))]
+        (Vec<u8> = "image/png"), (Base64File = "application/json"), (QrValue = "application/json")),
+        headers(("X-QR-Valid-Ms" = u64, description = "For how many milliseconds it can still be scanned"))), Failures))]
 async fn qr(
     State(api): State<Api>,
     Path(session): Path<String>,
@@ -91,7 +95,7 @@ async fn qr(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (name, _) = api.session(&session).await?;
-    let value = api.sessions.qr(&name).await?;
+    let (value, valid) = api.sessions.qr_code(&name).await?;
     let answer = match parameters.format {
         QrFormat::Raw => Json(QrValue { value }).into_response(),
         QrFormat::Image => {
@@ -107,7 +111,9 @@ async fn qr(
             }
         }
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], answer).into_response())
+    let valid = HeaderValue::from(u64::try_from(valid.as_millis()).unwrap_or(u64::MAX));
+    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (QR_VALID, valid)], answer)
+        .into_response())
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {

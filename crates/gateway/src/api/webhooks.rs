@@ -1,4 +1,7 @@
-//! Dead letters: events that a webhook's receiver did not take in any attempt.
+//! What became of webhooks' events: the last deliveries, a test event, and dead letters, which no attempt delivered.
+
+mod deliveries;
+mod test_event;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -20,7 +23,11 @@ const MOST_DEAD_LETTERS: u32 = 1_000;
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(replay))
+        .merge(deliveries::router())
+        .merge(test_event::router())
 }
 
 #[derive(Deserialize, IntoParams)]

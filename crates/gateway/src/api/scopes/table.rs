@@ -178,6 +178,8 @@ pub(super) const TABLE: &[(&str, &str, Scope, Place)] = &[
     ("GET", "/api/version", Any, Nowhere),
     ("GET", "/api/files/{session}/{file}", Media, InPath),
     ("GET", "/api/sessions/{session}/webhooks/dead-letters", Read, InPath),
+    ("GET", "/api/sessions/{session}/webhooks/deliveries", Read, InPath),
+    ("POST", "/api/sessions/{session}/webhooks/test", Setting, InPath),
     ("POST", "/api/sessions/{session}/webhooks/dead-letters/replay", Control, InPath),
     ("GET", "/api/sessions/start", Status, InRequest),
     ("PUT", "/api/sessions/start", Setting, InRequest),

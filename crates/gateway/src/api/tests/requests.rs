@@ -157,7 +157,9 @@ async fn a_stranger_sees_only_what_is_public() {
             assert_error(path, &ask(path, key).await, 401, "unauthorized");
         }
     }
-    for path in ["/ping", "/health", "/", "/page.js", "/page.css", "/icon.svg", "/openapi.json", "/docs/"] {
+    for path in
+        ["/ping", "/health", "/", "/page/app.js", "/page/base.css", "/icon.svg", "/openapi.json", "/docs/"]
+    {
         assert_eq!(ask(path, None).await.status, StatusCode::OK, "{path}");
     }
     assert_eq!(ask("/ping", None).await.json(), json!({ "message": "pong" }));
@@ -425,7 +427,7 @@ async fn pages_load_nothing_from_elsewhere_and_run_nothing_inline() {
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
-    for path in ["/", "/page.js", "/page.css", "/docs/", "/docs/swagger-initializer.js"] {
+    for path in ["/", "/page/app.js", "/page/base.css", "/docs/", "/docs/swagger-initializer.js"] {
         let text = String::from_utf8(lab.get(path).await.bytes.to_vec()).unwrap();
         for elsewhere in ["src=\"http", "src=\"//", "href=\"http", "@import", "url(http", "innerHTML"] {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
