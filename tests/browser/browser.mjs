@@ -116,11 +116,18 @@ export class Window {
   }
 
   /** What a screen reader or somebody with weak sight would stumble over. */
-  async assertAccessible (where) {
+  async assertAccessible (where, rules = RULES) {
     await this.page.evaluate(axe.source)
-    const { violations } = await this.page.evaluate((rules) => globalThis.axe.run({ runOnly: rules }), RULES)
+    const { violations } = await this.page.evaluate((only) => globalThis.axe.run({ runOnly: only }), rules)
     const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary}`))
     assert.deepEqual(found, [], where)
+  }
+
+  /** The same view in the dark, where nothing differs but the colours. */
+  async assertReadableInTheDark (where) {
+    await this.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
+    await this.assertAccessible(`${where}, in the dark`, { type: 'rule', values: ['color-contrast'] })
+    await this.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }])
   }
 
   /** Nothing is wider than the window. */

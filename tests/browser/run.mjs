@@ -9,7 +9,7 @@ import { Gateway, Simulator } from './world.mjs'
 // In this order: each goes on where the one before ended.
 const FLOWS = [
   linking.wrongKey, linking.scan, linking.code, linking.withPasskey,
-  using.chats, using.webhooks, using.keys, using.log,
+  using.chats, using.webhooks, using.keys, using.log, using.settings,
   care.incidentAppears, care.repair, care.restore,
   everybody.thousand, everybody.phoneSized, everybody.lightAndDark, everybody.keyboardOnly,
   everybody.belowAPath, everybody.otherLanguage

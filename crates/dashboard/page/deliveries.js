@@ -15,7 +15,7 @@ export function Deliveries({ session, turn }) {
     ${data?.length ? html`<div class="scroll" tabindex="0" role="group" aria-labelledby="deliveries-title"><table>
       <thead><tr><th scope="col">${t('When')}</th><th scope="col">${t('Event')}</th><th scope="col">${t('To')}</th><th scope="col">${t('Result')}</th><th scope="col">${t('Why')}</th><th scope="col">${t('Next try')}</th></tr></thead>
       <tbody>${data.map((one) => html`<tr key=${`${one.eventId}-${one.subscription}-${one.attempt}-${one.timestamp}`}>
-        <td>${clock(one.timestamp)}</td><td class="mono">${one.event}</td><td class="mono url">${one.url ?? t('the gateway’s webhook')}</td>
+        <td>${clock(one.timestamp)}</td><td class="mono">${one.event}</td><td class="mono url">${one.url ?? (one.subscription.startsWith('*/') ? t('the gateway’s webhook') : t('another address'))}</td>
         <td><${Result} of=${one} /></td><td>${one.error ?? ''}</td>
         <td>${one.nextTry ? span(Math.round((one.nextTry - Date.now()) / 1000)) : one.outcome === 'dead' ? t('given up') : ''}</td></tr>`)}</tbody></table></div>`
       : data ? html`<${Empty}>${t('None since the gateway started.')}<//>` : null}

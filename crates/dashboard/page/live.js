@@ -24,6 +24,8 @@ async function run(wish, ended) {
   let failures = 0;
   while (!ended.aborted) {
     await seen(ended);
+    // A key that was refused is not tried again and again.
+    while (key.get().wanted && !ended.aborted) await pause(SILENT_MS, ended);
     if (ended.aborted) return;
     const one = new AbortController();
     const unwatch = giveUpUnseen(one);

@@ -136,7 +136,7 @@ export async function begin() {
   let last = Date.now();
   const timer = setInterval(() => {
     const due = state.get().live ? RESYNC_MS : POLL_MS;
-    if (document.hidden || Date.now() - last < due) return;
+    if (document.hidden || key.get().wanted || Date.now() - last < due) return;
     last = Date.now();
     refresh();
     refreshIncidents();

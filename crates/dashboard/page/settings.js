@@ -35,6 +35,7 @@ function Config({ session }) {
   const { config = {} } = session;
   const [ignore, setIgnore] = useState(config.ignore ?? {});
   const [proxy, setProxy] = useState(config.proxy ?? { server: '', username: '', password: '' });
+  const [client, setClient] = useState(config.client ?? {});
   const [metadata, setMetadata] = useState(Object.entries(config.metadata ?? {}).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join('\n'));
   const [saved, setSaved] = useState(false);
   const { run, busy, error } = useAction();
@@ -43,6 +44,7 @@ function Config({ session }) {
     setSaved(false);
     run(async () => {
       const next = { ...config, ignore, metadata: labels(metadata, config.metadata ?? {}) };
+      next.client = client.deviceName || client.browserName ? { deviceName: client.deviceName || null, browserName: client.browserName || null } : null;
       next.proxy = proxy.server ? { server: proxy.server, ...(proxy.username ? { username: proxy.username, password: proxy.password } : {}) } : null;
       put(await change(path`api/sessions/${session.name}`, { config: next }));
       setSaved(true);
@@ -56,6 +58,8 @@ function Config({ session }) {
       <${Field} label=${t('Server')} hint=${t('host:port, or with http://, https:// or socks5:// before it; empty for none')}>${(id, hint) => html`<input id=${id} aria-describedby=${hint} value=${proxy.server ?? ''} onInput=${typed('server')} />`}<//>
       <${Field} label=${t('User')}>${(id) => html`<input id=${id} autocomplete="off" value=${proxy.username ?? ''} onInput=${typed('username')} />`}<//>
       <${Field} label=${t('Password')}>${(id) => html`<input id=${id} type="password" autocomplete="new-password" value=${proxy.password ?? ''} onInput=${typed('password')} />`}<//></fieldset>
+    <${Field} label=${t('System that the phone shows')} hint=${t('In its list of linked devices, from the next link on.')}>${(id, hint) => html`<input id=${id} aria-describedby=${hint} value=${client.deviceName ?? ''} onInput=${(event) => setClient({ ...client, deviceName: event.target.value })} />`}<//>
+    <${Field} label=${t('Browser that the phone shows')}>${(id) => html`<input id=${id} value=${client.browserName ?? ''} onInput=${(event) => setClient({ ...client, browserName: event.target.value })} />`}<//>
     <${Field} label=${t('Labels of yours')} hint=${t('One a line, as name=value; they stand in every event.')}>${(id, hint) => html`<textarea id=${id} aria-describedby=${hint} rows="3" value=${metadata} onInput=${(event) => setMetadata(event.target.value)}></textarea>`}<//>
     <${Problem} error=${error} />
     <div class="actions"><button type="submit" disabled=${busy} aria-busy=${busy}>${t('Save')}</button><span role="status">${saved ? t('Saved.') : ''}</span></div>

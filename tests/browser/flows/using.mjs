@@ -85,6 +85,25 @@ export async function keys ({ browser, gateway }) {
   await window.close()
 }
 
+export async function settings ({ browser, gateway }) {
+  const window = await Window.open(browser, gateway, { stubs: care().stubs })
+  await window.go('#/s/by-code/settings')
+  await window.check('Channels')
+  await window.fill('Labels of yours', 'team=blue')
+  await window.press('Save')
+  await window.see('Saved.')
+  const { config } = await gateway.call('GET', 'api/sessions/by-code')
+  assert.equal(config.ignore.channels, true)
+  assert.deepEqual(config.metadata, { team: 'blue' })
+  await window.press('Stop')
+  await window.see('Stopped')
+  await window.press('Delete')
+  await window.page.locator('dialog button.danger').click()
+  await window.see('Link a number')
+  await window.gone('by-code')
+  await window.close()
+}
+
 export async function log ({ browser, gateway, contact }) {
   const window = await Window.open(browser, gateway, { stubs: care().stubs })
   await window.go('#/s/default/log')
