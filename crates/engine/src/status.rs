@@ -44,6 +44,8 @@ pub enum StatusContent {
         file: FileBody,
         /// Text under it; may be empty.
         caption: String,
+        /// Make a video of it that phones play.
+        convert: bool,
     },
     /// A voice note on a coloured ground.
     Voice {
@@ -51,6 +53,8 @@ pub enum StatusContent {
         file: FileBody,
         /// The colour of the ground: alpha, red, green, blue.
         background: u32,
+        /// Make a voice note of it that phones play.
+        convert: bool,
     },
     /// Takes an own status back.
     Delete(MessageId),
@@ -107,10 +111,9 @@ impl Status {
             StatusContent::Text { text, background, font, link_preview } => {
                 vec![text.clone(), background.to_string(), font.to_string(), link_preview.to_string()]
             }
-            StatusContent::Image { caption, .. } | StatusContent::Video { caption, .. } => {
-                vec![caption.clone()]
-            }
-            StatusContent::Voice { background, .. } => vec![background.to_string()],
+            StatusContent::Image { caption, file: _ } => vec![caption.clone()],
+            StatusContent::Video { caption, convert, file: _ } => asked(caption.clone(), *convert),
+            StatusContent::Voice { background, convert, file: _ } => asked(background.to_string(), *convert),
             StatusContent::Delete(id) => vec![id.to_string()],
         });
         if let Some(FileBody { mimetype, filename, source: _ }) = self.file() {
@@ -118,4 +121,10 @@ impl Status {
         }
         parts
     }
+}
+
+/// With the word for `convert` only where it is asked for, so that requests without are known again by what an earlier version
+/// stored.
+fn asked(part: String, convert: bool) -> Vec<String> {
+    std::iter::once(part).chain(convert.then(|| "convert".to_owned())).collect()
 }

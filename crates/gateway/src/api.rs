@@ -8,6 +8,7 @@ mod calls;
 mod channels;
 mod chats;
 mod contacts;
+mod converting;
 mod divert;
 mod document;
 pub mod error;
@@ -157,6 +158,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(channels::router())
         .merge(status::router())
         .merge(files::router())
+        .merge(converting::router())
         .merge(webhooks::router())
         .merge(live::router())
         .merge(keys::router())

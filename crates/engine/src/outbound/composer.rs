@@ -2,6 +2,7 @@
 //! sent again under the same id after a crash.
 
 mod audience;
+mod converted;
 mod status;
 mod structured;
 mod upload;
@@ -20,6 +21,7 @@ use whatsapp_rust::{Client, Jid, media};
 
 use crate::journal::Journal;
 use crate::life::state::SessionState;
+use crate::media::convert::Sound;
 use crate::media::fetch::Limits;
 use crate::message::{
     self, Incoming, Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message,
@@ -111,6 +113,10 @@ pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
                 media.file.filename.clone().unwrap_or_default(),
                 (media.kind == MediaKind::Video { as_note: true }).to_string(),
             ]);
+            if media.convert {
+                // Only where it is asked for, as above.
+                add_all(vec!["convert".to_owned()]);
+            }
             add_file(&mut hash, &media.file.source)?;
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
@@ -379,7 +385,11 @@ impl Composer<'_> {
 
     async fn media(&self, media: Media) -> Result<wa::Message, SendError> {
         let context = self.context(&media.chat, media.reply_to.as_ref(), &media.mentions).await?;
-        let file = self.file(media.file).await?;
+        let (file, sound) = match media.kind {
+            MediaKind::Voice => self.voice(media.file, media.convert).await?,
+            MediaKind::Video { .. } => (self.video(media.file, media.convert).await?, None),
+            MediaKind::Image | MediaKind::File => (self.file(media.file).await?, None),
+        };
         let media_type = match media.kind {
             MediaKind::Image => MediaType::Image,
             MediaKind::File => MediaType::Document,
@@ -403,10 +413,7 @@ impl Composer<'_> {
                     ..Default::default()
                 },
             ),
-            MediaKind::Voice => media::audio_message(
-                uploaded,
-                AudioOptions { mimetype: file.mimetype, ptt: Some(true), ..Default::default() },
-            ),
+            MediaKind::Voice => media::audio_message(uploaded, voice_options(file.mimetype, sound)),
             MediaKind::Video { .. } => media::video_message(
                 uploaded,
                 VideoOptions { caption, mimetype: file.mimetype, ..Default::default() },
@@ -420,6 +427,12 @@ impl Composer<'_> {
         }
         Ok(message)
     }
+}
+
+/// What a voice note says of its file.
+fn voice_options(mimetype: Option<String>, sound: Option<Sound>) -> AudioOptions {
+    let (duration_seconds, waveform) = sound.map(|sound| (sound.seconds, sound.waveform)).unzip();
+    AudioOptions { mimetype, duration_seconds, ptt: Some(true), waveform, context_info: None }
 }
 
 #[cfg(test)]

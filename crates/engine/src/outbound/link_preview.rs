@@ -173,6 +173,7 @@ mod tests {
     use axum::routing::get;
 
     use super::*;
+    use crate::media::convert::Converter;
     use crate::media::pace::LeastRate;
     use crate::media::spool::Spool;
 
@@ -219,11 +220,13 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
+        let spool = Spool::new(&std::env::temp_dir(), 1 << 20);
         let limits = |allow_private| Limits {
             max_bytes: 1 << 20,
             allow_private,
             least_rate: LeastRate::default(),
-            spool: Spool::new(&std::env::temp_dir(), 1 << 20),
+            spool: spool.clone(),
+            converter: Converter::new(None, spool.clone()),
         };
         let preview = of(&format!("look: {base}/page"), &limits(true)).await.unwrap();
         let expected = Preview {

@@ -98,6 +98,8 @@ pub struct Media {
     pub reply_to: Option<MessageId>,
     /// Whom it mentions in the caption.
     pub mentions: Mentions,
+    /// Make a voice note or a video of it that phones play.
+    pub convert: bool,
 }
 
 /// A file to send.

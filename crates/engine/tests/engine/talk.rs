@@ -185,6 +185,7 @@ async fn files_arrive_as_they_were() {
                 caption: Some("look".to_owned()),
                 reply_to: None,
                 mentions: Mentions::default(),
+                convert: false,
             }))
             .await;
         let id = stanza_id(&sent);

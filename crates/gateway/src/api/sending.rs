@@ -119,8 +119,7 @@ struct MediaRequest {
     /// With videos: a round video note.
     #[serde(rename = "asNote")]
     as_note: Option<bool>,
-    /// With voice notes and videos: `true` only for files that phones play as they are (`audio/ogg` with Opus,
-    /// `video/mp4`), because nothing is converted.
+    /// With voice notes and videos: make OGG with Opus, or MP4 with H.264, of the file, which phones play. Needs ffmpeg.
     convert: Option<bool>,
 }
 
@@ -308,7 +307,8 @@ async fn send_media(
     let (named, file) = (reply_to(request.reply_to)?, request.file.check(sent)?);
     let reply_to = naming::optional(api, &request.session, &chat, named).await?;
     let caption = request.caption.filter(|caption| !caption.is_empty());
-    let media = wakeeper_engine::Media { chat, kind, file, caption, reply_to, mentions };
+    let convert = request.convert.unwrap_or(false);
+    let media = wakeeper_engine::Media { chat, kind, file, caption, reply_to, mentions, convert };
     if let Some(caption) = &media.caption {
         check_length("caption", caption)?;
     }
@@ -326,22 +326,8 @@ fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
             ApiError::invalid("caption: a voice note has none").hint("send the text as a message of its own")
         );
     }
-    if request.convert == Some(true) {
-        let fits = if voice { "audio/ogg" } else { "video/mp4" };
-        if !(voice || video) {
-            return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
-        }
-        check_type(true, &request.file, fits)?;
-    }
-    Ok(())
-}
-
-/// With `convert`, refuses a file that is not of the type `kind` already: this version converts none.
-pub(super) fn check_type(convert: bool, file: &FileField, kind: &str) -> Result<(), ApiError> {
-    if convert && !file.is_of(kind) {
-        return Err(ApiError::invalid("convert: converting is not supported by this version").hint(format!(
-            "send a file of the type {kind} and say so in file.mimetype, or send convert: false"
-        )));
+    if request.convert == Some(true) && !(voice || video) {
+        return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
     }
     Ok(())
 }

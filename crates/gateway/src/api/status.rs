@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::extract::{Body, BodyWithFile};
 use super::media::FileField;
 use super::naming;
-use super::sending::{self, NewMessageId, check_length, check_type};
+use super::sending::{self, NewMessageId, check_length};
 use super::state::{Api, field};
 use super::strict::NotBuilt;
 
@@ -28,8 +28,6 @@ const MOST_CONTACTS: usize = 5_000;
 const LONGEST_TEXT: usize = 700;
 /// The colour of the ground that WAHA takes when none is given.
 const GREEN: &str = "#38b42f";
-/// Files that phones play as they are.
-const PLAYED: (&str, &str) = ("audio/ogg", "video/mp4");
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -102,7 +100,7 @@ struct VoiceStatus {
     contacts: Option<Vec<String>>,
     /// The file; phones play OGG with the Opus codec.
     file: FileField,
-    /// `true` only for files that phones play as they are (`audio/ogg` with Opus), because nothing is converted.
+    /// Make OGG with Opus of the file, which phones play. Needs ffmpeg.
     #[serde(default)]
     convert: bool,
     /// The colour of the ground.
@@ -121,7 +119,7 @@ struct VideoStatus {
     contacts: Option<Vec<String>>,
     /// The file.
     file: FileField,
-    /// `true` only for files that phones play as they are (`video/mp4`), because nothing is converted.
+    /// Make MP4 with H.264 of the file, which phones play. Needs ffmpeg.
     #[serde(default)]
     convert: bool,
     /// Text under it.
@@ -187,9 +185,8 @@ async fn voice(
     BodyWithFile(request, sent): BodyWithFile<VoiceStatus>,
 ) -> Result<Response, ApiError> {
     let VoiceStatus { id, contacts, file, convert, background_color } = request;
-    check_type(convert, &file, PLAYED.0)?;
     let background = colour(&background_color)?;
-    let content = StatusContent::Voice { file: file.check(sent)?, background };
+    let content = StatusContent::Voice { file: file.check(sent)?, background, convert };
     post(&api, &session, &headers, id, contacts, content).await
 }
 
@@ -205,8 +202,7 @@ async fn video(
     BodyWithFile(request, sent): BodyWithFile<VideoStatus>,
 ) -> Result<Response, ApiError> {
     let VideoStatus { id, contacts, file, convert, caption } = request;
-    check_type(convert, &file, PLAYED.1)?;
-    let content = StatusContent::Video { file: file.check(sent)?, caption: checked(caption)? };
+    let content = StatusContent::Video { file: file.check(sent)?, caption: checked(caption)?, convert };
     post(&api, &session, &headers, id, contacts, content).await
 }
 

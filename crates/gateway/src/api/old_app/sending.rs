@@ -92,9 +92,15 @@ async fn send(
 ) -> Result<Json<Value>, Refusal> {
     let message = message.map(|message| text("message", message)).transpose()?;
     let outgoing = match file {
-        Some((kind, file)) => {
-            Outgoing::Media(Media { chat, kind, file, caption: message, reply_to: None, mentions })
-        }
+        Some((kind, file)) => Outgoing::Media(Media {
+            chat,
+            kind,
+            file,
+            caption: message,
+            reply_to: None,
+            mentions,
+            convert: false,
+        }),
         None => Outgoing::Text(Text {
             chat,
             text: message.unwrap_or_default(),

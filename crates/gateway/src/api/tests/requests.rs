@@ -20,7 +20,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub(super) const TO: &str = "491701000002@c.us";
 
 pub(super) struct Lab {
-    router: Router,
+    pub router: Router,
     pub sessions: Sessions,
     pub webhooks: Webhooks,
     stopping: CancellationToken,
@@ -34,6 +34,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
@@ -59,9 +63,29 @@ impl Lab {
         Self::keeping(KeepLimits::default(), folder, keys, webhooks).await
     }
 
+    /// One that converts files.
+    pub async fn converting() -> Self {
+        let folders = std::env::var_os("PATH").unwrap();
+        let mut places = std::env::split_paths(&folders).map(|folder| folder.join("ffmpeg"));
+        let ffmpeg = places.find(|path| path.is_file()).expect("ffmpeg, which `cargo xtask setup` installs");
+        let engine = EngineConfig { ffmpeg: Some(ffmpeg), ..EngineConfig::default() };
+        let keys = KeyPolicy::required(&SecretString::from(KEY));
+        Self::with_engine(engine, tempfile::tempdir().unwrap(), keys, WebhookSettings::default()).await
+    }
+
     /// The same, with limits for what is kept.
     pub async fn keeping(
         keep: KeepLimits,
+        folder: tempfile::TempDir,
+        keys: KeyPolicy,
+        webhooks: WebhookSettings,
+    ) -> Self {
+        let engine = EngineConfig { keep, ..EngineConfig::default() };
+        Self::with_engine(engine, folder, keys, webhooks).await
+    }
+
+    async fn with_engine(
+        engine: EngineConfig,
         folder: tempfile::TempDir,
         keys: KeyPolicy,
         webhooks: WebhookSettings,
@@ -74,8 +98,7 @@ impl Lab {
             auth_info_dir: folder.path().to_owned(),
             // Nobody listens on port 1.
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
-            keep,
-            ..EngineConfig::default()
+            ..engine
         };
         let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
