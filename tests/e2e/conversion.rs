@@ -2,13 +2,17 @@
 
 use std::process::Command;
 
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use wakeeper_e2e::party::{chat_id, stanza_id};
 use wakeeper_e2e::shapes::Shapes;
-use wakeeper_e2e::{Addressing, Baileys, Gateway, Lab, PATIENCE, Peer, told};
+use wakeeper_e2e::{Addressing, Baileys, Gateway, Lab, PATIENCE, Peer, Webhooks, told};
 
 /// Half a second of a tone: WAV, 8,000 samples a second.
 pub fn wav() -> Vec<u8> {
@@ -68,9 +72,14 @@ impl Scene<'_> {
 async fn files_are_converted_on_their_way_to_baileys() {
     told(Addressing::PhoneNumber, async |lab: &Lab| {
         let shapes = Shapes::read();
-        let mut gateway = lab.linked_gateway("gateway", "491701000001").await;
+        let webhooks = Webhooks::start().await;
+        let mut gateway = lab.gateway("gateway", &webhooks);
+        gateway.set("MEDIA_FROM_PRIVATE_ADDRESSES", "true");
+        gateway.start().await;
+        lab.simulator().phone("491701000001", "Owner").await.scan(&gateway.qr().await).await;
+        gateway.wait_working().await;
+        let gateway = &gateway;
         let peer = lab.linked_peer("baileys", Baileys::Seven, "491701000002").await;
-        let (gateway, _) = gateway.as_gateway();
         let scene = Scene { gateway, peer: peer.as_peer(), to: chat_id(&peer.chat()) };
         let convert = json!({"convert": true});
 
@@ -110,9 +119,45 @@ async fn files_are_converted_on_their_way_to_baileys() {
             assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
             shapes.check("Base64File", &answer.body).unwrap_or_else(|wrong| panic!("{path}: {wrong}"));
         }
+        previews(&scene, png).await;
         refused(&scene).await;
     })
     .await;
+}
+
+/// A text with a link shows the page, unless the caller says otherwise; its picture is made a JPEG.
+async fn previews(scene: &Scene<'_>, png: Vec<u8>) {
+    let page = "<title>A page</title><meta property='og:image' content='/a.png'>";
+    let router = Router::new()
+        .route("/page", get(move || async move { Html(page) }))
+        .route("/a.png", get(move || async move { png }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/page", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    for (fields, shown, large) in [
+        (json!({}), true, false),
+        (json!({"linkPreviewHighQuality": true}), true, true),
+        (json!({"linkPreview": false}), false, false),
+    ] {
+        let mut body = json!({"session": "default", "chatId": scene.to, "text": format!("see {url}")});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let answer = scene
+            .gateway
+            .answer(scene.gateway.request(Method::POST, "/api/sendText").json(&body))
+            .await
+            .unwrap();
+        let id = stanza_id(answer.body["id"].as_str().expect("an id")).to_owned();
+        let arrived = scene.peer.wait("message", PATIENCE, |event| event["key"]["id"] == id).await;
+        let preview = &arrived["content"]["preview"];
+        if !shown {
+            assert!(preview.is_null(), "{fields}: {preview}");
+            continue;
+        }
+        let told = (&preview["title"], &preview["uploaded"], &preview["width"]);
+        assert_eq!(told, (&json!("A page"), &json!(large), &json!(large.then_some(160))), "{fields}");
+        let inside = STANDARD.decode(preview["inside"].as_str().expect("a small picture")).unwrap();
+        assert!(inside.starts_with(&[0xff, 0xd8, 0xff]), "{fields}");
+    }
 }
 
 /// What somebody made to do harm, or by mistake, is refused, and the gateway goes on.

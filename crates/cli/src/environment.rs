@@ -36,17 +36,6 @@ pub fn sources(
     }
 }
 
-/// Where a program is: at its path, or in the first folder of the `PATH` that has one of its name.
-pub fn program(named: &Path) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let places: Vec<PathBuf> = if named.components().count() > 1 {
-        std::path::absolute(named).into_iter().collect()
-    } else {
-        std::env::split_paths(&folders).map(|folder| folder.join(named)).collect()
-    };
-    places.into_iter().find(|path| path.is_absolute() && path.is_file())
-}
-
 /// A path as the text of a setting.
 pub fn text(path: Option<&Path>) -> Option<String> {
     path.map(|path| path.to_string_lossy().into_owned())

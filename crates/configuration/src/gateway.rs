@@ -118,7 +118,7 @@ pub struct GatewaySettings {
     pub transfer_limit: u64,
     /// May files be fetched from loopback and private addresses?
     pub media_from_private_addresses: bool,
-    /// The program that converts files, by its path or name; `None` is none.
+    /// Where the program is that converts files; `None` when it is switched off, or not there.
     pub ffmpeg: Option<PathBuf>,
     /// Who may use the old app's calls; `None` is nobody.
     pub old_app: Option<OldAppConfig>,
@@ -191,7 +191,9 @@ impl Typed for GatewaySettings {
             media_limit,
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
-            ffmpeg: values.read("FFMPEG", parse_program, Some(PathBuf::from("ffmpeg")))?,
+            ffmpeg: values
+                .read("FFMPEG", parse_program, Some(PathBuf::from("ffmpeg")))?
+                .and_then(|named| surroundings.program(&named)),
             old_app: old_app(values, &session)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,

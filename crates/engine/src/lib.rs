@@ -42,8 +42,8 @@ pub use ops::pairing::PairingError;
 pub use ops::query::{Download, MessageList, MessageQuery};
 pub use outbound::error::SendError;
 pub use outbound::outgoing::{
-    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
-    Outgoing, Reaction, Seen, Sent, Text, Typing,
+    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, LinkPreview, Media, MediaKind, MediaSource,
+    Mentions, Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
 pub mod status;
 pub mod structured;

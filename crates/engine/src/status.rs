@@ -2,7 +2,7 @@
 
 use wakeeper_model::{ChatId, MessageId, StanzaId};
 
-use crate::outbound::outgoing::FileBody;
+use crate::outbound::outgoing::{FileBody, LinkPreview};
 
 /// A status update to post or to delete.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum StatusContent {
         background: u32,
         /// The number of the font, as WhatsApp has it.
         font: u32,
-        /// Show what the page says of itself that it links to.
-        link_preview: bool,
+        /// What it shows of the page that it links to.
+        link_preview: LinkPreview,
     },
     /// A picture.
     Image {
@@ -96,7 +96,9 @@ impl Status {
     /// The text whose link is to be shown with a preview.
     pub(crate) fn linking(&self) -> Option<&str> {
         match &self.content {
-            StatusContent::Text { text, link_preview: true, .. } => Some(text),
+            StatusContent::Text { text, link_preview: LinkPreview::Small | LinkPreview::Large, .. } => {
+                Some(text)
+            }
             _ => None,
         }
     }
@@ -109,7 +111,12 @@ impl Status {
         parts.push(optional(self.id.as_ref().map(ToString::to_string)));
         parts.extend(match &self.content {
             StatusContent::Text { text, background, font, link_preview } => {
-                vec![text.clone(), background.to_string(), font.to_string(), link_preview.to_string()]
+                let preview = match link_preview {
+                    LinkPreview::None => "false",
+                    LinkPreview::Small => "true",
+                    LinkPreview::Large => "large",
+                };
+                vec![text.clone(), background.to_string(), font.to_string(), preview.to_owned()]
             }
             StatusContent::Image { caption, file: _ } => vec![caption.clone()],
             StatusContent::Video { caption, convert, file: _ } => asked(caption.clone(), *convert),

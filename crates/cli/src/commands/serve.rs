@@ -1,7 +1,7 @@
 //! `wakeeper serve`: the gateway.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,11 +172,10 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             websocket_url: settings.websocket_url.clone(),
             max_media_bytes: settings.media_limit,
             max_transfer_bytes: settings.transfer_limit,
-            ffmpeg: converter(settings.ffmpeg.as_deref()),
+            ffmpeg: settings.ffmpeg.clone(),
             allow_private_urls: settings.media_from_private_addresses,
             state_dir: settings.witness_dir.clone(),
             logins_per_second: settings.logins_per_second,
-            // A Baileys session that lies in the folder is taken over.
             first_start: Some(Arc::new(FirstStart {
                 store: Some(places.store.clone()),
                 backup: places.backup_place(),
@@ -208,21 +207,6 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
         shutdown_timeout: settings.shutdown_timeout,
         incidents: Some(IncidentConfig { keeper, alert: settings.alert.clone() }),
     })
-}
-
-/// Where the program is that converts files.
-fn converter(named: Option<&Path>) -> Option<PathBuf> {
-    let named = named?;
-    let found = environment::program(named);
-    match &found {
-        Some(path) => tracing::info!("files are converted by {}", path.display()),
-        None => tracing::warn!(
-            "{} is not there: voice notes, videos, stickers and pictures that need converting are refused; install ffmpeg, or say \
-             FFMPEG=off",
-            named.display()
-        ),
-    }
-    found
 }
 
 /// Keeps the sessions backed up, unless that is switched off.

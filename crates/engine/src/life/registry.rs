@@ -90,7 +90,13 @@ impl Sessions {
         let setup = ClientSetup { websocket_url, version: config.client_version, watch: config.watch };
         let public_url = config.public_url.as_str().into();
         let spool = Spool::new(&config.auth_info_dir, config.max_transfer_bytes);
-        let converter = Converter::new(config.ffmpeg.as_deref(), spool.clone());
+        match &config.ffmpeg {
+            Some(path) => tracing::info!("files are converted by {}", path.display()),
+            None => {
+                tracing::info!("there is no ffmpeg (setting FFMPEG): files that need converting are refused")
+            }
+        }
+        let converter = Converter::new(config.ffmpeg.as_deref(), spool.clone(), config.max_media_bytes);
         let shared = Shared {
             config,
             setup,

@@ -61,6 +61,8 @@ pub(crate) struct Converter {
     program: Option<Arc<Path>>,
     turns: Arc<Semaphore>,
     spool: Spool,
+    /// Largest result, whatever it is.
+    most_bytes: u64,
 }
 
 /// What was made of a file.
@@ -73,9 +75,10 @@ pub struct Converted {
 }
 
 impl Converter {
-    /// `program` is the path of ffmpeg; results lie in `spool`.
-    pub(crate) fn new(program: Option<&Path>, spool: Spool) -> Self {
-        Self { program: program.map(Arc::from), turns: Arc::new(Semaphore::new(AT_ONCE)), spool }
+    /// `program` is the path of ffmpeg; results lie in `spool`, and none has more than `most_bytes`.
+    pub(crate) fn new(program: Option<&Path>, spool: Spool, most_bytes: u64) -> Self {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        Self { program: program.map(Arc::from), turns, spool, most_bytes }
     }
 
     /// Makes a file into another kind.
@@ -86,8 +89,14 @@ impl Converter {
     ) -> Result<Converted, ConvertError> {
         let program = self.program.as_deref().ok_or(ConvertError::Missing)?;
         let _turn = self.turn().await?;
-        let recipe = Recipe::of(target, &beginning(file).await?);
-        let made = process::run(program, &recipe, file, &self.spool).await?;
+        let recipe = Recipe::of(target, &beginning(file).await?).within(self.most_bytes);
+        let made = match process::run(program, &recipe, file, &self.spool).await {
+            Err(ConvertError::TooLarge(_)) if target == Target::Sticker => {
+                let coarse = Recipe::coarse_sticker().within(self.most_bytes);
+                process::run(program, &coarse, file, &self.spool).await?
+            }
+            made => made?,
+        };
         Ok(Converted { file: Arc::new(made), mimetype: recipe.mimetype })
     }
 

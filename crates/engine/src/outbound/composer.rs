@@ -32,7 +32,7 @@ use crate::outbound::channel;
 use crate::outbound::error::SendError;
 use crate::outbound::link_preview;
 use crate::outbound::outgoing::{
-    Delete, Edit, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
+    Delete, Edit, LinkPreview, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
 };
 
 /// A message ready to be encrypted.
@@ -205,13 +205,25 @@ impl Composer<'_> {
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
         let context = self.context(&text.chat, text.reply_to.as_ref(), &text.mentions).await?;
         let message = text_message(text.text.clone(), context);
-        Ok(if text.link_preview { self.previewed(message, &text.text).await } else { message })
+        Ok(self.previewed(message, &text.text, text.link_preview).await)
     }
 
-    /// The message with a preview of the page that its text links to, when there is one to show.
-    async fn previewed(&self, message: wa::Message, text: &str) -> wa::Message {
-        match link_preview::of(text, self.limits).await {
-            Some(preview) => with_preview(message, preview),
+    /// The message with a preview of the page that its text links to, when that is wanted and there is one to show.
+    async fn previewed(&self, message: wa::Message, text: &str, wanted: LinkPreview) -> wa::Message {
+        let large = match wanted {
+            LinkPreview::None => return message,
+            LinkPreview::Small => false,
+            LinkPreview::Large => true,
+        };
+        match link_preview::of(text, self.limits, large).await {
+            Some((preview, picture)) => {
+                let uploaded = match picture {
+                    // Without it the small one is shown.
+                    Some(picture) => self.thumbnail(picture).await.ok(),
+                    None => None,
+                };
+                with_preview(message, preview, uploaded)
+            }
             None => message,
         }
     }
@@ -359,10 +371,9 @@ impl Composer<'_> {
             None if row.kind != "text" => {
                 return Err(SendError::InvalidRequest("only texts and captions can be edited".to_owned()));
             }
-            None if edit.link_preview => {
-                self.previewed(text_message(edit.text.clone(), context), &edit.text).await
+            None => {
+                self.previewed(text_message(edit.text.clone(), context), &edit.text, edit.link_preview).await
             }
-            None => text_message(edit.text, context),
         };
         Ok(edit_message(key, content, self.state.clock().now_ms()))
     }

@@ -48,8 +48,20 @@ pub struct Text {
     pub mentions: Mentions,
     /// The id that it gets on the wire; one is made up when there is none.
     pub id: Option<StanzaId>,
-    /// Show what the page says of itself that it links to.
-    pub link_preview: bool,
+    /// What it shows of the page that it links to.
+    pub link_preview: LinkPreview,
+}
+
+/// What a text shows of the page that it links to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkPreview {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its title, its description and a small picture.
+    Small,
+    /// The same, and a large picture, which is uploaded.
+    Large,
 }
 
 /// Whom a message mentions.
@@ -142,8 +154,8 @@ pub struct Edit {
     pub text: String,
     /// Whom it mentions.
     pub mentions: Mentions,
-    /// Show what the page says of itself that it links to.
-    pub link_preview: bool,
+    /// What it shows of the page that it links to.
+    pub link_preview: LinkPreview,
 }
 
 /// A deletion for everyone.

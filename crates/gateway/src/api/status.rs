@@ -20,7 +20,6 @@ use super::media::FileField;
 use super::naming;
 use super::sending::{self, NewMessageId, check_length};
 use super::state::{Api, field};
-use super::strict::NotBuilt;
 
 /// Most people in one request.
 const MOST_CONTACTS: usize = 5_000;
@@ -44,10 +43,6 @@ fn green() -> String {
     GREEN.to_owned()
 }
 
-fn yes() -> bool {
-    true
-}
-
 /// A text to post.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -67,12 +62,11 @@ struct TextStatus {
     /// The number of the font: 0, 1, 2, 6, 7, 8, 9 or 10.
     #[serde(default)]
     font: u32,
-    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
-    #[serde(default = "yes")]
-    #[schema(default = true)]
-    link_preview: bool,
-    #[serde(default, rename = "linkPreviewHighQuality")]
-    _link_preview_high_quality: NotBuilt,
+    /// Show title, description and picture of the page that the text links to, as when nothing is said. The gateway fetches the page
+    /// then.
+    link_preview: Option<bool>,
+    /// Upload the picture of the preview and show it large.
+    link_preview_high_quality: Option<bool>,
 }
 
 /// A picture to post.
@@ -147,12 +141,13 @@ async fn text(
     headers: HeaderMap,
     Body(request): Body<TextStatus>,
 ) -> Result<Response, ApiError> {
-    let TextStatus { id, contacts, text, background_color, font, link_preview, _link_preview_high_quality } =
+    let TextStatus { id, contacts, text, background_color, font, link_preview, link_preview_high_quality } =
         request;
     if text.is_empty() || text.chars().count() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!("text: 1 to {LONGEST_TEXT} characters")));
     }
     let background = colour(&background_color)?;
+    let link_preview = sending::link_preview(link_preview, link_preview_high_quality);
     let content = StatusContent::Text { text, background, font, link_preview };
     post(&api, &session, &headers, id, contacts, content).await
 }

@@ -97,6 +97,21 @@ impl Recipe {
         }
     }
 
+    /// A sticker that moves, with fewer and coarser pictures, for what is too large otherwise.
+    pub(super) fn coarse_sticker() -> Self {
+        Self::sticker(words(
+            "-map 0:v:0 -an -sn -dn -t 6 -vf \
+             fps=8,scale=512:512:force_original_aspect_ratio=decrease,format=rgba,pad=512:512:(ow-iw)/2:(oh-ih)/2:color=#00000000 \
+             -c:v libwebp_anim -loop 0 -quality 15 -f webp",
+        ))
+    }
+
+    /// The same with at most so many bytes.
+    pub(super) fn within(mut self, most_bytes: u64) -> Self {
+        self.most_bytes = self.most_bytes.min(most_bytes);
+        self
+    }
+
     /// Plain samples, 8,000 a second in one channel, for whoever listens.
     pub(super) fn samples() -> Self {
         Self {
@@ -110,7 +125,7 @@ impl Recipe {
     }
 
     fn sticker(arguments: Vec<&'static str>) -> Self {
-        let patience = Duration::from_secs(30);
+        let patience = Duration::from_mins(1);
         Self {
             wanted: "picture",
             mimetype: "image/webp",

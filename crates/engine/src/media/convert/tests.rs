@@ -26,7 +26,7 @@ impl Rig {
     fn with(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 1 << 30);
-        let converter = Converter::new(Some(program), spool.clone());
+        let converter = Converter::new(Some(program), spool.clone(), 100 << 20);
         Self { folder, spool, converter }
     }
 
@@ -97,6 +97,19 @@ async fn videos_stickers_and_pictures_are_what_phones_show() {
         let jpeg = rig.make(&png, target).await.unwrap();
         assert_eq!(crate::message::jpeg_size(&jpeg), Some(size), "{target:?}");
     }
+}
+
+#[tokio::test]
+async fn what_would_be_too_large_a_sticker_is_made_coarser() {
+    let rig = Rig::open();
+    let noise = generated(
+        "-f lavfi -i testsrc=duration=4:size=512x512:rate=12,noise=alls=50:allf=t -c:v mpeg4 -b:v 20M -f matroska",
+    );
+    let file = rig.spool.keep(&noise).await.unwrap();
+    let fine = process::run(&ffmpeg(), &Recipe::of(Target::Sticker, &noise), &file, &rig.spool).await;
+    assert!(matches!(fine, Err(ConvertError::TooLarge(_))), "{fine:?}");
+    let webp = rig.make(&noise, Target::Sticker).await.unwrap();
+    assert!(webp.starts_with(b"RIFF") && webp.len() <= 1 << 20);
 }
 
 #[tokio::test]
@@ -201,7 +214,7 @@ async fn a_program_is_ended_when_nobody_waits_any_more_and_gives_up_its_turn() {
 #[tokio::test]
 async fn without_ffmpeg_nothing_is_converted() {
     let rig = Rig::with(Path::new("/nonexistent/ffmpeg"));
-    let none = Converter::new(None, rig.spool.clone());
+    let none = Converter::new(None, rig.spool.clone(), 1 << 20);
     let file = rig.spool.keep(b"a sound").await.unwrap();
     for converter in [&rig.converter, &none] {
         assert!(matches!(converter.convert(&file, Target::Voice).await, Err(ConvertError::Missing)));

@@ -31,7 +31,7 @@ impl Composer<'_> {
                     SendError::InvalidRequest("font: WhatsApp has 0, 1, 2, 6, 7, 8, 9 and 10".to_owned())
                 })?;
                 let message = text_message(text.clone(), Some(wa::ContextInfo::default()));
-                let mut message = if link_preview { self.previewed(message, &text).await } else { message };
+                let mut message = self.previewed(message, &text, link_preview).await;
                 if let Some(text) = message.extended_text_message.as_option_mut() {
                     text.context_info = MessageField::default();
                     text.background_argb = Some(background);

@@ -1,5 +1,7 @@
 //! Messages with a structure of their own, made ready: polls are looked up, pictures uploaded.
 
+use std::sync::Arc;
+
 use wakeeper_model::MessageId;
 use whatsapp_rust::media::{self, ImageOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
@@ -9,6 +11,7 @@ use whatsapp_rust::wacore::webp;
 use super::Composer;
 use super::upload::{Loaded, Source};
 use crate::media::convert::Target;
+use crate::media::spool::Spooled;
 use crate::message::{
     Ballot, Thumbnail, VoteError, button_reply_message, buttons_message, contact_message, event_message,
     forwarded_message, is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message,
@@ -129,6 +132,14 @@ impl Composer<'_> {
             )));
         };
         Ok(link_message(link, Some(thumbnail)))
+    }
+
+    /// The large picture of a link's preview, JPEG, uploaded.
+    pub(super) async fn thumbnail(&self, picture: Arc<Spooled>) -> Result<Thumbnail, SendError> {
+        let loaded = Loaded { source: Source::File(picture), mimetype: None, filename: None };
+        let size = jpeg_size(&self.content(&loaded).await?);
+        let uploaded = self.upload(loaded.source, MediaType::LinkThumbnail).await?;
+        Ok(Thumbnail::Uploaded(Box::new(uploaded), size))
     }
 
     async fn buttons(&self, mut buttons: Buttons) -> Result<wa::Message, SendError> {

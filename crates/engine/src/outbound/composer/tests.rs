@@ -13,7 +13,7 @@ fn text(body: &str) -> Outgoing {
         reply_to: None,
         mentions: Mentions::default(),
         id: None,
-        link_preview: false,
+        link_preview: LinkPreview::None,
     })
 }
 

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use wakeeper_engine::{FileBody, GroupQuery, Media, MediaKind, MediaSource, Mentions, Outgoing, Sent, Text};
+use wakeeper_engine::{
+    FileBody, GroupQuery, LinkPreview, Media, MediaKind, MediaSource, Mentions, Outgoing, Sent, Text,
+};
 use wakeeper_model::ChatId;
 
 use super::body::Fields;
@@ -107,7 +109,7 @@ async fn send(
             reply_to: None,
             mentions,
             id: None,
-            link_preview: false,
+            link_preview: LinkPreview::None,
         }),
     };
     let sent = app.api.sessions.send(&session()?, outgoing, None).await;

@@ -168,7 +168,6 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
         ("messages", new(json!({"gows": {"storage": {"messages": false}}}))),
         ("apps", ("/api/sessions", json!({"name": "x", "apps": [{"app": "chatwoot"}]}))),
         ("id", text(json!({"id": "A B"}))),
-        ("linkPreviewHighQuality", text(json!({"linkPreviewHighQuality": true}))),
         (
             "method",
             ("/api/default/auth/request-code", json!({"phoneNumber": "628111222333", "method": "sms"})),
@@ -200,7 +199,7 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
             json!({"id": "", "reply_to": "", "linkPreview": "", "linkPreviewHighQuality": "", "mentions": ""}),
         ),
         text(json!({"id": "3EB0AA", "mentions": ["all"]})),
-        text(json!({"id": null, "linkPreview": true, "linkPreviewHighQuality": false, "mentions": []})),
+        text(json!({"id": null, "linkPreview": true, "linkPreviewHighQuality": true, "mentions": []})),
         voice(json!(false), "audio/mpeg"),
         voice(json!(true), "audio/mpeg"),
         ("/api/default/auth/request-code", json!({"phoneNumber": "628111222333", "method": null})),

@@ -108,7 +108,14 @@ impl Lab {
             .collect();
         let config =
             ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
-        let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone());
+        let router = router(
+            config,
+            sessions.clone(),
+            webhooks.clone(),
+            access,
+            stopping.clone(),
+            CancellationToken::new(),
+        );
         Self { router, sessions, webhooks, stopping, folder }
     }
 
