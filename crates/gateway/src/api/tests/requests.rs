@@ -24,6 +24,7 @@ pub(super) struct Lab {
     pub sessions: Sessions,
     pub webhooks: Webhooks,
     stopping: CancellationToken,
+    pub at_once: CancellationToken,
     pub folder: tempfile::TempDir,
 }
 
@@ -102,21 +103,15 @@ impl Lab {
         };
         let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
-        let stopping = CancellationToken::new();
+        let (stopping, at_once) = (CancellationToken::new(), CancellationToken::new());
         let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
             .into_iter()
             .collect();
         let config =
             ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
-        let router = router(
-            config,
-            sessions.clone(),
-            webhooks.clone(),
-            access,
-            stopping.clone(),
-            CancellationToken::new(),
-        );
-        Self { router, sessions, webhooks, stopping, folder }
+        let router =
+            router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
+        Self { router, sessions, webhooks, stopping, at_once, folder }
     }
 
     /// The surface on a port of this machine, until the lab is gone.
