@@ -9,9 +9,13 @@ ARG BASE_IMAGE=debian:bookworm-slim
 
 # --- what the program runs in --------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS runtime
+# ffmpeg converts files for callers and is several times as large as everything else here, so it is there only when it is asked for:
+#
+#   docker build --build-arg EXTRA_PACKAGES=ffmpeg -t whatsapp-api:latest .
+ARG EXTRA_PACKAGES=""
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      ca-certificates libcap2-bin tini \
+      ca-certificates libcap2-bin tini ${EXTRA_PACKAGES} \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 wakeeper \
  && useradd --uid 10001 --gid 10001 --home-dir /app --no-create-home --shell /bin/bash wakeeper \

@@ -14,6 +14,7 @@ mod calls;
 mod channels;
 mod chats;
 mod conversation;
+mod conversion;
 mod crash;
 mod demo;
 mod disk;

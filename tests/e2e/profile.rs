@@ -78,7 +78,7 @@ async fn profile(version: Baileys) {
         let png = json!({"mimetype": "image/png", "filename": "me.png", "data": STANDARD.encode(b"\x89PNG\r\n\x1a\n")});
         let refused = gateway.request(Method::PUT, "/api/default/profile/picture").json(&json!({"file": png}));
         let refused = gateway.answer(refused).await.unwrap();
-        assert_eq!((refused.status.as_u16(), &refused.body["code"]), (400, &json!("invalid_request")));
+        assert_eq!((refused.status.as_u16(), &refused.body["code"]), (422, &json!("not_converted")));
         let long = gateway.request(Method::PUT, "/api/default/profile/name").json(&json!({"name": "n".repeat(26)}));
         assert_eq!(gateway.answer(long).await.unwrap().status, 400);
 

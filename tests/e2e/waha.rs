@@ -384,8 +384,14 @@ async fn a_gateway_that_is_told_to_stop_ends_in_order() {
     let mut party = lab.linked_gateway("gateway", "491701000001").await;
     let (gateway, _) = party.as_gateway();
     let stop = (Method::POST, "/api/server/stop");
-    shapes.call(gateway, stop, "/api/server/stop", Some(json!({"force": false}))).await;
-    gateway.ended().await;
-    gateway.start().await;
-    gateway.wait_working().await;
+    for force in [false, true] {
+        // A stream that is open does not keep it from ending.
+        let stream = gateway.request(Method::GET, "/api/events").send().await.unwrap();
+        assert_eq!(stream.status(), 200);
+        shapes.call(gateway, stop.clone(), "/api/server/stop", Some(json!({"force": force}))).await;
+        gateway.ended().await;
+        drop(stream);
+        gateway.start().await;
+        gateway.wait_working().await;
+    }
 }

@@ -48,6 +48,8 @@ impl Binary {
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command.env_clear().current_dir(folder).env("HOME", folder).env("RUST_BACKTRACE", "1");
+        // For ffmpeg, which converts files.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         if let Some(mut level) = std::env::var_os("E2E_RUST_LOG") {
             // The lines that say which port was taken.
             level.push(",wakeeper::commands::simulator=info,wakeeper::monitor::metrics=info");

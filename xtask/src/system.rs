@@ -1,4 +1,4 @@
-//! Installing what the checks and tests need on Debian: Node 20 with Baileys, Chromium, cargo-nextest and cargo-deny.
+//! Installing what the checks and tests need on Debian: Node 20 with Baileys, Chromium, ffmpeg, cargo-nextest and cargo-deny.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,7 @@ impl Environment {
 pub fn tools() -> Result<Environment, String> {
     let tools = workspace().join("target/tools");
     cargo_tool(&tools, NEXTEST)?;
+    converter()?;
     Ok(Environment { path: vec![tools.join("bin")], node: None, variables: Vec::new() })
 }
 
@@ -81,6 +82,11 @@ pub fn compiler() -> Result<(), String> {
 /// Makes sure of a C compiler, which the library that makes disks fail is built with.
 fn c_compiler() -> Result<(), String> {
     if first_line("cc", &["--version"]).is_some() { Ok(()) } else { debian(&["gcc", "libc6-dev"]) }
+}
+
+/// Makes sure of the program that converts files.
+fn converter() -> Result<(), String> {
+    if first_line("ffmpeg", &["-version"]).is_some() { Ok(()) } else { debian(&["ffmpeg"]) }
 }
 
 /// Makes sure of the program that makes the file systems which tests roll back.

@@ -59,6 +59,7 @@ const SETTINGS: &[Setting] = &[
     setting("MEDIA_LIMIT", Kind::Size),
     setting("TRANSFER_LIMIT", Kind::Size),
     setting("MEDIA_FROM_PRIVATE_ADDRESSES", Kind::Bool),
+    setting("FFMPEG", Kind::Text("a path, the name of a program on the PATH, or off")),
     setting("MAX_CONNECTIONS", Kind::Number(1, 1_000_000)),
     setting("LOGINS_PER_SECOND", Kind::Number(0, 1_000)),
     setting("SHUTDOWN_TIMEOUT", Kind::Time),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -118,6 +118,8 @@ pub struct GatewaySettings {
     pub transfer_limit: u64,
     /// May files be fetched from loopback and private addresses?
     pub media_from_private_addresses: bool,
+    /// Where the program is that converts files; `None` when it is switched off, or not there.
+    pub ffmpeg: Option<PathBuf>,
     /// Who may use the old app's calls; `None` is nobody.
     pub old_app: Option<OldAppConfig>,
     /// The simulator's address, in demo builds.
@@ -189,6 +191,9 @@ impl Typed for GatewaySettings {
             media_limit,
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
+            ffmpeg: values
+                .read("FFMPEG", parse_program, Some(PathBuf::from("ffmpeg")))?
+                .and_then(|named| surroundings.program(&named)),
             old_app: old_app(values, &session)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
@@ -196,6 +201,15 @@ impl Typed for GatewaySettings {
             shown: shown(values),
             session,
         })
+    }
+}
+
+/// A program by its path or its name, or `off`.
+fn parse_program(text: &str) -> Option<Option<PathBuf>> {
+    match text {
+        "" => None,
+        "off" => Some(None),
+        program => Some(Some(PathBuf::from(program))),
     }
 }
 

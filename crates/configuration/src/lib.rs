@@ -54,6 +54,8 @@ pub trait Typed: Sized {
 #[derive(Debug)]
 pub struct Surroundings {
     state_dir: PathBuf,
+    /// The folders of the `PATH`.
+    programs: Vec<PathBuf>,
 }
 
 impl Surroundings {
@@ -67,7 +69,19 @@ impl Surroundings {
             .or_else(|| Some(variable("HOME")?.join(".local/state")))
             .unwrap_or_else(|| PathBuf::from("/var/lib"))
             .join("wakeeper");
-        Self { state_dir }
+        let path = environment.iter().find(|(name, _)| name == "PATH");
+        let programs = path.into_iter().flat_map(|(_, folders)| std::env::split_paths(folders)).collect();
+        Self { state_dir, programs }
+    }
+
+    /// Where a program is: at its path, or in the first folder of the `PATH` that has one of its name.
+    fn program(&self, named: &Path) -> Option<PathBuf> {
+        let places: Vec<PathBuf> = if named.components().count() > 1 {
+            std::path::absolute(named).into_iter().collect()
+        } else {
+            self.programs.iter().map(|folder| folder.join(named)).collect()
+        };
+        places.into_iter().find(|path| path.is_absolute() && path.is_file())
     }
 }
 

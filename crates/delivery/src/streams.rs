@@ -24,7 +24,7 @@ use wakeeper_storage::{EventLogQuery, LoggedEvent, Storage, StorageError};
 
 pub(crate) use self::readers::Readers;
 use self::readers::Reading;
-pub use self::readers::{REMEMBERED, Wish};
+pub use self::readers::{Holder, REMEMBERED, Wish};
 use crate::events::body;
 
 /// How often what streams ask for is stored.
@@ -38,6 +38,9 @@ pub enum StreamError {
     /// There are as many as there may be.
     #[error("{0} live streams are open already")]
     TooMany(usize),
+    /// One caller has as many as it may have.
+    #[error("this key has {0} live streams open already, as many as it may")]
+    TooManyOfOne(usize),
     /// Too many different wishes are remembered.
     #[error("live streams of {0} different kinds are open or remembered already")]
     TooManyWishes(usize),
@@ -52,7 +55,7 @@ impl StreamError {
     pub fn failure(&self) -> Option<RowsFailure> {
         match self {
             Self::Storage(error) => Some(error.failure()),
-            Self::TooMany(_) | Self::TooManyWishes(_) => None,
+            Self::TooMany(_) | Self::TooManyOfOne(_) | Self::TooManyWishes(_) => None,
         }
     }
 }
@@ -132,12 +135,12 @@ impl Streams {
         Ok(())
     }
 
-    /// Opens a stream.
+    /// Opens a stream of this holder.
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn open(&self, wish: Wish, start: Start) -> Result<Stream, StreamError> {
-        let reading = self.readers.open(&self.storage, &wish).await?;
+    pub async fn open(&self, wish: Wish, start: Start, holder: &Holder) -> Result<Stream, StreamError> {
+        let reading = self.readers.open(&self.storage, &wish, holder).await?;
         let bounds = self.storage.event_log_bounds().await?;
         let wanted = match start {
             Start::Now => None,

@@ -13,3 +13,4 @@ pub(crate) mod labels;
 pub(crate) mod notes;
 mod posts;
 mod votes;
+mod waiting;

@@ -26,6 +26,7 @@ pub use life::registry::Sessions;
 pub use life::registry::forgetting::{Forgotten, KeepLimits};
 pub use life::transport::proxy::ProxyError;
 pub use life::watch::WatchTimes;
+pub use media::convert::{ConvertError, Converted, Target};
 pub use media::download::MediaError;
 pub use media::fetch::FetchError;
 pub use media::file::MediaFile;
@@ -41,8 +42,8 @@ pub use ops::pairing::PairingError;
 pub use ops::query::{Download, MessageList, MessageQuery};
 pub use outbound::error::SendError;
 pub use outbound::outgoing::{
-    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, Media, MediaKind, MediaSource, Mentions,
-    Outgoing, Reaction, Seen, Sent, Text, Typing,
+    Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, LinkPreview, Media, MediaKind, MediaSource,
+    Mentions, Outgoing, Reaction, Seen, Sent, Text, Typing,
 };
 pub mod status;
 pub mod structured;
@@ -85,6 +86,8 @@ pub struct EngineConfig {
     pub max_media_bytes: u64,
     /// Most bytes of all files together that are on their way from callers to WhatsApp.
     pub max_transfer_bytes: u64,
+    /// The path of ffmpeg, which converts files; without it they are not converted.
+    pub ffmpeg: Option<PathBuf>,
     /// Lets callers send files from URLs on loopback and private addresses.
     pub allow_private_urls: bool,
     /// How long a send may take before its caller is told so. It goes on in the background.
@@ -135,6 +138,7 @@ impl Default for EngineConfig {
             client_version: None,
             max_media_bytes: 100 * 1024 * 1024,
             max_transfer_bytes: 1024 * 1024 * 1024,
+            ffmpeg: None,
             allow_private_urls: false,
             send_timeout: Duration::from_mins(1),
             logins_per_second: 0,

@@ -1,6 +1,7 @@
 //! Files on their way: fetched, spooled, sent, received and cached.
 
 pub(crate) mod cache;
+pub(crate) mod convert;
 pub(crate) mod download;
 pub(crate) mod fetch;
 pub(crate) mod file;

@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod channels;
 pub(crate) mod chats;
 mod contacts;
+mod converting;
 pub(crate) mod groups;
 pub(crate) mod labels;
 mod lids;

@@ -43,7 +43,7 @@ use crate::outbound::chat_order::ChatOrders;
 use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::Inflight;
-use crate::outbound::outgoing::{IdempotencyKey, Outgoing, Sent};
+use crate::outbound::outgoing::{IdempotencyKey, LinkPreview, Outgoing, Sent};
 
 /// Sends of one session under way at the same time.
 const MAX_IN_FLIGHT: usize = 512;
@@ -369,8 +369,12 @@ fn fetches(outgoing: &Outgoing) -> bool {
         Outgoing::Status(status) => {
             outgoing.has_file() || status.linking().is_some_and(|text| link_preview::link(text).is_some())
         }
-        Outgoing::Text(text) => text.link_preview && link_preview::link(&text.text).is_some(),
-        Outgoing::Edit(edit) => edit.link_preview && link_preview::link(&edit.text).is_some(),
+        Outgoing::Text(text) => {
+            text.link_preview != LinkPreview::None && link_preview::link(&text.text).is_some()
+        }
+        Outgoing::Edit(edit) => {
+            edit.link_preview != LinkPreview::None && link_preview::link(&edit.text).is_some()
+        }
         _ => false,
     }
 }

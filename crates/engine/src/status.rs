@@ -2,7 +2,7 @@
 
 use wakeeper_model::{ChatId, MessageId, StanzaId};
 
-use crate::outbound::outgoing::FileBody;
+use crate::outbound::outgoing::{FileBody, LinkPreview};
 
 /// A status update to post or to delete.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum StatusContent {
         background: u32,
         /// The number of the font, as WhatsApp has it.
         font: u32,
-        /// Show what the page says of itself that it links to.
-        link_preview: bool,
+        /// What it shows of the page that it links to.
+        link_preview: LinkPreview,
     },
     /// A picture.
     Image {
@@ -44,6 +44,8 @@ pub enum StatusContent {
         file: FileBody,
         /// Text under it; may be empty.
         caption: String,
+        /// Make a video of it that phones play.
+        convert: bool,
     },
     /// A voice note on a coloured ground.
     Voice {
@@ -51,6 +53,8 @@ pub enum StatusContent {
         file: FileBody,
         /// The colour of the ground: alpha, red, green, blue.
         background: u32,
+        /// Make a voice note of it that phones play.
+        convert: bool,
     },
     /// Takes an own status back.
     Delete(MessageId),
@@ -92,7 +96,9 @@ impl Status {
     /// The text whose link is to be shown with a preview.
     pub(crate) fn linking(&self) -> Option<&str> {
         match &self.content {
-            StatusContent::Text { text, link_preview: true, .. } => Some(text),
+            StatusContent::Text { text, link_preview: LinkPreview::Small | LinkPreview::Large, .. } => {
+                Some(text)
+            }
             _ => None,
         }
     }
@@ -105,12 +111,16 @@ impl Status {
         parts.push(optional(self.id.as_ref().map(ToString::to_string)));
         parts.extend(match &self.content {
             StatusContent::Text { text, background, font, link_preview } => {
-                vec![text.clone(), background.to_string(), font.to_string(), link_preview.to_string()]
+                let preview = match link_preview {
+                    LinkPreview::None => "false",
+                    LinkPreview::Small => "true",
+                    LinkPreview::Large => "large",
+                };
+                vec![text.clone(), background.to_string(), font.to_string(), preview.to_owned()]
             }
-            StatusContent::Image { caption, .. } | StatusContent::Video { caption, .. } => {
-                vec![caption.clone()]
-            }
-            StatusContent::Voice { background, .. } => vec![background.to_string()],
+            StatusContent::Image { caption, file: _ } => vec![caption.clone()],
+            StatusContent::Video { caption, convert, file: _ } => asked(caption.clone(), *convert),
+            StatusContent::Voice { background, convert, file: _ } => asked(background.to_string(), *convert),
             StatusContent::Delete(id) => vec![id.to_string()],
         });
         if let Some(FileBody { mimetype, filename, source: _ }) = self.file() {
@@ -118,4 +128,10 @@ impl Status {
         }
         parts
     }
+}
+
+/// With the word for `convert` only where it is asked for, so that requests without are known again by what an earlier version
+/// stored.
+fn asked(part: String, convert: bool) -> Vec<String> {
+    std::iter::once(part).chain(convert.then(|| "convert".to_owned())).collect()
 }

@@ -37,7 +37,7 @@ pub enum Structure {
     Event(Event),
     /// A stored message, passed on.
     Forward(MessageId),
-    /// A WebP picture without a frame.
+    /// A picture without a frame: WebP, or made into it.
     Sticker(FileBody),
     /// A text whose link has a preview.
     Link(Link),
@@ -119,7 +119,7 @@ pub struct Link {
     pub title: String,
     /// What the page is about; may be empty.
     pub description: String,
-    /// A picture of it, JPEG.
+    /// A picture of it.
     pub image: Option<FileBody>,
     /// The picture is uploaded and shown large; without, it goes inside the message.
     pub large: bool,

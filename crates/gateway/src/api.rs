@@ -8,6 +8,7 @@ mod calls;
 mod channels;
 mod chats;
 mod contacts;
+mod converting;
 mod divert;
 mod document;
 pub mod error;
@@ -73,13 +74,15 @@ pub use state::{ApiConfig, EvidenceSource};
 use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_engine::Sessions;
 
-/// Everything that is served. `stopping` turns requests away once it is cancelled.
+/// Everything that is served. `stopping` turns requests away once it is cancelled; a caller who wants that cancels it, and before it
+/// `at_once` when nothing is to be finished.
 pub fn router(
     config: ApiConfig,
     sessions: Sessions,
     webhooks: Webhooks,
     keys: Keys,
     stopping: CancellationToken,
+    at_once: CancellationToken,
 ) -> Router {
     let asks_for_keys = matches!(config.keys, KeyPolicy::Required(_));
     let state = Api {
@@ -91,6 +94,7 @@ pub fn router(
         backups: config.backups,
         settings: Arc::new(config.settings),
         stopping: stopping.clone(),
+        at_once,
         started: Instant::now(),
     };
     let (public, mut document) = documented(server::public_router()).split_for_parts();
@@ -157,6 +161,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(channels::router())
         .merge(status::router())
         .merge(files::router())
+        .merge(converting::router())
         .merge(webhooks::router())
         .merge(live::router())
         .merge(keys::router())

@@ -61,6 +61,7 @@ pub struct Gateway {
     webhooks: Webhooks,
     rows: Rows,
     stopping: CancellationToken,
+    at_once: CancellationToken,
     serving: ServeLimits,
     shutdown_timeout: Duration,
     incidents: Option<Keeping>,
@@ -83,9 +84,11 @@ impl Gateway {
         let sessions = Sessions::open(config.engine, lock, rows.storage(), webhooks.sink(), clock).await?;
         webhooks.start();
         let stopping = CancellationToken::new();
-        let router = api::router(config.api, sessions.clone(), webhooks.clone(), keys, stopping.clone());
+        let at_once = CancellationToken::new();
+        let (stop, force) = (stopping.clone(), at_once.clone());
+        let router = api::router(config.api, sessions.clone(), webhooks.clone(), keys, stop, force);
         let (serving, shutdown_timeout) = (config.serving, config.shutdown_timeout);
-        Ok(Self { router, sessions, webhooks, rows, stopping, serving, shutdown_timeout, incidents })
+        Ok(Self { router, sessions, webhooks, rows, stopping, at_once, serving, shutdown_timeout, incidents })
     }
 
     /// The sessions, for callers in the same process.
@@ -112,16 +115,23 @@ impl Gateway {
         let mut serving = tokio::spawn(serving::serve(listener, self.router.clone(), self.serving, signal));
         let served = tokio::select! {
             () = stop => None,
+            // A caller of the API. Live streams keep their connections until they are told of the end.
+            () = stopping.cancelled() => None,
             ended = &mut serving => Some(ended),
         };
         stopping.cancel();
-        let flushed =
-            tokio::time::timeout(self.shutdown_timeout, self.shut_down(&mut serving, served.is_some()));
-        if flushed.await.is_err() {
-            tracing::warn!(
-                seconds = self.shutdown_timeout.as_secs(),
-                "shutting down took too long; going without"
-            );
+        let at_once = self.at_once.clone();
+        tokio::select! {
+            biased;
+            () = at_once.cancelled() => self.leave(&mut serving).await,
+            flushed = tokio::time::timeout(self.shutdown_timeout, self.shut_down(&mut serving, served.is_some())) => {
+                if flushed.is_err() {
+                    tracing::warn!(
+                        seconds = self.shutdown_timeout.as_secs(),
+                        "shutting down took too long; going without"
+                    );
+                }
+            }
         }
         serving.abort();
         if let Some(incidents) = self.incidents.take() {
@@ -131,6 +141,14 @@ impl Gateway {
             Some(Err(error)) => Err(GatewayError::Serve(std::io::Error::other(error))),
             Some(Ok(())) | None => Ok(()),
         }
+    }
+
+    /// Ends at once. Whatever was accepted is on the disk, and the next start goes on with it.
+    async fn leave(&self, serving: &mut tokio::task::JoinHandle<()>) {
+        tracing::warn!("what is under way is broken off, as a caller of the API wants it");
+        // For the answer to that caller.
+        let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+        let _ = tokio::time::timeout(self.shutdown_timeout, self.rows.close()).await;
     }
 
     /// Sends under way end first, then deliveries, then live streams, then the rows close.

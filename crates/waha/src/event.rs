@@ -18,6 +18,9 @@ pub enum EventName {
     /// Somebody wrote, or this account did from any of its devices.
     #[serde(rename = "message.any")]
     MessageAny,
+    /// A message came that cannot be read yet, or not on this device.
+    #[serde(rename = "message.waiting")]
+    MessageWaiting,
     /// A message got further: server, device, read, played.
     #[serde(rename = "message.ack")]
     MessageAck,
@@ -96,10 +99,11 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
+        Self::MessageWaiting,
         Self::MessageAck,
         Self::MessageAckGroup,
         Self::MessageReaction,
@@ -132,6 +136,7 @@ impl EventName {
             Self::SessionStatus => "A session changed its status",
             Self::Message => "Somebody wrote",
             Self::MessageAny => "Somebody wrote, or this account did from any of its devices",
+            Self::MessageWaiting => "A message came that cannot be read yet, or not on this device",
             Self::MessageAck => "A message got further: server, device, read, played",
             Self::MessageAckGroup => "A message in a group got further with one of its members",
             Self::MessageReaction => "Somebody reacted, or took a reaction back",
@@ -167,6 +172,7 @@ impl EventName {
             Self::SessionStatus => "session.status",
             Self::Message => "message",
             Self::MessageAny => "message.any",
+            Self::MessageWaiting => "message.waiting",
             Self::MessageAck => "message.ack",
             Self::MessageAckGroup => "message.ack.group",
             Self::MessageReaction => "message.reaction",

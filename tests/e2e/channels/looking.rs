@@ -42,7 +42,7 @@ pub async fn made(cast: &Cast<'_>) -> String {
         assert_eq!(all.as_array().map(Vec::len), Some(count), "{role}: {all}");
     }
     let picture = json!({"name": "x", "picture": {"mimetype": "image/png", "data": "aGVsbG8="}});
-    cast.refused(Method::POST, "/api/default/channels", Some(picture), 400, "invalid_request").await;
+    cast.refused(Method::POST, "/api/default/channels", Some(picture), 422, "not_converted").await;
     id
 }
 

@@ -149,7 +149,7 @@ pub async fn picture(cast: &Cast<'_>, group: &str) {
     cast.peer.wait("picture", PATIENCE, |event| event["id"] == *group && event["imgUrl"] == "removed").await;
     assert_eq!(cast.api.get("/{id}/picture", group).await, json!({"url": null}));
     let png = file(b"\x89PNG\r\n\x1a\n");
-    cast.api.refused("PUT", "/{id}/picture", group, Some(png), 400, "invalid_request").await;
+    cast.api.refused("PUT", "/{id}/picture", group, Some(png), 422, "not_converted").await;
 }
 
 /// The peer is an admin afterwards.

@@ -63,6 +63,8 @@ export function describeContent(library, webMessage) {
         caption: media.caption ?? null,
         filename: media.fileName ?? null,
         voice: Boolean(media.ptt),
+        seconds: media.seconds || null,
+        bars: media.waveform?.length || null,
         animated: Boolean(media.isAnimated),
         forwarded: Boolean(media.contextInfo?.isForwarded),
         size: Number(media.fileLength ?? 0),

@@ -172,10 +172,10 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             websocket_url: settings.websocket_url.clone(),
             max_media_bytes: settings.media_limit,
             max_transfer_bytes: settings.transfer_limit,
+            ffmpeg: settings.ffmpeg.clone(),
             allow_private_urls: settings.media_from_private_addresses,
             state_dir: settings.witness_dir.clone(),
             logins_per_second: settings.logins_per_second,
-            // A Baileys session that lies in the folder is taken over.
             first_start: Some(Arc::new(FirstStart {
                 store: Some(places.store.clone()),
                 backup: places.backup_place(),

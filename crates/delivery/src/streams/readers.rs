@@ -15,9 +15,32 @@ use super::StreamError;
 /// For so long the events that a stream asked for are stored after it ended.
 pub const REMEMBERED: Duration = Duration::from_hours(1);
 /// Streams at the same time.
-const MOST_STREAMS: usize = 256;
+pub(super) const MOST_STREAMS: usize = 256;
+/// Of those, streams of one key: a quarter, so that no key takes them from the others.
+pub(super) const MOST_OF_A_KEY: usize = MOST_STREAMS / 4;
+/// Of those, streams of the administrator: a quarter is always left to keys.
+pub(super) const MOST_OF_THE_ADMINISTRATOR: usize = MOST_STREAMS - MOST_OF_A_KEY;
 /// Different wishes at the same time, those of streams that ended included: each event is held against all.
 const MOST_WISHES: usize = 256;
+
+/// Whose a stream is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// The administrator's, or that of whoever may ask without a key.
+    Administrator,
+    /// That of the key with this id.
+    Key(String),
+}
+
+impl Holder {
+    /// How many streams it may have at the same time.
+    fn most(&self) -> usize {
+        match self {
+            Self::Administrator => MOST_OF_THE_ADMINISTRATOR,
+            Self::Key(_) => MOST_OF_A_KEY,
+        }
+    }
+}
 
 /// What a stream is to tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +67,8 @@ impl Wish {
 pub(crate) struct Readers {
     clock: Clock,
     wishes: Mutex<HashMap<Wish, Standing>>,
+    /// How many streams each has that has any.
+    held: Mutex<HashMap<Holder, usize>>,
     /// Grows with every commit.
     commits: watch::Sender<u64>,
     /// How many streams are open.
@@ -73,6 +98,7 @@ impl Readers {
         Arc::new(Self {
             clock,
             wishes: Mutex::default(),
+            held: Mutex::default(),
             commits: watch::Sender::new(0),
             open: watch::Sender::new(0),
             ending: CancellationToken::new(),
@@ -126,8 +152,9 @@ impl Readers {
         self: &Arc<Self>,
         storage: &Arc<dyn Storage>,
         wish: &Wish,
+        holder: &Holder,
     ) -> Result<Reading, StreamError> {
-        let mut reading = self.enter(wish)?;
+        let mut reading = self.enter(wish, holder)?;
         if reading.is_new {
             // Whoever was anywhere before it has a gap, also where nothing was stored since.
             reading.since = storage.mark_event_log().await?;
@@ -139,8 +166,13 @@ impl Readers {
         Ok(reading)
     }
 
-    fn enter(self: &Arc<Self>, wish: &Wish) -> Result<Reading, StreamError> {
+    fn enter(self: &Arc<Self>, wish: &Wish, holder: &Holder) -> Result<Reading, StreamError> {
         let now_ms = self.clock.now_ms();
+        let mut held = self.held();
+        let its = held.get(holder).copied().unwrap_or_default();
+        if its >= holder.most() {
+            return Err(StreamError::TooManyOfOne(its));
+        }
         let mut wishes = self.wishes();
         if wishes.values().map(|standing| standing.streams).sum::<usize>() >= MOST_STREAMS {
             return Err(StreamError::TooMany(MOST_STREAMS));
@@ -155,11 +187,12 @@ impl Readers {
         let fresh = Standing { streams: 0, until_ms: 0, since: i64::MAX };
         let standing = wishes.entry(wish.clone()).or_insert(fresh);
         standing.streams += 1;
+        held.insert(holder.clone(), its + 1);
         let since = standing.since;
         let is_new = since == i64::MAX;
         self.open.send_modify(|open| *open += 1);
         metrics::gauge!("wakeeper_live_streams").set(*self.open.borrow() as f64);
-        Ok(Reading { readers: Arc::clone(self), wish: wish.clone(), since, is_new })
+        Ok(Reading { readers: Arc::clone(self), wish: wish.clone(), holder: holder.clone(), since, is_new })
     }
 
     /// Stores what is asked for, for as long as it is remembered.
@@ -193,13 +226,24 @@ impl Readers {
         }
     }
 
-    fn leave(&self, wish: &Wish) {
+    fn leave(&self, wish: &Wish, holder: &Holder) {
+        let mut held = self.held();
+        match held.get_mut(holder) {
+            Some(its) if *its > 1 => *its -= 1,
+            _ => drop(held.remove(holder)),
+        }
+        drop(held);
         if let Some(standing) = self.wishes().get_mut(wish) {
             standing.streams = standing.streams.saturating_sub(1);
             standing.until_ms = remembered(self.clock.now_ms());
         }
         self.open.send_modify(|open| *open = open.saturating_sub(1));
         metrics::gauge!("wakeeper_live_streams").set(*self.open.borrow() as f64);
+    }
+
+    /// Taken before the wishes, where both are.
+    fn held(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wishes(&self) -> MutexGuard<'_, HashMap<Wish, Standing>> {
@@ -216,12 +260,13 @@ fn remembered(now_ms: i64) -> i64 {
 pub(super) struct Reading {
     readers: Arc<Readers>,
     wish: Wish,
+    holder: Holder,
     pub(super) since: i64,
     is_new: bool,
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.readers.leave(&self.wish);
+        self.readers.leave(&self.wish, &self.holder);
     }
 }

@@ -4,9 +4,12 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{Change, CommitBatch, Ownership, open_sqlite};
 use wakeeper_waha::EventName;
 
+use super::readers::{MOST_OF_A_KEY, MOST_OF_THE_ADMINISTRATOR, MOST_STREAMS};
 use super::*;
 use crate::events::EventSink;
 use crate::webhook::{WebhookSettings, Webhooks};
+
+const ADMIN: Holder = Holder::Administrator;
 
 struct Rig {
     storage: Arc<dyn Storage>,
@@ -83,7 +86,7 @@ async fn nothing_more(stream: &mut Stream) {
 async fn a_stream_tells_what_it_asked_for_from_its_beginning_on() {
     let rig = Rig::open().await;
     assert!(!rig.happens(EventName::Message, "before").await, "nobody hears of it");
-    let mut stream = rig.webhooks.streams().open(wish(&["message"]), Start::Now).await.unwrap();
+    let mut stream = rig.webhooks.streams().open(wish(&["message"]), Start::Now, &ADMIN).await.unwrap();
     assert!(!stream.gap());
     assert!(rig.happens(EventName::Message, "one").await);
     assert!(!rig.happens(EventName::MessageAck, "another").await);
@@ -98,7 +101,7 @@ async fn a_stream_tells_what_it_asked_for_from_its_beginning_on() {
 #[tokio::test]
 async fn a_stream_that_comes_back_has_no_gap_also_after_a_restart() {
     let mut rig = Rig::open().await;
-    let mut stream = rig.webhooks.streams().open(wish(&[]), Start::Now).await.unwrap();
+    let mut stream = rig.webhooks.streams().open(wish(&[]), Start::Now, &ADMIN).await.unwrap();
     rig.happens(EventName::Message, "one").await;
     let first = next(&mut stream).await.unwrap();
     drop(stream);
@@ -106,7 +109,7 @@ async fn a_stream_that_comes_back_has_no_gap_also_after_a_restart() {
     rig.restart().await;
     assert!(rig.happens(EventName::MessageAck, "three").await, "also by the next process");
     for start in [Start::Behind(first.position), Start::Event(first.id)] {
-        let mut stream = rig.webhooks.streams().open(wish(&[]), start).await.unwrap();
+        let mut stream = rig.webhooks.streams().open(wish(&[]), start, &ADMIN).await.unwrap();
         assert!(!stream.gap());
         assert_eq!(payload(&next(&mut stream).await.unwrap()), "two");
         assert_eq!(payload(&next(&mut stream).await.unwrap()), "three");
@@ -118,21 +121,21 @@ async fn a_stream_that_comes_back_has_no_gap_also_after_a_restart() {
 async fn whoever_stays_away_for_too_long_is_told_of_a_gap() {
     let rig = Rig::open().await;
     let streams = rig.webhooks.streams();
-    let mut stream = streams.open(wish(&[]), Start::Now).await.unwrap();
+    let mut stream = streams.open(wish(&[]), Start::Now, &ADMIN).await.unwrap();
     rig.happens(EventName::Message, "one").await;
     let place = next(&mut stream).await.unwrap().position;
     drop(stream);
     rig.now.fetch_add(REMEMBERED.as_millis() as i64 + 1, Ordering::SeqCst);
     assert!(!rig.happens(EventName::Message, "missed").await);
-    let mut stream = streams.open(wish(&[]), Start::Behind(place)).await.unwrap();
+    let mut stream = streams.open(wish(&[]), Start::Behind(place), &ADMIN).await.unwrap();
     assert!(stream.gap(), "nothing was committed since, and yet something happened");
     rig.happens(EventName::Message, "two").await;
     assert_eq!(payload(&next(&mut stream).await.unwrap()), "two");
     drop(stream);
-    let behind = streams.open(wish(&["message"]), Start::Behind(place)).await.unwrap();
+    let behind = streams.open(wish(&["message"]), Start::Behind(place), &ADMIN).await.unwrap();
     assert!(behind.gap(), "another wish was not remembered");
     for unknown in [Start::Event("evt_unknown".to_owned()), Start::Behind(1_000_000)] {
-        assert!(streams.open(wish(&[]), unknown).await.unwrap().gap());
+        assert!(streams.open(wish(&[]), unknown, &ADMIN).await.unwrap().gap());
     }
 }
 
@@ -140,7 +143,7 @@ async fn whoever_stays_away_for_too_long_is_told_of_a_gap() {
 async fn streams_end_once_they_told_everything() {
     let rig = Rig::open().await;
     let streams = rig.webhooks.streams();
-    let mut stream = streams.open(wish(&[]), Start::Now).await.unwrap();
+    let mut stream = streams.open(wish(&[]), Start::Now, &ADMIN).await.unwrap();
     rig.happens(EventName::Message, "the last").await;
     let ending = tokio::spawn(async move { streams.end(Duration::from_secs(30)).await });
     assert_eq!(payload(&next(&mut stream).await.unwrap()), "the last");
@@ -154,24 +157,45 @@ async fn the_number_of_streams_is_bounded_and_whoever_is_away_makes_room() {
     let rig = Rig::open().await;
     let streams = rig.webhooks.streams();
     let of = |number: usize| Wish { session: Some(format!("s{number}")), ..Wish::default() };
+    let key = |number: usize| Holder::Key(format!("key{}", number / MOST_OF_A_KEY));
     let mut open = Vec::new();
-    for number in 0..256 {
-        open.push(streams.open(of(number), Start::Now).await.unwrap());
+    for number in 0..MOST_STREAMS {
+        open.push(streams.open(of(number), Start::Now, &key(number)).await.unwrap());
     }
-    let refused = streams.open(of(0), Start::Now).await;
-    assert!(matches!(refused, Err(StreamError::TooMany(256))));
+    let refused = streams.open(of(0), Start::Now, &ADMIN).await;
+    assert!(matches!(refused, Err(StreamError::TooMany(MOST_STREAMS))));
     // One that is away is remembered until somebody else wants its place.
     open.pop();
-    open.push(streams.open(of(1_000), Start::Now).await.unwrap());
+    open.push(streams.open(of(1_000), Start::Now, &ADMIN).await.unwrap());
     open.pop();
-    assert!(streams.open(of(1_000), Start::Now).await.is_ok());
+    assert!(streams.open(of(1_000), Start::Now, &ADMIN).await.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_takes_all_streams_from_the_others() {
+    let rig = Rig::open().await;
+    let streams = rig.webhooks.streams();
+    let key = |name: &str| Holder::Key(name.to_owned());
+    let mut open = Vec::new();
+    for (holder, most) in [(ADMIN, MOST_OF_THE_ADMINISTRATOR), (key("a"), MOST_OF_A_KEY)] {
+        for _ in 0..most - 1 {
+            open.push(streams.open(wish(&[]), Start::Now, &holder).await.unwrap());
+        }
+        let last = streams.open(wish(&[]), Start::Now, &holder).await.unwrap();
+        let refused = streams.open(wish(&[]), Start::Now, &holder).await;
+        assert!(matches!(refused, Err(StreamError::TooManyOfOne(its)) if its == most), "{holder:?}");
+        // Whoever closes one may open another.
+        drop(last);
+        assert!(streams.open(wish(&[]), Start::Now, &holder).await.is_ok());
+    }
+    assert!(streams.open(wish(&[]), Start::Now, &key("b")).await.is_ok());
 }
 
 #[tokio::test]
 async fn the_log_is_read_page_by_page() {
     let rig = Rig::open().await;
     let streams = rig.webhooks.streams();
-    let _open = streams.open(wish(&[]), Start::Now).await.unwrap();
+    let _open = streams.open(wish(&[]), Start::Now, &ADMIN).await.unwrap();
     for what in ["one", "two", "three"] {
         rig.happens(EventName::Message, what).await;
     }

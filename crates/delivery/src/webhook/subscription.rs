@@ -43,10 +43,9 @@ const RESERVED_PREFIXES: [&str; 3] = ["x-webhook-", "webhook-", "proxy-"];
 /// Longest header name that an error repeats.
 const LONGEST_NAME: usize = 100;
 
-/// WAHA's events that wakeeper does not emit yet: may be asked for, so that a configuration made
+/// WAHA's events that wakeeper does not emit: may be asked for, so that a configuration made
 /// for WAHA is accepted.
-const KNOWN_ELSEWHERE: [&str; 5] =
-    ["message.waiting", "chat.archive", "group.join", "group.leave", "state.change"];
+const KNOWN_ELSEWHERE: [&str; 3] = ["group.join", "group.leave", "state.change"];
 
 /// WAHA leaves these out of `*`.
 const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];

@@ -13,7 +13,7 @@ use super::{Bulks, filled, pace};
 use crate::EngineError;
 use crate::ops::reading;
 use crate::outbound::error::SendError;
-use crate::outbound::outgoing::{IdempotencyKey, Mentions, Outgoing, Sent, Text, Typing};
+use crate::outbound::outgoing::{IdempotencyKey, LinkPreview, Mentions, Outgoing, Sent, Text, Typing};
 use crate::outbound::presence;
 
 /// Wait before something is tried again that the disk or the session refused.
@@ -232,7 +232,7 @@ impl Worker {
             reply_to: None,
             mentions: Mentions::default(),
             id: None,
-            link_preview: false,
+            link_preview: LinkPreview::None,
         };
         Ok(match outbound.send_of(account, Outgoing::Text(message), Some(key)).await {
             Ok(sent) => End::Sent(message_id(&sent)),

@@ -20,6 +20,7 @@ use crate::inbound::inbox::Inbox;
 use crate::inbound::jobs::Jobs;
 use crate::inbound::labels;
 use crate::inbound::notes;
+use crate::inbound::waiting;
 use crate::life::state::SessionState;
 use crate::message::{Facts, ack_payload};
 use crate::ops::presence;
@@ -87,7 +88,9 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         seen(&inbox, &batch.presences).await;
         for event in batch.untold {
             match &*event {
-                Event::GroupUpdate(_) | Event::IncomingCall(_) => told(&inbox, &event, &gone).await,
+                Event::GroupUpdate(_) | Event::IncomingCall(_) | Event::UndecryptableMessage(_) => {
+                    told(&inbox, &event, &gone).await
+                }
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
@@ -124,11 +127,12 @@ async fn stray(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     }
 }
 
-/// Changes of groups and signals of calls.
+/// Changes of groups, signals of calls and messages that cannot be read.
 async fn told(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     let events = match event {
         Event::GroupUpdate(update) => groups::events(inbox, update).await,
         Event::IncomingCall(call) => calls::events(inbox, call).await,
+        Event::UndecryptableMessage(failed) => waiting::events(inbox, failed).await,
         _ => return,
     };
     if events.is_empty() {
@@ -137,7 +141,7 @@ async fn told(inbox: &Inbox, event: &Event, gone: &CancellationToken) {
     // WhatsApp does not send these again: they wait here for room on the disk.
     while let Err(error) = inbox.journal.commit(vec![Change::Events(events.clone())]).await {
         if error.disk_cause().is_none() || !room(inbox, gone).await {
-            tracing::error!(session = %inbox.state.name(), %error, "a change of a group or a call was not stored; webhooks do not hear of it");
+            tracing::error!(session = %inbox.state.name(), %error, "a change of a group, a call or a message that cannot be read was not stored; webhooks do not hear of it");
             return;
         }
     }

@@ -92,6 +92,22 @@ impl Inbox {
         inbound: &'a InboundMessage,
     ) -> Option<ResolvedMessage<'a>> {
         let info = &inbound.info;
+        let (mut facts, sender) = self.described(client, info).await?;
+        let place = Place { session: self.state.name(), public_url: &self.public_url };
+        facts.media_url = place.media_url(&facts.id.stanza_id, &inbound.message);
+        let by_admin = info.source.is_group && info.edit == EditAttribute::AdminRevoke;
+        Some(ResolvedMessage {
+            message: &inbound.message,
+            facts,
+            sender: sender.id,
+            sender_alt: sender.alt,
+            by_admin,
+            place,
+        })
+    }
+
+    /// Who, where and when of a message, and who sent it; `None` when its chat is ignored, or of a kind unknown here.
+    pub(super) async fn described(&self, client: &Client, info: &MessageInfo) -> Option<(Facts, Address)> {
         let source = &info.source;
         let chat = address::resolve(client, &source.chat, chat_hint(info)).await?;
         if self.ignores(&chat.id) {
@@ -109,8 +125,6 @@ impl Inbox {
             stanza_id: info.id.clone(),
             participant: in_group.then(|| sender.id.clone()),
         };
-        let place = Place { session: self.state.name(), public_url: &self.public_url };
-        let media_url = place.media_url(&id.stanza_id, &inbound.message);
         let facts = Facts {
             wire: WireKey {
                 chat: source.chat.to_non_ad_string(),
@@ -124,17 +138,9 @@ impl Inbox {
             ack: if source.is_from_me { Ack::Server } else { Ack::Device },
             from_api: false,
             push_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
-            media_url,
+            media_url: None,
         };
-        let by_admin = source.is_group && info.edit == EditAttribute::AdminRevoke;
-        Some(ResolvedMessage {
-            message: &inbound.message,
-            facts,
-            sender: sender.id,
-            sender_alt: sender.alt,
-            by_admin,
-            place,
-        })
+        Some((facts, sender))
     }
 
     /// Does the owner want to hear nothing of chats of this kind?

@@ -143,7 +143,7 @@ impl Jobs {
         }
     }
 
-    /// Messages that the durability hook did not see (channels, recovered placeholders), and changes of groups.
+    /// Messages that the durability hook did not see (channels, recovered placeholders), or that cannot be read, and changes of groups.
     pub(crate) fn event(&self, event: Arc<Event>) -> Room {
         let mut waiting = self.waiting();
         waiting.untold.push_back(event);
@@ -151,6 +151,19 @@ impl Jobs {
         drop(waiting);
         self.more.notify_one();
         if full { Room::Full } else { Room::Left }
+    }
+
+    /// A message came that cannot be read. Beyond what there is room for it is not told of: whoever makes many of them must not end the
+    /// connection.
+    pub(crate) fn notice(&self, event: Arc<Event>) {
+        let mut waiting = self.waiting();
+        if waiting.untold.len() >= BATCHES {
+            tracing::warn!("too many messages cannot be read; some are not told of");
+            return;
+        }
+        waiting.untold.push_back(event);
+        drop(waiting);
+        self.more.notify_one();
     }
 
     /// A label was changed: by another device, or by this one just now.

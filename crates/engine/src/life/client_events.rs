@@ -145,6 +145,7 @@ impl EventHandler for Listener {
                         "a message could not be decrypted (Bad MAC, or no Signal session for it); \
                          its sender is asked to send it again");
                 }
+                self.jobs.notice(event);
             }
             Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
                 let timestamp_s = ack.timestamp.map(|time| time.timestamp());

@@ -30,6 +30,7 @@ use crate::life::lock::Lock;
 use crate::life::state::SessionState;
 use crate::life::turns::Turns;
 use crate::media::cache::Cache;
+use crate::media::convert::Converter;
 use crate::media::download::Downloads;
 use crate::media::fetch::Limits;
 use crate::media::pace::LeastRate;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub events: EventSink,
     clock: Clock,
     pub spool: Spool,
+    pub converter: Converter,
     handles: RwLock<BTreeMap<SessionName, Arc<Handle>>>,
     /// Held while sessions come and go.
     pub changing: tokio::sync::Mutex<()>,
@@ -88,6 +90,13 @@ impl Sessions {
         let setup = ClientSetup { websocket_url, version: config.client_version, watch: config.watch };
         let public_url = config.public_url.as_str().into();
         let spool = Spool::new(&config.auth_info_dir, config.max_transfer_bytes);
+        match &config.ffmpeg {
+            Some(path) => tracing::info!("files are converted by {}", path.display()),
+            None => {
+                tracing::info!("there is no ffmpeg (setting FFMPEG): files that need converting are refused")
+            }
+        }
+        let converter = Converter::new(config.ffmpeg.as_deref(), spool.clone(), config.max_media_bytes);
         let shared = Shared {
             config,
             setup,
@@ -96,6 +105,7 @@ impl Sessions {
             events,
             clock,
             spool,
+            converter,
             handles: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -224,6 +234,7 @@ impl Sessions {
             allow_private: shared.config.allow_private_urls,
             least_rate: LeastRate::default(),
             spool: shared.spool.clone(),
+            converter: shared.converter.clone(),
         };
         let outbound = Arc::new(Outbound::new(OutboundParts {
             state: Arc::clone(&state),

@@ -13,6 +13,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Url};
 use wakeeper_delivery::addresses::AddressPolicy;
 
+use crate::media::convert::Converter;
 use crate::media::pace::{LeastRate, Pace, TooSlow};
 use crate::media::spool::{Spool, SpoolError, Spooled};
 
@@ -72,6 +73,8 @@ pub(crate) struct Limits {
     pub least_rate: LeastRate,
     /// Where files lie on their way.
     pub spool: Spool,
+    /// Makes files into what WhatsApp's apps show.
+    pub converter: Converter,
 }
 
 /// Fetches a file. It goes to disk as it comes.

@@ -1,5 +1,6 @@
-//! Pictures of groups, of channels and of the account: small, and sent as they are.
+//! Pictures of groups, of channels and of the account: small, and JPEG.
 
+use crate::media::convert::{ConvertError, Target};
 use crate::media::fetch::Limits;
 use crate::media::small::{self, SmallFileError};
 use crate::outbound::outgoing::FileBody;
@@ -15,13 +16,18 @@ pub(crate) enum PictureError {
     /// It cannot be had.
     #[error(transparent)]
     File(#[from] SmallFileError),
-    /// It is of another kind.
-    #[error("file: a picture must be a JPEG; other kinds are not converted by this version")]
-    NoJpeg,
+    /// It is of another kind, and is not made into a JPEG.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
 }
 
-/// The bytes of a JPEG that a caller gives.
+/// The bytes of a picture that a caller gives: a JPEG as it is, anything else made into a square one.
 pub(crate) async fn jpeg(limits: &Limits, file: FileBody) -> Result<Vec<u8>, PictureError> {
     let bytes = small::bytes(file, limits, LARGEST).await?;
-    if bytes.starts_with(&JPEG) { Ok(bytes) } else { Err(PictureError::NoJpeg) }
+    if bytes.starts_with(&JPEG) {
+        return Ok(bytes);
+    }
+    let file = limits.spool.keep(&bytes).await.map_err(ConvertError::Spool)?;
+    let made = limits.converter.convert(&file, Target::Portrait).await?;
+    Ok(small::content(made.file).await?)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::FetchError;
 use crate::media::fetch::{self, Limits};
+use crate::media::spool::Spooled;
 use crate::outbound::outgoing::{FileBody, MediaSource};
 
 /// Why a small file cannot be had.
@@ -36,9 +37,14 @@ pub(crate) async fn bytes(file: FileBody, limits: &Limits, largest: u64) -> Resu
     if spooled.length() > largest {
         return Err(SmallFileError::TooLarge { limit: largest });
     }
+    content(spooled).await
+}
+
+/// All bytes of a file that is here and known to be small.
+pub(crate) async fn content(file: Arc<Spooled>) -> Result<Vec<u8>, SmallFileError> {
     let read = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
-        spooled.reader(0).read_to_end(&mut bytes).map(|_| bytes)
+        file.reader(0).read_to_end(&mut bytes).map(|_| bytes)
     });
     match read.await {
         Ok(Ok(bytes)) => Ok(bytes),

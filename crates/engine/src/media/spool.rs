@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,13 @@ impl Spool {
         let folder = Arc::clone(&self.folder);
         let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(&folder)).await;
         Ok((self.disk(made)?, room))
+    }
+
+    /// A file of these bytes.
+    pub(crate) async fn keep(&self, bytes: &[u8]) -> Result<Arc<Spooled>, SpoolError> {
+        let mut draft = self.begin();
+        draft.write(bytes).await?;
+        Ok(Arc::new(draft.finish().await?))
     }
 
     async fn take(&self, pieces: u64) -> Result<OwnedSemaphorePermit, SpoolError> {
@@ -163,6 +171,18 @@ pub struct Spooled {
 impl Spooled {
     pub(crate) fn new(file: File, length: u64, room: OwnedSemaphorePermit) -> Self {
         Self { file: Arc::new(file), length, _room: room }
+    }
+
+    /// A file that was written by somebody else, for whom more room was taken than it needs: the rest is free again.
+    pub(crate) fn with_room_to_spare(file: File, length: u64, mut room: OwnedSemaphorePermit) -> Self {
+        let needed = usize::try_from(length.div_ceil(PIECE).max(1)).unwrap_or(usize::MAX);
+        drop(room.split(room.num_permits().saturating_sub(needed)));
+        Self::new(file, length, room)
+    }
+
+    /// As the standard input of a program, which opens it anew by its number.
+    pub(crate) fn stdio(&self) -> io::Result<Stdio> {
+        Ok(self.file.try_clone()?.into())
     }
 
     /// Its length in bytes.

@@ -25,9 +25,17 @@ pub(crate) fn outgoing(link: Link, thumbnail: Option<Thumbnail>) -> wa::Message 
         preview_type: Some(PreviewType::NONE),
         ..Default::default()
     };
+    if let Some(thumbnail) = thumbnail {
+        show(&mut message, thumbnail);
+    }
+    wa::Message { extended_text_message: MessageField::some(message), ..Default::default() }
+}
+
+/// Gives a preview its picture.
+pub(super) fn show(message: &mut wa::message::ExtendedTextMessage, thumbnail: Thumbnail) {
     match thumbnail {
-        Some(Thumbnail::Inside(jpeg)) => message.jpeg_thumbnail = Some(jpeg),
-        Some(Thumbnail::Uploaded(uploaded, size)) => {
+        Thumbnail::Inside(jpeg) => message.jpeg_thumbnail = Some(jpeg),
+        Thumbnail::Uploaded(uploaded, size) => {
             message.thumbnail_direct_path = Some(uploaded.direct_path);
             message.thumbnail_sha256 = Some(uploaded.file_sha256.to_vec());
             message.thumbnail_enc_sha256 = Some(uploaded.file_enc_sha256.to_vec());
@@ -36,9 +44,7 @@ pub(crate) fn outgoing(link: Link, thumbnail: Option<Thumbnail>) -> wa::Message 
             message.thumbnail_width = size.map(|(width, _)| width);
             message.thumbnail_height = size.map(|(_, height)| height);
         }
-        None => {}
     }
-    wa::Message { extended_text_message: MessageField::some(message), ..Default::default() }
 }
 
 /// Is this a JPEG file? (ITU-T T.81, annex B)

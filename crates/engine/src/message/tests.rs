@@ -138,7 +138,7 @@ fn a_preview_stands_beside_the_text_and_what_it_answers() {
     let text = || "see https://example.org".to_owned();
     let mentioning = quote_context(None, &["628333@s.whatsapp.net".to_owned()]);
     for (message, mentions) in [(text_message(text(), None), 0), (text_message(text(), mentioning), 1)] {
-        let message = with_preview(message, preview());
+        let message = with_preview(message, preview(), None);
         let content = message_of(&message);
         assert_eq!((content.body, content.mentions.len()), (text(), mentions));
         let extended = message.extended_text_message.as_option().unwrap();

@@ -3,6 +3,7 @@
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::prelude::wa;
 
+use super::link::{Thumbnail, show};
 use super::{Content, Kind, no_file};
 
 pub(super) const KIND: Kind = Kind { names: &["text"], read, file: no_file };
@@ -22,12 +23,12 @@ pub(crate) struct Preview {
     pub title: String,
     /// What it says of itself.
     pub description: Option<String>,
-    /// Its picture, a JPEG.
+    /// Its picture, a small JPEG.
     pub picture: Option<Vec<u8>>,
 }
 
-/// A text message with a preview of the page that it links to; extended form.
-pub(crate) fn with_preview(message: wa::Message, preview: Preview) -> wa::Message {
+/// A text message with a preview of the page that it links to, and its large picture; extended form.
+pub(crate) fn with_preview(message: wa::Message, preview: Preview, large: Option<Thumbnail>) -> wa::Message {
     let mut message = match message.conversation {
         Some(text) => outgoing(text, Some(wa::ContextInfo::default())),
         None => message,
@@ -37,6 +38,9 @@ pub(crate) fn with_preview(message: wa::Message, preview: Preview) -> wa::Messag
         extended.title = Some(preview.title);
         extended.description = preview.description;
         extended.jpeg_thumbnail = preview.picture;
+        if let Some(large) = large {
+            show(extended, large);
+        }
     }
     message
 }

@@ -9,7 +9,7 @@ use whatsapp_rust::{Client, IqError, Jid};
 use crate::life::registry::Sessions;
 use crate::media::picture::PictureError;
 use crate::media::small::SmallFileError;
-use crate::{EngineError, FetchError};
+use crate::{ConvertError, EngineError, FetchError};
 
 /// Why WhatsApp was not asked, or gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum AskError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The picture to set was not made into one that WhatsApp takes.
+    #[error(transparent)]
+    Convert(ConvertError),
     /// WhatsApp takes no more of this for now.
     #[error("WhatsApp takes no more changes of this account for now (code 429)")]
     TooMuch {
@@ -72,7 +75,7 @@ impl From<PictureError> for AskError {
         match error {
             PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
             PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
-            PictureError::NoJpeg => Self::InvalidRequest(error.to_string()),
+            PictureError::Convert(error) => Self::Convert(error),
             PictureError::File(SmallFileError::Unreadable) => {
                 Self::Unanswered("the file cannot be read any more".to_owned())
             }

@@ -2,6 +2,7 @@
 //! sent again under the same id after a crash.
 
 mod audience;
+mod converted;
 mod status;
 mod structured;
 mod upload;
@@ -20,6 +21,7 @@ use whatsapp_rust::{Client, Jid, media};
 
 use crate::journal::Journal;
 use crate::life::state::SessionState;
+use crate::media::convert::Sound;
 use crate::media::fetch::Limits;
 use crate::message::{
     self, Incoming, Quote, WireKey, edit_message, quote_context, reaction_message, revoke_message,
@@ -30,7 +32,7 @@ use crate::outbound::channel;
 use crate::outbound::error::SendError;
 use crate::outbound::link_preview;
 use crate::outbound::outgoing::{
-    Delete, Edit, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
+    Delete, Edit, LinkPreview, Media, MediaKind, MediaSource, Mentions, Outgoing, Reaction, Text,
 };
 
 /// A message ready to be encrypted.
@@ -111,6 +113,10 @@ pub(crate) fn fingerprint(outgoing: &Outgoing) -> std::io::Result<String> {
                 media.file.filename.clone().unwrap_or_default(),
                 (media.kind == MediaKind::Video { as_note: true }).to_string(),
             ]);
+            if media.convert {
+                // Only where it is asked for, as above.
+                add_all(vec!["convert".to_owned()]);
+            }
             add_file(&mut hash, &media.file.source)?;
         }
         Outgoing::Reaction(reaction) => add_all(vec![reaction.message.to_string(), reaction.emoji.clone()]),
@@ -199,13 +205,25 @@ impl Composer<'_> {
     async fn text(&self, text: Text) -> Result<wa::Message, SendError> {
         let context = self.context(&text.chat, text.reply_to.as_ref(), &text.mentions).await?;
         let message = text_message(text.text.clone(), context);
-        Ok(if text.link_preview { self.previewed(message, &text.text).await } else { message })
+        Ok(self.previewed(message, &text.text, text.link_preview).await)
     }
 
-    /// The message with a preview of the page that its text links to, when there is one to show.
-    async fn previewed(&self, message: wa::Message, text: &str) -> wa::Message {
-        match link_preview::of(text, self.limits).await {
-            Some(preview) => with_preview(message, preview),
+    /// The message with a preview of the page that its text links to, when that is wanted and there is one to show.
+    async fn previewed(&self, message: wa::Message, text: &str, wanted: LinkPreview) -> wa::Message {
+        let large = match wanted {
+            LinkPreview::None => return message,
+            LinkPreview::Small => false,
+            LinkPreview::Large => true,
+        };
+        match link_preview::of(text, self.limits, large).await {
+            Some((preview, picture)) => {
+                let uploaded = match picture {
+                    // Without it the small one is shown.
+                    Some(picture) => self.thumbnail(picture).await.ok(),
+                    None => None,
+                };
+                with_preview(message, preview, uploaded)
+            }
             None => message,
         }
     }
@@ -353,10 +371,9 @@ impl Composer<'_> {
             None if row.kind != "text" => {
                 return Err(SendError::InvalidRequest("only texts and captions can be edited".to_owned()));
             }
-            None if edit.link_preview => {
-                self.previewed(text_message(edit.text.clone(), context), &edit.text).await
+            None => {
+                self.previewed(text_message(edit.text.clone(), context), &edit.text, edit.link_preview).await
             }
-            None => text_message(edit.text, context),
         };
         Ok(edit_message(key, content, self.state.clock().now_ms()))
     }
@@ -379,7 +396,11 @@ impl Composer<'_> {
 
     async fn media(&self, media: Media) -> Result<wa::Message, SendError> {
         let context = self.context(&media.chat, media.reply_to.as_ref(), &media.mentions).await?;
-        let file = self.file(media.file).await?;
+        let (file, sound) = match media.kind {
+            MediaKind::Voice => self.voice(media.file, media.convert).await?,
+            MediaKind::Video { .. } => (self.video(media.file, media.convert).await?, None),
+            MediaKind::Image | MediaKind::File => (self.file(media.file).await?, None),
+        };
         let media_type = match media.kind {
             MediaKind::Image => MediaType::Image,
             MediaKind::File => MediaType::Document,
@@ -403,10 +424,7 @@ impl Composer<'_> {
                     ..Default::default()
                 },
             ),
-            MediaKind::Voice => media::audio_message(
-                uploaded,
-                AudioOptions { mimetype: file.mimetype, ptt: Some(true), ..Default::default() },
-            ),
+            MediaKind::Voice => media::audio_message(uploaded, voice_options(file.mimetype, sound)),
             MediaKind::Video { .. } => media::video_message(
                 uploaded,
                 VideoOptions { caption, mimetype: file.mimetype, ..Default::default() },
@@ -420,6 +438,12 @@ impl Composer<'_> {
         }
         Ok(message)
     }
+}
+
+/// What a voice note says of its file.
+fn voice_options(mimetype: Option<String>, sound: Option<Sound>) -> AudioOptions {
+    let (duration_seconds, waveform) = sound.map(|sound| (sound.seconds, sound.waveform)).unzip();
+    AudioOptions { mimetype, duration_seconds, ptt: Some(true), waveform, context_info: None }
 }
 
 #[cfg(test)]

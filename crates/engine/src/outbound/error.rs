@@ -3,7 +3,7 @@
 use wakeeper_model::ChatKind;
 use wakeeper_storage::StorageError;
 
-use crate::{EngineError, FetchError};
+use crate::{ConvertError, EngineError, FetchError};
 
 /// Why a message was not sent, or is not known to have been. No variant carries a message, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum SendError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The file was not made into what WhatsApp's apps show.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// The file could not be sent to WhatsApp's media servers.
     #[error("WhatsApp's media servers did not take the file")]
     Upload,

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::media::convert::Target;
 use crate::media::fetch::{self, Fetched, Limits};
-use crate::message::Preview;
+use crate::media::spool::Spooled;
+use crate::message::{Preview, is_jpeg};
 
 /// How long page and picture may take together.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,8 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_PAGE: u64 = 4 << 20;
 /// So much of a page is looked at: its head comes first.
 const LOOKED_AT: u64 = 512 << 10;
-/// Larger pictures are left out: the preview carries the picture in itself.
-const LARGEST_PICTURE: u64 = 64 << 10;
+/// Larger pictures are left out.
+const LARGEST_PICTURE: u64 = 5 << 20;
+/// Larger ones are made smaller: the preview carries the picture in itself.
+const LARGEST_INSIDE: u64 = 64 << 10;
 /// Longest title, and longest description, in characters.
 const LONGEST_TITLE: usize = 300;
 
@@ -30,31 +34,56 @@ pub(crate) fn link(text: &str) -> Option<&str> {
     links.next().map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '>', '"', '\'', ']']))
 }
 
-/// The preview of the first link in a text.
-pub(crate) async fn of(text: &str, limits: &Limits) -> Option<Preview> {
+/// The preview of the first link in a text and, where a `large` picture is wanted, that: a JPEG.
+pub(crate) async fn of(text: &str, limits: &Limits, large: bool) -> Option<(Preview, Option<Arc<Spooled>>)> {
     let link = link(text)?;
-    let fetched = tokio::time::timeout(PATIENCE, make(link, limits)).await;
-    fetched.ok().flatten()
+    let (mut preview, picture) = tokio::time::timeout(PATIENCE, make(link, limits)).await.ok().flatten()?;
+    let Some(picture) = picture else { return Some((preview, None)) };
+    // One that cannot be made in time is left out.
+    let small = tokio::time::timeout(PATIENCE, small_picture(&picture, limits)).await;
+    preview.picture = small.ok().flatten();
+    if !large {
+        return Some((preview, None));
+    }
+    let large = tokio::time::timeout(PATIENCE, large_picture(picture, limits)).await;
+    Some((preview, large.ok().flatten()))
 }
 
-async fn make(link: &str, limits: &Limits) -> Option<Preview> {
+/// A picture that goes inside of a message.
+async fn small_picture(picture: &Arc<Spooled>, limits: &Limits) -> Option<Vec<u8>> {
+    if picture.length() <= LARGEST_INSIDE {
+        let bytes = content(picture, LARGEST_INSIDE).await?;
+        // What it is called may be wrong.
+        if is_jpeg(&bytes) {
+            return Some(bytes);
+        }
+    }
+    let made = limits.converter.convert(picture, Target::Small).await.ok()?;
+    content(&made.file, LARGEST_INSIDE).await.filter(|_| made.file.length() <= LARGEST_INSIDE)
+}
+
+async fn large_picture(picture: Arc<Spooled>, limits: &Limits) -> Option<Arc<Spooled>> {
+    if is_jpeg(&content(&picture, 3).await?) {
+        return Some(picture);
+    }
+    Some(limits.converter.convert(&picture, Target::Large).await.ok()?.file)
+}
+
+async fn make(link: &str, limits: &Limits) -> Option<(Preview, Option<Arc<Spooled>>)> {
     let page = small(link, limits, LONGEST_PAGE).await?;
     if !page.mimetype.as_deref().is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")) {
         return None;
     }
-    let page = content(page, LOOKED_AT).await?;
+    let page = content(&Arc::new(page.content), LOOKED_AT).await?;
     let head = Head::of(&String::from_utf8_lossy(&page));
     let picture = match head.picture.and_then(|picture| Url::parse(link).ok()?.join(&picture).ok()) {
-        Some(picture) => jpeg(picture.as_str(), limits).await,
+        Some(picture) => small(picture.as_str(), limits, LARGEST_PICTURE).await,
         None => None,
     };
-    Some(Preview { link: link.to_owned(), title: head.title?, description: head.description, picture })
-}
-
-async fn jpeg(url: &str, limits: &Limits) -> Option<Vec<u8>> {
-    let bytes = content(small(url, limits, LARGEST_PICTURE).await?, LARGEST_PICTURE).await?;
-    // What it is called may be wrong.
-    bytes.starts_with(&[0xff, 0xd8, 0xff]).then_some(bytes)
+    let picture = picture.map(|fetched| Arc::new(fetched.content));
+    let preview =
+        Preview { link: link.to_owned(), title: head.title?, description: head.description, picture: None };
+    Some((preview, picture))
 }
 
 async fn small(url: &str, limits: &Limits, largest: u64) -> Option<Fetched> {
@@ -63,10 +92,10 @@ async fn small(url: &str, limits: &Limits, largest: u64) -> Option<Fetched> {
     fetched.inspect_err(|error| tracing::debug!(%error, "no preview of a link")).ok()
 }
 
-async fn content(fetched: Fetched, most: u64) -> Option<Vec<u8>> {
+async fn content(file: &Arc<Spooled>, most: u64) -> Option<Vec<u8>> {
+    let mut reader = file.reader(0).take(most);
     let read = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
-        let mut reader = Arc::new(fetched.content).reader(0).take(most);
         reader.read_to_end(&mut bytes).map(|_| bytes)
     });
     read.await.ok()?.ok()
@@ -173,6 +202,7 @@ mod tests {
     use axum::routing::get;
 
     use super::*;
+    use crate::media::convert::Converter;
     use crate::media::pace::LeastRate;
     use crate::media::spool::Spool;
 
@@ -219,13 +249,15 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
+        let spool = Spool::new(&std::env::temp_dir(), 1 << 20);
         let limits = |allow_private| Limits {
             max_bytes: 1 << 20,
             allow_private,
             least_rate: LeastRate::default(),
-            spool: Spool::new(&std::env::temp_dir(), 1 << 20),
+            spool: spool.clone(),
+            converter: Converter::new(None, spool.clone(), 1 << 20),
         };
-        let preview = of(&format!("look: {base}/page"), &limits(true)).await.unwrap();
+        let (preview, large) = of(&format!("look: {base}/page"), &limits(true), true).await.unwrap();
         let expected = Preview {
             link: format!("{base}/page"),
             title: "A page".to_owned(),
@@ -233,9 +265,12 @@ mod tests {
             picture: Some(vec![0xff, 0xd8, 0xff, 0xe0]),
         };
         assert_eq!(preview, expected);
+        assert_eq!(large.map(|picture| picture.length()), Some(4), "a JPEG is large as it is");
+        let (_, none) = of(&format!("{base}/page"), &limits(true), false).await.unwrap();
+        assert!(none.is_none(), "nobody wants it large");
         for nothing in ["/text", "/empty", "/missing"] {
-            assert_eq!(of(&format!("{base}{nothing}"), &limits(true)).await, None, "{nothing}");
+            assert!(of(&format!("{base}{nothing}"), &limits(true), true).await.is_none(), "{nothing}");
         }
-        assert_eq!(of(&format!("{base}/page"), &limits(false)).await, None, "a private address");
+        assert!(of(&format!("{base}/page"), &limits(false), true).await.is_none(), "a private address");
     }
 }

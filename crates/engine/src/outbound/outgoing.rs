@@ -48,8 +48,20 @@ pub struct Text {
     pub mentions: Mentions,
     /// The id that it gets on the wire; one is made up when there is none.
     pub id: Option<StanzaId>,
-    /// Show what the page says of itself that it links to.
-    pub link_preview: bool,
+    /// What it shows of the page that it links to.
+    pub link_preview: LinkPreview,
+}
+
+/// What a text shows of the page that it links to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkPreview {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its title, its description and a small picture.
+    Small,
+    /// The same, and a large picture, which is uploaded.
+    Large,
 }
 
 /// Whom a message mentions.
@@ -98,6 +110,8 @@ pub struct Media {
     pub reply_to: Option<MessageId>,
     /// Whom it mentions in the caption.
     pub mentions: Mentions,
+    /// Make a voice note or a video of it that phones play.
+    pub convert: bool,
 }
 
 /// A file to send.
@@ -140,8 +154,8 @@ pub struct Edit {
     pub text: String,
     /// Whom it mentions.
     pub mentions: Mentions,
-    /// Show what the page says of itself that it links to.
-    pub link_preview: bool,
+    /// What it shows of the page that it links to.
+    pub link_preview: LinkPreview,
 }
 
 /// A deletion for everyone.

@@ -108,7 +108,9 @@ async fn a_corrupted_message_is_asked_for_again() {
     world.engine.event("message", |message| message["body"] == "warm up").await;
     world.simulator.set_fault(Fault::once(FaultKind::Corrupted));
     world.ann.send(OWNER, &FromPhone::text("bent on the way")).await.unwrap();
-    world.engine.event("message", |message| message["body"] == "bent on the way").await;
+    let waiting = world.engine.event("message.waiting", |message| message["fromMe"] == false).await;
+    let came = world.engine.event("message", |message| message["body"] == "bent on the way").await;
+    assert_eq!((&waiting["id"], &waiting["body"]), (&came["id"], &serde_json::json!("")), "{waiting}");
     world.stop().await;
 }
 

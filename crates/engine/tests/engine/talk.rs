@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wakeeper_engine::{
-    Delete, Download, Edit, EngineConfig, EngineError, FileBody, Media, MediaFile, MediaKind, MediaSource,
-    Mentions, Outgoing, Reaction, Seen, SendError, Text,
+    Delete, Download, Edit, EngineConfig, EngineError, FileBody, LinkPreview, Media, MediaFile, MediaKind,
+    MediaSource, Mentions, Outgoing, Reaction, Seen, SendError, Text,
 };
 use wakeeper_model::MessageId;
 use wakeeper_simulator::faults::{Fault, FaultKind};
@@ -50,7 +50,7 @@ async fn texts(addressing: Addressing) {
         reply_to: Some(message["id"].as_str().unwrap().parse().unwrap()),
         mentions: vec![chat(ANN)].into(),
         id: None,
-        link_preview: false,
+        link_preview: LinkPreview::None,
     };
     world.engine.send(Outgoing::Text(reply)).await;
     let entry = received_text(&world.ann, &format!("@{ANN} quoted")).await;
@@ -185,6 +185,7 @@ async fn files_arrive_as_they_were() {
                 caption: Some("look".to_owned()),
                 reply_to: None,
                 mentions: Mentions::default(),
+                convert: false,
             }))
             .await;
         let id = stanza_id(&sent);
@@ -239,7 +240,7 @@ async fn reactions_edits_deletions(addressing: Addressing) {
         message: own.clone(),
         text: "second".to_owned(),
         mentions: Mentions::default(),
-        link_preview: false,
+        link_preview: LinkPreview::None,
     };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&world.ann, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("second"))
@@ -338,7 +339,7 @@ async fn group(addressing: Addressing) {
         message: own.clone(),
         text: "right".to_owned(),
         mentions: Mentions::default(),
-        link_preview: false,
+        link_preview: LinkPreview::None,
     };
     world.engine.send(Outgoing::Edit(edit)).await;
     received(&ben, |entry| entry.id == own.stanza_id && entry.edited.as_deref() == Some("right")).await;

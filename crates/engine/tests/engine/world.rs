@@ -11,8 +11,8 @@ use tokio::sync::broadcast;
 use wakeeper_delivery::events::body;
 use wakeeper_delivery::webhook::{WebhookSettings, Webhooks};
 use wakeeper_engine::{
-    EngineConfig, EngineError, IdempotencyKey, Lock, Mentions, MessageOrder, MessageQuery, Outgoing, Sent,
-    Sessions, Text,
+    EngineConfig, EngineError, IdempotencyKey, LinkPreview, Lock, Mentions, MessageOrder, MessageQuery,
+    Outgoing, Sent, Sessions, Text,
 };
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_simulator::phone::Phone;
@@ -80,7 +80,7 @@ pub fn text(to: &str, body: &str) -> Outgoing {
         reply_to: None,
         mentions: Mentions::default(),
         id: None,
-        link_preview: false,
+        link_preview: LinkPreview::None,
     })
 }
 

@@ -18,7 +18,6 @@ use super::document::Failures;
 use super::error::ApiError;
 use super::extract::{Body, Parameters};
 use super::state::Api;
-use super::strict::NotBuilt;
 use super::{naming, sending};
 
 /// The routes of this resource.
@@ -61,11 +60,13 @@ struct EditRequest {
     text: String,
     /// People to mention, by chat id. In groups also `["all"]`: everybody.
     mentions: Option<Vec<String>>,
-    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
-    #[serde(default, rename = "linkPreview")]
+    /// Show title, description and picture of the page that the text links to, as when nothing is said. The gateway fetches the page
+    /// then, which takes 5 seconds at most.
+    #[serde(rename = "linkPreview")]
     link_preview: Option<bool>,
-    #[serde(default, rename = "linkPreviewHighQuality")]
-    _link_preview_high_quality: NotBuilt,
+    /// Upload the picture of the preview and show it large.
+    #[serde(rename = "linkPreviewHighQuality")]
+    link_preview_high_quality: Option<bool>,
 }
 
 /// Read one stored message
@@ -101,7 +102,7 @@ async fn edit(
 ) -> Result<Response, ApiError> {
     let edit = Edit {
         text: sending::text("text", request.text)?,
-        link_preview: request.link_preview.unwrap_or(false),
+        link_preview: sending::link_preview(request.link_preview, request.link_preview_high_quality),
         message: naming::in_path(&api, &session, &chat, &message).await?,
         mentions: sending::mentions(request.mentions)?,
     };

@@ -2,7 +2,7 @@
 //! base64 decoder to disk, everything else stays text. So a request of any size needs little memory.
 //!
 //! Only a body whose outermost value is an object with a field `file`, which is an object with a
-//! string `data`, is changed; the string is then empty in the text that is left. What is no JSON
+//! string `data`, is changed ([`Divert::bare`]: with a string `data` itself); the string is then empty in the text that is left. What is no JSON
 //! stays so: the parser that reads the text judges it.
 
 use memchr::memchr2;
@@ -12,6 +12,8 @@ use memchr::memchr2;
 pub(super) struct Divert {
     /// Objects and arrays that are open.
     depth: usize,
+    /// The outermost value is the file.
+    bare: bool,
     /// The outermost value is an object.
     object: bool,
     /// The present value at depth 2 is the object `file`.
@@ -20,7 +22,7 @@ pub(super) struct Divert {
     key_next: bool,
     /// The last key at depth 1 is `file`.
     file_key: bool,
-    /// The last key at depth 2 is `data`.
+    /// The last key at the depth of the file is `data`.
     data_key: bool,
     string: Text,
     /// A file was taken out. Only the first is: JSON with two is refused by the parser.
@@ -53,6 +55,11 @@ enum Escape {
 const LONGEST_KEY: usize = 8;
 
 impl Divert {
+    /// For a body that is itself what stands in the field `file` of others.
+    pub(super) fn bare() -> Self {
+        Self { bare: true, ..Self::default() }
+    }
+
     /// Is there a file?
     pub(super) fn taken(&self) -> bool {
         self.taken
@@ -139,11 +146,12 @@ impl Divert {
     }
 
     fn begin(&mut self) -> Text {
-        let looked_at = (self.depth == 1 && self.object) || (self.depth == 2 && self.in_file);
+        let in_file = self.depth == 2 && self.in_file && !self.bare;
+        let looked_at = (self.depth == 1 && self.object) || in_file;
         if looked_at && self.key_next {
             return Text::Key { raw: Vec::new(), escaped: false };
         }
-        if self.depth == 2 && self.in_file && self.data_key && !self.taken {
+        if looked_at && (self.bare || self.depth == 2) && self.data_key && !self.taken {
             self.taken = true;
             return Text::File(Escape::No);
         }
@@ -159,7 +167,7 @@ impl Divert {
             }
             return;
         }
-        if self.depth == 1 {
+        if self.depth == 1 && !self.bare {
             self.file_key = raw == b"file";
         } else {
             self.data_key = raw == b"data";
@@ -239,6 +247,31 @@ mod tests {
                 assert_eq!(
                     divert(json.as_bytes(), size),
                     (left.to_owned(), file.map(str::to_owned)),
+                    "{json}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_may_be_the_file_itself() {
+        for (json, left, file) in [
+            (r#"{"data":"QUJD","url":""}"#, r#"{"data":"","url":""}"#, Some("QUJD")),
+            (r#"{"url":"data","data":"x","data":"y"}"#, r#"{"url":"data","data":"","data":"y"}"#, Some("x")),
+            (r#"{"file":{"data":"x"}}"#, r#"{"file":{"data":"x"}}"#, None),
+            (r#"{"data":["x"],"a":{"data":"x"}}"#, r#"{"data":["x"],"a":{"data":"x"}}"#, None),
+            (r#"{"data":{"x":"y"},"b":"z"}"#, r#"{"data":{"x":"y"},"b":"z"}"#, None),
+            (r#"["data","x"]"#, r#"["data","x"]"#, None),
+        ] {
+            for size in [1, 2, 1000] {
+                let (mut divert, mut text, mut taken) = (Divert::bare(), Vec::new(), Vec::new());
+                for chunk in json.as_bytes().chunks(size) {
+                    divert.feed(chunk, &mut text, &mut taken);
+                }
+                assert_eq!(String::from_utf8(text).unwrap(), left, "{json}");
+                assert_eq!(
+                    divert.taken().then(|| String::from_utf8(taken).unwrap()).as_deref(),
+                    file,
                     "{json}"
                 );
             }

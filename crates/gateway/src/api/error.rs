@@ -13,8 +13,8 @@ use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::bulk::BulkError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
-    AskError, CallError, ChannelsError, EngineError, FetchError, GroupsError, LabelError, LockError,
-    MediaError, PairingError, SendError,
+    AskError, CallError, ChannelsError, ConvertError, EngineError, FetchError, GroupsError, LabelError,
+    LockError, MediaError, PairingError, SendError,
 };
 use wakeeper_model::{ChatKind, RowsFailure};
 use wakeeper_waha::SessionStatus;
@@ -77,6 +77,10 @@ pub enum ErrorCode {
     WrongState,
     /// 422: the media at the given address could not be fetched.
     MediaUnavailable,
+    /// 422: the file would have to be converted, and ffmpeg, which does that, is not installed.
+    ConverterMissing,
+    /// 422: ffmpeg could make nothing of the file, or not within its bounds.
+    NotConverted,
     /// 422: WhatsApp refused the request, for example for an unknown recipient.
     Refused,
     /// 429: too much at once; carries `Retry-After`.
@@ -123,9 +127,12 @@ impl ErrorCode {
             Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::SessionExists | Self::WrongState | Self::MediaUnavailable | Self::Refused => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::SessionExists
+            | Self::WrongState
+            | Self::MediaUnavailable
+            | Self::ConverterMissing
+            | Self::NotConverted
+            | Self::Refused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,
@@ -359,6 +366,7 @@ impl From<SendError> for ApiError {
             SendError::InvalidRequest(reason) => Self::invalid(reason),
             SendError::Fetch(FetchError::Spool(error)) => error.into(),
             SendError::Fetch(error) => unfetched(&error, text),
+            SendError::Convert(error) => error.into(),
             SendError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             SendError::Upload | SendError::Failed { .. } => upstream(text),
             SendError::NoSuchChat { kind: ChatKind::Channel } => Self::new(ErrorCode::ChannelNotFound, text)
@@ -372,6 +380,25 @@ impl From<SendError> for ApiError {
             SendError::Rejected { code } => rejected(&code, text),
             SendError::Timeout { .. } => Self::new(ErrorCode::Timeout, text)
                 .hint("repeat the request with the same Idempotency-Key to wait for it"),
+        }
+    }
+}
+
+impl From<ConvertError> for ApiError {
+    fn from(error: ConvertError) -> Self {
+        let text = error.to_string();
+        match error {
+            ConvertError::Missing => Self::new(ErrorCode::ConverterMissing, text).hint(
+                "install ffmpeg or name it in the setting FFMPEG; voice notes in audio/ogg with Opus, videos in video/mp4, \
+                 stickers in WebP and pictures in JPEG need no converting",
+            ),
+            ConvertError::Unreadable(_) | ConvertError::TooLong(_) => {
+                Self::new(ErrorCode::NotConverted, text)
+            }
+            ConvertError::TooLarge(_) => Self::new(ErrorCode::TooLarge, text),
+            ConvertError::Busy => Self::overloaded(text),
+            ConvertError::NotRun(_) => internal(&error),
+            ConvertError::Spool(error) => error.into(),
         }
     }
 }
@@ -401,6 +428,7 @@ impl From<AskError> for ApiError {
             AskError::InvalidRequest(reason) => Self::invalid(reason),
             AskError::Fetch(FetchError::Spool(error)) => error.into(),
             AskError::Fetch(error) => unfetched(&error, text),
+            AskError::Convert(error) => error.into(),
             AskError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             AskError::TooMuch { wait } => {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
@@ -478,6 +506,7 @@ impl From<GroupsError> for ApiError {
             GroupsError::InvalidRequest(reason) => Self::invalid(reason),
             GroupsError::Fetch(FetchError::Spool(error)) => error.into(),
             GroupsError::Fetch(error) => unfetched(&error, text),
+            GroupsError::Convert(error) => error.into(),
             GroupsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             GroupsError::TooMuch { wait } => {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))
@@ -502,6 +531,7 @@ impl From<ChannelsError> for ApiError {
             ChannelsError::InvalidRequest(reason) => Self::invalid(reason),
             ChannelsError::Fetch(FetchError::Spool(error)) => error.into(),
             ChannelsError::Fetch(error) => unfetched(&error, text),
+            ChannelsError::Convert(error) => error.into(),
             ChannelsError::TooLarge { .. } => Self::new(ErrorCode::TooLarge, text),
             ChannelsError::TooMuch { wait } => {
                 Self::new(ErrorCode::RateLimited, text).retry_after(wait.map_or(60, |wait| wait.as_secs()))

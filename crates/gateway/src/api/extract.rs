@@ -98,7 +98,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for BodyWithFile<T> {
         if format == Format::Form {
             return format.read(&read(request).await?.text).map(|body| Self(body, None));
         }
-        let (read, file) = read_with_file(request).await?;
+        let (read, file) = read_with_file(request, Divert::default()).await?;
+        format.read(&read.text).map(|body| Self(body, file))
+    }
+}
+
+/// A JSON body that is a file: the bytes of its `data`, decoded, lie on disk.
+pub(super) struct FileAsBody<T>(pub T, pub Option<Spooled>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for FileAsBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let format = format(&request)?;
+        if format == Format::Form {
+            return format.read(&read(request).await?.text).map(|body| Self(body, None));
+        }
+        let (read, file) = read_with_file(request, Divert::bare()).await?;
         format.read(&read.text).map(|body| Self(body, file))
     }
 }
@@ -236,10 +252,10 @@ pub(super) async fn read_text(request: Request) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Reads a body whose file goes to disk.
-async fn read_with_file(request: Request) -> Result<(Read, Option<Spooled>), ApiError> {
+async fn read_with_file(request: Request, mut divert: Divert) -> Result<(Read, Option<Spooled>), ApiError> {
     let bodies = bodies(&request)?;
     let mut chunks = Chunks::of(request, bodies.limit)?;
-    let (mut read, mut divert) = (Read::default(), Divert::default());
+    let mut read = Read::default();
     let (mut decoder, mut draft) = (Decoder::default(), bodies.spool.begin());
     while let Some(chunk) = chunks.next().await? {
         divert.feed(&chunk, &mut read.text, decoder.input());

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use wakeeper_access::Caller;
-use wakeeper_delivery::streams::{Start, StreamError, Wish};
+use wakeeper_delivery::streams::{Holder, Start, StreamError, Wish};
 use wakeeper_delivery::webhook::check_event;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use super::paging::List;
 use super::state::Api;
 
@@ -61,6 +61,11 @@ impl WishParameters {
     }
 }
 
+/// Whose a stream of this caller is.
+fn holder(caller: &Caller) -> Holder {
+    caller.key_id().map_or(Holder::Administrator, |id| Holder::Key(id.to_owned()))
+}
+
 /// The list that cursors stand in: that of all events, whatever is asked of it.
 fn places() -> List {
     List::of(&["events"])
@@ -83,6 +88,9 @@ impl From<StreamError> for ApiError {
         match error {
             StreamError::TooMany(_) | StreamError::TooManyWishes(_) => Self::overloaded(error.to_string())
                 .hint("one stream can tell of several events and of all sessions"),
+            StreamError::TooManyOfOne(_) => Self::new(ErrorCode::RateLimited, error.to_string())
+                .retry_after(5)
+                .hint("close some first; one stream can tell of several events and of all sessions"),
             StreamError::Storage(_) => Self::of_rows(&error, error.failure()),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wakeeper_engine::spool::Spooled;
 use wakeeper_engine::{FileBody, MediaSource};
@@ -19,6 +20,21 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// A file inside JSON.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Base64File {
+    /// For example `image/png`.
+    pub(super) mimetype: String,
+    /// The file in base64.
+    pub(super) data: String,
+}
+
+/// Does the caller take a [`Base64File`] rather than the file's bytes?
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|kind| kind.trim().starts_with("application/json"))
+}
 
 /// A file: exactly one of `url` and `data`.
 #[derive(Deserialize, ToSchema)]
@@ -40,17 +56,6 @@ impl FileField {
     /// A file of which no more is said than where it is.
     pub(super) fn of(url: Option<String>, data: Option<String>) -> Self {
         Self { mimetype: None, filename: None, url, data }
-    }
-
-    /// Does the caller say of what type it is?
-    pub(super) fn has_type(&self) -> bool {
-        self.mimetype.as_deref().is_some_and(|kind| !kind.is_empty())
-    }
-
-    /// Does the caller say that it is of this type?
-    pub(super) fn is_of(&self, kind: &str) -> bool {
-        let essence = self.mimetype.as_deref().and_then(|mimetype| mimetype.split(';').next());
-        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(kind))
     }
 
     /// Checks everything that can be checked before the file is fetched.

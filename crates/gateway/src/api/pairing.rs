@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{Body, Parameters};
+use super::media::{Base64File, wants_json};
 use super::qr_image;
 use super::state::Api;
 use super::strict::NotBuilt;
@@ -44,15 +45,6 @@ struct QrParameters {
     #[serde(default)]
     #[param(inline)]
     format: QrFormat,
-}
-
-/// A file inside JSON.
-#[derive(Serialize, ToSchema)]
-struct Base64File {
-    /// For example `image/png`.
-    mimetype: String,
-    /// The file in base64.
-    data: String,
 }
 
 /// The text inside a QR code.
@@ -114,11 +106,6 @@ async fn qr(
     let valid = HeaderValue::from(u64::try_from(valid.as_millis()).unwrap_or(u64::MAX));
     Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (QR_VALID, valid)], answer)
         .into_response())
-}
-
-fn wants_json(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|kind| kind.trim().starts_with("application/json"))
 }
 
 /// Ask for a code to type into the phone instead of scanning

@@ -33,7 +33,7 @@ impl Modify for Receivers {
 fn body(event: EventName, components: &mut Components) -> Ref {
     match event {
         EventName::SessionStatus => of::<SessionStatusBody>(components),
-        EventName::Message | EventName::MessageAny => of::<Message>(components),
+        EventName::Message | EventName::MessageAny | EventName::MessageWaiting => of::<Message>(components),
         EventName::MessageAck | EventName::MessageAckGroup => of::<MessageAck>(components),
         EventName::MessageReaction => of::<MessageReaction>(components),
         EventName::MessageRevoked => of::<MessageRevoked>(components),

@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_engine::spool::Spooled;
-use wakeeper_engine::{IdempotencyKey, MediaKind, Mentions, Outgoing, Reaction, Sent, Text};
+use wakeeper_engine::{IdempotencyKey, LinkPreview, MediaKind, Mentions, Outgoing, Reaction, Sent, Text};
 use wakeeper_model::NamedMessage;
 use wakeeper_waha::{Message, MessageReaction};
 
@@ -33,7 +33,6 @@ use super::extract::{Body, BodyWithFile, Parameters};
 use super::media::FileField;
 use super::naming;
 use super::state::{Api, field};
-use super::strict::NotBuilt;
 
 /// Header that names a send for repeats.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -91,11 +90,13 @@ struct TextRequest {
     mentions: Option<Vec<String>>,
     /// The id that the message gets, as `GET /api/{session}/new-message-id` makes them; one is made up without it.
     id: Option<String>,
-    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
-    #[serde(default, rename = "linkPreview")]
+    /// Show title, description and picture of the page that the text links to, as when nothing is said. The gateway fetches the page
+    /// then, which takes 5 seconds at most.
+    #[serde(rename = "linkPreview")]
     link_preview: Option<bool>,
-    #[serde(default, rename = "linkPreviewHighQuality")]
-    _link_preview_high_quality: NotBuilt,
+    /// Upload the picture of the preview and show it large.
+    #[serde(rename = "linkPreviewHighQuality")]
+    link_preview_high_quality: Option<bool>,
 }
 
 /// A file to send.
@@ -119,8 +120,7 @@ struct MediaRequest {
     /// With videos: a round video note.
     #[serde(rename = "asNote")]
     as_note: Option<bool>,
-    /// With voice notes and videos: `true` only for files that phones play as they are (`audio/ogg` with Opus,
-    /// `video/mp4`), because nothing is converted.
+    /// With voice notes and videos: make OGG with Opus, or MP4 with H.264, of the file, which phones play. Needs ffmpeg.
     convert: Option<bool>,
 }
 
@@ -170,7 +170,7 @@ async fn post_text(api: &Api, headers: &HeaderMap, request: TextRequest) -> Resu
     let (mentions, id) = (mentions(request.mentions)?, request.id.map(|id| field("id", &id)).transpose()?);
     let named = reply_to(request.reply_to)?;
     let reply_to = naming::optional(api, &request.session, &chat, named).await?;
-    let link_preview = request.link_preview.unwrap_or(false);
+    let link_preview = link_preview(request.link_preview, request.link_preview_high_quality);
     let text = Text { chat, text, reply_to, mentions, id, link_preview };
     send(api, headers, &request.session, Outgoing::Text(text), StatusCode::CREATED).await
 }
@@ -201,8 +201,14 @@ async fn get_text(
     Parameters(request): Parameters<TextParameters>,
 ) -> Result<Response, ApiError> {
     let (chat, text) = (field("phone", &request.phone)?, text("text", request.text)?);
-    let text =
-        Text { chat, text, reply_to: None, mentions: Mentions::default(), id: None, link_preview: false };
+    let text = Text {
+        chat,
+        text,
+        reply_to: None,
+        mentions: Mentions::default(),
+        id: None,
+        link_preview: LinkPreview::None,
+    };
     send(&api, &headers, &request.session, Outgoing::Text(text), StatusCode::OK).await
 }
 
@@ -308,7 +314,8 @@ async fn send_media(
     let (named, file) = (reply_to(request.reply_to)?, request.file.check(sent)?);
     let reply_to = naming::optional(api, &request.session, &chat, named).await?;
     let caption = request.caption.filter(|caption| !caption.is_empty());
-    let media = wakeeper_engine::Media { chat, kind, file, caption, reply_to, mentions };
+    let convert = request.convert.unwrap_or(false);
+    let media = wakeeper_engine::Media { chat, kind, file, caption, reply_to, mentions, convert };
     if let Some(caption) = &media.caption {
         check_length("caption", caption)?;
     }
@@ -326,22 +333,8 @@ fn check_fits(request: &MediaRequest, kind: MediaKind) -> Result<(), ApiError> {
             ApiError::invalid("caption: a voice note has none").hint("send the text as a message of its own")
         );
     }
-    if request.convert == Some(true) {
-        let fits = if voice { "audio/ogg" } else { "video/mp4" };
-        if !(voice || video) {
-            return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
-        }
-        check_type(true, &request.file, fits)?;
-    }
-    Ok(())
-}
-
-/// With `convert`, refuses a file that is not of the type `kind` already: this version converts none.
-pub(super) fn check_type(convert: bool, file: &FileField, kind: &str) -> Result<(), ApiError> {
-    if convert && !file.is_of(kind) {
-        return Err(ApiError::invalid("convert: converting is not supported by this version").hint(format!(
-            "send a file of the type {kind} and say so in file.mimetype, or send convert: false"
-        )));
+    if request.convert == Some(true) && !(voice || video) {
+        return Err(ApiError::invalid("convert: only voice notes and videos can be converted"));
     }
     Ok(())
 }
@@ -389,6 +382,15 @@ pub(super) fn check_length(name: &str, text: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid(format!("{name}: at most {LONGEST_TEXT} characters")));
     }
     Ok(())
+}
+
+/// What a text shows of the page that it links to: as WAHA, something unless the caller says otherwise.
+pub(super) fn link_preview(wanted: Option<bool>, large: Option<bool>) -> LinkPreview {
+    match (wanted.unwrap_or(true), large.unwrap_or(false)) {
+        (false, _) => LinkPreview::None,
+        (true, false) => LinkPreview::Small,
+        (true, true) => LinkPreview::Large,
+    }
 }
 
 fn reply_to(id: Option<String>) -> Result<Option<NamedMessage>, ApiError> {

@@ -20,7 +20,6 @@ use super::document::Failures;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{OptionalBody, Parameters};
 use super::state::Api;
-use super::strict::NotBuilt;
 use super::worker;
 
 /// A check that takes longer than this counts as failed: something is stuck.
@@ -90,9 +89,9 @@ struct WorkerInfo {
 /// How to stop.
 #[derive(Default, Deserialize, ToSchema)]
 struct StopRequest {
-    /// Of WAHA: to stop without finishing what is under way, which wakeeper never does.
-    #[serde(default, rename = "force")]
-    _force: NotBuilt,
+    /// At once: sends and deliveries that are under way are broken off. They are on the disk, and the next start goes on with them.
+    #[serde(default)]
+    force: bool,
 }
 
 /// The gateway stops.
@@ -313,14 +312,17 @@ async fn status(State(api): State<Api>) -> Json<ServerStatus> {
 
 /// Stop the gateway
 ///
-/// It finishes what is under way and ends; whatever started it may start it again.
+/// It finishes what is under way and ends, with `force` without finishing; whatever started it may start it again.
 #[utoipa::path(post, path = "/api/server/stop", tag = "server", request_body = StopRequest,
     responses((status = 201, description = "It stops", body = StopResponse), Failures))]
 async fn stop(
     State(api): State<Api>,
-    OptionalBody(StopRequest { .. }): OptionalBody<StopRequest>,
+    OptionalBody(StopRequest { force }): OptionalBody<StopRequest>,
 ) -> (StatusCode, Json<StopResponse>) {
-    tracing::info!("a caller of the API stops the gateway");
+    tracing::info!(force, "a caller of the API stops the gateway");
+    if force {
+        api.at_once.cancel();
+    }
     api.stopping.cancel();
     (StatusCode::CREATED, Json(StopResponse { stopping: true }))
 }

@@ -56,6 +56,8 @@ pub struct Api {
     pub(super) settings: Arc<BTreeMap<String, Option<String>>>,
     /// Cancelled when the gateway begins to shut down.
     pub(super) stopping: CancellationToken,
+    /// Cancelled before, when nothing that is under way is to be finished.
+    pub(super) at_once: CancellationToken,
     /// When this process began to serve.
     pub(super) started: Instant,
 }

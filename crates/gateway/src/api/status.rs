@@ -18,9 +18,8 @@ use super::error::ApiError;
 use super::extract::{Body, BodyWithFile};
 use super::media::FileField;
 use super::naming;
-use super::sending::{self, NewMessageId, check_length, check_type};
+use super::sending::{self, NewMessageId, check_length};
 use super::state::{Api, field};
-use super::strict::NotBuilt;
 
 /// Most people in one request.
 const MOST_CONTACTS: usize = 5_000;
@@ -28,8 +27,6 @@ const MOST_CONTACTS: usize = 5_000;
 const LONGEST_TEXT: usize = 700;
 /// The colour of the ground that WAHA takes when none is given.
 const GREEN: &str = "#38b42f";
-/// Files that phones play as they are.
-const PLAYED: (&str, &str) = ("audio/ogg", "video/mp4");
 
 /// The routes of this resource.
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -44,10 +41,6 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 
 fn green() -> String {
     GREEN.to_owned()
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// A text to post.
@@ -69,12 +62,11 @@ struct TextStatus {
     /// The number of the font: 0, 1, 2, 6, 7, 8, 9 or 10.
     #[serde(default)]
     font: u32,
-    /// Show title, description and picture of the page that the text links to. The gateway fetches the page then.
-    #[serde(default = "yes")]
-    #[schema(default = true)]
-    link_preview: bool,
-    #[serde(default, rename = "linkPreviewHighQuality")]
-    _link_preview_high_quality: NotBuilt,
+    /// Show title, description and picture of the page that the text links to, as when nothing is said. The gateway fetches the page
+    /// then.
+    link_preview: Option<bool>,
+    /// Upload the picture of the preview and show it large.
+    link_preview_high_quality: Option<bool>,
 }
 
 /// A picture to post.
@@ -102,7 +94,7 @@ struct VoiceStatus {
     contacts: Option<Vec<String>>,
     /// The file; phones play OGG with the Opus codec.
     file: FileField,
-    /// `true` only for files that phones play as they are (`audio/ogg` with Opus), because nothing is converted.
+    /// Make OGG with Opus of the file, which phones play. Needs ffmpeg.
     #[serde(default)]
     convert: bool,
     /// The colour of the ground.
@@ -121,7 +113,7 @@ struct VideoStatus {
     contacts: Option<Vec<String>>,
     /// The file.
     file: FileField,
-    /// `true` only for files that phones play as they are (`video/mp4`), because nothing is converted.
+    /// Make MP4 with H.264 of the file, which phones play. Needs ffmpeg.
     #[serde(default)]
     convert: bool,
     /// Text under it.
@@ -149,12 +141,13 @@ async fn text(
     headers: HeaderMap,
     Body(request): Body<TextStatus>,
 ) -> Result<Response, ApiError> {
-    let TextStatus { id, contacts, text, background_color, font, link_preview, _link_preview_high_quality } =
+    let TextStatus { id, contacts, text, background_color, font, link_preview, link_preview_high_quality } =
         request;
     if text.is_empty() || text.chars().count() > LONGEST_TEXT {
         return Err(ApiError::invalid(format!("text: 1 to {LONGEST_TEXT} characters")));
     }
     let background = colour(&background_color)?;
+    let link_preview = sending::link_preview(link_preview, link_preview_high_quality);
     let content = StatusContent::Text { text, background, font, link_preview };
     post(&api, &session, &headers, id, contacts, content).await
 }
@@ -187,9 +180,8 @@ async fn voice(
     BodyWithFile(request, sent): BodyWithFile<VoiceStatus>,
 ) -> Result<Response, ApiError> {
     let VoiceStatus { id, contacts, file, convert, background_color } = request;
-    check_type(convert, &file, PLAYED.0)?;
     let background = colour(&background_color)?;
-    let content = StatusContent::Voice { file: file.check(sent)?, background };
+    let content = StatusContent::Voice { file: file.check(sent)?, background, convert };
     post(&api, &session, &headers, id, contacts, content).await
 }
 
@@ -205,8 +197,7 @@ async fn video(
     BodyWithFile(request, sent): BodyWithFile<VideoStatus>,
 ) -> Result<Response, ApiError> {
     let VideoStatus { id, contacts, file, convert, caption } = request;
-    check_type(convert, &file, PLAYED.1)?;
-    let content = StatusContent::Video { file: file.check(sent)?, caption: checked(caption)? };
+    let content = StatusContent::Video { file: file.check(sent)?, caption: checked(caption)?, convert };
     post(&api, &session, &headers, id, contacts, content).await
 }
 

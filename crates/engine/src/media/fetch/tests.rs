@@ -9,7 +9,8 @@ use super::*;
 fn limits(allow_private: bool) -> Limits {
     let least_rate = LeastRate { bytes: 500, window: Duration::from_secs(1) };
     let spool = Spool::new(&std::env::temp_dir(), 1 << 20);
-    Limits { max_bytes: 1000, allow_private, least_rate, spool }
+    let converter = Converter::new(None, spool.clone(), 1000);
+    Limits { max_bytes: 1000, allow_private, least_rate, spool, converter }
 }
 
 async fn nearby(url: &str) -> Result<Fetched, FetchError> {

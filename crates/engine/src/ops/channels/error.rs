@@ -5,9 +5,9 @@ use std::time::Duration;
 use whatsapp_rust::IqError;
 
 use super::query::Refusal;
-use crate::FetchError;
 use crate::media::picture::PictureError;
 use crate::media::small::SmallFileError;
+use crate::{ConvertError, FetchError};
 
 /// Why something was not done with a channel. No variant carries a text or a key.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum ChannelsError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The picture to set was not made into one that WhatsApp takes.
+    #[error(transparent)]
+    Convert(ConvertError),
     /// Too many requests.
     #[error("WhatsApp takes no more questions about channels from this account for now (code 429)")]
     TooMuch {
@@ -93,9 +96,7 @@ impl From<PictureError> for ChannelsError {
             PictureError::File(SmallFileError::Unreadable) => {
                 Self::Failed("the file cannot be read any more")
             }
-            PictureError::NoJpeg => Self::InvalidRequest(
-                "picture: a channel's picture must be a JPEG; other kinds are not converted by this version",
-            ),
+            PictureError::Convert(error) => Self::Convert(error),
         }
     }
 }

@@ -61,6 +61,7 @@ fn as_send_error(error: AskError) -> SendError {
         AskError::Session(error) => SendError::Session(error),
         AskError::InvalidRequest(reason) => SendError::InvalidRequest(reason),
         AskError::Fetch(error) => SendError::Fetch(error),
+        AskError::Convert(error) => SendError::Convert(error),
         AskError::TooLarge { limit } => SendError::TooLarge { limit },
         AskError::TooMuch { .. } | AskError::Refused { .. } | AskError::Unanswered(_) => {
             SendError::Failed { reason: "WhatsApp gave no answer" }

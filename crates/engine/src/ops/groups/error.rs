@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use whatsapp_rust::{GroupError, IqError, MexError};
 
-use crate::FetchError;
 use crate::media::picture::PictureError;
 use crate::media::small::SmallFileError;
+use crate::{ConvertError, FetchError};
 
 /// Why something was not done with a group. No variant carries a text, a key or a full phone number.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum GroupsError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The picture to set was not made into one that WhatsApp takes.
+    #[error(transparent)]
+    Convert(ConvertError),
     /// Too many requests.
     #[error("WhatsApp takes no more changes of groups from this account for now (code 429)")]
     TooMuch {
@@ -86,9 +89,7 @@ impl From<PictureError> for GroupsError {
         match error {
             PictureError::File(SmallFileError::Fetch(error)) => Self::Fetch(error),
             PictureError::File(SmallFileError::TooLarge { limit }) => Self::TooLarge { limit },
-            PictureError::NoJpeg => Self::InvalidRequest(
-                "file: a picture must be a JPEG; other kinds are not converted by this version",
-            ),
+            PictureError::Convert(error) => Self::Convert(error),
             PictureError::File(SmallFileError::Unreadable) => {
                 Self::Failed("the file cannot be read any more")
             }

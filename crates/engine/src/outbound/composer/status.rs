@@ -2,12 +2,12 @@
 
 use wakeeper_model::{ChatId, ChatKind, MessageId};
 use whatsapp_rust::Jid;
-use whatsapp_rust::media::{self, AudioOptions, ImageOptions, VideoOptions};
+use whatsapp_rust::media::{self, ImageOptions, VideoOptions};
 use whatsapp_rust::prelude::{MessageField, wa};
 use whatsapp_rust::wacore::download::MediaType;
 use whatsapp_rust::waproto::whatsapp::message::extended_text_message::FontType;
 
-use super::{Composer, PreparedMessage};
+use super::{Composer, PreparedMessage, voice_options};
 use crate::message::text_message;
 use crate::outbound::error::SendError;
 use crate::outbound::outgoing::Delete;
@@ -31,7 +31,7 @@ impl Composer<'_> {
                     SendError::InvalidRequest("font: WhatsApp has 0, 1, 2, 6, 7, 8, 9 and 10".to_owned())
                 })?;
                 let message = text_message(text.clone(), Some(wa::ContextInfo::default()));
-                let mut message = if link_preview { self.previewed(message, &text).await } else { message };
+                let mut message = self.previewed(message, &text, link_preview).await;
                 if let Some(text) = message.extended_text_message.as_option_mut() {
                     text.context_info = MessageField::default();
                     text.background_argb = Some(background);
@@ -47,18 +47,17 @@ impl Composer<'_> {
                 let options = ImageOptions { caption, mimetype: file.mimetype, ..Default::default() };
                 media::image_message(uploaded, options)
             }
-            StatusContent::Video { file, caption } => {
-                let file = self.file(file).await?;
+            StatusContent::Video { file, caption, convert } => {
+                let file = self.video(file, convert).await?;
                 let uploaded = self.upload(file.source, MediaType::Video).await?;
                 let caption = Some(caption).filter(|caption| !caption.is_empty());
                 let options = VideoOptions { caption, mimetype: file.mimetype, ..Default::default() };
                 media::video_message(uploaded, options)
             }
-            StatusContent::Voice { file, background } => {
-                let file = self.file(file).await?;
+            StatusContent::Voice { file, background, convert } => {
+                let (file, sound) = self.voice(file, convert).await?;
                 let uploaded = self.upload(file.source, MediaType::Audio).await?;
-                let options = AudioOptions { mimetype: file.mimetype, ptt: Some(true), ..Default::default() };
-                let mut message = media::audio_message(uploaded, options);
+                let mut message = media::audio_message(uploaded, voice_options(file.mimetype, sound));
                 if let Some(audio) = message.audio_message.as_option_mut() {
                     audio.background_argb = Some(background);
                 }

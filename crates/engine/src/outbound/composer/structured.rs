@@ -1,5 +1,7 @@
 //! Messages with a structure of their own, made ready: polls are looked up, pictures uploaded.
 
+use std::sync::Arc;
+
 use wakeeper_model::MessageId;
 use whatsapp_rust::media::{self, ImageOptions};
 use whatsapp_rust::prelude::{MessageExt, wa};
@@ -8,6 +10,8 @@ use whatsapp_rust::wacore::webp;
 
 use super::Composer;
 use super::upload::{Loaded, Source};
+use crate::media::convert::Target;
+use crate::media::spool::Spooled;
 use crate::message::{
     Ballot, Thumbnail, VoteError, button_reply_message, buttons_message, contact_message, event_message,
     forwarded_message, is_jpeg, is_webp, jpeg_size, link_message, list_message, location_message,
@@ -97,12 +101,12 @@ impl Composer<'_> {
     }
 
     async fn sticker(&self, file: FileBody) -> Result<wa::Message, SendError> {
-        let (loaded, bytes) = self.looked_into(file).await?;
+        let mut loaded = self.file(file).await?;
+        let may_be_webp = loaded.source.length() <= LARGEST_PICTURE;
+        let mut bytes = if may_be_webp { self.content(&loaded).await? } else { Vec::new() };
         if !is_webp(&bytes) {
-            return Err(SendError::InvalidRequest(
-                "file: a sticker is a WebP file, 512 by 512 pixels, and nothing is converted; convert it first"
-                    .to_owned(),
-            ));
+            loaded = self.made(&loaded, Target::Sticker).await?;
+            bytes = self.content(&loaded).await?;
         }
         let animated = webp::is_animated(&bytes);
         Ok(sticker_message(self.upload(loaded.source, MediaType::Sticker).await?, animated))
@@ -110,11 +114,12 @@ impl Composer<'_> {
 
     async fn link(&self, mut link: Link) -> Result<wa::Message, SendError> {
         let Some(image) = link.image.take() else { return Ok(link_message(link, None)) };
-        let (loaded, bytes) = self.looked_into(image).await?;
-        if !is_jpeg(&bytes) {
-            return Err(SendError::InvalidRequest(
-                "preview.image: only JPEG is shown, and nothing is converted; convert it first".to_owned(),
-            ));
+        let (mut loaded, mut bytes) = self.looked_into(image).await?;
+        let fits = link.large || bytes.len() as u64 <= LARGEST_INSIDE;
+        if !is_jpeg(&bytes) || !fits {
+            let target = if link.large { Target::Large } else { Target::Small };
+            loaded = self.made(&loaded, target).await?;
+            bytes = self.content(&loaded).await?;
         }
         let thumbnail = if link.large {
             let uploaded = self.upload(loaded.source, MediaType::LinkThumbnail).await?;
@@ -129,16 +134,23 @@ impl Composer<'_> {
         Ok(link_message(link, Some(thumbnail)))
     }
 
+    /// The large picture of a link's preview, JPEG, uploaded.
+    pub(super) async fn thumbnail(&self, picture: Arc<Spooled>) -> Result<Thumbnail, SendError> {
+        let loaded = Loaded { source: Source::File(picture), mimetype: None, filename: None };
+        let size = jpeg_size(&self.content(&loaded).await?);
+        let uploaded = self.upload(loaded.source, MediaType::LinkThumbnail).await?;
+        Ok(Thumbnail::Uploaded(Box::new(uploaded), size))
+    }
+
     async fn buttons(&self, mut buttons: Buttons) -> Result<wa::Message, SendError> {
         let Some(image) = buttons.image.take() else { return Ok(buttons_message(&buttons, None)) };
-        let (file, bytes) = self.looked_into(image).await?;
-        let Some(mimetype) = picture_type(&bytes) else {
-            return Err(SendError::InvalidRequest(
-                "headerImage: a picture, JPEG or PNG; nothing is converted, so convert it first".to_owned(),
-            ));
-        };
+        let (mut file, bytes) = self.looked_into(image).await?;
+        match picture_type(&bytes) {
+            Some(kind) => file.mimetype = Some(kind.to_owned()),
+            None => file = self.made(&file, Target::Large).await?,
+        }
         let uploaded = self.upload(file.source, MediaType::Image).await?;
-        let options = ImageOptions { mimetype: Some(mimetype.to_owned()), ..Default::default() };
+        let options = ImageOptions { mimetype: file.mimetype, ..Default::default() };
         let picture = media::image_message(uploaded, options).image_message.into_option();
         Ok(buttons_message(&buttons, picture))
     }
@@ -149,12 +161,16 @@ impl Composer<'_> {
         if loaded.source.length() > LARGEST_PICTURE {
             return Err(SendError::TooLarge { limit: LARGEST_PICTURE });
         }
+        let bytes = self.content(&loaded).await?;
+        Ok((loaded, bytes))
+    }
+
+    async fn content(&self, loaded: &Loaded) -> Result<Vec<u8>, SendError> {
         let source = loaded.source.clone();
         let read = tokio::task::spawn_blocking(move || Source::bytes(source));
-        let unreadable = SendError::Failed { reason: "its file cannot be read any more" };
         match read.await {
-            Ok(Ok(bytes)) => Ok((loaded, bytes)),
-            _ => Err(unreadable),
+            Ok(Ok(bytes)) => Ok(bytes),
+            _ => Err(SendError::Failed { reason: "its file cannot be read any more" }),
         }
     }
 }

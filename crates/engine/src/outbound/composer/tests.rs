@@ -13,7 +13,7 @@ fn text(body: &str) -> Outgoing {
         reply_to: None,
         mentions: Mentions::default(),
         id: None,
-        link_preview: false,
+        link_preview: LinkPreview::None,
     })
 }
 
@@ -80,6 +80,7 @@ fn the_same_request_has_the_same_fingerprint_and_any_change_another() {
             caption: Some(caption.to_owned()),
             reply_to: None,
             mentions: Mentions::default(),
+            convert: false,
         })
     };
     assert_ne!(print(&file(b"1", "c")), print(&file(b"2", "c")));
@@ -119,6 +120,7 @@ async fn a_file_on_disk_has_the_fingerprint_of_one_in_memory() {
             caption: None,
             reply_to: None,
             mentions: Mentions::default(),
+            convert: false,
         })
     };
     assert_eq!(print(&media(MediaSource::Spooled(spooled))), print(&media(MediaSource::Data(content))));

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use wakeeper_access::Caller;
 use wakeeper_delivery::streams::Stream;
 
-use super::{End, WishParameters, start};
+use super::{End, WishParameters, holder, start};
 use crate::api::access::Asking;
 use crate::api::document::Failures;
 use crate::api::error::{ApiError, ErrorCode};
@@ -77,7 +77,7 @@ async fn socket(
     let SocketParameters { session, events, last_event_id } = asked;
     let start = start(last_event_id.as_deref());
     let wish = WishParameters { session, events }.wish(&api, &caller).await?;
-    let stream = api.webhooks.streams().open(wish, start).await?;
+    let stream = api.webhooks.streams().open(wish, start, &holder(&caller)).await?;
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
     Ok(upgrade.on_upgrade(move |socket| tell(socket, stream, caller)))
 }

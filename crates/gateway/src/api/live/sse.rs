@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use wakeeper_access::Caller;
 use wakeeper_delivery::streams::Stream;
 
-use super::{End, WishParameters, places, start};
+use super::{End, WishParameters, holder, places, start};
 use crate::api::access::Asking;
 use crate::api::document::Failures;
 use crate::api::error::ApiError;
@@ -70,7 +70,7 @@ async fn events(
     let given = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()).or(last_event_id.as_deref());
     let start = start(given);
     let wish = WishParameters { session, events }.wish(&api, &caller).await?;
-    let stream = api.webhooks.streams().open(wish, start).await?;
+    let stream = api.webhooks.streams().open(wish, start, &holder(&caller)).await?;
     let telling = Telling { stream: Some(stream), caller, began: false };
     let events = stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;

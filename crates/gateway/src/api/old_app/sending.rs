@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use wakeeper_engine::{FileBody, GroupQuery, Media, MediaKind, MediaSource, Mentions, Outgoing, Sent, Text};
+use wakeeper_engine::{
+    FileBody, GroupQuery, LinkPreview, Media, MediaKind, MediaSource, Mentions, Outgoing, Sent, Text,
+};
 use wakeeper_model::ChatId;
 
 use super::body::Fields;
@@ -92,16 +94,22 @@ async fn send(
 ) -> Result<Json<Value>, Refusal> {
     let message = message.map(|message| text("message", message)).transpose()?;
     let outgoing = match file {
-        Some((kind, file)) => {
-            Outgoing::Media(Media { chat, kind, file, caption: message, reply_to: None, mentions })
-        }
+        Some((kind, file)) => Outgoing::Media(Media {
+            chat,
+            kind,
+            file,
+            caption: message,
+            reply_to: None,
+            mentions,
+            convert: false,
+        }),
         None => Outgoing::Text(Text {
             chat,
             text: message.unwrap_or_default(),
             reply_to: None,
             mentions,
             id: None,
-            link_preview: false,
+            link_preview: LinkPreview::None,
         }),
     };
     let sent = app.api.sessions.send(&session()?, outgoing, None).await;

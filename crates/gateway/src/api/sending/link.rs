@@ -45,8 +45,8 @@ struct LinkRequest {
     text: String,
     /// Id of the message it answers; the part that its sender chose is enough.
     reply_to: Option<String>,
-    /// The picture is uploaded and shown large, as when nothing is said; with `false` it goes inside the message and has at
-    /// most 65,536 bytes.
+    /// The picture is uploaded and shown large, as when nothing is said; with `false` it goes inside the message, made smaller
+    /// where it has more than 65,536 bytes.
     #[serde(rename = "linkPreviewHighQuality")]
     large: Option<bool>,
     /// The preview.
@@ -57,7 +57,7 @@ struct LinkRequest {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = LinkPreviewData)]
 struct PreviewField {
-    /// A picture, JPEG.
+    /// A picture; of what is no JPEG one is made by ffmpeg.
     image: Option<PictureField>,
     /// The link, as it stands in the text.
     #[schema(example = "https://github.com/")]

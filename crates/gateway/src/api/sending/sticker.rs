@@ -33,7 +33,7 @@ struct StickerRequest {
     #[serde(rename = "chatId")]
     #[schema(example = "628111222333@c.us")]
     chat_id: String,
-    /// The sticker: a WebP file, still or animated, 512 by 512 pixels.
+    /// The sticker: a WebP file, still or animated, 512 by 512 pixels, or a picture or video that one is made of.
     file: FileField,
     /// Id of the message it answers; the part that its sender chose is enough.
     reply_to: Option<String>,
@@ -41,7 +41,7 @@ struct StickerRequest {
 
 /// Send a sticker
 ///
-/// Nothing is converted: the file must be WebP.
+/// WebP is sent as it is. Of other pictures and of videos a sticker is made: 512 by 512 pixels, six seconds at most. Needs ffmpeg.
 #[utoipa::path(post, path = "/api/sendSticker", tag = "sending", request_body = StickerRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body send once")),
     responses((status = 201, description = "The message", body = Message), Failures))]
@@ -51,10 +51,6 @@ async fn send_sticker(
     BodyWithFile(request, sent): BodyWithFile<StickerRequest>,
 ) -> Result<Response, ApiError> {
     let StickerRequest { session, chat_id, file, reply_to } = request;
-    if file.has_type() && !file.is_of("image/webp") {
-        return Err(ApiError::invalid("file.mimetype: a sticker is a WebP file (image/webp)")
-            .hint("nothing is converted; convert the picture to WebP, 512 by 512 pixels, and send that"));
-    }
     let sticker = Structure::Sticker(file.check(sent)?);
     Addressed { session, chat_id, reply_to, id: None }.send(&api, &headers, sticker).await
 }

@@ -168,12 +168,10 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
         ("messages", new(json!({"gows": {"storage": {"messages": false}}}))),
         ("apps", ("/api/sessions", json!({"name": "x", "apps": [{"app": "chatwoot"}]}))),
         ("id", text(json!({"id": "A B"}))),
-        ("linkPreviewHighQuality", text(json!({"linkPreviewHighQuality": true}))),
         (
             "method",
             ("/api/default/auth/request-code", json!({"phoneNumber": "628111222333", "method": "sms"})),
         ),
-        ("convert", voice(json!(true), "audio/mpeg")),
         ("convert", ("/api/sendImage", json!({"chatId": TO, "file": {"data": "aGk="}, "convert": true}))),
         ("asNote", ("/api/sendImage", json!({"chatId": TO, "file": {"data": "aGk="}, "asNote": true}))),
         ("caption", ("/api/sendVoice", json!({"chatId": TO, "file": {"data": "aGk="}, "caption": "a"}))),
@@ -201,9 +199,9 @@ async fn what_is_not_built_is_refused_and_what_clients_send_by_default_is_not() 
             json!({"id": "", "reply_to": "", "linkPreview": "", "linkPreviewHighQuality": "", "mentions": ""}),
         ),
         text(json!({"id": "3EB0AA", "mentions": ["all"]})),
-        text(json!({"id": null, "linkPreview": true, "linkPreviewHighQuality": false, "mentions": []})),
+        text(json!({"id": null, "linkPreview": true, "linkPreviewHighQuality": true, "mentions": []})),
         voice(json!(false), "audio/mpeg"),
-        voice(json!(true), "audio/ogg; codecs=opus"),
+        voice(json!(true), "audio/mpeg"),
         ("/api/default/auth/request-code", json!({"phoneNumber": "628111222333", "method": null})),
     ] {
         assert_error(path, &lab.call(Method::POST, path, body).await, 422, "wrong_state");

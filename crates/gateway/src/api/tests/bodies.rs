@@ -102,8 +102,8 @@ async fn what_cannot_be_is_refused_in_plain_words() {
         refusal(&lab, Method::POST, "/api/sessions", json!({"name": "mystance.41", "start": false}));
     let message = message.await;
     assert!(message.contains("name: ") && message.contains("no dots"), "{message}");
-    let voice = json!({"chatId": CHAT, "convert": true, "file": {"data": "aGk=", "mimetype": "audio/mpeg"}});
-    let message = refusal(&lab, Method::POST, "/api/sendVoice", voice).await;
+    let image = json!({"chatId": CHAT, "convert": true, "file": {"data": "aGk=", "mimetype": "image/png"}});
+    let message = refusal(&lab, Method::POST, "/api/sendImage", image).await;
     assert!(message.contains("convert: "), "{message}");
     for (path, more) in [
         ("/api/sendText", json!({"text": "x"})),

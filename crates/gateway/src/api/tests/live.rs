@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{self, Message};
+use tower::ServiceExt;
 
 use super::requests::{KEY, Lab, assert_error};
 use super::*;
@@ -293,6 +294,32 @@ async fn streams_and_sockets_end_with_a_reason_when_the_gateway_shuts_down() {
     assert_eq!((u16::from(closed.code), closed.reason.as_str()), (1001, "shutting_down"));
     drop(socket);
     ending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_has_too_many_streams_is_told_so_and_others_are_served() {
+    let lab = Lab::open().await;
+    let (_, greedy) = key(&lab, json!({"session": "default"})).await;
+    let (_, other) = key(&lab, json!({"session": "default"})).await;
+    let open = async |key: &str| {
+        let request =
+            Request::builder().uri("/api/events").header("X-Api-Key", key).header("Host", "localhost");
+        lab.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut held = Vec::new();
+    let refused = loop {
+        assert!(held.len() < 256, "no end");
+        let answer = open(&greedy).await;
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        held.push(answer);
+    };
+    assert_eq!((held.len(), refused.status()), (64, StatusCode::TOO_MANY_REQUESTS));
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(open(&other).await.status(), StatusCode::OK);
+    held.pop();
+    assert_eq!(open(&greedy).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

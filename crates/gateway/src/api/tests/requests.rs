@@ -20,10 +20,11 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub(super) const TO: &str = "491701000002@c.us";
 
 pub(super) struct Lab {
-    router: Router,
+    pub router: Router,
     pub sessions: Sessions,
     pub webhooks: Webhooks,
     stopping: CancellationToken,
+    pub at_once: CancellationToken,
     pub folder: tempfile::TempDir,
 }
 
@@ -34,6 +35,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
@@ -59,9 +64,29 @@ impl Lab {
         Self::keeping(KeepLimits::default(), folder, keys, webhooks).await
     }
 
+    /// One that converts files.
+    pub async fn converting() -> Self {
+        let folders = std::env::var_os("PATH").unwrap();
+        let mut places = std::env::split_paths(&folders).map(|folder| folder.join("ffmpeg"));
+        let ffmpeg = places.find(|path| path.is_file()).expect("ffmpeg, which `cargo xtask setup` installs");
+        let engine = EngineConfig { ffmpeg: Some(ffmpeg), ..EngineConfig::default() };
+        let keys = KeyPolicy::required(&SecretString::from(KEY));
+        Self::with_engine(engine, tempfile::tempdir().unwrap(), keys, WebhookSettings::default()).await
+    }
+
     /// The same, with limits for what is kept.
     pub async fn keeping(
         keep: KeepLimits,
+        folder: tempfile::TempDir,
+        keys: KeyPolicy,
+        webhooks: WebhookSettings,
+    ) -> Self {
+        let engine = EngineConfig { keep, ..EngineConfig::default() };
+        Self::with_engine(engine, folder, keys, webhooks).await
+    }
+
+    async fn with_engine(
+        engine: EngineConfig,
         folder: tempfile::TempDir,
         keys: KeyPolicy,
         webhooks: WebhookSettings,
@@ -74,19 +99,19 @@ impl Lab {
             auth_info_dir: folder.path().to_owned(),
             // Nobody listens on port 1.
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
-            keep,
-            ..EngineConfig::default()
+            ..engine
         };
         let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
         let sessions = Sessions::open(engine, lock, storage, webhooks.sink(), Clock::system()).await.unwrap();
-        let stopping = CancellationToken::new();
+        let (stopping, at_once) = (CancellationToken::new(), CancellationToken::new());
         let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
             .into_iter()
             .collect();
         let config =
             ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
-        let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone());
-        Self { router, sessions, webhooks, stopping, folder }
+        let router =
+            router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
+        Self { router, sessions, webhooks, stopping, at_once, folder }
     }
 
     /// The surface on a port of this machine, until the lab is gone.

@@ -184,12 +184,13 @@ async fn the_gateway_tells_since_when_it_serves_and_can_be_stopped() {
     assert_eq!(set, json!({"PORT": "8192"}));
     let all = lab.get("/api/server/environment?all=True").await.json();
     assert_eq!(all, json!({"LOG_DIR": null, "PORT": "8192"}));
-    let forced = lab.call(Method::POST, "/api/server/stop", json!({"force": true})).await;
-    assert_error("force", &forced, 400, "invalid_request");
-    assert_eq!(lab.get("/api/server/status").await.status, StatusCode::OK, "it goes on");
-    let stopped = lab.call(Method::POST, "/api/server/stop", json!({"force": false})).await;
-    assert_eq!((stopped.status, stopped.json()), (StatusCode::CREATED, json!({"stopping": true})));
-    assert_error("after it", &lab.get("/api/server/status").await, 503, "shutting_down");
+    for force in [false, true] {
+        let lab = Lab::open().await;
+        let stopped = lab.call(Method::POST, "/api/server/stop", json!({"force": force})).await;
+        assert_eq!((stopped.status, stopped.json()), (StatusCode::CREATED, json!({"stopping": true})));
+        assert_eq!(lab.at_once.is_cancelled(), force);
+        assert_error("after it", &lab.get("/api/server/status").await, 503, "shutting_down");
+    }
 }
 
 #[tokio::test]
