@@ -3,8 +3,10 @@
 
 mod access;
 pub mod auth;
+mod backups;
 mod bulk;
 mod calls;
+mod care;
 mod channels;
 mod chats;
 mod contacts;
@@ -14,6 +16,8 @@ pub mod error;
 mod extract;
 mod files;
 mod groups;
+mod health;
+mod incidents;
 mod intake;
 mod keys;
 mod labels;
@@ -82,6 +86,7 @@ pub fn router(
     stopping: CancellationToken,
 ) -> Router {
     let asks_for_keys = matches!(config.keys, KeyPolicy::Required(_));
+    let sessions_clock = sessions.clock().clone();
     let state = Api {
         sessions,
         webhooks,
@@ -89,6 +94,8 @@ pub fn router(
         asks_for_keys,
         metrics: config.metrics,
         backups: config.backups,
+        incidents: config.incidents,
+        clock: sessions_clock,
         settings: Arc::new(config.settings),
         stopping: stopping.clone(),
         started: Instant::now(),
@@ -160,6 +167,10 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(webhooks::router())
         .merge(live::router())
         .merge(keys::router())
+        .merge(health::router())
+        .merge(care::router())
+        .merge(backups::router())
+        .merge(incidents::router())
         .merge(server::router())
 }
 

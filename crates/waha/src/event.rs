@@ -87,6 +87,12 @@ pub enum EventName {
     /// Somebody came, went, or writes in a chat.
     #[serde(rename = "presence.update")]
     PresenceUpdate,
+    /// An incident of a session began, went on or ended.
+    #[serde(rename = "session.incident")]
+    SessionIncident,
+    /// Something was seen that tells whether a session works.
+    #[serde(rename = "session.evidence")]
+    SessionEvidence,
 }
 
 /// The text names no event.
@@ -96,7 +102,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -123,6 +129,8 @@ impl EventName {
         Self::EventResponseFailed,
         Self::ChatArchive,
         Self::PresenceUpdate,
+        Self::SessionIncident,
+        Self::SessionEvidence,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -157,6 +165,8 @@ impl EventName {
             }
             Self::ChatArchive => "A chat went to the archive, or came back",
             Self::PresenceUpdate => "Somebody came, went, or writes in a chat",
+            Self::SessionIncident => "An incident of a session began, went on or ended",
+            Self::SessionEvidence => "Something was seen that tells whether a session works",
         }
     }
 
@@ -190,6 +200,8 @@ impl EventName {
             Self::EventResponseFailed => "event.response.failed",
             Self::ChatArchive => "chat.archive",
             Self::PresenceUpdate => "presence.update",
+            Self::SessionIncident => "session.incident",
+            Self::SessionEvidence => "session.evidence",
         }
     }
 }
