@@ -11,6 +11,7 @@ mod api;
 mod broken;
 mod bulk;
 mod calls;
+mod care;
 mod channels;
 mod chats;
 mod conversation;

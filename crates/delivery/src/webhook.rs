@@ -14,6 +14,7 @@
 
 mod delivery;
 mod dispatcher;
+mod failing;
 mod housekeeping;
 mod lane;
 mod lanes;
@@ -38,6 +39,7 @@ use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{AttemptRow, OutboxCounts, Storage, StorageError};
 use wakeeper_waha::{Environment, WebhookConfig};
 
+pub use self::failing::Failing;
 pub use self::housekeeping::RetentionSettings;
 pub use self::letters::{DeadLetter, DeliveryError, WhichLetters};
 pub use self::recent::{DeliveryOutcome, RecentDelivery};
@@ -209,6 +211,21 @@ impl Webhooks {
     #[must_use]
     pub fn recent(&self, session: &SessionName, limit: usize) -> Vec<RecentDelivery> {
         self.dispatcher.shared().recent.of(session.as_str(), limit)
+    }
+
+    /// Receivers that fail now, those of a session and of every session; of all where none is named. The longest failing
+    /// come first.
+    #[must_use]
+    pub fn failing(&self, session: Option<&str>) -> Vec<Failing> {
+        self.dispatcher.failing(session)
+    }
+
+    /// How much waits for the receivers of a session, and how much was given up.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn counts_of(&self, session: &str) -> Result<OutboxCounts, DeliveryError> {
+        Ok(self.storage.outbox_counts_of(session).await?)
     }
 
     /// How much is waiting and how much was given up.

@@ -194,6 +194,7 @@ fn config(
             body_limit: 140 << 20,
             metrics: None,
             backups: None,
+            incidents: None,
             settings: BTreeMap::new(),
             old_app: None,
         },

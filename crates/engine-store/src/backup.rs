@@ -127,7 +127,7 @@ fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<()
 }
 
 /// When a database was last written to, milliseconds since 1970.
-fn changed_ms(database: &Path) -> Result<i64, NativeError> {
+pub(crate) fn changed_ms(database: &Path) -> Result<i64, NativeError> {
     let folder = database.parent().unwrap_or_else(|| Path::new("."));
     let of = |metadata: &Metadata| {
         let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();

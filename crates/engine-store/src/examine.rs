@@ -10,11 +10,12 @@ use wakeeper_doctor::formats::baileys::name::CREDENTIALS;
 use wakeeper_doctor::source::EntryKind;
 use wakeeper_private_fs::beneath;
 
+use crate::backup::changed_ms;
 use crate::error::{NativeError, io};
 use crate::generation::{self, Marked};
 use crate::move_notes::moved_to;
 use crate::read::NativeReading;
-use crate::snapshot::{self, Copies, Found, Seen, Snapshot};
+use crate::snapshot::{self, Copies, Found, Seen};
 use crate::{DATABASE, read, rows};
 
 /// The session database that a path means: itself, the one in the folder, or that of session `default` when the folder is
@@ -74,7 +75,8 @@ pub async fn examine(
     match snapshot::take(database, copies).await? {
         Found::Other(kind) => view.kind = kind,
         Found::Copied(taken) => {
-            (marked, reading) = look(&taken, &mut view).await?;
+            view.mode = taken.mode;
+            (marked, reading) = look(&taken.database(), taken.seen.changed_ms(), &mut view).await?;
             seen = Some(taken.seen);
         }
     }
@@ -85,21 +87,60 @@ pub async fn examine(
     Ok(Examined { report, database: database.to_owned(), kind, seen, marked, reading })
 }
 
+/// The same of a database that its client may have open in this process: SQLite makes the copy, because to close a second
+/// handle on a database gives up the locks of the whole process (sqlite.org/howtocorrupt.html, 2.2). A repair is planned with
+/// it, and carried out only with [`examine`].
+///
+/// # Errors
+/// When it cannot be copied, also because it is damaged.
+pub async fn examine_while_open(
+    database: &Path,
+    options: &Options<'_>,
+    copies: &Copies,
+) -> Result<Examined, NativeError> {
+    let failed = || io("examine", database);
+    let found = std::fs::symlink_metadata(database).map_err(failed())?;
+    if !found.is_file() {
+        return Err(failed()(std::io::Error::other("it is no file")));
+    }
+    // Keys are copied: the folder is 0700 and gone with the value.
+    let scratch = tempfile::tempdir().map_err(io("make a private folder for a copy of", database))?;
+    let (copy, changed_ms) = (scratch.path().join(DATABASE), changed_ms(database)?);
+    copies.one_more();
+    rows::copy(database, &copy).await?;
+    let mut view = NativeView {
+        path: database.to_owned(),
+        file: DATABASE.to_owned(),
+        kind: EntryKind::File,
+        problems: Vec::new(),
+        unreadable: None,
+        session: None,
+        unread: &[],
+        moved: database.parent().and_then(moved_to),
+        mode: std::os::unix::fs::MetadataExt::mode(&found) & 0o7777,
+    };
+    let (marked, reading) = look(&copy, changed_ms, &mut view).await?;
+    if let Some(reading) = &reading {
+        (view.session, view.unread) = (Some(&reading.session), &reading.unread);
+    }
+    let report = native_report(&view, options);
+    Ok(Examined { report, database: database.to_owned(), kind: EntryKind::File, seen: None, marked, reading })
+}
+
 /// The mark of a copy, and what it holds, as far as each can be read.
 async fn look(
-    taken: &Snapshot,
+    copy: &Path,
+    changed_ms: i64,
     view: &mut NativeView<'_>,
 ) -> Result<(Option<Marked>, Option<NativeReading>), NativeError> {
-    let copy = taken.database();
-    view.mode = taken.mode;
-    view.problems = rows::check(&copy).await?;
+    view.problems = rows::check(copy).await?;
     if !view.problems.is_empty() {
         return Ok((None, None));
     }
     // Before the copy is brought to the newest schema: it is the mark of what lies in the original's place.
-    let marked = generation::marked(&copy).await.ok();
+    let marked = generation::marked(copy).await.ok();
     // What Baileys dates and this store does not is dated by the store's last change.
-    let reading = match read(&copy, taken.seen.changed_ms()).await {
+    let reading = match read(copy, changed_ms).await {
         Ok(reading) => Some(reading),
         Err(NativeError::NoLogin { .. }) => None,
         Err(error) => {

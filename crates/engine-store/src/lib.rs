@@ -31,7 +31,7 @@ mod write;
 pub use backup::{Copied, Copying, copy_as_baileys};
 pub use condition::{Condition, condition};
 pub use error::NativeError;
-pub use examine::{Examined, database_in, examine};
+pub use examine::{Examined, database_in, examine, examine_while_open};
 pub use foreign::read_foreign;
 pub use plan::RowPlan;
 pub use read::{NativeReading, read};

@@ -1,7 +1,7 @@
 //! Folders of sessions, for programs that work on one while no gateway has it open.
 
 pub use crate::life::lock::{FOLDER_LOCK, Hold, Lock, LockError, SESSION_LOCK};
-pub use crate::life::recovery::on_disk;
+pub use crate::life::recovery::{backups_of, on_disk};
 pub use crate::life::registry::remove_folder;
 pub use crate::life::repaired_note::note_repaired;
 

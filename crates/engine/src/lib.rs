@@ -6,6 +6,7 @@
 
 mod address;
 pub mod bulk;
+pub mod care;
 pub mod folder;
 mod inbound;
 mod journal;
@@ -24,6 +25,7 @@ pub use life::lock::{Lock, LockError};
 pub use life::qr::terminal_qr;
 pub use life::registry::Sessions;
 pub use life::registry::forgetting::{Forgotten, KeepLimits};
+pub use life::state::Examined;
 pub use life::transport::proxy::ProxyError;
 pub use life::watch::WatchTimes;
 pub use media::convert::{ConvertError, Converted, Target};
@@ -111,6 +113,8 @@ pub struct EngineConfig {
     pub watch: WatchTimes,
     /// Hears what happens to sessions that a person should know of.
     pub incidents: IncidentLog,
+    /// Looks after the stored state of sessions; `None` where nobody does.
+    pub care: Option<Arc<dyn care::Care>>,
 }
 
 /// Takes sessions over that another program left in the folder of sessions.
@@ -150,6 +154,7 @@ impl Default for EngineConfig {
             compact_rows: false,
             watch: WatchTimes::default(),
             incidents: IncidentLog::default(),
+            care: None,
         }
     }
 }

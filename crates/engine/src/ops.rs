@@ -3,6 +3,7 @@
 pub(crate) mod asking;
 mod bulk;
 pub(crate) mod calls;
+mod care;
 pub(crate) mod channels;
 pub(crate) mod chats;
 mod contacts;

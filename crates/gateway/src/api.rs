@@ -3,8 +3,10 @@
 
 mod access;
 pub mod auth;
+mod backups;
 mod bulk;
 mod calls;
+mod care;
 mod channels;
 mod chats;
 mod contacts;
@@ -15,6 +17,8 @@ pub mod error;
 mod extract;
 mod files;
 mod groups;
+mod health;
+mod incidents;
 mod intake;
 mod keys;
 mod labels;
@@ -85,6 +89,7 @@ pub fn router(
     at_once: CancellationToken,
 ) -> Router {
     let asks_for_keys = matches!(config.keys, KeyPolicy::Required(_));
+    let sessions_clock = sessions.clock().clone();
     let state = Api {
         sessions,
         webhooks,
@@ -92,6 +97,8 @@ pub fn router(
         asks_for_keys,
         metrics: config.metrics,
         backups: config.backups,
+        incidents: config.incidents,
+        clock: sessions_clock,
         settings: Arc::new(config.settings),
         stopping: stopping.clone(),
         at_once,
@@ -165,6 +172,10 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(webhooks::router())
         .merge(live::router())
         .merge(keys::router())
+        .merge(health::router())
+        .merge(care::router())
+        .merge(backups::router())
+        .merge(incidents::router())
         .merge(server::router())
 }
 

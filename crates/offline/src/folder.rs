@@ -16,9 +16,11 @@ use wakeeper_doctor::whatsmeow::DeviceReport;
 use wakeeper_doctor::{KnownFacts, Options, Repair, Report};
 use wakeeper_engine_store::{Copying, copy_as_baileys};
 use wakeeper_private_fs::shown;
+use wakeeper_waha::Evidence;
 
 use super::OfflineError;
 use super::advice::locked as locked_backups;
+use super::evidence::evidence;
 use super::health::{Other, account, errors, home, look, others, session_in};
 use super::paths::{Owner, SessionPaths, database_in};
 use super::repair::{RepairOrder, planned_for_login, repair_own};
@@ -44,6 +46,9 @@ pub struct Health {
     /// What could not be seen of them, and what to do about that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
+    /// When it last proved that it works, as a gateway's rows tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
     /// What its log shows, when one was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Seen>,
@@ -123,7 +128,12 @@ pub async fn health(
     let is_it = |backup: &BackupInfo| backup.may_hold_login() && (found || backup.credentials.is_none());
     let mut sessions = others(paths, database.as_deref(), facts).await?;
     sessions.append(&mut devices);
+    let evidence = match &database {
+        Some(database) => evidence(database, paths.now_ms()).await,
+        None => Vec::new(),
+    };
     let mut health = Health {
+        evidence,
         session,
         report,
         sessions,

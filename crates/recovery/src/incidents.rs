@@ -1,19 +1,22 @@
 //! Incidents as people and programs see them, wherever they are shown.
 
 mod folder;
+mod reader;
 
 pub use folder::{FolderError, IncidentFolder, database, last};
+pub use reader::{IncidentReader, ReadError, Which};
 pub use wakeeper_storage::IncidentSource;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wakeeper_model::ago;
 use wakeeper_storage::{IncidentRow, IncidentState, IncidentStep};
 
 use crate::kind::Outcome;
 
 /// An incident, as JSON shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Incident {
     /// Its number.
     pub id: i64,
@@ -43,7 +46,8 @@ pub struct Incident {
 }
 
 /// A step of an incident.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = IncidentStep)]
 pub struct Step {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
@@ -53,6 +57,7 @@ pub struct Step {
     pub text: String,
     /// What, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
     pub detail: Option<Value>,
 }
 

@@ -25,7 +25,7 @@ pub use folder::SessionFolder;
 pub use incidents::Incident;
 pub use kind::{Kind, Outcome};
 pub use ladder::Rung;
-pub use own_sessions::{IncidentKeeper, IncidentLog, Repaired, incident_log};
+pub use own_sessions::{IncidentKeeper, IncidentLog, IncidentNews, Repaired, incident_log};
 pub use rules::Rules;
 pub use session::{
     Access, Applied, ApplyError, Examined, ManagedSession, Order, Progress, RepairReport, SessionError,

@@ -8,19 +8,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use wakeeper_storage::{IncidentQuery, IncidentSource, IncidentState, Storage, StorageError};
 
 use crate::clock::Clock;
+use crate::incidents::state_word;
 use crate::incidents::{FolderError, IncidentFolder, database};
-use crate::kind::Kind;
+use crate::kind::{Kind, Outcome};
 use crate::policy::StepRecord;
 use crate::record::Recorder;
 use crate::reports::{QUIET_MS, Reports, Sighting, Silence};
 
 /// What waits to be stored at most.
 const QUEUE: usize = 1024;
+/// News that wait for whoever hears them, at most.
+const NEWS: usize = 1024;
 /// After a folder that could not be used, the next attempt.
 const RETRY_MS: i64 = 60_000;
 /// After a disk that failed, the next attempt at storing what waits.
@@ -37,6 +40,27 @@ pub struct Repaired {
     pub done: String,
     /// The session works all the while.
     pub works: bool,
+}
+
+/// A step of an incident, told after it was kept. It names no contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentNews {
+    /// The session that it is about.
+    pub session: String,
+    /// The incident's number; unknown while the disk takes no writes.
+    pub incident: Option<i64>,
+    /// What went wrong.
+    pub kind: Kind,
+    /// Where it is, as a stable word.
+    pub state: &'static str,
+    /// How it ended, as a stable word.
+    pub outcome: Option<&'static str>,
+    /// What happened, as a stable word.
+    pub step: &'static str,
+    /// The same for people.
+    pub text: String,
+    /// How often it was seen.
+    pub times: u64,
 }
 
 /// What a gateway tells of one of its sessions.
@@ -60,6 +84,7 @@ impl Event {
 #[derive(Debug, Clone, Default)]
 pub struct IncidentLog {
     queue: Option<mpsc::Sender<(String, Event)>>,
+    news: Option<broadcast::Sender<IncidentNews>>,
 }
 
 impl IncidentLog {
@@ -88,6 +113,11 @@ impl IncidentLog {
         self.tell(session, Event::Deleted);
     }
 
+    /// Hears each step of each incident from now on; `None` where none are kept.
+    pub fn news(&self) -> Option<broadcast::Receiver<IncidentNews>> {
+        self.news.as_ref().map(broadcast::Sender::subscribe)
+    }
+
     fn tell(&self, session: &str, event: Event) {
         let Some(queue) = &self.queue else { return };
         if let Err(error) = queue.try_send((session.to_owned(), event)) {
@@ -100,7 +130,8 @@ impl IncidentLog {
 pub fn incident_log(folder: PathBuf, clock: Arc<dyn Clock>) -> (IncidentLog, IncidentKeeper) {
     crate::describe_metrics();
     let (queue, events) = mpsc::channel(QUEUE);
-    let log = IncidentLog { queue: Some(queue) };
+    let (news, _) = broadcast::channel(NEWS);
+    let log = IncidentLog { queue: Some(queue), news: Some(news.clone()) };
     let keeper = IncidentKeeper {
         folder,
         clock,
@@ -109,6 +140,7 @@ pub fn incident_log(folder: PathBuf, clock: Arc<dyn Clock>) -> (IncidentLog, Inc
         sessions: BTreeMap::new(),
         untold: VecDeque::new(),
         failed_ms: None,
+        news,
     };
     (log, keeper)
 }
@@ -124,10 +156,14 @@ pub struct IncidentKeeper {
     untold: VecDeque<(String, Event)>,
     /// When the folder could not be used.
     failed_ms: Option<i64>,
+    /// Tells of each step.
+    news: broadcast::Sender<IncidentNews>,
 }
 
 /// One session, and what is told of it.
 struct OwnSession {
+    name: String,
+    news: broadcast::Sender<IncidentNews>,
     recorder: Recorder,
     reports: Reports,
     /// What was done by repairs that are not confirmed yet.
@@ -223,7 +259,8 @@ impl IncidentKeeper {
             reports.resume(past.kind, past.times, past.closed_ms, now_ms);
         }
         recorder.count().await;
-        Ok(OwnSession { recorder, reports, done: BTreeMap::new() })
+        let (name, news) = (name.to_owned(), self.news.clone());
+        Ok(OwnSession { name, news, recorder, reports, done: BTreeMap::new() })
     }
 
     async fn take_in(
@@ -352,7 +389,20 @@ impl OwnSession {
 
     async fn record(&self, steps: Vec<StepRecord>) {
         for step in steps {
+            let told = step.clone();
             self.recorder.tell(step, None).await;
+            let news = IncidentNews {
+                session: self.name.clone(),
+                incident: self.recorder.number_of(told.kind).await,
+                kind: told.kind,
+                state: state_word(told.state),
+                outcome: told.outcome.map(Outcome::word),
+                step: told.step,
+                text: told.text,
+                times: told.times,
+            };
+            // Nobody needs to listen.
+            let _ = self.news.send(news);
         }
     }
 }

@@ -175,6 +175,12 @@ impl Recorder {
         }
     }
 
+    /// The number of the newest incident of a kind, once it is stored.
+    pub(crate) async fn number_of(&self, kind: Kind) -> Option<i64> {
+        let incidents = self.incidents.lock().await;
+        incidents.open.get(&kind).or_else(|| incidents.closed.get(&kind)).map(|open| open.id)
+    }
+
     /// Tries again to store what waits.
     pub(crate) async fn retry(&self) {
         let mut waiting = self.waiting.lock().await;

@@ -229,6 +229,9 @@ pub trait OutboxRows: Send + Sync {
 
     /// How full the outbox is.
     async fn outbox_counts(&self) -> Result<OutboxCounts, StorageError>;
+
+    /// The same of one session.
+    async fn outbox_counts_of(&self, session: &str) -> Result<OutboxCounts, StorageError>;
 }
 
 /// Sends.

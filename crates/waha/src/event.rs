@@ -90,6 +90,12 @@ pub enum EventName {
     /// Somebody came, went, or writes in a chat.
     #[serde(rename = "presence.update")]
     PresenceUpdate,
+    /// An incident of a session began, went on or ended.
+    #[serde(rename = "session.incident")]
+    SessionIncident,
+    /// Something was seen that tells whether a session works.
+    #[serde(rename = "session.evidence")]
+    SessionEvidence,
 }
 
 /// The text names no event.
@@ -99,7 +105,7 @@ pub struct EventNameError;
 
 impl EventName {
     /// Every event.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::SessionStatus,
         Self::Message,
         Self::MessageAny,
@@ -127,6 +133,8 @@ impl EventName {
         Self::EventResponseFailed,
         Self::ChatArchive,
         Self::PresenceUpdate,
+        Self::SessionIncident,
+        Self::SessionEvidence,
     ];
 
     /// When it happens, for the OpenAPI document.
@@ -162,6 +170,8 @@ impl EventName {
             }
             Self::ChatArchive => "A chat went to the archive, or came back",
             Self::PresenceUpdate => "Somebody came, went, or writes in a chat",
+            Self::SessionIncident => "An incident of a session began, went on or ended",
+            Self::SessionEvidence => "Something was seen that tells whether a session works",
         }
     }
 
@@ -196,6 +206,8 @@ impl EventName {
             Self::EventResponseFailed => "event.response.failed",
             Self::ChatArchive => "chat.archive",
             Self::PresenceUpdate => "presence.update",
+            Self::SessionIncident => "session.incident",
+            Self::SessionEvidence => "session.evidence",
         }
     }
 }

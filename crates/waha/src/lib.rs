@@ -1,6 +1,7 @@
 //! WAHA's requests, answers and events as types: how they are written, what of them is never shown. No I/O.
 
 mod call;
+mod care;
 mod channel;
 mod chat;
 mod config;
@@ -24,6 +25,12 @@ mod session;
 mod webhook;
 
 pub use call::CallData;
+pub use care::{
+    Backup, BackupCheck, CareFinding, ConnectionEvidence, Evidence, EvidenceEvent, EvidenceName,
+    FailingReceiver, IncidentEvent, Ratchet, RepairExtent, RepairReport, RepairRequest, RepairStep,
+    RestoreReport, RestoreRequest, RestoreWhat, Seen, SessionHealthReport, Undecryptable, UndecryptableCount,
+    UndecryptableReason, WebhookEvidence,
+};
 pub use channel::{
     Channel, ChannelCategory, ChannelCountry, ChannelListResult, ChannelMessage, ChannelPagination,
     ChannelPublicInfo, ChannelRole, ChannelView,

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use wakeeper_model::{ChatId, MessageId, SessionName};
 
 use super::call::CallData;
+use super::care::{EvidenceEvent, IncidentEvent};
 use super::chat::ChatArchiveEvent;
 use super::event_response::EventResponsePayload;
 use super::group::{GroupJoin, GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated};
@@ -294,6 +295,10 @@ pub enum Payload {
     ChatArchive(Box<ChatArchiveEvent>),
     /// Of `presence.update`.
     Presence(Box<ChatPresences>),
+    /// Of `session.incident`.
+    Incident(Box<IncidentEvent>),
+    /// Of `session.evidence`.
+    Evidence(Box<EvidenceEvent>),
 }
 
 macro_rules! payload_of {
@@ -324,5 +329,7 @@ payload_of!(
     Call(CallData),
     EventResponse(EventResponsePayload),
     ChatArchive(ChatArchiveEvent),
-    Presence(ChatPresences)
+    Presence(ChatPresences),
+    Incident(IncidentEvent),
+    Evidence(EvidenceEvent)
 );

@@ -70,6 +70,9 @@ impl Health {
 fn show(page: &mut Page, health: &offline::Health, facts: &KnownFacts, places: &Places) {
     heading(page, &health.report);
     show_backups(page, health);
+    for (what, at) in health.evidence.iter().filter_map(|seen| Some((seen.name.words(), seen.at?))) {
+        page.fact(what, wakeeper_model::ago(at, now_ms()));
+    }
     // The state of its own container is above.
     match (health.owners.as_slice(), &health.unseen) {
         ([], _) if places.container.is_some() => {}

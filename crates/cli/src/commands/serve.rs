@@ -9,15 +9,16 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use wakeeper_delivery::webhook::{RetentionSettings, WebhookSettings};
-use wakeeper_doctor::secret::Passphrase;
 use wakeeper_engine::{EngineConfig, GatewaySessions, Lock};
 use wakeeper_gateway::api::auth::{GeneratedKey, KeyPolicy};
 use wakeeper_gateway::api::{ApiConfig, EvidenceSource};
 use wakeeper_gateway::serving::{self, ServeLimits};
 use wakeeper_gateway::{Gateway, GatewayConfig, IncidentConfig, measurements};
+use wakeeper_offline::live::LiveCare;
 use wakeeper_offline::preflight::{self, Folders};
 use wakeeper_offline::transfer::FirstStart;
-use wakeeper_recovery::backups::{BackupKeeper, time};
+use wakeeper_recovery::backups::BackupKeeper;
+use wakeeper_recovery::incidents::IncidentReader;
 use wakeeper_recovery::{SystemClock, incident_log};
 use wakeeper_settings::SettingsError;
 
@@ -182,6 +183,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             })),
             backups: Some(places.backup_place()),
             incidents: log,
+            care: Some(Arc::new(LiveCare::new((**places).clone(), places.retention, settings.prunes))),
             keep: settings.keep,
             compact_rows: settings.compact_database,
             ..EngineConfig::default()
@@ -200,6 +202,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             body_limit: settings.body_limit,
             metrics,
             backups: None,
+            incidents: Some(IncidentReader::of(&settings.monitor_state_dir)),
             settings: settings.shown.0.clone(),
             old_app: settings.old_app.clone(),
         },
@@ -215,16 +218,8 @@ fn scheduled_backups(settings: &GatewaySettings, places: &Places) -> Option<Back
         tracing::warn!("BACKUP_INTERVAL is off: sessions are not backed up by themselves");
         return None;
     };
-    let shown = settings.backup_dir.display();
-    if settings.backup_passphrase.as_ref().is_some_and(Passphrase::is_short) {
-        tracing::warn!(
-            "BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better"
-        );
-    }
-    let prune = settings.prunes;
-    let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
-    tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
-    let backups = places.backup_store(prune);
+    let backups = places.backup_store(settings.prunes);
+    backups.tell_of_schedule(every);
     let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), backups);
     Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
 }

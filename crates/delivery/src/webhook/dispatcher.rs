@@ -13,6 +13,7 @@ use tokio_util::task::{JoinMap, TaskTracker};
 use wakeeper_model::Clock;
 use wakeeper_storage::{Lane, LaneKey, Storage, StorageError};
 
+use super::failing::{Failing, FailingReceivers};
 use super::housekeeping::{self, RetentionSettings};
 use super::lane;
 use super::lanes::{Due, Ended, LaneId, Lanes};
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub receivers: Receivers,
     /// What the last attempts came to.
     pub recent: Recent,
+    /// Those that fail now.
+    pub failing: FailingReceivers,
     pub client: Client,
     /// Where it may connect to.
     pub policy: AddressPolicy,
@@ -91,6 +94,7 @@ impl Dispatcher {
                 registry,
                 receivers: Receivers::new(),
                 recent: Recent::default(),
+                failing: FailingReceivers::default(),
                 client,
                 policy,
                 clock,
@@ -161,6 +165,15 @@ impl Dispatcher {
         workers.by_key.insert(subscription.to_owned(), Arc::clone(&queue));
         let worker = Worker { shared: Arc::clone(&self.shared), key: subscription.to_owned(), queue };
         self.shared.tasks.spawn(worker.run());
+    }
+
+    /// Receivers that fail now; of a session, those that hear of its events.
+    pub fn failing(&self, session: Option<&str>) -> Vec<Failing> {
+        let registry = &self.shared.registry;
+        let keys = session.map(|session| registry.keys_of(session));
+        self.shared
+            .failing
+            .all(|key| registry.resolve(key).is_some() && keys.as_ref().is_none_or(|keys| keys.contains(key)))
     }
 
     pub async fn shutdown(&self, grace: Duration) {
@@ -289,6 +302,7 @@ impl From<StorageError> for Nothing {
 
 async fn abandon(shared: &Shared, key: &str, now_ms: i64) -> Result<(), StorageError> {
     let reason = "the webhook was removed from the configuration";
+    shared.failing.forget(key);
     let abandoned = shared.storage.abandon_subscription(key, reason, now_ms).await?;
     if abandoned > 0 {
         tracing::warn!(subscription = key, abandoned, "webhook removed: what was owed to it is dead");

@@ -8,6 +8,7 @@ use wakeeper_storage::{AttemptRow, DeliveryRecord, LaneKey, OutboxItem, Verdict}
 
 use super::delivery::{self, Attempted};
 use super::dispatcher::{STORAGE_PAUSE, Shared};
+use super::failing;
 use super::lanes::Ended;
 use super::receivers::Receiver;
 use super::recent::{DeliveryOutcome, RecentDelivery};
@@ -226,8 +227,36 @@ impl Turn<'_> {
         };
         metrics::counter!("wakeeper_webhook_attempts_total", "outcome" => outcome).increment(1);
         match &attempted.outcome {
-            retry::Outcome::Failed { .. } => self.receiver.failed(),
-            retry::Outcome::Delivered | retry::Outcome::Gone => self.receiver.succeeded(),
+            retry::Outcome::Failed { why, .. } => {
+                self.receiver.failed();
+                self.failed(why, verdict);
+            }
+            retry::Outcome::Delivered | retry::Outcome::Gone => {
+                self.receiver.succeeded();
+                if self.shared.failing.forget(&self.subscription.key) {
+                    tracing::info!(subscription, "a webhook's receiver takes events again");
+                }
+            }
+        }
+    }
+
+    /// A receiver that fails is told of from its first failure on, in the log once.
+    fn failed(&self, why: &str, verdict: &Verdict) {
+        let next_try_ms = match verdict {
+            Verdict::Retry { next_attempt_ms } | Verdict::Dead { next_attempt_ms, .. } => {
+                Some(*next_attempt_ms)
+            }
+            Verdict::Delivered => None,
+        };
+        let now_ms = self.shared.clock.now_ms();
+        let Subscription { key, url, .. } = self.subscription;
+        if self.shared.failing.note(key, url, why, next_try_ms, now_ms) {
+            tracing::warn!(
+                subscription = key.as_str(),
+                receiver = failing::redacted(url),
+                reason = why,
+                "a webhook's receiver fails; its events are kept and tried again"
+            );
         }
     }
 }

@@ -121,6 +121,13 @@ impl Registry {
         }
     }
 
+    /// The keys of all subscriptions that hear of a session, whatever they ask for.
+    pub fn keys_of(&self, session: &str) -> HashSet<String> {
+        let state = self.read();
+        let own = state.sessions.get(session).map_or(&[][..], |context| &context.subscriptions);
+        state.global.iter().chain(own).map(|subscription| subscription.key.clone()).collect()
+    }
+
     /// Whether an event has an audience.
     pub fn is_heard(&self, session: &str, event: &str) -> bool {
         let state = self.read();

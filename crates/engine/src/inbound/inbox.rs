@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wakeeper_model::{Ack, ChatId, ChatKind, MessageId};
 use wakeeper_storage::{Change, StorageError};
+use wakeeper_waha::Seen;
 use whatsapp_rust::prelude::InboundMessage;
 use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
 use whatsapp_rust::{Client, InboundDurabilityHook, Jid, anyhow, async_trait};
@@ -77,6 +78,13 @@ impl Inbox {
             self.journal.commit(changes).await.inspect_err(|error| {
                 tracing::error!(session = %self.state.name(), %error, "messages were not stored; WhatsApp will send them again");
             })?;
+        }
+        for InboundMessage { info, .. } in &batch {
+            let arrived =
+                self.state.undecryptable().arrived(&info.source.sender.to_non_ad_string(), &info.id);
+            if arrived && self.state.undecryptable().waiting() == 0 {
+                self.state.saw(Seen::Resolved, "every message that could not be decrypted has arrived");
+            }
         }
         // Delivered again, these are no messages that were lost.
         for info in passed_over {

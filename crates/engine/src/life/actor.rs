@@ -4,6 +4,7 @@
 //! pass has a deadline; when it is over, the client is given up and a new one is made after a wait
 //! that depends on the cause.
 
+mod care;
 mod command;
 mod disk;
 mod ending;
@@ -27,8 +28,10 @@ use wakeeper_model::plural;
 use wakeeper_storage::Desired;
 use wakeeper_waha::SessionStatus;
 
+pub(crate) use self::care::CareWork;
 pub(crate) use self::command::Command;
 use self::ending::{FAILURES_SHOWN, SLOW};
+use crate::care::Care;
 use crate::inbound::again::Again;
 use crate::inbound::history;
 use crate::inbound::inbox::Inbox;
@@ -71,6 +74,8 @@ pub(crate) struct Parts {
     /// The history that comes.
     pub history: Arc<history::Parts>,
     pub mailbox: Receiver<Command>,
+    /// Looks after the stored state.
+    pub care: Option<Arc<dyn Care>>,
     /// Held by this process; without it, nothing connects.
     pub lock: Option<Lock>,
 }
@@ -113,6 +118,8 @@ pub(crate) struct Actor {
     /// What the newest failure was, until a connection works.
     reason: Option<String>,
     watch: Option<Watch>,
+    /// The server went deaf since the session last worked.
+    was_deaf: bool,
     /// Looks after the keys while the connection is open.
     server_keys: Option<AbortOnDropHandle<()>>,
     /// Answers what devices asked for on earlier connections.
@@ -146,6 +153,7 @@ impl Actor {
             short_lives: 0,
             reason: None,
             watch: None,
+            was_deaf: false,
             server_keys: None,
             answering: None,
         }
@@ -225,6 +233,7 @@ impl Actor {
             }
             Command::PairingCode(phone, done) => self.pairing_code(phone, done),
             Command::Passkey(step, done) => self.passkey_step(step, done),
+            Command::Care(work) => self.care(work).await,
             Command::Abandon(reason) => {
                 self.folder_taken = true;
                 self.abandon(reason).await;
@@ -371,6 +380,7 @@ impl Actor {
 
     /// Nothing that was waited for on a connection concerns the next one.
     fn forget_connection(&mut self) {
+        self.parts.state.set_unacknowledged(None);
         self.deadline = None;
         self.slow = None;
         self.settled = None;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use wakeeper_waha::{Seen, UndecryptableReason};
 use whatsapp_rust::prelude::{Event, EventHandler, EventInterest, EventKind};
-use whatsapp_rust::wacore::types::events::ConnectFailureReason;
+use whatsapp_rust::wacore::types::events::{ConnectFailureReason, UndecryptableMessage};
 
 use crate::address;
 use crate::inbound::history::Parts;
@@ -18,6 +19,7 @@ use crate::life::server_keys::Compared;
 use crate::life::signals::Signals;
 use crate::life::state::SessionState;
 use crate::life::store::{Closed, Gate};
+use crate::life::undecryptable::{Failed, Known};
 use crate::outbound::inflight::{Acknowledged, Inflight};
 
 /// Something the session's actor must know.
@@ -139,6 +141,7 @@ impl EventHandler for Listener {
             Event::SelfPushNameUpdated(_) => self.hand_on(ClientEvent::PushName),
             Event::UndecryptableMessage(failed) => {
                 self.state.note(|evidence, now| evidence.undecryptable = Some(now));
+                self.cannot_read(failed);
                 if !failed.is_unavailable {
                     // People search logs for these two words; the client does not tell which of the causes it was.
                     tracing::warn!(session = %self.state.name(), id = %failed.info.id,
@@ -221,6 +224,27 @@ impl EventHandler for Listener {
 }
 
 impl Listener {
+    /// A message could not be read: it is remembered until it arrives.
+    fn cannot_read(&self, message: &UndecryptableMessage) {
+        let (source, unread) = (&message.info.source, self.state.undecryptable());
+        let reason = if message.is_unavailable {
+            UndecryptableReason::Unavailable
+        } else {
+            UndecryptableReason::NotDecrypted
+        };
+        let failed = Failed {
+            sender: &source.sender.to_non_ad_string(),
+            chat: &source.chat.to_non_ad_string(),
+            id: &message.info.id,
+            reason,
+            now_ms: self.state.clock().now_ms(),
+        };
+        if unread.failed(&failed) == Known::New && unread.waiting() == 1 {
+            let text = "a message could not be decrypted; its sender is asked for it again";
+            self.state.saw(Seen::Undecryptable, text);
+        }
+    }
+
     /// A part of the history: on its way to the disk at once, because the phone does not send it again.
     fn keep_history(&self, compressed: &Bytes) {
         if let Some(client) = self.state.client() {

@@ -41,6 +41,9 @@ pub struct SessionHealth {
     pub last_undecryptable: Option<i64>,
     /// The server last acknowledged a send.
     pub last_acknowledged: Option<i64>,
+    /// Since when the server owes an acknowledgement on an open connection, when that is too long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unacknowledged_since: Option<i64>,
     /// The server was last heard: anything that it sent, answers to pings too.
     pub last_heard: Option<i64>,
     /// How often a connection was tried since this process started.
@@ -50,6 +53,8 @@ pub struct SessionHealth {
     pub connection_ends: BTreeMap<&'static str, u64>,
     /// The newest of these causes.
     pub last_end: Option<&'static str>,
+    /// Messages that could not be decrypted and did not arrive again so far.
+    pub undecryptable_waiting: u64,
     /// Sends that wait for the server now.
     pub sends_under_way: usize,
     /// How often, since the gateway started, an older copy was noticed and all sending chains were negotiated anew.
@@ -73,10 +78,12 @@ impl SessionHealth {
             last_received: evidence.inbound,
             last_undecryptable: evidence.undecryptable,
             last_acknowledged: evidence.acknowledged,
+            unacknowledged_since: state.unacknowledged_since(),
             last_heard: state.line().last_frame(),
             connection_attempts: state.line().attempts(),
             connection_ends,
             last_end,
+            undecryptable_waiting: state.undecryptable().waiting(),
             sends_under_way,
             chains_renewed,
             logins_restored,

@@ -27,7 +27,8 @@ pub(crate) struct Subject<'a> {
 }
 
 /// The backups of a session: the one called `default` carries the folder's own name, as before it was wakeeper's.
-pub(crate) fn backups_of(place: &Backups, session: &SessionName) -> Backups {
+#[must_use]
+pub fn backups_of(place: &Backups, session: &SessionName) -> Backups {
     let label = if *session == SessionName::default_session() {
         place.label.clone()
     } else {

@@ -1,6 +1,7 @@
 //! Every session of this process: taken on, set running, ended. What callers can do with them is in `ops`.
 
 pub(crate) mod forgetting;
+mod telling;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -112,6 +113,9 @@ impl Sessions {
             lock,
         };
         let sessions = Self { shared: Arc::new(shared) };
+        if let Some(news) = sessions.shared.config.incidents.news() {
+            tokio::spawn(telling::tell_incidents(Arc::downgrade(&sessions.shared), news));
+        }
         sessions.load().await?;
         tokio::spawn(watching::watch_lock(Arc::downgrade(&sessions.shared)));
         tokio::spawn(forgetting::forget_by_the_hour(Arc::downgrade(&sessions.shared)));
@@ -268,15 +272,30 @@ impl Sessions {
             jobs,
             history,
             mailbox: mailbox_receiver,
+            care: shared.config.care.clone(),
             lock,
         });
+        let witness = telling::tell_evidence(Arc::clone(&state), Arc::clone(&journal), gone.clone());
+        let witness = tokio::spawn(witness);
         let bulks = Arc::new(Bulks::new(Arc::clone(&outbound), journal, &gone));
         let sender = tokio::spawn(bulk::work(Arc::clone(&bulks)));
-        let tasks =
-            tokio::sync::Mutex::new(vec![tokio::spawn(actor.run()), worker, sender, writer, historian]);
+        let tasks = tokio::sync::Mutex::new(vec![
+            tokio::spawn(actor.run()),
+            worker,
+            sender,
+            writer,
+            historian,
+            witness,
+        ]);
         let handle = Arc::new(Handle { state, outbound, bulks, downloads, mailbox, tasks, gone });
         self.handles_mut().insert(name.clone(), Arc::clone(&handle));
         Ok(handle)
+    }
+
+    /// The time of day, as sessions see it.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
     /// What a session's actor needs to tell an older copy, and to give a login back.

@@ -1,5 +1,6 @@
 //! What is known of a session, shared between its actor, its sends and its callers.
 
+mod examined;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +12,9 @@ use tokio::sync::{Notify, watch};
 use wakeeper_model::{ChatId, Clock, SessionName};
 use wakeeper_recovery::IncidentLog;
 use wakeeper_storage::{AccountRow, Desired, SessionRow, StorageError, StoredStatus};
-use wakeeper_waha::{Engine, Me, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps};
+use wakeeper_waha::{
+    Engine, EvidenceEvent, Me, Seen, SessionConfig, SessionInfo, SessionStatus, StatusChange, Timestamps,
+};
 use whatsapp_rust::{Client, Jid};
 
 use crate::address;
@@ -25,12 +28,17 @@ use crate::life::line::Line;
 use crate::life::pictures::Pictures;
 use crate::life::presences::Presences;
 use crate::life::server_witness::ServerWitness;
+use crate::life::sightings::Sightings;
 use crate::life::store::{Closed, Gate, Remembered};
+use crate::life::undecryptable::Undecryptable;
 use crate::ops::channels::posts::PostNumbers;
 use crate::ops::passkey::Passkey;
 use crate::outbound::group_sends::GroupSends;
 use crate::outbound::handed_over::HandedOver;
 use crate::outbound::retry_requests::RetryRequests;
+
+pub(crate) use self::examined::CareTurn;
+pub use self::examined::Examined;
 
 /// How often WhatsApp is asked for the names of groups at most, in milliseconds.
 const GROUPS_EVERY_MS: i64 = 60_000;
@@ -81,6 +89,8 @@ struct Inner {
     client_number: u64,
     gate: Option<Gate>,
     trouble: Option<Closed>,
+    /// Since when the server owes an acknowledgement on an open connection, when that is too long.
+    unacknowledged: Option<i64>,
     evidence: Evidence,
     chains_renewed: u64,
     logins_restored: u64,
@@ -120,6 +130,14 @@ pub(crate) struct SessionState {
     /// Held while labels are changed, which rests on what they were.
     labeling: tokio::sync::Mutex<()>,
     own_label: UnderWay,
+    /// Somebody works on the stored state.
+    cared_for: Arc<AtomicBool>,
+    /// Messages that could not be read, and did not arrive again.
+    undecryptable: Undecryptable,
+    /// What was seen, for whoever hears of it.
+    sightings: Sightings,
+    /// What its newest examination found.
+    examined: Mutex<Option<Examined>>,
     /// Whose the session's rows are, once that is known; held while they change hands.
     account: tokio::sync::Mutex<Option<AccountRow>>,
     /// How often they did since the start.
@@ -168,6 +186,7 @@ impl SessionState {
                 client_number: 0,
                 gate: None,
                 trouble: None,
+                unacknowledged: None,
                 evidence: Evidence::default(),
                 chains_renewed: 0,
                 logins_restored: 0,
@@ -180,6 +199,10 @@ impl SessionState {
             configuring: tokio::sync::Mutex::new(()),
             labeling: tokio::sync::Mutex::new(()),
             own_label: UnderWay::default(),
+            cared_for: Arc::default(),
+            examined: Mutex::default(),
+            undecryptable: Undecryptable::default(),
+            sightings: Sightings::default(),
             account: tokio::sync::Mutex::new(None),
             accounts: watch::Sender::new(0),
             clients: watch::Sender::new(0),
@@ -429,10 +452,34 @@ impl SessionState {
         (inner.lost.clone(), inner.last_lost)
     }
 
+    /// What was seen, for whoever hears of it.
+    pub(crate) fn sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
+    /// Something was seen that tells whether the session works.
+    pub(crate) fn saw(&self, seen: Seen, text: &str) {
+        self.sightings.saw(EvidenceEvent { evidence: seen, at: self.clock.now_ms(), text: text.to_owned() });
+    }
+
+    /// Messages that could not be read, and did not arrive again.
+    pub(crate) fn undecryptable(&self) -> &Undecryptable {
+        &self.undecryptable
+    }
+
     /// Notes that something worked, or did not.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Evidence, i64)) {
         let now = self.clock.now_ms();
         change(&mut self.inner().evidence, now);
+    }
+
+    /// Since when the server owes an acknowledgement on an open connection, in milliseconds since 1970, when that is too long.
+    pub(crate) fn unacknowledged_since(&self) -> Option<i64> {
+        self.inner().unacknowledged
+    }
+
+    pub(crate) fn set_unacknowledged(&self, since_ms: Option<i64>) {
+        self.inner().unacknowledged = since_ms;
     }
 
     pub(crate) fn configuring(&self) -> &tokio::sync::Mutex<()> {

@@ -17,12 +17,19 @@ pub struct WatchTimes {
     pub probe: Duration,
     /// The silence after which the server counts as deaf.
     pub deaf: Duration,
+    /// How long a send may wait for the server's acknowledgement on an open connection before that is told.
+    pub acknowledged: Duration,
 }
 
 impl Default for WatchTimes {
-    /// The status follows within 60 s: 45 s of silence and a tick.
+    /// The status follows within 60 s: 45 s of silence and a tick; and so is told that acknowledgements stopped.
     fn default() -> Self {
-        Self { tick: Duration::from_secs(5), probe: Duration::from_secs(20), deaf: Duration::from_secs(45) }
+        Self {
+            tick: Duration::from_secs(5),
+            probe: Duration::from_secs(20),
+            deaf: Duration::from_secs(45),
+            acknowledged: Duration::from_secs(45),
+        }
     }
 }
 

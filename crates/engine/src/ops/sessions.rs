@@ -222,7 +222,7 @@ impl Sessions {
 }
 
 /// Runs `work` to its end, whether or not its caller waits for it.
-async fn carried_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn carried_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::inbound::acks::Receipted;
@@ -28,6 +29,8 @@ struct Waiting {
     /// Its waiter was told what the server said.
     answered: Arc<AtomicBool>,
     receipts: Vec<Receipted>,
+    /// Since when the newest attempt waits.
+    since: Option<Instant>,
     over: CancellationToken,
 }
 
@@ -55,7 +58,9 @@ impl Inflight {
     /// Waits for the acknowledgement of the attempt that follows.
     pub(crate) fn attempt(&self, id: &str) -> oneshot::Receiver<Acknowledged> {
         let (sender, receiver) = oneshot::channel();
-        self.sends().entry(id.to_owned()).or_default().waiter = Some(sender);
+        let mut sends = self.sends();
+        let waiting = sends.entry(id.to_owned()).or_default();
+        (waiting.waiter, waiting.since) = (Some(sender), Some(Instant::now()));
         receiver
     }
 
@@ -94,6 +99,14 @@ impl Inflight {
         let Some(waiting) = self.sends().remove(id) else { return Vec::new() };
         waiting.over.cancel();
         waiting.receipts
+    }
+
+    /// Since when the server owes an answer to an attempt: of those that somebody waits for, the longest.
+    pub(crate) fn unanswered_since(&self) -> Option<Instant> {
+        let sends = self.sends();
+        let owed =
+            sends.values().filter(|send| send.waiter.as_ref().is_some_and(|waiter| !waiter.is_closed()));
+        owed.filter_map(|send| send.since).min()
     }
 
     /// How many sends are under way.
@@ -155,6 +168,24 @@ mod tests {
         assert_eq!(inflight.hold(receipt("B")).unwrap().id, "B");
         assert_eq!(inflight.end("A").len(), 1);
         assert!(inflight.hold(receipt("A")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_unanswered_attempt_is_known_while_somebody_waits() {
+        let inflight = Inflight::default();
+        assert!(inflight.unanswered_since().is_none());
+        let began = Instant::now();
+        let _first = inflight.attempt("A");
+        tokio::time::advance(std::time::Duration::from_secs(9)).await;
+        let second = inflight.attempt("B");
+        assert_eq!(inflight.unanswered_since(), Some(began));
+        inflight.acknowledge("A", Acknowledged { timestamp_s: None, refused: None });
+        assert_eq!(
+            inflight.unanswered_since().map(|since| since - began),
+            Some(std::time::Duration::from_secs(9))
+        );
+        drop(second);
+        assert!(inflight.unanswered_since().is_none());
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ fn quick() -> WatchTimes {
         tick: Duration::from_millis(200),
         probe: Duration::from_millis(600),
         deaf: Duration::from_millis(1500),
+        acknowledged: Duration::from_millis(1500),
     }
 }
 

@@ -41,6 +41,7 @@ use super::receivers::Receivers;
         (name = "files", description = "Media of received messages"),
         (name = "events", description = "Events as they happen, and the log of them"),
         (name = "webhooks", description = "Events that no receiver took"),
+        (name = "care", description = "How a session is by evidence; repairs, backups, restores, incidents"),
         (name = "keys", description = "API keys with scopes, and what was done with them"),
         (name = "server", description = "The gateway itself"),
     )
@@ -84,11 +85,15 @@ const FAILURES: [(&str, &str, &str); 13] = [
         "The API key is not good for it or for that session; keys are off, and the request did not address this machine by a \
          loopback name; or WhatsApp forbids it in the group or channel",
     ),
-    ("404", "NotFound", "There is no such session, message, group, channel, label, call, file or key"),
+    (
+        "404",
+        "NotFound",
+        "There is no such session, message, group, channel, label, call, file, backup, incident or key",
+    ),
     (
         "409",
         "Conflict",
-        "Another process holds it, another message has the id, or its `Idempotency-Key` was used with another body",
+        "Another process or another repair holds it, it would do harm, another message has the id, or its `Idempotency-Key` was used with another body",
     ),
     ("413", "TooLarge", "The body is too large"),
     ("415", "NotJson", "The body is neither JSON nor, with a key, a form"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wakeeper_delivery::webhook::DeliveryError;
 use wakeeper_engine::bulk::BulkError;
+use wakeeper_engine::care::CareError;
 use wakeeper_engine::spool::SpoolError;
 use wakeeper_engine::{
     AskError, CallError, ChannelsError, ConvertError, EngineError, FetchError, GroupsError, LabelError,
@@ -61,6 +62,10 @@ pub enum ErrorCode {
     BulkNotFound,
     /// 404: no such API key.
     KeyNotFound,
+    /// 404: no such incident.
+    IncidentNotFound,
+    /// 404: the session has no such backup.
+    BackupNotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
     /// 422: a session of that name exists already.
@@ -122,7 +127,9 @@ impl ErrorCode {
             | Self::FileNotFound
             | Self::DeadLetterNotFound
             | Self::BulkNotFound
-            | Self::KeyNotFound => StatusCode::NOT_FOUND,
+            | Self::KeyNotFound
+            | Self::IncidentNotFound
+            | Self::BackupNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -420,6 +427,21 @@ impl From<BulkError> for ApiError {
     }
 }
 
+impl From<CareError> for ApiError {
+    fn from(error: CareError) -> Self {
+        let text = error.to_string();
+        match error {
+            CareError::Session(error) => error.into(),
+            CareError::UnderWay(_) => Self::new(ErrorCode::Conflict, text).hint("try again when it is done"),
+            CareError::NoSuchBackup => Self::new(ErrorCode::BackupNotFound, text)
+                .hint("GET /api/sessions/{session}/backups lists the backups of the session"),
+            CareError::Refused { reason, hint } => Self::new(ErrorCode::Conflict, reason).hint(hint),
+            CareError::Failed(_) => internal(&text),
+            CareError::None => Self::new(ErrorCode::Conflict, text).hint("start it with `wakeeper serve`"),
+        }
+    }
+}
+
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         let text = error.to_string();
@@ -546,7 +568,7 @@ impl From<ChannelsError> for ApiError {
 }
 
 /// What gets a session out of a state that something needs another for.
-fn advice(status: SessionStatus) -> &'static str {
+pub(super) fn advice(status: SessionStatus) -> &'static str {
     match status {
         SessionStatus::Stopped => "POST /api/sessions/{session}/start starts it",
         SessionStatus::ScanQrCode => "scan the code of GET /api/{session}/auth/qr with the phone",

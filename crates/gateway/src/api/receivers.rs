@@ -9,10 +9,10 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, PartialSchema, ToSchema};
 use wakeeper_waha::{
-    CallData, ChatArchiveEvent, ChatPresences, EventName, EventResponsePayload, GroupJoin,
-    GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, Label, LabelChatAssociation,
-    Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked, PollVotePayload, SessionStatusBody,
-    WebhookBody,
+    CallData, ChatArchiveEvent, ChatPresences, EventName, EventResponsePayload, EvidenceEvent, GroupJoin,
+    GroupJoinRequestChange, GroupLeave, GroupParticipantsChange, GroupUpdated, IncidentEvent, Label,
+    LabelChatAssociation, Message, MessageAck, MessageEdited, MessageReaction, MessageRevoked,
+    PollVotePayload, SessionStatusBody, WebhookBody,
 };
 
 /// Adds the `webhooks`.
@@ -52,6 +52,8 @@ fn body(event: EventName, components: &mut Components) -> Ref {
         EventName::EventResponse | EventName::EventResponseFailed => of::<EventResponsePayload>(components),
         EventName::ChatArchive => of::<ChatArchiveEvent>(components),
         EventName::PresenceUpdate => of::<ChatPresences>(components),
+        EventName::SessionIncident => of::<IncidentEvent>(components),
+        EventName::SessionEvidence => of::<EvidenceEvent>(components),
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wakeeper_delivery::webhook::Failing;
 use wakeeper_engine::{EngineHealth, SessionHealth};
 use wakeeper_waha::Environment;
 use wakeeper_waha::SessionStatus;
@@ -24,6 +25,8 @@ use super::worker;
 
 /// A check that takes longer than this counts as failed: something is stuck.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
+/// Receivers that fail and are shown at most.
+const RECEIVERS_SHOWN: usize = 100;
 
 /// Routes that need no key.
 pub(super) fn public_router() -> OpenApiRouter<Api> {
@@ -168,7 +171,15 @@ async fn health(State(api): State<Api>) -> Health {
     if let Some(backups) = &api.backups {
         checks.push(("backups", Ok(backups())));
     }
+    // So is a receiver that takes no events: they are kept for it.
+    checks.push(("webhooks", Ok(receiver_evidence(&api.webhooks.failing(None)))));
     Health::of(checks, api.stopping.is_cancelled())
+}
+
+/// Receivers that fail now, the longest failing first; of their addresses the host alone: anybody may ask.
+fn receiver_evidence(failing: &[Failing]) -> Value {
+    let shown = |one: &Failing| json!({ "url": one.url, "since": one.since_ms, "reason": one.reason, "nextTry": one.next_try_ms });
+    json!({ "failing": failing.iter().take(RECEIVERS_SHOWN).map(shown).collect::<Vec<_>>() })
 }
 
 fn storage_evidence(engine: &EngineHealth, took: Duration) -> Result<Value, Value> {

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use wakeeper_access::Keys;
 use wakeeper_delivery::webhook::Webhooks;
 use wakeeper_engine::Sessions;
-use wakeeper_model::SessionName;
+use wakeeper_model::{Clock, SessionName};
+use wakeeper_recovery::incidents::IncidentReader;
 use wakeeper_waha::SessionInfo;
 
 use super::access;
@@ -31,6 +32,8 @@ pub struct ApiConfig {
     pub metrics: Option<MetricsRenderer>,
     /// What `/health` shows of backups, when they are made on a schedule.
     pub backups: Option<EvidenceSource>,
+    /// Reads the incidents that are kept, when some are.
+    pub incidents: Option<IncidentReader>,
     /// Every setting as callers may see it: its value, secrets hidden, where it is set.
     pub settings: BTreeMap<String, Option<String>>,
     /// Serves the old app's calls when given.
@@ -52,6 +55,10 @@ pub struct Api {
     pub(super) metrics: Option<MetricsRenderer>,
     /// See [`ApiConfig::backups`].
     pub(super) backups: Option<EvidenceSource>,
+    /// See [`ApiConfig::incidents`].
+    pub(super) incidents: Option<IncidentReader>,
+    /// The time of day.
+    pub(super) clock: Clock,
     /// See [`ApiConfig::settings`].
     pub(super) settings: Arc<BTreeMap<String, Option<String>>>,
     /// Cancelled when the gateway begins to shut down.

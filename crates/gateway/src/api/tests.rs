@@ -92,6 +92,8 @@ mod answers;
 #[cfg(feature = "demo")]
 mod bodies;
 #[cfg(feature = "demo")]
+mod care;
+#[cfg(feature = "demo")]
 mod converting;
 #[cfg(feature = "demo")]
 mod keys;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use wakeeper_doctor::backup::retention::Pruned;
@@ -15,6 +16,7 @@ use wakeeper_doctor::{KnownFacts, Options};
 use wakeeper_private_fs::shown;
 
 use super::target::BackupOutcome;
+use super::time;
 use crate::clock::Clock;
 use crate::session::{SessionError, blocking};
 
@@ -98,6 +100,19 @@ pub enum StoreError {
 }
 
 impl BackupStore {
+    /// Says in the log what a schedule keeps here.
+    pub fn tell_of_schedule(&self, every: Duration) {
+        if self.passphrase.as_ref().is_some_and(Passphrase::is_short) {
+            tracing::warn!(
+                "BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better"
+            );
+        }
+        let keep =
+            if self.prunes { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
+        let (shelf, every) = (self.shelf.display(), time(every));
+        tracing::info!("sessions are backed up to {shelf} every {every} when they changed{keep}");
+    }
+
     /// When the newest backup was made, milliseconds since 1970; unknown where sessions share the name in this folder, unless the
     /// account tells.
     pub fn newest_ms(&self) -> Option<i64> {

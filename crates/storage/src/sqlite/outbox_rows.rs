@@ -112,6 +112,19 @@ impl OutboxRows for SqliteStorage {
         .map_err(StorageError::during("counting the outbox"))?;
         Ok(OutboxCounts { pending, dead })
     }
+
+    async fn outbox_counts_of(&self, session: &str) -> Result<OutboxCounts, StorageError> {
+        let (pending, dead) = query_as(
+            "WITH own AS (SELECT id FROM sessions WHERE name = $1)
+             SELECT (SELECT COUNT(*) FROM outbox WHERE state = 0 AND session IN (SELECT id FROM own)),
+                    (SELECT COUNT(*) FROM outbox WHERE state = 2 AND session IN (SELECT id FROM own))",
+        )
+        .bind(session)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(StorageError::during("counting the outbox of a session"))?;
+        Ok(OutboxCounts { pending, dead })
+    }
 }
 
 fn read_lane(row: SqliteRow) -> Result<Lane, sqlx::Error> {

@@ -231,6 +231,10 @@ impl OutboxRows for Counting {
     async fn outbox_counts(&self) -> Result<OutboxCounts, StorageError> {
         self.behind.outbox_counts().await
     }
+
+    async fn outbox_counts_of(&self, session: &str) -> Result<OutboxCounts, StorageError> {
+        self.behind.outbox_counts_of(session).await
+    }
 }
 
 #[async_trait]

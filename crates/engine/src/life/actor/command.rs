@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::CareWork;
 use crate::EngineError;
 use crate::ops::pairing::PairingError;
 use crate::ops::passkey::PasskeyStep;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     PairingCode(String, oneshot::Sender<Result<String, PairingError>>),
     /// A step of linking by passkey.
     Passkey(PasskeyStep, oneshot::Sender<Result<(), PairingError>>),
+    /// Look after the stored state.
+    Care(CareWork),
     /// Close at once and stay closed: somebody else owns it now. The reason is shown.
     Abandon(String),
     /// Flush and leave, keeping what the owner wants for the next boot.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wakeeper_recovery::Kind;
-use wakeeper_waha::{OwnPresence, SessionStatus};
+use wakeeper_waha::{OwnPresence, Seen, SessionStatus};
 use whatsapp_rust::IqError;
 use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 
@@ -92,6 +92,9 @@ impl Actor {
         tracing::info!(session = %self.parts.state.name(), "connection.update: open");
         self.enter(SessionStatus::Working, self.parts.state.note_for_people()).await;
         self.parts.state.incidents().works();
+        if std::mem::take(&mut self.was_deaf) {
+            self.parts.state.saw(Seen::Working, "WhatsApp's server answers again");
+        }
         if let Some(client) = self.parts.state.client() {
             if self.parts.state.presences().own() == OwnPresence::Offline {
                 let client = Arc::clone(&client);
@@ -119,6 +122,7 @@ impl Actor {
 
     /// Looks whether the server is still heard.
     pub(super) async fn on_watch(&mut self) {
+        self.look_at_sends();
         let Some(watch) = &mut self.watch else { return };
         match watch.look(Instant::now(), self.parts.state.line().so_far()) {
             Hearing::Fine => {}
@@ -136,7 +140,38 @@ impl Actor {
                     });
                 }
             }
-            Hearing::Deaf => self.lose(Cause::Deaf).await,
+            Hearing::Deaf => {
+                self.was_deaf = true;
+                self.parts
+                    .state
+                    .saw(Seen::Deaf, "WhatsApp's server does not answer any more; connecting again");
+                self.lose(Cause::Deaf).await;
+            }
+        }
+    }
+
+    /// Sends that are not acknowledged on a connection that is open are told of, and not given up: the server may be slow, and
+    /// what is under way to a large group takes its time.
+    fn look_at_sends(&self) {
+        let state = &self.parts.state;
+        let since = self.parts.outbound.inflight.unanswered_since();
+        // What waited for the connection is no evidence about it.
+        let since = since.zip(self.opened).map(|(since, opened)| since.max(opened));
+        let stuck = since.filter(|since| since.elapsed() >= self.parts.setup.watch.acknowledged);
+        match (stuck, state.unacknowledged_since()) {
+            (Some(since), None) => {
+                let waited = i64::try_from(since.elapsed().as_millis()).unwrap_or_default();
+                state.set_unacknowledged(Some(state.clock().now_ms() - waited));
+                let text =
+                    "WhatsApp's server does not acknowledge what is sent, though the connection is open";
+                tracing::warn!(session = %state.name(), seconds = waited / 1_000, "{text}");
+                state.saw(Seen::Unacknowledged, text);
+            }
+            (None, Some(_)) => {
+                state.set_unacknowledged(None);
+                state.saw(Seen::Acknowledged, "no send waits for WhatsApp's server any more");
+            }
+            _ => {}
         }
     }
 

@@ -35,11 +35,11 @@ pub(super) struct Watched {
 }
 
 impl Actor {
-    /// Gives a lost login back, where a backup can.
-    pub(super) async fn prepare_login(&mut self) -> Result<(), EngineError> {
+    /// Gives a lost login back, where a backup can. Answers whether it did.
+    pub(super) async fn prepare_login(&mut self) -> Result<bool, EngineError> {
         // As long as this process has the login, it knows what became of the database.
         if self.run.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let state = &self.parts.state;
         credentials::is_ours(&self.parts.folder, state.name())?;
@@ -52,12 +52,13 @@ impl Actor {
             rows_lost: self.parts.older.rows_lost,
             now_ms: state.clock().now_ms(),
         };
-        if recovery::prepare(subject, self.parts.journal.storage().as_ref()).await? {
+        let taken = recovery::prepare(subject, self.parts.journal.storage().as_ref()).await?;
+        if taken {
             state.note_restored();
             let done = "the login was taken from a backup; no QR code is needed";
             state.incidents().repaired("its database was missing or could not be used", done);
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// What the files tell before anything opens them.

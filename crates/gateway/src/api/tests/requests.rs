@@ -107,10 +107,16 @@ impl Lab {
         let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
             .into_iter()
             .collect();
-        let config =
-            ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
-        let router =
-            router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
+        let config = ApiConfig {
+            keys,
+            body_limit: BODY_LIMIT,
+            metrics: None,
+            backups: None,
+            incidents: None,
+            settings,
+            old_app: None,
+        };
+        let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
         Self { router, sessions, webhooks, stopping, at_once, folder }
     }
 
