@@ -25,14 +25,24 @@ use tokio::task::JoinHandle;
 use self::groups::Groups;
 use self::request::{Patient, Pending, Request, Unsettled};
 use super::home::Home;
-use crate::StorageError;
 use crate::disk::DiskTrouble;
+use crate::{StorageError, Wait};
 
 /// Requests waiting at most; more callers wait to be let in.
 const QUEUE: usize = 1024;
 
 /// How long a read waits at most for what was to be written before it.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How a request waits whose caller goes on.
+pub(super) struct Soon {
+    /// How long for others.
+    pub(super) wait: Wait,
+    /// None of an order is written before one that came earlier in it.
+    pub(super) order: Option<Arc<str>>,
+    /// Reads wait for what it writes.
+    pub(super) is_read: bool,
+}
 
 /// Hands writes to the writer's task.
 pub(super) struct Writer {
@@ -106,11 +116,11 @@ impl Writer {
 
     /// Runs `work` in one of the next transactions, after all that was asked for before, if `permission` is given then;
     /// `done` hears of it once it is on disk. Answers as soon as it has its place in the queue. While nothing can be written
-    /// it waits for that, so `work` may run more than once. None of an `order` is written before one that came earlier in it.
+    /// it waits for that, so `work` may run more than once.
     pub(super) async fn write_soon<T, F>(
         &self,
         operation: &'static str,
-        order: Option<Arc<str>>,
+        soon: Soon,
         permission: impl Fn() -> Result<(), StorageError> + Send + 'static,
         work: F,
         done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
@@ -120,10 +130,12 @@ impl Writer {
         F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     {
         let permission = Box::new(permission);
-        let unsettled = Unsettled::counted(&self.unsettled);
+        let Soon { wait, order, is_read } = soon;
+        let unsettled = is_read.then(|| Unsettled::counted(&self.unsettled));
+        let wait = wait.at_most();
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
         let request =
-            Patient { operation, order, permission, work, result: None, done, unsettled, failures: 0 };
+            Patient { operation, wait, order, permission, work, result: None, done, unsettled, failures: 0 };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)
     }
 

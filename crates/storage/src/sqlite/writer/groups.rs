@@ -23,9 +23,6 @@ use crate::sqlite::home::Home;
 /// Requests in one transaction at most: bounds how long the first of them waits.
 const GROUP: usize = 256;
 
-/// How long a request whose caller went on waits for others.
-const WINDOW: Duration = Duration::from_millis(25);
-
 /// How often an idle writer looks whether its file is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -85,6 +82,7 @@ impl Groups {
         // When requests are written that wait for others.
         let mut due = None;
         loop {
+            let known = self.waiting.len();
             let open = tokio::select! {
                 biased;
                 count = requests.recv_many(&mut self.waiting, GROUP) => count > 0,
@@ -99,8 +97,10 @@ impl Groups {
             };
             let can_wait =
                 self.waiting.len() < GROUP && self.waiting.iter().all(|request| request.is_patient());
-            if open && can_wait && due.is_none_or(|due| Instant::now() < due) {
-                due.get_or_insert_with(|| Instant::now() + WINDOW);
+            let now = Instant::now();
+            let patience = self.waiting[known..].iter().filter_map(|request| request.patience()).min();
+            due = due.into_iter().chain(patience.map(|patience| now + patience)).min();
+            if open && can_wait && due.is_some_and(|due| now < due) {
                 continue;
             }
             due = None;
