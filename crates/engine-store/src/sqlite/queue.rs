@@ -25,7 +25,7 @@ pub(super) use request::{Answer, Call};
 const BATCH: usize = 256;
 /// How long a call that can wait waits for a commit that others need. Longer than the client's pause before it writes the ratchets
 /// of what it sent or received (`RATCHETS_WAIT` of the engine), so that it joins that commit.
-const PATIENCE: Duration = Duration::from_millis(400);
+pub(super) const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

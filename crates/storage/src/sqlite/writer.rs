@@ -1,13 +1,15 @@
 //! The one writer. Requests that arrive while a transaction is being synced are written together in
 //! the next one, so that many callers share one disk sync; each is answered only after it.
 //!
-//! A request whose caller went on waits a moment for others, and joins the first of them. Who reads what it writes waits for
+//! Callers that were answered together wait a moment for each other: see [`company`]. A request whose caller went on waits longer
+//! for others, and joins the first of them. Who reads what it writes waits for
 //! it: see [`Writer::settle`].
 //!
 //! When the disk fails a group, all requests in it fail, the connection is thrown away, and later requests are refused
 //! until a write succeeds on a new one: see [`Home`]. Those whose callers went on are kept, and come first then; what fails
 //! again is tried alone, behind the others: see [`groups`].
 
+mod company;
 mod groups;
 mod request;
 #[cfg(test)]
