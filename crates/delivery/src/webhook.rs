@@ -12,6 +12,7 @@
 //! Only `http` and `https`, no redirects followed, nothing but the status code of an answer is kept
 //! or shown, and proxies from the environment are not used.
 
+mod delivered;
 mod delivery;
 mod dispatcher;
 mod failing;

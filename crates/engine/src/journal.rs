@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use wakeeper_delivery::events::EventSink;
 use wakeeper_model::{Clock, SessionName};
 use wakeeper_storage::{
-    Change, CommitOutcome, NewEvent, OwnedRows, Ownership, Storage, StorageError, StoredStatus,
+    Change, CommitBatch, CommitOutcome, NewEvent, OwnedRows, Ownership, Storage, StorageError, StoredStatus,
+    Wait,
 };
 use wakeeper_waha::{EventName, Payload, SessionStatusBody};
 
@@ -185,6 +186,7 @@ impl Journal {
             0 | 1 => Vec::new(),
             _ => changes.iter().filter(stands_alone).cloned().collect(),
         };
+        let wait = if self.tells(state.name(), &changes) { Wait::Moment } else { Wait::Long };
         let (rows, sink, state) = (self.rows()?, self.sink.clone(), Arc::clone(state));
         let own = rows.clone();
         let done = move |outcome: Result<(), StorageError>| {
@@ -209,11 +211,24 @@ impl Journal {
                 tell(stored, outcome);
             });
         };
-        self.sink.commit_soon(&rows, changes, done).await?;
+        self.sink.commit_soon(&rows, CommitBatch { wait, ..changes.into() }, done).await?;
         if self.storage.disk().borrow().is_none() {
             return Ok(());
         }
         hears.await.unwrap_or(Err(StorageError::Closed))
+    }
+
+    /// Whether somebody hears of what these changes tell.
+    fn tells(&self, session: &SessionName, changes: &[Change]) -> bool {
+        changes.iter().any(|change| match change {
+            Change::Send { .. } => false,
+            Change::Message { events, .. } => !events.is_empty(),
+            // Its event is made when it is stored.
+            Change::Receipt { .. } => {
+                self.sink.is_heard(session, EventName::MessageAck, Some(EventName::MessageAckGroup))
+            }
+            _ => true,
+        })
     }
 
     /// Waits until the disk may take writes again.

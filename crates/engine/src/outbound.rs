@@ -14,6 +14,7 @@ pub(crate) mod handed_over;
 pub(crate) mod inflight;
 mod link_preview;
 pub(crate) mod outgoing;
+mod permits;
 pub(crate) mod presence;
 mod resume;
 pub(crate) mod retry_requests;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wakeeper_model::{ChatKind, StanzaId};
@@ -44,9 +45,8 @@ use crate::outbound::composer::{Composer, PreparedMessage, fingerprint};
 use crate::outbound::error::SendError;
 use crate::outbound::inflight::Inflight;
 use crate::outbound::outgoing::{IdempotencyKey, LinkPreview, Outgoing, Sent};
+use crate::outbound::permits::{MAX_IN_FLIGHT, Permit, Permits};
 
-/// Sends of one session under way at the same time.
-const MAX_IN_FLIGHT: usize = 512;
 /// How long a caller waits for a session that is starting (as WAHA does).
 const STARTUP_WAIT: Duration = Duration::from_secs(15);
 
@@ -70,7 +70,7 @@ pub(crate) struct Outbound {
     pub patience: Duration,
     /// Ends the sends of a deleted session.
     pub gone: CancellationToken,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     chats: ChatOrders,
     keys: Locks,
     posts: Locks,
@@ -103,7 +103,7 @@ impl Outbound {
             public_url,
             patience,
             gone,
-            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            permits: Arc::default(),
             chats: ChatOrders::default(),
             keys: Locks::default(),
             posts: Locks::default(),
@@ -132,7 +132,7 @@ impl Outbound {
     ) -> Result<Sent, SendError> {
         channel::refuse_unfit(&outgoing)?;
         let busy = || SendError::from(EngineError::Busy(self.state.name().clone()));
-        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| busy())?;
+        let permit = self.permits.take(outgoing.chat().as_str()).ok_or_else(busy)?;
         let ready_send = self.prepare(outgoing, key.as_ref()).await?;
         let acceptance = Arc::new(Acceptance::default());
         let task = {
@@ -211,7 +211,7 @@ impl Outbound {
         ready_send: ReadySend,
         key: Option<IdempotencyKey>,
         account: u64,
-        _permit: OwnedSemaphorePermit,
+        _permit: Permit,
         acceptance: &Acceptance,
     ) -> Result<Sent, SendError> {
         self.storable()?;

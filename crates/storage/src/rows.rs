@@ -32,7 +32,7 @@ pub use key::{AuditRow, KeyRow, NewAudit};
 pub use label::{LabelChange, LabelChatRow, LabelRow};
 pub use message::{
     Change, CommitBatch, CommitOutcome, Described, MessageOrder, MessagePage, MessagePosition, MessageQuery,
-    MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, WireKey,
+    MessageRef, MessageRetention, MessageRow, MessageUpdate, OldMessages, Tell, Wait, WireKey,
 };
 pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem, Pruned,

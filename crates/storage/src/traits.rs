@@ -14,6 +14,9 @@ use crate::{
     RecipientRow, Retention, SendRow, SessionRow, StorageError,
 };
 
+/// Told what became of outcomes of deliveries whose caller went on.
+pub type Recorded = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+
 /// Everything wakeeper stores. A write that answered `Ok` is on disk; a write whose future is
 /// dropped half-way may still happen.
 ///
@@ -207,6 +210,14 @@ pub trait OutboxRows: Send + Sync {
 
     /// Stores the outcomes of attempts, in their order, all or none. What was delivered is not kept.
     async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError>;
+
+    /// The same with one of the next commits ([`crate::Wait::Long`]), or once the disk takes writes; `done` hears of it then. Until
+    /// then the other methods show the deliveries as they were.
+    async fn record_deliveries_soon(
+        &self,
+        records: Vec<DeliveryRecord>,
+        done: Recorded,
+    ) -> Result<(), StorageError>;
 
     /// Ends every pending delivery of a subscription that exists no more: as dead letters, or not
     /// at all where the session is gone too. Answers how many.

@@ -13,6 +13,7 @@ use tokio_util::task::{JoinMap, TaskTracker};
 use wakeeper_model::Clock;
 use wakeeper_storage::{Lane, LaneKey, Storage, StorageError};
 
+use super::delivered::Delivered;
 use super::failing::{Failing, FailingReceivers};
 use super::housekeeping::{self, RetentionSettings};
 use super::lane;
@@ -55,6 +56,8 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     /// Those on their way are cut off, too.
     pub abort: CancellationToken,
+    /// What the rows do not know yet.
+    pub delivered: Arc<Delivered>,
     tasks: TaskTracker,
     workers: Mutex<Workers>,
 }
@@ -101,6 +104,7 @@ impl Dispatcher {
                 hold,
                 stop: CancellationToken::new(),
                 abort: CancellationToken::new(),
+                delivered: Arc::default(),
                 tasks: TaskTracker::new(),
                 workers: Mutex::default(),
             }),
@@ -185,6 +189,10 @@ impl Dispatcher {
             );
             self.shared.abort.cancel();
             self.shared.tasks.wait().await;
+        }
+        // Behind what is to be stored soon.
+        if let Err(error) = self.shared.storage.record_deliveries(Vec::new()).await {
+            tracing::warn!(%error, "webhook deliveries that arrived may be repeated after the next start");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! One lane's turn: its deliveries one after the other. What became of them is stored together, when something else than a
-//! success is to be stored, at the end of a page or turn, and otherwise soon.
+//! One lane's turn: its deliveries one after the other. What became of them is stored together: at once when something else than
+//! a success is to be stored, and otherwise with one of the next commits. Until then the rows say that they are owed, so it is
+//! remembered here which are not.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wakeeper_storage::{AttemptRow, DeliveryRecord, LaneKey, OutboxItem, Verdict};
+use wakeeper_storage::{AttemptRow, DeliveryRecord, LaneKey, OutboxItem, StorageError, Verdict};
 
 use super::delivery::{self, Attempted};
 use super::dispatcher::{STORAGE_PAUSE, Shared};
@@ -18,7 +19,8 @@ use crate::events::body;
 
 /// Deliveries in one turn; then other lanes get theirs.
 const LANE_BATCH: usize = 32;
-/// Bodies read at once. As many events at most are delivered again after a crash, of each lane that is worked on.
+/// Bodies read at once, with those that were delivered and are not stored yet. As many events at most are delivered again after a
+/// crash, of each lane.
 const PAGE: usize = 16;
 
 /// Works on a lane until it is empty, must wait, or had its turn.
@@ -72,7 +74,16 @@ impl Turn<'_> {
     async fn take(&mut self) -> bool {
         let mut done = 0;
         while done < LANE_BATCH {
-            let items = match self.shared.storage.lane_items(self.lane, PAGE as u32).await {
+            let mut delivered = self.shared.delivered.of(self.lane);
+            if delivered.len() >= PAGE {
+                if !self.settle().await {
+                    return false;
+                }
+                delivered = self.shared.delivered.of(self.lane);
+            }
+            // What is not stored yet counts, unless it never will be.
+            let limit = if delivered.len() < PAGE { PAGE } else { PAGE + delivered.len() };
+            let items = match self.shared.storage.lane_items(self.lane, limit as u32).await {
                 Ok(items) => items,
                 Err(error) => {
                     tracing::error!(%error, "cannot read webhook deliveries");
@@ -81,8 +92,8 @@ impl Turn<'_> {
                 }
             };
             // Whatever is added from here on is told to the lane's worker.
-            let is_last = items.len() < PAGE;
-            for item in items {
+            let is_last = items.len() < limit;
+            for item in items.into_iter().filter(|item| !delivered.contains(&item.id)) {
                 let goes_on = !self.shared.stop.is_cancelled() && self.deliver(item).await;
                 if !goes_on {
                     self.store().await;
@@ -90,7 +101,9 @@ impl Turn<'_> {
                 }
                 done += 1;
             }
-            if !self.store().await {
+            // A whole page is all that may wait.
+            let stored = if is_last { self.store_soon().await } else { self.store().await };
+            if !stored {
                 return false;
             }
             if is_last {
@@ -161,20 +174,55 @@ impl Turn<'_> {
                 attempted = &mut attempt => return Some(attempted),
                 () = shared.abort.cancelled() => return None,
                 () = held_too_long => {
-                    self.store().await;
+                    self.store_soon().await;
                 }
             }
         }
     }
 
-    /// Stores what became of the deliveries so far. Keeps at it while the storage fails: sending on without a record would
-    /// repeat for nothing.
-    async fn store(&mut self) -> bool {
+    /// Has it stored soon that the deliveries so far were successes.
+    async fn store_soon(&mut self) -> bool {
+        if self.outcomes.iter().any(|outcome| outcome.verdict != Verdict::Delivered) {
+            return self.store().await;
+        }
         self.store_by = None;
         let outcomes = std::mem::take(&mut self.outcomes);
         if outcomes.is_empty() {
             return true;
         }
+        let noted = self.shared.delivered.note(self.lane, outcomes.iter().map(|outcome| outcome.delivery));
+        let done = Box::new(move |stored: Result<(), StorageError>| match stored {
+            Ok(()) => drop(noted),
+            // They are owed as far as the rows say; this process knows better.
+            Err(error) => {
+                tracing::error!(%error, "it cannot be stored which webhook deliveries arrived");
+                noted.keep();
+            }
+        });
+        match self.shared.storage.record_deliveries_soon(outcomes, done).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "it cannot be stored which webhook deliveries arrived");
+                false
+            }
+        }
+    }
+
+    /// Waits until all is stored that is to be stored soon: a crash repeats no more than that.
+    async fn settle(&mut self) -> bool {
+        self.store_all(Vec::new()).await
+    }
+
+    /// Stores what became of the deliveries so far.
+    async fn store(&mut self) -> bool {
+        self.store_by = None;
+        let outcomes = std::mem::take(&mut self.outcomes);
+        outcomes.is_empty() || self.store_all(outcomes).await
+    }
+
+    /// Stores outcomes, and what came before them. Keeps at it while the storage fails: sending on without a record would repeat
+    /// for nothing.
+    async fn store_all(&mut self, outcomes: Vec<DeliveryRecord>) -> bool {
         while let Err(error) = self.shared.storage.record_deliveries(outcomes.clone()).await {
             tracing::error!(%error, "cannot store what became of webhook deliveries");
             if self.shared.stop.is_cancelled() {

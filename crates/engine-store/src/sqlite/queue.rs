@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::error::SqliteError;
 use super::faults::Faults;
@@ -22,9 +23,9 @@ pub(super) use request::{Answer, Call};
 
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;
-/// How long a call that can wait waits for a commit that others need. Longer than the client's own pause before it writes
-/// the ratchets of what it sent or received (25 ms, `signal_flush.rs` of whatsapp-rust 0.7.0), so that it joins that commit.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a call that can wait waits for a commit that others need. Longer than the client's pause before it writes the ratchets
+/// of what it sent or received (`RATCHETS_WAIT` of the engine), so that it joins that commit.
+pub(super) const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ struct Waiting {
     calls: Vec<Box<dyn Call>>,
     /// Those that wait for a commit of others.
     patient: Vec<Box<dyn Call>>,
+    /// When the patience of the first of them is over.
+    patient_until: Option<Instant>,
     /// Whether somebody ends their patience.
     timed: bool,
     /// Whether somebody works on the calls.
@@ -66,6 +69,7 @@ impl Waiting {
         if calls.iter().all(|call| call.is_abandoned() || call.kind() == Kind::Read) {
             return calls;
         }
+        self.patient_until = None;
         parked.take().into_iter().chain(mem::take(&mut self.patient)).chain(calls).collect()
     }
 }
@@ -112,33 +116,45 @@ impl Queue {
         let timed = {
             let mut waiting = lock(&self.0.waiting);
             waiting.patient.push(call);
+            waiting.patient_until.get_or_insert_with(|| Instant::now() + PATIENCE);
             mem::replace(&mut waiting.timed, true)
         };
         if !timed {
             let (shared, waiting) = (Arc::downgrade(&self.0), Arc::clone(&self.0.waiting));
             tokio::spawn(async move {
-                tokio::time::sleep(PATIENCE).await;
-                end_patience(&shared, &waiting);
+                let mut until = Some(Instant::now() + PATIENCE);
+                while let Some(moment) = until {
+                    tokio::time::sleep_until(moment).await;
+                    until = end_patience(&shared, &waiting);
+                }
             });
         }
     }
 }
 
-/// Gives those that waited long enough a commit of their own.
-fn end_patience(shared: &Weak<Shared>, waiting: &Mutex<Waiting>) {
+/// Gives those that waited long enough a commit of their own. Answers when to look again: others took those along that it was
+/// begun for, and some came after them.
+fn end_patience(shared: &Weak<Shared>, waiting: &Mutex<Waiting>) -> Option<Instant> {
     let mut waiting = lock(waiting);
+    if let Some(until) = waiting.patient_until
+        && until > Instant::now()
+    {
+        return Some(until);
+    }
     waiting.timed = false;
+    waiting.patient_until = None;
     waiting.patient.retain(|call| !call.is_abandoned());
     // Their callers hold the store and are not answered yet, so the handle that is taken here is not its last.
     if waiting.patient.is_empty() {
-        return;
+        return None;
     }
-    let Some(shared) = shared.upgrade() else { return };
+    let shared = shared.upgrade()?;
     let patient = mem::take(&mut waiting.patient);
     waiting.calls.extend(patient);
     if !mem::replace(&mut waiting.served, true) {
         serve(shared);
     }
+    None
 }
 
 fn serve(shared: Arc<Shared>) {

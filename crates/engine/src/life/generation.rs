@@ -16,6 +16,7 @@ mod progress;
 mod witness;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wakeeper_engine_store::generation::{self as native, Mark, Renewal, Renewed, login_mark};
 use wakeeper_engine_store::{DATABASE, NativeError};
@@ -82,6 +83,21 @@ pub struct Run {
     number: Option<String>,
     /// What it is known by.
     word: String,
+}
+
+/// How far the rows follow a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Followed {
+    /// Changes of ratchets, as the rows were asked to know last.
+    asked: Option<i64>,
+    /// What they know since the last look.
+    stored: Arc<Mutex<Option<Mark>>>,
+}
+
+impl Followed {
+    fn stored(&self) -> MutexGuard<'_, Option<Mark>> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the start of a run found.
@@ -218,21 +234,38 @@ async fn mark(
 }
 
 impl Run {
-    /// Moves on what the rows and the witness know of the engine's database. Cheap when nothing changed.
+    /// Moves on what the rows and the witness know of the engine's database. Cheap when nothing changed. The rows know of it with
+    /// one of the next commits, the others with the call after that: they are never ahead.
     ///
     /// # Errors
-    /// When something cannot be read or written; the next call makes up for it.
-    pub(crate) async fn seen(&self, rows: &OwnedRows, last: &mut i64) -> Result<(), GenerationError> {
+    /// When something cannot be read; the next call makes up for it.
+    pub(crate) async fn seen(
+        &self,
+        rows: &OwnedRows,
+        followed: &mut Followed,
+    ) -> Result<(), GenerationError> {
+        let stored = followed.stored().take();
+        if let Some(mark) = stored {
+            self.progress(&mark);
+            self.witness(&mark).await;
+        }
         let Some(mark) = native::marked_while_open(&self.places.database()).await?.mark else {
             return Ok(());
         };
-        if mark.writes == *last || mark.run != self.word {
+        if Some(mark.writes) == followed.asked || mark.run != self.word {
             return Ok(());
         }
-        rows.seen_generation(&self.word, mark.writes, mark.written_s).await?;
-        self.progress(&mark);
-        self.witness(&mark).await;
-        *last = mark.writes;
+        followed.asked = Some(mark.writes);
+        let (rows, word, followed) = (rows.clone(), self.word.clone(), followed.clone());
+        // Nobody waits for it: it may wait for others, or for a disk.
+        tokio::spawn(async move {
+            match rows.seen_generation(&word, mark.writes, mark.written_s).await {
+                Ok(()) => *followed.stored() = Some(mark),
+                Err(error) => {
+                    tracing::debug!(session = rows.session(), %error, "how far the session is could not be stored");
+                }
+            }
+        });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{
     ChatUpdate, ContactUpdate, EventRow, LabelChange, LaneKey, NewEvent, PastStep, SendState, StoredStatus,
@@ -239,17 +240,40 @@ pub struct CommitBatch {
     pub changes: Vec<Change>,
     /// Events that no receiver asked for are not stored: only the outcome has them.
     pub only_owed: bool,
+    /// Of [`crate::OwnedRows::commit_soon`]: how long it may wait for others.
+    pub wait: Wait,
+}
+
+/// How long a write whose caller goes on waits for a commit that others need, at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// Somebody is told of it once it is stored.
+    #[default]
+    Moment,
+    /// Nobody is told. Whoever reads it ends the wait.
+    Long,
+}
+
+impl Wait {
+    /// The longest that it takes.
+    #[must_use]
+    pub const fn at_most(self) -> Duration {
+        match self {
+            Self::Moment => Duration::from_millis(25),
+            Self::Long => Duration::from_millis(500),
+        }
+    }
 }
 
 impl From<Vec<Change>> for CommitBatch {
     fn from(changes: Vec<Change>) -> Self {
-        Self { changes, only_owed: false }
+        Self { changes, ..Self::default() }
     }
 }
 
 impl From<Change> for CommitBatch {
     fn from(change: Change) -> Self {
-        Self { changes: vec![change], only_owed: false }
+        Self { changes: vec![change], ..Self::default() }
     }
 }
 

@@ -16,10 +16,18 @@ const NEXT_IN_LANE: &str = "SELECT next.id
              AND next.chat = given.chat AND next.state = 0 AND next.id <> given.id
      WHERE given.id = $1 ORDER BY next.number, next.also LIMIT 1";
 
-pub(super) async fn record(
+/// What became of deliveries, in their order.
+pub(super) async fn record_all(
     connection: &mut SqliteConnection,
-    record: DeliveryRecord,
+    records: Vec<DeliveryRecord>,
 ) -> Result<(), sqlx::Error> {
+    for one in records {
+        record(connection, one).await?;
+    }
+    Ok(())
+}
+
+async fn record(connection: &mut SqliteConnection, record: DeliveryRecord) -> Result<(), sqlx::Error> {
     let DeliveryRecord { delivery, attempt, verdict, now_ms } = record;
     if let Some(attempt) = attempt.filter(|_| verdict != Verdict::Delivered) {
         insert_attempt(connection, delivery, attempt).await?;

@@ -1,10 +1,11 @@
 use async_trait::async_trait;
 use sqlx::{Row, query, query_as, sqlite::SqliteRow};
 
+use super::writer::Soon;
 use super::{SqliteStorage, damaged, deliveries, letters};
 use crate::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem,
-    OutboxRows, StorageError,
+    OutboxRows, Recorded, StorageError, Wait,
 };
 
 #[async_trait]
@@ -47,14 +48,26 @@ impl OutboxRows for SqliteStorage {
 
     async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError> {
         self.writer
-            .write("storing deliveries", |connection| {
-                Box::pin(async move {
-                    for record in records {
-                        deliveries::record(connection, record).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .write("storing deliveries", |connection| Box::pin(deliveries::record_all(connection, records)))
+            .await
+    }
+
+    async fn record_deliveries_soon(
+        &self,
+        records: Vec<DeliveryRecord>,
+        done: Recorded,
+    ) -> Result<(), StorageError> {
+        self.writer
+            .write_soon(
+                "storing deliveries",
+                Soon { wait: Wait::Long, order: None, is_read: false },
+                || Ok(()),
+                move |connection| {
+                    let records = records.clone();
+                    Box::pin(deliveries::record_all(connection, records))
+                },
+                done,
+            )
             .await
     }
 

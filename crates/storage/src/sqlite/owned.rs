@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
 
-use super::writer::Writer;
+use super::writer::{Soon, Writer};
 use super::{account_rows, bulk_rows, chat_rows, commit, forget, generation_rows, send_rows, session_rows};
 use crate::ownership::{Done, OwnedWrites};
 use crate::{
     AccountChange, AccountRow, BulkBegun, BulkChange, BulkRow, CommitBatch, CommitOutcome, GenerationRow,
-    OldMessages, Ownership, RecipientRow, SendBegun, SendRow, SessionRow, StorageError,
+    OldMessages, Ownership, RecipientRow, SendBegun, SendRow, SessionRow, StorageError, Wait,
 };
 
 /// The sessions that are owned now.
@@ -129,11 +130,24 @@ impl OwnedWrites for Owned {
     }
 
     async fn seen_generation(&self, run: &str, writes: i64, written_s: i64) -> Result<(), StorageError> {
-        let run = run.to_owned();
-        self.write("storing how far a session is", move |session, connection| {
-            Box::pin(generation_rows::seen(connection, session, run, writes, written_s))
-        })
-        .await
+        let (claim, concerned, run) = (Arc::clone(&self.claim), Arc::clone(&self.claim), run.to_owned());
+        let (done, stored) = oneshot::channel();
+        self.writer
+            .write_soon(
+                "storing how far a session is",
+                Soon { wait: Wait::Long, order: None, is_read: false },
+                move || claim.check(),
+                move |connection| {
+                    let (concerned, run) = (Arc::clone(&concerned), run.clone());
+                    Box::pin(async move {
+                        generation_rows::seen(connection, &concerned.session, run, writes, written_s).await
+                    })
+                },
+                // Whoever asked may be gone.
+                Box::new(move |outcome| drop(done.send(outcome))),
+            )
+            .await?;
+        stored.await.map_err(|_| StorageError::Closed)?
     }
 
     async fn forget_generation(&self) -> Result<(), StorageError> {
@@ -155,7 +169,7 @@ impl OwnedWrites for Owned {
         self.writer
             .write_soon(
                 "committing a batch",
-                Some(Arc::clone(&self.claim.session)),
+                Soon { wait: batch.wait, order: Some(Arc::clone(&self.claim.session)), is_read: true },
                 move || claim.check(),
                 move |connection| {
                     let (concerned, batch) = (Arc::clone(&concerned), batch.clone());

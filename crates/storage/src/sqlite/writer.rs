@@ -1,13 +1,15 @@
 //! The one writer. Requests that arrive while a transaction is being synced are written together in
 //! the next one, so that many callers share one disk sync; each is answered only after it.
 //!
-//! A request whose caller went on waits a moment for others, and joins the first of them. Who reads what it writes waits for
+//! Callers that were answered together wait a moment for each other: see [`company`]. A request whose caller went on waits longer
+//! for others, and joins the first of them. Who reads what it writes waits for
 //! it: see [`Writer::settle`].
 //!
 //! When the disk fails a group, all requests in it fail, the connection is thrown away, and later requests are refused
 //! until a write succeeds on a new one: see [`Home`]. Those whose callers went on are kept, and come first then; what fails
 //! again is tried alone, behind the others: see [`groups`].
 
+mod company;
 mod groups;
 mod request;
 #[cfg(test)]
@@ -25,14 +27,24 @@ use tokio::task::JoinHandle;
 use self::groups::Groups;
 use self::request::{Patient, Pending, Request, Unsettled};
 use super::home::Home;
-use crate::StorageError;
 use crate::disk::DiskTrouble;
+use crate::{StorageError, Wait};
 
 /// Requests waiting at most; more callers wait to be let in.
 const QUEUE: usize = 1024;
 
 /// How long a read waits at most for what was to be written before it.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How a request waits whose caller goes on.
+pub(super) struct Soon {
+    /// How long for others.
+    pub(super) wait: Wait,
+    /// None of an order is written before one that came earlier in it.
+    pub(super) order: Option<Arc<str>>,
+    /// Reads wait for what it writes.
+    pub(super) is_read: bool,
+}
 
 /// Hands writes to the writer's task.
 pub(super) struct Writer {
@@ -106,11 +118,11 @@ impl Writer {
 
     /// Runs `work` in one of the next transactions, after all that was asked for before, if `permission` is given then;
     /// `done` hears of it once it is on disk. Answers as soon as it has its place in the queue. While nothing can be written
-    /// it waits for that, so `work` may run more than once. None of an `order` is written before one that came earlier in it.
+    /// it waits for that, so `work` may run more than once.
     pub(super) async fn write_soon<T, F>(
         &self,
         operation: &'static str,
-        order: Option<Arc<str>>,
+        soon: Soon,
         permission: impl Fn() -> Result<(), StorageError> + Send + 'static,
         work: F,
         done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
@@ -120,10 +132,12 @@ impl Writer {
         F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send + 'static,
     {
         let permission = Box::new(permission);
-        let unsettled = Unsettled::counted(&self.unsettled);
+        let Soon { wait, order, is_read } = soon;
+        let unsettled = is_read.then(|| Unsettled::counted(&self.unsettled));
+        let wait = wait.at_most();
         let queue = self.queue.lock().await.clone().ok_or(StorageError::Closed)?;
         let request =
-            Patient { operation, order, permission, work, result: None, done, unsettled, failures: 0 };
+            Patient { operation, wait, order, permission, work, result: None, done, unsettled, failures: 0 };
         queue.send(Box::new(request)).await.map_err(|_| StorageError::Closed)
     }
 

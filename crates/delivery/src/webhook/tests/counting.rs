@@ -13,7 +13,7 @@ use wakeeper_storage::{
     IncidentRow, IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, KeyRow, KeyRows, LabelChatRow,
     LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
     MessageRows, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned,
-    RecipientRow, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
+    RecipientRow, Recorded, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
 };
 
 /// Everything goes through to the storage behind it.
@@ -205,6 +205,15 @@ impl OutboxRows for Counting {
     async fn record_deliveries(&self, records: Vec<DeliveryRecord>) -> Result<(), StorageError> {
         self.writes.lock().unwrap().push(records.len());
         self.behind.record_deliveries(records).await
+    }
+
+    async fn record_deliveries_soon(
+        &self,
+        records: Vec<DeliveryRecord>,
+        done: Recorded,
+    ) -> Result<(), StorageError> {
+        self.writes.lock().unwrap().push(records.len());
+        self.behind.record_deliveries_soon(records, done).await
     }
 
     async fn abandon_subscription(

@@ -1,10 +1,13 @@
 //! What waits is committed together, and each caller hears of its own.
 
+use std::time::Duration;
+
 use whatsapp_rust::wacore::store::traits::{
     DeviceStore, MsgSecretEntry, MsgSecretStore, ProtocolStore, SignalStore,
 };
 
 use super::*;
+use crate::sqlite::queue::PATIENCE;
 
 #[tokio::test]
 async fn writes_that_wait_share_one_commit() {
@@ -169,6 +172,23 @@ async fn what_nobody_else_needs_a_commit_for_gets_its_own() {
     drop(dropped);
     drop(store);
     assert!(!path.with_file_name(crate::SIDE_FILES[0]).exists());
+}
+
+#[tokio::test]
+async fn whoever_can_wait_does_so_to_the_end_whoever_went_before() {
+    let (_folder, path) = place();
+    let (store, watch) = watched(&path).await;
+    tokio::time::pause();
+    let mut first = Box::pin(store.put_msg_secrets(secret()));
+    begin(&mut first);
+    tokio::task::yield_now().await;
+    tokio::time::advance(PATIENCE - Duration::from_millis(1)).await;
+    store.put_session("1", b"one").await.unwrap();
+    first.await.unwrap();
+    let began = tokio::time::Instant::now();
+    store.put_msg_secrets(secret()).await.unwrap();
+    assert!(began.elapsed() >= PATIENCE, "{:?}", began.elapsed());
+    assert_eq!(watch.rest().len(), 4, "two commits");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use wakeeper_storage::disk::DiskCause;
 use wakeeper_waha::SessionStatus;
 
 use super::Actor;
-use crate::life::generation::{self, Doubt, Places, Run};
+use crate::life::generation::{self, Doubt, Followed, Places, Run};
 use crate::life::lock::{Kept, LockError};
 use crate::life::recovery::{self, Subject};
 use crate::life::store::Closed;
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
 /// A run, and how far it was seen.
 pub(super) struct Watched {
     run: Run,
-    writes: i64,
+    followed: Followed,
 }
 
 impl Actor {
@@ -100,7 +100,7 @@ impl Actor {
         state.retry_requests().begin(&self.parts.folder, now_ms);
         state.server_witness().begin();
         self.server_ahead = None;
-        self.run = begun.run.map(|run| Watched { run, writes: -1 });
+        self.run = begun.run.map(|run| Watched { run, followed: Followed::default() });
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl Actor {
             Ok(begun) => {
                 // Made a moment ago: nothing can be older, and its server has no other keys than its own.
                 self.compared = true;
-                self.run = begun.run.map(|run| Watched { run, writes: -1 });
+                self.run = begun.run.map(|run| Watched { run, followed: Followed::default() });
             }
             Err(error) => {
                 tracing::warn!(session = %self.parts.state.name(), %error, "the beginning of the run was not marked");
@@ -213,9 +213,9 @@ impl Actor {
 
     /// Moves on what the rows know of the run.
     async fn follow(&mut self) {
-        let Some(Watched { run, writes }) = &mut self.run else { return };
+        let Some(Watched { run, followed }) = &mut self.run else { return };
         let seen = match self.parts.journal.rows() {
-            Ok(rows) => run.seen(&rows, writes).await,
+            Ok(rows) => run.seen(&rows, followed).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = seen {

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, query, query_as, query_scalar};
 use tempfile::TempDir;
 
+use crate::sqlite::PAGE;
 use crate::{
     AccountRow, Change, Described, Desired, MessageQuery, MessageRow, NewEvent, SessionRow, Storage,
     StorageError, WireKey, open_or_rebuild_sqlite, open_sqlite,
@@ -237,8 +238,9 @@ async fn killed() -> Scene {
         .fetch_one(&mut running.connect().await)
         .await
         .unwrap();
-    let at = (page as usize - 1) * 4096;
-    content[at..at + 4096].fill(0xaa);
+    let length = PAGE as usize;
+    let at = (page as usize - 1) * length;
+    content[at..at + length].fill(0xaa);
     std::fs::write(&scene.path, content).unwrap();
     std::fs::copy(
         running.path.with_file_name("wakeeper.db-wal"),
@@ -327,9 +329,9 @@ async fn rows_of_a_former_number_do_not_take_the_sessions_name() {
         }
         connection.close().await.unwrap();
         if !index_is_lost {
-            let start = usize::try_from(page - 1).unwrap() * 4096;
+            let start = usize::try_from(page - 1).unwrap() * PAGE as usize;
             let mut content = std::fs::read(&scene.path).unwrap();
-            content[start..start + 4096].fill(0xff);
+            content[start..start + PAGE as usize].fill(0xff);
             std::fs::write(&scene.path, content).unwrap();
         }
         damage(&scene.path);

@@ -7,7 +7,9 @@ use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::{Change, CommitOutcome, IncidentRows, MessageRef, MessageRow, MessageRows, NewEvent, Tell};
+use crate::sqlite::PAGE;
+use crate::sqlite::writer::Soon;
+use crate::{Change, CommitOutcome, IncidentRows, MessageRef, MessageRow, MessageRows, NewEvent, Tell, Wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,7 +29,7 @@ async fn damaged() -> (TempDir, SqliteStorage) {
         let row = MessageRow {
             from_me: true,
             ack: 1,
-            proto: vec![byte; 3000],
+            proto: vec![byte; 700],
             ..crate::conformance::message("c", id)
         };
         Change::Message { row: Box::new(row), updates: vec![], events: vec![] }
@@ -41,7 +43,7 @@ async fn damaged() -> (TempDir, SqliteStorage) {
     let holds = |page: &&mut [u8]| {
         page[0] == LEAF_OF_A_TABLE && page.windows(100).any(|window| window == [0xA1; 100])
     };
-    let page = bytes.chunks_mut(4096).find(holds).expect("the page of the message");
+    let page = bytes.chunks_mut(PAGE as usize).find(holds).expect("the page of the message");
     page[..12].fill(0xFF);
     std::fs::write(&file, bytes).unwrap();
     let storage = opened(&folder).await;
@@ -80,7 +82,8 @@ where
 {
     let (tell, outcome) = oneshot::channel();
     let done = Box::new(|outcome| drop(tell.send(outcome)));
-    storage.writer.write_soon("a test", order.map(Arc::from), || Ok(()), work, done).await.unwrap();
+    let soon = Soon { wait: Wait::Moment, order: order.map(Arc::from), is_read: true };
+    storage.writer.write_soon("a test", soon, || Ok(()), work, done).await.unwrap();
     outcome
 }
 

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::{Change, MessageRef, MessageRow};
+use crate::{Change, CommitBatch, MessageRef, MessageRow, Wait};
 
 fn target() -> MessageRef {
     MessageRef { session: "default".to_owned(), id: "M1".to_owned(), from_me: None, chat: None }
@@ -32,6 +32,38 @@ async fn what_is_stored_soon_waits_until_the_disk_takes_it() {
     assert_eq!(first_done.await.unwrap().unwrap().applied, [true]);
     assert_eq!(second_done.await.unwrap().unwrap().applied, [true], "the receipt comes after its message");
     assert_eq!(opened.storage.message(&target()).await.unwrap().unwrap().ack, 2);
+    opened.storage.close().await;
+}
+
+/// A message whose caller goes on, and nobody is told of.
+fn untold(id: &str) -> CommitBatch {
+    let row = Box::new(crate::conformance::message("c", id));
+    CommitBatch { wait: Wait::Long, ..Change::Message { row, updates: vec![], events: vec![] }.into() }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_goes_along_with_what_somebody_does() {
+    let opened = open().await;
+    let owner = opened.storage.acquire("default").await.unwrap();
+    let (tell, mut told) = oneshot::channel();
+    owner.rows().commit_soon(untold("M1"), |outcome| drop(tell.send(outcome))).await.unwrap();
+    assert!(told.try_recv().is_err(), "it waits");
+    owner.rows().put_session(session()).await.unwrap();
+    assert_eq!(told.try_recv().expect("it went along").unwrap().applied, [true]);
+
+    let (tell, told) = oneshot::channel();
+    owner.rows().commit_soon(untold("M2"), |outcome| drop(tell.send(outcome))).await.unwrap();
+    let alone = tokio::time::timeout(Duration::from_secs(20), told).await.expect("it does not wait for ever");
+    assert_eq!(alone.unwrap().unwrap().applied, [true]);
+    opened.storage.close().await;
+}
+
+#[tokio::test]
+async fn whoever_reads_sees_what_nobody_waited_for() {
+    let opened = open().await;
+    let owner = opened.storage.acquire("default").await.unwrap();
+    owner.rows().commit_soon(untold("M1"), |_| {}).await.unwrap();
+    assert!(opened.storage.message(&target()).await.unwrap().is_some());
     opened.storage.close().await;
 }
 

@@ -15,6 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::company::Company;
 use super::request::Request;
 use crate::StorageError;
 use crate::disk::DiskCause;
@@ -22,9 +23,6 @@ use crate::sqlite::home::Home;
 
 /// Requests in one transaction at most: bounds how long the first of them waits.
 const GROUP: usize = 256;
-
-/// How long a request whose caller went on waits for others.
-const WINDOW: Duration = Duration::from_millis(25);
 
 /// How often an idle writer looks whether its file is still there.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,6 +46,7 @@ pub(super) struct Groups {
     aside: Vec<Aside>,
     /// When it looks at the file next.
     next: Instant,
+    company: Company,
 }
 
 /// A request that failed its group, or failed in two.
@@ -77,7 +76,8 @@ impl From<StorageError> for Failure {
 impl Groups {
     pub(super) fn new(connection: SqliteConnection, home: Home) -> Self {
         let (waiting, aside) = (Vec::with_capacity(GROUP), Vec::new());
-        Self { connection: Some(connection), home, waiting, aside, next: Instant::now() + LOOK }
+        let (next, company) = (Instant::now() + LOOK, Company::default());
+        Self { connection: Some(connection), home, waiting, aside, next, company }
     }
 
     /// Writes until nobody can ask for more.
@@ -85,6 +85,7 @@ impl Groups {
         // When requests are written that wait for others.
         let mut due = None;
         loop {
+            let known = self.waiting.len();
             let open = tokio::select! {
                 biased;
                 count = requests.recv_many(&mut self.waiting, GROUP) => count > 0,
@@ -97,10 +98,14 @@ impl Groups {
                     continue;
                 }
             };
-            let can_wait =
-                self.waiting.len() < GROUP && self.waiting.iter().all(|request| request.is_patient());
-            if open && can_wait && due.is_none_or(|due| Instant::now() < due) {
-                due.get_or_insert_with(|| Instant::now() + WINDOW);
+            let now = Instant::now();
+            let patience = self.waiting[known..].iter().filter_map(|request| request.patience()).min();
+            due = due.into_iter().chain(patience.map(|patience| now + patience)).min();
+            let callers = self.callers(self.waiting.len());
+            let company = self.company.wait(callers, now);
+            let can_wait = self.waiting.len() < GROUP && (callers == 0 || company.is_some());
+            due = due.into_iter().chain(company).min();
+            if open && can_wait && due.is_some_and(|due| now < due) {
                 continue;
             }
             due = None;
@@ -110,6 +115,11 @@ impl Groups {
             }
         }
         self.end().await;
+    }
+
+    /// Of the first of those that wait, how many wait for their answer.
+    fn callers(&self, first: usize) -> usize {
+        self.waiting[..first].iter().filter(|request| !request.is_patient()).count()
     }
 
     async fn end(self) {
@@ -147,6 +157,7 @@ impl Groups {
                 return false;
             }
             let count = self.waiting.len().min(GROUP);
+            self.company.wrote(self.callers(count));
             let drained: Vec<_> = self.waiting.drain(..count).collect();
             let mut piece: Vec<_> =
                 drained.into_iter().filter_map(|request| self.unless_it_follows(request)).collect();

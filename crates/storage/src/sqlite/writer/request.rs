@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -13,8 +14,13 @@ use crate::StorageError;
 
 /// A request in the queue.
 pub(super) trait Request: Send {
-    /// Whether it waits a moment for others, and for room on the disk: nobody waits for its answer.
-    fn is_patient(&self) -> bool;
+    /// How long it waits for others, when nobody waits for its answer. It waits for room on the disk, too.
+    fn patience(&self) -> Option<Duration>;
+
+    /// Whether nobody waits for its answer.
+    fn is_patient(&self) -> bool {
+        self.patience().is_some()
+    }
 
     /// The order that it is part of, if any: it is not written before those that came earlier in it.
     fn order(&self) -> Option<&Arc<str>>;
@@ -50,8 +56,8 @@ where
     T: Send,
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Clone + Send,
 {
-    fn is_patient(&self) -> bool {
-        false
+    fn patience(&self) -> Option<Duration> {
+        None
     }
 
     fn order(&self) -> Option<&Arc<str>> {
@@ -88,12 +94,14 @@ where
 /// One whose caller went on. It is tried again until the disk takes it.
 pub(super) struct Patient<T, F> {
     pub(super) operation: &'static str,
+    pub(super) wait: Duration,
     pub(super) order: Option<Arc<str>>,
     pub(super) permission: Permission,
     pub(super) work: F,
     pub(super) result: Option<Result<T, StorageError>>,
     pub(super) done: Box<dyn FnOnce(Result<T, StorageError>) + Send>,
-    pub(super) unsettled: Unsettled,
+    /// Nothing when no read waits for it.
+    pub(super) unsettled: Option<Unsettled>,
     /// How many groups failed that it was in.
     pub(super) failures: u32,
 }
@@ -103,8 +111,8 @@ where
     T: Send,
     F: for<'c> FnMut(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
 {
-    fn is_patient(&self) -> bool {
-        true
+    fn patience(&self) -> Option<Duration> {
+        Some(self.wait)
     }
 
     fn order(&self) -> Option<&Arc<str>> {
