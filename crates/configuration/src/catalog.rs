@@ -98,6 +98,7 @@ const SETTINGS: &[Setting] = &[
     setting("MEDIA_RETENTION", Kind::Interval),
     setting("MEDIA_RETENTION_SIZE", Kind::Size),
     setting("COMPACT_DATABASE", Kind::Bool),
+    setting("MESSAGE_SEARCH", Kind::Bool),
     setting(
         "WEBHOOK_ALLOWED_TARGETS",
         Kind::Text(

@@ -110,6 +110,8 @@ pub struct GatewaySettings {
     pub keep: KeepLimits,
     /// A large database is written anew at the start, once, so that it gives room back.
     pub compact_database: bool,
+    /// Words of messages are kept, so that they can be searched.
+    pub message_search: bool,
     /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
     pub webhook_addresses: AddressPolicy,
     /// Largest file in bytes that is sent by address, or received.
@@ -183,6 +185,7 @@ impl Typed for GatewaySettings {
                 .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
             keep: keep_limits(values)?,
             compact_database: values.flag("COMPACT_DATABASE", false)?,
+            message_search: values.flag("MESSAGE_SEARCH", false)?,
             shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook::of_every_session(values, &webhook_addresses)?,
             webhook_addresses,

@@ -186,6 +186,7 @@ fn config(
             public_url: format!("http://{address}"),
             websocket_url: Some(simulator.websocket_url()),
             allow_private_urls: true,
+            message_search: true,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings { global: vec![webhook], ..WebhookSettings::default() },

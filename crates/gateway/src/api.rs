@@ -34,6 +34,7 @@ mod profile;
 mod qr_image;
 mod receivers;
 mod scopes;
+mod search;
 mod sending;
 mod server;
 mod sessions;
@@ -146,6 +147,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(sending::router())
         .merge(bulk::router())
         .merge(messages::router())
+        .merge(search::router())
         .merge(chats::router())
         .merge(presence::router())
         .merge(contacts::router())

@@ -30,12 +30,13 @@ pub use rows::{
     LabelChatRow, LabelRow, Lane, LaneKey, LoggedEvent, MessageOrder, MessagePage, MessagePosition,
     MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewAudit, NewEvent, NewIncident,
     NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, RecipientRow, RecipientState,
-    Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, WireKey,
+    Retention, SearchQuery, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell,
+    Verdict, WireKey, WordsOf,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
     AccountRows, BulkRows, ChatRows, EventRows, GenerationRows, IncidentRows, KeyRows, LabelRows,
-    MessageRows, OutboxRows, SendRows, SessionRows, Storage,
+    MessageRows, OutboxRows, SearchRows, SendRows, SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

@@ -184,6 +184,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             incidents: log,
             keep: settings.keep,
             compact_rows: settings.compact_database,
+            message_search: settings.message_search,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {

@@ -100,6 +100,8 @@ mod live;
 #[cfg(feature = "demo")]
 mod requests;
 #[cfg(feature = "demo")]
+mod search;
+#[cfg(feature = "demo")]
 mod structured;
 #[cfg(feature = "demo")]
 mod waha;

@@ -56,6 +56,7 @@ pub(super) const TABLE: &[(&str, &str, Scope, Place)] = &[
     ("POST", "/api/{session}/bulk/{id}/resume", Send, InPath),
     ("POST", "/api/{session}/bulk/{id}/cancel", Send, InPath),
     ("GET", "/api/messages", Read, InRequest),
+    ("GET", "/api/{session}/messages/search", Read, InPath),
     ("GET", "/api/checkNumberStatus", Read, InRequest),
     ("POST", "/api/reply", Send, InRequest),
     ("POST", "/api/sendLinkPreview", Send, InRequest),

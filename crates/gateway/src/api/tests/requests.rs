@@ -75,6 +75,7 @@ impl Lab {
             // Nobody listens on port 1.
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
             keep,
+            message_search: true,
             ..EngineConfig::default()
         };
         let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
