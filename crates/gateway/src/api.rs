@@ -97,6 +97,7 @@ pub fn router(
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
+    document::complete(&mut document);
     let bodies = Bodies::new(config.body_limit, asks_for_keys, state.sessions.spool().clone());
     let guard = Guard { keys: config.keys, access: keys, stopping };
     let served = served(&document);
@@ -130,6 +131,7 @@ pub fn router(
 pub fn document() -> OpenApiDocument {
     let mut document = documented(server::public_router()).into_openapi();
     document.merge(protected_router().into_openapi());
+    document::complete(&mut document);
     document
 }
 

@@ -92,6 +92,8 @@ mod answers;
 #[cfg(feature = "demo")]
 mod bodies;
 #[cfg(feature = "demo")]
+mod examples;
+#[cfg(feature = "demo")]
 mod keys;
 #[cfg(feature = "demo")]
 mod lists;
