@@ -122,6 +122,8 @@ pub struct GatewaySettings {
     pub media_from_private_addresses: bool,
     /// Who may use the old app's calls; `None` is nobody.
     pub old_app: Option<OldAppConfig>,
+    /// Tools for language models are served at `/mcp`.
+    pub mcp: bool,
     /// The simulator's address, in demo builds.
     pub websocket_url: Option<String>,
     /// How log lines look.
@@ -193,6 +195,7 @@ impl Typed for GatewaySettings {
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
             old_app: old_app(values, &session)?,
+            mcp: values.flag("MCP", false)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
             notes,

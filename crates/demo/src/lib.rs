@@ -197,6 +197,7 @@ fn config(
             backups: None,
             settings: BTreeMap::new(),
             old_app: None,
+            mcp: true,
         },
         serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),

@@ -203,6 +203,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             backups: None,
             settings: settings.shown.0.clone(),
             old_app: settings.old_app.clone(),
+            mcp: settings.mcp,
         },
         serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,

@@ -100,6 +100,8 @@ mod lists;
 #[cfg(feature = "demo")]
 mod live;
 #[cfg(feature = "demo")]
+mod mcp;
+#[cfg(feature = "demo")]
 mod requests;
 #[cfg(feature = "demo")]
 mod search;

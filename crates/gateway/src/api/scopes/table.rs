@@ -193,4 +193,6 @@ pub(super) const TABLE: &[(&str, &str, Scope, Place)] = &[
     ("GET", "/api/events", Read, Nowhere),
     ("GET", "/api/events/log", Read, Nowhere),
     ("GET", "/ws", Read, Nowhere),
+    // Each tool needs what its own route needs.
+    ("POST", "/mcp", Any, Nowhere),
 ];

@@ -84,8 +84,15 @@ impl Lab {
         let settings = [("PORT".to_owned(), Some("8192".to_owned())), ("LOG_DIR".to_owned(), None)]
             .into_iter()
             .collect();
-        let config =
-            ApiConfig { keys, body_limit: BODY_LIMIT, metrics: None, backups: None, settings, old_app: None };
+        let config = ApiConfig {
+            keys,
+            body_limit: BODY_LIMIT,
+            metrics: None,
+            backups: None,
+            settings,
+            old_app: None,
+            mcp: true,
+        };
         let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone());
         Self { router, sessions, webhooks, stopping, folder }
     }
