@@ -43,7 +43,7 @@ fn some_text(seed: &mut u64) -> String {
     words.join(" ")
 }
 
-/// What docs/growth.md says: `cargo test --release -p wakeeper-storage -- --ignored --nocapture what_words_cost`.
+/// What docs/growth.md says.
 #[tokio::test]
 #[ignore = "measures"]
 #[expect(clippy::print_stdout, reason = "it says what it measured")]
