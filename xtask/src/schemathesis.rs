@@ -24,6 +24,10 @@ const OTHERWISE: &str =
 /// What asks for the limits ends after so many seconds: four times what it takes.
 const LONGEST: &str = "180";
 
+/// With a test, so that dependencies have the features that they have in tests: nothing is compiled twice.
+const BUILD: [&str; 8] =
+    ["build", "--workspace", FEATURES[0], FEATURES[1], "--bin", "wakeeper", "--test", "documents"];
+
 /// How much is asked.
 #[derive(Clone, Copy)]
 pub enum Questions {
@@ -36,7 +40,7 @@ pub enum Questions {
 /// Asks everything.
 pub fn run(questions: Questions) -> Result<(), String> {
     let tester = install()?;
-    succeed(program("cargo", &["build", "--workspace", FEATURES[0], FEATURES[1], "--bin", "wakeeper"]))?;
+    succeed(program("cargo", &BUILD))?;
     let gateway = Gateway::start()?;
     println!("schemathesis asks with seed {SEED}");
     let limits = ["--phases", "examples,coverage", "--max-time", LONGEST];

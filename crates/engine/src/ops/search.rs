@@ -61,13 +61,12 @@ impl Sessions {
         }
         let handle = self.handle(name).await?;
         let storage = handle.outbound.journal.storage();
-        let lacking = match storage.words_lacking().await? {
-            Some(lacking) => lacking,
-            None => {
-                // The start could not, for example because the disk was full.
-                storage.keep_words().await?;
-                storage.words_lacking().await?.unwrap_or_default()
-            }
+        let lacking = if let Some(lacking) = storage.words_lacking().await? {
+            lacking
+        } else {
+            // The start could not, for example because the disk was full.
+            storage.keep_words().await?;
+            storage.words_lacking().await?.unwrap_or_default()
         };
         if lacking > AT_ONCE {
             return Err(SearchError::NotReady { lacking });

@@ -17,13 +17,10 @@ pub(super) fn of(session: i64, search: &SearchQuery) -> Option<String> {
     if words.is_empty() {
         return None;
     }
-    let mut expression = format!("place : {}", session_word(session));
-    if !search.chats.is_empty() {
-        let chats: Vec<_> = search.chats.iter().map(|chat| chat_word(chat)).collect();
-        expression.push_str(&format!(" AND place : ({})", chats.join(" OR ")));
-    }
-    expression.push_str(&format!(" AND text : ({})", words.join(" AND ")));
-    Some(expression)
+    let chats: Vec<_> = search.chats.iter().map(|chat| chat_word(chat)).collect();
+    let in_chats =
+        if chats.is_empty() { String::new() } else { format!(" AND place : ({})", chats.join(" OR ")) };
+    Some(format!("place : {}{in_chats} AND text : ({})", session_word(session), words.join(" AND ")))
 }
 
 /// One word as it is searched; `None` for what holds no letter and no number.
