@@ -7,12 +7,13 @@ use crate::area::{Areas, E2E};
 use crate::docker::Engine;
 use crate::fuzz;
 use crate::run::{program, succeed, watched};
+use crate::schemathesis::{self, Questions};
 use crate::system::{self, Environment};
 use crate::tally::{Failures, Tally};
 use crate::tier::Tier;
 
 /// Cargo features that every check and test is built with, so that nothing is compiled twice.
-const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
+pub const FEATURES: [&str; 2] = ["--features", "wakeeper/demo"];
 
 /// Runs tests, all of them even when one fails.
 const TESTS: [&str; 6] = ["nextest", "run", "--workspace", FEATURES[0], FEATURES[1], "--no-fail-fast"];
@@ -41,6 +42,14 @@ impl Extent {
         match self {
             Self::Part => 8,
             Self::Full => 600,
+        }
+    }
+
+    /// What the gateway is asked.
+    fn questions(self) -> Questions {
+        match self {
+            Self::Part => Questions::Limits,
+            Self::Full => Questions::For(600),
         }
     }
 
@@ -136,6 +145,9 @@ pub fn everything(name: &'static str, extent: Extent) -> ExitCode {
     tier.stage("tests of the production build", |failures| {
         let arguments = ["nextest", "run", "--package", "wakeeper-engine", "--test", "production"];
         tests(&environment, None, &arguments, failures)
+    });
+    tier.stage("answers as openapi.json describes them", |failures| {
+        one(schemathesis::run(extent.questions()), failures)
     });
     let seconds = extent.fuzz_seconds();
     tier.stage(&format!("fuzzing, {seconds} s each"), |failures| one(fuzz::fuzz(seconds), failures));

@@ -8,6 +8,7 @@ mod docker;
 mod fuzz;
 mod package;
 mod run;
+mod schemathesis;
 mod system;
 mod tally;
 mod tier;
@@ -16,6 +17,7 @@ mod told_again;
 use std::process::ExitCode;
 
 use checks::Extent;
+use schemathesis::Questions;
 
 const USAGE: &str = "\
 Usage: cargo xtask <command>
@@ -35,6 +37,9 @@ Chores:
   docker COMMAND...
             run a command with the tests' Docker engine started, for example cargo nextest run -E 'test(guide)'
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
+  schemathesis [S]
+            ask every operation of openapi.json of a gateway at its limits, and in chosen ways for S seconds (600 unless said
+            otherwise); each answer must be one that is described
   openapi   write openapi.json anew from the code
   findings  write docs/findings.md anew from the findings' doc comments
   bench [PART...]
@@ -60,6 +65,11 @@ fn main() -> ExitCode {
         ["fuzz"] => fuzz::fuzz(600),
         ["fuzz", seconds] => match seconds.parse() {
             Ok(seconds) => fuzz::fuzz(seconds),
+            Err(_) => Err(format!("{seconds} is no number of seconds")),
+        },
+        ["schemathesis"] => schemathesis::run(Questions::For(600)),
+        ["schemathesis", seconds] => match seconds.parse() {
+            Ok(seconds) => schemathesis::run(Questions::For(seconds)),
             Err(_) => Err(format!("{seconds} is no number of seconds")),
         },
         ["openapi"] => checks::write_openapi(),

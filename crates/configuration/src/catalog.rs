@@ -99,6 +99,7 @@ const SETTINGS: &[Setting] = &[
     setting("MEDIA_RETENTION", Kind::Interval),
     setting("MEDIA_RETENTION_SIZE", Kind::Size),
     setting("COMPACT_DATABASE", Kind::Bool),
+    setting("MESSAGE_SEARCH", Kind::Bool),
     setting(
         "WEBHOOK_ALLOWED_TARGETS",
         Kind::Text(
@@ -111,6 +112,7 @@ const SETTINGS: &[Setting] = &[
         Kind::Text("addresses and networks such as 127.0.0.1 and 172.16.0.0/12, separated by commas"),
     )
     .list(),
+    setting("MCP", Kind::Bool),
     setting("OLD_APP_COUNTRY_CODE", Kind::Text("1 to 3 digits such as 62")),
     setting(
         "WHATSAPP_WS_URL",

@@ -110,6 +110,8 @@ pub struct GatewaySettings {
     pub keep: KeepLimits,
     /// A large database is written anew at the start, once, so that it gives room back.
     pub compact_database: bool,
+    /// Words of messages are kept, so that they can be searched.
+    pub message_search: bool,
     /// Where webhooks may go, `WEBHOOK_PRIVATE_ADDRESSES` and `WEBHOOK_ALLOWED_TARGETS`.
     pub webhook_addresses: AddressPolicy,
     /// Largest file in bytes that is sent by address, or received.
@@ -122,6 +124,8 @@ pub struct GatewaySettings {
     pub ffmpeg: Option<PathBuf>,
     /// Who may use the old app's calls; `None` is nobody.
     pub old_app: Option<OldAppConfig>,
+    /// Tools for language models are served at `/mcp`.
+    pub mcp: bool,
     /// The simulator's address, in demo builds.
     pub websocket_url: Option<String>,
     /// How log lines look.
@@ -185,6 +189,7 @@ impl Typed for GatewaySettings {
                 .duration("DEAD_LETTER_RETENTION", RetentionSettings::default().dead)?,
             keep: keep_limits(values)?,
             compact_database: values.flag("COMPACT_DATABASE", false)?,
+            message_search: values.flag("MESSAGE_SEARCH", false)?,
             shutdown_timeout: values.duration("SHUTDOWN_TIMEOUT", DEFAULT_SHUTDOWN_TIMEOUT)?,
             webhook: webhook::of_every_session(values, &webhook_addresses)?,
             webhook_addresses,
@@ -195,6 +200,7 @@ impl Typed for GatewaySettings {
                 .read("FFMPEG", parse_program, Some(PathBuf::from("ffmpeg")))?
                 .and_then(|named| surroundings.program(&named)),
             old_app: old_app(values, &session)?,
+            mcp: values.flag("MCP", false)?,
             websocket_url: websocket_url(values)?,
             log: log_settings(values, &session.data_dir)?,
             notes,

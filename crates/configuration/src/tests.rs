@@ -222,6 +222,10 @@ fn messages_are_kept_for_ever_unless_somebody_says_otherwise() {
     assert!(refusal(&[("MESSAGE_RETENTION_SIZE", "0")]).contains("not 0"));
     assert!(!resolve(&[]).unwrap().compact_database);
     assert!(resolve(&[("COMPACT_DATABASE", "true")]).unwrap().compact_database);
+    assert!(!resolve(&[]).unwrap().message_search);
+    assert!(resolve(&[("MESSAGE_SEARCH", "true")]).unwrap().message_search);
+    assert!(!resolve(&[]).unwrap().mcp);
+    assert!(resolve(&[("MCP", "true")]).unwrap().mcp);
 }
 
 #[test]

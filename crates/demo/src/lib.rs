@@ -186,6 +186,7 @@ fn config(
             public_url: format!("http://{address}"),
             websocket_url: Some(simulator.websocket_url()),
             allow_private_urls: true,
+            message_search: true,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings { global: vec![webhook], ..WebhookSettings::default() },
@@ -197,6 +198,7 @@ fn config(
             incidents: None,
             settings: BTreeMap::new(),
             old_app: None,
+            mcp: true,
         },
         serving: ServeLimits::default(),
         shutdown_timeout: Duration::from_secs(9),

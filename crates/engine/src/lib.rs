@@ -41,7 +41,8 @@ pub use ops::groups::members::MemberChange;
 pub use ops::groups::{GroupOrder, GroupQuery, Groups, GroupsError};
 pub use ops::labels::LabelError;
 pub use ops::pairing::PairingError;
-pub use ops::query::{Download, MessageList, MessageQuery};
+pub use ops::query::{Download, MessageList, MessageQuery, SearchQuery};
+pub use ops::search::SearchError;
 pub use outbound::error::SendError;
 pub use outbound::outgoing::{
     Delete, Edit, FileBody, IdempotencyKey, IdempotencyKeyError, LinkPreview, Media, MediaKind, MediaSource,
@@ -109,6 +110,8 @@ pub struct EngineConfig {
     pub keep: KeepLimits,
     /// Writes a large database of rows anew at the start, once, so that it gives room back from then on.
     pub compact_rows: bool,
+    /// Keeps the words of messages, so that they can be searched.
+    pub message_search: bool,
     /// How soon a server that went deaf is noticed.
     pub watch: WatchTimes,
     /// Hears what happens to sessions that a person should know of.
@@ -152,6 +155,7 @@ impl Default for EngineConfig {
             backups: None,
             keep: KeepLimits::default(),
             compact_rows: false,
+            message_search: false,
             watch: WatchTimes::default(),
             incidents: IncidentLog::default(),
             care: None,

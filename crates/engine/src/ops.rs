@@ -20,6 +20,7 @@ pub(crate) mod presence;
 mod profile;
 pub(crate) mod query;
 pub(crate) mod reading;
+pub(crate) mod search;
 mod sending;
 mod sessions;
 mod star;

@@ -26,6 +26,7 @@ mod lenient;
 mod lids;
 mod limits;
 mod live;
+mod mcp;
 mod media;
 mod messages;
 mod naming;
@@ -39,6 +40,7 @@ mod profile;
 mod qr_image;
 mod receivers;
 mod scopes;
+mod search;
 mod sending;
 mod server;
 mod sessions;
@@ -107,13 +109,15 @@ pub fn router(
     let (public, mut document) = documented(server::public_router()).split_for_parts();
     let (protected, api_document) = protected_router().split_for_parts();
     document.merge(api_document);
+    document::complete(&mut document);
     let bodies = Bodies::new(config.body_limit, asks_for_keys, state.sessions.spool().clone());
-    let guard = Guard { keys: config.keys, access: keys, stopping };
+    let guard = Guard { keys: config.keys, access: keys, stopping: stopping.clone() };
+    let searches = state.sessions.are_searched();
     let served = served(&document);
     let docs = SwaggerUi::new("/docs")
         .config(utoipa_swagger_ui::Config::from("../openapi.json").try_it_out_enabled(true));
     let old_app = config.old_app.map_or_else(Router::new, |old_app| old_app::router(state.clone(), old_app));
-    public
+    let surface = public
         .merge(protected)
         .merge(old_app)
         .route("/openapi.json", axum::routing::get(move || std::future::ready(json(&served))))
@@ -123,7 +127,18 @@ pub fn router(
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "This path has no such method")
         })
-        .layer(Extension(bodies))
+        .layer(Extension(bodies));
+    let surface = watched(surface, guard.clone()).with_state(state);
+    if !config.mcp {
+        return surface;
+    }
+    let tools = mcp::service(surface.clone(), searches, &stopping);
+    surface.merge(watched(Router::new().route_service(mcp::PATH, tools), guard))
+}
+
+/// What holds for every request, whatever it asks for.
+fn watched<S: Clone + Send + Sync + 'static>(router: Router<S>, guard: Guard) -> Router<S> {
+    router
         .layer(middleware::from_fn_with_state(guard, access::admit))
         .layer(middleware::from_fn(measure))
         .layer(CatchPanicLayer::custom(panicked))
@@ -132,7 +147,6 @@ pub fn router(
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
         .layer(set(header::X_FRAME_OPTIONS, "DENY"))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .with_state(state)
 }
 
 /// The OpenAPI document of everything that is served.
@@ -140,6 +154,7 @@ pub fn router(
 pub fn document() -> OpenApiDocument {
     let mut document = documented(server::public_router()).into_openapi();
     document.merge(protected_router().into_openapi());
+    document::complete(&mut document);
     document
 }
 
@@ -157,6 +172,7 @@ fn protected_router() -> OpenApiRouter<Api> {
         .merge(sending::router())
         .merge(bulk::router())
         .merge(messages::router())
+        .merge(search::router())
         .merge(chats::router())
         .merge(presence::router())
         .merge(contacts::router())

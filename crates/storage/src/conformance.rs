@@ -13,6 +13,7 @@ pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod outbox;
 pub(crate) mod ownership;
+pub(crate) mod search;
 pub(crate) mod sends;
 pub(crate) mod sessions;
 
@@ -45,6 +46,8 @@ macro_rules! suite {
                 a_chat_that_was_deleted_comes_back_with_its_next_message,
                 a_history_is_read_once_and_changes_nothing_newer, a_history_is_begun_a_few_times_alone,
                 a_history_may_say_little_or_too_much, chats_and_people_are_listed_in_an_order;
+            search: words_are_found_by_session_and_chat, what_becomes_of_messages_is_followed,
+                words_are_forgotten_and_made_anew, what_is_found_is_read_page_by_page, whatever_is_searched_is_no_error;
             outbox: an_event_of_two_names_is_stored_once_and_owed_under_each, what_was_delivered_is_not_kept,
                 outcomes_are_stored_together_in_their_order, a_delivery_ends_its_lane, retries_wait_and_keep_their_attempts,
                 dead_letters_are_listed_paged_and_replayed, abandoning_settles_everything, pruning_forgets_the_old_only;

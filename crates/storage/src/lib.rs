@@ -30,13 +30,13 @@ pub use rows::{
     LabelChatRow, LabelRow, Lane, LaneKey, LoggedEvent, MessageOrder, MessagePage, MessagePosition,
     MessageQuery, MessageRef, MessageRetention, MessageRow, MessageUpdate, NewAudit, NewEvent, NewIncident,
     NewStep, OldMessages, OutboxCounts, OutboxItem, PastChat, PastStep, Pruned, RecipientRow, RecipientState,
-    Retention, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell, Verdict, Wait,
-    WireKey,
+    Retention, SearchQuery, SecondName, SendBegun, SendRow, SendState, SessionRow, StoredStatus, Tell,
+    Verdict, Wait, WireKey, WordsOf,
 };
 pub use sqlite::Rebuilt;
 pub use traits::{
     AccountRows, BulkRows, ChatRows, EventRows, GenerationRows, IncidentRows, KeyRows, LabelRows,
-    MessageRows, OutboxRows, Recorded, SendRows, SessionRows, Storage,
+    MessageRows, OutboxRows, Recorded, SearchRows, SendRows, SessionRows, Storage,
 };
 
 pub use wakeeper_model::ROWS_DATABASE;

@@ -10,6 +10,7 @@ mod key;
 mod label;
 mod message;
 mod outbox;
+mod search;
 mod send;
 mod session;
 
@@ -38,5 +39,6 @@ pub use outbox::{
     AttemptRow, DeadLetter, DeadLetterQuery, DeliveryRecord, Lane, LaneKey, OutboxCounts, OutboxItem, Pruned,
     Retention, Verdict,
 };
+pub use search::{SearchQuery, WordsOf};
 pub use send::{SendBegun, SendRow, SendState};
 pub use session::{Desired, SessionRow, StoredStatus};

@@ -26,6 +26,7 @@ mod owned;
 mod prune;
 pub(crate) mod rebuild;
 mod room;
+mod search;
 mod send_rows;
 mod session_ids;
 mod session_rows;

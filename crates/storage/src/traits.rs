@@ -11,7 +11,7 @@ use crate::{
     EventRow, GenerationRow, IncidentQuery, IncidentRow, IncidentSource, IncidentStep, IncidentUpdate,
     KeyRow, LabelChatRow, LabelRow, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention,
     MessageRow, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, Ownership, Pruned,
-    RecipientRow, Retention, SendRow, SessionRow, StorageError,
+    RecipientRow, Retention, SearchQuery, SendRow, SessionRow, StorageError, WordsOf,
 };
 
 /// Told what became of outcomes of deliveries whose caller went on.
@@ -28,6 +28,7 @@ pub trait Storage:
     + AccountRows
     + LabelRows
     + MessageRows
+    + SearchRows
     + ChatRows
     + EventRows
     + OutboxRows
@@ -149,6 +150,26 @@ pub trait MessageRows: Send + Sync {
         session: &str,
         retention: MessageRetention,
     ) -> Result<Vec<OldMessages>, StorageError>;
+}
+
+/// The words of messages, to be searched. They are kept only where somebody asked for it.
+#[async_trait]
+pub trait SearchRows: Send + Sync {
+    /// Keeps the words of messages from now on, those of stored ones too: [`SearchRows::add_words`] adds them.
+    async fn keep_words(&self) -> Result<(), StorageError>;
+
+    /// Forgets them.
+    async fn forget_words(&self) -> Result<(), StorageError>;
+
+    /// Of how many messages words are to be added, or made anew; `None` when they are not kept.
+    async fn words_lacking(&self) -> Result<Option<u64>, StorageError>;
+
+    /// Adds the words of so many messages at most, the first stored ones first, and makes those of messages that changed
+    /// anew. Answers whether there may be more.
+    async fn add_words(&self, words_of: WordsOf, limit: u32) -> Result<bool, StorageError>;
+
+    /// Messages whose words were added, the newest first. Whatever is searched for is no error.
+    async fn search(&self, session: &str, search: SearchQuery) -> Result<MessagePage, StorageError>;
 }
 
 /// Chats and people.

@@ -61,7 +61,7 @@ pub struct ChatSummary {
     pub picture: Option<String>,
     /// The last message; an empty object when it has none any more.
     #[serde(with = "or_empty_object")]
-    #[schema(value_type = Message)]
+    #[schema(schema_with = or_empty_object::schema)]
     pub last_message: Option<Message>,
     /// The chat itself.
     #[serde(rename = "_chat")]
@@ -104,8 +104,20 @@ impl fmt::Debug for ChatArchiveEvent {
 mod or_empty_object {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::{Map, Value};
+    use utoipa::ToSchema;
+    use utoipa::openapi::Ref;
+    use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema};
 
     use crate::Message;
+
+    /// As it is described.
+    pub(super) fn schema() -> Schema {
+        let nothing = ObjectBuilder::new()
+            .description(Some("There is none any more"))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let last = OneOfBuilder::new().item(Ref::from_schema_name(Message::name())).item(nothing);
+        last.description(Some("The last message; an empty object when it has none any more.")).into()
+    }
 
     #[expect(clippy::ref_option, reason = "serde gives the field as it is")]
     pub(super) fn serialize<S: Serializer>(message: &Option<Message>, to: S) -> Result<S::Ok, S::Error> {

@@ -186,6 +186,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             care: Some(Arc::new(LiveCare::new((**places).clone(), places.retention, settings.prunes))),
             keep: settings.keep,
             compact_rows: settings.compact_database,
+            message_search: settings.message_search,
             ..EngineConfig::default()
         },
         webhooks: WebhookSettings {
@@ -205,6 +206,7 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             incidents: Some(IncidentReader::of(&settings.monitor_state_dir)),
             settings: settings.shown.0.clone(),
             old_app: settings.old_app.clone(),
+            mcp: settings.mcp,
         },
         serving: ServeLimits::for_this_process(settings.max_connections),
         shutdown_timeout: settings.shutdown_timeout,

@@ -3,6 +3,7 @@
 pub(crate) mod forgetting;
 mod telling;
 mod watching;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -119,6 +120,7 @@ impl Sessions {
         sessions.load().await?;
         tokio::spawn(watching::watch_lock(Arc::downgrade(&sessions.shared)));
         tokio::spawn(forgetting::forget_by_the_hour(Arc::downgrade(&sessions.shared)));
+        tokio::spawn(words::keep(Arc::downgrade(&sessions.shared)));
         let disk = sessions.shared.storage.disk();
         tokio::spawn(watching::store_what_waited(Arc::downgrade(&sessions.shared), disk));
         Ok(sessions)

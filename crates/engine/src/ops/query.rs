@@ -72,6 +72,17 @@ impl Default for MessageQuery {
     }
 }
 
+/// What messages are searched for.
+#[derive(Clone)]
+pub struct SearchQuery {
+    /// The words, as somebody typed them.
+    pub words: String,
+    /// Only those behind this one.
+    pub after: Option<MessagePosition>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Messages as callers see them, and where the list goes on.
 #[derive(Clone, Debug)]
 pub struct MessageList {

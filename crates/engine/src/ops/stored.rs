@@ -57,6 +57,15 @@ pub(crate) fn listed(row: &MessageRow, place: Place<'_>) -> Result<Message, Stor
     Ok(message)
 }
 
+/// What a message is found by when it is searched: its text, and the name of its file. A damaged row has none.
+pub(crate) fn words(row: &MessageRow) -> String {
+    let Some(content) = protobuf(row).and_then(|message| content(row, message.as_ref())).ok() else {
+        return String::new();
+    };
+    let filename = content.media.and_then(|media| media.filename).unwrap_or_default();
+    [content.body, filename].join("\n")
+}
+
 /// What the caller who sent `sent` was answered: its payload as it was when WhatsApp had it; `None` when it says nothing
 /// that people see. `target` is the message that it concerns, `before` the row of that one, `own` are the account's names on
 /// the wire.

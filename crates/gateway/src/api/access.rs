@@ -16,6 +16,7 @@ use wakeeper_model::SessionName;
 
 use super::auth::KeyPolicy;
 use super::error::{ApiError, ErrorCode};
+use super::mcp;
 use super::scopes::{self, Place};
 
 /// How long an answer waits for what it did to be noted.
@@ -114,7 +115,7 @@ impl UnderWay {
 /// paths there are. Then turns requests away while the gateway shuts down.
 pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path != "/api" && !path.starts_with("/api/") && path != "/ws" {
+    if path != "/api" && !path.starts_with("/api/") && path != "/ws" && path != mcp::PATH {
         return next.run(request).await;
     }
     let known = guard.keys.caller(request.headers(), request.uri().query(), &guard.access);

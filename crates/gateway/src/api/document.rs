@@ -1,14 +1,22 @@
 //! The OpenAPI document: what holds for all resources. Each resource describes its own paths.
 
+mod complete;
+mod examples;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::openapi::schema::{KnownFormat, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::openapi::{Components, ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
 
 use super::error::{ErrorBody, ErrorCode};
 use super::receivers::Receivers;
+
+pub(super) use complete::complete;
+#[cfg(test)]
+pub(super) use examples::all as examples_of_requests;
 
 /// The document before the resources add their paths.
 #[derive(OpenApi)]
@@ -62,6 +70,18 @@ impl Modify for KeyHeader {
         components.add_security_scheme("api_key_in_query", in_query);
     }
 }
+
+/// A file as it is: only the document has it.
+pub enum Bytes {}
+
+impl PartialSchema for Bytes {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+    }
+}
+
+impl ToSchema for Bytes {}
 
 /// It was done, and there is nothing to tell of it.
 #[derive(Serialize, ToSchema)]

@@ -11,7 +11,7 @@ use tokio_util::io::ReaderStream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::document::Failures;
+use super::document::{Bytes, Failures};
 use super::error::ApiError;
 use super::state::Api;
 
@@ -29,7 +29,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/api/files/{session}/{file}", tag = "files",
     params(("session" = String, Path, description = "Name of the session"),
         ("file" = String, Path, description = "Name of the file")),
-    responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file", body = Bytes, content_type = "*/*"),
         Failures))]
 async fn file(
     State(api): State<Api>,

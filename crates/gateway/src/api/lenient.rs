@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, SeqDeserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 
 /// How much may be read as something else.
@@ -40,6 +41,7 @@ enum Wanted {
     Number,
     Option,
     List,
+    Object,
 }
 
 /// Python's and JSON's words for yes and no, and the numbers that WAHA takes for them.
@@ -130,7 +132,7 @@ impl<'de, R: Deserializer<'de>> Deserializer<'de> for Lenient<R> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, R::Error> {
-        let visitor = Read { visitor, wanted: Wanted::AsItIs, source: self.source };
+        let visitor = Read { visitor, wanted: Wanted::Object, source: self.source };
         self.reader.deserialize_struct(name, fields, visitor)
     }
 
@@ -168,7 +170,7 @@ impl<'de, V: Visitor<'de>> Read<V> {
                 let items = SeqDeserializer::<_, E>::new(item.into_iter());
                 self.visitor.visit_seq(Items { items, source: self.source })
             }
-            Wanted::List | Wanted::AsItIs => self.visitor.visit_str(text),
+            Wanted::List | Wanted::Object | Wanted::AsItIs => self.visitor.visit_str(text),
         }
     }
 
@@ -247,10 +249,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Read<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        let items = Items { items, source: self.source };
         match self.wanted {
-            Wanted::Option => self.visitor.visit_some(SeqAccessDeserializer::new(items)),
-            _ => self.visitor.visit_seq(items),
+            Wanted::Option => {
+                self.visitor.visit_some(Lenient::new(SeqAccessDeserializer::new(items), self.source))
+            }
+            // serde would take its items for the fields in their order: without names none is told from another.
+            Wanted::Object => Err(A::Error::invalid_type(Unexpected::Seq, &self.visitor)),
+            _ => self.visitor.visit_seq(Items { items, source: self.source }),
         }
     }
 
@@ -387,6 +392,15 @@ mod tests {
         assert_eq!((inner.limit, inner.since, inner.kind), (10, Some(-3), Some(Kind::Asc)));
         let error = read(json!({"limit": "ten"}), Source::Json).unwrap_err().to_string();
         assert!(error.contains("expected u32"), "{error}");
+    }
+
+    #[test]
+    fn a_list_is_no_object_at_any_depth() {
+        for given in [json!([]), json!([true]), json!({"inner": []}), json!({"inner": [true]})] {
+            assert!(read(given.clone(), Source::Json).is_err(), "{given}");
+        }
+        let inner = read(json!({"inner": {"ids": ["a"]}, "ids": []}), Source::Json).unwrap().inner.unwrap();
+        assert_eq!(inner.ids, ["a"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{pairs, strict};
 /// Most messages in one answer.
 const MOST_MESSAGES: u32 = 1_000;
 /// Names every chat of a session in the place of one.
-const ALL_CHATS: &str = "all";
+pub(super) const ALL_CHATS: &str = "all";
 
 /// The routes of this resource.
 #[expect(deprecated, reason = "WAHA's older paths are served and documented as such")]
@@ -87,7 +87,7 @@ struct MessageParameters {
     ack: Option<AckName>,
 }
 
-fn default_limit() -> u32 {
+pub(super) fn default_limit() -> u32 {
     MessageQuery::default().limit
 }
 
@@ -227,7 +227,7 @@ fn query(parameters: MessageParameters, list: &List) -> Result<MessageQuery, Api
     })
 }
 
-fn position(place: &str) -> Option<MessagePosition> {
+pub(super) fn position(place: &str) -> Option<MessagePosition> {
     let (timestamp, seq) = place.split_once('.')?;
     Some(MessagePosition { timestamp_s: timestamp.parse().ok()?, seq: seq.parse().ok()? })
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::document::Failures;
+use super::document::{Bytes, Failures};
 use super::error::{ApiError, ErrorCode};
 use super::extract::{Body, Parameters};
 use super::media::{Base64File, wants_json};
@@ -54,6 +54,14 @@ struct QrValue {
     value: String,
 }
 
+/// A QR code inside JSON: the picture, or with `format=raw` its text.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum QrAnswer {
+    Picture(Base64File),
+    Text(QrValue),
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CodeRequest {
@@ -78,7 +86,7 @@ struct PairingCode {
 #[utoipa::path(get, path = "/api/{session}/auth/qr", tag = "pairing",
     params(("session" = String, Path, description = "Name of the session"), QrParameters),
     responses((status = 200, description = "The QR code", content(
-        (Vec<u8> = "image/png"), (Base64File = "application/json"), (QrValue = "application/json")),
+        (Bytes = "image/png"), (QrAnswer = "application/json")),
         headers(("X-QR-Valid-Ms" = u64, description = "For how many milliseconds it can still be scanned"))), Failures))]
 async fn qr(
     State(api): State<Api>,
@@ -89,7 +97,7 @@ async fn qr(
     let (name, _) = api.session(&session).await?;
     let (value, valid) = api.sessions.qr_code(&name).await?;
     let answer = match parameters.format {
-        QrFormat::Raw => Json(QrValue { value }).into_response(),
+        QrFormat::Raw => Json(QrAnswer::Text(QrValue { value })).into_response(),
         QrFormat::Image => {
             let png = qr_image::png(&value).map_err(|error| {
                 tracing::error!(%error, "drawing a QR code failed");
@@ -97,7 +105,7 @@ async fn qr(
             })?;
             if wants_json(&headers) {
                 let file = Base64File { mimetype: "image/png".to_owned(), data: BASE64_STANDARD.encode(png) };
-                Json(file).into_response()
+                Json(QrAnswer::Picture(file)).into_response()
             } else {
                 ([(header::CONTENT_TYPE, "image/png")], png).into_response()
             }

@@ -34,10 +34,13 @@ mod tests {
 
     use super::*;
 
-    /// Routes that are served and stand in no document: a session may be called as an older path ends.
+    /// Routes that are served and stand in no document: a session may be called as an older path ends, and what speaks another
+    /// protocol has its own.
     fn is_unlisted(method: &str, route: &str) -> bool {
-        method != "POST"
-            && ["start", "stop", "logout"].iter().any(|name| route == format!("/api/sessions/{name}"))
+        let speaks_another = (method, route) == ("POST", crate::api::mcp::PATH);
+        speaks_another
+            || method != "POST"
+                && ["start", "stop", "logout"].iter().any(|name| route == format!("/api/sessions/{name}"))
     }
 
     #[test]

@@ -324,7 +324,8 @@ async fn status(State(api): State<Api>) -> Json<ServerStatus> {
 /// Stop the gateway
 ///
 /// It finishes what is under way and ends, with `force` without finishing; whatever started it may start it again.
-#[utoipa::path(post, path = "/api/server/stop", tag = "server", request_body = StopRequest,
+#[utoipa::path(post, path = "/api/server/stop", tag = "server",
+    request_body(content = Option<StopRequest>),
     responses((status = 201, description = "It stops", body = StopResponse), Failures))]
 async fn stop(
     State(api): State<Api>,

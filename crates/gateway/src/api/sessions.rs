@@ -155,9 +155,11 @@ mod elsewhere {
 }
 
 /// Checks what can be checked of a config before the session is looked at.
-pub(super) fn check(api: &Api, config: SessionConfig) -> Result<SessionConfig, ApiError> {
-    if let Some(debug) = config.debug.clone() {
-        strict::from_value::<Option<bool>>("config.debug", debug)?;
+pub(super) fn check(api: &Api, mut config: SessionConfig) -> Result<SessionConfig, ApiError> {
+    if let Some(debug) = config.debug.take() {
+        // Given back as what it means: clients write it in many ways.
+        config.debug =
+            strict::from_value::<Option<bool>>("config.debug", debug)?.map(serde_json::Value::from);
     }
     if let Some(noweb) = config.noweb.clone() {
         let noweb: elsewhere::Noweb = strict::from_value("config.noweb", noweb)?;
@@ -242,7 +244,8 @@ async fn list(
 }
 
 /// Create a session
-#[utoipa::path(post, path = "/api/sessions", tag = "sessions", request_body = NewSession,
+#[utoipa::path(post, path = "/api/sessions", tag = "sessions",
+    request_body(content = Option<NewSession>),
     responses((status = 201, description = "The new session", body = SessionInfo), Failures))]
 async fn create(
     State(api): State<Api>,

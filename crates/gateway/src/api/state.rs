@@ -38,6 +38,8 @@ pub struct ApiConfig {
     pub settings: BTreeMap<String, Option<String>>,
     /// Serves the old app's calls when given.
     pub old_app: Option<OldAppConfig>,
+    /// Serves tools for language models at `/mcp`.
+    pub mcp: bool,
 }
 
 /// Shared by all handlers; cheap to clone.

@@ -96,13 +96,19 @@ mod care;
 #[cfg(feature = "demo")]
 mod converting;
 #[cfg(feature = "demo")]
+mod examples;
+#[cfg(feature = "demo")]
 mod keys;
 #[cfg(feature = "demo")]
 mod lists;
 #[cfg(feature = "demo")]
 mod live;
 #[cfg(feature = "demo")]
+mod mcp;
+#[cfg(feature = "demo")]
 mod requests;
+#[cfg(feature = "demo")]
+mod search;
 #[cfg(feature = "demo")]
 mod structured;
 #[cfg(feature = "demo")]

@@ -147,7 +147,7 @@ async fn list(
 ///
 /// They get all their attempts again, under the same event ids.
 #[utoipa::path(post, path = "/api/sessions/{session}/webhooks/dead-letters/replay", tag = "webhooks",
-    request_body = ReplayRequest,
+    request_body(content = Option<ReplayRequest>),
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 201, description = "They are on their way", body = Replayed), Failures))]
 async fn replay(

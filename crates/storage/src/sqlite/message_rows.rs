@@ -51,7 +51,7 @@ pub(super) fn one(
 }
 
 /// A page of what was read: one more than its limit tells that it is not the last, and is not looked at.
-fn cut(mut read: Vec<SqliteRow>, limit: u32) -> Result<MessagePage, sqlx::Error> {
+pub(super) fn cut(mut read: Vec<SqliteRow>, limit: u32) -> Result<MessagePage, sqlx::Error> {
     let more = read.len() > limit as usize;
     read.truncate(limit as usize);
     let next = read.last().filter(|_| more).map(position).transpose()?;
@@ -118,7 +118,7 @@ fn position(row: &SqliteRow) -> Result<MessagePosition, sqlx::Error> {
 /// How a damaged message is named.
 const MESSAGE: damaged::Naming = damaged::Naming { what: "message", key: "id" };
 
-fn read(row: &SqliteRow) -> Result<MessageRow, sqlx::Error> {
+pub(super) fn read(row: &SqliteRow) -> Result<MessageRow, sqlx::Error> {
     Ok(MessageRow {
         session: row.try_get("session_name")?,
         chat: row.try_get("chat")?,

@@ -13,7 +13,8 @@ use wakeeper_storage::{
     IncidentRow, IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, KeyRow, KeyRows, LabelChatRow,
     LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
     MessageRows, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned,
-    RecipientRow, Recorded, Retention, SendRow, SendRows, SessionRow, SessionRows, Storage, StorageError,
+    RecipientRow, Recorded, Retention, SearchQuery, SearchRows, SendRow, SendRows, SessionRow, SessionRows, Storage,
+    StorageError, WordsOf,
 };
 
 /// Everything goes through to the storage behind it.
@@ -59,6 +60,29 @@ impl Storage for Counting {
 
     async fn close(&self) {
         self.behind.close().await;
+    }
+}
+
+#[async_trait]
+impl SearchRows for Counting {
+    async fn keep_words(&self) -> Result<(), StorageError> {
+        self.behind.keep_words().await
+    }
+
+    async fn forget_words(&self) -> Result<(), StorageError> {
+        self.behind.forget_words().await
+    }
+
+    async fn words_lacking(&self) -> Result<Option<u64>, StorageError> {
+        self.behind.words_lacking().await
+    }
+
+    async fn add_words(&self, words_of: WordsOf, limit: u32) -> Result<bool, StorageError> {
+        self.behind.add_words(words_of, limit).await
+    }
+
+    async fn search(&self, session: &str, search: SearchQuery) -> Result<MessagePage, StorageError> {
+        self.behind.search(session, search).await
     }
 }
 

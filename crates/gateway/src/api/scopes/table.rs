@@ -65,6 +65,7 @@ pub(super) const TABLE: &[(&str, &str, Scope, Place)] = &[
     ("POST", "/api/{session}/bulk/{id}/resume", Send, InPath),
     ("POST", "/api/{session}/bulk/{id}/cancel", Send, InPath),
     ("GET", "/api/messages", Read, InRequest),
+    ("GET", "/api/{session}/messages/search", Read, InPath),
     ("GET", "/api/checkNumberStatus", Read, InRequest),
     ("POST", "/api/reply", Send, InRequest),
     ("POST", "/api/sendLinkPreview", Send, InRequest),
@@ -203,4 +204,6 @@ pub(super) const TABLE: &[(&str, &str, Scope, Place)] = &[
     ("GET", "/api/events", Read, Nowhere),
     ("GET", "/api/events/log", Read, Nowhere),
     ("GET", "/ws", Read, Nowhere),
+    // Each tool needs what its own route needs.
+    ("POST", "/mcp", Any, Nowhere),
 ];

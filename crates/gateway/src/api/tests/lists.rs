@@ -13,7 +13,7 @@ use super::*;
 const OTHER: &str = "491701000003@c.us";
 
 /// A text under this id, which is what it says, too. Field 1 of a message is its text.
-fn text(id: &str, timestamp_s: i64, change: impl FnOnce(&mut MessageRow)) -> Change {
+pub(super) fn text(id: &str, timestamp_s: i64, change: impl FnOnce(&mut MessageRow)) -> Change {
     let proto = [&[0x0a, id.len() as u8], id.as_bytes()].concat();
     let mut made = received(id, timestamp_s, &proto);
     if let Change::Message { row, .. } = &mut made {
@@ -23,7 +23,7 @@ fn text(id: &str, timestamp_s: i64, change: impl FnOnce(&mut MessageRow)) -> Cha
 }
 
 /// Six messages in two chats, two in each second, four of them own.
-async fn filled() -> Lab {
+pub(super) async fn filled() -> Lab {
     kept(KeepLimits::default()).await
 }
 
@@ -78,7 +78,7 @@ fn cursor(answer: &Answer) -> Option<String> {
 }
 
 /// What a field of every item is, page by page, following the links of the answers as a client does.
-async fn pages(lab: &Lab, path: &str, query: &str, field: &str) -> Vec<String> {
+pub(super) async fn pages(lab: &Lab, path: &str, query: &str, field: &str) -> Vec<String> {
     let (mut read, mut query) = (Vec::new(), query.to_owned());
     loop {
         let answer = lab.get(&format!("{path}?{query}")).await;

@@ -99,6 +99,7 @@ impl Lab {
             auth_info_dir: folder.path().to_owned(),
             // Nobody listens on port 1.
             websocket_url: Some("ws://127.0.0.1:1/ws/chat".to_owned()),
+            message_search: true,
             ..engine
         };
         let access = Keys::open(Arc::clone(&storage), Clock::system()).await.unwrap();
@@ -115,6 +116,7 @@ impl Lab {
             incidents: None,
             settings,
             old_app: None,
+            mcp: true,
         };
         let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
         Self { router, sessions, webhooks, stopping, at_once, folder }
