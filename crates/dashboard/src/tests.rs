@@ -6,7 +6,7 @@ use super::*;
 const PAGE: &str = include_str!("../page/index.html");
 
 fn modules() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FILES.iter().copied().filter(|(path, _)| path.ends_with(".js"))
+    FILES.iter().copied().filter(|(path, _)| kind(path).starts_with("text/javascript"))
 }
 
 fn own_modules() -> impl Iterator<Item = (&'static str, &'static str)> {
