@@ -1,7 +1,10 @@
 //! The care for sessions over HTTP, where nobody looks after their stored state and no incidents are kept.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use wakeeper_delivery::webhook::WebhookSettings;
 
 use super::requests::{Lab, assert_error};
 
@@ -63,4 +66,32 @@ async fn incidents_that_are_not_kept_are_none() {
     for query in ["limit=0", "limit=1001", "state=gone", "cursor=abc", "since=1"] {
         assert_error(query, &lab.get(&format!("/api/incidents?{query}")).await, 400, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_is_told_from_its_first_failure_on_without_its_secrets() {
+    // Nobody listens on port 1.
+    let hook = json!({"url": "http://127.0.0.1:1/hush?key=hush", "events": ["session.status"]});
+    let hook = serde_json::from_value(hook).unwrap();
+    let lab = Lab::with_webhooks(WebhookSettings { global: vec![hook], ..WebhookSettings::default() }).await;
+    lab.webhooks.start();
+    lab.call(Method::POST, &format!("{PATH}/stop"), json!({})).await;
+    let told = async {
+        loop {
+            let health = lab.get("/health").await;
+            let failing = health.json()["details"]["webhooks"]["failing"].clone();
+            if failing != json!([]) {
+                break (health.status, failing);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (status, failing) = tokio::time::timeout(Duration::from_secs(30), told).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "its events are kept: the gateway works");
+    assert_eq!(failing[0]["url"], "http://127.0.0.1:1/…");
+    assert_eq!(failing[0]["reason"], "no connection to the receiver");
+    assert!(!failing.to_string().contains("hush") && failing[0]["since"].is_i64(), "{failing}");
+    let health = lab.get(&format!("{PATH}/health")).await.json();
+    assert_eq!(health["webhooks"]["failing"][0]["url"], failing[0]["url"], "{health}");
+    assert!(health["webhooks"]["waiting"].as_u64() > Some(0), "{health}");
 }
