@@ -89,7 +89,7 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         for event in batch.untold {
             match &*event {
                 Event::GroupUpdate(_) | Event::IncomingCall(_) | Event::UndecryptableMessage(_) => {
-                    told(&inbox, &event, &gone).await
+                    told(&inbox, &event, &gone).await;
                 }
                 _ => stray(&inbox, &event, &gone).await,
             }

@@ -95,7 +95,7 @@ impl Sessions {
         match &config.ffmpeg {
             Some(path) => tracing::info!("files are converted by {}", path.display()),
             None => {
-                tracing::info!("there is no ffmpeg (setting FFMPEG): files that need converting are refused")
+                tracing::info!("there is no ffmpeg (setting FFMPEG): files that need converting are refused");
             }
         }
         let converter = Converter::new(config.ffmpeg.as_deref(), spool.clone(), config.max_media_bytes);

@@ -63,13 +63,11 @@ pub(super) fn start(
 
 /// Waits for its end, for as long as it may take.
 pub(super) async fn end(child: &mut Child, recipe: &Recipe) -> Result<ExitStatus, ConvertError> {
-    match tokio::time::timeout(recipe.patience, child.wait()).await {
-        Ok(status) => status.map_err(ConvertError::NotRun),
-        Err(_) => {
-            let _ = child.kill().await;
-            Err(ConvertError::TooLong(recipe.patience))
-        }
+    if let Ok(status) = tokio::time::timeout(recipe.patience, child.wait()).await {
+        return status.map_err(ConvertError::NotRun);
     }
+    let _ = child.kill().await;
+    Err(ConvertError::TooLong(recipe.patience))
 }
 
 /// What an end means.
