@@ -175,7 +175,6 @@ fn config(settings: &GatewaySettings, places: &Places, keys: KeyPolicy) -> anyho
             allow_private_urls: settings.media_from_private_addresses,
             state_dir: settings.witness_dir.clone(),
             logins_per_second: settings.logins_per_second,
-            // A Baileys session that lies in the folder is taken over.
             first_start: Some(Arc::new(FirstStart {
                 store: Some(places.store.clone()),
                 backup: places.backup_place(),
@@ -223,11 +222,10 @@ fn scheduled_backups(settings: &GatewaySettings, places: &Places) -> Option<Back
             "BACKUP_PASSPHRASE is short enough to be guessed; a longer one protects new backups better"
         );
     }
-    let prune = settings.prunes;
-    let keep = if prune { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
+    let keep =
+        if settings.prunes { "" } else { "; old ones are kept, because SESSION_CLEANUP_ENABLED is false" };
     tracing::info!("sessions are backed up to {shown} every {} when they changed{keep}", time(every));
-    let backups = places.backup_store(prune);
-    let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), backups);
+    let sessions = GatewaySessions::new(settings.auth_info_dir.clone(), places.backup_store(settings.prunes));
     Some(BackupKeeper::new(sessions, every, Arc::new(SystemClock)))
 }
 
