@@ -38,8 +38,8 @@ Chores:
             run a command with the tests' Docker engine started, for example cargo nextest run -E 'test(guide)'
   fuzz [S]  fuzz the session doctor's parsers and its archive reader, S seconds each (600 unless said otherwise)
   schemathesis [S]
-            ask every operation of openapi.json of a gateway at its limits, and in chosen ways for S seconds (600 unless said
-            otherwise); each answer must be one that is described
+            ask every operation of openapi.json of a demo gateway at its limits, and for S seconds in chosen ways; each answer must
+            be one that is described
   openapi   write openapi.json anew from the code
   findings  write docs/findings.md anew from the findings' doc comments
   bench [PART...]
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
             Ok(seconds) => fuzz::fuzz(seconds),
             Err(_) => Err(format!("{seconds} is no number of seconds")),
         },
-        ["schemathesis"] => schemathesis::run(Questions::For(600)),
+        ["schemathesis"] => schemathesis::run(Questions::Limits),
         ["schemathesis", seconds] => match seconds.parse() {
             Ok(seconds) => schemathesis::run(Questions::For(seconds)),
             Err(_) => Err(format!("{seconds} is no number of seconds")),

@@ -132,7 +132,7 @@ pub fn router(
     if !config.mcp {
         return surface;
     }
-    let tools = mcp::service(surface.clone(), searches, &stopping);
+    let tools = mcp::service(surface.clone(), searches, stopping);
     surface.merge(watched(Router::new().route_service(mcp::PATH, tools), guard))
 }
 

@@ -39,7 +39,7 @@ const PASSED_ON: [HeaderName; 2] = [HeaderName::from_static(API_KEY_HEADER), hea
 pub(super) fn service(
     surface: Router,
     searches: bool,
-    stopping: &CancellationToken,
+    stopping: CancellationToken,
 ) -> StreamableHttpService<Server, NeverSessionManager> {
     let server = Server { surface, searches };
     let config = StreamableHttpServerConfig::default()
@@ -47,7 +47,7 @@ pub(super) fn service(
         .with_json_response(true)
         .with_sse_keep_alive(None)
         .with_max_request_body_bytes(LARGEST_REQUEST)
-        .with_cancellation_token(stopping.child_token())
+        .with_cancellation_token(stopping)
         // Who may ask from where is decided before, as for the API.
         .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(server.clone()), Arc::new(NeverSessionManager::default()), config)
@@ -118,7 +118,8 @@ fn key_in_query(parts: &axum::http::request::Parts) -> Option<String> {
 
 /// Lists are objects here, with what a page's header says.
 fn listed(items: Value, cursor: Option<String>) -> Value {
-    let mut list = json!({"items": items});
+    let mut list = json!({});
+    list["items"] = items;
     if let Some(cursor) = cursor {
         list["nextCursor"] = Value::from(cursor);
     }

@@ -14,7 +14,7 @@ pub(crate) fn words_of() -> WordsOf {
 
 fn text(chat: &str, id: &str, timestamp_s: i64, body: &str) -> MessageRow {
     let described = Described { body: Some(body.to_owned()), ..Described::default() };
-    MessageRow { described, timestamp_s, ..message(chat, id) }
+    MessageRow { timestamp_s, described, ..message(chat, id) }
 }
 
 async fn receive(storage: &Arc<dyn Storage>, session: &str, rows: Vec<MessageRow>) {

@@ -46,7 +46,6 @@ fn some_text(seed: &mut u64) -> String {
 /// What docs/growth.md says.
 #[tokio::test]
 #[ignore = "measures"]
-#[expect(clippy::print_stdout, reason = "it says what it measured")]
 async fn what_words_cost() {
     let (storage, folder) = opened().await;
     let storage: Arc<dyn Storage> = Arc::new(storage);
