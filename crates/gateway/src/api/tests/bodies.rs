@@ -120,3 +120,31 @@ async fn what_cannot_be_is_refused_in_plain_words() {
     assert!(message.contains("chatId: broadcast lists"), "{message}");
     assert_eq!(lab.names().await, ["default"]);
 }
+
+/// The one webhook of a session is meant when none is named; its password is shown nowhere.
+#[tokio::test]
+async fn a_test_event_goes_to_the_webhook_that_is_meant_and_shows_among_the_deliveries() {
+    let lab = stopped().await;
+    let path = "/api/sessions/default/webhooks";
+    let test = format!("{path}/test");
+    assert!(refusal(&lab, Method::POST, &test, json!({})).await.contains("url: the session has 0"));
+    let metadata = json!({"url": "http://169.254.169.254/latest"});
+    assert!(refusal(&lab, Method::POST, &test, metadata).await.contains("not allowed"));
+    // Nobody listens on port 9.
+    let webhooks = json!([{"url": "http://bot:hush@127.0.0.1:9/x", "events": ["*"]}]);
+    lab.call(Method::PUT, "/api/sessions/default", json!({"config": {"webhooks": webhooks}})).await;
+    for body in [json!({}), json!({"url": "http://bot:********@127.0.0.1:9/x"})] {
+        let tested = lab.call(Method::POST, &test, body).await;
+        assert_eq!(tested.status, StatusCode::CREATED, "{}", tested.json());
+        assert_eq!(tested.json()["error"], "no connection to the receiver");
+        assert!(tested.json().get("status").is_none() && tested.json()["milliseconds"].is_u64());
+    }
+    let deliveries = lab.get(&format!("{path}/deliveries")).await.json();
+    for delivery in &deliveries.as_array().unwrap()[..2] {
+        assert_eq!(delivery["url"], "http://bot:********@127.0.0.1:9/x", "{deliveries}");
+        assert_eq!((&delivery["outcome"], &delivery["event"]), (&json!("test"), &json!("session.status")));
+    }
+    assert!(!deliveries.to_string().contains("hush"));
+    let limit = lab.get(&format!("{path}/deliveries?limit=51")).await;
+    assert_error("limit", &limit, 400, "invalid_request");
+}
