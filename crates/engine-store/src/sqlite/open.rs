@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Pages kept in memory per store: there may be thousands of stores.
 const CACHE_KIB: i64 = 512;
 /// The size of a page of a new database, in bytes.
-const PAGE: u32 = 1024;
+pub(super) const PAGE: u32 = 1024;
 /// Statements kept per store.
 const STATEMENTS: usize = 32;
 

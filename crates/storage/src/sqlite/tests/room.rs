@@ -48,6 +48,7 @@ async fn the_room_of_forgotten_messages_goes_back_in_small_steps() {
     });
     owner.rows().commit(messages.collect::<Vec<_>>().into()).await.unwrap();
     assert_eq!(storage.give_back_room(64).await.unwrap(), 0, "there is none to give");
+    assert_eq!(pragma(&storage, "page_size").await, i64::from(PAGE), "as every new file");
     let full = pragma(&storage, "page_count").await;
     let retention = MessageRetention { before_s: Some(1200), most_bytes: None };
     for old in storage.old_messages("default", retention).await.unwrap() {
