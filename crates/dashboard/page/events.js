@@ -3,7 +3,7 @@ import { w } from './words.js';
 
 /** By what they are about. */
 export const EVENTS = [
-  [w('Messages'), ['message', 'message.any', 'message.ack', 'message.ack.group', 'message.reaction', 'message.edited', 'message.revoked', 'poll.vote', 'poll.vote.failed', 'event.response', 'event.response.failed']],
+  [w('Messages'), ['message', 'message.any', 'message.ack', 'message.ack.group', 'message.reaction', 'message.edited', 'message.revoked', 'message.waiting', 'poll.vote', 'poll.vote.failed', 'event.response', 'event.response.failed']],
   [w('The session'), ['session.status', 'session.incident', 'session.evidence']],
   [w('Groups'), ['group.v2.join', 'group.v2.leave', 'group.v2.update', 'group.v2.participants', 'group.v2.participants.join-request']],
   [w('Calls'), ['call.received', 'call.accepted', 'call.rejected']],

@@ -13,8 +13,8 @@ use wakeeper_storage::{
     IncidentRow, IncidentRows, IncidentSource, IncidentStep, IncidentUpdate, KeyRow, KeyRows, LabelChatRow,
     LabelRow, LabelRows, Lane, LaneKey, MessagePage, MessageQuery, MessageRef, MessageRetention, MessageRow,
     MessageRows, NewAudit, NewIncident, OldMessages, OutboxCounts, OutboxItem, OutboxRows, Ownership, Pruned,
-    RecipientRow, Recorded, Retention, SearchQuery, SearchRows, SendRow, SendRows, SessionRow, SessionRows, Storage,
-    StorageError, WordsOf,
+    RecipientRow, Recorded, Retention, SearchQuery, SearchRows, SendRow, SendRows, SessionRow, SessionRows,
+    Storage, StorageError, WordsOf,
 };
 
 /// Everything goes through to the storage behind it.

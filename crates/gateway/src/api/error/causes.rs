@@ -3,8 +3,8 @@
 use wakeeper_engine::bulk::BulkError;
 use wakeeper_engine::care::CareError;
 use wakeeper_engine::{
-    AskError, CallError, ChannelsError, ConvertError, EngineError, FetchError, GroupsError, LabelError, LockError,
-    MediaError, PairingError, SearchError, SendError,
+    AskError, CallError, ChannelsError, ConvertError, EngineError, FetchError, GroupsError, LabelError,
+    LockError, MediaError, PairingError, SearchError, SendError,
 };
 use wakeeper_model::ChatKind;
 

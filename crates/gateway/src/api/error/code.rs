@@ -123,9 +123,12 @@ impl ErrorCode {
             Self::IdempotencyConflict | Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::SessionExists | Self::WrongState | Self::MediaUnavailable | Self::ConverterMissing | Self::NotConverted | Self::Refused => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::SessionExists
+            | Self::WrongState
+            | Self::MediaUnavailable
+            | Self::ConverterMissing
+            | Self::NotConverted
+            | Self::Refused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,

@@ -118,7 +118,8 @@ impl Lab {
             old_app: None,
             mcp: true,
         };
-        let router = router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
+        let router =
+            router(config, sessions.clone(), webhooks.clone(), access, stopping.clone(), at_once.clone());
         Self { router, sessions, webhooks, stopping, at_once, folder }
     }
 
