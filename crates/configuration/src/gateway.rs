@@ -197,7 +197,11 @@ impl Typed for GatewaySettings {
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
             ffmpeg: values
-                .read("FFMPEG", parse_program, Some(PathBuf::from("ffmpeg")))?
+                .read(
+                    "FFMPEG",
+                    |text| Some((text != "off").then(|| text.into())),
+                    Some(PathBuf::from("ffmpeg")),
+                )?
                 .and_then(|named| surroundings.program(&named)),
             old_app: old_app(values, &session)?,
             mcp: values.flag("MCP", false)?,
@@ -207,15 +211,6 @@ impl Typed for GatewaySettings {
             shown: shown(values),
             session,
         })
-    }
-}
-
-/// A program by its path or its name, or `off`.
-fn parse_program(text: &str) -> Option<Option<PathBuf>> {
-    match text {
-        "" => None,
-        "off" => Some(None),
-        program => Some(Some(PathBuf::from(program))),
     }
 }
 
