@@ -370,10 +370,10 @@ impl Actor {
         Ok(Connection::start(self.round, bot, tasks, store, rows, Arc::clone(&self.events)))
     }
 
-    /// Tells of a repair that was made while no gateway had the session.
+    /// Tells of a repair that was made while no client had the session: by `wakeeper clean`, or by somebody who asked the API.
     fn tell_of_repairs_outside(&self) {
         if let Some(steps) = take_repaired(&self.parts.folder) {
-            let done = format!("`wakeeper clean` repaired it in {}", plural(steps, "step"));
+            let done = format!("it was repaired in {}, as somebody asked", plural(steps, "step"));
             self.parts.state.incidents().repaired("its stored state was damaged", &done);
         }
     }

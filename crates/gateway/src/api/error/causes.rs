@@ -120,7 +120,11 @@ impl From<CareError> for ApiError {
             CareError::NoSuchBackup => Self::new(ErrorCode::BackupNotFound, text)
                 .hint("GET /api/sessions/{session}/backups lists the backups of the session"),
             CareError::Refused { reason, hint } => Self::new(ErrorCode::Conflict, reason).hint(hint),
-            CareError::Failed(_) => internal(&text),
+            CareError::Failed(_) => {
+                tracing::error!(error = %text, "work on a session's stored state failed");
+                Self::new(ErrorCode::Internal, format!("It failed: {text}"))
+                    .hint("a session that ran was started again; the gateway's log says more")
+            }
             CareError::None => Self::new(ErrorCode::Conflict, text).hint("start it with `wakeeper serve`"),
         }
     }
