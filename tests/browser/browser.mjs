@@ -44,7 +44,7 @@ export class Window {
     const { page } = this
     const host = new URL(this.gateway.base).host
     await page.setRequestInterception(true)
-    page.on('request', (request) => {
+    page.on('request', async (request) => {
       const url = new URL(request.url())
       this.requests.push({ method: request.method(), path: url.pathname + url.search, body: request.postData() })
       if (url.protocol.startsWith('http') && url.host !== host) {
@@ -53,7 +53,7 @@ export class Window {
       }
       const stub = this.stubs.find((one) => new RegExp(`^${one.path}$`).test(url.pathname) && (one.method ?? 'GET') === request.method())
       if (!stub) return request.continue()
-      const answer = stub.answer({ url, body: request.postData() })
+      const answer = await stub.answer({ url, body: request.postData() })
       if (answer.continueAs) return request.continue({ url: answer.continueAs })
       const { status = 200, type = 'application/json', body } = answer
       return request.respond({ status, contentType: type, body: typeof body === 'string' ? body : JSON.stringify(body) })

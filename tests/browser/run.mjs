@@ -10,7 +10,7 @@ import { Gateway, Simulator } from './world.mjs'
 const FLOWS = [
   linking.wrongKey, linking.scan, linking.code, linking.withPasskey,
   using.chats, using.webhooks, using.keys, using.log, using.settings,
-  care.incidentAppears, care.repair, care.restore,
+  care.incidentAppears, care.repair, care.repairWithoutSteps, care.restore,
   everybody.thousand, everybody.phoneSized, everybody.lightAndDark, everybody.keyboardOnly,
   everybody.belowAPath, everybody.otherLanguage
 ]

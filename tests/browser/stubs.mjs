@@ -2,23 +2,30 @@
 
 const now = Date.now()
 
-export const health = (healthy) => ({
+const CONTACT = '491701000003@s.whatsapp.net'
+const FINDING = { code: 'signal_session_failing', severity: 'error', subject: CONTACT, evidence: 'the log shows 3 messages that could not be decrypted (Bad MAC)', repair: 'remove_file' }
+
+/** As of `crates/waha/src/care.rs`; without an examination nothing was found. */
+export const health = ({ healthy, examined_at: examined = null }) => ({
   session: 'default',
   status: 'WORKING',
   healthy,
-  ...(healthy ? {} : { reason: '3 messages of one contact could not be read', hint: 'POST /api/sessions/default/repair' }),
+  ...(healthy ? {} : { reason: FINDING.evidence, hint: 'POST /api/sessions/{session}/repair says what a repair would do' }),
   evidence: [
     { name: 'connected', at: now - 3_600_000, age_seconds: 3600 },
     { name: 'heard', at: now - 4_000, age_seconds: 4 },
     { name: 'received', at: now - 12_000, age_seconds: 12 },
-    { name: 'undecryptable', at: null, age_seconds: null },
+    { name: 'undecryptable', at: healthy ? null : now - 20_000, age_seconds: healthy ? null : 20 },
     { name: 'acknowledged', at: now - 3_000, age_seconds: 3 },
     { name: 'backup', at: now - 7_200_000, age_seconds: 7200 }
   ],
-  connection: { attempts: 2, ends: 1, last_end: 'network' },
+  connection: { attempts: 2, ends: { lost: 1 }, last_end: 'lost' },
   undecryptable: { waiting: healthy ? 0 : 3 },
   sends_under_way: 0,
-  findings: healthy ? [] : [{ code: 'signal_session_failing', severity: 'error', subject: '4917…03', evidence: '3 messages failed: Bad MAC', repair: 'a new session is agreed at the next message' }],
+  chains_renewed: 0,
+  logins_restored: 0,
+  findings: healthy || examined === null ? [] : [FINDING],
+  examined_at: examined,
   incidents_open: healthy ? 0 : 1,
   webhooks: { waiting: 0, failing: [], dead_letters: 0 }
 })
@@ -26,9 +33,9 @@ export const health = (healthy) => ({
 export const incident = (state) => ({
   id: 7,
   session: 'default',
-  kind: 'signal_session_failing',
+  kind: 'session_state',
   state,
-  outcome: state === 'closed' ? 'repaired' : null,
+  outcome: state === 'closed' ? 'recovered' : null,
   summary: state === 'closed' ? 'One contact repaired; the login stayed.' : '3 messages of one contact failed (Bad MAC).',
   messages: 3,
   peers: [],
@@ -38,43 +45,66 @@ export const incident = (state) => ({
 })
 
 export const steps = [
-  { at_ms: now - 60_000, step: 'seen', text: '3 messages failed' },
-  { at_ms: now - 40_000, step: 'backup', text: 'backup made' },
-  { at_ms: now - 38_000, step: 'repair', text: 'one Signal session renewed' },
-  { at_ms: now - 20_000, step: 'verified', text: 'messages arrive again' }
+  { at_ms: now - 60_000, step: 'opened', text: '3 messages failed' },
+  { at_ms: now - 40_000, step: 'examined', text: 'one Signal session fails' },
+  { at_ms: now - 38_000, step: 'mended', text: 'one Signal session renewed' },
+  { at_ms: now - 20_000, step: 'closed', text: 'messages arrive again' }
 ]
+
+const LOGIN = '9f2c61d0a47be835'
 
 export const backups = [
-  { id: 'b2', created_at: now - 7_200_000, size: 184_320, reason: 'schedule', encrypted: false, account: '491701000001' },
-  { id: 'b1', created_at: now - 90_000_000, size: 181_000, reason: 'before repair', encrypted: true, account: '491701000001' }
+  { id: 'b2', created_at: now - 7_200_000, size: 184_320, reason: 'schedule', encrypted: false, account: LOGIN, credentials: 'sound' },
+  { id: 'b1', created_at: now - 90_000_000, size: 181_000, reason: 'before_clean', encrypted: true, account: LOGIN, credentials: null }
 ]
 
-/** What a gateway with all of it answers; `state` can be changed while the page is open. */
+const failed = (status, error, code, message, hint) => ({ status, body: { statusCode: status, error, message, code, hint } })
+
+/** A repair; what was found before it says nothing any more. */
+function repaired (state, { dry_run: dry }) {
+  if (!dry) Object.assign(state, { healthy: true, examined_at: null })
+  const step = { repair: 'remove_file', path: 'engine.db', peer: CONTACT, description: 'Signal sessions: made anew with the next message' }
+  return { body: { backup: dry ? null : 'b3', plan: state.plan ?? [step], applied: !dry, login_kept: true, needs_qr: false, healthy: !dry, notes: state.notes ?? [] } }
+}
+
+/** A restore; keys go back with a reason alone, and the login alone takes none. */
+function restored ({ backup, what, dry_run: dry, force_reason: reason }) {
+  if (what === 'credentials' && reason !== undefined) return failed(400, 'Bad Request', 'invalid_request', 'force_reason: only with what: all')
+  if (what === 'all' && reason === undefined) return failed(409, 'Conflict', 'conflict', 'encryption state with contacts would go back, so that message keys could be used twice', 'leave what out: the login alone is given back; or give a force_reason')
+  const changes = what === 'all' ? ['write creds.json', 'write session-491701000003.0.json'] : ['write creds.json']
+  return { body: { backup, what, dry_run: dry, changes, ratchet: 'dropped', applied: !dry, needs_qr: false, ...(dry ? {} : { backup_before: 'b3' }), notes: [] } }
+}
+
+/** What a gateway with all of it answers; `state` can be changed while the page is open. A preview waits for `state.hold`. */
 export function care (state = { healthy: true, incidents: [] }) {
+  // Only an examination tells that a session which works is not healthy.
+  if (!state.healthy) state.examined_at ??= now - 60_000
   const calls = []
   const stub = (method, path, answer) => ({ method, path, answer: (request) => {
-    calls.push({ method, path, body: request.body ? JSON.parse(request.body) : null })
+    calls.push({ method, path, query: request.url.search, body: request.body ? JSON.parse(request.body) : null })
     return answer(request)
   } })
   const base = '/api/sessions/[^/]+'
   return {
     calls,
     stubs: [
-      stub('GET', `${base}/health`, () => ({ status: state.healthy ? 200 : 503, body: health(state.healthy) })),
-      stub('POST', `${base}/repair`, ({ body }) => {
-        const { dry_run: dry } = JSON.parse(body)
-        if (!dry) state.healthy = true
-        return { body: { backup: dry ? null : 'b3', plan: [{ repair: 'renew_signal_session', path: 'client.db', peer: '4917…03', description: 'a new Signal session is agreed at the next message' }], applied: !dry, login_kept: true, needs_qr: false, healthy: !dry, notes: [] } }
+      stub('GET', `${base}/health`, ({ url }) => {
+        if (url.searchParams.get('examine') === 'true') state.examined_at = Date.now()
+        return { status: state.healthy ? 200 : 503, body: health(state) }
       }),
+      stub('POST', `${base}/repair`, ({ body }) => repaired(state, JSON.parse(body))),
       stub('GET', `${base}/undecryptable`, () => ({ body: [{ id: '3EB0', chat: '491701000003@c.us', sender: '491701000003@c.us', reason: 'not_decrypted', times: 3, first_at: now - 60_000, last_at: now - 20_000 }] })),
       stub('GET', `${base}/backups`, () => ({ body: backups })),
-      stub('POST', `${base}/backups`, () => ({ status: 201, body: { ...backups[0], id: 'b4' } })),
+      stub('POST', `${base}/backups`, () => ({ status: 201, body: { ...backups[0], id: 'b4', reason: 'by_hand' } })),
       stub('POST', `${base}/backups/b2/verify`, () => ({ body: { sound: true, credentials: 'sound', findings: [] } })),
-      stub('POST', `${base}/restore`, ({ body }) => {
-        const asked = JSON.parse(body)
-        return { body: { ...asked, changes: ['credentials: as of the backup'], ratchet: 'kept', notes: [], applied: !asked.dry_run, needs_qr: false } }
+      stub('POST', `${base}/restore`, async ({ body }) => {
+        await state.hold
+        return restored(JSON.parse(body))
       }),
-      stub('GET', '/api/incidents', () => ({ body: state.incidents })),
+      stub('GET', '/api/incidents', ({ url }) => {
+        const wanted = url.searchParams.get('state')
+        return { body: state.incidents.filter((one) => !wanted || (one.state === 'closed') === (wanted === 'closed')) }
+      }),
       stub('GET', '/api/incidents/7', () => ({ body: { ...incident('closed'), steps } })),
       stub('GET', '/api/events', ({ url }) => {
         const wanted = url.searchParams.get('events') ?? ''

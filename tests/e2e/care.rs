@@ -142,6 +142,9 @@ async fn a_session_is_looked_at_backed_up_repaired_and_given_back_through_the_ap
     let (status, body) = scene.refused("/restore", json!({"backup": id, "what": "all"})).await;
     assert_eq!((status, &body["code"]), (StatusCode::CONFLICT, &json!("conflict")), "{body:#}");
     assert!(body["hint"].as_str().is_some_and(|hint| hint.contains("force_reason")), "{body:#}");
+    let (status, body) =
+        scene.refused("/restore", json!({"backup": id, "force_reason": "a test of it"})).await;
+    assert_eq!((status, &body["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")), "{body:#}");
     let forced = json!({"backup": id, "what": "all", "dry_run": false, "force_reason": "a test of it"});
     let restored = scene.post("/restore", forced).await;
     assert_eq!(
@@ -161,8 +164,8 @@ async fn a_session_is_looked_at_backed_up_repaired_and_given_back_through_the_ap
     std::fs::write(scene.engine(), "no database").expect("damage");
     let repaired = scene.post("/repair", json!({"dry_run": false})).await;
     assert_eq!(
-        (&repaired["applied"], &repaired["login_kept"], &repaired["needs_qr"]),
-        (&json!(true), &json!(true), &json!(false)),
+        (&repaired["applied"], &repaired["login_kept"], &repaired["healthy"], &repaired["needs_qr"]),
+        (&json!(true), &json!(true), &json!(true), &json!(false)),
         "{repaired:#}"
     );
     scene.gateway().call(Method::POST, "/api/sessions/default/start", Some(json!({}))).await;

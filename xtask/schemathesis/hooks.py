@@ -79,7 +79,7 @@ CODES = {
 def no_fault(context, response, case):
     """500 is a fault. 502 to 504 say which of the known reasons it was; /ready and /health say what is not well."""
     status = response.status_code
-    if status < 500 or (status == 503 and case.path in ("/ready", "/health")):
+    if status < 500 or (status == 503 and (case.path == "/ready" or case.path.endswith("/health"))):
         return
     try:
         code = response.json().get("code")

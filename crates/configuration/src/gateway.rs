@@ -196,13 +196,7 @@ impl Typed for GatewaySettings {
             media_limit,
             transfer_limit: transfer_limit(values, media_limit)?,
             media_from_private_addresses: values.flag("MEDIA_FROM_PRIVATE_ADDRESSES", false)?,
-            ffmpeg: values
-                .read(
-                    "FFMPEG",
-                    |text| Some((text != "off").then(|| text.into())),
-                    Some(PathBuf::from("ffmpeg")),
-                )?
-                .and_then(|named| surroundings.program(&named)),
+            ffmpeg: ffmpeg(values, surroundings)?,
             old_app: old_app(values, &session)?,
             mcp: values.flag("MCP", false)?,
             websocket_url: websocket_url(values)?,
@@ -212,6 +206,19 @@ impl Typed for GatewaySettings {
             session,
         })
     }
+}
+
+/// The program that converts files. One that is named by its path has to be there; of a name alone the log says when it is not.
+fn ffmpeg(values: &Values, surroundings: &Surroundings) -> Result<Option<PathBuf>, SettingsError> {
+    let parse = |text: &str| Some((text != "off").then(|| PathBuf::from(text)));
+    let Some(named) = values.read("FFMPEG", parse, Some(PathBuf::from("ffmpeg")))? else { return Ok(None) };
+    let found = surroundings.program(&named);
+    if found.is_none() && named.components().count() > 1 {
+        let reason =
+            "there is no program at that path; a name alone is looked for on the PATH, off converts nothing";
+        return Err(SettingsError::Conflict { name: "FFMPEG", reason: reason.to_owned() });
+    }
+    Ok(found)
 }
 
 /// What is repeated to an old message, such as a delivery or a request under a known key, finds it for at least a day.

@@ -16,17 +16,23 @@ export function Repair({ session, onClose }) {
     ${busy && !plan ? html`<p role="status">${t('Looking at what would be done …')}</p>` : null}
     ${done ? html`<${Outcome} of=${done} />` : plan ? html`<${Plan} of=${plan} />` : null}
     <div class="actions">
-      ${plan?.plan?.length && !done ? html`<${Button} busy=${busy} onClick=${() => run(async () => setDone(await post(address, { dry_run: false })))}>${t('Repair now')}<//>` : null}
+      ${plan && isNeeded(plan) && !done ? html`<${Button} busy=${busy} onClick=${() => run(async () => setDone(await post(address, { dry_run: false })))}>${t('Repair now')}<//>` : null}
       <${Button} kind="second" onClick=${onClose}>${t('Close')}<//>
     </div>
   <//>`;
 }
 
 function Plan({ of }) {
-  if (!of.plan?.length) return html`<${Empty}>${t('Nothing has to be repaired.')}<//><${Notes} of=${of} />`;
-  return html`<p>${t('This would be done, after a backup. Nothing was changed yet.')}</p>
-    <ul>${of.plan.map((step, at) => html`<li key=${at}>${step.description ?? step.repair}${step.peer ? ` · ${step.peer}` : ''} ${step.path ? html`<span class="soft mono">${step.path}</span>` : null}</li>`)}</ul>
-    <p class=${of.needs_qr ? 'problem' : 'note'}>${of.needs_qr ? t('The number must be linked again afterwards.') : t('The login stays: no new scan.')}</p><${Notes} of=${of} />`;
+  if (!isNeeded(of)) return html`<${Empty}>${t('Nothing has to be repaired.')}<//><${Notes} of=${of} />`;
+  const steps = of.plan ?? [];
+  return html`<p>${steps.length ? t('This would be done, after a backup. Nothing was changed yet.') : t('Something is wrong, but no step is planned for it. Nothing was changed yet.')}</p>
+    <ul>${steps.map((step, at) => html`<li key=${at}>${step.description ?? step.repair}${step.peer ? ` · ${step.peer}` : ''} ${step.path ? html`<span class="soft mono">${step.path}</span>` : null}</li>`)}</ul>
+    ${of.needs_qr ? html`<p class="problem">${t('The number must be linked again afterwards.')}</p>` : of.login_kept ? html`<p class="note">${t('The login stays: no new scan.')}</p>` : null}<${Notes} of=${of} />`;
+}
+
+/** A plan without steps is not enough to say that nothing is wrong. */
+function isNeeded(plan) {
+  return plan.plan?.length > 0 || plan.healthy === false;
 }
 
 function Outcome({ of }) {
@@ -35,5 +41,5 @@ function Outcome({ of }) {
 }
 
 function Notes({ of }) {
-  return of.notes?.length ? html`<ul class="soft">${of.notes.map((note) => html`<li>${note}</li>`)}</ul>` : null;
+  return of.notes?.length ? html`<ul class="soft">${of.notes.map((note, at) => html`<li key=${at}>${note}</li>`)}</ul>` : null;
 }

@@ -80,7 +80,8 @@ let heard = 0;
 async function refreshIncidents(again = false) {
   try {
     const before = heard;
-    const list = await get('api/incidents?limit=200');
+    // Only those that are not over: an old one must not be lost behind newer ones that are.
+    const list = await get('api/incidents?state=open&limit=1000');
     // The list may be older than what came meanwhile.
     if (heard !== before && !again) return refreshIncidents(true);
     change({ incidents: new Map(list.map((one) => [one.id, one])) });

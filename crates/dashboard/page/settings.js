@@ -8,6 +8,10 @@ import { t, w } from './words.js';
 
 const LEFT_OUT = { groups: w('Groups'), channels: w('Channels'), broadcast: w('Broadcast lists'), status: w('Status updates') };
 
+/** What the phone does when a session is logged out: it is told only over a connection. */
+const FORGOTTEN = w('The phone forgets this device. Linking again needs a new scan.');
+const LISTED = w('The session has no connection now, so the phone may go on listing this device until it is removed there. Linking again needs a new scan.');
+
 export function Settings({ session }) {
   const [asked, setAsked] = useState('');
   const name = session.name;
@@ -27,7 +31,7 @@ export function Settings({ session }) {
         ${session.me ? html`<${Button} kind="danger" onClick=${() => setAsked('logout')}>${t('Log out')}<//>` : null}
         <${Button} kind="danger" onClick=${() => setAsked('delete')}>${t('Delete')}<//>
       </div></section>
-    ${asked === 'logout' ? html`<${Confirm} title=${t('Log out {name}?', { name })} text=${t('The phone forgets this device. Linking again needs a new scan.')} action=${t('Log out')} onYes=${logout} onClose=${() => setAsked('')} />` : null}
+    ${asked === 'logout' ? html`<${Confirm} title=${t('Log out {name}?', { name })} text=${t(session.status === 'WORKING' ? FORGOTTEN : LISTED)} action=${t('Log out')} onYes=${logout} onClose=${() => setAsked('')} />` : null}
     ${asked === 'delete' ? html`<${Confirm} title=${t('Delete {name}?', { name })} text=${t('The session goes, with its login, its messages and the keys that are good for it alone.')} action=${t('Delete')} onYes=${erase} onClose=${() => setAsked('')} />` : null}`;
 }
 

@@ -4,6 +4,8 @@
 mod backups;
 mod repair;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -23,9 +23,9 @@ pub(super) use request::{Answer, Call};
 
 /// Calls that are done together at most: bounds how long the first of them waits.
 const BATCH: usize = 256;
-/// How long a call that can wait waits for a commit that others need. Longer than the client's pause before it writes the ratchets
-/// of what it sent or received (`RATCHETS_WAIT` of the engine), so that it joins that commit.
-pub(super) const PATIENCE: Duration = Duration::from_millis(400);
+/// How long a call that can wait waits for a commit that others need. Longer than the client's own pause before it writes
+/// the ratchets of what it sent or received (25 ms, `signal_flush.rs` of whatsapp-rust 0.7.0), so that it joins that commit.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,7 +82,7 @@ impl Inbox {
         for InboundMessage { info, .. } in &batch {
             let arrived =
                 self.state.undecryptable().arrived(&info.source.sender.to_non_ad_string(), &info.id);
-            if arrived && self.state.undecryptable().waiting() == 0 {
+            if arrived && self.state.undecryptable().remembered() == 0 {
                 self.state.saw(Seen::Resolved, "every message that could not be decrypted has arrived");
             }
         }

@@ -21,6 +21,8 @@ const MESSAGES: usize = 10_000;
 const RECEIPTS: usize = 200_000;
 /// Batches of messages, and changes of groups, that wait.
 const BATCHES: usize = 1_000;
+/// Messages that wait and cannot be read. They have room of their own, and take none of the others'.
+const NOTICES: usize = BATCHES / 4;
 /// Changes of labels that wait: as many as a first login may bring.
 const LABELS: usize = 250_000;
 /// Sights of people that wait: beyond these the oldest is forgotten, because a newer one says more.
@@ -73,6 +75,8 @@ struct Waiting {
     /// How far each got, with the time of each step.
     receipts: HashMap<Way, Vec<(Ack, i64)>>,
     untold: VecDeque<Arc<Event>>,
+    /// So many of these are of messages that cannot be read.
+    notices: usize,
     presences: VecDeque<Arc<Event>>,
     labels: VecDeque<LabelJob>,
     notes: VecDeque<HeardNote>,
@@ -109,6 +113,7 @@ impl Waiting {
             }
         }
         let (untold, presences) = (self.untold.drain(..).collect(), self.presences.drain(..).collect());
+        self.notices = 0;
         let (labels, notes) = (self.labels.drain(..).collect(), self.notes.drain(..).collect());
         Batch { receipts, untold, presences, labels, notes }
     }
@@ -147,20 +152,21 @@ impl Jobs {
     pub(crate) fn event(&self, event: Arc<Event>) -> Room {
         let mut waiting = self.waiting();
         waiting.untold.push_back(event);
-        let full = waiting.untold.len() > BATCHES;
+        let full = waiting.untold.len() - waiting.notices > BATCHES;
         drop(waiting);
         self.more.notify_one();
         if full { Room::Full } else { Room::Left }
     }
 
-    /// A message came that cannot be read. Beyond what there is room for it is not told of: whoever makes many of them must not end the
-    /// connection.
+    /// A message came that cannot be read. Beyond what there is room for it is not told of: whoever makes many of them must neither end
+    /// the connection nor take the room of others. The session's health counts them all the same.
     pub(crate) fn notice(&self, event: Arc<Event>) {
         let mut waiting = self.waiting();
-        if waiting.untold.len() >= BATCHES {
+        if waiting.notices == NOTICES {
             tracing::warn!("too many messages cannot be read; some are not told of");
             return;
         }
+        waiting.notices += 1;
         waiting.untold.push_back(event);
         drop(waiting);
         self.more.notify_one();
@@ -215,6 +221,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use whatsapp_rust::wacore::types::events::StreamReplaced;
 
     use super::*;
 
@@ -260,5 +267,21 @@ mod tests {
             assert_eq!(jobs.receipts([Receipted { member, ..receipt(1, Ack::Device) }]), Room::Left);
         }
         assert_eq!(next(&jobs).len(), MESSAGES + 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_takes_no_room_of_others() {
+        let jobs = Jobs::default();
+        // Which event it is does not matter here.
+        let event = || Arc::new(Event::StreamReplaced(StreamReplaced::builder().build()));
+        for _ in 0..2 {
+            (0..2 * BATCHES).for_each(|_| jobs.notice(event()));
+            for _ in 0..BATCHES {
+                assert_eq!(jobs.event(event()), Room::Left);
+            }
+            assert_eq!(jobs.event(event()), Room::Full);
+            let batch = jobs.next(usize::MAX).now_or_never().unwrap();
+            assert_eq!(batch.untold.len(), NOTICES + BATCHES + 1);
+        }
     }
 }

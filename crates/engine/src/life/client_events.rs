@@ -239,7 +239,7 @@ impl Listener {
             reason,
             now_ms: self.state.clock().now_ms(),
         };
-        if unread.failed(&failed) == Known::New && unread.waiting() == 1 {
+        if unread.failed(&failed) == Known::New && unread.remembered() == 1 {
             let text = "a message could not be decrypted; its sender is asked for it again";
             self.state.saw(Seen::Undecryptable, text);
         }

@@ -3,8 +3,6 @@
 //! whatsapp-rust spawns tasks that hold the client and, with it, the engine's database. Some of them end only by
 //! time: the one that shows QR codes holds it for up to 160 seconds after the client was told to leave. So every
 //! client gets a runtime of its own that knows its tasks and ends them.
-//!
-//! It also says how long the client waits before it writes the ratchets that moved on: see [`RATCHETS_WAIT`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,21 +13,12 @@ use tokio_util::task::TaskTracker;
 use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::runtime::{AbortHandle, Runtime};
 
-/// How long the client itself waits from the first ratchet that moves on until it writes all of them (`SIGNAL_FLUSH_WINDOW`
-/// of whatsapp-rust 0.7.0). Nothing else of it sleeps just so long.
-const CLIENTS_WAIT: Duration = Duration::from_millis(25);
-/// How long it waits here, so that the messages of a moment share one commit. What must be on the disk before a message leaves or
-/// is acknowledged does not go this way: docs/durability.md has what a process that ends before leaves.
-pub(crate) const RATCHETS_WAIT: Duration = Duration::from_millis(250);
-
 type Task = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 
 /// What one client has running. Clones are the same set; dropping it ends nothing.
 #[derive(Clone, Default)]
 pub(crate) struct ClientTasks {
     running: TaskTracker,
-    /// Whoever waits for company to write with waits no longer.
-    ending: CancellationToken,
     end: CancellationToken,
 }
 
@@ -62,7 +51,6 @@ impl ClientTasks {
     /// later. When it returns, nothing of the client runs any more.
     pub(crate) async fn end(&self, grace: Duration) {
         self.running.close();
-        self.ending.cancel();
         let _ = tokio::time::timeout(grace, self.running.wait()).await;
         self.end.cancel();
         self.running.wait().await;
@@ -89,16 +77,7 @@ impl Runtime for ClientTasks {
     }
 
     fn sleep(&self, duration: Duration) -> Task {
-        if duration != CLIENTS_WAIT {
-            return Box::pin(tokio::time::sleep(duration));
-        }
-        let ending = self.ending.clone();
-        Box::pin(async move {
-            tokio::select! {
-                () = ending.cancelled() => {}
-                () = tokio::time::sleep(RATCHETS_WAIT) => {}
-            }
-        })
+        Box::pin(tokio::time::sleep(duration))
     }
 
     fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send + 'static>) -> Task {
@@ -143,22 +122,6 @@ mod tests {
         });
         tasks.end(Duration::ZERO).await;
         assert_eq!(Arc::strong_count(&held), 1, "what starts after the end ends too");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ratchets_wait_for_company_and_nothing_else_does() {
-        let tasks = ClientTasks::default();
-        let took = async |asked: Duration| {
-            let began = tokio::time::Instant::now();
-            tasks.sleep(asked).await;
-            began.elapsed()
-        };
-        assert_eq!(took(CLIENTS_WAIT).await, RATCHETS_WAIT);
-        for other in [CLIENTS_WAIT * 2, Duration::from_millis(24), Duration::from_secs(30)] {
-            assert_eq!(took(other).await, other, "a retry, or something else");
-        }
-        tasks.end(Duration::ZERO).await;
-        assert_eq!(took(CLIENTS_WAIT).await, Duration::ZERO, "nobody who ends waits for others");
     }
 
     #[tokio::test]

@@ -115,6 +115,11 @@ impl Undecryptable {
         inner.remembered + inner.beyond
     }
 
+    /// How many of them are remembered. Only these can be seen to arrive: those beyond never leave the count.
+    pub(crate) fn remembered(&self) -> u64 {
+        self.inner().remembered
+    }
+
     /// Those that are remembered, the newest first.
     pub(crate) fn list(&self, most: usize) -> Vec<Told> {
         let inner = self.inner();
@@ -171,6 +176,21 @@ mod tests {
                 && !all.arrived("eve", "A")
         );
         assert_eq!(all.waiting(), 1);
+    }
+
+    #[test]
+    fn after_a_flood_what_is_remembered_still_tells_the_first_and_the_last() {
+        let all = Undecryptable::default();
+        let sender = "628111@s.whatsapp.net";
+        for number in 0..=OF_ONE {
+            fails(&all, sender, &format!("id {number}"), 1);
+        }
+        assert_eq!((all.waiting(), all.remembered()), (OF_ONE as u64 + 1, OF_ONE as u64));
+        for number in 0..OF_ONE {
+            assert!(all.arrived(sender, &format!("id {number}")));
+        }
+        assert_eq!((all.waiting(), all.remembered()), (1, 0), "all that can be seen to arrive have arrived");
+        assert_eq!((fails(&all, sender, "later", 2), all.remembered()), (Known::New, 1), "the first again");
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::media::spool::{Spool, SpoolError, Spooled};
 
 /// Conversions at the same time; each may keep two cores busy.
 const AT_ONCE: usize = 2;
+/// Of these, so many of videos, each of which may take minutes: sounds, pictures and stickers do not wait for all of them.
+const VIDEOS_AT_ONCE: usize = 1;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -60,9 +62,17 @@ pub(crate) struct Converter {
     /// ffmpeg, when there is one.
     program: Option<Arc<Path>>,
     turns: Arc<Semaphore>,
+    /// A video needs one of these as well.
+    turns_of_videos: Arc<Semaphore>,
     spool: Spool,
     /// Largest result, whatever it is.
     most_bytes: u64,
+}
+
+/// May run until it is dropped.
+struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _of_a_video: Option<OwnedSemaphorePermit>,
 }
 
 /// What was made of a file.
@@ -78,7 +88,8 @@ impl Converter {
     /// `program` is the path of ffmpeg; results lie in `spool`, and none has more than `most_bytes`.
     pub(crate) fn new(program: Option<&Path>, spool: Spool, most_bytes: u64) -> Self {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { program: program.map(Arc::from), turns, spool, most_bytes }
+        let turns_of_videos = Arc::new(Semaphore::new(VIDEOS_AT_ONCE));
+        Self { program: program.map(Arc::from), turns, turns_of_videos, spool, most_bytes }
     }
 
     /// Makes a file into another kind.
@@ -88,7 +99,28 @@ impl Converter {
         target: Target,
     ) -> Result<Converted, ConvertError> {
         let program = self.program.as_deref().ok_or(ConvertError::Missing)?;
-        let _turn = self.turn().await?;
+        let _turn = self.turn(target == Target::Video).await?;
+        self.made(program, file, target).await
+    }
+
+    /// The same for whoever does not wait for a turn: `Busy` when there is none.
+    pub(crate) async fn convert_at_once(
+        &self,
+        file: &Arc<Spooled>,
+        target: Target,
+    ) -> Result<Converted, ConvertError> {
+        let program = self.program.as_deref().ok_or(ConvertError::Missing)?;
+        let _turn = self.turn_at_once(target == Target::Video)?;
+        self.made(program, file, target).await
+    }
+
+    /// For whoever has a turn.
+    async fn made(
+        &self,
+        program: &Path,
+        file: &Arc<Spooled>,
+        target: Target,
+    ) -> Result<Converted, ConvertError> {
         let recipe = Recipe::of(target, &beginning(file).await?).within(self.most_bytes);
         let made = match process::run(program, &recipe, file, &self.spool).await {
             Err(ConvertError::TooLarge(_)) if target == Target::Sticker => {
@@ -100,18 +132,41 @@ impl Converter {
         Ok(Converted { file: Arc::new(made), mimetype: recipe.mimetype })
     }
 
+    /// A voice note, and what it sounds like: both in one turn.
+    pub(crate) async fn voice(&self, file: &Arc<Spooled>) -> Result<(Converted, Sound), ConvertError> {
+        let program = self.program.as_deref().ok_or(ConvertError::Missing)?;
+        let _turn = self.turn(false).await?;
+        let converted = self.made(program, file, Target::Voice).await?;
+        let sound = waveform::listen(program, &converted.file).await?;
+        Ok((converted, sound))
+    }
+
     /// What a sound file sounds like.
     pub(crate) async fn listen(&self, file: &Arc<Spooled>) -> Result<Sound, ConvertError> {
         let program = self.program.as_deref().ok_or(ConvertError::Missing)?;
-        let _turn = self.turn().await?;
+        let _turn = self.turn(false).await?;
         waveform::listen(program, file).await
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, ConvertError> {
-        match tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(ConvertError::Busy),
-        }
+    async fn turn(&self, of_a_video: bool) -> Result<Turn, ConvertError> {
+        let turn = async {
+            // First this one: a video that waits for others stands in nobody's way.
+            let video = if of_a_video {
+                Some(Arc::clone(&self.turns_of_videos).acquire_owned().await.ok()?)
+            } else {
+                None
+            };
+            let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+            Some(Turn { _turn: turn, _of_a_video: video })
+        };
+        tokio::time::timeout(PATIENCE, turn).await.ok().flatten().ok_or(ConvertError::Busy)
+    }
+
+    fn turn_at_once(&self, of_a_video: bool) -> Result<Turn, ConvertError> {
+        let free =
+            |turns: &Arc<Semaphore>| Arc::clone(turns).try_acquire_owned().map_err(|_| ConvertError::Busy);
+        let video = of_a_video.then(|| free(&self.turns_of_videos)).transpose()?;
+        Ok(Turn { _turn: free(&self.turns)?, _of_a_video: video })
     }
 }
 

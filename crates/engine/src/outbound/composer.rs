@@ -215,11 +215,16 @@ impl Composer<'_> {
             LinkPreview::Small => false,
             LinkPreview::Large => true,
         };
+        // Page, pictures and upload together: a text does not wait longer.
+        let until = tokio::time::Instant::now() + link_preview::PATIENCE;
         match link_preview::of(text, self.limits, large).await {
             Some((preview, picture)) => {
                 let uploaded = match picture {
                     // Without it the small one is shown.
-                    Some(picture) => self.thumbnail(picture).await.ok(),
+                    Some(picture) => {
+                        let uploaded = tokio::time::timeout_at(until, self.thumbnail(picture)).await;
+                        uploaded.ok().and_then(Result::ok)
+                    }
                     None => None,
                 };
                 with_preview(message, preview, uploaded)

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use tokio::time::{Instant, timeout_at};
 
 use crate::media::convert::Target;
 use crate::media::fetch::{self, Fetched, Limits};
 use crate::media::spool::Spooled;
 use crate::message::{Preview, is_jpeg};
 
-/// How long page and picture may take together.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long page and pictures may take together. What is not there by then is left out.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer pages make no preview.
 const LONGEST_PAGE: u64 = 4 << 20;
 /// So much of a page is looked at: its head comes first.
@@ -26,6 +27,10 @@ const LARGEST_PICTURE: u64 = 5 << 20;
 const LARGEST_INSIDE: u64 = 64 << 10;
 /// Longest title, and longest description, in characters.
 const LONGEST_TITLE: usize = 300;
+/// Longest address of a picture, in bytes. A longer one is no address.
+const LONGEST_ADDRESS: usize = 4 << 10;
+/// Longest name of a letter, as in `&hellip;`, in bytes.
+const LONGEST_NAME: usize = 8;
 
 /// The first link in a text.
 pub(crate) fn link(text: &str) -> Option<&str> {
@@ -36,20 +41,23 @@ pub(crate) fn link(text: &str) -> Option<&str> {
 
 /// The preview of the first link in a text and, where a `large` picture is wanted, that: a JPEG.
 pub(crate) async fn of(text: &str, limits: &Limits, large: bool) -> Option<(Preview, Option<Arc<Spooled>>)> {
+    let until = Instant::now() + PATIENCE;
     let link = link(text)?;
-    let (mut preview, picture) = tokio::time::timeout(PATIENCE, make(link, limits)).await.ok().flatten()?;
+    let (mut preview, picture) = timeout_at(until, make(link, limits)).await.ok().flatten()?;
     let Some(picture) = picture else { return Some((preview, None)) };
-    // One that cannot be made in time is left out.
-    let small = tokio::time::timeout(PATIENCE, small_picture(&picture, limits)).await;
-    preview.picture = small.ok().flatten();
+    let fetched = timeout_at(until, small(picture.as_str(), limits, LARGEST_PICTURE)).await;
+    let Some(picture) = fetched.ok().flatten().map(|fetched| Arc::new(fetched.content)) else {
+        return Some((preview, None));
+    };
+    preview.picture = timeout_at(until, small_picture(&picture, limits)).await.ok().flatten();
     if !large {
         return Some((preview, None));
     }
-    let large = tokio::time::timeout(PATIENCE, large_picture(picture, limits)).await;
+    let large = timeout_at(until, large_picture(picture, limits)).await;
     Some((preview, large.ok().flatten()))
 }
 
-/// A picture that goes inside of a message.
+/// A picture that goes inside of a message. Where others are being converted it does without: no text waits for them.
 async fn small_picture(picture: &Arc<Spooled>, limits: &Limits) -> Option<Vec<u8>> {
     if picture.length() <= LARGEST_INSIDE {
         let bytes = content(picture, LARGEST_INSIDE).await?;
@@ -58,7 +66,7 @@ async fn small_picture(picture: &Arc<Spooled>, limits: &Limits) -> Option<Vec<u8
             return Some(bytes);
         }
     }
-    let made = limits.converter.convert(picture, Target::Small).await.ok()?;
+    let made = limits.converter.convert_at_once(picture, Target::Small).await.ok()?;
     content(&made.file, LARGEST_INSIDE).await.filter(|_| made.file.length() <= LARGEST_INSIDE)
 }
 
@@ -69,18 +77,16 @@ async fn large_picture(picture: Arc<Spooled>, limits: &Limits) -> Option<Arc<Spo
     Some(limits.converter.convert(&picture, Target::Large).await.ok()?.file)
 }
 
-async fn make(link: &str, limits: &Limits) -> Option<(Preview, Option<Arc<Spooled>>)> {
+/// What a page says of itself, and where its picture is.
+async fn make(link: &str, limits: &Limits) -> Option<(Preview, Option<Url>)> {
     let page = small(link, limits, LONGEST_PAGE).await?;
     if !page.mimetype.as_deref().is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")) {
         return None;
     }
     let page = content(&Arc::new(page.content), LOOKED_AT).await?;
-    let head = Head::of(&String::from_utf8_lossy(&page));
-    let picture = match head.picture.and_then(|picture| Url::parse(link).ok()?.join(&picture).ok()) {
-        Some(picture) => small(picture.as_str(), limits, LARGEST_PICTURE).await,
-        None => None,
-    };
-    let picture = picture.map(|fetched| Arc::new(fetched.content));
+    let read = tokio::task::spawn_blocking(move || Head::of(&String::from_utf8_lossy(&page)));
+    let head = read.await.ok()?;
+    let picture = head.picture.and_then(|picture| Url::parse(link).ok()?.join(&picture).ok());
     let preview =
         Preview { link: link.to_owned(), title: head.title?, description: head.description, picture: None };
     Some((preview, picture))
@@ -119,22 +125,24 @@ impl Head {
             let Some(end) = lower[start..].find('>').map(|at| start + at) else { break };
             let tag = attributes(&page[start..end]);
             let get = |name: &str| tag.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-            let content = get("content").map(decoded).filter(|content| !content.is_empty());
+            let content = || get("content").and_then(title);
             match get("property").or_else(|| get("name")).map(str::to_ascii_lowercase).as_deref() {
-                Some("og:title") => head.title = head.title.or(content),
-                Some("og:description") => head.description = head.description.or(content),
-                Some("og:image" | "og:image:url") => head.picture = head.picture.or(content),
-                Some("description") => plain = plain.or(content),
+                Some("og:title") => head.title = head.title.or_else(content),
+                Some("og:description") => head.description = head.description.or_else(content),
+                Some("og:image" | "og:image:url") => {
+                    head.picture = head.picture.or_else(|| get("content").and_then(address));
+                }
+                Some("description") => plain = plain.or_else(content),
                 _ => {}
             }
             from = end;
         }
-        let title = lower.find("<title").and_then(|start| {
+        let plain_title = lower.find("<title").and_then(|start| {
             let start = start + lower[start..].find('>')? + 1;
             let end = start + lower[start..].find("</title")?;
-            Some(decoded(&page[start..end])).filter(|title| !title.is_empty())
+            title(&page[start..end])
         });
-        head.title = head.title.or(title);
+        head.title = head.title.or(plain_title);
         head.description = head.description.or(plain);
         head
     }
@@ -156,13 +164,28 @@ fn attributes(mut tag: &str) -> Vec<(String, String)> {
     found
 }
 
-/// A text of a page as people see it: on one line, with its letters, and not endless.
-fn decoded(text: &str) -> String {
+/// A title or a description; `None` for an empty one.
+fn title(text: &str) -> Option<String> {
+    Some(decoded(text, LONGEST_TITLE)).filter(|title| !title.is_empty())
+}
+
+/// The address of a picture. One that is cut would lead elsewhere.
+fn address(text: &str) -> Option<String> {
+    let text = Some(text).filter(|text| text.len() <= LONGEST_ADDRESS)?;
+    Some(decoded(text, LONGEST_ADDRESS)).filter(|address| !address.is_empty())
+}
+
+/// A text of a page as people see it: on one line, with its letters, and at most so many of them.
+fn decoded(text: &str, most: usize) -> String {
+    // Each letter may be written as its name, between `&` and `;`. What comes later is not looked at.
+    let text = text.trim_start();
+    let end = text.char_indices().nth(most * (LONGEST_NAME + 2)).map_or(text.len(), |(at, _)| at);
     let mut plain = String::new();
-    let mut rest = text;
+    let mut rest = &text[..end];
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        let name = after.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= 8);
+        let end = after.bytes().take(LONGEST_NAME + 1).position(|byte| byte == b';');
+        let name = end.map(|end| &after[..end]);
         if let Some((name, letter)) = name.and_then(|name| Some((name, letter(name)?))) {
             plain.push(letter);
             rest = &after[name.len() + 1..];
@@ -173,7 +196,7 @@ fn decoded(text: &str) -> String {
     }
     plain.push_str(rest);
     let words: Vec<&str> = plain.split_whitespace().collect();
-    words.join(" ").chars().take(LONGEST_TITLE).collect()
+    words.join(" ").chars().take(most).collect()
 }
 
 fn letter(name: &str) -> Option<char> {
@@ -235,6 +258,28 @@ mod tests {
         for nothing in ["", "<meta", "<meta content=", "<title>", "<title></title>", "no page at all"] {
             assert_eq!(Head::of(nothing), Head::default(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn a_page_of_nothing_but_signs_is_read_at_once() {
+        // Half a megabyte, in which each sign could begin the name of a letter that ends at the end.
+        let signs = "&".repeat(500 << 10);
+        let head = Head::of(&format!("<title>{signs};</title><meta name=description content='{signs};'>"));
+        let expected = Some("&".repeat(LONGEST_TITLE));
+        assert_eq!(head, Head { title: expected.clone(), description: expected, picture: None });
+        let named = "&#x1f600;".repeat(LONGEST_TITLE);
+        assert_eq!(title(&named), Some("\u{1f600}".repeat(LONGEST_TITLE)), "names of letters are no letters");
+    }
+
+    #[test]
+    fn the_address_of_a_picture_is_whole_or_none() {
+        let page = |length| {
+            let address = format!("/{}", "a".repeat(length - 1));
+            (Head::of(&format!("<meta property=og:image content='{address}'>")).picture, address)
+        };
+        let (picture, address) = page(LONGEST_ADDRESS);
+        assert_eq!(picture, Some(address));
+        assert_eq!(page(LONGEST_ADDRESS + 1).0, None);
     }
 
     #[tokio::test]

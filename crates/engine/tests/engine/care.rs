@@ -1,7 +1,7 @@
 //! The care for a session while it runs: it stands still for it, one thing at a time, and goes on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,11 +24,17 @@ struct Slow {
     began: Semaphore,
     may_end: Semaphore,
     done: AtomicUsize,
+    takes_login: AtomicBool,
 }
 
 impl Slow {
     fn new() -> Arc<Self> {
-        Arc::new(Self { began: Semaphore::new(0), may_end: Semaphore::new(0), done: AtomicUsize::new(0) })
+        Arc::new(Self {
+            began: Semaphore::new(0),
+            may_end: Semaphore::new(0),
+            done: AtomicUsize::new(0),
+            takes_login: AtomicBool::new(false),
+        })
     }
 }
 
@@ -58,7 +64,8 @@ impl Care for Slow {
             self.done.fetch_add(1, Ordering::SeqCst);
             report.applied = true;
         }
-        Ok(Repaired { report, ..Repaired::default() })
+        let takes_login = self.takes_login.load(Ordering::SeqCst);
+        Ok(Repaired { report, takes_login, ..Repaired::default() })
     }
 
     async fn restore(
@@ -121,6 +128,15 @@ async fn a_repair_holds_the_session_still_alone_and_is_carried_through() {
     world.engine.status(SessionStatus::Working).await;
     world.engine.send(text(ANN, "after it")).await;
     received_text(&world.ann, "after it").await;
+
+    // A login that was to be taken from a backup, and was not: nothing was repaired.
+    care.takes_login.store(true, Ordering::SeqCst);
+    care.may_end.add_permits(1);
+    let order = RepairRequest { dry_run: false, ..RepairRequest::default() };
+    let repaired = world.engine.sessions.repair(&session(), order).await.unwrap();
+    assert!(!repaired.applied && !repaired.healthy && !repaired.login_kept, "{repaired:?}");
+    assert!(repaired.notes.iter().any(|note| note.contains("/restore")), "{repaired:?}");
+    world.engine.status(SessionStatus::Working).await;
     assert_eq!(world.simulator.oracle().reuses().len(), 0);
     world.stop().await;
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wakeeper_waha::{RepairReport, RepairRequest, RestoreReport, RestoreRequest};
+use wakeeper_waha::{RepairReport, RepairRequest, RestoreReport, RestoreRequest, RestoreWhat};
 
 use super::document::Failures;
 use super::error::ApiError;
@@ -25,7 +25,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// Answers what would be done, unless `dry_run` is `false`. Then, when there is something to be done, the session's client is
 /// given up, a backup is made and verified, the plan is carried out, and the session starts again. It is carried through also
 /// when the caller hangs up. A login that is damaged is taken from the newest backup of it.
-#[utoipa::path(post, path = "/api/sessions/{session}/repair", tag = "care", request_body = RepairRequest,
+#[utoipa::path(post, path = "/api/sessions/{session}/repair", tag = "care",
+    request_body(content = Option<RepairRequest>),
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 200, description = "What was, or would be, done", body = RepairReport), Failures))]
 async fn repair(
@@ -55,6 +56,9 @@ async fn restore(
     let reason = request.force_reason.as_deref().map(str::trim);
     if reason.is_some_and(|reason| reason.is_empty() || reason.chars().count() > LONGEST_REASON) {
         return Err(ApiError::invalid(format!("force_reason: 1 to {LONGEST_REASON} characters")));
+    }
+    if reason.is_some() && request.what == RestoreWhat::Credentials {
+        return Err(ApiError::invalid("force_reason: only with `what: all`; the login alone needs none"));
     }
     Ok(Json(api.sessions.restore(&name, request).await?))
 }

@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wakeeper_delivery::webhook::Failing;
+use wakeeper_engine::care::CareError;
 use wakeeper_engine::{Examined, SessionHealth};
 use wakeeper_model::SessionName;
 use wakeeper_waha::{
@@ -47,7 +48,9 @@ struct HealthParameters {
 /// to be scanned: the number cannot be reached then. Both with the same body.
 #[utoipa::path(get, path = "/api/sessions/{session}/health", tag = "care",
     params(("session" = String, Path, description = "Name of the session"), HealthParameters),
-    responses((status = 200, description = "It is healthy, or a person stopped it", body = SessionHealthReport), Failures))]
+    responses(Failures,
+        (status = 200, description = "It is healthy, or a person stopped it", body = SessionHealthReport),
+        (status = 503, description = "It is not healthy. While the gateway shuts down: an error", body = SessionHealthReport)))]
 async fn read(
     State(api): State<Api>,
     Path(session): Path<String>,
@@ -55,15 +58,13 @@ async fn read(
 ) -> Result<Response, ApiError> {
     let (name, info) = api.session(&session).await?;
     let health = api.sessions.session_health(&name).await?;
-    let examined = api.sessions.examined(&name, parameters.examine).await?;
+    let (examined, not_examined) = examined(&api, &name, parameters.examine).await?;
     let now_ms = api.clock.now_ms();
     let backup_ms = api.sessions.newest_backup_ms(&name).await;
-    let incidents_open = match &api.incidents {
-        Some(incidents) => incidents.open_of(name.as_str()).await?,
-        None => 0,
-    };
+    let (incidents_open, not_counted) = incidents_open(&api, &name).await;
     let webhooks = webhooks(&api, &name).await?;
     let (healthy, reason) = judged(&health, info.reason, examined.as_ref(), now_ms);
+    let reason = with_remarks(reason, [not_examined, not_counted]);
     let hint = (!healthy || health.status == SessionStatus::Stopped).then(|| hint(&health));
     let report = SessionHealthReport {
         session: name,
@@ -121,6 +122,41 @@ async fn undecryptable(
         return Err(ApiError::invalid(format!("limit: a number from 1 to {MOST_LISTED}")));
     }
     Ok(Json(api.sessions.undecryptable(&name, parameters.limit as usize).await?))
+}
+
+/// What is known of its stored state. Where it cannot be examined now, that is the newest that is known, and why.
+async fn examined(
+    api: &Api,
+    name: &SessionName,
+    anew: bool,
+) -> Result<(Option<Examined>, Option<String>), ApiError> {
+    match api.sessions.examined(name, anew).await {
+        Ok(examined) => Ok((examined, None)),
+        Err(error @ CareError::Session(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(session = %name, %error, "its stored state was not examined");
+            let known = api.sessions.examined(name, false).await?;
+            Ok((known, Some(format!("its stored state was not examined now: {error}"))))
+        }
+    }
+}
+
+/// How many of its incidents are not over. That they cannot be read says nothing about the session.
+async fn incidents_open(api: &Api, name: &SessionName) -> (usize, Option<String>) {
+    let Some(incidents) = &api.incidents else { return (0, None) };
+    match incidents.open_of(name.as_str()).await {
+        Ok(open) => (open, None),
+        Err(error) => {
+            tracing::warn!(session = %name, %error, "the incidents cannot be read");
+            (0, Some("how many of its incidents are open is unknown: they cannot be read".to_owned()))
+        }
+    }
+}
+
+/// The reason, and what else could not be told.
+fn with_remarks(reason: Option<String>, remarks: [Option<String>; 2]) -> Option<String> {
+    let told: Vec<String> = reason.into_iter().chain(remarks.into_iter().flatten()).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// Whether it is healthy, and why not or what it waits for.

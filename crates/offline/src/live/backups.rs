@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wakeeper_doctor::Options;
 use wakeeper_doctor::backup::{
     self, BackupInfo, CreateOptions, Own, Reason, Retention, Shelf, create_running, place_mark,
@@ -19,11 +20,18 @@ use super::{Subject, told};
 use crate::OfflineError;
 use crate::paths::SessionPaths;
 
+/// To open an encrypted archive takes 128 MB and half a second: of all that is asked for at the same time, one thing is done
+/// after the other.
+static READING: Semaphore = Semaphore::const_new(1);
+
 /// The session's backups, newest first: those of its own login, where that is known.
 pub(super) async fn list(subject: &Subject) -> Result<Vec<Backup>, CareError> {
     let account = account(subject);
     let paths = subject.paths.clone();
+    let reading = turn_to_read().await?;
     let listed = blocking(move || {
+        // Until it is done, also when nobody waits for it any more.
+        let _reading = reading;
         let place = place_mark(&paths.home);
         let own = Own { account: account.as_deref(), place: Some(&place) };
         let shelf = Shelf::at(&paths.backups.shelf);
@@ -115,7 +123,12 @@ fn make_room(paths: &SessionPaths, account: Option<&str>, retention: &Retention)
 pub(super) async fn check(subject: &Subject, id: &str) -> Result<BackupCheck, CareError> {
     let archive = named(subject, id).await?;
     let paths = subject.paths.clone();
-    let verified = blocking(move || backup::verify(&archive, &check_options(&paths))).await?;
+    let reading = turn_to_read().await?;
+    let verified = blocking(move || {
+        let _reading = reading;
+        backup::verify(&archive, &check_options(&paths))
+    });
+    let verified = verified.await?;
     Ok(match verified {
         Ok(verified) => BackupCheck {
             sound: verified.is_what_it_says(),
@@ -130,6 +143,11 @@ pub(super) async fn check(subject: &Subject, id: &str) -> Result<BackupCheck, Ca
             problem: Some(error.to_string()),
         },
     })
+}
+
+/// Waits until no other archive is read for somebody.
+pub(super) async fn turn_to_read() -> Result<SemaphorePermit<'static>, CareError> {
+    READING.acquire().await.map_err(|error| CareError::Failed(error.to_string()))
 }
 
 /// The archive of that id.

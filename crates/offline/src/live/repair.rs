@@ -17,12 +17,21 @@ use crate::OfflineError;
 use crate::health::{known_of, look};
 use crate::repair::{Hold, RepairOrder, repair_own};
 
+/// The step of a plan that cannot be made while the session runs.
+pub(super) const LOOK_AGAIN: &str = "look_again";
+
 /// What a repair would do, as far as that is seen while the client may have the database open.
 pub(super) async fn planned(subject: &Subject, order: &RepairRequest) -> Repaired {
     let Subject { database, paths, .. } = subject;
     let (facts, now_ms) = (KnownFacts::default(), paths.now_ms());
     let again = |why: String| Repaired {
         report: RepairReport {
+            plan: vec![RepairStep {
+                repair: LOOK_AGAIN.to_owned(),
+                path: DATABASE.to_owned(),
+                peer: None,
+                description: "look again while the session stands still".to_owned(),
+            }],
             notes: vec![format!("{why}. A repair stops the session and looks again")],
             ..RepairReport::default()
         },

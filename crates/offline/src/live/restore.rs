@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use wakeeper_doctor::backup::{Login, login_in};
 use wakeeper_doctor::examine::CredentialsState;
+use wakeeper_doctor::model::Session;
 use wakeeper_doctor::restore::{RestoreError, RestoreOptions, Restored, What, restore as restore_folder};
 use wakeeper_doctor::source::Limits;
 use wakeeper_doctor::{Options, transfer};
 use wakeeper_engine::care::{CareError, Standing};
-use wakeeper_engine::folder::credentials::move_aside;
+use wakeeper_engine::folder::credentials::{create_folder, move_aside};
 use wakeeper_engine_store::generation::{self as native, Renewal};
+use wakeeper_engine_store::move_notes::{self, MOVED_MARKER};
 use wakeeper_engine_store::{DATABASE, Examined, SIDE_FILES, examine, examine_while_open, write};
 use wakeeper_waha::{Ratchet, RestoreReport, RestoreRequest, RestoreWhat};
 
@@ -26,7 +28,10 @@ use crate::paths::SessionPaths;
 use crate::transfer::known;
 
 /// What a database is marked with that a restore made: no run of a session has this name.
-const MARK: &str = "restored";
+pub(super) const MARK: &str = "restored";
+
+/// Where the database is made, below the session's folder so that it is on the same file system.
+pub(super) const DRAFT: &str = ".restore";
 
 /// What lies where the session's database should be.
 enum Present {
@@ -49,6 +54,7 @@ pub(super) async fn restore(
     order: &RestoreRequest,
     standing: Standing,
 ) -> Result<RestoreReport, CareError> {
+    lives_here(&subject.folder)?;
     let archive = named(subject, &order.backup).await?;
     let present = present(subject, standing).await?;
     let mut report = RestoreReport {
@@ -89,6 +95,24 @@ pub(super) async fn restore(
     put_in_place(subject, &work.folder).await?;
     report.applied = true;
     Ok(report)
+}
+
+/// Whether the session's login belongs in its folder: given back to one that was moved, it would have two owners.
+fn lives_here(folder: &Path) -> Result<(), CareError> {
+    if folder.join(MOVED_MARKER).symlink_metadata().is_ok() {
+        let to = move_notes::moved_to(folder).unwrap_or_else(|| "another place".to_owned());
+        return Err(refused(
+            format!("the session was moved to {to}"),
+            "one login in two places breaks its encryption: use it there, or bring it back with `wakeeper import`",
+        ));
+    }
+    if move_notes::is_under_way(folder) {
+        return Err(refused(
+            "the session is being moved here, and that has not come to its end",
+            "make the place that it comes from reachable and start the session: the move is finished or taken back then",
+        ));
+    }
+    Ok(())
 }
 
 async fn present(subject: &Subject, standing: Standing) -> Result<Present, CareError> {
@@ -168,12 +192,11 @@ struct Work {
 impl Work {
     async fn prepare(subject: &Subject, present: &Present) -> Result<Self, CareError> {
         // Keys are copied: the folder is 0700 and gone with the value.
-        let scratch = tempfile::tempdir().map_err(|error| CareError::Failed(error.to_string()))?;
+        let scratch = tempfile::tempdir().map_err(file_failed)?;
         let folder = scratch.path().join("session");
         if let Present::Sound(examined) = present {
             let copied = examined.as_baileys().await.map_err(failed)?;
-            std::fs::rename(copied.folder(), &folder)
-                .map_err(|error| CareError::Failed(error.to_string()))?;
+            std::fs::rename(copied.folder(), &folder).map_err(file_failed)?;
         }
         Ok(Self { paths: subject.paths.clone(), folder, _scratch: scratch })
     }
@@ -219,41 +242,78 @@ impl Work {
 }
 
 /// Makes the copy the session's database. What was there is moved aside, and nothing is deleted.
-async fn put_in_place(subject: &Subject, copy: &Path) -> Result<(), CareError> {
-    let Subject { folder, database, paths, .. } = subject;
+pub(super) async fn put_in_place(subject: &Subject, copy: &Path) -> Result<(), CareError> {
+    let Subject { folder, paths, .. } = subject;
     let now_ms = paths.now_ms();
-    let (copied, options_ms) = (copy.to_owned(), now_ms);
-    let read = blocking(move || transfer::read(&copied, &Options::at(options_ms)));
+    let copied = copy.to_owned();
+    let read = blocking(move || transfer::read(&copied, &Options::at(now_ms)));
     let session = read.await?.map_err(|error| CareError::Failed(error.to_string()))?.session;
-    let is_there = database.symlink_metadata().is_ok();
-    let name = format!("before-restore-{now_ms}");
-    // The note stays: it tells whose login it was, also when the next step is cut short. A session without its database takes
-    // its login from the newest backup when it starts.
-    let aside =
-        if is_there { Some(move_aside(folder, &name, false).map_err(OfflineError::from)?) } else { None };
-    let placed = async {
-        write(&session, folder, now_ms).await?;
-        native::begin(database, MARK, Some(Renewal::default())).await
+    let draft = folder.join(DRAFT);
+    let placed = match made(&session, &draft, now_ms).await {
+        Ok(database) => swap(folder, &database, now_ms),
+        Err(error) => Err(error),
     };
-    if let Err(error) = placed.await {
-        if let Some(aside) = &aside {
-            put_back(aside, folder);
-        }
-        return Err(failed(error));
+    if let Err(error) = clear(&draft) {
+        tracing::warn!(%error, draft = %draft.display(), "what a restore wrote first was not removed");
     }
-    Ok(())
+    placed
 }
 
-/// Undoes the move of what was there before.
+/// The database, with its mark and on disk, before it has its name: one without the mark would be taken for the one that ran
+/// last, and would use keys twice.
+async fn made(session: &Session, draft: &Path, now_ms: i64) -> Result<PathBuf, CareError> {
+    clear(draft).map_err(file_failed)?;
+    create_folder(draft).map_err(OfflineError::from)?;
+    let database = write(session, draft, now_ms).await.map_err(failed)?.database;
+    native::begin(&database, MARK, Some(Renewal::default())).await.map_err(failed)?;
+    // Brings everything into the one file that is renamed.
+    native::end(&database, MARK).await.map_err(failed)?;
+    Ok(database)
+}
+
+/// Puts the made database where the session's own was. When that fails, all is as it was.
+fn swap(folder: &Path, made: &Path, now_ms: i64) -> Result<(), CareError> {
+    let name = format!("before-restore-{now_ms}");
+    let swapped = exchange(folder, &name, made);
+    if swapped.is_err() {
+        if made.symlink_metadata().is_err() {
+            // It has its name already, and that is not known to be on disk.
+            let _ = std::fs::rename(folder.join(DATABASE), made);
+        }
+        put_back(&folder.join(&name), folder);
+    }
+    swapped
+}
+
+fn exchange(folder: &Path, name: &str, made: &Path) -> Result<(), CareError> {
+    let lies_there = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    // The note stays: it tells whose login it was, also when the next step is cut short. A session without its database takes
+    // its login from the newest backup when it starts.
+    if [DATABASE].into_iter().chain(SIDE_FILES).any(lies_there) {
+        move_aside(folder, name, false).map_err(OfflineError::from)?;
+    }
+    std::fs::rename(made, folder.join(DATABASE)).map_err(file_failed)?;
+    std::fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(file_failed)
+}
+
+/// Undoes the move of what was there before. The database comes last: without its log it would be an older one.
 fn put_back(aside: &Path, folder: &Path) {
-    for name in [DATABASE].into_iter().chain(SIDE_FILES) {
-        let _ = std::fs::remove_file(folder.join(name));
+    for name in SIDE_FILES.into_iter().chain([MOVED_MARKER, DATABASE]) {
         match std::fs::rename(aside.join(name), folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::error!(%error, kept = %aside.display(), "the database from before a restore was not put back");
+                tracing::error!(%error, kept = %aside.display(), "a file was not put back after a restore");
             }
             _ => {}
         }
+    }
+    // Stays where something is left in it.
+    let _ = std::fs::remove_dir(aside);
+}
+
+fn clear(draft: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -267,6 +327,10 @@ fn changes(restored: &Restored, present: &Present) -> Vec<String> {
 
 fn refused(reason: impl Into<String>, hint: &str) -> CareError {
     CareError::Refused { reason: reason.into(), hint: hint.to_owned() }
+}
+
+fn file_failed(error: std::io::Error) -> CareError {
+    CareError::Failed(error.to_string())
 }
 
 fn failed(error: wakeeper_engine_store::NativeError) -> CareError {

@@ -12,6 +12,10 @@ use crate::care::{Care, CareError, Repaired, Standing};
 /// Said of a session while it stands still for that.
 const WORKED_ON: &str = "its stored state is being repaired; it starts again by itself";
 
+/// Said of a repair that took no login.
+const NOT_TAKEN: &str = "No login was taken from a backup. To give one back: \
+     GET /api/sessions/{session}/backups lists the backups, POST /api/sessions/{session}/restore gives one back";
+
 /// A piece of work, and who waits for it.
 pub(crate) enum CareWork {
     /// Look at the stored state.
@@ -86,12 +90,13 @@ impl Actor {
         match work {
             CareWork::Examine { .. } => {}
             CareWork::Repair { order, done } => {
+                let looks = care.clone();
                 let repairing = async move { care.repair(&session, &order, Standing::Still).await };
                 let mut repaired = apart(repairing).await;
                 if let Ok(repaired) = &mut repaired
                     && repaired.takes_login
                 {
-                    self.take_login(repaired).await;
+                    self.take_login(looks, repaired).await;
                 }
                 self.tell_of_care(&repaired.as_ref().map(|repaired| repaired.report.applied));
                 self.go_on(was_started, was).await;
@@ -110,13 +115,31 @@ impl Actor {
         }
     }
 
-    /// The login comes from a backup, as it does at a start.
-    async fn take_login(&mut self, repaired: &mut Repaired) {
+    /// The login comes from a backup, as it does at a start. It is a repair when what lies there then is sound.
+    async fn take_login(&mut self, care: Arc<dyn Care>, repaired: &mut Repaired) {
         let report = &mut repaired.report;
         match self.prepare_login().await {
-            Ok(taken) => {
-                report.applied = taken;
-                (report.login_kept, report.needs_qr, report.healthy) = (true, false, true);
+            Ok(true) => {
+                (report.applied, report.login_kept, report.needs_qr) = (true, true, false);
+                let session = self.parts.state.name().clone();
+                match apart(async move { care.examine(&session, Standing::Still).await }).await {
+                    Ok(findings) => {
+                        let errors = findings.into_iter().filter(|finding| finding.severity == "error");
+                        let errors: Vec<String> = errors.map(|finding| finding.evidence).collect();
+                        report.healthy = errors.is_empty();
+                        report.notes.extend(errors);
+                    }
+                    Err(error) => {
+                        report.healthy = false;
+                        let note = format!("The login was taken from a backup, and not examined: {error}");
+                        report.notes.push(note);
+                    }
+                }
+            }
+            Ok(false) => {
+                report.applied = false;
+                (report.login_kept, report.needs_qr, report.healthy) = (false, false, false);
+                report.notes = vec![NOT_TAKEN.to_owned()];
             }
             Err(error) => {
                 report.applied = false;
@@ -135,7 +158,11 @@ impl Actor {
                 self.parts.state.saw(Seen::Restored, text);
             }
             Ok(false) => {}
-            Err(error) => tracing::error!(%session, %error, "its stored state was not repaired"),
+            Err(error) if matches!(error, CareError::Failed(_) | CareError::Session(_)) => {
+                tracing::error!(%session, %error, "its stored state was not repaired");
+            }
+            // Refused, which is an answer and no fault.
+            Err(error) => tracing::info!(%session, %error, "its stored state was left as it is"),
         }
         // Found before the change.
         self.parts.state.forget_examined();

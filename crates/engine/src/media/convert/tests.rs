@@ -68,6 +68,8 @@ async fn a_sound_becomes_a_voice_note_that_can_be_listened_to() {
         let heard = rig.converter.listen(&made.file).await.unwrap();
         assert!((2..=3).contains(&heard.seconds) && heard.waveform.len() == 64, "{heard:?}");
         assert!(heard.waveform[32] > 50, "{heard:?}");
+        let (made, heard_at_once) = rig.converter.voice(&file).await.unwrap();
+        assert_eq!((made.mimetype, heard_at_once), ("audio/ogg; codecs=opus", heard));
     }
     assert_eq!(std::fs::read_dir(rig.folder.path()).unwrap().count(), 0, "nothing has a name");
 }
@@ -228,4 +230,25 @@ async fn whoever_waits_too_long_for_its_turn_is_told_so() {
     let file = rig.spool.keep(b"a sound").await.unwrap();
     let _others = Arc::clone(&rig.converter.turns).acquire_many_owned(AT_ONCE as u32).await.unwrap();
     assert!(matches!(rig.converter.convert(&file, Target::Voice).await, Err(ConvertError::Busy)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn videos_leave_a_turn_to_what_is_short() {
+    let rig = Rig::with(Path::new("/nonexistent/ffmpeg"));
+    let file = rig.spool.keep(b"a file").await.unwrap();
+    let _video = rig.converter.turn(true).await.unwrap();
+    let another = rig.converter.convert(&file, Target::Video);
+    assert!(matches!(another.await, Err(ConvertError::Busy)));
+    // These had their turn, and found that there is no such program.
+    for short in [Target::Voice, Target::Sticker, Target::Small] {
+        assert!(matches!(rig.converter.convert(&file, short).await, Err(ConvertError::Missing)), "{short:?}");
+        let made = rig.converter.convert_at_once(&file, short).await;
+        assert!(matches!(made, Err(ConvertError::Missing)), "{short:?}");
+    }
+    let _short = rig.converter.turn(false).await.unwrap();
+    // With the clock stopped, whoever waits is told so after 30 seconds of it.
+    let began = tokio::time::Instant::now();
+    let made = rig.converter.convert_at_once(&file, Target::Small).await;
+    assert!(matches!(made, Err(ConvertError::Busy)));
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }

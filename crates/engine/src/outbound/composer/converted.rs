@@ -28,19 +28,21 @@ impl Composer<'_> {
             return Ok((loaded, None));
         }
         let file = self.spooled(loaded.source.clone()).await?;
-        let converted = if is_voice_note(&beginning(&file).await?) {
-            Converted { file, mimetype: "audio/ogg; codecs=opus" }
-        } else {
-            match self.limits.converter.convert(&file, Target::Voice).await {
-                Err(ConvertError::Missing) if loaded.is_of("audio/ogg") => return Ok((loaded, None)),
-                made => made?,
+        if is_voice_note(&beginning(&file).await?) {
+            let sound = match self.limits.converter.listen(&file).await {
+                Err(ConvertError::Missing) => None,
+                heard => Some(heard?),
+            };
+            let converted = Converted { file, mimetype: "audio/ogg; codecs=opus" };
+            return Ok((loaded.replaced(converted), sound));
+        }
+        match self.limits.converter.voice(&file).await {
+            Err(ConvertError::Missing) if loaded.is_of("audio/ogg") => Ok((loaded, None)),
+            made => {
+                let (converted, sound) = made?;
+                Ok((loaded.replaced(converted), Some(sound)))
             }
-        };
-        let sound = match self.limits.converter.listen(&converted.file).await {
-            Err(ConvertError::Missing) => None,
-            heard => Some(heard?),
-        };
-        Ok((loaded.replaced(converted), sound))
+        }
     }
 
     /// The file of a video, converted when that is asked for.

@@ -47,7 +47,7 @@ pub(super) static ALL: [Described; 6] = [
         },
     },
     Described {
-        name: "session_health",
+        name: "read_session",
         description: "The status of one session, since when, and the account that is linked.",
         reads: true,
         schema: || object(json!({"session": session()}), &[]),

@@ -58,6 +58,8 @@ async fn bodies_that_may_be_left_out_are_described_so() {
     let optional = [
         "/api/sessions",
         "/api/sessions/{session}/logout",
+        "/api/sessions/{session}/repair",
+        "/api/sessions/{session}/webhooks/test",
         "/api/sessions/{session}/webhooks/dead-letters/replay",
         "/api/server/stop",
     ];

@@ -51,7 +51,7 @@ struct WebhookTested {
 /// A `session.status` with the status that the session has, sent at once and once, to where webhooks may go. What the receiver answers
 /// is told and shows among the last deliveries; a test event is no dead letter.
 #[utoipa::path(post, path = "/api/sessions/{session}/webhooks/test", tag = "webhooks",
-    request_body = WebhookTestRequest,
+    request_body(content = Option<WebhookTestRequest>),
     params(("session" = String, Path, description = "Name of the session")),
     responses((status = 201, description = "It was sent, whatever the receiver said", body = WebhookTested), Failures))]
 async fn test(

@@ -46,7 +46,7 @@ fn some_text(seed: &mut u64) -> String {
 /// What docs/growth.md says, which is of 100,000 messages, as many as the long run has. Prints how long it takes.
 #[tokio::test]
 async fn what_words_cost() {
-    let hundreds = if std::env::var_os("WAKEEPER_TEST_ROUNDS").is_some() { 1_000 } else { 20 };
+    let hundreds: i64 = if std::env::var_os("WAKEEPER_TEST_ROUNDS").is_some() { 1_000 } else { 20 };
     let (storage, folder) = opened().await;
     let storage: Arc<dyn Storage> = Arc::new(storage);
     let owner = storage.acquire("default").await.unwrap();
@@ -55,7 +55,7 @@ async fn what_words_cost() {
         let arrived = (0..100).map(|n| {
             let body = Some(some_text(&mut seed));
             let row = MessageRow {
-                timestamp_s: 1_700_000_000 + i64::from(hundred * 100 + n),
+                timestamp_s: 1_700_000_000 + hundred * 100 + n,
                 described: Described { body, ..Described::default() },
                 ..message(&format!("{}@c.us", n % 50), &format!("{hundred}-{n}"))
             };
@@ -63,7 +63,7 @@ async fn what_words_cost() {
         });
         owner.rows().commit(CommitBatch::from(arrived.collect::<Vec<_>>())).await.unwrap();
     }
-    let (before, written, messages) = (size(), bytes_written(), u64::from(hundreds.unsigned_abs()) * 100);
+    let (before, written, messages) = (size(), bytes_written(), hundreds.unsigned_abs() * 100);
     let begun = Instant::now();
     while storage.add_words(words_of(), 250).await.unwrap() {}
     let each = (bytes_written() - written) / messages;
