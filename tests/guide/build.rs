@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_mins(5);
 const DEPENDENCIES: &str = "RUN cargo build --release --locked --package wakeeper";
 /// Of an image whose program is built without optimisation, as tests build it. The published program is a third as large
 /// (docs/releasing.md), so what this guards against is a file too many.
-const LARGEST_MB: u64 = 230;
+const LARGEST_MB: u64 = 260;
 
 /// G09: both images; the second shares every compiled layer of the first.
 #[tokio::test]
