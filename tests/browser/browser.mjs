@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import axe from 'axe-core'
 import puppeteer from 'puppeteer-core'
 
-const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 15_000)
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 30_000)
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const KEY = 'wakeeper-api-key'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer, request as ask } from 'node:http'
 
-const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 15_000)
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 30_000)
 
 async function json (method, url, body, headers = {}) {
   const answer = await fetch(url, { method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) })

@@ -192,11 +192,11 @@ struct Work {
 impl Work {
     async fn prepare(subject: &Subject, present: &Present) -> Result<Self, CareError> {
         // Keys are copied: the folder is 0700 and gone with the value.
-        let scratch = tempfile::tempdir().map_err(file_failed)?;
+        let scratch = tempfile::tempdir().map_err(|error| file_failed(&error))?;
         let folder = scratch.path().join("session");
         if let Present::Sound(examined) = present {
             let copied = examined.as_baileys().await.map_err(failed)?;
-            std::fs::rename(copied.folder(), &folder).map_err(file_failed)?;
+            std::fs::rename(copied.folder(), &folder).map_err(|error| file_failed(&error))?;
         }
         Ok(Self { paths: subject.paths.clone(), folder, _scratch: scratch })
     }
@@ -262,7 +262,7 @@ pub(super) async fn put_in_place(subject: &Subject, copy: &Path) -> Result<(), C
 /// The database, with its mark and on disk, before it has its name: one without the mark would be taken for the one that ran
 /// last, and would use keys twice.
 async fn made(session: &Session, draft: &Path, now_ms: i64) -> Result<PathBuf, CareError> {
-    clear(draft).map_err(file_failed)?;
+    clear(draft).map_err(|error| file_failed(&error))?;
     create_folder(draft).map_err(OfflineError::from)?;
     let database = write(session, draft, now_ms).await.map_err(failed)?.database;
     native::begin(&database, MARK, Some(Renewal::default())).await.map_err(failed)?;
@@ -292,8 +292,8 @@ fn exchange(folder: &Path, name: &str, made: &Path) -> Result<(), CareError> {
     if [DATABASE].into_iter().chain(SIDE_FILES).any(lies_there) {
         move_aside(folder, name, false).map_err(OfflineError::from)?;
     }
-    std::fs::rename(made, folder.join(DATABASE)).map_err(file_failed)?;
-    std::fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(file_failed)
+    std::fs::rename(made, folder.join(DATABASE)).map_err(|error| file_failed(&error))?;
+    std::fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(|error| file_failed(&error))
 }
 
 /// Undoes the move of what was there before. The database comes last: without its log it would be an older one.
@@ -329,7 +329,7 @@ fn refused(reason: impl Into<String>, hint: &str) -> CareError {
     CareError::Refused { reason: reason.into(), hint: hint.to_owned() }
 }
 
-fn file_failed(error: std::io::Error) -> CareError {
+fn file_failed(error: &std::io::Error) -> CareError {
     CareError::Failed(error.to_string())
 }
 
