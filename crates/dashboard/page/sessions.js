@@ -41,11 +41,22 @@ export function group(session, incidents) {
 /** Incidents that are not over. */
 export const open = (all) => [...all.incidents.values()].filter((incident) => incident.state !== 'closed');
 
+/** When its status changed last. */
+const changedAt = (session) => session.statuses?.at(-1)?.timestamp ?? 0;
+
+/** What is known of a session, with an answer about it: an event may have told of a later status while the answer was on its way. */
+function joined(known, answer) {
+  if (!known || changedAt(known) <= changedAt(answer)) return { ...known, reason: null, ...answer };
+  const { status, statuses, reason, me } = known;
+  return { ...known, ...answer, status, statuses, reason, me };
+}
+
 /** Reads all sessions. */
 export async function refresh() {
   try {
     const list = await get('api/sessions?all=true');
-    change({ sessions: new Map(list.map((session) => [session.name, session])), lost: null });
+    const known = state.get().sessions;
+    change({ sessions: new Map(list.map((session) => [session.name, joined(known?.get(session.name), session)])), lost: null });
   } catch (error) {
     change({ lost: error });
   }
@@ -63,7 +74,7 @@ export async function refreshOne(name) {
 /** Keeps what an answer said of a session. */
 export function put(session) {
   const sessions = new Map(state.get().sessions);
-  sessions.set(session.name, { ...sessions.get(session.name), ...session });
+  sessions.set(session.name, joined(sessions.get(session.name), session));
   change({ sessions });
 }
 
