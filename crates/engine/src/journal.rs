@@ -221,7 +221,8 @@ impl Journal {
     /// Whether somebody hears of what these changes tell.
     fn tells(&self, session: &SessionName, changes: &[Change]) -> bool {
         changes.iter().any(|change| match change {
-            Change::Send { .. } => false,
+            // As long as its end is not stored, it goes out again after a kill.
+            Change::Send { .. } => true,
             Change::Message { events, .. } => !events.is_empty(),
             // Its event is made when it is stored.
             Change::Receipt { .. } => {

@@ -86,11 +86,11 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
             () = gone.cancelled() => return,
         };
         seen(&inbox, &batch.presences).await;
-        for event in batch.untold {
+        let (unread, untold): (Vec<_>, Vec<_>) =
+            batch.untold.into_iter().partition(|event| matches!(&**event, Event::UndecryptableMessage(_)));
+        for event in untold {
             match &*event {
-                Event::GroupUpdate(_) | Event::IncomingCall(_) | Event::UndecryptableMessage(_) => {
-                    told(&inbox, &event, &gone).await;
-                }
+                Event::GroupUpdate(_) | Event::IncomingCall(_) => told(&inbox, &event, &gone).await,
                 _ => stray(&inbox, &event, &gone).await,
             }
         }
@@ -99,6 +99,10 @@ pub(crate) async fn work(inbox: Inbox, jobs: Arc<Jobs>, gone: CancellationToken)
         let mut receipts = batch.receipts;
         receipts.retain(|receipt| members.rose(receipt));
         store(&inbox, receipts, &gone).await;
+        // Last: there may be many, and receipts must not wait for them.
+        for event in unread {
+            told(&inbox, &event, &gone).await;
+        }
     }
 }
 
