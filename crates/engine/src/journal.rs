@@ -221,13 +221,12 @@ impl Journal {
     /// Whether somebody hears of what these changes tell.
     fn tells(&self, session: &SessionName, changes: &[Change]) -> bool {
         changes.iter().any(|change| match change {
-            // As long as its end is not stored, it goes out again after a kill.
-            Change::Send { .. } => true,
             Change::Message { events, .. } => !events.is_empty(),
             // Its event is made when it is stored.
             Change::Receipt { .. } => {
                 self.sink.is_heard(session, EventName::MessageAck, Some(EventName::MessageAckGroup))
             }
+            // As long as the end of a send is not stored, it goes out again after a kill.
             _ => true,
         })
     }
